@@ -1,0 +1,55 @@
+"""Every error that driftline raises on purpose.
+
+DriftlineError
+├── SettingError           a setting is wrong (also a ValueError)
+├── WireError              bytes are no event of the wire contract
+├── LogError               the event log can't be used
+│   └── LogFullError       it is at its bound
+├── StoreError             the store can't be used
+│   └── StoreBusyError     another process owns it and does not answer
+└── NotFoundError          what was asked for is not there
+"""
+
+from __future__ import annotations
+
+
+class DriftlineError(Exception):
+    """Base of all errors that driftline raises on purpose."""
+
+
+class SettingError(DriftlineError, ValueError):
+    """A setting is wrong; the message names it, its value and what is allowed."""
+
+
+class WireError(DriftlineError):
+    """Bytes are no event of the wire contract.
+
+    Args:
+        reason: a short, bounded name for counting, such as ``unknown_frame``.
+        detail: what exactly is wrong, for a person.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class LogError(DriftlineError):
+    """The event log can't be used."""
+
+
+class LogFullError(LogError):
+    """The event log is at its bound and takes nothing more until it has been landed."""
+
+
+class StoreError(DriftlineError):
+    """The store can't be used."""
+
+
+class StoreBusyError(StoreError):
+    """Another process owns the embedded store and does not answer."""
+
+
+class NotFoundError(DriftlineError):
+    """What was asked for is not there."""
