@@ -1,0 +1,360 @@
+"""The local log: one SQLite file in a folder, one table per topic, for all processes of one host."""
+
+from __future__ import annotations
+
+import re
+import time
+from itertools import count, groupby, repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, Self
+
+from driftline.errors import LogError, LogFullError
+from driftline.log.base import Batch, StoredRecord
+from driftline.log.database import Database, LocalLogSettings, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping, Sequence
+
+    from driftline.log.base import Record
+
+RESERVE_SHARE = 1 / 64
+"""Share of the bound that only appends which ask for it may use."""
+
+_ROW_BYTES = 24  # What SQLite adds to a record: header, offset, time, its share of page headers.
+_MIN_TRIM_STEP = 1_000
+_FETCH_STEP = 1_000
+_topic_name = re.compile(r"(?!sqlite_)[a-z][a-z0-9._-]{0,248}").fullmatch
+
+
+def check_topic(topic: str) -> str:
+    """Return the topic.
+
+    Raises:
+        LogError: it is no name of a topic.
+    """
+    if not _topic_name(topic):
+        raise LogError(
+            f"{topic!r} is no name of a topic: a letter, then letters, digits and ._- in lower case"
+        )
+    return topic
+
+
+class LocalLog:
+    """A local event log. Safe to share between threads and to inherit through a fork.
+
+    Args:
+        settings: where it is and how it is kept.
+        clock: the time now, seconds since 1970-01-01T00:00:00Z; stamps the records.
+    """
+
+    def __init__(self, settings: LocalLogSettings, *, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._database = Database(settings, clock)
+        self._opened: list[LocalWriter | LocalReader] = []
+
+    @property
+    def url(self) -> str:
+        """Where the log is."""
+        return self._settings.folder.as_uri()
+
+    def writer(self) -> LocalWriter:
+        """Return a writer with a connection of its own."""
+        writer = LocalWriter(Database(self._settings, self._clock), self._clock)
+        self._opened.append(writer)
+        return writer
+
+    def reader(self, group: str) -> LocalReader:
+        """Return a reader of that group, with a connection of its own."""
+        reader = LocalReader(Database(self._settings, self._clock), group)
+        self._opened.append(reader)
+        return reader
+
+    def topics(self) -> Sequence[str]:
+        """Return the names of the topics that have ever had a record."""
+        return list(self._database.run(_end_offsets, write=False))
+
+    def used_bytes(self) -> int:
+        """Return how much of ``max_bytes`` is taken."""
+        return self._database.used_bytes()
+
+    def read(self, topic: str, offset: int) -> StoredRecord | None:
+        """Return one record, or None when there is none at that offset."""
+
+        def select(connection: sqlite3.Connection) -> StoredRecord | None:
+            if topic not in _end_offsets(connection):
+                return None
+            query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset = ?"
+            row = connection.execute(query, (offset,)).fetchone()
+            return StoredRecord(*row) if row else None
+
+        return self._database.run(select, write=False)
+
+    def delete(self, topic: str, first_offset: int, last_offset: int) -> int:
+        """Delete a range, both ends included, and return how many records that were."""
+
+        def delete(connection: sqlite3.Connection) -> int:
+            if topic not in _end_offsets(connection):
+                return 0
+            statement = f"DELETE FROM {quoted(topic)} WHERE offset BETWEEN ? AND ?"
+            return connection.execute(statement, (first_offset, last_offset)).rowcount
+
+        return self._database.run(delete, write=True)
+
+    def forget_group(self, group: str) -> None:
+        """Drop a group's positions, so that records are no longer kept for it."""
+        statement = 'DELETE FROM "log/positions" WHERE reader_group = ?'
+        self._database.run(lambda connection: connection.execute(statement, (group,)), write=True)
+
+    def close(self) -> None:
+        """Close everything that came from this log."""
+        for opened in self._opened:
+            opened.close()
+        self._opened.clear()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class LocalWriter:
+    """Appends to a local log. See ``LogWriter``."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._max_bytes = database.settings.max_bytes
+
+    def append(self, records: Sequence[Record], *, may_use_reserve: bool = False) -> None:
+        """Append all records or none, in one transaction.
+
+        Raises:
+            LogFullError: the log is at its bound, or the disk is full.
+            LogError: the log can't be used now.
+        """
+        if not records:
+            return
+        used = self._database.used_bytes()
+        if used > self._max_bytes // 2:
+            step = max(_MIN_TRIM_STEP, 2 * len(records))
+            self._database.run(lambda connection: _trim(connection, step), write=True)
+            used = self._database.used_bytes()
+        need = sum(len(record.key) + len(record.value) + _ROW_BYTES for record in records)
+        bound = self._max_bytes * (1 if may_use_reserve else 1 - RESERVE_SHARE)
+        if used + need > bound:
+            raise LogFullError(
+                f"{self._database.settings.path} holds {used:,} of {self._max_bytes:,} bytes, all of them "
+                "records that are still to be read"
+            )
+        self._database.run(lambda connection: self._insert(connection, records), write=True)
+
+    def _insert(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+        now_ms = int(self._clock() * 1000)
+        ends = _end_offsets(connection)
+        for topic, group in groupby(records, key=attrgetter("topic")):
+            run = list(group)
+            if topic not in ends:
+                _make_topic(connection, topic)
+            first = ends.get(topic, 0)
+            ends[topic] = first + len(run)
+            rows = zip(
+                count(first), repeat(now_ms), (r.key for r in run), (r.value for r in run), strict=False
+            )
+            connection.executemany(f"INSERT INTO {quoted(topic)} VALUES (?, ?, ?, ?)", rows)
+        for topic in {record.topic for record in records}:
+            connection.execute(
+                'UPDATE "log/topics" SET next_offset = ? WHERE topic = ?', (ends[topic], topic)
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()
+
+
+class LocalReader:
+    """Reads a local log on behalf of a group. See ``LogReader``."""
+
+    def __init__(self, database: Database, group: str) -> None:
+        self._database = database
+        self._group = group
+
+    def fetch(self, topic: str, max_records: int = 10_000, max_bytes: int = 16 << 20) -> Batch | None:
+        """Return the next records, or the intended range again, or None when there are none now.
+
+        Raises:
+            LogError: the log can't be used now.
+        """
+
+        def select(connection: sqlite3.Connection) -> Batch | None:
+            if topic not in _end_offsets(connection):
+                return None
+            position, intent = self._state(connection, topic)
+            if intent is not None:
+                rows = _select_range(connection, topic, *intent)
+                return self._batch(topic, intent[0], intent, rows, repeated=True)
+            rows = _select_next(connection, topic, position, max_records=max_records, max_bytes=max_bytes)
+            if not rows:
+                return None
+            return self._batch(topic, position, (rows[0][0], rows[-1][0]), rows, repeated=False)
+
+        return self._database.run(select, write=False)
+
+    def _batch(
+        self,
+        topic: str,
+        start: int,
+        bounds: tuple[int, int],
+        rows: list[tuple[int, int, bytes]],
+        *,
+        repeated: bool,
+    ) -> Batch:
+        offsets, times, values = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+        return Batch(
+            source=self._database.source,
+            topic=topic,
+            partition=0,
+            first_offset=bounds[0],
+            last_offset=bounds[1],
+            values=values,
+            offsets=offsets,
+            timestamps_ms=times,
+            missing_count=bounds[1] + 1 - start - len(rows),
+            repeated=repeated,
+        )
+
+    def intend(self, batch: Batch) -> None:
+        """Record durably that the batch is about to be processed, without moving the position.
+
+        Raises:
+            LogError: the log can't be used now, or another reader of the group was faster.
+        """
+        self._move(batch, batch.first_offset, batch.last_offset, None)
+
+    def commit(self, batch: Batch) -> None:
+        """Move the position past the batch and clear the intent, in one step.
+
+        Raises:
+            LogError: the log can't be used now, or another reader of the group was faster.
+        """
+        self._move(batch, None, None, batch.last_offset + 1)
+
+    def _move(self, batch: Batch, first: int | None, last: int | None, position: int | None) -> None:
+        def update(connection: sqlite3.Connection) -> None:
+            if batch.source != self._database.source:
+                raise LogError(f"{batch.topic}: the log was begun anew since the batch was fetched")
+            now, intent = self._state(connection, batch.topic)
+            bounds = (batch.first_offset, batch.last_offset)
+            if now > batch.first_offset or intent not in {None, bounds}:
+                raise LogError(
+                    f"{batch.topic}: another reader of group {self._group!r} is at {now} with intent "
+                    f"{intent}, not at {bounds}"
+                )
+            self._set(connection, batch.topic, now if position is None else position, first, last)
+
+        self._database.run(update, write=True)
+
+    def rewind(self, topic: str, offset: int) -> None:
+        """Set the position, forwards or backwards, and forget an intent."""
+        self._database.run(
+            lambda connection: self._set(connection, topic, max(0, offset), None, None), write=True
+        )
+
+    def positions(self) -> Mapping[str, int]:
+        """Return the offset to be read next, by topic, for each topic that the group has read."""
+        return self._database.run(self._positions, write=False)
+
+    def lag(self) -> Mapping[str, int]:
+        """Return how many offsets lie between the group's position and the end, by topic."""
+
+        def select(connection: sqlite3.Connection) -> Mapping[str, int]:
+            positions = self._positions(connection)
+            ends = _end_offsets(connection)
+            return {topic: max(0, end - positions.get(topic, 0)) for topic, end in ends.items()}
+
+        return self._database.run(select, write=False)
+
+    def _positions(self, connection: sqlite3.Connection) -> dict[str, int]:
+        query = 'SELECT topic, position FROM "log/positions" WHERE reader_group = ?'
+        return dict(connection.execute(query, (self._group,)).fetchall())
+
+    def _state(self, connection: sqlite3.Connection, topic: str) -> tuple[int, tuple[int, int] | None]:
+        """Return the group's position in a topic, and its intent if there is one."""
+        query = (
+            'SELECT position, intent_first, intent_last FROM "log/positions" '
+            "WHERE reader_group = ? AND topic = ?"
+        )
+        row = connection.execute(query, (self._group, topic)).fetchone()
+        if row is None:
+            return 0, None
+        return row[0], None if row[1] is None else (row[1], row[2])
+
+    def _set(
+        self, connection: sqlite3.Connection, topic: str, position: int, first: int | None, last: int | None
+    ) -> None:
+        statement = 'INSERT OR REPLACE INTO "log/positions" VALUES (?, ?, ?, ?, ?)'
+        connection.execute(statement, (self._group, check_topic(topic), position, first, last))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()
+
+
+def _end_offsets(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the offset that the next record gets, by topic."""
+    return dict(connection.execute('SELECT topic, next_offset FROM "log/topics"').fetchall())
+
+
+def _make_topic(connection: sqlite3.Connection, topic: str) -> None:
+    connection.execute(
+        f"CREATE TABLE {quoted(check_topic(topic))} "
+        "(offset INTEGER PRIMARY KEY, timestamp_ms INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL)"
+    )
+    connection.execute('INSERT INTO "log/topics" VALUES (?, 0)', (topic,))
+
+
+def _select_range(
+    connection: sqlite3.Connection, topic: str, first: int, last: int
+) -> list[tuple[int, int, bytes]]:
+    """Return (offset, timestamp_ms, value) of all records of a range, both ends included."""
+    query = f"SELECT offset, timestamp_ms, value FROM {quoted(topic)} WHERE offset BETWEEN ? AND ?"
+    return connection.execute(query + " ORDER BY offset", (first, last)).fetchall()
+
+
+def _select_next(
+    connection: sqlite3.Connection, topic: str, first: int, *, max_records: int, max_bytes: int
+) -> list[tuple[int, int, bytes]]:
+    """Return (offset, timestamp_ms, value) from ``first`` on, as far as the bounds allow, one at least."""
+    query = f"SELECT offset, timestamp_ms, value FROM {quoted(topic)} WHERE offset >= ? ORDER BY offset"
+    cursor = connection.execute(query + " LIMIT ?", (first, max(1, max_records)))
+    rows: list[tuple[int, int, bytes]] = []
+    room = max_bytes
+    # In steps, so that a topic of large records is not read far beyond the bound.
+    while step := cursor.fetchmany(_FETCH_STEP):
+        size = sum(len(row[2]) for row in step)
+        if size > room:
+            for row in step:
+                room -= len(row[2])
+                if room < 0 and rows:
+                    break
+                rows.append(row)
+            break
+        room -= size
+        rows += step
+    cursor.close()
+    return rows
+
+
+def _trim(connection: sqlite3.Connection, step: int) -> None:
+    """Delete some of the oldest records that every group has committed; none that no group reads."""
+    query = 'SELECT topic, min(position) FROM "log/positions" GROUP BY topic'
+    for topic, position in connection.execute(query).fetchall():
+        if topic in _end_offsets(connection):
+            table = quoted(topic)
+            connection.execute(
+                f"DELETE FROM {table} WHERE offset < min(?, (SELECT min(offset) FROM {table}) + ?)",
+                (position, step),
+            )
