@@ -1,0 +1,5 @@
+"""driftline: logs every prediction a model makes, lands it exactly once, and says honestly what drifted."""
+
+from driftline.sdk import PredictionLogger, Stats
+
+__all__ = ["PredictionLogger", "Stats"]

@@ -1,0 +1,298 @@
+"""The logger that lives inside an inference service."""
+
+from __future__ import annotations
+
+import os
+import random as random_module
+import threading
+import time
+import weakref
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
+
+from driftline.errors import SettingError, WireError
+from driftline.log import EventLog, LogWriter, default_log_url
+from driftline.sdk.session import LoggerSettings, Session
+from driftline.sdk.shipper import Pace
+from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, Reason, ValueRefusedError, new_id
+from driftline.wire.values import event_id_text, event_time_us, text_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from driftline.sdk.buffer import Stats
+
+_system_random = random_module.SystemRandom().getrandbits  # Keeps no state: safe across a fork.
+_BEATS_GAP_S = 5.0
+
+
+class PredictionLogger:
+    """Logs the predictions of one model version, and what became of them.
+
+    The constructor raises on bad arguments. From then on the caller is safe: ``log`` and
+    ``log_outcome`` never raise, never wait and hold bounded memory, whatever happens behind them; an
+    event that can't be accepted is dropped, counted by reason (``stats``), and a warning through
+    ``logging`` ("driftline.sdk") says so once per reason. A background thread appends the events to
+    the log and retries for as long as the log takes none.
+
+    Safe to use from several threads, and across a fork: the child has a session of its own.
+
+    Args:
+        model_name: which model; stable over its versions.
+        model_version: which version of the model answers.
+        training_run_id: which training run made it: see ``register_training_run``.
+        log: the event log's URL, or a log or writer that is open already (the caller closes it).
+            Default: the environment's ``DRIFTLINE_LOG``, else a folder under the user's data folder.
+        environment: production, shadow, canary or a name of your own.
+        tags: segments such as region or tenant that every event has, unless it says otherwise.
+        flush_interval_s: how often events are appended, seconds; what is younger dies with the process.
+        beat_interval_s: how often the session says how far it is, seconds, when anything happened.
+        queue_bytes: bound of the memory that events take while they wait for the log.
+        clock: the time now, seconds since 1970-01-01T00:00:00Z.
+        random: gives as many random bits as asked for, as an integer.
+
+    Raises:
+        SettingError: (a ValueError) an argument is missing, empty or wrong; the message names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        model_name: str = "",
+        model_version: str = "",
+        training_run_id: str = "",
+        log: str | EventLog | LogWriter | None = None,
+        environment: str = "production",
+        tags: Mapping[str, Any] | None = None,
+        flush_interval_s: float = 0.1,
+        beat_interval_s: float = _BEATS_GAP_S,
+        queue_bytes: int = 64 << 20,
+        clock: Callable[[], float] = time.time,
+        random: Callable[[int], int] = _system_random,
+    ) -> None:
+        texts = {
+            "model_name": model_name,
+            "model_version": model_version,
+            "training_run_id": training_run_id,
+            "environment": environment,
+        }
+        for name, text in texts.items():
+            _check_text(name, text)
+        sizes = {
+            "flush_interval_s": flush_interval_s,
+            "beat_interval_s": beat_interval_s,
+            "queue_bytes": queue_bytes,
+        }
+        for name, size in sizes.items():
+            if not isinstance(size, (int, float)) or not size > 0:
+                raise SettingError(f"{name}={size!r}: it must be a number above 0")
+        self._settings = LoggerSettings(
+            **texts,
+            default_tags=_checked_tags(tags),
+            log=default_log_url(os.environ) if log is None else log,
+            queue_bytes=int(queue_bytes),
+            pace=Pace(flush_interval_s, beat_interval_s),
+            clock=clock,
+            random=random,
+        )
+        self._is_closed = False
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._begin_session()
+        _loggers.add(self)
+
+    def log(
+        self,
+        features: Mapping[str, Any] | None = None,
+        prediction: Any = None,
+        *,
+        label: Any = None,
+        probabilities: Mapping[Any, Any] | None = None,
+        entity_id: Any = None,
+        request_id: Any = None,
+        trace_id: Any = None,
+        tags: Mapping[str, Any] | None = None,
+        event_time: Any = None,
+        latency_us: float | None = None,
+        compute_us: float | None = None,
+        event_id: Any = None,
+    ) -> str | None:
+        """Log one prediction. Never raises, never waits.
+
+        Everything is encoded before the call returns, so the arguments may be changed afterwards. What
+        values become is told in ``driftline.wire.values``.
+
+        Args:
+            features: the model's inputs, value by name; None, NA and NaT: the input had no value.
+            prediction: a number, or a label.
+            label: the class decided for, beside a number.
+            probabilities: probability by class.
+            entity_id: what the prediction is about: a customer, a flight.
+            request_id: the request that asked for it.
+            trace_id: W3C trace id: 32 hexadecimal digits, or OpenTelemetry's integer.
+            tags: segments, beside the logger's own, which these override.
+            event_time: when the prediction was made: a datetime (a naive one is UTC), seconds since
+                1970 or a numpy or pandas time. Default: now.
+            latency_us: from request to answer, microseconds.
+            compute_us: spent computing the answer, microseconds.
+            event_id: a UUID of your own, to be used once. Default: a new UUIDv7.
+
+        Returns:
+            The event_id, for ``log_outcome`` and ``driftline trace``; None when the event was dropped.
+        """
+        session = self._session
+        try:
+            session = session or self._begin_session()
+            encoder = session.encoder
+            settings = self._settings
+            identity = (
+                new_id(settings.clock, settings.random) if event_id is None else event_id_text(event_id)
+            )
+            record = encoder.prediction(
+                event_id=identity,
+                time_us=int(settings.clock() * 1e6) if event_time is None else event_time_us(event_time),
+                features=encoder.features(features),
+                prediction=encoder.answer(prediction, label, probabilities),
+                tags=encoder.tags(tags) if tags else None,
+                entity_id=entity_id,
+                request_id=request_id,
+                trace_id=trace_id,
+                latency_us=latency_us,
+                compute_us=compute_us,
+            )
+            return identity if session.offer(PREDICTIONS_TOPIC, record) else None
+        except Exception as error:  # noqa: BLE001 - the caller is safe, whatever the arguments do.
+            _refuse(session, error)
+            return None
+
+    def log_outcome(self, event_id: Any, actual: Any = None, *, observed_time: Any = None) -> bool:
+        """Log the ground truth of a prediction, whichever logger made it. Never raises, never waits.
+
+        Args:
+            event_id: what ``log`` returned for the prediction.
+            actual: a number or a label.
+            observed_time: when the truth became known, as ``event_time`` of ``log``. Of several
+                outcomes the latest counts. Default: now.
+
+        Returns:
+            Whether it was accepted; if not, it is counted as dropped.
+        """
+        session = self._session
+        try:
+            session = session or self._begin_session()
+            time_us = (
+                int(self._settings.clock() * 1e6) if observed_time is None else event_time_us(observed_time)
+            )
+            record = session.encoder.outcome(event_id=event_id, time_us=time_us, actual=actual)
+            return session.offer(OUTCOMES_TOPIC, record)
+        except Exception as error:  # noqa: BLE001 - as in ``log``.
+            _refuse(session, error)
+            return False
+
+    @property
+    def session_id(self) -> str:
+        """The id of this logger's session in this process."""
+        return (self._session or self._begin_session()).fields.session_id
+
+    def stats(self) -> Stats:
+        """Return what became of this session's events so far."""
+        return (self._session or self._begin_session()).buffer.stats()
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until the log has taken every event accepted so far.
+
+        Args:
+            timeout: how long to wait at most, seconds.
+
+        Returns:
+            Whether it has.
+        """
+        return (self._session or self._begin_session()).shipper.flush(timeout)
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Append what is left and end the session; events logged later are dropped (``closed``).
+
+        Comes back in time even if the log hangs; what it has not taken by then is counted as abandoned
+        and told through ``logging``. Closing twice is allowed.
+
+        Args:
+            timeout: how long to wait at most, seconds.
+
+        Returns:
+            Whether every event was appended.
+        """
+        self._is_closed = True
+        self._finalizer.detach()
+        return (self._session or self._begin_session()).close(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _begin_session(self) -> Session:
+        """Return this process's session; begin it when there is none yet."""
+        with self._lock:
+            if self._session is None:
+                session = Session(self._settings)
+                if self._is_closed:  # Before a fork; the child may not log either.
+                    session.buffer.close()
+                else:
+                    session.shipper.start()
+                # A logger that nobody holds any more: its thread appends what is left, and ends.
+                self._finalizer = weakref.finalize(self, session.shipper.request_close, _BEATS_GAP_S)
+                self._finalizer.atexit = False  # Sessions see to that themselves, and wait.
+                self._session = session
+            return self._session
+
+    def _forget_session(self) -> None:
+        """Leave the session to the parent, in a forked child. A new one begins at the first call."""
+        self._finalizer.detach()
+        self._lock = threading.Lock()  # The parent's may be held by a thread that is not here.
+        self._session = None
+
+
+def _refuse(session: Session | None, error: Exception) -> None:
+    """Count an event that can't be accepted, and say once why."""
+    if session is None:
+        return
+    if isinstance(error, ValueRefusedError):
+        session.refuse(error.reason, error.detail)
+    else:
+        session.refuse(Reason.INTERNAL_ERROR, f"an argument made a {type(error).__name__}")
+
+
+def _check_text(name: str, text: object) -> None:
+    if not isinstance(text, str) or not text:
+        raise SettingError(f"{name}={text!r}: it must be a string, and not empty")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SettingError(f"{name}={text!r}: it holds a lone surrogate") from None
+
+
+def _checked_tags(tags: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """Return the logger's own tags as text."""
+    checked: dict[str, str] = {}
+    for name, value in (tags or {}).items():
+        try:
+            text = text_value(value)
+        except WireError as error:
+            raise SettingError(f"tags: {name!r}: {error.detail}") from None
+        if text is not None:
+            _check_text("tags", name)
+            checked[name] = text
+    return MappingProxyType(checked)
+
+
+# What the hook below needs: the loggers of this process.
+_loggers: weakref.WeakSet[PredictionLogger] = weakref.WeakSet()
+
+
+def _forget_sessions() -> None:
+    for logger in list(_loggers):
+        logger._forget_session()  # noqa: SLF001 - the hook is part of the logger.
+
+
+os.register_at_fork(after_in_child=_forget_sessions)

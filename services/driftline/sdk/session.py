@@ -1,0 +1,176 @@
+"""One logging session: one logger in one process, from its construction (or a fork) to its end."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from driftline.log import EventLog, LogWriter, open_log
+from driftline.sdk.buffer import Buffer, Topic
+from driftline.sdk.shipper import Pace, Shipper
+from driftline.wire import EventEncoder, OpenRecord, Reason, SessionFields, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+EXIT_TIMEOUT_S = 5.0
+"""How long all open loggers together may hold up the end of the process."""
+
+_logger = logging.getLogger("driftline.sdk")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggerSettings:
+    """What a logger was constructed with: enough to begin a session, again after a fork.
+
+    Args:
+        model_name: which model; not empty.
+        model_version: which version of it; not empty.
+        training_run_id: which run trained it; not empty.
+        environment: production or another; not empty.
+        default_tags: tags that each event has unless it says otherwise.
+        log: the log's URL, a log or a writer.
+        queue_bytes: bound of the memory that events take while they wait.
+        pace: how often to append and to beat.
+        clock: the time now, seconds since 1970-01-01T00:00:00Z.
+        random: a source of random bits.
+    """
+
+    model_name: str
+    model_version: str
+    training_run_id: str
+    environment: str
+    default_tags: Mapping[str, str]
+    log: str | EventLog | LogWriter
+    queue_bytes: int
+    pace: Pace
+    clock: Callable[[], float]
+    random: Callable[[int], int]
+
+
+class Session:
+    """Numbers, keeps and ships the events of one logger in one process.
+
+    It knows nothing of its logger, so that a logger which nobody holds any more ends its session.
+
+    Args:
+        settings: the logger's.
+
+    Raises:
+        ValueRefusedError: one of the settings' texts can't be encoded.
+    """
+
+    def __init__(self, settings: LoggerSettings) -> None:
+        self.fields = SessionFields(
+            session_id=new_id(settings.clock, settings.random),
+            model_name=settings.model_name,
+            model_version=settings.model_version,
+            training_run_id=settings.training_run_id,
+            environment=settings.environment,
+            default_tags=settings.default_tags,
+        )
+        wake = threading.Event()
+        self.encoder = EventEncoder(self.fields)
+        self.buffer = Buffer(settings.queue_bytes, wake)
+        self.shipper = Shipper(
+            self.buffer,
+            wake,
+            _writer_opener(settings.log),
+            self.fields,
+            pace=settings.pace,
+            clock=settings.clock,
+        )
+        self._warned: set[str] = set()
+        _shippers.add(self.shipper)
+        _close_at_the_end_of_a_child()
+
+    def offer(self, topic: Topic, record: OpenRecord) -> bool:
+        """Number a record and keep it; or count, and say once, why not."""
+        reason = self.buffer.offer(topic, record)
+        if reason is None:
+            return True
+        self.warn(reason, _HINTS[reason])
+        return False
+
+    def refuse(self, reason: Reason, detail: str, count: int = 1) -> None:
+        """Count events that can't be accepted; say why the first time that the reason occurs."""
+        self.buffer.count_dropped(reason, count)
+        self.warn(reason, detail)
+
+    def warn(self, reason: Reason, detail: str) -> None:
+        """Warn once per reason. A logging handler that fails must not reach the caller."""
+        if reason.value in self._warned:
+            return
+        self._warned.add(reason.value)
+        with suppress(Exception):
+            _logger.warning(
+                "%s %s: an event was dropped (%s): %s. Further ones are only counted",
+                *(self.fields.model_name, self.fields.model_version, reason.value, detail),
+            )
+
+    def close(self, timeout_s: float) -> bool:
+        """Append what is left and end; return whether everything was appended."""
+        return self.shipper.close(timeout_s)
+
+
+_HINTS = {
+    Reason.QUEUE_FULL: "the log takes events more slowly than they come, and the queue is full",
+    Reason.CLOSED: "the logger was closed",
+}
+
+
+def _writer_opener(log: str | EventLog | LogWriter) -> Callable[[], LogWriter]:
+    """Return a function that gives a writer, to be called on the shipper's thread."""
+    if isinstance(log, str):
+        return open_log(log).writer
+    if hasattr(log, "writer"):
+        return cast("EventLog", log).writer
+    return lambda: _BorrowedWriter(log)
+
+
+class _BorrowedWriter:
+    """A writer that the caller opened and will close."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self.append = writer.append
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
+# What the hooks below need: the shippers of this process; those that have ended close at once.
+_shippers: weakref.WeakSet[Shipper] = weakref.WeakSet()
+
+
+def _forget_shippers() -> None:
+    """Forget, in a forked child, the sessions of the parent: they go on there."""
+    _shippers.clear()
+
+
+def close_all_sessions() -> None:
+    """Append what the open sessions hold and end them, all within one timeout."""
+    end = time.monotonic() + EXIT_TIMEOUT_S
+    shippers = list(_shippers)
+    for shipper in shippers:
+        shipper.request_close(EXIT_TIMEOUT_S)
+    for shipper in shippers:
+        shipper.close(end - time.monotonic())
+
+
+def _close_at_the_end_of_a_child() -> None:
+    """See to it that a child of multiprocessing closes its sessions, too: it ends without atexit."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, close_all_sessions, exitpriority=0)
+
+
+os.register_at_fork(after_in_child=_forget_shippers)
+atexit.register(close_all_sessions)

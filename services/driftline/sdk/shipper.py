@@ -1,0 +1,248 @@
+"""The background thread of a logging session: appends what the buffer holds, and beats."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.errors import LogFullError
+from driftline.log import Record
+from driftline.sdk.runtime import client
+from driftline.wire import SESSION, SESSIONS_TOPIC, Reason, SessionFields, encode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from driftline.log import LogWriter
+    from driftline.sdk.buffer import Buffer, Progress, Topic
+
+_APPEND_RECORDS = 2_000
+_APPEND_BYTES = 4 << 20
+_FIRST_RETRY_S = 0.05
+_LAST_RETRY_S = 2.0
+_GIVE_UP_SHARE = 0.8  # Of the time for closing; the rest is for telling the log what was given up.
+
+_logger = logging.getLogger("driftline.sdk")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the shipper does what, seconds."""
+
+    flush_interval_s: float
+    beat_interval_s: float
+
+
+class Shipper:
+    """Appends a buffer's records to a log, retrying for as long as it takes, until it is closed.
+
+    Args:
+        buffer: where the records come from.
+        wake: set when there is more to do than can wait.
+        open_writer: gives the log's writer; called on the thread, again when it failed.
+        fields: the session's.
+        pace: how often to append and to beat.
+        clock: the time now, seconds since 1970-01-01T00:00:00Z.
+    """
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        wake: threading.Event,
+        open_writer: Callable[[], LogWriter],
+        fields: SessionFields,
+        *,
+        pace: Pace,
+        clock: Callable[[], float],
+    ) -> None:
+        self._buffer = buffer
+        self._wake = wake
+        self._open_writer = open_writer
+        self._writer: LogWriter | None = None
+        self._fields = fields
+        self._key = fields.session_id.encode()
+        self._pace = pace
+        self._clock = clock
+        self._closing = threading.Event()
+        self._give_up_at = float("inf")
+        self._next_beat_at = float("-inf")
+        self._last_beat: Progress | None = None
+        self._outage_began_at: float | None = None
+        self._thread: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+        self._client = ""
+
+    def start(self) -> None:
+        """Start the thread, unless it runs or ran. A system that has no thread left is tried again later."""
+        with self._start_lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="driftline-shipper", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    _logger.warning("no thread can be started, so events stay in memory: %s", error)
+                else:
+                    self._thread = thread
+
+    def flush(self, timeout_s: float) -> bool:
+        """Have everything accepted so far appended, and a beat; return whether that came to pass in time."""
+        self.start()
+        self._next_beat_at = float("-inf")
+        self._wake.set()
+        return self._buffer.wait_settled(timeout_s)
+
+    def close(self, timeout_s: float) -> bool:
+        """Append what is left, with a last beat, and end. Return whether everything was appended.
+
+        Comes back after ``timeout_s`` at the latest, even if the log hangs; what is then left in memory
+        counts as abandoned. Closing twice is allowed.
+        """
+        timeout_s = max(0.0, timeout_s)
+        end = time.monotonic() + timeout_s
+        self.start()
+        self.request_close(timeout_s)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(0.0, end - time.monotonic()))
+        if self._thread is None or self._thread.is_alive():
+            self._buffer.give_up()
+        lost = sum(self._buffer.stats().abandoned.values())
+        if lost:
+            _logger.error("events are lost, since the event log took nothing until closing: %d", lost)
+        return not lost
+
+    def request_close(self, timeout_s: float) -> None:
+        """Begin to close, without waiting."""
+        self._buffer.close()
+        self._give_up_at = min(self._give_up_at, time.monotonic() + timeout_s * _GIVE_UP_SHARE)
+        self._closing.set()
+        self._wake.set()
+
+    def _run(self) -> None:
+        self._client = client()
+        is_last = False
+        while not is_last:
+            # Looked at before the buffer is: what was accepted before closing is in this round.
+            is_last = self._closing.is_set()
+            try:
+                self._ship(is_last=is_last)
+            except Exception:
+                _logger.exception("driftline's background thread failed; it goes on")
+            if not is_last:
+                self._wake.wait(self._pace.flush_interval_s)
+        if self._writer is not None:
+            self._writer.close()
+
+    def _ship(self, *, is_last: bool) -> None:
+        """Append everything that is pending, and a beat when one is due."""
+        load = self._buffer.take()
+        beat = self._due_beat(load.progress, is_last=is_last)
+        runs = list(_runs(load.values.items()))
+        if beat is not None and not runs:
+            self._append([beat])
+        for index, (topic, values) in enumerate(runs):
+            records = [Record(topic, self._key, value) for value in values]
+            if self._buffer.is_given_up:
+                return
+            # With the last run: a beat never stands in the log without the events that it counts.
+            if beat is not None and index == len(runs) - 1:
+                records.append(beat)
+            is_appended = self._append(records)
+            self._buffer.settle(topic, values, None if is_appended else Reason.LOG_UNUSABLE)
+        if is_last and self._buffer.progress().abandoned:
+            self._try_append([self._beat(self._buffer.progress(), is_final=True)])
+
+    def _due_beat(self, progress: Progress, *, is_last: bool) -> Record | None:
+        """Return a beat: the first one, the last one, and one per interval in which anything happened."""
+        now = time.monotonic()
+        is_due = now >= self._next_beat_at and progress != self._last_beat
+        if not is_due and not is_last:
+            return None
+        self._next_beat_at = now + self._pace.beat_interval_s
+        self._last_beat = progress
+        return self._beat(progress, is_final=is_last)
+
+    def _beat(self, progress: Progress, *, is_final: bool) -> Record:
+        event = {
+            "session_id": self._fields.session_id,
+            "beat_time": int(self._clock() * 1e6),
+            "model_name": self._fields.model_name,
+            "model_version": self._fields.model_version,
+            "environment": self._fields.environment,
+            "last_sequence": progress.last_sequence,
+            "last_outcome_sequence": progress.last_outcome_sequence,
+            "dropped": progress.dropped,
+            "abandoned": progress.abandoned,
+            "final": is_final,
+            "host": socket.gethostname(),
+            "process_id": os.getpid(),
+            "client": self._client,
+        }
+        return Record(SESSIONS_TOPIC, self._key, encode_record(SESSION, event))
+
+    def _append(self, records: Sequence[Record]) -> bool:
+        """Append, again and again until it works; return False once closing has used up its time."""
+        delay_s = _FIRST_RETRY_S
+        while (error := self._try_append(records)) is not None:
+            self._tell_outage(error)
+            if isinstance(error, LogFullError):
+                self._beat_on_reserve()
+            remaining_s = self._give_up_at - time.monotonic()
+            if remaining_s <= 0:
+                return False
+            if self._closing.is_set():
+                time.sleep(min(delay_s, remaining_s))
+            else:
+                self._closing.wait(delay_s)
+            delay_s = min(_LAST_RETRY_S, delay_s * 2)
+        self._tell_recovery()
+        return True
+
+    def _try_append(self, records: Sequence[Record]) -> Exception | None:
+        """Append once; return what went wrong. Whatever a log raises, the thread lives on."""
+        try:
+            if self._writer is None:
+                self._writer = self._open_writer()
+            is_beat = all(record.topic == SESSIONS_TOPIC for record in records)
+            self._writer.append(records, may_use_reserve=is_beat)
+        except Exception as error:  # noqa: BLE001 - see above.
+            return error
+        return None
+
+    def _beat_on_reserve(self) -> None:
+        """Say, through the log's reserve, how far the session is: its drops show although the log is full."""
+        progress = self._buffer.progress()
+        if time.monotonic() >= self._next_beat_at and progress != self._last_beat:
+            self._next_beat_at = time.monotonic() + self._pace.beat_interval_s
+            if self._try_append([self._beat(progress, is_final=False)]) is None:
+                self._last_beat = progress
+
+    def _tell_outage(self, error: Exception) -> None:
+        if self._outage_began_at is None:
+            self._outage_began_at = time.monotonic()
+            _logger.warning("the event log takes nothing, events wait in memory: %s", error)
+
+    def _tell_recovery(self) -> None:
+        if self._outage_began_at is not None:
+            lasted_s = time.monotonic() - self._outage_began_at
+            self._outage_began_at = None
+            _logger.warning("the event log takes events again, after %.1f s", lasted_s)
+
+
+def _runs(values: Iterable[tuple[Topic, list[bytes]]]) -> Iterator[tuple[Topic, list[bytes]]]:
+    """Cut each topic's records into runs small enough that other processes need not wait long."""
+    for topic, pending in values:
+        run: list[bytes] = []
+        size = 0
+        for value in pending:
+            if run and (len(run) == _APPEND_RECORDS or size + len(value) > _APPEND_BYTES):
+                yield topic, run
+                run, size = [], 0
+            run.append(value)
+            size += len(value)
+        if run:
+            yield topic, run
