@@ -42,10 +42,12 @@ class CategoricalCounts:
     Args:
         counts: events by value.
         nulls: events that carried the feature without a value.
+        folded: events with values that are not named in ``counts``, since there were too many different ones.
     """
 
     counts: Mapping[str, int]
     nulls: int = 0
+    folded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

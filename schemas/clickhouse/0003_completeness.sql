@@ -1,0 +1,65 @@
+-- The completeness ledger: which sequence numbers of a session landed, and how far the session says it is.
+
+CREATE TABLE session_profiles
+(
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    environment LowCardinality(String),
+    session_id String,
+    minute DateTime('UTC') CODEC(Delta, ZSTD),
+    rows SimpleAggregateFunction(sum, UInt64),
+    sequences AggregateFunction(groupBitmap, UInt64),
+    last_sequence SimpleAggregateFunction(max, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(minute)
+ORDER BY (model_name, model_version, environment, session_id, minute)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+CREATE MATERIALIZED VIEW session_profiles_view TO session_profiles AS
+SELECT
+    model_name,
+    model_version,
+    environment,
+    session_id,
+    toStartOfMinute(event_time) AS minute,
+    count() AS rows,
+    groupBitmapState(toUInt64(sequence)) AS sequences,
+    toUInt64(max(sequence)) AS last_sequence
+FROM prediction_inbox
+GROUP BY model_name, model_version, environment, session_id, minute;
+
+-- The newest beat of each session.
+CREATE TABLE sessions
+(
+    session_id String,
+    beat_time DateTime64(6, 'UTC'),
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    environment LowCardinality(String),
+    last_sequence UInt64,
+    last_outcome_sequence UInt64,
+    dropped Map(String, UInt64),
+    abandoned Map(String, UInt64),
+    final Bool,
+    host String,
+    process_id UInt64,
+    client String,
+    CONSTRAINT session_id_given CHECK session_id != ''
+)
+ENGINE = ReplacingMergeTree(beat_time)
+ORDER BY session_id;
+
+-- What could not be landed, with its bytes.
+CREATE TABLE dead_letters
+(
+    topic LowCardinality(String),
+    partition UInt32,
+    offset UInt64,
+    landed_at DateTime64(3, 'UTC') DEFAULT now64(3),
+    reason LowCardinality(String),
+    detail String,
+    value String COMMENT 'the record as it stood in the log'
+)
+ENGINE = ReplacingMergeTree(landed_at)
+ORDER BY (topic, partition, offset);

@@ -1,0 +1,41 @@
+"""The lander's metrics."""
+
+from __future__ import annotations
+
+from driftline.metrics import Metric
+
+EVENTS = "driftline_events_total"
+LAG = "driftline_lander_lag_events"
+STORE_FAILURES = "driftline_lander_store_failures_total"
+SETTLED = "driftline_lander_settled_parts_total"
+
+LANDER_METRICS = (
+    Metric(
+        EVENTS,
+        "counter",
+        ("stage", "outcome"),
+        "Events by stage (the topic they were landed from) and outcome: landed or dead_lettered. An event that "
+        "is repeated after a failure is counted once, when its batch is committed.",
+        "outcome dead_lettered grows",
+    ),
+    Metric(
+        LAG,
+        "gauge",
+        ("topic",),
+        "Offsets in the log that are not landed yet: an upper bound of the events to come.",
+        "grows for 10 minutes",
+    ),
+    Metric(
+        STORE_FAILURES,
+        "counter",
+        (),
+        "Times that the store did not take a batch. The batch is repeated: nothing is lost.",
+        "grows for 5 minutes",
+    ),
+    Metric(
+        SETTLED,
+        "counter",
+        (),
+        "Pieces of a repeated batch that the store remembered without holding them, put in anew.",
+    ),
+)

@@ -1,0 +1,158 @@
+"""The lander: from the event log into the store, exactly once.
+
+For each batch: write down which range is about to be landed, insert it, then move the position. Killed at
+any moment, the range is fetched again exactly as it was, and the insert repeats itself as a no-op.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from driftline.errors import LogError, StoreError
+from driftline.lander.insert import Inserter
+from driftline.lander.metrics import EVENTS, LAG, SETTLED, STORE_FAILURES
+from driftline.lander.settle import settle_predictions
+from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles, reload_grids
+from driftline.wire import (
+    OUTCOME,
+    OUTCOMES_TOPIC,
+    PREDICTION,
+    PREDICTIONS_TOPIC,
+    SESSION,
+    SESSIONS_TOPIC,
+    TRAINING_RUN,
+    TRAINING_RUNS_TOPIC,
+)
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.log import Batch, EventLog
+    from driftline.metrics import Metrics
+    from driftline.store.connect import Store
+
+_logger = logging.getLogger(__name__)
+
+GROUP = "lander"
+"""The consumer group whose position says what has landed."""
+
+BATCH_RECORDS = 20_000
+BATCH_BYTES = 16 << 20
+LINGER_S = 0.5
+_FIRST_BACKOFF_S = 0.2
+_LAST_BACKOFF_S = 10.0
+_GRID_CHECK_S = 5.0
+
+# Runs before the predictions that refer to them; beats after the predictions that they count.
+_ROUTES = (
+    (TRAINING_RUNS_TOPIC, TRAINING_RUN, "training_runs"),
+    (PREDICTIONS_TOPIC, PREDICTION, "prediction_inbox"),
+    (OUTCOMES_TOPIC, OUTCOME, "outcomes"),
+    (SESSIONS_TOPIC, SESSION, "sessions"),
+)
+
+
+class Lander:
+    """Lands one log into one store. For one thread.
+
+    Args:
+        log: where events come from.
+        store: where they go.
+        metrics: a process's metrics, with the lander's table.
+        monotonic: a clock in seconds.
+    """
+
+    def __init__(self, log: EventLog, store: Store, *, metrics: Metrics, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._reader = log.reader(GROUP)
+        self._client = store.client()
+        self._inserters = self._make_inserters(self._client)
+        self._next_grid_check_s = monotonic()
+        reload_grids(self._client)
+
+    def _make_inserters(self, client: Client) -> dict[str, Inserter]:
+        return {
+            topic: Inserter(client, event=event, table=table, database=self._store.database)
+            for topic, event, table in _ROUTES
+        }
+
+    def run(self, stop: threading.Event) -> None:
+        """Land until ``stop`` is set. While log or store are away, waits and tries again: nothing is lost."""
+        backoff_s = _FIRST_BACKOFF_S
+        while not stop.is_set():
+            try:
+                landed = self.land_once()
+            except (StoreError, LogError, ClickHouseError) as error:
+                self._metrics.count(STORE_FAILURES)
+                _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error)
+                stop.wait(backoff_s)
+                backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
+                continue
+            backoff_s = _FIRST_BACKOFF_S
+            if landed < BATCH_RECORDS:
+                stop.wait(LINGER_S)
+
+    def run_until_idle(self) -> int:
+        """Land until the log holds nothing new; return how many records that were.
+
+        Raises:
+            StoreError: the store is away.
+            LogError: the log can't be used.
+        """
+        total = 0
+        while landed := self.land_once():
+            total += landed
+        self._tend_grids(force=True)
+        return total
+
+    def land_once(self) -> int:
+        """Land at most one batch of each topic; return how many records were fetched.
+
+        Raises:
+            StoreError: the store is away; what was fetched comes again.
+            LogError: the log can't be used.
+        """
+        fetched = 0
+        for topic, _, _ in _ROUTES:
+            batch = self._reader.fetch(topic, BATCH_RECORDS, BATCH_BYTES)
+            if batch is not None:
+                self._land(batch)
+                fetched += len(batch.values)
+        self._tend_grids(force=False)
+        for topic, lag in self._reader.lag().items():
+            self._metrics.set(LAG, lag, topic=topic)
+        return fetched
+
+    def _land(self, batch: Batch) -> None:
+        if not batch.repeated:
+            self._reader.intend(batch)
+        landing = self._inserters[batch.topic].land(batch)
+        if batch.topic == PREDICTIONS_TOPIC and batch.repeated:
+            settled = settle_predictions(self._client, [batch.values[place] for place in landing.landed])
+            self._metrics.count(SETTLED, settled)
+        self._reader.commit(batch)
+        self._metrics.count(EVENTS, len(landing.landed), stage=batch.topic, outcome="landed")
+        self._metrics.count(EVENTS, len(landing.dead_letters), stage=batch.topic, outcome="dead_lettered")
+
+    def _tend_grids(self, *, force: bool) -> None:
+        """Choose grids that can be chosen now, and count their profiles anew, between two batches."""
+        if not force and self._monotonic() < self._next_grid_check_s:
+            return
+        rebuild_profiles(self._client)
+        for choice in pending_choices(self._client):
+            choose_grids(self._client, choice)
+        rebuild_profiles(self._client)
+        self._next_grid_check_s = self._monotonic() + _GRID_CHECK_S
+
+    def close(self) -> None:
+        """Let go of log and store."""
+        self._reader.close()
+        self._client.close()

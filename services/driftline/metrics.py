@@ -1,0 +1,85 @@
+"""Metrics as data: each service has one table of them, from which they are made, documented and tested."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric of a service.
+
+    Args:
+        name: as Prometheus sees it, unit last.
+        kind: counter or gauge.
+        labels: their names.
+        help: what it says.
+        alert: when somebody should look; empty: never by itself.
+    """
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    labels: tuple[str, ...]
+    help: str
+    alert: str = ""
+
+
+class Metrics(Collector):
+    """The live metrics of one process. Safe to use from several threads.
+
+    Args:
+        tables: of the services that run in it.
+    """
+
+    def __init__(self, *tables: Sequence[Metric]) -> None:
+        self._lock = threading.Lock()
+        self._table = {metric.name: metric for table in tables for metric in table}
+        self._series: dict[str, dict[tuple[str, ...], float]] = {
+            name: {} if metric.labels else {(): 0.0} for name, metric in self._table.items()
+        }
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        key = self._key(name, labels)
+        with self._lock:
+            self._series[name][key] = self._series[name].get(key, 0.0) + amount
+
+    def set(self, name: str, value: float, **labels: str) -> None:
+        """Set one series of a gauge."""
+        key = self._key(name, labels)
+        with self._lock:
+            self._series[name][key] = value
+
+    def replace(self, name: str, series: Mapping[tuple[str, ...], float]) -> None:
+        """Set a gauge's series, by label values in the table's order; what is not named is exported no more."""
+        with self._lock:
+            self._series[name] = dict(series)
+
+    def expose(self) -> bytes:
+        """Return all series in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+        """Yield every metric with its series, as they are at one moment."""
+        with self._lock:
+            snapshot = {name: dict(series) for name, series in self._series.items()}
+        for name, metric in self._table.items():
+            family = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+            exported = family(name, metric.help, labels=metric.labels)
+            for values, number in snapshot[name].items():
+                exported.add_metric(list(values), number)
+            yield exported
+
+    def _key(self, name: str, labels: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(labels[label] for label in self._table[name].labels)

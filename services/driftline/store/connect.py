@@ -1,0 +1,225 @@
+"""Opening a store: an embedded one as its owner, or through whoever owns it, or a server's."""
+
+from __future__ import annotations
+
+import abc
+import fcntl
+import json
+import os
+import secrets
+import threading
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Self
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from driftline.errors import StoreBusyError, StoreError
+from driftline.store.url import EmbeddedUrl, ServerUrl, parse_store_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.gateway import Gateway
+
+_OWNER_FILE = "owner.json"
+_LOCK_FILE = "owner.lock"
+
+
+class Store(abc.ABC):
+    """An open store. Every thread asks for a client of its own and closes it.
+
+    Attributes:
+        database: the database that holds driftline's tables; clients use it.
+    """
+
+    database: str
+
+    @abc.abstractmethod
+    def client(self) -> Client:
+        """Return a new client, for one thread. The caller closes it.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of the store. Blocks until requests under way are answered."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ServerStore(Store):
+    """A store behind ClickHouse's HTTP interface: a server's, or an owner's gateway."""
+
+    def __init__(self, url: ServerUrl) -> None:
+        self._url = url
+        self.database = url.database
+
+    def client(self) -> Client:
+        """Return a new client. Blocks for the connection."""
+        try:
+            client = clickhouse_connect.get_client(
+                interface="https" if self._url.secure else "http",
+                host=self._url.host,
+                port=self._url.port,
+                username=self._url.user,
+                password=self._url.password,
+                settings=dict(self._url.settings),
+                compress=False,
+                autogenerate_session_id=False,
+                autogenerate_query_id=False,
+            )
+        except ClickHouseError as error:
+            raise StoreError(
+                f"the store at {self._url.host}:{self._url.port} does not answer: {error}"
+            ) from error
+        client.command(f"CREATE DATABASE IF NOT EXISTS {self.database}", use_database=False)
+        client.database = self.database
+        return client
+
+    def close(self) -> None:
+        """Nothing is held between clients."""
+
+
+class OwnedStore(Store):
+    """An embedded store that this process owns, and serves to others on loopback."""
+
+    def __init__(self, url: EmbeddedUrl, lock: IO[bytes]) -> None:
+        from driftline.store.gateway import Gateway  # noqa: PLC0415  the engine is loaded by its owner only
+
+        self.database = url.database
+        self._lock = lock
+        self._owner_file = url.folder / _OWNER_FILE
+        self._engine_folder = url.folder / "engine"
+        self._clients_lock = threading.Lock()
+        self._keeper = self._open()
+        self._keeper.command(f"CREATE DATABASE IF NOT EXISTS {self.database}", use_database=False)
+        token = secrets.token_urlsafe(32)
+        self._gateway: Gateway = Gateway(self._engine_folder, token=token)
+        self._gateway.start()
+        owner = {
+            "host": "127.0.0.1",
+            "port": self._gateway.port,
+            "user": "driftline",
+            "token": token,
+            "process_id": os.getpid(),
+        }
+        _write_private(self._owner_file, json.dumps(owner))
+
+    def _open(self) -> Client:
+        try:
+            return clickhouse_connect.get_client(dsn=f"chdb://{self._engine_folder}")
+        except ClickHouseError as error:
+            raise StoreError(f"the embedded store in {self._engine_folder} can't be opened: {error}") from error
+
+    def client(self) -> Client:
+        """Return a new client over the engine in this process."""
+        with self._clients_lock:
+            client = self._open()
+        client.database = self.database
+        return client
+
+    def close(self) -> None:
+        """Stop serving, close the engine, let the next owner in."""
+        with suppress(FileNotFoundError):
+            self._owner_file.unlink()
+        self._gateway.stop()
+        self._keeper.close()
+        self._lock.close()
+
+
+def open_store(url: str, *, patience_s: float = 10.0) -> Store:
+    """Open the store at a URL.
+
+    An embedded store has one owner. Where nobody owns it, this process becomes the owner; otherwise the
+    store is reached through the owner. Blocks for up to ``patience_s`` while the owner comes up or goes.
+
+    Raises:
+        SettingError: the URL has no known form.
+        StoreBusyError: another process owns the store and does not answer.
+        StoreError: the store can't be opened.
+    """
+    parsed = parse_store_url(url)
+    if isinstance(parsed, ServerUrl):
+        return ServerStore(parsed)
+    parsed.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    deadline = time.monotonic() + patience_s
+    while True:
+        lock = (parsed.folder / _LOCK_FILE).open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            return _own(parsed, lock)
+        through_owner = _ask_owner(parsed)
+        if through_owner is not None:
+            return through_owner
+        if time.monotonic() > deadline:
+            raise StoreBusyError(
+                f"the embedded store in {parsed.folder} is owned by another process "
+                f"({_owner_process(parsed)}) that does not answer; stop it, or wait until it is up"
+            )
+        time.sleep(0.1)
+
+
+def _own(url: EmbeddedUrl, lock: IO[bytes]) -> OwnedStore:
+    try:
+        return OwnedStore(url, lock)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _ask_owner(url: EmbeddedUrl) -> ServerStore | None:
+    owner = _read_owner(url)
+    if owner is None:
+        return None
+    store = ServerStore(
+        ServerUrl(
+            host=str(owner["host"]),
+            port=int(str(owner["port"])),
+            user=str(owner["user"]),
+            password=str(owner["token"]),
+            database=url.database,
+        )
+    )
+    try:
+        store.client().close()
+    except StoreError:
+        return None
+    return store
+
+
+def _read_owner(url: EmbeddedUrl) -> dict[str, object] | None:
+    try:
+        owner = json.loads((url.folder / _OWNER_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return owner if isinstance(owner, dict) else None
+
+
+def _owner_process(url: EmbeddedUrl) -> str:
+    owner = _read_owner(url)
+    return f"process {owner['process_id']}" if owner else "not yet up"
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its user can read, at once."""
+    draft = path.with_suffix(".tmp")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,155 @@
+"""ClickHouse's HTTP interface over an embedded store, on loopback.
+
+The engine allows one process. Its owner serves the others here, so that clickhouse-connect, curl and any
+other ClickHouse tool work while it runs. Each request has an engine handle of its own, so that settings and
+parameters never leak from one to another. Guarded by a token, which stands for the password.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import os
+import re
+import socket
+import tempfile
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import chdb
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+# What the HTTP interface itself takes from the URL; everything else there is a setting of the engine.
+_TRANSPORT = frozenset(
+    "query database user password default_format query_id session_id session_timeout session_check compress "
+    "decompress quota_key role wait_end_of_query buffer_size client_protocol_version enable_http_compression "
+    "send_progress_in_http_headers http_headers_progress_interval_ms".split()
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_INSERT = re.compile(rb"\s*INSERT\s+INTO\s", re.IGNORECASE)
+_INSERT_DATA = re.compile(rb"(?P<head>\s*INSERT\s+INTO\s.*?)\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)", re.IGNORECASE | re.DOTALL)
+_ERROR_CODE = re.compile(r"Code: (\d+)")
+
+
+class Gateway:
+    """Serves one engine folder, which this process must have open, on a free port of 127.0.0.1."""
+
+    def __init__(self, engine_folder: Path, *, token: str) -> None:
+        self._folder = os.path.realpath(engine_folder)
+        self._token = token
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        app = Starlette(
+            routes=[
+                Route("/", self._answer, methods=["GET", "POST"]),
+                Route("/ping", _ping, methods=["GET"]),
+            ]
+        )
+        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", http="h11")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._server.serve(sockets=[self._socket])), name="store-gateway", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to serve; returns when requests are answered."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Answer what is under way, then stop. Blocks."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    async def _answer(self, request: Request) -> Response:
+        if not self._is_allowed(request):
+            return _refusal(403, 516, "Authentication failed: the token is in owner.json beside the store")
+        body = await request.body()
+        return await run_in_threadpool(self._execute, dict(request.query_params), body)
+
+    def _is_allowed(self, request: Request) -> bool:
+        given = request.headers.get("x-clickhouse-key") or request.query_params.get("password") or ""
+        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                given = base64.b64decode(encoded).decode().partition(":")[2]
+            except ValueError:
+                return False
+        return hmac.compare_digest(given.encode(), self._token.encode())
+
+    def _execute(self, params: Mapping[str, str], body: bytes) -> Response:
+        head = params.get("query", "").encode()
+        sql = head + b"\n" + body if head else body
+        handle = chdb.connect(self._folder)
+        try:
+            _prepare(handle, params)
+            insert = _INSERT_DATA.match(sql) if _INSERT.match(sql) else None
+            if insert:
+                result = _insert(handle, insert, sql[insert.end() :])
+            else:
+                bound = {name[6:]: value for name, value in params.items() if name.startswith("param_")}
+                result = handle.query(sql.decode(), params.get("default_format", "TabSeparated"), params=bound)
+            return Response(result.bytes() or b"", media_type="application/octet-stream", headers=_headers())
+        except (RuntimeError, UnicodeDecodeError, ValueError) as error:
+            return _refusal(500, _code(str(error)), str(error))
+        finally:
+            handle.close()
+
+
+def _prepare(handle: chdb.state.sqlitelike.Connection, params: Mapping[str, str]) -> None:
+    if database := params.get("database"):
+        handle.query("USE {database:Identifier}", params={"database": database})
+    for name, value in params.items():
+        if name in _TRANSPORT or name.startswith("param_"):
+            continue
+        if not _NAME.match(name):
+            raise ValueError(f"Code: 115. Unknown setting {name!r}")
+        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+        handle.query(f"SET {name} = '{quoted}'")
+
+
+def _insert(
+    handle: chdb.state.sqlitelike.Connection, insert: re.Match[bytes], data: bytes
+) -> chdb.state.sqlitelike.Connection:
+    with tempfile.NamedTemporaryFile(prefix="driftline-insert-") as file:
+        file.write(data)
+        file.flush()
+        head, kind = insert["head"].decode(), insert["format"].decode()
+        before, settings, given = re.sub(r"\s+", " ", head).partition(" SETTINGS ")
+        clause = f"{settings}{given}"
+        return handle.query(f"{before} FROM INFILE '{file.name}'{clause} FORMAT {kind}", "TabSeparated")
+
+
+def _headers() -> dict[str, str]:
+    return {"X-ClickHouse-Timezone": "UTC", "X-ClickHouse-Server-Display-Name": "driftline"}
+
+
+def _code(message: str) -> int:
+    found = _ERROR_CODE.search(message)
+    return int(found[1]) if found else 1002
+
+
+def _refusal(status: int, code: int, message: str) -> Response:
+    text = message if message.startswith("Code:") else f"Code: {code}. DB::Exception: {message}"
+    headers = {**_headers(), "X-ClickHouse-Exception-Code": str(code)}
+    return PlainTextResponse(text, status_code=status, headers=headers)
+
+
+async def _ping(request: Request) -> Response:
+    del request
+    return PlainTextResponse("Ok.\n")

@@ -1,0 +1,143 @@
+"""Reading profiles: what was counted of a stream of predictions, hour by hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+_HOUR = "intDiv(toUnixTimestamp(minute), 3600) AS hour"
+_STREAM = "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+_SPAN = "minute >= toDateTime({first:UInt32} * 3600, 'UTC') AND minute < toDateTime({end:UInt32} * 3600, 'UTC')"
+
+_ROWS = f"SELECT {_HOUR}, sum(rows) FROM session_profiles WHERE {_STREAM} AND {_SPAN} GROUP BY hour ORDER BY hour"
+
+_FEATURES = f"""
+SELECT {_HOUR}, toString(feature) AS name, sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
+FROM feature_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN} GROUP BY hour, name ORDER BY hour, name
+"""
+
+_BUCKETS = f"""
+SELECT hour, name, groupArray(bucket), groupArray(counted)
+FROM
+(
+    SELECT {_HOUR}, toString(feature) AS name, bucket, sum(count) AS counted
+    FROM numeric_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN}
+    GROUP BY hour, name, bucket ORDER BY hour, name, bucket
+)
+GROUP BY hour, name
+"""
+
+_VALUES = f"""
+SELECT {_HOUR}, toString(feature) AS name, folded, value, sum(count)
+FROM categorical_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN}
+GROUP BY hour, name, folded, value ORDER BY hour, name, folded, value
+"""
+
+_NO_BUCKETS = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of predictions: what is profiled and judged by itself."""
+
+    model_name: str
+    model_version: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpan:
+    """A stream and the hours it has rows in.
+
+    Args:
+        stream: which.
+        first_hour: of its oldest row, hours since the Unix epoch, UTC.
+        last_hour: of its newest row.
+        rows: how many.
+    """
+
+    stream: Stream
+    first_hour: int
+    last_hour: int
+    rows: int
+
+
+def read_streams(client: Client) -> Sequence[StreamSpan]:
+    """Return every stream in the store, the oldest first."""
+    rows = client.query(
+        "SELECT model_name, model_version, environment, intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour, "
+        "intDiv(toUnixTimestamp(max(minute)), 3600), sum(rows) FROM session_profiles "
+        "GROUP BY model_name, model_version, environment ORDER BY first_hour, model_name, model_version, environment"
+    ).result_rows
+    return [StreamSpan(Stream(*row[:3]), *row[3:]) for row in rows]
+
+
+def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Sequence[HourProfile]:
+    """Return the profiles of a stream's hours in [first_hour, end_hour), ascending; hours without rows are left out."""
+    bound = {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+        "first": first_hour,
+        "end": end_hour,
+    }
+    numeric, nulls = _numeric(client, bound)
+    categorical = _categorical(client, bound, nulls)
+    rows = client.query(_ROWS, parameters=bound).result_rows
+    return [HourProfile(hour, count, numeric.get(hour, {}), categorical.get(hour, {})) for hour, count in rows]
+
+
+def _numeric(
+    client: Client, bound: Mapping[str, Any]
+) -> tuple[Mapping[int, Mapping[str, NumericCounts]], Mapping[tuple[int, str], int]]:
+    """Return numeric counts by hour and feature, and the nulls of features that are categorical."""
+    known = client.query(f"SELECT DISTINCT toString(feature) FROM categorical_profiles WHERE {_STREAM}", parameters=bound)
+    categorical = {row[0] for row in known.result_rows}
+    buckets = {
+        (hour, name): (np.asarray(held, dtype=np.int32), np.asarray(counts, dtype=np.int64))
+        for hour, name, held, counts in client.query(_BUCKETS, parameters=bound).result_rows
+    }
+    found: dict[int, dict[str, NumericCounts]] = {}
+    others: dict[tuple[int, str], int] = {}
+    for hour, name, finite, nulls, nans, infinities, low, high in client.query(_FEATURES, parameters=bound).result_rows:
+        if finite + nans + infinities == 0 and name in categorical:
+            others[hour, name] = nulls
+            continue
+        held, counts = buckets.get((hour, name), _NO_BUCKETS)
+        found.setdefault(hour, {})[name] = NumericCounts(
+            buckets=held,
+            counts=counts,
+            minimum=float("nan") if low is None else low,
+            maximum=float("nan") if high is None else high,
+            nulls=nulls,
+            nans=nans,
+            infinities=infinities,
+        )
+    return found, others
+
+
+def _categorical(
+    client: Client, bound: Mapping[str, Any], nulls: Mapping[tuple[int, str], int]
+) -> Mapping[int, Mapping[str, CategoricalCounts]]:
+    counts: dict[tuple[int, str], dict[str, int]] = {key: {} for key in nulls}
+    folded: dict[tuple[int, str], int] = {}
+    for hour, name, is_folded, value, count in client.query(_VALUES, parameters=bound).result_rows:
+        named = counts.setdefault((hour, name), {})
+        if is_folded:
+            folded[hour, name] = count
+        else:
+            named[value] = count
+    found: dict[int, dict[str, CategoricalCounts]] = {}
+    for (hour, name), named in counts.items():
+        key = (hour, name)
+        found.setdefault(hour, {})[name] = CategoricalCounts(named, nulls.get(key, 0), folded.get(key, 0))
+    return found

@@ -1,0 +1,132 @@
+"""Drift verdicts in the store: written by the drift worker, read by everybody."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from driftline.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.profiles import Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVerdict:
+    """One row of ``drift_verdicts``; the columns are documented in ``schemas/clickhouse``.
+
+    Times are aware datetimes in UTC; None stands where nothing could be compared.
+    """
+
+    model_name: str
+    model_version: str
+    environment: str
+    segment: str = ""
+    feature: str
+    kind: str
+    reference: str
+    scale_hours: int
+    window_start: datetime
+    window_end: datetime
+    revision: int = 1
+    verdict: str
+    channel: str | None
+    effect: float | None
+    effect_low: float | None
+    effect_high: float | None
+    expected: float | None
+    observed: float | None
+    z: float | None
+    critical: float | None
+    overdispersion: float | None
+    freedom: float | None
+    detectable_effect: float | None
+    sample_size: int
+    reference_size: int
+    completeness: float
+    statistics: Mapping[str, float]
+    episode_id: str | None
+    episode_start: datetime | None
+    rank: int | None
+    listed: bool
+    reason: str
+
+
+_NAMES = [field.name for field in dataclasses.fields(StoredVerdict)]
+
+
+def hour_time(hour: int) -> datetime:
+    """Return the beginning of an hour that is counted from the Unix epoch."""
+    return datetime.fromtimestamp(hour * 3600, UTC)
+
+
+def write_verdicts(client: Client, verdicts: Sequence[StoredVerdict]) -> None:
+    """Insert verdicts; one that is written again replaces the earlier one.
+
+    Raises:
+        StoreError: the store did not take them.
+    """
+    if not verdicts:
+        return
+    columns = [[getattr(verdict, name) for verdict in verdicts] for name in _NAMES]
+    try:
+        client.insert("drift_verdicts", columns, column_names=_NAMES, column_oriented=True)
+    except ClickHouseError as error:
+        raise StoreError(f"the store did not take {len(verdicts)} verdicts: {error}") from error
+
+
+def read_verdicts(
+    client: Client,
+    *,
+    model_name: str | None = None,
+    since: datetime | None = None,
+    verdicts: Sequence[str] = (),
+    limit: int = 1000,
+) -> Sequence[Mapping[str, Any]]:
+    """Return verdicts as they stand in the store, the newest window first.
+
+    Args:
+        client: of the store.
+        model_name: of this model only.
+        since: of windows that ended after this time only.
+        verdicts: of these names only, such as ``page``.
+        limit: at most so many.
+    """
+    conditions = ["1"]
+    bound: dict[str, Any] = {"limit": limit}
+    if model_name is not None:
+        conditions.append("model_name = {model:String}")
+        bound["model"] = model_name
+    if since is not None:
+        conditions.append("window_end > {since:DateTime('UTC')}")
+        bound["since"] = since
+    if verdicts:
+        conditions.append("verdict IN {verdicts:Array(String)}")
+        bound["verdicts"] = list(verdicts)
+    query = (
+        f"SELECT * FROM drift_verdicts FINAL WHERE {' AND '.join(conditions)} "
+        "ORDER BY window_end DESC, model_name, model_version, rank, feature, reference, scale_hours LIMIT {limit:UInt32}"
+    )
+    return list(client.query(query, parameters=bound).named_results())
+
+
+def last_judged_hour(client: Client, stream: Stream) -> int | None:
+    """Return the hour (since the Unix epoch) behind the last window that was judged, or None."""
+    rows = client.query(
+        "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM drift_verdicts WHERE model_name = {model:String} "
+        "AND model_version = {version:String} AND environment = {environment:String}",
+        parameters={
+            "model": stream.model_name,
+            "version": stream.model_version,
+            "environment": stream.environment,
+        },
+    ).result_rows
+    return int(rows[0][1]) if rows[0][0] else None
