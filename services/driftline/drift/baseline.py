@@ -1,0 +1,284 @@
+"""A baseline: everything that verdicts need of one reference, computed once and then only read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.channels import NOVEL, RARE_PER_FEATURE, Channels
+from driftline.drift.expected import slot_shares
+from driftline.drift.familiar import FamiliarPlan
+from driftline.drift.hours import Stack, Vocabulary, stack
+from driftline.drift.layout import Layout
+from driftline.drift.noise import Noise, critical_values, learn_noise, lend_noise
+from driftline.drift.ranges import KnownValues
+from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
+from driftline.drift.stuck import longest_constant_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.drift.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.hours import HourCounts
+    from driftline.drift.verdict import Feature
+    from driftline.profiles import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of local hours that serves as reference.
+
+    Args:
+        start: its first hour.
+        weeks: its length.
+    """
+
+    start: int
+    weeks: int
+
+    @property
+    def hours(self) -> int:
+        """Its length in hours."""
+        return self.weeks * HOURS_PER_WEEK
+
+    @property
+    def end(self) -> int:
+        """The hour after its last."""
+        return self.start + self.hours
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Hours projected onto a baseline's columns.
+
+    Args:
+        columns: values per column, (h, columns).
+        rare: nulls, NaN, infinities and novel values, (h, f, 4).
+        groups: denominators: values present, then rows, (h, 2 f).
+        minimum: smallest value, NaN where none, (h, f).
+        maximum: largest value, NaN where none, (h, f).
+    """
+
+    columns: FloatArray
+    rare: FloatArray
+    groups: FloatArray
+    minimum: FloatArray
+    maximum: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """One reference, ready to be compared with.
+
+    Args:
+        features: what it knows, (f,).
+        layout: the columns of its counts.
+        channels: its channels, (c,).
+        plan: for the familiar statistics.
+        known: the values that it holds.
+        origin: the local hour of slot 0.
+        column_shares: expected share of each column at each hour of the week, (168, columns).
+        channel_shares: expected share of each channel at each hour of the week, (168, c).
+        slot_sizes: values present and rows behind them, (168, 2 f).
+        noise: phi, a running maximum over scales, and df, (scales, c); None where it cannot be learned.
+        critical: critical values, (scales, c).
+        age_hours: how long the usable reference reaches back, (f,).
+        longest_constant_hours: the longest run of hours with one single value, (f,).
+        pooled: the reference has no usable times: every slot holds all of it.
+    """
+
+    features: tuple[Feature, ...]
+    layout: Layout
+    channels: Channels
+    plan: FamiliarPlan
+    known: KnownValues
+    origin: int
+    column_shares: FloatArray
+    channel_shares: FloatArray
+    slot_sizes: FloatArray
+    noise: Noise
+    critical: FloatArray
+    age_hours: IntArray
+    longest_constant_hours: IntArray
+    pooled: bool = False
+
+    def count(self, stacked: Stack) -> Counted:
+        """Project hours, stacked over this baseline's features, onto its columns."""
+        novel = self.known.novel(stacked)
+        return Counted(
+            columns=self.layout.count(stacked, np.arange(stacked.rows.size), stacked.rows.size),
+            rare=np.concatenate([stacked.invalid, novel[..., None]], axis=-1),
+            groups=_groups(stacked.present, np.broadcast_to(stacked.rows[:, None], stacked.present.shape)),
+            minimum=stacked.minimum,
+            maximum=stacked.maximum,
+        )
+
+    def inverse_reference(self, windows: FloatArray, groups: FloatArray, slots: IntArray) -> FloatArray:
+        """Return N^2 / m, the variance that the reference adds, by window and group.
+
+        Args:
+            windows: which hours belong to which window, (scales, h).
+            groups: rows of each hour, (h, 2 f).
+            slots: of each hour, (h,).
+        """
+        if self.pooled:
+            return (windows @ groups) ** 2 / np.maximum(self.slot_sizes[0], 1.0)
+        # A slot that the reference does not hold counts as a single row: such an hour proves nothing.
+        return windows @ (groups**2 / np.maximum(self.slot_sizes[slots], 1.0))
+
+    def slots(self, hours: IntArray) -> IntArray:
+        """Return the slot of each local hour, (h,)."""
+        return (hours - self.origin) % HOURS_PER_WEEK
+
+
+def _groups(present: FloatArray, rows: FloatArray) -> FloatArray:
+    return np.concatenate([present, rows], axis=-1)
+
+
+def build_baseline(
+    hours: Sequence[HourCounts],
+    usable: BoolArray,
+    features: tuple[Feature, ...],
+    *,
+    span: Span,
+    grids: Mapping[str, Grid],
+    vocabulary: Vocabulary,
+    settings: DriftSettings,
+) -> Baseline:
+    """Build the baseline of a reference.
+
+    Args:
+        hours: ascending; those outside the span are left out, (h,).
+        usable: which hour counts for which feature, (h, f).
+        features: in the order of their names, (f,).
+        span: the reference, in whole weeks.
+        grids: of every numeric feature.
+        vocabulary: that knows the categorical values.
+        settings: scales, budget, ages.
+    """
+    inside = [index for index, hour in enumerate(hours) if span.start <= hour.local_hour < span.end]
+    hours = [hours[index] for index in inside]
+    stacked = stack(hours, features).only(usable[inside])
+    position = np.array([hour.local_hour - span.start for hour in hours], dtype=np.int64)
+    layout = Layout.of(stacked, features, grids, vocabulary)
+    channels = Channels.of(layout)
+    known = KnownValues.of(stacked, layout, grids)
+    first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
+    by_day = span.hours - first < settings.hour_of_week_after_hours
+
+    rare = np.concatenate(
+        [
+            stacked.invalid,
+            known.novel_among_weeks(stacked, position // HOURS_PER_WEEK, span.weeks, grids)[..., None],
+        ],
+        axis=-1,
+    )
+    rare_hours = _over_span(rare.reshape(len(hours), len(features) * RARE_PER_FEATURE), position, span)
+    sizes = _over_span(
+        _groups(stacked.present, np.where(stacked.known, stacked.rows[:, None], 0.0)), position, span
+    )
+    slot_sizes = _slots(sizes, np.tile(by_day, 2))
+    columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK)
+    column_shares = _weekly_shares(columns, slot_sizes, layout.column_feature, by_day[layout.column_feature])
+    owner = np.arange(len(features)).repeat(RARE_PER_FEATURE)
+    rare_shares = _weekly_shares(_sum_weeks(rare_hours), slot_sizes, len(features) + owner, by_day[owner])
+    hourly = _channel_hours(stacked, layout, channels, rare_hours, position)
+    noise = _noise(
+        hourly, sizes[:, channels.group], channels, by_day[channels.feature], settings.scales_hours
+    )
+    alpha = 1 / (settings.page_budget_hours * channels.size * len(settings.scales_hours))
+    return Baseline(
+        features=features,
+        layout=layout,
+        channels=channels,
+        plan=FamiliarPlan.of(layout),
+        known=known,
+        origin=span.start,
+        column_shares=column_shares,
+        channel_shares=channels.collect(
+            column_shares, rare_shares.reshape(HOURS_PER_WEEK, -1, RARE_PER_FEATURE)
+        ),
+        slot_sizes=slot_sizes,
+        noise=noise,
+        critical=critical_values(noise.df, alpha),
+        age_hours=span.hours - first,
+        longest_constant_hours=longest_constant_run(stacked, settings.minimum_sample),
+    )
+
+
+def _over_span(values: FloatArray, position: IntArray, span: Span) -> FloatArray:
+    """Put hours at their places in the span, 0 elsewhere. Shape (h, k) in, (span, k) out."""
+    spread = np.zeros((span.hours, values.shape[1]))
+    # The local hour that comes twice in autumn is one hour of both.
+    np.add.at(spread, position, values)
+    return spread
+
+
+def _sum_weeks(hours: FloatArray) -> FloatArray:
+    return hours.reshape(-1, HOURS_PER_WEEK, hours.shape[1]).sum(0)  # type: ignore[no-any-return]
+
+
+def _by_day(slots: FloatArray) -> FloatArray:
+    """Sum the slots of a week into hours of the day, and repeat them. Shape (168, k) in and out."""
+    days = HOURS_PER_WEEK // HOURS_PER_DAY
+    return np.tile(slots.reshape(days, HOURS_PER_DAY, -1).sum(0), (days, 1))
+
+
+def _slots(hours: FloatArray, by_day: BoolArray) -> FloatArray:
+    slots = _sum_weeks(hours)
+    slots[:, by_day] = _by_day(slots[:, by_day])
+    return slots
+
+
+def _weekly_shares(
+    counts: FloatArray, slot_sizes: FloatArray, group: IntArray, by_day: BoolArray
+) -> FloatArray:
+    """Return expected shares at each hour of the week, (168, k), by hour of day where that is asked for."""
+    sizes = slot_sizes[:, group]
+    shares = np.empty_like(counts)
+    by_week = ~by_day
+    shares[:, by_week] = slot_shares(counts[:, by_week], sizes[:, by_week])
+    if by_day.any():
+        day = _by_day(counts[:, by_day])[:HOURS_PER_DAY]
+        daily = slot_shares(day, sizes[:HOURS_PER_DAY, by_day])
+        shares[:, by_day] = np.tile(daily, (HOURS_PER_WEEK // HOURS_PER_DAY, 1))
+    return shares
+
+
+def _channel_hours(
+    stacked: Stack, layout: Layout, channels: Channels, rare_hours: FloatArray, position: IntArray
+) -> FloatArray:
+    """Return the counts of all channels in all hours of the span, (span, c).
+
+    Columns between which no channel tells a difference are summed first: 2,000 columns times 700 hours
+    would be too much.
+    """
+    span_hours = rare_hours.shape[0]
+    edges = np.unique(np.concatenate([channels.low, channels.high, layout.starts]))
+    coarse = np.searchsorted(edges, np.arange(layout.width), side="right") - 1
+    cell = layout.locate(stacked.entry_feature, stacked.entry_key)
+    cell = position[stacked.entry_hour] * edges.size + coarse[cell]
+    held = np.bincount(cell, weights=stacked.entry_count, minlength=span_hours * edges.size)
+    ranges = replace(
+        channels, low=np.searchsorted(edges, channels.low), high=np.searchsorted(edges, channels.high)
+    )
+    rare = rare_hours.reshape(span_hours, -1, RARE_PER_FEATURE)
+    return ranges.collect(held.reshape(span_hours, -1), rare)
+
+
+def _noise(
+    counts: FloatArray, sizes: FloatArray, channels: Channels, by_day: BoolArray, scales_hours: tuple[int, ...]
+) -> Noise:
+    """Learn the noise of all channels, by cycles of a week or of a day."""
+    phi = np.ones((len(scales_hours), channels.size))
+    df = np.ones_like(phi)
+    information = np.zeros(channels.size)
+    for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
+        if chosen.any():
+            shape = (-1, slots, int(chosen.sum()))
+            learned = learn_noise(counts[:, chosen].reshape(shape), sizes[:, chosen].reshape(shape), scales_hours)
+            phi[:, chosen], df[:, chosen] = learned.phi, learned.df
+            information[chosen] = learned.information
+    return lend_noise(Noise(phi, df, information), channels)

@@ -1,0 +1,291 @@
+"""The judge of one model version: fed hour by hour, it remembers what it needs and says what changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.baseline import Baseline, Span, build_baseline
+from driftline.drift.comparison import compare
+from driftline.drift.hours import Clock, HourCounts, Vocabulary, known_features
+from driftline.drift.hygiene import PageLog
+from driftline.drift.pooled import build_pooled_baseline, has_usable_times, with_noise_of
+from driftline.drift.recent import Recent
+from driftline.drift.report import Window, report_comparison, report_learning
+from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
+from driftline.drift.verdict import Feature, Reference, Verdict
+from driftline.profiles import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from driftline.profiles import HourProfile
+
+_TRAINING_WEEKS = 53
+_VOCABULARY_LIMIT = 50_000
+
+
+class Judge:
+    """One model version, in one environment and segment.
+
+    Its state is the hours that it remembers and the pages that it gave; everything else follows from
+    these two. So a judge that is rebuilt with `remember` and `resume` says the same as one that ran on.
+
+    Args:
+        grids: of the numeric features; others have the default grid.
+        training: the training reference, hour by hour; empty where there is none.
+        settings: budgets and thresholds.
+        identity: names model, version, environment and segment; episode ids are made of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        grids: Mapping[str, Grid],
+        training: Sequence[HourProfile] = (),
+        settings: DriftSettings | None = None,
+        identity: str,
+    ) -> None:
+        self._settings = settings or DriftSettings()
+        self._grids = dict(grids)
+        self._vocabulary = Vocabulary()
+        self._clock = Clock(self._settings.timezone)
+        self._hours: list[HourCounts] = []
+        self._pages: dict[Reference, PageLog] = {
+            reference: PageLog(
+                identity=identity,
+                reference=reference,
+                quiet_hours=self._settings.quiet_hours,
+                accept_after_hours=self._settings.accept_after_hours,
+            )
+            for reference in ("training", "production")
+        }
+        self._production: Recent | None = None
+        self._as_of: int | None = None
+        self._training_baseline = self._build_training(training)
+        self._training: Recent | None = None
+
+    @property
+    def history_hours(self) -> int:
+        """How many hours before the present one `remember` should be given after a restart."""
+        return self._settings.history_hours
+
+    @property
+    def page_history_hours(self) -> int:
+        """How far back the pages given to `resume` should reach: as far as the hours, and an episode more."""
+        return self.history_hours + self._settings.accept_after_hours + self._settings.quiet_hours
+
+    def remember(self, profile: HourProfile, *, completeness: float = 1.0) -> None:
+        """Take an hour as history, without verdicts: after a restart, or from an older version.
+
+        Args:
+            profile: later than all hours before it.
+            completeness: the share of its events that arrived.
+
+        Raises:
+            ValueError: the hour is not later than the one before it.
+        """
+        if self._hours and profile.hour <= self._hours[-1].hour:
+            raise ValueError(f"hour {profile.hour} must come after hour {self._hours[-1].hour}")
+        self._append(profile, completeness)
+        self._production = self._training = self._as_of = None
+
+    def resume(self, pages: Iterable[Verdict]) -> None:
+        """Take up the episodes of pages given before; call it once, before the first `judge`.
+
+        Args:
+            pages: stored verdicts, in any order; those that are no pages are left aside. They need
+                `feature`, `kind`, `reference`, `window_start`, `window_end` and `episode_start`.
+        """
+        grouped: dict[tuple[int, Reference, Feature], list[Verdict]] = {}
+        for page in pages:
+            if page.verdict == "page":
+                key = (page.window_end, page.reference, Feature(page.feature, page.kind))
+                grouped.setdefault(key, []).append(page)
+        for (end, reference, feature), group in sorted(grouped.items()):
+            starts = [page.window_start for page in group]
+            first = min(
+                (page.episode_start for page in group if page.episode_start is not None), default=max(starts)
+            )
+            self._pages[reference].record(feature, first=first, window_start=min(starts), window_end=end)
+
+    def judge(self, profile: HourProfile, *, completeness: float = 1.0) -> list[Verdict]:
+        """Judge all windows that end with this hour.
+
+        Args:
+            profile: the hour, later than all before it; hours without traffic are simply left out.
+            completeness: the share of its events that arrived.
+
+        Returns:
+            A verdict per reference, scale and feature.
+
+        Raises:
+            ValueError: the hour is not later than the one before it.
+        """
+        if self._hours and profile.hour <= self._hours[-1].hour:
+            raise ValueError(f"hour {profile.hour} must come after hour {self._hours[-1].hour}")
+        hour = self._append(profile, completeness)
+        self._refresh(hour)
+        verdicts = self._judge_production(hour)
+        if self._training_baseline is not None:
+            verdicts += self._judge_training(hour, self._training_baseline)
+        return verdicts
+
+    def _append(self, profile: HourProfile, completeness: float) -> HourCounts:
+        self._know_grids(profile)
+        hour = HourCounts.from_profile(
+            profile, self._vocabulary, clock=self._clock, completeness=completeness
+        )
+        self._hours.append(hour)
+        return hour
+
+    def _know_grids(self, profile: HourProfile) -> None:
+        for name in profile.numeric:
+            self._grids.setdefault(name, Grid())
+
+    def _build_training(self, training: Sequence[HourProfile]) -> Baseline | None:
+        for profile in training:
+            self._know_grids(profile)
+        hours = [
+            HourCounts.from_profile(profile, self._vocabulary, clock=self._clock) for profile in training
+        ]
+        hours.sort(key=lambda hour: hour.hour)
+        features = _features(hours)
+        if not features:
+            return None
+        if not has_usable_times(hours):
+            return build_pooled_baseline(hours, features, grids=self._grids, vocabulary=self._vocabulary)
+        end = hours[-1].local_hour + 1
+        weeks = min(-(-(end - hours[0].local_hour) // HOURS_PER_WEEK), _TRAINING_WEEKS)
+        span = Span(end - weeks * HOURS_PER_WEEK, weeks)
+        return build_baseline(
+            hours,
+            known_features(hours, features),
+            features,
+            span=span,
+            grids=self._grids,
+            vocabulary=self._vocabulary,
+            settings=self._settings,
+        )
+
+    def _refresh(self, hour: HourCounts) -> None:
+        """Take the newest hour into the windows; once a day, and when a new normal is accepted, anew."""
+        accepted = self._pages["production"].last_accepted(by=hour.hour)
+        midnight = hour.hour // HOURS_PER_DAY * HOURS_PER_DAY
+        as_of = max(midnight, accepted or midnight)
+        if as_of == self._as_of:
+            for recent in (self._production, self._training):
+                if recent is not None:
+                    recent.push(hour)
+            return
+        self._as_of = as_of
+        self._forget(as_of)
+        baseline = self._build_production(as_of)
+        self._production = (
+            None if baseline is None else self._recent(baseline, self._settings.longest_scale_hours)
+        )
+        self._refresh_training(baseline)
+
+    def _refresh_training(self, production: Baseline | None) -> None:
+        training = self._training_baseline
+        if training is None:
+            return
+        if not training.pooled:
+            if self._training is None:
+                self._training = self._recent(training, self._settings.longest_scale_hours)
+            else:
+                self._training.push(self._hours[-1])
+            return
+        self._training = None
+        if production is not None:
+            self._training = self._recent(with_noise_of(training, production, self._settings), HOURS_PER_WEEK)
+
+    def _recent(self, baseline: Baseline, length: int) -> Recent:
+        return Recent(baseline, self._hours, length=length, newest=self._hours[-1].hour)
+
+    def _build_production(self, as_of: int) -> Baseline | None:
+        """Build the reference that ends where the longest window of the day's first hour begins."""
+        settings = self._settings
+        end = as_of - settings.longest_scale_hours
+        local_end = self._clock.local(end)
+        span = Span(local_end - settings.reference_hours, settings.reference_weeks)
+        hours = [
+            hour
+            for hour in self._hours
+            if hour.hour < end
+            and hour.local_hour >= span.start
+            and hour.completeness >= settings.minimum_completeness
+        ]
+        features = _features(hours)
+        when = np.array([hour.hour for hour in hours], dtype=np.int64)
+        usable = known_features(hours, features) & self._pages["production"].usable(
+            when, features, as_of=as_of
+        )
+        first = np.where(usable.any(0), when[usable.argmax(0)] if hours else 0, end)
+        learned = end - first >= settings.hour_of_day_after_hours
+        if not learned.any():
+            return None
+        return build_baseline(
+            hours,
+            usable[:, learned],
+            tuple(feature for feature, known in zip(features, learned, strict=True) if known),
+            span=span,
+            grids=self._grids,
+            vocabulary=self._vocabulary,
+            settings=settings,
+        )
+
+    def _judge_production(self, hour: HourCounts) -> list[Verdict]:
+        scales = self._settings.scales_hours
+        windows = [self._window("production", hour.hour + 1, scale) for scale in scales]
+        known: tuple[Feature, ...] = ()
+        verdicts: list[Verdict] = []
+        if self._production is not None:
+            known = self._production.baseline.features
+            verdicts = self._report(self._production, windows, "production")
+        young = [feature for feature in hour.features if feature not in known]
+        return verdicts + report_learning(young, windows, self._settings)
+
+    def _judge_training(self, hour: HourCounts, training: Baseline) -> list[Verdict]:
+        scales = (HOURS_PER_WEEK,) if training.pooled else self._settings.scales_hours
+        windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
+        if self._training is None:
+            return report_learning(training.features, windows, self._settings)
+        return self._report(self._training, windows, "training")
+
+    def _report(self, recent: Recent, windows: Sequence[Window], reference: Reference) -> list[Verdict]:
+        comparison = compare(
+            recent.baseline,
+            recent.counted,
+            recent.local_hours,
+            tuple(window.scale_hours for window in windows),
+            settings=self._settings,
+            rare_only=reference == "training",
+        )
+        return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)
+
+    def _window(self, reference: Reference, end: int, scale: int) -> Window:
+        inside = [hour for hour in self._hours[-scale:] if hour.hour >= end - scale]
+        rows = sum(hour.rows for hour in inside)
+        sent = sum(hour.rows / max(hour.completeness, 1e-9) for hour in inside)
+        return Window(
+            reference=reference,
+            scale_hours=scale,
+            end=end,
+            rows=rows,
+            completeness=rows / sent if sent else min(hour.completeness for hour in inside),
+            covered=self._hours[0].hour <= end - scale,
+        )
+
+    def _forget(self, as_of: int) -> None:
+        oldest = as_of - self._settings.history_hours
+        self._hours = [hour for hour in self._hours if hour.hour >= oldest]
+        for pages in self._pages.values():
+            pages.forget(before=oldest)
+        if len(self._vocabulary) > _VOCABULARY_LIMIT:
+            self._vocabulary.keep({key for hour in self._hours for key in hour.keys.tolist()})
+
+
+def _features(hours: Iterable[HourCounts]) -> tuple[Feature, ...]:
+    return tuple(sorted({feature for features in {hour.features for hour in hours} for feature in features}))

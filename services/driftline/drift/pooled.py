@@ -1,0 +1,106 @@
+"""Training references without usable times: season cannot be matched, so a week is compared as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.baseline import Baseline
+from driftline.drift.channels import RARE_PER_FEATURE, Channels
+from driftline.drift.familiar import FamiliarPlan
+from driftline.drift.hours import stack
+from driftline.drift.layout import Layout
+from driftline.drift.noise import Noise, critical_values
+from driftline.drift.ranges import KnownValues
+from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.drift.arrays import FloatArray
+    from driftline.drift.hours import HourCounts, Vocabulary
+    from driftline.drift.verdict import Feature
+    from driftline.profiles import Grid
+
+_FEWEST_TIMED_HOURS = 48
+
+
+def has_usable_times(hours: Sequence[HourCounts]) -> bool:
+    """Say whether a reference spans a week or more, rather than carrying the time at which it was logged."""
+    return len(hours) >= _FEWEST_TIMED_HOURS and hours[-1].hour - hours[0].hour + 1 >= HOURS_PER_WEEK
+
+
+def build_pooled_baseline(
+    hours: Sequence[HourCounts],
+    features: tuple[Feature, ...],
+    *,
+    grids: Mapping[str, Grid],
+    vocabulary: Vocabulary,
+) -> Baseline:
+    """Build the baseline of a reference without usable times; its noise is left at that of independent rows.
+
+    Args:
+        hours: of the reference, (h,).
+        features: in the order of their names, (f,).
+        grids: of every numeric feature.
+        vocabulary: that knows the categorical values.
+    """
+    stacked = stack(hours, features)
+    stacked = stacked.only(stacked.known)
+    layout = Layout.of(stacked, features, grids, vocabulary)
+    channels = Channels.of(layout)
+    rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
+    sizes = np.concatenate([stacked.present.sum(0), rows.sum(0)])
+    columns = layout.count(stacked, np.zeros(len(hours), dtype=np.int64), 1)
+    column_shares = columns / np.maximum(sizes[layout.column_feature], 1.0)
+    rare = np.concatenate([stacked.invalid.sum(0), np.zeros((len(features), 1))], axis=1)
+    rare_shares = rare / np.maximum(sizes[len(features) :, None], 1.0)
+    unit = np.ones((1, channels.size))
+    return Baseline(
+        features=features,
+        layout=layout,
+        channels=channels,
+        plan=FamiliarPlan.of(layout),
+        known=KnownValues.of(stacked, layout, grids),
+        origin=0,
+        column_shares=_every_slot(column_shares),
+        channel_shares=_every_slot(
+            channels.collect(column_shares, rare_shares[None].reshape(1, -1, RARE_PER_FEATURE))
+        ),
+        slot_sizes=_every_slot(sizes[None]),
+        noise=Noise(unit, unit, unit[0]),
+        critical=unit,
+        age_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
+        longest_constant_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
+        pooled=True,
+    )
+
+
+def with_noise_of(pooled: Baseline, production: Baseline, settings: DriftSettings) -> Baseline:
+    """Lend a pooled baseline the noise that production showed on its longest windows.
+
+    Without times a reference cannot tell its own noise. Each channel takes the median over its feature's
+    value channels, or over all features where production does not know the feature.
+    """
+    values = ~production.channels.is_rare
+    phi, df = production.noise.phi[-1], production.noise.df[-1]
+    owner = production.channels.feature
+    place = {feature: index for index, feature in enumerate(production.features)}
+    chosen = [
+        values & (owner == place[feature]) if feature in place else values for feature in pooled.features
+    ]
+    lent_phi = np.array([_median(phi[own], phi) for own in chosen])[pooled.channels.feature]
+    lent_df = np.array([_median(df[own], df) for own in chosen])[pooled.channels.feature]
+    noise = Noise(lent_phi[None], lent_df[None], pooled.noise.information)
+    alpha = 1 / (settings.page_budget_hours * pooled.channels.size)
+    return replace(pooled, noise=noise, critical=critical_values(noise.df, alpha))
+
+
+def _every_slot(row: FloatArray) -> FloatArray:
+    return np.repeat(row, HOURS_PER_WEEK, axis=0)
+
+
+def _median(own: FloatArray, everything: FloatArray) -> float:
+    return float(np.median(own if own.size else everything))

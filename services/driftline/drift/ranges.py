@@ -1,0 +1,118 @@
+"""Values that the reference never held: numbers far outside its range, categories it did not know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.hours import KEY_BITS, bucket_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.drift.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.hours import Stack
+    from driftline.drift.layout import Layout
+    from driftline.profiles import Grid
+
+_WIDENED_BY = 0.5
+_LOWEST_KEY, _HIGHEST_KEY = 0, (1 << KEY_BITS) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class KnownValues:
+    """What counts as novel.
+
+    Args:
+        layout: knows the values of categories.
+        low: lowest key of each numeric feature that is in range, (f,).
+        high: highest key that is in range, (f,).
+    """
+
+    layout: Layout
+    low: IntArray
+    high: IntArray
+
+    @classmethod
+    def of(cls, stacked: Stack, layout: Layout, grids: Mapping[str, Grid]) -> KnownValues:
+        """Take the range of a reference, widened by half its width on both sides."""
+        low, high = _range_keys(*_extremes(stacked.minimum, stacked.maximum), layout, grids)
+        return cls(layout, low[0], high[0])
+
+    def novel(self, stacked: Stack) -> FloatArray:
+        """Count novel values per hour and feature, (h, f)."""
+        column = self.layout.locate(stacked.entry_feature, stacked.entry_key)
+        unseen = column == self.layout.never_seen[stacked.entry_feature]
+        low, high = self.low[stacked.entry_feature], self.high[stacked.entry_feature]
+        return _sum_entries(stacked, unseen | (stacked.entry_key < low) | (stacked.entry_key > high))
+
+    def novel_among_weeks(
+        self, stacked: Stack, week: IntArray, weeks: int, grids: Mapping[str, Grid]
+    ) -> FloatArray:
+        """Count, in the reference itself, the values that would be novel had their week not been part of it.
+
+        So a feature whose new values come and go is known to be one.
+
+        Args:
+            stacked: the hours of the reference.
+            week: the week of each hour, (h,).
+            weeks: how many weeks the reference has.
+            grids: of every numeric feature.
+
+        Returns:
+            (h, f).
+        """
+        entry_week = week[stacked.entry_hour]
+        combined = (stacked.entry_feature << KEY_BITS) + stacked.entry_key
+        distinct, place = np.unique(combined, return_inverse=True)
+        totals = np.bincount(place * weeks + entry_week, minlength=distinct.size * weeks).reshape(-1, weeks)
+        lonely = (totals > 0).sum(1) == 1
+        categorical = self.layout.never_seen[stacked.entry_feature] >= 0
+        minimum = np.full((weeks, stacked.minimum.shape[1]), np.nan)
+        maximum = minimum.copy()
+        for index in range(weeks):
+            minimum[index], maximum[index] = _extremes(
+                stacked.minimum[week != index], stacked.maximum[week != index]
+            )
+        low, high = _range_keys(minimum, maximum, self.layout, grids)
+        outside = (stacked.entry_key < low[entry_week, stacked.entry_feature]) | (
+            stacked.entry_key > high[entry_week, stacked.entry_feature]
+        )
+        several = (totals > 0).any(0).sum() > 1
+        return _sum_entries(stacked, np.where(categorical, lonely[place] & several, outside))
+
+
+def _sum_entries(stacked: Stack, chosen: BoolArray) -> FloatArray:
+    hours, features = stacked.present.shape
+    cell = stacked.entry_hour[chosen] * features + stacked.entry_feature[chosen]
+    return np.bincount(cell, weights=stacked.entry_count[chosen], minlength=hours * features).reshape(
+        hours, features
+    )
+
+
+def _extremes(minimum: FloatArray, maximum: FloatArray) -> tuple[FloatArray, FloatArray]:
+    if minimum.shape[0] == 0:
+        nothing = np.full(minimum.shape[1], np.nan)
+        return nothing, nothing
+    low = np.fmin.reduce(minimum, axis=0)
+    return low, np.fmax.reduce(maximum, axis=0)
+
+
+def _range_keys(
+    minimum: FloatArray, maximum: FloatArray, layout: Layout, grids: Mapping[str, Grid]
+) -> tuple[IntArray, IntArray]:
+    """Return lowest and highest keys in range, (..., f) made (r, f); everything where nothing is known."""
+    minimum, maximum = np.atleast_2d(minimum), np.atleast_2d(maximum)
+    low = np.full(minimum.shape, _LOWEST_KEY, dtype=np.int64)
+    high = np.full(minimum.shape, _HIGHEST_KEY, dtype=np.int64)
+    for index, feature in enumerate(layout.features):
+        if feature.kind == "numeric":
+            known = np.isfinite(minimum[:, index])
+            least, most = minimum[known, index], maximum[known, index]
+            margin = _WIDENED_BY * (most - least)
+            grid = grids[feature.name]
+            low[known, index] = bucket_key(grid.bucket(least - margin).astype(np.int64))
+            high[known, index] = bucket_key(grid.bucket(most + margin).astype(np.int64))
+    return low, high

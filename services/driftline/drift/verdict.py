@@ -1,0 +1,88 @@
+"""The verdict: what is said of one feature, in one window, against one reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["numeric", "categorical"]
+Reference = Literal["training", "production"]
+VerdictName = Literal["ok", "warn", "page", "learning", "insufficient_data", "incomplete"]
+
+
+class Feature(NamedTuple):
+    """A feature is known by its name and kind: one that changes its kind is another feature."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One feature, one window, one reference.
+
+    Shares, effects and completeness are fractions of 1; hours count from the Unix epoch, UTC. The
+    evidence (from `channel` to `detectable_effect`) is that of the feature's worst channel, and None
+    where nothing could be compared.
+
+    Args:
+        feature: its name.
+        kind: numeric or categorical.
+        reference: what the window was compared with.
+        scale_hours: the length of the window.
+        window_start: its first hour.
+        window_end: the hour after its last.
+        verdict: what it comes to.
+        channel: the proportion that moved most, in words.
+        effect: observed - expected.
+        effect_low: lower end of its 95 % interval.
+        effect_high: upper end of its 95 % interval.
+        expected: the share that the reference leads to expect in these hours.
+        observed: the share that was seen.
+        z: how surely more than the minimum effect; 0 where the effect is smaller.
+        critical: the value that z has to exceed for a page.
+        phi: overdispersion, the channel's variance over that of independent rows; at least 1.
+        df: degrees of freedom behind phi.
+        sample_size: rows or values behind `observed`.
+        reference_size: rows or values of the reference, matched by slot, behind `expected`.
+        completeness: the share of the window's events that arrived.
+        statistics: the familiar numbers by name; they inform, they do not page.
+        detectable_effect: the smallest effect on this channel that this window would have paged for;
+            None where not even the largest would have.
+        episode_id: the episode that a page belongs to.
+        episode_start: its first hour.
+        rank: 1 for the feature with the largest effect of this window, and so on.
+        listed: kept by Benjamini-Hochberg among the features of this window.
+        reason: one sentence for the engineer.
+    """
+
+    feature: str
+    kind: Kind
+    reference: Reference
+    scale_hours: int
+    window_start: int
+    window_end: int
+    verdict: VerdictName
+    channel: str | None = None
+    effect: float | None = None
+    effect_low: float | None = None
+    effect_high: float | None = None
+    expected: float | None = None
+    observed: float | None = None
+    z: float | None = None
+    critical: float | None = None
+    phi: float | None = None
+    df: float | None = None
+    sample_size: int = 0
+    reference_size: int = 0
+    completeness: float = 1.0
+    statistics: Mapping[str, float | None] = field(default_factory=dict)
+    detectable_effect: float | None = None
+    episode_id: str | None = None
+    episode_start: int | None = None
+    rank: int | None = None
+    listed: bool = False
+    reason: str = ""
