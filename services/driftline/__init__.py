@@ -1,5 +1,5 @@
 """driftline: logs every prediction a model makes, lands it exactly once, and says honestly what drifted."""
 
-from driftline.sdk import PredictionLogger, Stats
+from driftline.sdk import PredictionLogger, Stats, register_training_run
 
-__all__ = ["PredictionLogger", "Stats"]
+__all__ = ["PredictionLogger", "Stats", "register_training_run"]

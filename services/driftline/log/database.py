@@ -33,8 +33,8 @@ FILE_NAME: Final = "events.sqlite"
 MIN_BYTES: Final = 1 << 20
 
 _FORK_TIMEOUT_S = 2.0
-_PAGE_BYTES = 16_384
-_WAL_PAGES = 1_000  # Moved into the file whenever the WAL is that long: 16 MB.
+_PAGE_BYTES = 8_192  # Larger ones append faster, but a small append writes whole pages.
+_WAL_PAGES = 2_000  # Moved into the file whenever the WAL is that long: 16 MB.
 _MALFORMED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS "log/identity" (source TEXT NOT NULL);

@@ -2,5 +2,6 @@
 
 from driftline.sdk.buffer import Stats
 from driftline.sdk.logger import PredictionLogger
+from driftline.sdk.training import register_training_run
 
-__all__ = ["PredictionLogger", "Stats"]
+__all__ = ["PredictionLogger", "Stats", "register_training_run"]

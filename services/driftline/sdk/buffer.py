@@ -214,6 +214,11 @@ class Buffer:
             self._settled.notify_all()
 
     @property
+    def is_closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._is_closed
+
+    @property
     def is_given_up(self) -> bool:
         """Whether ``give_up`` was called."""
         return self._is_given_up

@@ -105,6 +105,11 @@ class Session:
         self.buffer.count_dropped(reason, count)
         self.warn(reason, detail)
 
+    def refuse_waiting(self, count: int) -> None:
+        """Count events for which no room was made, or that came after the end."""
+        reason = Reason.CLOSED if self.buffer.is_closed else Reason.QUEUE_FULL
+        self.refuse(reason, _HINTS[reason], count)
+
     def warn(self, reason: Reason, detail: str) -> None:
         """Warn once per reason. A logging handler that fails must not reach the caller."""
         if reason.value in self._warned:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RANDOM_BITS = 74
-"""Random bits in one UUIDv7: 12 after the version, 62 after the variant."""
+"""Random bits in one UUIDv7: the version and the variant take the other 6 beside the time."""
 
 
 def uuid7(time_ms: int, random_bits: int) -> str:
@@ -18,10 +18,10 @@ def uuid7(time_ms: int, random_bits: int) -> str:
         time_ms: milliseconds since 1970-01-01T00:00:00Z, at most 48 bits.
         random_bits: 74 random bits.
     """
-    high = random_bits >> 62
-    low = random_bits & 0x3FFF_FFFF_FFFF_FFFF
-    digits = f"{time_ms << 80 | 0x7 << 76 | high << 64 | 0x2 << 62 | low:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    time = f"{time_ms:012x}"
+    rest = f"{random_bits:019x}"
+    variant = "89ab"[random_bits >> 72]
+    return f"{time[:8]}-{time[8:]}-7{rest[1:4]}-{variant}{rest[4:7]}-{rest[7:]}"
 
 
 def new_id(clock: Callable[[], float], random: Callable[[int], int]) -> str:

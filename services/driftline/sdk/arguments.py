@@ -1,0 +1,75 @@
+"""Arguments that are checked once and raise when they are wrong."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from driftline.errors import SettingError
+from driftline.wire import ValueRefusedError
+from driftline.wire.values import number_value, text_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def check_text(name: str, text: object) -> None:
+    """Check that an argument is a string that can be encoded, and not empty.
+
+    Raises:
+        SettingError: it is not; the message names the argument.
+    """
+    if not isinstance(text, str) or not text:
+        raise SettingError(f"{name}={text!r}: it must be a string, and not empty")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SettingError(f"{name}={text!r}: it holds a lone surrogate") from None
+
+
+def check_positive(name: str, number: object) -> None:
+    """Check that an argument is a number above 0.
+
+    Raises:
+        SettingError: it is not; the message names the argument.
+    """
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not number > 0:
+        raise SettingError(f"{name}={number!r}: it must be a number above 0")
+
+
+def checked_texts(argument: str, values: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """Return values by name as text; those that are None are left out.
+
+    Raises:
+        SettingError: a value is neither text nor number; the message names it.
+    """
+    checked: dict[str, str] = {}
+    for name, value in (values or {}).items():
+        check_text(f"a name in {argument}", name)
+        try:
+            text = text_value(value)
+        except ValueRefusedError as error:
+            raise SettingError(f"{argument}[{name!r}]: {error.detail}") from None
+        if text is not None:
+            if text:
+                check_text(f"{argument}[{name!r}]", text)
+            checked[name] = text
+    return MappingProxyType(checked)
+
+
+def checked_numbers(argument: str, values: Mapping[str, Any] | None) -> Mapping[str, float]:
+    """Return values by name as numbers; those that are None are left out.
+
+    Raises:
+        SettingError: a value is no number; the message names it.
+    """
+    checked: dict[str, float] = {}
+    for name, value in (values or {}).items():
+        check_text(f"a name in {argument}", name)
+        try:
+            number = number_value(value)
+        except ValueRefusedError as error:
+            raise SettingError(f"{argument}[{name!r}]: {error.detail}") from None
+        if number is not None:
+            checked[name] = number
+    return MappingProxyType(checked)

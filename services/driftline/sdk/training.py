@@ -1,0 +1,247 @@
+"""Registering a training run: what every prediction of its model version is traced back to."""
+
+from __future__ import annotations
+
+import os
+import random as random_module
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from driftline.errors import LogError, SettingError
+from driftline.log import EventLog, Record, default_log_url, open_log
+from driftline.sdk.arguments import check_text, checked_numbers, checked_texts
+from driftline.sdk.batch import BatchEncoder, PredictionTable
+from driftline.sdk.columns import check_length, column_values
+from driftline.sdk.logger import PredictionLogger
+from driftline.sdk.runtime import git_state, runtime_versions
+from driftline.wire import (
+    TRAINING_RUN,
+    TRAINING_RUNS_TOPIC,
+    EventEncoder,
+    SessionFields,
+    ValueRefusedError,
+    encode_record,
+    new_id,
+)
+from driftline.wire.values import feature_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+REFERENCE_ENVIRONMENT = "reference"
+_system_random = random_module.SystemRandom().getrandbits
+
+
+def register_training_run(
+    training_run_id: str | None = None,
+    *,
+    model_name: str,
+    model_version: str,
+    log: str | EventLog | None = None,
+    artifact_uri: str | None = None,
+    git_commit: str | None = None,
+    git_dirty: bool | None = None,
+    data_uri: str | None = None,
+    data_fingerprint: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    reference: Any = None,
+    reference_predictions: Any = None,
+    reference_labels: Any = None,
+    reference_event_times: Any = None,
+    reference_actuals: Any = None,
+    reference_tags: Mapping[str, Any] | None = None,
+    timeout_s: float = 60.0,
+    clock: Callable[[], float] = time.time,
+    random: Callable[[int], int] = _system_random,
+) -> str:
+    """Register a training run, with the rows that serving will be compared with.
+
+    The reference rows are logged as predictions of environment ``reference`` under the run, by a
+    ``PredictionLogger``: training and serving are profiled by the same code. They should be rows that
+    the model has not been fitted to. The run itself comes last, so that a run which is known is known
+    in whole. Unlike logging, this raises: it is part of training, not of serving.
+
+    Args:
+        training_run_id: identity of the run. Default: a new UUIDv7.
+        model_name: the model that was trained.
+        model_version: the version that the run made.
+        log: the event log's URL, or a log. Default: as in ``PredictionLogger``.
+        artifact_uri: where the trained model lies.
+        git_commit: commit of the training code. Default: that of the work tree around the current
+            folder, if there is one.
+        git_dirty: whether the work tree had changes besides. Default: found likewise.
+        data_uri: where the training data lies, with its version.
+        data_fingerprint: its checksum, with the algorithm's name: ``sha256:...``.
+        parameters: hyperparameters; kept as text.
+        metrics: what was measured of the model: numbers by name.
+        tags: whatever else the run is to be found by; kept as text.
+        reference: features of n reference rows: a DataFrame, an Arrow table or a dict of columns.
+        reference_predictions: what the model predicts for them. Length n.
+        reference_labels: the classes decided for. Length n.
+        reference_event_times: when the rows are from. Length n. Default: now.
+        reference_actuals: their truths, logged as outcomes; None and NaN: not known. Length n.
+        reference_tags: segments of the rows: by name, a column or one value for all.
+        timeout_s: how long to wait for the log at most, seconds.
+        clock: the time now, seconds since 1970-01-01T00:00:00Z.
+        random: a source of random bits.
+
+    Returns:
+        The training_run_id, to be given to ``PredictionLogger``.
+
+    Raises:
+        SettingError: (a ValueError) an argument is wrong, or a reference row does not fit the wire as
+            it is. Nothing was logged.
+        LogError: the log takes nothing. Some reference rows may have been logged.
+    """
+    run_id = new_id(clock, random) if training_run_id is None else training_run_id
+    check_text("training_run_id", run_id)
+    check_text("model_name", model_name)
+    check_text("model_version", model_version)
+    found_commit, found_dirty = (git_commit, None) if git_commit else git_state(Path.cwd())
+    optional = {
+        "artifact_uri": artifact_uri,
+        "git_commit": found_commit,
+        "data_uri": data_uri,
+        "data_fingerprint": data_fingerprint,
+    }
+    for name, text in optional.items():
+        if text is not None:
+            check_text(name, text)
+    rows = _Reference.from_arguments(
+        actuals=reference_actuals,
+        features=reference,
+        predictions=reference_predictions,
+        labels=reference_labels,
+        event_times=reference_event_times,
+        tags=reference_tags,
+    )
+    event = {
+        "training_run_id": run_id,
+        "model_name": model_name,
+        "model_version": model_version,
+        "registered_time": int(clock() * 1e6),
+        **optional,
+        "git_dirty": found_dirty if git_dirty is None else git_dirty,
+        "reference_rows": 0 if rows is None else rows.length,
+        "runtime": runtime_versions(),
+        "parameters": dict(checked_texts("parameters", parameters)),
+        "metrics": dict(checked_numbers("metrics", metrics)),
+        "tags": dict(checked_texts("tags", tags)),
+    }
+    record = Record(TRAINING_RUNS_TOPIC, run_id.encode(), encode_record(TRAINING_RUN, event))
+    with _opened(log) as target:
+        if rows is not None:
+            with PredictionLogger(
+                model_name=model_name,
+                model_version=model_version,
+                training_run_id=run_id,
+                environment=REFERENCE_ENVIRONMENT,
+                log=target,
+                clock=clock,
+                random=random,
+            ) as logger:
+                rows.log(logger, timeout_s)
+        with closing(target.writer()) as writer:
+            writer.append([record])
+    return run_id
+
+
+@contextmanager
+def _opened(log: str | EventLog | None) -> Iterator[EventLog]:
+    """Open a log that is given as URL, and close it again; leave one that is open as it is."""
+    if log is not None and not isinstance(log, str):
+        yield log
+        return
+    with open_log(default_log_url(os.environ) if log is None else log) as opened:
+        yield opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """Reference rows that are known to fit the wire.
+
+    Args:
+        table: the arguments of ``log_batch``.
+        length: how many rows.
+        actuals: the truth by row, for rows whose truth is known.
+    """
+
+    table: Mapping[str, Any]
+    length: int
+    actuals: Mapping[int, float | str]
+
+    @classmethod
+    def from_arguments(cls, *, actuals: Any, **table: Any) -> Self | None:
+        """Return the rows, checked, or None when there are none.
+
+        Raises:
+            SettingError: an argument is no column, columns differ in length, or a value does not fit.
+        """
+        if table["features"] is None and table["predictions"] is None:
+            given = [name for name, column in (*table.items(), ("actuals", actuals)) if column is not None]
+            if given:
+                raise SettingError(f"reference_{given[0]} needs reference or reference_predictions beside it")
+            return None
+        columns = PredictionTable.from_arguments(probabilities=None, **table)
+        _check_rows(columns)
+        truths: dict[int, float | str] = {}
+        if actuals is not None:
+            values = column_values(actuals, "reference_actuals")
+            check_length(values, columns.length, "reference_actuals")
+            truths = _known_truths(values)
+        return cls(table, columns.length, truths)
+
+    def log(self, logger: PredictionLogger, timeout_s: float) -> None:
+        """Log the rows, and wait until the log has them.
+
+        Raises:
+            LogError: it does not take them in time.
+        """
+        event_ids = logger.log_batch(**self.table, timeout_s=timeout_s)
+        logger.log_outcomes(
+            [event_ids[row] for row in self.actuals], list(self.actuals.values()), timeout_s=timeout_s
+        )
+        is_taken = logger.flush(timeout_s)
+        stats = logger.stats()
+        if not is_taken or stats.dropped:
+            raise LogError(
+                f"the event log took {stats.appended} of {self.length + len(self.actuals)} reference events "
+                f"within {timeout_s} s; the run is not registered"
+            )
+
+
+def _check_rows(table: PredictionTable) -> None:
+    """Encode the rows to see whether they fit the wire: better now than after half of them are logged.
+
+    Raises:
+        SettingError: some don't; the message says how many, and what is wrong with the first.
+    """
+    session = SessionFields("session", "model", "version", "run", REFERENCE_ENVIRONMENT, {})
+    slices = BatchEncoder(EventEncoder(session), lambda: 0.0, lambda _: 0).encode(table)
+    refused = [row for rows in slices for row in rows if isinstance(row, ValueRefusedError)]
+    if refused:
+        raise SettingError(f"{len(refused)} of {table.length} reference rows can't be logged: {refused[0]}")
+
+
+def _known_truths(values: Sequence[Any]) -> dict[int, float | str]:
+    """Return the truth by row, without the rows whose truth is not known.
+
+    Raises:
+        SettingError: a truth does not fit the wire.
+    """
+    truths: dict[int, float | str] = {}
+    for row, value in enumerate(values):
+        try:
+            truth = feature_value(value)
+            if isinstance(truth, str):
+                truth.encode()
+        except (ValueRefusedError, UnicodeEncodeError) as error:
+            raise SettingError(f"reference_actuals, row {row}: {error}") from None
+        if truth is not None and truth == truth:  # noqa: PLR0124 - NaN is no truth.
+            truths[row] = truth
+    return truths
