@@ -97,7 +97,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._inode = -1
         self._source = ""
-        _databases.add(self)
+        _fork_guard.databases.add(self)
 
     @property
     def source(self) -> str:
@@ -206,15 +206,11 @@ class Database:
             *(path, error, kept),
         )
 
-    def forget_inherited(self) -> None:
-        """Let go, in a forked child, of a connection that belongs to the parent.
-
-        SQLite forbids to use it here, and even to close it; so it is kept for ever instead.
-        """
-        if self._connection is not None:
-            _inherited.append(self._connection)
-        self._connection = None
-        self.lock = threading.RLock()  # The parent's may be held by a thread that is not here.
+    def begin_anew(self) -> list[sqlite3.Connection]:
+        """Be as new, in a forked child; return the parent's connection, if there is one."""
+        connection, self._connection = self._connection, None
+        self.lock = threading.RLock()  # The parent's is held: see ``_ForkGuard``.
+        return [] if connection is None else [connection]
 
 
 def quoted(name: str) -> str:
@@ -265,34 +261,37 @@ def _exclusively(settings: LocalLogSettings) -> Iterator[None]:
         yield
 
 
-# What the hooks below need: the databases of this process, those held still while it forks, and
-# connections that belong to a parent.
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_held: list[threading.RLock] = []
-_inherited: list[sqlite3.Connection] = []
+class _ForkGuard:
+    """What a fork needs to know of the databases of this process."""
+
+    def __init__(self) -> None:
+        self.databases: weakref.WeakSet[Database] = weakref.WeakSet()
+        self._held: list[threading.RLock] = []
+        self._inherited: list[sqlite3.Connection] = []
+
+    def hold(self) -> None:
+        """Let no thread be inside SQLite while the process forks: its locks would stay taken in the child."""
+        end = time.monotonic() + _FORK_TIMEOUT_S
+        for database in list(self.databases):
+            if database.lock.acquire(timeout=max(0.0, end - time.monotonic())):
+                self._held.append(database.lock)  # noqa: PERF401 - if one raises, those before are known.
+
+    def release(self) -> None:
+        """Go on, in the parent."""
+        while self._held:
+            self._held.pop().release()
+
+    def forget(self) -> None:
+        """Let go, in the child, of connections that belong to the parent.
+
+        SQLite forbids to use them here, and even to close them; so they are kept for ever instead.
+        """
+        self._held.clear()
+        for database in list(self.databases):
+            self._inherited += database.begin_anew()
 
 
-def _hold_databases() -> None:
-    """Let no thread be inside SQLite while the process forks: its locks would stay taken in the child."""
-    end = time.monotonic() + _FORK_TIMEOUT_S
-    _held.extend(
-        database.lock
-        for database in list(_databases)
-        if database.lock.acquire(timeout=max(0.0, end - time.monotonic()))
-    )
-
-
-def _release_databases() -> None:
-    while _held:
-        _held.pop().release()
-
-
-def _forget_inherited() -> None:
-    _held.clear()
-    for database in list(_databases):
-        database.forget_inherited()
-
-
+_fork_guard = _ForkGuard()
 os.register_at_fork(
-    before=_hold_databases, after_in_parent=_release_databases, after_in_child=_forget_inherited
+    before=_fork_guard.hold, after_in_parent=_fork_guard.release, after_in_child=_fork_guard.forget
 )
