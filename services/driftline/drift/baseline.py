@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.drift.channels import NOVEL, RARE_PER_FEATURE, Channels
-from driftline.drift.expected import slot_shares
+from driftline.drift.channels import RARE_PER_FEATURE, Channels
+from driftline.drift.expected import shares_by_level, sizes_by_level
 from driftline.drift.familiar import FamiliarPlan
 from driftline.drift.hours import Stack, Vocabulary, stack
 from driftline.drift.layout import Layout
@@ -55,7 +55,7 @@ class Counted:
 
     Args:
         columns: values per column, (h, columns).
-        rare: nulls, NaN, infinities and novel values, (h, f, 4).
+        rare: nulls, NaN, infinities, values out of range and never seen, (h, f, 5).
         groups: denominators: values present, then rows, (h, 2 f).
         minimum: smallest value, NaN where none, (h, f).
         maximum: largest value, NaN where none, (h, f).
@@ -81,12 +81,12 @@ class Baseline:
         origin: the local hour of slot 0.
         column_shares: expected share of each column at each hour of the week, (168, columns).
         channel_shares: expected share of each channel at each hour of the week, (168, c).
-        slot_sizes: values present and rows behind them, (168, 2 f).
+        slot_sizes: values or rows behind each of these, (168, c).
         noise: phi, a running maximum over scales, and df, (scales, c); None where it cannot be learned.
         critical: critical values, (scales, c).
         age_hours: how long the usable reference reaches back, (f,).
         longest_constant_hours: the longest run of hours with one single value, (f,).
-        pooled: the reference has no usable times: every slot holds all of it.
+        timed: the reference has usable times; else every slot holds all of it.
     """
 
     features: tuple[Feature, ...]
@@ -102,31 +102,31 @@ class Baseline:
     critical: FloatArray
     age_hours: IntArray
     longest_constant_hours: IntArray
-    pooled: bool = False
+    timed: bool = True
 
     def count(self, stacked: Stack) -> Counted:
         """Project hours, stacked over this baseline's features, onto its columns."""
-        novel = self.known.novel(stacked)
         return Counted(
             columns=self.layout.count(stacked, np.arange(stacked.rows.size), stacked.rows.size),
-            rare=np.concatenate([stacked.invalid, novel[..., None]], axis=-1),
+            rare=np.concatenate([stacked.invalid, self.known.novel(stacked)], axis=-1),
             groups=_groups(stacked.present, np.broadcast_to(stacked.rows[:, None], stacked.present.shape)),
             minimum=stacked.minimum,
             maximum=stacked.maximum,
         )
 
-    def inverse_reference(self, windows: FloatArray, groups: FloatArray, slots: IntArray) -> FloatArray:
-        """Return N^2 / m, the variance that the reference adds, by window and group.
+    def inverse_reference(self, windows: FloatArray, sizes: FloatArray, slots: IntArray) -> FloatArray:
+        """Return 1 / m, the variance that the reference adds, by window and channel, (scales, c).
 
         Args:
             windows: which hours belong to which window, (scales, h).
-            groups: rows of each hour, (h, 2 f).
+            sizes: rows of each hour, (h, c).
             slots: of each hour, (h,).
         """
-        if self.pooled:
-            return (windows @ groups) ** 2 / np.maximum(self.slot_sizes[0], 1.0)
         # A slot that the reference does not hold counts as a single row: such an hour proves nothing.
-        return windows @ (groups**2 / np.maximum(self.slot_sizes[slots], 1.0))
+        behind = np.maximum(self.slot_sizes[slots], 1.0)
+        matched = windows @ (sizes**2 / behind) / np.maximum(windows @ sizes, 1.0) ** 2
+        # All hours share one expectation where season is not matched, so it does not average out.
+        return np.where(self.noise.level == 0, 1 / behind[-1], matched)
 
     def slots(self, hours: IntArray) -> IntArray:
         """Return the slot of each local hour, (h,)."""
@@ -171,7 +171,7 @@ def build_baseline(
     rare = np.concatenate(
         [
             stacked.invalid,
-            known.novel_among_weeks(stacked, position // HOURS_PER_WEEK, span.weeks, grids)[..., None],
+            known.novel_among_weeks(stacked, position // HOURS_PER_WEEK, span.weeks, grids),
         ],
         axis=-1,
     )
@@ -179,15 +179,15 @@ def build_baseline(
     sizes = _over_span(
         _groups(stacked.present, np.where(stacked.known, stacked.rows[:, None], 0.0)), position, span
     )
-    slot_sizes = _slots(sizes, np.tile(by_day, 2))
+    slot_groups = _sum_weeks(sizes)
     columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK)
-    column_shares = _weekly_shares(columns, slot_sizes, layout.column_feature, by_day[layout.column_feature])
-    owner = np.arange(len(features)).repeat(RARE_PER_FEATURE)
-    rare_shares = _weekly_shares(_sum_weeks(rare_hours), slot_sizes, len(features) + owner, by_day[owner])
-    hourly = _channel_hours(stacked, layout, channels, rare_hours, position)
-    noise = _noise(
-        hourly, sizes[:, channels.group], channels, by_day[channels.feature], settings.scales_hours
+    column_shares, _ = _matched(
+        columns, slot_groups[:, layout.column_feature], np.where(by_day, 1, 2)[layout.column_feature]
     )
+    hourly = _channel_hours(stacked, layout, channels, rare_hours, position)
+    channel_sizes = sizes[:, channels.group]
+    noise = _noise(hourly, channel_sizes, channels, by_day[channels.feature], settings.scales_hours)
+    channel_shares, slot_sizes = _matched(_sum_weeks(hourly), slot_groups[:, channels.group], noise.level)
     alpha = 1 / (settings.page_budget_hours * channels.size * len(settings.scales_hours))
     return Baseline(
         features=features,
@@ -197,9 +197,7 @@ def build_baseline(
         known=known,
         origin=span.start,
         column_shares=column_shares,
-        channel_shares=channels.collect(
-            column_shares, rare_shares.reshape(HOURS_PER_WEEK, -1, RARE_PER_FEATURE)
-        ),
+        channel_shares=channel_shares,
         slot_sizes=slot_sizes,
         noise=noise,
         critical=critical_values(noise.df, alpha),
@@ -220,31 +218,21 @@ def _sum_weeks(hours: FloatArray) -> FloatArray:
     return hours.reshape(-1, HOURS_PER_WEEK, hours.shape[1]).sum(0)  # type: ignore[no-any-return]
 
 
-def _by_day(slots: FloatArray) -> FloatArray:
-    """Sum the slots of a week into hours of the day, and repeat them. Shape (168, k) in and out."""
-    days = HOURS_PER_WEEK // HOURS_PER_DAY
-    return np.tile(slots.reshape(days, HOURS_PER_DAY, -1).sum(0), (days, 1))
+def _matched(counts: FloatArray, sizes: FloatArray, level: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return expected shares and the rows behind them at each hour of the week, at the level of each column.
 
-
-def _slots(hours: FloatArray, by_day: BoolArray) -> FloatArray:
-    slots = _sum_weeks(hours)
-    slots[:, by_day] = _by_day(slots[:, by_day])
-    return slots
-
-
-def _weekly_shares(
-    counts: FloatArray, slot_sizes: FloatArray, group: IntArray, by_day: BoolArray
-) -> FloatArray:
-    """Return expected shares at each hour of the week, (168, k), by hour of day where that is asked for."""
-    sizes = slot_sizes[:, group]
-    shares = np.empty_like(counts)
-    by_week = ~by_day
-    shares[:, by_week] = slot_shares(counts[:, by_week], sizes[:, by_week])
-    if by_day.any():
-        day = _by_day(counts[:, by_day])[:HOURS_PER_DAY]
-        daily = slot_shares(day, sizes[:HOURS_PER_DAY, by_day])
-        shares[:, by_day] = np.tile(daily, (HOURS_PER_WEEK // HOURS_PER_DAY, 1))
-    return shares
+    Args:
+        counts: per slot, (168, k).
+        sizes: rows per slot, (168, k).
+        level: of each column, (k,).
+    """
+    shares, matched = np.empty_like(counts), np.empty_like(counts)
+    for index, (share, size) in enumerate(
+        zip(shares_by_level(counts, sizes), sizes_by_level(sizes), strict=True)
+    ):
+        shares[:, level == index] = share[:, level == index]
+        matched[:, level == index] = size[:, level == index]
+    return shares, matched
 
 
 def _channel_hours(
@@ -269,16 +257,23 @@ def _channel_hours(
 
 
 def _noise(
-    counts: FloatArray, sizes: FloatArray, channels: Channels, by_day: BoolArray, scales_hours: tuple[int, ...]
+    counts: FloatArray,
+    sizes: FloatArray,
+    channels: Channels,
+    by_day: BoolArray,
+    scales_hours: tuple[int, ...],
 ) -> Noise:
     """Learn the noise of all channels, by cycles of a week or of a day."""
     phi = np.ones((len(scales_hours), channels.size))
     df = np.ones_like(phi)
     information = np.zeros(channels.size)
+    level = np.zeros(channels.size, dtype=np.int64)
     for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
         if chosen.any():
             shape = (-1, slots, int(chosen.sum()))
-            learned = learn_noise(counts[:, chosen].reshape(shape), sizes[:, chosen].reshape(shape), scales_hours)
+            learned = learn_noise(
+                counts[:, chosen].reshape(shape), sizes[:, chosen].reshape(shape), scales_hours
+            )
             phi[:, chosen], df[:, chosen] = learned.phi, learned.df
-            information[chosen] = learned.information
-    return lend_noise(Noise(phi, df, information), channels)
+            information[chosen], level[chosen] = learned.information, learned.level
+    return lend_noise(Noise(phi, df, information, level), channels)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from driftline.drift.arrays import BoolArray, FloatArray, IntArray
 
 CUT_SHARES = np.arange(1, 20) / 20
-RARE_PER_FEATURE = 4
-"""Nulls, NaN, infinities and novel values: the order of the last axis of rare counts."""
+RARE_PER_FEATURE = 5
+"""Nulls, NaN, infinities, values out of range, values never seen: the last axis of rare counts."""
 
-NULLS, NANS, INFINITIES, NOVEL = range(RARE_PER_FEATURE)
+NULLS, NANS, INFINITIES, OUT_OF_RANGE, NEVER_SEEN = range(RARE_PER_FEATURE)
 
 
 def nearest_cuts(counts: FloatArray, shares: FloatArray = CUT_SHARES) -> IntArray:
@@ -51,7 +51,7 @@ class Channels:
     Args:
         low: first column of each value channel, (v,).
         high: the column after its last, (v,).
-        rare: place of each rare channel in (f, 4) flattened, (c - v,).
+        rare: place of each rare channel in (f, 5) flattened, (c - v,).
         feature: which feature each channel belongs to, (c,).
         labels: in words, (c,).
         by_feature: channels of each feature, padded with the first one, (f, most).
@@ -99,9 +99,14 @@ class Channels:
         return self.feature.size
 
     @property
+    def features(self) -> int:
+        """The number of features."""
+        return self.by_feature.shape[0]
+
+    @property
     def sizes(self) -> IntArray:
         """How many channels each feature has, (f,)."""
-        return np.bincount(self.feature, minlength=self.by_feature.shape[0])
+        return np.bincount(self.feature, minlength=self.features)
 
     @property
     def is_rare(self) -> BoolArray:
@@ -111,15 +116,14 @@ class Channels:
     @property
     def group(self) -> IntArray:
         """Which denominator each channel has: f values present, then f times the rows, (c,)."""
-        features = self.by_feature.shape[0]
-        return self.feature + features * self.is_rare
+        return self.feature + self.features * self.is_rare
 
     def collect(self, columns: FloatArray, rare: FloatArray) -> FloatArray:
         """Sum columns and rare counts, or shares, into channels.
 
         Args:
             columns: (..., columns).
-            rare: (..., f, 4).
+            rare: (..., f, 5).
 
         Returns:
             (..., c).
@@ -143,9 +147,10 @@ def _value_channels(columns: NumericColumns | CategoricalColumns) -> list[tuple[
 
 
 def _rare_channels(kind: str) -> list[tuple[int, str]]:
+    both = [(NULLS, "nulls"), (NEVER_SEEN, "values never seen")]
     if kind == "numeric":
-        return [(NULLS, "nulls"), (NANS, "NaN"), (INFINITIES, "infinities"), (NOVEL, "out of range")]
-    return [(NULLS, "nulls"), (NOVEL, "values never seen")]
+        return [*both, (NANS, "NaN"), (INFINITIES, "infinities"), (OUT_OF_RANGE, "out of range")]
+    return both
 
 
 def _padded(owner: IntArray, features: int) -> IntArray:

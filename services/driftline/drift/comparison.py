@@ -88,17 +88,18 @@ def compare(
     channels = baseline.channels
     totals = windows @ recent.groups
     at_least_one = np.maximum(totals, 1.0)
-    inverse_m = baseline.inverse_reference(windows, recent.groups, slots) / at_least_one**2
     group = channels.group
+    sizes = recent.groups[:, group]
+    m = 1 / np.maximum(baseline.inverse_reference(windows, sizes, slots), 1e-12)
     p = (
         channels.collect(windows @ recent.columns, np.tensordot(windows, recent.rare, 1))
         / at_least_one[:, group]
     )
-    e = windows @ (recent.groups[:, group] * baseline.channel_shares[slots]) / at_least_one[:, group]
+    e = windows @ (sizes * baseline.channel_shares[slots]) / at_least_one[:, group]
     np.clip(e, 0.0, 1.0, out=e)
     n = np.maximum(totals, 1e-9)[:, group]
     n_eff = n / baseline.noise.phi
-    m_eff = 1 / (np.maximum(inverse_m[:, group], 1e-12) * baseline.noise.phi)
+    m_eff = m / baseline.noise.phi
     z = surprise(p, e, n_eff, m_eff, settings.minimum_effect)
     any_z = surprise(p, e, n_eff, m_eff, 0.0)
     pages = z > baseline.critical
@@ -117,7 +118,7 @@ def compare(
     observed, expected, phi, df = (
         of_worst(values) for values in (p, e, baseline.noise.phi, baseline.noise.df)
     )
-    sample, reference = of_worst(n), 1 / np.maximum(of_worst(inverse_m[:, group]), 1e-12)
+    sample, reference = of_worst(n), of_worst(m)
     low, high = effect_interval(observed, expected, sample / phi, reference / phi)
     critical = of_worst(baseline.critical)
     p_values = feature_p_values(of_worst(z), df, channels.sizes, stuck)
@@ -128,7 +129,7 @@ def compare(
         windows @ recent.columns / present,
         columns / present,
         totals[:, :features],
-        1 / np.maximum(inverse_m[:, :features], 1e-12),
+        m[:, channels.by_feature[:, 0]],
     )
     return Comparison(
         channel=worst,

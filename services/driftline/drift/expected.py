@@ -1,4 +1,4 @@
-"""Expected shares: what the reference leads to expect at each hour of the week."""
+"""Expected shares: what the reference leads to expect of an hour, matched as finely as it pays."""
 
 from __future__ import annotations
 
@@ -6,39 +6,50 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.drift.settings import HOURS_PER_DAY
+
 if TYPE_CHECKING:
     from driftline.drift.arrays import FloatArray
 
 PRIOR_ROWS = 20.0
 """Rows of the wider slot that each slot borrows."""
 
-_DAY = 24
+LEVELS = ("all hours", "hour of day", "hour of week")
+"""How finely a channel may be matched, coarsest first."""
 
 
-def slot_shares(counts: FloatArray, sizes: FloatArray) -> FloatArray:
-    """Return the expected share of each slot: hour of week, shrunk to hour of day, shrunk to all.
-
-    Shrinking straight to the share of all hours would pull a quiet hour far off: at 60 rows a week an
-    hour's share lies by a twelfth of its distance to the mean beside the truth.
+def sizes_by_level(sizes: FloatArray) -> list[FloatArray]:
+    """Return the rows behind each slot if all hours, hours of the day, hours of the week are matched.
 
     Args:
-        counts: rows in the channel per slot, (..., slots, c); slots is 24 or a multiple of it.
-        sizes: rows per slot, broadcastable to counts.
+        sizes: rows per slot, (..., slots, k); slots is 24, which leaves hours of the week out, or 168.
 
     Returns:
-        Shares, the shape of counts.
+        By level, each of the shape of sizes.
     """
-    overall = _ratio(counts.sum(-2, keepdims=True), sizes.sum(-2, keepdims=True))
-    days = counts.shape[-2] // _DAY
-    if days == 1:
-        return (counts + PRIOR_ROWS * overall) / (sizes + PRIOR_ROWS)
-    by_day = (*counts.shape[:-2], days, _DAY, counts.shape[-1])
-    daily_counts = counts.reshape(by_day).sum(-3)
-    daily_sizes = sizes.reshape((*sizes.shape[:-2], days, _DAY, sizes.shape[-1])).sum(-3)
-    daily = (daily_counts + PRIOR_ROWS * overall) / (daily_sizes + PRIOR_ROWS)
-    prior = np.concatenate([daily] * days, axis=-2)
-    return (counts + PRIOR_ROWS * prior) / (sizes + PRIOR_ROWS)
+    slots = sizes.shape[-2]
+    overall = np.broadcast_to(sizes.sum(-2, keepdims=True), sizes.shape)
+    if slots == HOURS_PER_DAY:
+        return [overall, sizes]
+    days = slots // HOURS_PER_DAY
+    daily = sizes.reshape((*sizes.shape[:-2], days, HOURS_PER_DAY, sizes.shape[-1])).sum(-3)
+    return [overall, np.concatenate([daily] * days, axis=-2), sizes]
 
 
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    return numerator / np.maximum(denominator, 1.0)
+def shares_by_level(counts: FloatArray, sizes: FloatArray) -> list[FloatArray]:
+    """Return expected shares by level; each finer slot is drawn to the wider one that holds it.
+
+    Shrinking an hour of the week straight to the share of all hours would pull quiet hours far off.
+
+    Args:
+        counts: rows in the channel per slot, (..., slots, k).
+        sizes: rows per slot, the same shape.
+
+    Returns:
+        By level, each of the shape of counts.
+    """
+    counted, sized = sizes_by_level(counts), sizes_by_level(sizes)
+    shares = [counted[0] / np.maximum(sized[0], 1.0)]
+    for count, size in zip(counted[1:], sized[1:], strict=True):
+        shares.append((count + PRIOR_ROWS * shares[-1]) / (size + PRIOR_ROWS))
+    return shares

@@ -191,7 +191,7 @@ class Judge:
         training = self._training_baseline
         if training is None:
             return
-        if not training.pooled:
+        if training.timed:
             if self._training is None:
                 self._training = self._recent(training, self._settings.longest_scale_hours)
             else:
@@ -248,7 +248,7 @@ class Judge:
         return verdicts + report_learning(young, windows, self._settings)
 
     def _judge_training(self, hour: HourCounts, training: Baseline) -> list[Verdict]:
-        scales = (HOURS_PER_WEEK,) if training.pooled else self._settings.scales_hours
+        scales = (HOURS_PER_WEEK,) if not training.timed else self._settings.scales_hours
         windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
         if self._training is None:
             return report_learning(training.features, windows, self._settings)

@@ -17,7 +17,7 @@ from driftline.drift.hours import KEY_BITS, bucket_key, key_bucket
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from driftline.drift.arrays import FloatArray, IntArray
+    from driftline.drift.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.hours import Stack, Vocabulary
     from driftline.drift.verdict import Feature
     from driftline.profiles import Grid
@@ -109,6 +109,7 @@ class Layout:
         starts: the first column of each feature, and the number of columns at the end, (f + 1,).
         lookup: feature << 48 | key, ascending, (p,).
         lookup_column: the column of each, (p,).
+        empty: columns that hold nothing of the reference, and never-seen ones, (columns,).
         first: the first column of each numeric feature, -1 for categorical ones, (f,).
         never_seen: the column for unknown values of each categorical feature, -1 for numeric, (f,).
     """
@@ -118,6 +119,7 @@ class Layout:
     starts: IntArray
     lookup: IntArray
     lookup_column: IntArray
+    empty: BoolArray
     first: IntArray
     never_seen: IntArray
 
@@ -144,7 +146,7 @@ class Layout:
     def _assemble(
         cls, features: tuple[Feature, ...], columns: tuple[NumericColumns | CategoricalColumns, ...]
     ) -> Layout:
-        lookup, lookup_column, starts, never_seen = [], [], [0], []
+        lookup, lookup_column, empty, starts, never_seen = [], [], [], [0], []
         for index, own in enumerate(columns):
             start = starts[-1]
             if isinstance(own, NumericColumns):
@@ -157,6 +159,8 @@ class Layout:
             else:
                 keys, column, width = own.keys, own.column, len(own.values) + 2
                 unseen = start + width - 1
+            held = own.counts > 0 if isinstance(own, NumericColumns) else np.arange(width) < width - 1
+            empty.append(~held)
             lookup.append((index << KEY_BITS) + keys)
             lookup_column.append(start + column)
             starts.append(start + width)
@@ -168,6 +172,7 @@ class Layout:
             starts=np.array(starts, dtype=np.int64),
             lookup=np.concatenate(lookup),
             lookup_column=np.concatenate(lookup_column),
+            empty=np.concatenate(empty),
             first=np.where(unseen_columns < 0, np.array(starts[:-1]), -1),
             never_seen=unseen_columns,
         )

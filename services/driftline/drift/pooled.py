@@ -55,7 +55,7 @@ def build_pooled_baseline(
     sizes = np.concatenate([stacked.present.sum(0), rows.sum(0)])
     columns = layout.count(stacked, np.zeros(len(hours), dtype=np.int64), 1)
     column_shares = columns / np.maximum(sizes[layout.column_feature], 1.0)
-    rare = np.concatenate([stacked.invalid.sum(0), np.zeros((len(features), 1))], axis=1)
+    rare = np.concatenate([stacked.invalid.sum(0), np.zeros((len(features), 2))], axis=1)
     rare_shares = rare / np.maximum(sizes[len(features) :, None], 1.0)
     unit = np.ones((1, channels.size))
     return Baseline(
@@ -69,12 +69,12 @@ def build_pooled_baseline(
         channel_shares=_every_slot(
             channels.collect(column_shares, rare_shares[None].reshape(1, -1, RARE_PER_FEATURE))
         ),
-        slot_sizes=_every_slot(sizes[None]),
-        noise=Noise(unit, unit, unit[0]),
+        slot_sizes=_every_slot(sizes[None, channels.group]),
+        noise=Noise(unit, unit, unit[0], np.zeros(channels.size, dtype=np.int64)),
         critical=unit,
         age_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
         longest_constant_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
-        pooled=True,
+        timed=False,
     )
 
 
@@ -93,7 +93,7 @@ def with_noise_of(pooled: Baseline, production: Baseline, settings: DriftSetting
     ]
     lent_phi = np.array([_median(phi[own], phi) for own in chosen])[pooled.channels.feature]
     lent_df = np.array([_median(df[own], df) for own in chosen])[pooled.channels.feature]
-    noise = Noise(lent_phi[None], lent_df[None], pooled.noise.information)
+    noise = replace(pooled.noise, phi=lent_phi[None], df=lent_df[None])
     alpha = 1 / (settings.page_budget_hours * pooled.channels.size)
     return replace(pooled, noise=noise, critical=critical_values(noise.df, alpha))
 

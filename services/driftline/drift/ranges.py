@@ -42,11 +42,11 @@ class KnownValues:
         return cls(layout, low[0], high[0])
 
     def novel(self, stacked: Stack) -> FloatArray:
-        """Count novel values per hour and feature, (h, f)."""
-        column = self.layout.locate(stacked.entry_feature, stacked.entry_key)
-        unseen = column == self.layout.never_seen[stacked.entry_feature]
+        """Count values out of range and values never seen per hour and feature, (h, f, 2)."""
+        unseen = self.layout.empty[self.layout.locate(stacked.entry_feature, stacked.entry_key)]
         low, high = self.low[stacked.entry_feature], self.high[stacked.entry_feature]
-        return _sum_entries(stacked, unseen | (stacked.entry_key < low) | (stacked.entry_key > high))
+        outside = (stacked.entry_key < low) | (stacked.entry_key > high)
+        return np.stack([_sum_entries(stacked, outside), _sum_entries(stacked, unseen)], axis=-1)
 
     def novel_among_weeks(
         self, stacked: Stack, week: IntArray, weeks: int, grids: Mapping[str, Grid]
@@ -62,14 +62,14 @@ class KnownValues:
             grids: of every numeric feature.
 
         Returns:
-            (h, f).
+            Values out of range and values never seen, (h, f, 2).
         """
         entry_week = week[stacked.entry_hour]
         combined = (stacked.entry_feature << KEY_BITS) + stacked.entry_key
         distinct, place = np.unique(combined, return_inverse=True)
-        totals = np.bincount(place * weeks + entry_week, minlength=distinct.size * weeks).reshape(-1, weeks)
-        lonely = (totals > 0).sum(1) == 1
-        categorical = self.layout.never_seen[stacked.entry_feature] >= 0
+        held = np.zeros((distinct.size, weeks), dtype=np.bool_)
+        held[place, entry_week] = True
+        lonely = held.sum(1) == 1 if held.any(0).sum() > 1 else np.zeros(distinct.size, dtype=np.bool_)
         minimum = np.full((weeks, stacked.minimum.shape[1]), np.nan)
         maximum = minimum.copy()
         for index in range(weeks):
@@ -80,8 +80,7 @@ class KnownValues:
         outside = (stacked.entry_key < low[entry_week, stacked.entry_feature]) | (
             stacked.entry_key > high[entry_week, stacked.entry_feature]
         )
-        several = (totals > 0).any(0).sum() > 1
-        return _sum_entries(stacked, np.where(categorical, lonely[place] & several, outside))
+        return np.stack([_sum_entries(stacked, outside), _sum_entries(stacked, lonely[place])], axis=-1)
 
 
 def _sum_entries(stacked: Stack, chosen: BoolArray) -> FloatArray:

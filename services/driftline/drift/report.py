@@ -118,7 +118,7 @@ def report_comparison(
                     verdict, episode = "page", episodes[index]
                 elif comparison.warns[scale, index]:
                     verdict = "warn"
-                reason = _reason(verdict, evidence, window, episode, pooled=baseline.pooled)
+                reason = _reason(verdict, evidence, window, episode, timed=baseline.timed)
             verdicts.append(
                 Verdict(
                     feature=feature.name,
@@ -236,10 +236,10 @@ def _reason(
     window: Window,
     episode: Episode | None,
     *,
-    pooled: bool,
+    timed: bool,
 ) -> str:
     past = {"production": "the same hours of past weeks", "training": "the training data"}[window.reference]
-    if pooled:
+    if not timed:
         past = "the training data, whose rows carry no times, so that season is not matched"
     if evidence["channel"] == "stuck":
         what = f"one single value for {window.scale_hours} h, which {past} never showed"

@@ -26,9 +26,7 @@ def longest_constant_run(stacked: Stack, minimum_sample: int) -> IntArray:
     features = stacked.present.shape[1]
     return np.array(
         [
-            _longest(
-                stacked.minimum[:, f], stacked.maximum[:, f], stacked.present[:, f], minimum_sample
-            )
+            _longest(stacked.minimum[:, f], stacked.maximum[:, f], stacked.present[:, f], minimum_sample)
             for f in range(features)
         ],
         dtype=np.int64,
