@@ -1,0 +1,74 @@
+# Everything from a fresh checkout. Each target sets up what it needs in .venv by itself.
+#
+# PYTHON  which Python makes the virtual environment (3.11 or newer)
+# ARGS    passed on to `driftline demo` or pytest
+
+.POSIX:
+.NOTPARALLEL:
+.PHONY: help demo test check format clean
+
+PYTHON ?= python3
+ARGS =
+BIN = .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
+
+help:
+	@echo "make demo     the whole pipeline on real flights (ARGS='--events 20000 --json')"
+	@echo "make test     every test (ARGS='tests/log -k crash')"
+	@echo "make check    style, format, types, layers and tidiness, without the other tests"
+	@echo "make format   sort imports and format the code"
+	@echo "make clean    remove .venv, caches and what was built"
+	@echo "PYTHON=python3.12 chooses the Python that makes .venv; now: $(PYTHON)"
+
+demo: .venv/.demo
+	@$(BIN)/driftline demo $(ARGS)
+
+test: .venv/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+# Every gate runs, so that one look shows all that is wrong; those that failed are named at the end.
+check: .venv/.dev
+	@failed=; \
+	gate() { \
+		name=$$1; shift; \
+		echo "--- $$name"; \
+		"$$@" || failed="$$failed, $$name"; \
+	}; \
+	gate "ruff check" $(BIN)/ruff check --quiet .; \
+	gate "ruff format" $(BIN)/ruff format --quiet --diff .; \
+	gate "mypy" $(BIN)/mypy --no-error-summary; \
+	gate "import-linter" $(BIN)/lint-imports --no-logo; \
+	gate "tidy" $(BIN)/python -m pytest --quiet tests/tidy; \
+	if [ -n "$$failed" ]; then echo "make check: failed: $${failed#, }" >&2; exit 1; fi; \
+	echo "make check: every gate passed"
+
+format: .venv/.dev
+	@$(BIN)/ruff check --quiet --select I --fix-only .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: a second run installs nothing, a changed pyproject.toml or constraints.txt installs again.
+
+.venv/.python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "driftline: there is no $(PYTHON) here; choose one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "driftline: Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+			"choose another: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.demo: .venv/.python pyproject.toml constraints.txt
+	@echo "Installing driftline and its demo into .venv"
+	@$(INSTALL) -e '.[demo]'
+	@touch $@
+
+# The developer's environment holds the demo's.
+.venv/.dev: .venv/.python pyproject.toml constraints.txt
+	@echo "Installing driftline and its developer tools into .venv"
+	@$(INSTALL) -e '.[dev]'
+	@touch .venv/.demo $@
