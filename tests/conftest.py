@@ -1,0 +1,65 @@
+"""No test is passed over in silence.
+
+With DRIFTLINE_FORBID_SKIPS=1 a test that is skipped, or expected to fail, fails and says why it was
+skipped. Without it, what did not run is told at the end, where it can't be overlooked.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+FORBID_SKIPS = "DRIFTLINE_FORBID_SKIPS"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a skipped test, where that is forbidden."""
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that skips itself, where that is forbidden."""
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell at the end what did not run."""
+    stats = terminalreporter.stats
+    passed_over = stats.get("skipped", []) + stats.get("xfailed", [])
+    if passed_over:
+        terminalreporter.section("NOT PROVEN", sep="!", yellow=True, bold=True)
+        for report in passed_over:
+            terminalreporter.line(f"{report.nodeid}: {_reason(report)}", yellow=True)
+        terminalreporter.line(
+            f"{len(passed_over)} skipped or expected to fail; {FORBID_SKIPS}=1 makes each a failure.",
+            yellow=True,
+            bold=True,
+        )
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and os.environ.get(FORBID_SKIPS, "0") not in ("", "0"):
+        reason = _reason(report)
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which {FORBID_SKIPS} forbids: {reason}"
+        vars(report).pop("wasxfail", None)  # Else it would count as a test that unexpectedly passed.
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return f"expected to fail: {report.wasxfail}"
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2]
+    return str(report.longrepr)

@@ -1,0 +1,62 @@
+"""The whole tree keeps the house style: every file that git tracks, or would."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tidy import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("rule", rules.FILE_RULES, ids=lambda rule: rule.__name__)
+def test_every_file_keeps_the_rule(rule: rules.Rule) -> None:
+    findings = [finding for path, text in sources().items() for finding in rule(path, text)]
+    assert not findings, "\n".join([f"{rule.__doc__}", *findings])
+
+
+def test_most_functions_are_short() -> None:
+    findings = list(rules.usual_function_length(sources()))
+    assert not findings, "\n".join(findings)
+
+
+def test_test_folders_mirror_the_package() -> None:
+    findings = list(rules.mirrored(sources()))
+    assert not findings, "\n".join(findings)
+
+
+def test_the_tree_is_looked_at() -> None:
+    assert {"pyproject.toml", "services/driftline/__init__.py", "tests/tidy/rules.py"} <= sources().keys()
+
+
+@cache
+def sources() -> Mapping[str, str]:
+    """Return the text of each text file by its path from the root; what git ignores is left out."""
+    # The checkout may belong to another user than the one who tests it: git wants to hear that this is fine.
+    command = [
+        "git",
+        "-c",
+        f"safe.directory={ROOT}",
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
+    listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    texts = {}
+    for path in sorted(set(listing.split("\0")) - {""}):
+        try:
+            texts[path] = (ROOT / path).read_bytes().decode()
+        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
+            continue  # Deleted and not committed yet; a link to a folder; not a text.
+    return MappingProxyType(texts)
