@@ -1,0 +1,1 @@
+"""The demo: the whole pipeline on real flights, with faults injected on purpose."""

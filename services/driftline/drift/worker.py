@@ -18,7 +18,7 @@ from driftline.drift.metrics import COMPLETENESS, EVALUATED, FAILURES, JUDGED, S
 from driftline.drift.settings import DriftSettings
 from driftline.drift.verdict import Verdict
 from driftline.errors import StoreError
-from driftline.store.grids import is_reference_complete, read_grids
+from driftline.store.grids import is_grid_due, is_reference_complete, read_grids
 from driftline.store.ledger import missing_by_hour, read_ledger
 from driftline.store.profiles import Stream, read_hours, read_streams
 from driftline.store.verdicts import StoredVerdict, hour_time, last_judged_hour, write_verdicts
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from driftline.metrics import Metrics
     from driftline.profiles import Grid, HourProfile
     from driftline.store.connect import Store
-    from driftline.store.profiles import StreamSpan
+    from driftline.store.profiles import Hours, StreamSpan
 
 _logger = logging.getLogger(__name__)
 
@@ -121,14 +121,20 @@ class DriftWorker:
             watched = self._watched[stream] = self._begin(span, spans, grids)
         given = 0
         while watched.next_hour < end_hour:
-            chunk_end = min(watched.next_hour + _CHUNK_HOURS, end_hour)
-            given += self._judge(stream, watched, chunk_end)
-            watched.next_hour = chunk_end
+            wanted = min(watched.next_hour + _CHUNK_HOURS, end_hour)
+            hours = read_hours(self._client, stream, first_hour=watched.next_hour, end_hour=wanted)
+            if read_grids(self._client, stream.model_name) != grids:
+                break  # The buckets just read may be of either grid: begin again with the new one.
+            given += self._judge(stream, watched, hours)
+            if hours.end_hour < wanted:
+                break  # A block is landing at this moment; the rest is read next time.
         return given
 
     def _must_wait(self, model_name: str) -> bool:
-        """Say whether the model's reference is still on its way, and there is patience left for it."""
-        if is_reference_complete(self._client, model_name) is not False:
+        """Say whether the model's reference or its grids are on their way, and there is patience left for them."""
+        complete = is_reference_complete(self._client, model_name)
+        if complete is None or (complete and not is_grid_due(self._client, model_name)):
+            self._waiting_since_s.pop(model_name, None)
             return False
         since_s = self._waiting_since_s.setdefault(model_name, self._monotonic())
         return self._monotonic() - since_s < self._patience_s
@@ -165,19 +171,28 @@ class DriftWorker:
         self, span: StreamSpan, spans: Sequence[StreamSpan], first_hour: int, end_hour: int
     ) -> Sequence[HourProfile]:
         """Return the stream's own past and, before its first hour, that of the model's other versions."""
-        own = read_hours(self._client, span.stream, first_hour=first_hour, end_hour=end_hour)
+        own = self._read(span.stream, first_hour, end_hour)
         earlier: dict[int, HourProfile] = {}
         for other in spans:
             same_model = replace(other.stream, model_version=span.stream.model_version) == span.stream
             if other is span or not same_model:
                 continue
-            for profile in read_hours(
-                self._client, other.stream, first_hour=first_hour, end_hour=min(span.first_hour, end_hour)
-            ):
+            for profile in self._read(other.stream, first_hour, min(span.first_hour, end_hour)):
                 known = earlier.get(profile.hour)
                 if known is None or known.rows < profile.rows:
                     earlier[profile.hour] = profile
         return [*(earlier[hour] for hour in sorted(earlier)), *own]
+
+    def _read(self, stream: Stream, first_hour: int, end_hour: int) -> Sequence[HourProfile]:
+        """Return all of a stream's hours, or none of them.
+
+        Raises:
+            StoreError: they are being written at this moment.
+        """
+        hours = read_hours(self._client, stream, first_hour=first_hour, end_hour=end_hour)
+        if hours.end_hour < end_hour:
+            raise StoreError(f"the profiles of {stream} at {hour_time(hours.end_hour):%Y-%m-%d %H:%M} are being written")
+        return hours.profiles
 
     def _missing(self, stream: Stream) -> Mapping[int, float]:
         return missing_by_hour(
@@ -187,11 +202,10 @@ class DriftWorker:
             environment=stream.environment,
         )
 
-    def _judge(self, stream: Stream, watched: _Watched, end_hour: int) -> int:
+    def _judge(self, stream: Stream, watched: _Watched, hours: Hours) -> int:
         missing = self._missing(stream)
-        profiles = read_hours(self._client, stream, first_hour=watched.next_hour, end_hour=end_hour)
         rows: list[StoredVerdict] = []
-        for profile in profiles:
+        for profile in hours.profiles:
             verdicts = watched.judge.judge(profile, completeness=_completeness(profile, missing))
             rows += [_stored(stream, verdict) for verdict in verdicts]
             self._latest[stream] = verdicts
@@ -201,6 +215,7 @@ class DriftWorker:
             # The judge has seen these hours, the store has not: it is built again from what the store holds.
             self._watched.pop(stream, None)
             raise
+        watched.next_hour = hours.end_hour
         for name, count in Counter(row.verdict for row in rows).items():
             self._metrics.count(JUDGED, count, verdict=name)
         return len(rows)

@@ -47,7 +47,7 @@ BATCH_BYTES = 16 << 20
 LINGER_S = 0.5
 _FIRST_BACKOFF_S = 0.2
 _LAST_BACKOFF_S = 10.0
-_GRID_CHECK_S = 5.0
+_GRID_CHECK_S = 1.0
 
 # Runs before the predictions that refer to them; beats after the predictions that they count.
 _ROUTES = (
@@ -138,6 +138,8 @@ class Lander:
         if batch.topic == PREDICTIONS_TOPIC and batch.repeated:
             settled = settle_predictions(self._client, [batch.values[place] for place in landing.landed])
             self._metrics.count(SETTLED, settled)
+        if batch.topic == TRAINING_RUNS_TOPIC:
+            self._next_grid_check_s = self._monotonic()
         self._reader.commit(batch)
         self._metrics.count(EVENTS, len(landing.landed), stage=batch.topic, outcome="landed")
         self._metrics.count(EVENTS, len(landing.dead_letters), stage=batch.topic, outcome="dead_lettered")

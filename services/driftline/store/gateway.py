@@ -7,23 +7,20 @@ parameters never leak from one to another. Guarded by a token, which stands for 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import os
 import re
-import socket
 import tempfile
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import chdb
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+
+from driftline.serving import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,32 +46,22 @@ class Gateway:
     def __init__(self, engine_folder: Path, *, token: str) -> None:
         self._folder = os.path.realpath(engine_folder)
         self._token = token
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
         app = Starlette(
             routes=[
                 Route("/", self._answer, methods=["GET", "POST"]),
                 Route("/ping", _ping, methods=["GET"]),
             ]
         )
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", http="h11")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._server.serve(sockets=[self._socket])), name="store-gateway", daemon=True
-        )
+        self._server = WebServer(app, "127.0.0.1", 0, name="store-gateway")
+        self.port = self._server.port
 
     def start(self) -> None:
         """Begin to serve; returns when requests are answered."""
-        self._thread.start()
-        while not self._server.started and self._thread.is_alive():
-            time.sleep(0.005)
+        self._server.start()
 
     def stop(self) -> None:
         """Answer what is under way, then stop. Blocks."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
+        self._server.stop()
 
     async def _answer(self, request: Request) -> Response:
         if not self._is_allowed(request):

@@ -105,6 +105,17 @@ def is_reference_complete(client: Client, model_name: str) -> bool | None:
     return rows[0][1] >= rows[0][0] if rows else None
 
 
+def is_grid_due(client: Client, model_name: str) -> bool:
+    """Say whether a model's grids are about to be chosen, or its profiles about to be counted on them."""
+    rows = client.query(
+        "SELECT (SELECT count() FROM feature_grids FINAL WHERE model_name = {model:String} AND NOT rebuilt) + "
+        "(SELECT count() FROM feature_profiles WHERE model_name = {model:String} AND environment = 'reference' AND finite > 0 "
+        "AND feature NOT IN (SELECT feature FROM feature_grids WHERE model_name = {model:String}))",
+        parameters={"model": model_name},
+    ).result_rows
+    return bool(rows[0][0])
+
+
 def choose_grids(client: Client, choice: Choice) -> None:
     """Choose grids from the rows and write them down. They are in force, and not counted with yet."""
     rows = []

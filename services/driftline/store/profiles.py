@@ -18,7 +18,10 @@ _HOUR = "intDiv(toUnixTimestamp(minute), 3600) AS hour"
 _STREAM = "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 _SPAN = "minute >= toDateTime({first:UInt32} * 3600, 'UTC') AND minute < toDateTime({end:UInt32} * 3600, 'UTC')"
 
-_ROWS = f"SELECT {_HOUR}, sum(rows) FROM session_profiles WHERE {_STREAM} AND {_SPAN} GROUP BY hour ORDER BY hour"
+_TOTALS = f"""
+SELECT {_HOUR}, sum(rows), sum(numeric_values), sum(feature_entries), sum(categorical_values)
+FROM session_profiles WHERE {_STREAM} AND {_SPAN} GROUP BY hour ORDER BY hour
+"""
 
 _FEATURES = f"""
 SELECT {_HOUR}, toString(feature) AS name, sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
@@ -81,8 +84,22 @@ def read_streams(client: Client) -> Sequence[StreamSpan]:
     return [StreamSpan(Stream(*row[:3]), *row[3:]) for row in rows]
 
 
-def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Sequence[HourProfile]:
-    """Return the profiles of a stream's hours in [first_hour, end_hour), ascending; hours without rows are left out."""
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Profiles of a stream's hours, as far as they could be read in one piece.
+
+    Args:
+        profiles: ascending; hours without rows are left out.
+        end_hour: hours before it were read. Less than what was asked for where the tables behind the inbox
+            disagree on an hour, since a block is landing, or profiles are counted anew, at this moment.
+    """
+
+    profiles: Sequence[HourProfile]
+    end_hour: int
+
+
+def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Hours:
+    """Return the profiles of a stream's hours in [first_hour, end_hour), up to the first that is being written."""
     bound = {
         "model": stream.model_name,
         "version": stream.model_version,
@@ -90,10 +107,25 @@ def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int
         "first": first_hour,
         "end": end_hour,
     }
+    totals = client.query(_TOTALS, parameters=bound).result_rows
     numeric, nulls = _numeric(client, bound)
     categorical = _categorical(client, bound, nulls)
-    rows = client.query(_ROWS, parameters=bound).result_rows
-    return [HourProfile(hour, count, numeric.get(hour, {}), categorical.get(hour, {})) for hour, count in rows]
+    profiles: list[HourProfile] = []
+    for hour, rows, *expected in totals:
+        profile = HourProfile(hour, rows, numeric.get(hour, {}), categorical.get(hour, {}))
+        if list(_counted(profile)) != expected:
+            return Hours(profiles, hour)
+        profiles.append(profile)
+    return Hours(profiles, end_hour)
+
+
+def _counted(profile: HourProfile) -> tuple[int, int, int]:
+    """Return what numeric, feature and categorical profiles count in an hour."""
+    finite = sum(int(counts.counts.sum()) for counts in profile.numeric.values())
+    others = sum(counts.nulls + counts.nans + counts.infinities for counts in profile.numeric.values())
+    nulls = sum(counts.nulls for counts in profile.categorical.values())
+    named = sum(sum(counts.counts.values()) + counts.folded for counts in profile.categorical.values())
+    return finite, finite + others + nulls, named
 
 
 def _numeric(

@@ -1,0 +1,49 @@
+"""The ``driftline`` command and its settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import click
+
+from driftline.cli.demo import demo
+from driftline.cli.options import load_settings
+from driftline.cli.questions import completeness, dead_letters, trace, verdicts
+from driftline.cli.services import land, migrate_command, serve, up, watch
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--config", envvar="DRIFTLINE_CONFIG", help="Settings file (TOML); default: driftline.toml here or in ~/.config/driftline.")
+@click.option(
+    "--log-level",
+    envvar="DRIFTLINE_LOG_LEVEL",
+    default="warning",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    help="How much the services say on standard error.",
+    show_default=True,
+)
+@click.version_option(package_name="driftline")
+@click.pass_context
+def driftline(context: click.Context, config: str | None, log_level: str) -> None:
+    """Log every prediction, land it exactly once, say honestly what drifted."""
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    context.default_map = _default_map(load_settings(config, os.environ))
+
+
+def _default_map(settings: dict[str, object]) -> dict[str, object]:
+    """Spread top-level settings over all commands, under the names of their parameters."""
+    names = {"log": "log_url", "store": "store_url"}
+    common = {names.get(key, key): value for key, value in settings.items() if not isinstance(value, dict)}
+    spread: dict[str, object] = {}
+    for command in driftline.commands:
+        own = settings.get(command)
+        spread[command] = {
+            **common,
+            **({names.get(key, key): value for key, value in own.items()} if isinstance(own, dict) else {}),
+        }
+    return spread
+
+
+for _command in (up, demo, migrate_command, land, watch, serve, trace, completeness, verdicts, dead_letters):
+    driftline.add_command(_command)

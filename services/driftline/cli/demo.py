@@ -1,0 +1,56 @@
+"""``driftline demo``: run it, show how far it is, tell what it found."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.cli.options import clean_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.demo.run import Progress
+
+
+def _default_folder() -> str:
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return str(Path(data) / "driftline" / "demo")
+
+
+@click.command()
+@click.option("--events", type=click.IntRange(min=1), help="Serve at most so many flights; default: all from April on.")
+@click.option("--folder", default=_default_folder, help="For log and store; an earlier demo's is emptied.")
+@click.option("--port", default=0, help="Port of the pages; 0: a free one.", show_default=True)
+@click.option("--serve", "keep_serving", is_flag=True, help="Keep the pages up until interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, as the last line.")
+@clean_errors
+def demo(events: int | None, folder: str, port: int, keep_serving: bool, as_json: bool) -> None:
+    """Run the whole pipeline on real flights, break the upstream, and see what is found."""
+    try:
+        from driftline.demo.run import Demo  # noqa: PLC0415  needs the demo extra
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"the demo needs {error.name}; install it with: pip install 'driftline[demo]'"
+        ) from error
+    from driftline.demo.screen import ProgressScreen, print_summary  # noqa: PLC0415  as above
+
+    running = Demo(Path(folder).resolve(), events=events, port=port)
+    try:
+        with ProgressScreen(running.up.url) as screen:
+            summary = running.run(screen.show)
+        summary |= {"page": f"{running.up.url}/", "log": running.log_url, "store": running.store_url}
+        print_summary(summary, serving=keep_serving)
+        if as_json:
+            click.echo(json.dumps(summary, ensure_ascii=False))
+        if keep_serving:
+            from driftline.cli.services import stop_on_signals  # noqa: PLC0415  only here
+
+            click.echo(f"serving {running.up.url}/ until interrupted", err=True)
+            stop_on_signals().wait()
+    finally:
+        running.up.close()

@@ -1,0 +1,93 @@
+"""What every command takes, and where settings come from: flags, then ``DRIFTLINE_*``, then a file."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from driftline.errors import DriftlineError
+from driftline.log import default_log_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FILE = "driftline.toml"
+
+
+def load_settings(path: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings file's content: of the file named, else of ``driftline.toml`` here or in the user's settings.
+
+    Top-level keys hold for every command; a table named after a command holds for that one.
+
+    Raises:
+        click.UsageError: the file is missing or no TOML.
+    """
+    if path:
+        candidates = [Path(path)]
+    else:
+        home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        candidates = [file for file in (Path(_FILE), home / "driftline" / _FILE) if file.is_file()][:1]
+    for file in candidates:
+        try:
+            return tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise click.UsageError(f"settings file {file}: {error.strerror}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise click.UsageError(f"settings file {file}: {error}") from error
+    return {}
+
+
+def default_store_url() -> str:
+    """Return the URL of the embedded store in the user's data folder."""
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return f"chdb://{Path(data) / 'driftline' / 'store'}"
+
+
+def log_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command ``--log``."""
+    return click.option(
+        "--log",
+        "log_url",
+        default=lambda: default_log_url(os.environ),
+        show_default="file:// in your data folder",
+        envvar="DRIFTLINE_LOG",
+        help="Event log, such as file:///var/lib/driftline/log.",
+    )(command)
+
+
+def store_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command ``--store``."""
+    return click.option(
+        "--store",
+        "store_url",
+        default=default_store_url,
+        show_default="chdb:// in your data folder",
+        envvar="DRIFTLINE_STORE",
+        help="Store: chdb:///folder or clickhouse://user:password@host:8123/database.",
+    )(command)
+
+
+def json_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn driftline's own errors into a message and exit status 1."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except DriftlineError as error:
+            raise click.ClickException(str(error)) from error
+
+    return guarded

@@ -1,0 +1,172 @@
+"""Commands that ask the store: they answer while ``driftline up`` runs, and when it does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.store import migrate, open_store
+from driftline.store.ledger import read_ledger
+from driftline.store.trace import trace as trace_prediction
+from driftline.store.verdicts import read_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+
+@contextmanager
+def _client(store_url: str) -> Iterator[Client]:
+    with open_store(store_url) as store:
+        client = store.client()
+        try:
+            migrate(client)
+            yield client
+        finally:
+            client.close()
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: times in ISO 8601, identities as text, NaN and infinities by name."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def echo_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows as aligned columns under a heading."""
+    cells = [list(columns), *([_cell(row[name]) for name in columns] for row in rows)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
+    for row in cells:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+@click.command()
+@click.argument("event_id")
+@store_option
+@json_option
+@clean_errors
+def trace(event_id: str, store_url: str, as_json: bool) -> None:
+    """Show one prediction, back to its training run."""
+    with _client(store_url) as client:
+        found = trace_prediction(client, event_id)
+    if as_json:
+        echo_json(found)
+        return
+    for title in ("prediction", "training_run"):
+        click.secho(title.replace("_", " "), bold=True)
+        if found[title] is None:
+            click.echo(f"  run {found['prediction']['training_run_id']!r} was never registered")
+        for name, value in (found[title] or {}).items():
+            if value not in (None, {}, [], ""):
+                click.echo(f"  {name:<22}{json.dumps(plain(value), ensure_ascii=False)}")
+    click.secho("outcomes", bold=True)
+    for outcome in found["outcomes"]:
+        actual = outcome["actual_label"] if outcome["actual_number"] is None else outcome["actual_number"]
+        click.echo(f"  {outcome['observed_time']:%Y-%m-%d %H:%M:%S}   {actual}")
+    click.secho("findings in its windows", bold=True)
+    for verdict in found["verdicts"]:
+        click.echo(f"  {verdict['verdict']:<5} {verdict['scale_hours']:>3} h  {verdict['reason']}")
+
+
+@click.command()
+@store_option
+@json_option
+@clean_errors
+def completeness(store_url: str, as_json: bool) -> None:
+    """Show, per model version, what was sent, landed, is missing or doubled."""
+    with _client(store_url) as client:
+        lines = [dataclasses.asdict(line) for line in read_ledger(client)]
+    if as_json:
+        echo_json(lines)
+    elif lines:
+        echo_table(lines, list(lines[0]))
+    else:
+        click.echo("nothing has landed yet")
+
+
+@click.command()
+@store_option
+@click.option("--model", "model_name", help="Of this model only.")
+@click.option("--since", help="Of windows that ended after this time (ISO 8601; UTC unless it says otherwise).")
+@click.option("--verdict", "names", multiple=True, help="Of this name only, such as page; may be repeated.")
+@click.option("--limit", default=1000, show_default=True, help="At most so many.")
+@json_option
+@clean_errors
+def verdicts(
+    store_url: str, model_name: str | None, since: str | None, names: tuple[str, ...], limit: int, as_json: bool
+) -> None:
+    """List drift verdicts, the newest first."""
+    after = _time(since) if since else None
+    with _client(store_url) as client:
+        found = read_verdicts(client, model_name=model_name, since=after, verdicts=names, limit=limit)
+    if as_json:
+        echo_json(found)
+        return
+    columns = "window_end model_name model_version feature reference scale_hours verdict effect sample_size completeness reason"
+    echo_table(found, columns.split())
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Records that could not be landed."""
+
+
+@dead_letters.command("list")
+@store_option
+@click.option("--limit", default=100, show_default=True, help="At most so many.")
+@json_option
+@clean_errors
+def list_dead_letters(store_url: str, limit: int, as_json: bool) -> None:
+    """List them, the newest first: where each stood in the log, and why it was refused."""
+    with _client(store_url) as client:
+        found = list(
+            client.query(
+                "SELECT topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex FROM dead_letters FINAL "
+                "ORDER BY landed_at DESC, topic, partition, offset LIMIT {limit:UInt32}",
+                parameters={"limit": limit},
+            ).named_results()
+        )
+    if as_json:
+        echo_json(found)
+    else:
+        echo_table(found, ["landed_at", "topic", "partition", "offset", "reason", "detail"])
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time in ISO 8601, such as 2026-01-31T12:00") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,137 @@
+"""Commands that run services: everything in one process, or each in its own."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from driftline.cli.options import clean_errors, log_option, store_option
+from driftline.drift.metrics import WORKER_METRICS
+from driftline.drift.worker import DriftWorker
+from driftline.lander import LANDER_METRICS, Lander
+from driftline.log import open_log
+from driftline.metrics import Metrics
+from driftline.store import migrate, open_store
+from driftline.up import Up
+from driftline.web import WebServer, create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickhouse_connect.driver.client import Client
+
+_PORT = 8321
+
+_host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_port_option = click.option("--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one.")
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@click.command()
+@log_option
+@store_option
+@_host_option
+@_port_option
+@clean_errors
+def up(log_url: str, store_url: str, host: str, port: int) -> None:
+    """Run everything in one process: lander, drift worker, pages and metrics."""
+    stop = stop_on_signals()
+    with Up(log_url=log_url, store_url=store_url, host=host, port=port) as running:
+        click.echo(f"events  {running.log.url}")
+        click.echo(f"store   {store_url.partition('://')[0]}")
+        click.echo(f"page    {running.url}/")
+        click.echo(f"metrics {running.url}/metrics")
+        while not stop.wait(0.5):
+            if failed := running.failed():
+                raise click.ClickException(f"{failed} ended by an error; see the log above")
+
+
+@click.command("migrate")
+@store_option
+@clean_errors
+def migrate_command(store_url: str) -> None:
+    """Create or update the store's tables."""
+    with open_store(store_url) as store:
+        client = store.client()
+        applied = migrate(client)
+        client.close()
+    for migration in applied:
+        click.echo(f"applied {migration.number:04d}_{migration.name}")
+    click.echo(f"{len(applied)} applied; the store is up to date")
+
+
+@click.command()
+@log_option
+@store_option
+@click.option("--until-idle", is_flag=True, help="End when the log holds nothing new.")
+@clean_errors
+def land(log_url: str, store_url: str, until_idle: bool) -> None:
+    """Land events from the log in the store."""
+    stop = stop_on_signals()
+    with open_log(log_url) as log, open_store(store_url) as store:
+        _migrate(store.client)
+        lander = Lander(log, store, metrics=Metrics(LANDER_METRICS), monotonic=time.monotonic)
+        try:
+            if until_idle:
+                click.echo(f"{lander.run_until_idle()} records landed")
+            else:
+                lander.run(stop)
+        finally:
+            lander.close()
+
+
+@click.command()
+@store_option
+@click.option("--once", is_flag=True, help="Judge every window that has closed and is not judged yet, then end.")
+@clean_errors
+def watch(store_url: str, once: bool) -> None:
+    """Judge windows as they close."""
+    stop = stop_on_signals()
+    with open_store(store_url) as store:
+        _migrate(store.client)
+        metrics = Metrics(WORKER_METRICS)
+        patience_s = 0.0 if once else 600.0
+        worker = DriftWorker(store, metrics=metrics, monotonic=time.monotonic, reference_patience_s=patience_s)
+        try:
+            if once:
+                click.echo(f"{worker.watch_once()} verdicts given")
+            else:
+                worker.run(stop)
+        finally:
+            worker.close()
+
+
+@click.command()
+@store_option
+@_host_option
+@_port_option
+@clean_errors
+def serve(store_url: str, host: str, port: int) -> None:
+    """Serve the pages over a store."""
+    stop = stop_on_signals()
+    with open_store(store_url) as store:
+        _migrate(store.client)
+        server = WebServer(create_app(store, Metrics(), clock=time.time), host, port)
+        server.start()
+        click.echo(f"page    {server.url}/")
+        stop.wait()
+        server.stop()
+
+
+def _migrate(open_client: Callable[[], Client]) -> None:
+    client = open_client()
+    try:
+        migrate(client)
+    finally:
+        client.close()

