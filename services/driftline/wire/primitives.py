@@ -7,12 +7,9 @@ encoded in one step, which takes a third of the time. Property tests hold them a
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from driftline.wire.reasons import Reason, ValueRefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NULL: Final = b"\x00"
 """Branch 0 of a union with null first, and also the empty map and the empty array."""
@@ -58,18 +55,6 @@ def encode_text(text: str) -> bytes:
 def encode_entries(count: int, entries: bytes) -> bytes:
     """Return a map or an array of ``count`` entries, which are encoded already and joined."""
     return encode_long(count) + entries + NULL if count else NULL
-
-
-def encode_text_map(entries: Mapping[str, str]) -> bytes:
-    """Return a map of strings."""
-    parts = [encode_text(part) for entry in entries.items() for part in entry]
-    return encode_entries(len(entries), b"".join(parts))
-
-
-def encode_double_map(entries: Mapping[str, float]) -> bytes:
-    """Return a map of doubles."""
-    parts = [encode_text(name) + pack_double(number) for name, number in entries.items()]
-    return encode_entries(len(entries), b"".join(parts))
 
 
 class EncodedTexts(dict[str, bytes]):
