@@ -274,7 +274,7 @@ class _ForkGuard:
         end = time.monotonic() + _FORK_TIMEOUT_S
         for database in list(self.databases):
             if database.lock.acquire(timeout=max(0.0, end - time.monotonic())):
-                self._held.append(database.lock)  # noqa: PERF401 - if one raises, those before are known.
+                self._held.append(database.lock)
 
     def release(self) -> None:
         """Go on, in the parent."""
