@@ -10,7 +10,7 @@
 PYTHON ?= python3
 ARGS =
 BIN = .venv/bin
-INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 help:
 	@echo "make demo     the whole pipeline on real flights (ARGS='--events 20000 --json')"
