@@ -24,7 +24,9 @@ CREATE TABLE prediction_inbox
     tags Map(String, String),
     latency_us Nullable(Int64),
     compute_us Nullable(Int64),
-    CONSTRAINT event_time_in_range CHECK event_time >= toDateTime64('1970-01-01', 6, 'UTC') AND event_time < toDateTime64('2100-01-01', 6, 'UTC'),
+    CONSTRAINT event_time_in_range CHECK
+        event_time >= toDateTime64('1970-01-01', 6, 'UTC')
+        AND event_time < toDateTime64('2100-01-01', 6, 'UTC'),
     CONSTRAINT model_name_given CHECK model_name != '',
     CONSTRAINT model_version_given CHECK model_version != '',
     CONSTRAINT training_run_id_given CHECK training_run_id != '',

@@ -1,8 +1,9 @@
 -- Profiles: counts that merge exactly, written while landing. A drift verdict reads these and never the rows.
 -- segment '' is the whole traffic.
 
--- The grid of each model's feature; the newest row is in force. A grid is written before the profiles are counted
--- anew with it (rebuilt = false), and again when they are (rebuilt = true), so that an interruption is noticed.
+-- The grid of each model's feature; the newest row is in force. A grid is written before the profiles are
+-- counted anew with it (rebuilt = false), and again when they are (rebuilt = true), so that an interruption
+-- is noticed.
 CREATE TABLE feature_grids
 (
     model_name String,
@@ -30,7 +31,9 @@ CREATE DICTIONARY feature_grid
     resolution UInt16 DEFAULT 32
 )
 PRIMARY KEY model_name, feature
-SOURCE(CLICKHOUSE(QUERY 'SELECT model_name, feature, generation, center, scale, resolution FROM $database.feature_grids FINAL'))
+SOURCE(CLICKHOUSE(QUERY '
+    SELECT model_name, feature, generation, center, scale, resolution FROM $database.feature_grids FINAL
+'))
 LAYOUT(COMPLEX_KEY_HASHED())
 LIFETIME(0);
 
@@ -53,6 +56,9 @@ ORDER BY (model_name, model_version, environment, segment, feature, minute, gene
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW numeric_profiles_view TO numeric_profiles AS
+WITH dictGet(
+    '$database.feature_grid', ('generation', 'center', 'scale', 'resolution'), (model_name, feature)
+) AS grid
 SELECT
     model_name,
     model_version,
@@ -60,7 +66,7 @@ SELECT
     '' AS segment,
     feature,
     toStartOfMinute(event_time) AS minute,
-    (dictGet('$database.feature_grid', ('generation', 'center', 'scale', 'resolution'), (model_name, feature)) AS grid).1 AS generation,
+    grid.1 AS generation,
     toInt32(round(grid.4 * asinh((value - grid.2) / grid.3))) AS bucket,
     count() AS count
 FROM
@@ -68,8 +74,12 @@ FROM
     SELECT model_name, model_version, environment, event_time, feature, value
     FROM prediction_inbox
     ARRAY JOIN
-        arrayConcat(mapKeys(numeric_features), if(prediction_number IS NULL, [], ['prediction.number'])) AS feature,
-        arrayConcat(mapValues(numeric_features), if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)])) AS value
+        arrayConcat(
+            mapKeys(numeric_features),
+            if(prediction_number IS NULL, [], ['prediction.number'])) AS feature,
+        arrayConcat(
+            mapValues(numeric_features),
+            if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)])) AS value
     WHERE isFinite(value)
 )
 GROUP BY model_name, model_version, environment, segment, feature, minute, generation, bucket;
@@ -118,7 +128,10 @@ FROM
     SELECT model_name, model_version, environment, event_time, feature, value
     FROM prediction_inbox
     ARRAY JOIN
-        arrayConcat(mapKeys(numeric_features), missing_features, if(prediction_number IS NULL, [], ['prediction.number'])) AS feature,
+        arrayConcat(
+            mapKeys(numeric_features),
+            missing_features,
+            if(prediction_number IS NULL, [], ['prediction.number'])) AS feature,
         arrayConcat(
             arrayMap(x -> toNullable(x), mapValues(numeric_features)),
             arrayMap(x -> CAST(NULL, 'Nullable(Float64)'), missing_features),
@@ -126,8 +139,8 @@ FROM
 )
 GROUP BY model_name, model_version, environment, segment, feature, minute;
 
--- Values of categorical features, and the predicted label. Of one feature, minute and landed block the 256 most
--- frequent values keep their names; the others are counted together (folded).
+-- Values of categorical features, and the predicted label. Of one feature, minute and landed block the 256
+-- most frequent values keep their names; the others are counted together (folded).
 CREATE TABLE categorical_profiles
 (
     model_name LowCardinality(String),
@@ -160,7 +173,9 @@ FROM
 (
     SELECT
         *,
-        row_number() OVER (PARTITION BY model_name, model_version, environment, segment, feature, minute ORDER BY named DESC, category) AS place
+        row_number() OVER (
+            PARTITION BY model_name, model_version, environment, segment, feature, minute
+            ORDER BY named DESC, category) AS place
     FROM
     (
         SELECT
@@ -174,8 +189,12 @@ FROM
             count() AS named
         FROM prediction_inbox
         ARRAY JOIN
-            arrayConcat(mapKeys(categorical_features), if(prediction_label IS NULL, [], ['prediction.label'])) AS feature,
-            arrayConcat(mapValues(categorical_features), if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)])) AS category
+            arrayConcat(
+            mapKeys(categorical_features),
+            if(prediction_label IS NULL, [], ['prediction.label'])) AS feature,
+            arrayConcat(
+            mapValues(categorical_features),
+            if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)])) AS category
         GROUP BY model_name, model_version, environment, segment, feature, minute, category
     )
 )

@@ -1,6 +1,6 @@
 -- The completeness ledger: which sequence numbers of a session landed, and how far the session says it is.
--- Also the control totals: how many values the other profiles must count in the same minutes. The tables behind
--- the inbox are not written in one step, so a reader compares before it believes.
+-- Also the control totals: how many values the other profiles must count in the same minutes. The tables
+-- behind the inbox are not written in one step, so a reader compares before it believes.
 
 CREATE TABLE session_profiles
 (
@@ -31,8 +31,10 @@ SELECT
     count() AS rows,
     groupBitmapState(toUInt64(sequence)) AS sequences,
     toUInt64(max(sequence)) AS last_sequence,
-    sum(arrayCount(x -> isFinite(x), mapValues(numeric_features)) + ifNull(isFinite(prediction_number), 0)) AS numeric_values,
-    sum(length(numeric_features) + length(missing_features) + (prediction_number IS NOT NULL)) AS feature_entries,
+    sum(arrayCount(x -> isFinite(x), mapValues(numeric_features)) + ifNull(isFinite(prediction_number), 0))
+        AS numeric_values,
+    sum(length(numeric_features) + length(missing_features) + (prediction_number IS NOT NULL))
+        AS feature_entries,
     sum(length(categorical_features) + (prediction_label IS NOT NULL)) AS categorical_values
 FROM prediction_inbox
 GROUP BY model_name, model_version, environment, session_id, minute;

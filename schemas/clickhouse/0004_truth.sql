@@ -10,7 +10,9 @@ CREATE TABLE outcomes
     sequence UInt64,
     actual_number Nullable(Float64),
     actual_label LowCardinality(Nullable(String)),
-    CONSTRAINT observed_time_in_range CHECK observed_time >= toDateTime64('1970-01-01', 6, 'UTC') AND observed_time < toDateTime64('2100-01-01', 6, 'UTC')
+    CONSTRAINT observed_time_in_range CHECK
+        observed_time >= toDateTime64('1970-01-01', 6, 'UTC')
+        AND observed_time < toDateTime64('2100-01-01', 6, 'UTC')
 )
 ENGINE = ReplacingMergeTree(landed_at)
 PARTITION BY toYYYYMM(observed_time)

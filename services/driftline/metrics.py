@@ -62,7 +62,7 @@ class Metrics(Collector):
             self._series[name][key] = value
 
     def replace(self, name: str, series: Mapping[tuple[str, ...], float]) -> None:
-        """Set a gauge's series, by label values in the table's order; what is not named is exported no more."""
+        """Set a gauge's series, by label values in the table's order; others are exported no more."""
         with self._lock:
             self._series[name] = dict(series)
 

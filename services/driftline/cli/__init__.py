@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-_MISSING = """driftline: the command line needs packages that the SDK alone does not bring ({name} is not installed).
+_MISSING = """driftline: the command line needs packages that the SDK alone does not bring;
+{name} is not installed.
 Install one of:
   pip install 'driftline[embedded]'   everything on one machine, ClickHouse's engine included
   pip install 'driftline[services]'   the services, against a ClickHouse server
@@ -14,7 +15,7 @@ Install one of:
 def main() -> None:
     """Run ``driftline``."""
     try:
-        from driftline.cli.app import driftline  # noqa: PLC0415  without the services there is nothing to import
+        from driftline.cli.app import driftline  # noqa: PLC0415  they may be missing
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "driftline":
             raise

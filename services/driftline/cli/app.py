@@ -14,7 +14,11 @@ from driftline.cli.services import land, migrate_command, serve, up, watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--config", envvar="DRIFTLINE_CONFIG", help="Settings file (TOML); default: driftline.toml here or in ~/.config/driftline.")
+@click.option(
+    "--config",
+    envvar="DRIFTLINE_CONFIG",
+    help="Settings file (TOML); default: driftline.toml here or in ~/.config/driftline.",
+)
 @click.option(
     "--log-level",
     envvar="DRIFTLINE_LOG_LEVEL",
@@ -37,11 +41,9 @@ def _default_map(settings: dict[str, object]) -> dict[str, object]:
     common = {names.get(key, key): value for key, value in settings.items() if not isinstance(value, dict)}
     spread: dict[str, object] = {}
     for command in driftline.commands:
-        own = settings.get(command)
-        spread[command] = {
-            **common,
-            **({names.get(key, key): value for key, value in own.items()} if isinstance(own, dict) else {}),
-        }
+        table = settings.get(command)
+        own: dict[str, object] = table if isinstance(table, dict) else {}
+        spread[command] = common | {names.get(key, key): value for key, value in own.items()}
     return spread
 
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from driftline.cli.options import clean_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from driftline.demo.run import Progress
 
 
 def _default_folder() -> str:
@@ -23,11 +17,15 @@ def _default_folder() -> str:
 
 
 @click.command()
-@click.option("--events", type=click.IntRange(min=1), help="Serve at most so many flights; default: all from April on.")
+@click.option(
+    "--events", type=click.IntRange(min=1), help="Serve at most so many flights; default: all from April on."
+)
 @click.option("--folder", default=_default_folder, help="For log and store; an earlier demo's is emptied.")
 @click.option("--port", default=0, help="Port of the pages; 0: a free one.", show_default=True)
 @click.option("--serve", "keep_serving", is_flag=True, help="Keep the pages up until interrupted.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, as the last line.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the summary as one JSON object, as the last line."
+)
 @clean_errors
 def demo(events: int | None, folder: str, port: int, keep_serving: bool, as_json: bool) -> None:
     """Run the whole pipeline on real flights, break the upstream, and see what is found."""

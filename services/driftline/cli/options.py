@@ -23,8 +23,9 @@ _FILE = "driftline.toml"
 
 
 def load_settings(path: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings file's content: of the file named, else of ``driftline.toml`` here or in the user's settings.
+    """Return the content of the settings file.
 
+    That is the file named, else ``driftline.toml`` here, else in the user's settings folder.
     Top-level keys hold for every command; a table named after a command holds for that one.
 
     Raises:

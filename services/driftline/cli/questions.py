@@ -35,7 +35,7 @@ def _client(store_url: str) -> Iterator[Client]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: times in ISO 8601, identities as text, NaN and infinities by name."""
+    """Return a value as JSON can hold it: times in ISO 8601, the rest as text."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -119,13 +119,20 @@ def completeness(store_url: str, as_json: bool) -> None:
 @click.command()
 @store_option
 @click.option("--model", "model_name", help="Of this model only.")
-@click.option("--since", help="Of windows that ended after this time (ISO 8601; UTC unless it says otherwise).")
+@click.option(
+    "--since", help="Of windows that ended after this time (ISO 8601; UTC unless it says otherwise)."
+)
 @click.option("--verdict", "names", multiple=True, help="Of this name only, such as page; may be repeated.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many.")
 @json_option
 @clean_errors
 def verdicts(
-    store_url: str, model_name: str | None, since: str | None, names: tuple[str, ...], limit: int, as_json: bool
+    store_url: str,
+    model_name: str | None,
+    since: str | None,
+    names: tuple[str, ...],
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List drift verdicts, the newest first."""
     after = _time(since) if since else None
@@ -134,8 +141,8 @@ def verdicts(
     if as_json:
         echo_json(found)
         return
-    columns = "window_end model_name model_version feature reference scale_hours verdict effect sample_size completeness reason"
-    echo_table(found, columns.split())
+    columns = "window_end model_name model_version feature reference scale_hours verdict effect sample_size"
+    echo_table(found, [*columns.split(), "completeness", "reason"])
 
 
 @click.group("dead-letters")
@@ -153,8 +160,9 @@ def list_dead_letters(store_url: str, limit: int, as_json: bool) -> None:
     with _client(store_url) as client:
         found = list(
             client.query(
-                "SELECT topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex FROM dead_letters FINAL "
-                "ORDER BY landed_at DESC, topic, partition, offset LIMIT {limit:UInt32}",
+                "SELECT topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex "
+                "FROM dead_letters FINAL ORDER BY landed_at DESC, topic, partition, offset "
+                "LIMIT {limit:UInt32}",
                 parameters={"limit": limit},
             ).named_results()
         )

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _PORT = 8321
 
 _host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-_port_option = click.option("--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one.")
+_port_option = click.option(
+    "--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one."
+)
 
 
 def stop_on_signals() -> threading.Event:
@@ -93,7 +95,9 @@ def land(log_url: str, store_url: str, until_idle: bool) -> None:
 
 @click.command()
 @store_option
-@click.option("--once", is_flag=True, help="Judge every window that has closed and is not judged yet, then end.")
+@click.option(
+    "--once", is_flag=True, help="Judge every window that has closed and is not judged yet, then end."
+)
 @clean_errors
 def watch(store_url: str, once: bool) -> None:
     """Judge windows as they close."""
@@ -102,7 +106,9 @@ def watch(store_url: str, once: bool) -> None:
         _migrate(store.client)
         metrics = Metrics(WORKER_METRICS)
         patience_s = 0.0 if once else 600.0
-        worker = DriftWorker(store, metrics=metrics, monotonic=time.monotonic, reference_patience_s=patience_s)
+        worker = DriftWorker(
+            store, metrics=metrics, monotonic=time.monotonic, reference_patience_s=patience_s
+        )
         try:
             if once:
                 click.echo(f"{worker.watch_once()} verdicts given")

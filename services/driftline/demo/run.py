@@ -64,7 +64,9 @@ def prepare_folder(folder: Path) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARKER).exists():
-            raise SettingError(f"{folder} holds something that no demo made; name an empty folder with --folder")
+            raise SettingError(
+                f"{folder} holds something that no demo made; name an empty folder with --folder"
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARKER).touch()
@@ -110,7 +112,9 @@ class Demo:
                 if failed := self.up.failed():
                     raise DemoError(f"{failed} ended by an error; see above")
                 if service.returncode:
-                    raise DemoError(f"the inference service ended with status {service.returncode}; see above")
+                    raise DemoError(
+                        f"the inference service ended with status {service.returncode}; see above"
+                    )
                 self._look(client)
                 show(self.progress)
                 time.sleep(_POLL_S)

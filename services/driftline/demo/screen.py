@@ -62,8 +62,9 @@ def print_summary(summary: Mapping[str, Any], *, serving: bool) -> None:
     console.print()
     console.print("[bold]What arrived[/]")
     console.print(
-        f"  {summary['served']:,} predictions served, {summary['landed']:,} landed, {summary['missing']:,} missing, "
-        f"{summary['duplicates']:,} duplicates, {summary['dropped']:,} dropped, {summary['dead_letters']:,} dead letters"
+        f"  {summary['served']:,} predictions served, {summary['landed']:,} landed, "
+        f"{summary['missing']:,} missing, {summary['duplicates']:,} duplicates, "
+        f"{summary['dropped']:,} dropped, {summary['dead_letters']:,} dead letters"
     )
     console.print(
         f"  {summary['reference_rows']:,} reference rows, {summary['outcomes']:,} outcomes, "
@@ -76,7 +77,8 @@ def print_summary(summary: Mapping[str, Any], *, serving: bool) -> None:
     console.print(f"[bold]Pages in the {hours:,.0f} judged hours before the first fault[/]")
     _print_pages(console, summary["pages_before_faults"])
     console.print(
-        f"  {summary['pages_per_1000_hours_before_faults']:.2f} pages per 1000 hours, the feed's own errors aside; the budget is 1"
+        f"  {summary['pages_per_1000_hours_before_faults']:.2f} pages per 1000 hours, "
+        "the feed's own errors aside; the budget is 1"
     )
     console.print()
     console.print("[bold]Pages afterwards that no fault explains[/]")
@@ -91,7 +93,9 @@ def print_summary(summary: Mapping[str, Any], *, serving: bool) -> None:
 
 
 def _faults(summary: Mapping[str, Any]) -> Table:
-    table = Table(title="Faults injected into the upstream", title_justify="left", title_style="bold", box=None)
+    table = Table(
+        title="Faults injected into the upstream", title_justify="left", title_style="bold", box=None
+    )
     for name in ("fault", "injected (UTC)", "paged (UTC)", "after", "feature", "what moved"):
         table.add_column(name, overflow="fold")
     for fault in summary["faults"]:

@@ -84,8 +84,9 @@ class Page:
 def read_page_verdicts(client: Client) -> Sequence[PageVerdict]:
     """Return all verdicts that page, in the order of their windows' ends."""
     rows = client.query(
-        "SELECT feature, reference, window_end, scale_hours, ifNull(channel, ''), reason, ifNull(rank, 0), ifNull(episode_id, '') "
-        "FROM drift_verdicts FINAL WHERE verdict = 'page' ORDER BY window_end, rank, scale_hours"
+        "SELECT feature, reference, window_end, scale_hours, ifNull(channel, ''), reason, ifNull(rank, 0), "
+        "ifNull(episode_id, '') FROM drift_verdicts FINAL WHERE verdict = 'page' "
+        "ORDER BY window_end, rank, scale_hours"
     ).result_rows
     return [PageVerdict(row[0], row[1], _utc(row[2]), *row[3:]) for row in rows]
 
@@ -126,9 +127,7 @@ def explain(page: Page, errors: Sequence[FeedError]) -> str | None:
     return None
 
 
-def summarize(
-    client: Client, faults: Sequence[PlannedFault], errors: Sequence[FeedError]
-) -> dict[str, Any]:
+def summarize(client: Client, faults: Sequence[PlannedFault], errors: Sequence[FeedError]) -> dict[str, Any]:
     """Return the summary: plain values, times in ISO 8601, durations in hours."""
     books = {line.environment: line for line in read_ledger(client)}
     production = books["production"]
@@ -136,9 +135,11 @@ def summarize(
     pages = pages_of(verdicts)
     first_judged, last_judged, counted = _judged(client)
     first_fault = faults[0].start if faults else last_judged
-    hours = max((first_fault - first_judged) / timedelta(hours=1), 0.0) if first_judged else 0.0
+    hours = 0.0
+    if first_judged is not None and first_fault is not None:
+        hours = max((first_fault - first_judged) / timedelta(hours=1), 0.0)
     told = [_tell(page, errors) | {"fault": _cause(page, faults)} for page in pages]
-    before = [page for page in told if datetime.fromisoformat(page["time"]) <= first_fault]
+    before = [page for page in told if first_fault and datetime.fromisoformat(page["time"]) <= first_fault]
     unexplained = [page for page in before if page["found_in_the_data"] is None]
     return {
         "served": production.sent,
@@ -199,12 +200,14 @@ def _tell_fault(fault: PlannedFault, found: PageVerdict | None) -> dict[str, Any
 
 
 def _judged(client: Client) -> tuple[datetime | None, datetime | None, dict[str, int]]:
-    """Return the beginning of the first window with a reference, the end of the last one, and verdicts by name."""
+    """Return the ends of the first and last window with a reference, and how many verdicts by name."""
     rows = client.query(
-        "SELECT verdict, count(), min(window_end), max(window_end) FROM drift_verdicts FINAL WHERE reference = 'production' "
-        "GROUP BY verdict"
+        "SELECT verdict, count(), min(window_end), max(window_end) FROM drift_verdicts FINAL "
+        "WHERE reference = 'production' GROUP BY verdict"
     ).result_rows
-    counted = client.query("SELECT verdict, count() FROM drift_verdicts FINAL GROUP BY verdict ORDER BY verdict")
+    counted = client.query(
+        "SELECT verdict, count() FROM drift_verdicts FINAL GROUP BY verdict ORDER BY verdict"
+    )
     judged = [row for row in rows if row[0] in {"ok", "warn", "page"}]
     first = min((_utc(row[2]) for row in judged), default=None)
     last = max((_utc(row[3]) for row in judged), default=None)

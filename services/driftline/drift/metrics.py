@@ -16,15 +16,15 @@ WORKER_METRICS = (
         SCORE,
         "gauge",
         ("model_name", "model_version", "feature", "statistic"),
-        "The newest longest window against the production reference: effect (share of rows that moved) and the familiar "
-        "statistics. These inform; the verdict decides.",
+        "The newest longest window against the production reference: effect (share of rows that moved) and "
+        "the familiar statistics. These inform; the verdict decides.",
     ),
     Metric(
         VERDICT,
         "gauge",
         ("model_name", "model_version", "feature", "verdict"),
-        "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for page and "
-        "warn where it is another.",
+        "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for "
+        "page and warn where it is another.",
         'verdict "page" is 1',
     ),
     Metric(

@@ -99,16 +99,17 @@ class DriftWorker:
         Raises:
             StoreError: the store is away.
         """
-        spans = [span for span in read_streams(self._client) if span.stream.environment != REFERENCE]
+        spans = read_streams(self._client)
+        judged = [span for span in spans if span.stream.environment != REFERENCE]
         newest_hour: dict[str, int] = {}
-        for span in spans:
+        for span in judged:
             name = span.stream.model_name
             newest_hour[name] = max(newest_hour.get(name, 0), span.last_hour)
         given = 0
-        for span in spans:
+        for span in judged:
             end_hour = min(span.last_hour + 1, newest_hour[span.stream.model_name])
             given += self._watch(span, spans, end_hour)
-        self._export(spans, newest_hour)
+        self._export(judged, newest_hour)
         return given
 
     def _watch(self, span: StreamSpan, spans: Sequence[StreamSpan], end_hour: int) -> int:
@@ -131,7 +132,7 @@ class DriftWorker:
         return given
 
     def _must_wait(self, model_name: str) -> bool:
-        """Say whether the model's reference or its grids are on their way, and there is patience left for them."""
+        """Say whether the model's reference or its grids are on their way, and worth waiting for."""
         complete = is_reference_complete(self._client, model_name)
         if complete is None or (complete and not is_grid_due(self._client, model_name)):
             self._waiting_since_s.pop(model_name, None)
@@ -148,7 +149,7 @@ class DriftWorker:
             grids=grids,
             training=self._training(stream, spans),
             settings=self._settings,
-            identity="/".join((stream.model_name, stream.model_version, stream.environment)),
+            identity=f"{stream.model_name}/{stream.model_version}/{stream.environment}",
         )
         missing = self._missing(stream)
         for profile in self._history(span, spans, max(next_hour - judge.history_hours, 0), next_hour):
@@ -162,9 +163,7 @@ class DriftWorker:
         wanted = replace(stream, environment=REFERENCE)
         for span in spans:
             if span.stream == wanted:
-                return read_hours(
-                    self._client, wanted, first_hour=span.first_hour, end_hour=span.last_hour + 1
-                )
+                return self._read(wanted, span.first_hour, span.last_hour + 1)
         return ()
 
     def _history(
@@ -191,7 +190,9 @@ class DriftWorker:
         """
         hours = read_hours(self._client, stream, first_hour=first_hour, end_hour=end_hour)
         if hours.end_hour < end_hour:
-            raise StoreError(f"the profiles of {stream} at {hour_time(hours.end_hour):%Y-%m-%d %H:%M} are being written")
+            raise StoreError(
+                f"the profiles of {stream} at {hour_time(hours.end_hour):%Y-%m-%d %H:%M} are being written"
+            )
         return hours.profiles
 
     def _missing(self, stream: Stream) -> Mapping[int, float]:
@@ -262,8 +263,9 @@ def read_pages(client: Client, stream: Stream, *, since_hour: int) -> Sequence[V
     rows = client.query(
         "SELECT feature, kind, reference, scale_hours, intDiv(toUnixTimestamp(window_start), 3600), "
         "intDiv(toUnixTimestamp(window_end), 3600), intDiv(toUnixTimestamp(episode_start), 3600) "
-        "FROM drift_verdicts FINAL WHERE verdict = 'page' AND model_name = {model:String} AND model_version = {version:String} "
-        "AND environment = {environment:String} AND window_end > toDateTime({since:UInt32} * 3600, 'UTC')",
+        "FROM drift_verdicts FINAL WHERE verdict = 'page' AND model_name = {model:String} "
+        "AND model_version = {version:String} AND environment = {environment:String} "
+        "AND window_end > toDateTime({since:UInt32} * 3600, 'UTC')",
         parameters={
             "model": stream.model_name,
             "version": stream.model_version,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-# One block in, one block into each view: then token and view name each part, also when the insert is repeated.
+# One block in, one block into each view: then token and view name each part, also when it is repeated.
 INSERT_SETTINGS: Mapping[str, int] = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "group_by_two_level_threshold": 0,
@@ -41,8 +41,8 @@ INSERT_SETTINGS: Mapping[str, int] = {
     "max_threads": 1,
 }
 
-# What ClickHouse answers when the data is at fault. Whatever else fails is the store's trouble and is tried again:
-# nothing is dead-lettered because a disk was full.
+# What ClickHouse answers when the data is at fault. Whatever else fails is the store's trouble and is tried
+# again: nothing is dead-lettered because a disk was full.
 _DATA_ERROR_CODES = frozenset(
     {
         6,  # CANNOT_PARSE_TEXT
@@ -211,7 +211,10 @@ def _reason(code: int, text: str) -> str:
     if code == _STD_EXCEPTION_CODE:
         return "undecodable"
     if code == 469:
-        return text.partition("Constraint `")[2].partition("`")[0].join(("violates_", "")) or "violates_constraint"
+        return (
+            text.partition("Constraint `")[2].partition("`")[0].join(("violates_", ""))
+            or "violates_constraint"
+        )
     return "unconvertible"
 
 

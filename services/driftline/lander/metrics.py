@@ -14,8 +14,8 @@ LANDER_METRICS = (
         EVENTS,
         "counter",
         ("stage", "outcome"),
-        "Events by stage (the topic they were landed from) and outcome: landed or dead_lettered. An event that "
-        "is repeated after a failure is counted once, when its batch is committed.",
+        "Events by stage (the topic they were landed from) and outcome: landed or dead_lettered. An event "
+        "that is repeated after a failure is counted once, when its batch is committed.",
         "outcome dead_lettered grows",
     ),
     Metric(

@@ -68,7 +68,9 @@ class Lander:
         monotonic: a clock in seconds.
     """
 
-    def __init__(self, log: EventLog, store: Store, *, metrics: Metrics, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, log: EventLog, store: Store, *, metrics: Metrics, monotonic: Callable[[], float]
+    ) -> None:
         self._store = store
         self._metrics = metrics
         self._monotonic = monotonic

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _ANEW = {**INSERT_SETTINGS, "insert_deduplicate": 0}
-_LARGE_QUERY = {"max_query_size": 256 * 1024 * 1024, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000}
+_LARGE_QUERY = {
+    "max_query_size": 256 * 1024 * 1024,
+    "max_ast_elements": 10_000_000,
+    "max_expanded_ast_elements": 10_000_000,
+}
 
 
 def settle_predictions(client: Client, records: Sequence[bytes]) -> int:
@@ -39,8 +43,8 @@ def settle_predictions(client: Client, records: Sequence[bytes]) -> int:
         records: framed events that the store took, perhaps twice.
 
     Returns:
-        How many missing pieces (raw rows and rollup parts) were put in. A rollup that differs from the rows by
-        something else than these records is left as it is, and logged as an error.
+        How many missing pieces (raw rows and rollup parts) were put in. A rollup that differs from the rows
+        by something else than these records is left as it is, and logged as an error.
 
     Raises:
         StoreError: the store is away.
@@ -76,7 +80,9 @@ def _insert_raw(client: Client, records: Sequence[bytes]) -> None:
 
 def _settle_rollup(client: Client, rollup: Rollup, chosen: str) -> int:
     """Put in the months of the chosen rows that the rollup lacks; return how many."""
-    minutes = f"toStartOfMinute(event_time) IN (SELECT toStartOfMinute(event_time) FROM predictions WHERE {chosen})"
+    minutes = (
+        f"toStartOfMinute(event_time) IN (SELECT toStartOfMinute(event_time) FROM predictions WHERE {chosen})"
+    )
     own = _by_month(client, rollup, f"({contribution(client, rollup, rows=chosen)})")
     expected = _by_month(client, rollup, f"({contribution(client, rollup, rows=minutes)})")
     same_minutes = f"minute IN (SELECT toStartOfMinute(event_time) FROM predictions WHERE {chosen})"
@@ -88,7 +94,7 @@ def _settle_rollup(client: Client, rollup: Rollup, chosen: str) -> int:
             continue
         if lacking != counted:
             _logger.error(
-                "%s of %d counts %d where the rows give %d, and the repeated batch explains only %d of it: left as it is",
+                "%s of %d counts %d, the rows give %d, the repeated batch explains only %d: left as it is",
                 rollup.table,
                 month,
                 actual.get(month, 0),
@@ -109,7 +115,8 @@ def _settle_rollup(client: Client, rollup: Rollup, chosen: str) -> int:
 
 def _columns(client: Client, rollup: Rollup) -> Sequence[str]:
     rows = client.query(
-        "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} ORDER BY position",
+        "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} "
+        "ORDER BY position",
         parameters={"database": client.database, "table": rollup.table},
     ).result_rows
     return [str(row[0]) for row in rows]

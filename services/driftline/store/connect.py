@@ -122,7 +122,9 @@ class OwnedStore(Store):
         try:
             return clickhouse_connect.get_client(dsn=f"chdb://{self._engine_folder}")
         except ClickHouseError as error:
-            raise StoreError(f"the embedded store in {self._engine_folder} can't be opened: {error}") from error
+            raise StoreError(
+                f"the embedded store in {self._engine_folder} can't be opened: {error}"
+            ) from error
 
     def client(self) -> Client:
         """Return a new client over the engine in this process."""
@@ -220,6 +222,8 @@ def _write_private(path: Path, text: str) -> None:
     """Write a file that only its user can read, at once."""
     draft = path.with_suffix(".tmp")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
     draft.replace(path)

@@ -36,7 +36,9 @@ _TRANSPORT = frozenset(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _INSERT = re.compile(rb"\s*INSERT\s+INTO\s", re.IGNORECASE)
-_INSERT_DATA = re.compile(rb"(?P<head>\s*INSERT\s+INTO\s.*?)\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)", re.IGNORECASE | re.DOTALL)
+_INSERT_DATA = re.compile(
+    rb"(?P<head>\s*INSERT\s+INTO\s.*?)\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)", re.IGNORECASE | re.DOTALL
+)
 _ERROR_CODE = re.compile(r"Code: (\d+)")
 
 
@@ -82,7 +84,7 @@ class Gateway:
     def _execute(self, params: Mapping[str, str], body: bytes) -> Response:
         head = params.get("query", "").encode()
         sql = head + b"\n" + body if head else body
-        handle = chdb.connect(self._folder)
+        handle = chdb.connect(self._folder)  # type: ignore[no-untyped-call]  # chdb has no annotations
         try:
             _prepare(handle, params)
             insert = _INSERT_DATA.match(sql) if _INSERT.match(sql) else None
@@ -90,7 +92,9 @@ class Gateway:
                 result = _insert(handle, insert, sql[insert.end() :])
             else:
                 bound = {name[6:]: value for name, value in params.items() if name.startswith("param_")}
-                result = handle.query(sql.decode(), params.get("default_format", "TabSeparated"), params=bound)
+                result = handle.query(
+                    sql.decode(), params.get("default_format", "TabSeparated"), params=bound
+                )
             return Response(result.bytes() or b"", media_type="application/octet-stream", headers=_headers())
         except (RuntimeError, UnicodeDecodeError, ValueError) as error:
             return _refusal(500, _code(str(error)), str(error))

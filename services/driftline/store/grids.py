@@ -29,7 +29,11 @@ _SAMPLE_ROWS = 200_000
 _NUMERIC = next(rollup for rollup in ROLLUPS if rollup.table == "numeric_profiles")
 
 _WITHOUT_GRID = """
-SELECT model_name, feature, sumIf(finite, environment = 'reference') AS reference, sumIf(finite, environment = 'production') AS production
+SELECT
+    model_name,
+    feature,
+    sumIf(finite, environment = 'reference') AS reference,
+    sumIf(finite, environment = 'production') AS production
 FROM feature_profiles
 WHERE (model_name, feature) NOT IN (SELECT model_name, feature FROM feature_grids)
 GROUP BY model_name, feature
@@ -41,7 +45,10 @@ _FIRST_REFERENCE = """
 SELECT r.expected AS expected, l.landed AS landed
 FROM
 (
-    SELECT training_run_id, argMax(reference_rows, registered_time) AS expected, min(registered_time) AS registered
+    SELECT
+        training_run_id,
+        argMax(reference_rows, registered_time) AS expected,
+        min(registered_time) AS registered
     FROM training_runs WHERE model_name = {model:String} GROUP BY training_run_id HAVING expected > 0
 ) AS r
 LEFT JOIN
@@ -76,7 +83,8 @@ def reload_grids(client: Client) -> None:
 def read_grids(client: Client, model_name: str) -> Mapping[str, Grid]:
     """Return the grid in force of each of a model's features; a feature that is not named has ``Grid()``."""
     rows = client.query(
-        "SELECT feature, center, scale, resolution FROM feature_grids FINAL WHERE model_name = {model:String}",
+        "SELECT feature, center, scale, resolution FROM feature_grids FINAL "
+        "WHERE model_name = {model:String}",
         parameters={"model": model_name},
     ).result_rows
     return {feature: Grid(center, scale, resolution) for feature, center, scale, resolution in rows}
@@ -108,9 +116,11 @@ def is_reference_complete(client: Client, model_name: str) -> bool | None:
 def is_grid_due(client: Client, model_name: str) -> bool:
     """Say whether a model's grids are about to be chosen, or its profiles about to be counted on them."""
     rows = client.query(
-        "SELECT (SELECT count() FROM feature_grids FINAL WHERE model_name = {model:String} AND NOT rebuilt) + "
-        "(SELECT count() FROM feature_profiles WHERE model_name = {model:String} AND environment = 'reference' AND finite > 0 "
-        "AND feature NOT IN (SELECT feature FROM feature_grids WHERE model_name = {model:String}))",
+        "SELECT "
+        "(SELECT count() FROM feature_grids FINAL WHERE model_name = {model:String} AND NOT rebuilt) + "
+        "(SELECT count() FROM feature_profiles WHERE model_name = {model:String} "
+        "AND environment = 'reference' AND finite > 0 AND feature NOT IN "
+        "(SELECT feature FROM feature_grids WHERE model_name = {model:String}))",
         parameters={"model": model_name},
     ).result_rows
     return bool(rows[0][0])
@@ -123,7 +133,17 @@ def choose_grids(client: Client, choice: Choice) -> None:
         values = _sample(client, choice, feature)
         grid = Grid.from_values(values)
         rows.append(
-            [choice.model_name, feature, 1, grid.center, grid.scale, grid.resolution, choice.environment, values.size, False]
+            [
+                choice.model_name,
+                feature,
+                1,
+                grid.center,
+                grid.scale,
+                grid.resolution,
+                choice.environment,
+                values.size,
+                False,
+            ]
         )
     _write(client, rows)
 
@@ -154,13 +174,15 @@ def _rebuild(client: Client, model_name: str, features: Sequence[str]) -> None:
     chosen = "model_name = {model:String} AND feature IN {features:Array(String)}"
     client.command(f"DELETE FROM numeric_profiles WHERE {chosen}", parameters=bound)
     months = client.query(
-        "SELECT DISTINCT toYYYYMM(event_time) AS month FROM predictions WHERE model_name = {model:String} ORDER BY month",
+        "SELECT DISTINCT toYYYYMM(event_time) AS month FROM predictions "
+        "WHERE model_name = {model:String} ORDER BY month",
         parameters={"model": model_name},
     ).result_rows
     for (month,) in months:
         rows = f"model_name = {{model:String}} AND toYYYYMM(event_time) = {int(month)}"
         client.command(
-            f"INSERT INTO numeric_profiles SELECT * FROM ({contribution(client, _NUMERIC, rows=rows)}) WHERE {chosen}",
+            f"INSERT INTO numeric_profiles "
+            f"SELECT * FROM ({contribution(client, _NUMERIC, rows=rows)}) WHERE {chosen}",
             parameters=bound,
             settings={"insert_deduplicate": 0},
         )
@@ -175,7 +197,8 @@ def _sample(client: Client, choice: Choice, feature: str) -> np.ndarray[tuple[in
     )
     result = client.query(
         f"SELECT assumeNotNull({value}) AS value FROM predictions WHERE model_name = {{model:String}} "
-        f"AND environment = {{environment:String}} AND {present} ORDER BY cityHash64(event_id) LIMIT {_SAMPLE_ROWS}",
+        f"AND environment = {{environment:String}} AND {present} "
+        f"ORDER BY cityHash64(event_id) LIMIT {_SAMPLE_ROWS}",
         parameters={"model": choice.model_name, "environment": choice.environment, "feature": feature},
         column_oriented=True,
     )

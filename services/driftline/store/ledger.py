@@ -29,13 +29,21 @@ SELECT
     sent - landed - least(abandoned, sent - landed) AS missing
 FROM
 (
-    SELECT session_id, toString(model_name) AS model_name, toString(model_version) AS model_version, toString(environment) AS environment,
+    SELECT
+        session_id,
+        toString(model_name) AS model_name,
+        toString(model_version) AS model_version,
+        toString(environment) AS environment,
         sum(rows) AS rows, groupBitmapMerge(sequences) AS landed, max(last_sequence) AS last_sequence
     FROM session_profiles GROUP BY session_id, model_name, model_version, environment
 ) AS l
 FULL JOIN
 (
-    SELECT session_id, toString(model_name) AS model_name, toString(model_version) AS model_version, toString(environment) AS environment,
+    SELECT
+        session_id,
+        toString(model_name) AS model_name,
+        toString(model_version) AS model_version,
+        toString(environment) AS environment,
         last_sequence, dropped, abandoned
     FROM sessions FINAL
 ) AS b USING (session_id, model_name, model_version, environment)
@@ -87,15 +95,20 @@ class LedgerLine:
 
 def read_ledger(client: Client) -> Sequence[LedgerLine]:
     """Return the ledger, a line a model version and environment."""
+    keys = "model_name, model_version, environment"
     rows = client.query(
-        "SELECT model_name, model_version, environment, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped) "
-        f"FROM ({_SESSIONS}) GROUP BY model_name, model_version, environment ORDER BY model_name, model_version, environment",
+        f"SELECT {keys}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped) "
+        f"FROM ({_SESSIONS}) GROUP BY {keys} ORDER BY {keys}",
         settings={"join_use_nulls": 0},
     ).result_rows
     return [
-        LedgerLine(*names, sent, landed, missing, duplicates, dropped, landed / sent if sent else 1.0)
-        for *names, sent, landed, missing, duplicates, dropped in rows
+        LedgerLine(name, version, environment, sent, landed, missing, duplicates, dropped, _ratio(landed, sent))
+        for name, version, environment, sent, landed, missing, duplicates, dropped in rows
     ]
+
+
+def _ratio(landed: int, sent: int) -> float:
+    return landed / sent if sent else 1.0
 
 
 def missing_by_hour(

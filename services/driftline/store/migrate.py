@@ -46,11 +46,12 @@ class Migration:
 
 def load_migrations() -> Sequence[Migration]:
     """Return the shipped migrations in order."""
-    found = []
-    for file in sorted(schema_folder("clickhouse").iterdir(), key=lambda entry: entry.name):
-        if match := _NAME.match(file.name):
-            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
-    return found
+    files = sorted(schema_folder("clickhouse").iterdir(), key=lambda entry: entry.name)
+    return [
+        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
+        for file in files
+        if (match := _NAME.match(file.name))
+    ]
 
 
 def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Sequence[Migration]:
@@ -63,7 +64,8 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Se
         StoreError: an applied migration was edited since, or a statement failed.
     """
     client.command(_CREATE_LEDGER)
-    applied = dict(client.query("SELECT number, checksum FROM schema_migrations").result_rows)
+    rows = client.query("SELECT number, checksum FROM schema_migrations").result_rows
+    applied = {int(number): str(checksum) for number, checksum in rows}
     done = []
     for migration in load_migrations() if migrations is None else migrations:
         known = applied.get(migration.number)
@@ -86,6 +88,4 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Se
 
 
 def _repeatable(statement: str) -> str:
-    return re.sub(
-        r"\ACREATE (TABLE|DICTIONARY|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement
-    )
+    return re.sub(r"\ACREATE (TABLE|DICTIONARY|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement)

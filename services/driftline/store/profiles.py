@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _HOUR = "intDiv(toUnixTimestamp(minute), 3600) AS hour"
-_STREAM = "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-_SPAN = "minute >= toDateTime({first:UInt32} * 3600, 'UTC') AND minute < toDateTime({end:UInt32} * 3600, 'UTC')"
+_STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
+_SPAN = (
+    "minute >= toDateTime({first:UInt32} * 3600, 'UTC') AND minute < toDateTime({end:UInt32} * 3600, 'UTC')"
+)
 
 _TOTALS = f"""
 SELECT {_HOUR}, sum(rows), sum(numeric_values), sum(feature_entries), sum(categorical_values)
@@ -24,7 +28,8 @@ FROM session_profiles WHERE {_STREAM} AND {_SPAN} GROUP BY hour ORDER BY hour
 """
 
 _FEATURES = f"""
-SELECT {_HOUR}, toString(feature) AS name, sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
+SELECT {_HOUR}, toString(feature) AS name,
+    sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
 FROM feature_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN} GROUP BY hour, name ORDER BY hour, name
 """
 
@@ -76,10 +81,11 @@ class StreamSpan:
 
 def read_streams(client: Client) -> Sequence[StreamSpan]:
     """Return every stream in the store, the oldest first."""
+    keys = "model_name, model_version, environment"
     rows = client.query(
-        "SELECT model_name, model_version, environment, intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour, "
-        "intDiv(toUnixTimestamp(max(minute)), 3600), sum(rows) FROM session_profiles "
-        "GROUP BY model_name, model_version, environment ORDER BY first_hour, model_name, model_version, environment"
+        f"SELECT {keys}, intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour, "
+        f"intDiv(toUnixTimestamp(max(minute)), 3600), sum(rows) FROM session_profiles "
+        f"GROUP BY {keys} ORDER BY first_hour, {keys}"
     ).result_rows
     return [StreamSpan(Stream(*row[:3]), *row[3:]) for row in rows]
 
@@ -99,7 +105,7 @@ class Hours:
 
 
 def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Hours:
-    """Return the profiles of a stream's hours in [first_hour, end_hour), up to the first that is being written."""
+    """Return the profiles of hours in [first_hour, end_hour), up to the first that is being written."""
     bound = {
         "model": stream.model_name,
         "version": stream.model_version,
@@ -129,10 +135,12 @@ def _counted(profile: HourProfile) -> tuple[int, int, int]:
 
 
 def _numeric(
-    client: Client, bound: Mapping[str, Any]
+    client: Client, bound: dict[str, Any]
 ) -> tuple[Mapping[int, Mapping[str, NumericCounts]], Mapping[tuple[int, str], int]]:
     """Return numeric counts by hour and feature, and the nulls of features that are categorical."""
-    known = client.query(f"SELECT DISTINCT toString(feature) FROM categorical_profiles WHERE {_STREAM}", parameters=bound)
+    known = client.query(
+        f"SELECT DISTINCT toString(feature) FROM categorical_profiles WHERE {_STREAM}", parameters=bound
+    )
     categorical = {row[0] for row in known.result_rows}
     buckets = {
         (hour, name): (np.asarray(held, dtype=np.int32), np.asarray(counts, dtype=np.int64))
@@ -140,7 +148,9 @@ def _numeric(
     }
     found: dict[int, dict[str, NumericCounts]] = {}
     others: dict[tuple[int, str], int] = {}
-    for hour, name, finite, nulls, nans, infinities, low, high in client.query(_FEATURES, parameters=bound).result_rows:
+    for hour, name, finite, nulls, nans, infinities, low, high in client.query(
+        _FEATURES, parameters=bound
+    ).result_rows:
         if finite + nans + infinities == 0 and name in categorical:
             others[hour, name] = nulls
             continue
@@ -158,7 +168,7 @@ def _numeric(
 
 
 def _categorical(
-    client: Client, bound: Mapping[str, Any], nulls: Mapping[tuple[int, str], int]
+    client: Client, bound: dict[str, Any], nulls: Mapping[tuple[int, str], int]
 ) -> Mapping[int, Mapping[str, CategoricalCounts]]:
     counts: dict[tuple[int, str], dict[str, int]] = {key: {} for key in nulls}
     folded: dict[tuple[int, str], int] = {}

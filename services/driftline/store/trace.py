@@ -45,7 +45,8 @@ def trace(client: Client, event_id: str) -> Mapping[str, Any]:
     prediction = found[0]
     run = _dicts(
         client,
-        "SELECT * FROM training_runs FINAL WHERE training_run_id = {run:String} AND model_name = {model:String}",
+        "SELECT * FROM training_runs FINAL "
+        "WHERE training_run_id = {run:String} AND model_name = {model:String}",
         {"run": prediction["training_run_id"], "model": prediction["model_name"]},
     )
     outcomes = _dicts(

@@ -113,7 +113,8 @@ def read_verdicts(
         bound["verdicts"] = list(verdicts)
     query = (
         f"SELECT * FROM drift_verdicts FINAL WHERE {' AND '.join(conditions)} "
-        "ORDER BY window_end DESC, model_name, model_version, rank, feature, reference, scale_hours LIMIT {limit:UInt32}"
+        "ORDER BY window_end DESC, model_name, model_version, rank, feature, reference, scale_hours "
+        "LIMIT {limit:UInt32}"
     )
     return list(client.query(query, parameters=bound).named_results())
 
@@ -121,8 +122,9 @@ def read_verdicts(
 def last_judged_hour(client: Client, stream: Stream) -> int | None:
     """Return the hour (since the Unix epoch) behind the last window that was judged, or None."""
     rows = client.query(
-        "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM drift_verdicts WHERE model_name = {model:String} "
-        "AND model_version = {version:String} AND environment = {environment:String}",
+        "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM drift_verdicts "
+        "WHERE model_name = {model:String} AND model_version = {version:String} "
+        "AND environment = {environment:String}",
         parameters={
             "model": stream.model_name,
             "version": stream.model_version,
