@@ -11,7 +11,7 @@ from driftline.log import Record, default_log_url, open_log
 
 
 def test_a_file_url_is_a_folder(tmp_path):
-    with open_log(f"file://{tmp_path}/with%20space?max_bytes=2000000&synchronous=FULL") as log:
+    with open_log(f"file://{tmp_path}/with%20space?max_bytes=8000000&synchronous=FULL") as log:
         assert not (tmp_path / "with space").exists()
         log.writer().append([Record("t", b"", b"")])
         assert (tmp_path / "with space").stat().st_mode & 0o777 == 0o700
@@ -30,7 +30,7 @@ def test_a_file_url_is_a_folder(tmp_path):
         ("file:///folder#part", "absolute path"),
         ("file:///folder?max_bytes=4GB", "max_bytes=4GB"),
         ("file:///folder?max_bytes=-1", "max_bytes=-1"),
-        ("file:///folder?max_bytes=1000", "1 MiB"),
+        ("file:///folder?max_bytes=1000", "4 MiB"),
         ("file:///folder?synchronous=off", "normal or full"),
         ("file:///folder?color=red", "color=red"),
     ],

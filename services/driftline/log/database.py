@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 FILE_NAME: Final = "events.sqlite"
-MIN_BYTES: Final = 1 << 20
+MIN_BYTES: Final = 4 << 20
+"""Smallest bound of a log: several times the largest append of the SDK."""
 
 _FORK_TIMEOUT_S = 2.0
 _PAGE_BYTES = 8_192  # Larger ones append faster, but a small append writes whole pages.
@@ -54,7 +55,7 @@ class LocalLogSettings:
 
     Args:
         folder: made when it is not there, for this user alone.
-        max_bytes: bound of the file's size, 1 MiB at least. The WAL beside it adds some 16 MB.
+        max_bytes: bound of the file's size, 4 MiB at least. The WAL beside it adds some 16 MB.
         synchronous: ``normal``: what was appended survives ``kill -9`` but the last moments may not
             survive a loss of power; ``full``: they do, and each append waits for the disk.
         busy_timeout_s: how long to wait for another process's transaction, seconds.
@@ -72,7 +73,7 @@ class LocalLogSettings:
             SettingError: one is not allowed.
         """
         if self.max_bytes < MIN_BYTES:
-            raise SettingError(f"max_bytes={self.max_bytes}: it must be {MIN_BYTES} (1 MiB) or more")
+            raise SettingError(f"max_bytes={self.max_bytes}: it must be {MIN_BYTES} (4 MiB) or more")
         if self.synchronous not in {"normal", "full"}:
             raise SettingError(f"synchronous={self.synchronous}: it must be normal or full")
 

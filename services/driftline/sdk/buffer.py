@@ -218,9 +218,8 @@ class Buffer:
         """Whether ``close`` was called."""
         return self._is_closed
 
-    @property
-    def is_given_up(self) -> bool:
-        """Whether ``give_up`` was called."""
+    def has_given_up(self) -> bool:
+        """Return whether ``give_up`` was called."""
         return self._is_given_up
 
     def stats(self) -> Stats:

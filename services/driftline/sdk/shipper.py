@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from driftline.sdk.buffer import Buffer, Progress, Topic
 
 _APPEND_RECORDS = 2_000
-_APPEND_BYTES = 4 << 20
+_APPEND_BYTES = 1 << 20
 _FIRST_RETRY_S = 0.05
 _LAST_RETRY_S = 2.0
 _GIVE_UP_SHARE = 0.8  # Of the time for closing; the rest is for telling the log what was given up.
@@ -139,19 +139,23 @@ class Shipper:
 
     def _ship(self, *, is_last: bool) -> None:
         """Append everything that is pending, and a beat when one is due."""
+        if self._buffer.has_given_up():  # Counted as lost already, so that a late success would be a lie.
+            return
         load = self._buffer.take()
         beat = self._due_beat(load.progress, is_last=is_last)
         runs = list(_runs(load.values.items()))
-        if beat is not None and not runs:
-            self._append([beat])
+        if beat is not None and not runs and self._append([beat]):
+            self._last_beat = load.progress
         for index, (topic, values) in enumerate(runs):
             records = [Record(topic, self._key, value) for value in values]
-            if self._buffer.is_given_up:
+            if self._buffer.has_given_up():
                 return
             # With the last run: a beat never stands in the log without the events that it counts.
             if beat is not None and index == len(runs) - 1:
                 records.append(beat)
             is_appended = self._append(records)
+            if is_appended and records[-1] is beat:
+                self._last_beat = load.progress
             self._buffer.settle(topic, values, None if is_appended else Reason.LOG_UNUSABLE)
         if is_last and self._buffer.progress().abandoned:
             self._try_append([self._beat(self._buffer.progress(), is_final=True)])
@@ -163,7 +167,6 @@ class Shipper:
         if not is_due and not is_last:
             return None
         self._next_beat_at = now + self._pace.beat_interval_s
-        self._last_beat = progress
         return self._beat(progress, is_final=is_last)
 
     def _beat(self, progress: Progress, *, is_final: bool) -> Record:
@@ -199,7 +202,8 @@ class Shipper:
             else:
                 self._closing.wait(delay_s)
             delay_s = min(_LAST_RETRY_S, delay_s * 2)
-        self._tell_recovery()
+        if not _is_beat(records):  # Which may have taken the reserve.
+            self._tell_recovery()
         return True
 
     def _try_append(self, records: Sequence[Record]) -> Exception | None:
@@ -207,8 +211,7 @@ class Shipper:
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
-            is_beat = all(record.topic == SESSIONS_TOPIC for record in records)
-            self._writer.append(records, may_use_reserve=is_beat)
+            self._writer.append(records, may_use_reserve=_is_beat(records))
         except Exception as error:  # noqa: BLE001 - see above.
             return error
         return None
@@ -231,6 +234,11 @@ class Shipper:
             lasted_s = time.monotonic() - self._outage_began_at
             self._outage_began_at = None
             _logger.warning("the event log takes events again, after %.1f s", lasted_s)
+
+
+def _is_beat(records: Sequence[Record]) -> bool:
+    """Say whether this is a beat that stands alone."""
+    return records[0].topic == SESSIONS_TOPIC
 
 
 def _runs(values: Iterable[tuple[Topic, list[bytes]]]) -> Iterator[tuple[Topic, list[bytes]]]:

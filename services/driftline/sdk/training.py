@@ -99,19 +99,13 @@ def register_training_run(
         LogError: the log takes nothing. Some reference rows may have been logged.
     """
     run_id = new_id(clock, random) if training_run_id is None else training_run_id
-    check_text("training_run_id", run_id)
-    check_text("model_name", model_name)
-    check_text("model_version", model_version)
-    found_commit, found_dirty = (git_commit, None) if git_commit else git_state(Path.cwd())
-    optional = {
-        "artifact_uri": artifact_uri,
-        "git_commit": found_commit,
-        "data_uri": data_uri,
-        "data_fingerprint": data_fingerprint,
+    identity: dict[str, Any] = {
+        "training_run_id": run_id,
+        "model_name": model_name,
+        "model_version": model_version,
     }
-    for name, text in optional.items():
-        if text is not None:
-            check_text(name, text)
+    for name, text in identity.items():
+        check_text(name, text)
     rows = _Reference.from_arguments(
         actuals=reference_actuals,
         features=reference,
@@ -121,12 +115,10 @@ def register_training_run(
         tags=reference_tags,
     )
     event = {
-        "training_run_id": run_id,
-        "model_name": model_name,
-        "model_version": model_version,
+        **identity,
+        **_code_state(git_commit, git_dirty),
+        **_checked_places(artifact_uri=artifact_uri, data_uri=data_uri, data_fingerprint=data_fingerprint),
         "registered_time": int(clock() * 1e6),
-        **optional,
-        "git_dirty": found_dirty if git_dirty is None else git_dirty,
         "reference_rows": 0 if rows is None else rows.length,
         "runtime": runtime_versions(),
         "parameters": dict(checked_texts("parameters", parameters)),
@@ -136,19 +128,33 @@ def register_training_run(
     record = Record(TRAINING_RUNS_TOPIC, run_id.encode(), encode_record(TRAINING_RUN, event))
     with _opened(log) as target:
         if rows is not None:
-            with PredictionLogger(
-                model_name=model_name,
-                model_version=model_version,
-                training_run_id=run_id,
-                environment=REFERENCE_ENVIRONMENT,
-                log=target,
-                clock=clock,
-                random=random,
-            ) as logger:
+            environment: dict[str, Any] = {"environment": REFERENCE_ENVIRONMENT, "log": target}
+            with PredictionLogger(**identity, **environment, clock=clock, random=random) as logger:
                 rows.log(logger, timeout_s)
         with closing(target.writer()) as writer:
             writer.append([record])
     return run_id
+
+
+def _code_state(git_commit: str | None, git_dirty: bool | None) -> Mapping[str, Any]:
+    """Return the commit and whether there were changes: as told, else as found."""
+    if git_commit is None:
+        found, found_dirty = git_state(Path.cwd())
+        return {"git_commit": found, "git_dirty": found_dirty if git_dirty is None else git_dirty}
+    check_text("git_commit", git_commit)
+    return {"git_commit": git_commit, "git_dirty": git_dirty}
+
+
+def _checked_places(**places: str | None) -> Mapping[str, str | None]:
+    """Return texts that may be missing, but not empty.
+
+    Raises:
+        SettingError: one is empty, or no text.
+    """
+    for name, text in places.items():
+        if text is not None:
+            check_text(name, text)
+    return places
 
 
 @contextmanager

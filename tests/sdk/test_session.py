@@ -1,0 +1,305 @@
+"""A session says how far it is, outlives outages, and ends in time, whatever the log does."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import get_context
+
+import pytest
+
+from driftline.errors import LogError, LogFullError
+from tests.sdk.logs import IDENTITY, MemoryLog, events_in, quick_logger
+
+
+@pytest.fixture
+def log():
+    return MemoryLog()
+
+
+def wait_for(condition, timeout_s: float = 5.0) -> bool:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def test_a_session_beats_when_it_begins_and_when_it_ends(log):
+    logger = quick_logger(log, beat_interval_s=60)
+    assert wait_for(lambda: len(log.beats) == 1)
+    logger.log()
+    logger.log_outcome("018bcfe5-69f4-7000-8000-000000000005", 1)
+    logger.log(features={"x": []})
+    logger.close()
+    first, last = log.beats
+    assert (first["last_sequence"], first["final"]) == (0, False)
+    assert (last["last_sequence"], last["last_outcome_sequence"], last["final"]) == (1, 1, True)
+    assert last["dropped"] == {"unsupported_type": 1}
+    assert last["session_id"] == logger.session_id
+    assert last["process_id"] == os.getpid()
+    assert last["client"].startswith("driftline-python/")
+    assert {name: last[name] for name in ("model_name", "model_version", "environment")} == {
+        "model_name": "flight-delay",
+        "model_version": "3",
+        "environment": "production",
+    }
+
+
+def test_a_session_beats_only_when_something_happened(log):
+    with quick_logger(log, beat_interval_s=0.02) as logger:
+        assert wait_for(lambda: len(log.beats) == 1)
+        time.sleep(0.2)
+        assert len(log.beats) == 1
+        logger.log()
+        assert wait_for(lambda: len(log.beats) == 2)
+        logger.log(features={"x": []})
+        assert wait_for(lambda: len(log.beats) == 3)
+        time.sleep(0.1)
+        assert len(log.beats) == 3
+
+
+def test_a_beat_stands_in_the_log_together_with_the_events_that_it_counts(log):
+    with quick_logger(log, beat_interval_s=0.001, flush_interval_s=0.001) as logger:
+        for _ in range(5_000):
+            logger.log()
+    seen = 0
+    for records in log.appends:
+        events = MemoryLog()
+        events.appends = [records]
+        seen += len(events.predictions)
+        for beat in events.beats:
+            assert beat["last_sequence"] == seen
+    assert seen == 5_000
+
+
+def test_flushing_leaves_a_beat_that_counts_everything(log):
+    with quick_logger(log, beat_interval_s=60) as logger:
+        logger.flush()
+        for _ in range(10):
+            logger.log()
+        assert logger.flush()
+        assert log.beats[-1]["last_sequence"] == 10
+
+
+def test_events_wait_for_a_log_that_fails_and_arrive_once_in_order(log, caplog):
+    log.error = LogError("no log today")
+    with caplog.at_level(logging.WARNING, logger="driftline.sdk"):
+        logger = quick_logger(log)
+        for _ in range(100):
+            logger.log()
+        assert wait_for(lambda: log.attempts > 2)
+        assert not logger.flush(timeout=0.05)
+        assert logger.stats().queued == 100
+        log.error = None
+        assert logger.flush()
+    assert [event["sequence"] for event in log.predictions] == list(range(1, 101))
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "the event log takes nothing, events wait in memory",
+        caplog.records[1].getMessage(),
+    ]
+    assert "takes events again" in caplog.records[1].getMessage()
+    logger.close()
+
+
+def test_a_log_that_raises_anything_at_all_does_not_end_the_session(log):
+    log.error = ZeroDivisionError("a bug in a backend")
+    logger = quick_logger(log)
+    logger.log()
+    assert wait_for(lambda: log.attempts > 1)
+    log.error = None
+    assert logger.close()
+    assert len(log.predictions) == 1
+
+
+def test_a_full_log_still_hears_what_was_dropped(log):
+    log.error, log.takes_reserve = LogFullError("full"), True
+    logger = quick_logger(log, queue_bytes=5_000, beat_interval_s=0.01)
+    while not logger.stats().dropped:
+        logger.log()
+    assert wait_for(lambda: bool(log.beats) and log.beats[-1]["dropped"] == {"queue_full": 1})
+    assert log.beats[-1]["last_sequence"] == logger.stats().accepted
+    assert log.predictions == []
+    log.error = None
+    assert logger.close()
+
+
+def test_closing_a_log_that_fails_is_bounded_and_the_loss_is_told(log, caplog):
+    log.error, log.takes_reserve = LogFullError("full"), True
+    logger = quick_logger(log, beat_interval_s=60)
+    for _ in range(7):
+        logger.log()
+    logger.log_outcome("018bcfe5-69f4-7000-8000-000000000005", 1)
+    began = time.monotonic()
+    assert logger.close(timeout=0.5) is False
+    assert time.monotonic() - began < 1.0
+    stats = logger.stats()
+    assert (stats.accepted, stats.appended, stats.queued) == (8, 0, 0)
+    assert stats.abandoned == {"log_unusable": 8}
+    assert "8" in caplog.records[-1].getMessage()
+    assert log.beats[-1]["final"]
+    assert log.beats[-1]["abandoned"] == {"log_unusable": 7}  # Predictions; outcomes are numbered apart.
+
+
+def test_closing_a_log_that_hangs_is_bounded_and_the_loss_is_counted(log):
+    logger = quick_logger(log)
+    log.go_on.clear()
+    for _ in range(7):
+        logger.log()
+    began = time.monotonic()
+    assert logger.close(timeout=0.3) is False
+    assert time.monotonic() - began < 1.0
+    stats = logger.stats()
+    assert stats.abandoned == {"log_unusable": 7}
+    assert (stats.queued, stats.appended) == (0, 0)
+    log.go_on.set()
+    time.sleep(0.1)
+    assert logger.stats() == stats
+    # What was under way may still have arrived; then the beat that arrived with it tells the truth.
+    assert log.beats[-1]["last_sequence"] == len(log.predictions)
+
+
+def test_flushing_a_log_that_hangs_is_bounded(log):
+    logger = quick_logger(log)
+    log.go_on.clear()
+    logger.log()
+    began = time.monotonic()
+    assert logger.flush(timeout=0.1) is False
+    assert time.monotonic() - began < 1.0
+    log.go_on.set()
+    assert logger.close()
+
+
+def test_a_logger_that_nobody_holds_any_more_ends_its_session(log):
+    logger = quick_logger(log)
+    logger.log()
+    del logger
+    gc.collect()
+    assert wait_for(lambda: bool(log.beats) and log.beats[-1]["final"])
+    assert len(log.predictions) == 1
+
+
+def python(code: str, url: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, "-c", code, url, json.dumps(IDENTITY)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+BEGIN = (
+    "import json, os, sys\n"
+    "from driftline import PredictionLogger\n"
+    "logger = PredictionLogger(**json.loads(sys.argv[2]), log=sys.argv[1], flush_interval_s=30)\n"
+)
+
+
+def test_a_process_that_ends_without_closing_loses_nothing(tmp_path):
+    url = (tmp_path / "log").as_uri()
+    finished = python(BEGIN + "for _ in range(1000): logger.log(features={'x': 1.0})", url)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    events = events_in(url)
+    assert len(events["driftline.predictions"]) == 1000
+    assert events["driftline.sessions"][-1]["final"]
+
+
+def test_a_process_that_is_killed_loses_only_what_was_in_memory_and_the_beats_stay_true(tmp_path):
+    url = (tmp_path / "log").as_uri()
+    code = (
+        "for _ in range(500): logger.log()\nlogger.flush()\n"
+        "for _ in range(100): logger.log()\nos.kill(os.getpid(), 9)"
+    )
+    assert python(BEGIN + code, url).returncode == -signal.SIGKILL
+    events = events_in(url)
+    assert len(events["driftline.predictions"]) == 500
+    assert events["driftline.sessions"][-1]["last_sequence"] == 500
+    assert not events["driftline.sessions"][-1]["final"]
+
+
+def test_a_forked_child_has_a_session_of_its_own(tmp_path):
+    url = (tmp_path / "log").as_uri()
+    logger = quick_logger(url, flush_interval_s=30)
+    for _ in range(10):
+        logger.log(features={"parent": 1.0})
+    if (pid := os.fork()) == 0:
+        signal.alarm(30)  # A child that hangs ends with a signal.
+        for _ in range(3):
+            logger.log(features={"child": 1.0})
+        os._exit(0 if logger.close() and logger.stats().accepted == 3 else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    logger.log(features={"parent": 1.0})
+    assert logger.close()
+    events = events_in(url)
+    sessions: dict[str, list[int]] = {}
+    for event in events["driftline.predictions"]:
+        sessions.setdefault(event["session_id"], []).append(event["sequence"])
+    assert sorted(sessions.values()) == [list(range(1, 4)), list(range(1, 12))]
+    assert sessions[logger.session_id] == list(range(1, 12))
+    final = {beat["session_id"]: beat for beat in events["driftline.sessions"] if beat["final"]}
+    assert {session: beat["last_sequence"] for session, beat in final.items()} == {
+        session: len(numbers) for session, numbers in sessions.items()
+    }
+    assert len({beat["process_id"] for beat in final.values()}) == 2
+
+
+def test_a_child_that_never_logs_has_no_session(tmp_path):
+    url = (tmp_path / "log").as_uri()
+    logger = quick_logger(url)
+    logger.log()
+    if (pid := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    logger.close()
+    assert {beat["session_id"] for beat in events_in(url)["driftline.sessions"]} == {logger.session_id}
+
+
+def log_and_return(logger) -> None:
+    for _ in range(5):
+        logger.log()
+
+
+def test_a_child_of_multiprocessing_loses_nothing_at_its_end(tmp_path):
+    url = (tmp_path / "log").as_uri()
+    logger = quick_logger(url, flush_interval_s=30)
+    process = get_context("fork").Process(target=log_and_return, args=(logger,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    logger.close()
+    events = events_in(url)
+    assert [event["sequence"] for event in events["driftline.predictions"]] == [1, 2, 3, 4, 5]
+    assert sum(beat["final"] for beat in events["driftline.sessions"]) == 2
+
+
+def test_a_logger_that_was_closed_stays_closed_in_a_child(log):
+    logger = quick_logger(log)
+    logger.close()
+    if (pid := os.fork()) == 0:
+        os._exit(0 if logger.log() is None and dict(logger.stats().dropped) == {"closed": 1} else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_importing_brings_nothing_that_a_service_would_notice():
+    code = (
+        "import sys, time\nbegan = time.process_time()\nimport driftline\n"
+        "took_ms = (time.process_time() - began) * 1e3\n"
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'scipy', 'clickhouse_connect', 'sklearn', 'chdb'}\n"
+        "print(took_ms, sorted(heavy & set(sys.modules)))"
+    )
+    took = []
+    for _ in range(3):
+        took_ms, heavy = python(code, "").stdout.split(" ", 1)
+        assert heavy.strip() == "[]"
+        took.append(float(took_ms))
+    assert min(took) < 200

@@ -1,0 +1,184 @@
+"""A training run is registered in whole, with its reference rows, or not at all."""
+
+from __future__ import annotations
+
+import math
+import platform
+import subprocess
+from datetime import UTC, datetime
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from driftline import register_training_run
+from driftline.errors import LogError, LogFullError, SettingError
+from driftline.log import open_log
+from driftline.sdk import runtime
+from tests.sdk.logs import events_in
+
+MODEL = {"model_name": "flight-delay", "model_version": "3"}
+
+
+@pytest.fixture
+def url(tmp_path):
+    return (tmp_path / "log").as_uri()
+
+
+@pytest.fixture
+def work_tree(tmp_path, monkeypatch):
+    folder = tmp_path / "training"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    return folder
+
+
+def git(*arguments: str) -> str:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+    return subprocess.run(
+        ["git", *identity, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_a_run_is_registered_with_all_that_is_known_of_it(url):
+    run_id = register_training_run(
+        "run-7f3a",
+        **MODEL,
+        log=url,
+        artifact_uri="s3://models/flight-delay/3",
+        git_commit="f00d",
+        git_dirty=False,
+        data_uri="s3://flights/2013",
+        data_fingerprint="sha256:abc",
+        parameters={"depth": 3, "rate": 0.1, "loss": "log"},
+        metrics={"auc": np.float64(0.91), "log_loss": math.nan},
+        tags={"team": "ops"},
+        clock=lambda: 1_700_000_000.0,
+    )
+    assert run_id == "run-7f3a"
+    (event,) = events_in(url)["driftline.training-runs"]
+    assert math.isnan(event["metrics"].pop("log_loss"))
+    versions = event.pop("runtime")
+    assert event == {
+        "training_run_id": "run-7f3a",
+        **MODEL,
+        "registered_time": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        "artifact_uri": "s3://models/flight-delay/3",
+        "git_commit": "f00d",
+        "git_dirty": False,
+        "data_uri": "s3://flights/2013",
+        "data_fingerprint": "sha256:abc",
+        "reference_rows": 0,
+        "parameters": {"depth": "3", "rate": "0.1", "loss": "log"},
+        "metrics": {"auc": 0.91},
+        "tags": {"team": "ops"},
+    }
+    assert versions["python"] == platform.python_version()
+    assert versions["numpy"] == np.__version__
+    assert versions["platform"]
+
+
+def test_a_run_without_an_id_gets_one(url):
+    run_id = register_training_run(**MODEL, log=url)
+    assert UUID(run_id).version == 7
+    assert events_in(url)["driftline.training-runs"][0]["training_run_id"] == run_id
+
+
+def test_commit_and_changes_are_found_in_the_work_tree(url, work_tree):
+    git("init", "-q")
+    (work_tree / "train.py").write_text("fit()")
+    git("add", ".")
+    git("commit", "-q", "-m", "train")
+    register_training_run(**MODEL, log=url)
+    (work_tree / "train.py").write_text("fit(depth=4)")
+    register_training_run(**MODEL, log=url)
+    clean, dirty = events_in(url)["driftline.training-runs"]
+    assert clean["git_commit"] == dirty["git_commit"] == git("rev-parse", "HEAD")
+    assert (clean["git_dirty"], dirty["git_dirty"]) == (False, True)
+
+
+@pytest.mark.usefixtures("work_tree")
+def test_without_a_work_tree_the_commit_is_not_known(url):
+    register_training_run(**MODEL, log=url)
+    (event,) = events_in(url)["driftline.training-runs"]
+    assert (event["git_commit"], event["git_dirty"]) == (None, None)
+
+
+def test_without_git_the_commit_is_not_known(work_tree, monkeypatch):
+    monkeypatch.setenv("PATH", str(work_tree))
+    assert runtime.git_state(work_tree) == (None, None)
+
+
+def test_reference_rows_are_predictions_of_the_reference_environment(url):
+    frame = pd.DataFrame({"distance": [733.0, 100.0, 5.0], "carrier": ["UA", "DL", None]})
+    with open_log(url) as log:
+        register_training_run(
+            "run",
+            **MODEL,
+            log=log,
+            reference=frame,
+            reference_predictions=np.array([0.1, 0.2, 0.3]),
+            reference_labels=["on time", "late", "late"],
+            reference_event_times=pd.date_range("2013-01-01", periods=3),
+            reference_actuals=[1.0, math.nan, "late"],
+            reference_tags={"origin": ["EWR", "JFK", "LGA"]},
+        )
+    events = events_in(url)
+    predictions, outcomes = events["driftline.predictions"], events["driftline.outcomes"]
+    assert {event["environment"] for event in predictions} == {"reference"}
+    assert {event["training_run_id"] for event in predictions} == {"run"}
+    assert [event["numeric_features"] for event in predictions] == [{"distance": d} for d in frame.distance]
+    assert [event["prediction_label"] for event in predictions] == ["on time", "late", "late"]
+    assert [event["tags"]["origin"] for event in predictions] == ["EWR", "JFK", "LGA"]
+    assert predictions[2]["event_time"] == datetime(2013, 1, 3, tzinfo=UTC)
+    assert predictions[2]["missing_features"] == ["carrier"]
+    assert [(event["event_id"], event["actual_number"], event["actual_label"]) for event in outcomes] == [
+        (predictions[0]["event_id"], 1.0, None),
+        (predictions[2]["event_id"], None, "late"),
+    ]
+    assert events["driftline.training-runs"][0]["reference_rows"] == 3
+    assert events["driftline.sessions"][-1]["final"]
+    assert events["driftline.sessions"][-1]["last_sequence"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"model_name": ""}, "model_name"),
+        ({"model_version": 3}, "model_version"),
+        ({"training_run_id": ""}, "training_run_id"),
+        ({"artifact_uri": ""}, "artifact_uri"),
+        ({"parameters": {"depth": []}}, "depth"),
+        ({"metrics": {"auc": "high"}}, "auc"),
+        ({"tags": {"team": "\ud800"}}, "team"),
+        ({"log": "kafka://localhost"}, "kafka"),
+        ({"reference": {"customer": [1, 2**53 + 1]}}, r"1 of 2 .* 'customer'"),
+        ({"reference": {"a": [1.0], "b": [1.0, 2.0]}}, "'b'"),
+        ({"reference": {"a": [1.0]}, "reference_predictions": [1.0, 2.0]}, "predictions"),
+        ({"reference": {"a": [1.0]}, "reference_actuals": [1.0, 2.0]}, "actuals"),
+        ({"reference": {"a": [1.0]}, "reference_actuals": [[1.0]]}, "actuals, row 0"),
+        ({"reference_labels": ["late"]}, "reference_labels"),
+    ],
+)
+def test_a_wrong_argument_is_told_and_nothing_is_logged(url, arguments, told):
+    with pytest.raises(SettingError, match=told):
+        register_training_run(**{**MODEL, "log": url, **arguments})
+    assert not any(events_in(url).values())
+
+
+def test_a_log_that_takes_nothing_is_told(url):
+    full = f"{url}?max_bytes={4 << 20}"
+    with open_log(full) as log, pytest.raises(LogFullError):
+        register_training_run(**MODEL, log=log, tags={"essay": "x" * (5 << 20)})
+
+
+def test_a_log_that_does_not_take_the_reference_in_time_is_told_and_the_run_not_registered(url):
+    full = f"{url}?max_bytes={4 << 20}"
+    reference = {"essay": ["x" * 100_000] * 60}
+    with pytest.raises(LogError, match="not registered"):
+        register_training_run(**MODEL, log=full, reference=reference, timeout_s=0.3)
+    assert events_in(url)["driftline.training-runs"] == []
