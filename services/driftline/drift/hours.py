@@ -163,7 +163,7 @@ def _flat_categorical(
     return keys, numbers, (float(numbers.sum()), 0.0, 0.0, np.nan, np.nan)
 
 
-def _joined(parts: Sequence[np.ndarray], dtype: type) -> np.ndarray:  # type: ignore[type-arg]
+def _joined(parts: Sequence[np.ndarray], dtype: type) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
 
 
@@ -194,6 +194,11 @@ class Stack:
     entry_feature: IntArray
     entry_key: IntArray
     entry_count: FloatArray
+
+    def distinct(self) -> tuple[IntArray, IntArray]:
+        """Return the distinct feature << 48 | key, ascending, (d,), and each entry's place there, (n,)."""
+        distinct, place = np.unique((self.entry_feature << KEY_BITS) + self.entry_key, return_inverse=True)
+        return distinct, place
 
     def only(self, usable: BoolArray) -> Stack:
         """Return the stack without the features of those hours that are not usable, (h, f)."""

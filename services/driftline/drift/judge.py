@@ -258,7 +258,6 @@ class Judge:
         comparison = compare(
             recent.baseline,
             recent.counted,
-            recent.local_hours,
             tuple(window.scale_hours for window in windows),
             settings=self._settings,
             rare_only=reference == "training",

@@ -125,12 +125,24 @@ class Layout:
 
     @classmethod
     def of(
-        cls, stacked: Stack, features: tuple[Feature, ...], grids: Mapping[str, Grid], vocabulary: Vocabulary
+        cls,
+        stacked: Stack,
+        entries: tuple[IntArray, IntArray],
+        features: tuple[Feature, ...],
+        grids: Mapping[str, Grid],
+        vocabulary: Vocabulary,
     ) -> Layout:
-        """Lay out the features of a reference, given its usable entries."""
-        combined = (stacked.entry_feature << KEY_BITS) + stacked.entry_key
-        distinct, place = np.unique(combined, return_inverse=True)
-        totals = np.bincount(place, weights=stacked.entry_count, minlength=distinct.size)
+        """Lay out the features of a reference.
+
+        Args:
+            stacked: its usable hours.
+            entries: `stacked.distinct()`.
+            features: in the order of their names, (f,).
+            grids: of every numeric feature.
+            vocabulary: that knows the categorical values.
+        """
+        distinct, place = entries
+        totals = np.bincount(place, stacked.entry_count, distinct.size).astype(np.float64)
         bounds = np.searchsorted(distinct, np.arange(len(features) + 1) << KEY_BITS)
         columns: list[NumericColumns | CategoricalColumns] = []
         for index, feature in enumerate(features):
@@ -207,6 +219,5 @@ class Layout:
             (places, columns).
         """
         cell = place[stacked.entry_hour] * self.width + self.locate(stacked.entry_feature, stacked.entry_key)
-        return np.bincount(cell, weights=stacked.entry_count, minlength=places * self.width).reshape(
-            places, -1
-        )
+        counts = np.bincount(cell, stacked.entry_count, places * self.width)
+        return counts.astype(np.float64).reshape(places, -1)

@@ -10,7 +10,7 @@ from scipy.special import rel_entr
 if TYPE_CHECKING:
     from driftline.drift.arrays import FloatArray
 
-_BISECTIONS = 12
+_STEPS = 4
 
 
 def divergence(p: FloatArray, q: FloatArray) -> FloatArray:
@@ -60,14 +60,15 @@ def detectable_effect(
         delta: the minimum effect.
     """
     base = np.minimum(e, 1 - e)
-    low, high = np.full_like(base, delta), 1 - base
-    reachable = surprise(base + high, base, window, reference, delta) > critical
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        pages = surprise(base + middle, base, window, reference, delta) > critical
-        high = np.where(pages, middle, high)
-        low = np.where(pages, low, middle)
-    return np.where(reachable, high, np.nan)
+    most = 1 - base
+    reachable = surprise(base + most, base, window, reference, delta) > critical
+    deviation = np.sqrt(np.maximum(base * (1 - base), 1e-4) * (1 / window + 1 / reference))
+    effect = np.minimum(delta + critical * deviation, most)
+    for _ in range(_STEPS):
+        # Beyond delta, z is nearly a straight line through it.
+        z = surprise(base + effect, base, window, reference, delta)
+        effect = np.clip(delta + (effect - delta) * critical / np.maximum(z, 1e-3), delta * 1.001, most)
+    return np.where(reachable, effect, np.nan)
 
 
 def effect_interval(

@@ -25,26 +25,43 @@ class Noise:
 
     Args:
         phi: variance over that of independent rows, at least 1, (scales, c).
-        df: degrees of freedom, at least 1, (scales, c).
+        dependence: (1 + rho) / (1 - rho) of neighbouring blocks, how many of them make one
+            observation, at least 1, (scales, c).
+        blocks: how many blocks were seen, (scales, c).
         information: rows' worth of variance that phi was learned from, sum(N e (1 - e)), (c,).
         level: how finely the channel is matched, a place in `expected.LEVELS`, (c,).
     """
 
     phi: FloatArray
-    df: FloatArray
+    dependence: FloatArray
+    blocks: FloatArray
     information: FloatArray
     level: IntArray
+
+    @property
+    def df(self) -> FloatArray:
+        """Degrees of freedom behind phi, at least 1, (scales, c)."""
+        return np.maximum(_BLOCK_WORTH * self.blocks / self.dependence, 1.0)
+
+    @property
+    def reference_dependence(self) -> FloatArray:
+        """How many rows of the reference make one, because its hours depend on each other, (scales, c).
+
+        Where all hours are matched these are neighbours; hours of the day lie a day apart; hours of the
+        week lie a week apart and are taken to be independent.
+        """
+        daily = np.broadcast_to(self.dependence[-1], self.dependence.shape)
+        return np.select([self.level == 0, self.level == 1], [self.dependence, daily], 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Residuals:
-    """Blocks of one scale at one level, each array (blocks, c)."""
+    """Blocks of one scale, each array (blocks, c)."""
 
     seen: BoolArray
     error: FloatArray
     variance: FloatArray
     spread: FloatArray
-    rows: FloatArray
 
 
 def learn_noise(counts: FloatArray, sizes: FloatArray, scales_hours: tuple[int, ...]) -> Noise:
@@ -63,61 +80,81 @@ def learn_noise(counts: FloatArray, sizes: FloatArray, scales_hours: tuple[int, 
         Noise of shape (scales, c), phi not yet the running maximum over scales.
     """
     others = sizes.sum(0) - sizes
-    shares = shares_by_level(counts.sum(0) - counts, others)
-    matched = sizes_by_level(others)
+    flat = (-1, counts.shape[-1])
+    shares = [share.reshape(flat) for share in shares_by_level(counts.sum(0) - counts, others)]
+    matched = [size.reshape(flat) for size in sizes_by_level(others)]
     # An hour that no other cycle holds cannot be predicted, so it says nothing about the noise.
-    usable = others > 0
-    n, k = (np.where(usable, values, 0.0).reshape(-1, counts.shape[-1]) for values in (sizes, counts))
-    chosen = np.zeros(counts.shape[-1], dtype=np.int64)
-    best = np.full(counts.shape[-1], np.inf)
-    phi = np.ones((len(scales_hours), counts.shape[-1]))
-    df = np.ones_like(phi)
-    information = np.zeros_like(best)
-    for level, (share, size) in enumerate(zip(shares, matched, strict=True)):
-        e, m = share.reshape(n.shape), size.reshape(n.shape)
-        blocks = [_residuals(n, k, e, m, scale, pooled=level == 0) for scale in scales_hours]
-        error = np.sum([np.log(np.maximum((b.rows * b.error**2).sum(0), 1e-12)) for b in blocks], axis=0)
-        better = error < best
-        best, chosen = np.where(better, error, best), np.where(better, level, chosen)
-        for scale, block in enumerate(blocks):
-            phi[scale] = np.where(better, _overdispersion(block), phi[scale])
-            df[scale] = np.where(better, _freedom(block), df[scale])
-        information = np.where(better, (n * e * (1 - e)).sum(0), information)
-    return Noise(phi, df, information, chosen)
+    usable = others.reshape(flat) > 0
+    n, k = (np.where(usable, values.reshape(flat), 0.0) for values in (sizes, counts))
+    level = _best_level(n, k, shares, scales_hours)
+    e, m = _chosen(level, shares), _chosen(level, matched)
+    blocks = [_residuals(n, k, e, m, pooled=level == 0, scale=scale) for scale in scales_hours]
+    return Noise(
+        phi=np.stack([_overdispersion(block) for block in blocks]),
+        dependence=np.stack([_dependence(block) for block in blocks]),
+        blocks=np.stack([block.seen.sum(0).astype(np.float64) for block in blocks]),
+        information=(n * e * (1 - e)).sum(0),
+        level=level,
+    )
+
+
+def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
+    chosen = by_level[0]
+    for index, values in enumerate(by_level[1:], start=1):
+        chosen = np.where(level == index, values, chosen)
+    return chosen
+
+
+def _best_level(
+    n: FloatArray, k: FloatArray, shares: list[FloatArray], scales_hours: tuple[int, ...]
+) -> IntArray:
+    """Return the level whose predictions of whole blocks err least, the coarser one if equal, (c,)."""
+    errors = []
+    for e in shares:
+        missed = k - n * e
+        by_scale = []
+        # Single hours are mostly chance; blocks show what matching gains.
+        for scale in scales_hours[1:] or scales_hours:
+            rows, error = _blocks(n, scale), _blocks(missed, scale)
+            by_scale.append(np.log(np.maximum((error**2 / np.maximum(rows, 1.0)).sum(0), 1e-12)))
+        errors.append(np.sum(by_scale, axis=0))
+    return np.asarray(np.argmin(errors, axis=0), dtype=np.int64)
 
 
 def _residuals(
-    n: FloatArray, k: FloatArray, e: FloatArray, m: FloatArray, scale: int, *, pooled: bool
+    n: FloatArray, k: FloatArray, e: FloatArray, m: FloatArray, *, pooled: BoolArray, scale: int
 ) -> _Residuals:
     rows, observed, expected = (_blocks(hours, scale) for hours in (n, k, n * e))
     seen = rows > 0
     at_least_one = np.maximum(rows, 1.0)
-    if pooled:
-        borrowed = 1 / np.maximum(_blocks(m, scale) / scale, 1.0)
-    else:
-        borrowed = _blocks(n * n / np.maximum(m, 1.0), scale) / at_least_one**2
+    # Where all hours are matched they share one expectation, which does not average out.
+    borrowed = np.where(
+        pooled,
+        1 / np.maximum(_blocks(m, scale) / scale, 1.0),
+        _blocks(n * n / np.maximum(m, 1.0), scale) / at_least_one**2,
+    )
     share = np.clip(expected / at_least_one, 0.0, 1.0)
     return _Residuals(
         seen=seen,
         error=np.where(seen, (observed - expected) / at_least_one, 0.0),
         variance=1 / at_least_one + borrowed,
         spread=np.where(seen, share * (1 - share), 0.0),
-        rows=rows,
     )
 
 
 def _overdispersion(blocks: _Residuals) -> FloatArray:
     squares, spread = (blocks.error**2 / blocks.variance).sum(0), blocks.spread.sum(0)
-    return np.maximum(np.where(spread > 0, squares / np.where(spread > 0, spread, 1.0), 1.0), 1.0)
+    phi = np.where(spread > 0, squares / np.where(spread > 0, spread, 1.0), 1.0)
+    return np.maximum(phi, 1.0)
 
 
-def _freedom(blocks: _Residuals) -> FloatArray:
+def _dependence(blocks: _Residuals) -> FloatArray:
     standard = blocks.error / np.sqrt(blocks.variance)
     power, lagged = (standard**2).sum(0), (standard[1:] * standard[:-1]).sum(0)
     rho = np.clip(
         np.where(power > 0, lagged / np.where(power > 0, power, 1.0), 0.0), 0.0, _LARGEST_CORRELATION
     )
-    return np.maximum(_BLOCK_WORTH * blocks.seen.sum(0) * (1 - rho) / (1 + rho), 1.0)
+    return np.asarray((1 + rho) / (1 - rho), dtype=np.float64)
 
 
 def _blocks(hours: FloatArray, scale: int) -> FloatArray:
@@ -128,7 +165,7 @@ def _blocks(hours: FloatArray, scale: int) -> FloatArray:
 
 
 def lend_noise(noise: Noise, channels: Channels) -> Noise:
-    """Give channels that hardly ever varied the noise of their feature, and features that did not the model's.
+    """Give channels that hardly ever varied the noise of their feature, or that of the model.
 
     Forty rows that share one reading are one observation, also when the reading goes missing, or is
     something else than 0 for the first time in a month.
@@ -153,14 +190,17 @@ def lend_noise(noise: Noise, channels: Channels) -> Noise:
 
     needed = _LITTLE_INFORMATION
     needed *= float(np.median(of_features(noise.phi[0])))
-    phi_lent, df_lent = (
-        of_features(noise.phi[0])[owner],
-        np.stack([of_features(df) for df in noise.df])[:, owner],
-    )
-    trust = information / (information + _LITTLE_INFORMATION * phi_lent)
+    by_scale = np.stack([of_features(phi) for phi in noise.phi])[:, owner]
+    phi_lent = np.where(channels.is_invalid, by_scale[0], by_scale)
+    lent = np.stack([of_features(dependence) for dependence in noise.dependence])[:, owner]
+    trust = information / (information + _LITTLE_INFORMATION * by_scale[0])
     phi = np.maximum(noise.phi, trust * noise.phi + (1 - trust) * phi_lent)
-    df = np.where(rare, noise.df, np.minimum(noise.df, trust * noise.df + (1 - trust) * df_lent))
-    return replace(noise, phi=np.maximum.accumulate(phi, axis=0), df=np.maximum(df, 1.0))
+    dependence = np.maximum(noise.dependence, trust * noise.dependence + (1 - trust) * lent)
+    return replace(
+        noise,
+        phi=np.maximum.accumulate(phi, axis=0),
+        dependence=np.where(channels.is_invalid, noise.dependence, dependence),
+    )
 
 
 def critical_values(df: FloatArray, alpha: float) -> FloatArray:

@@ -49,7 +49,7 @@ def build_pooled_baseline(
     """
     stacked = stack(hours, features)
     stacked = stacked.only(stacked.known)
-    layout = Layout.of(stacked, features, grids, vocabulary)
+    layout = Layout.of(stacked, stacked.distinct(), features, grids, vocabulary)
     channels = Channels.of(layout)
     rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
     sizes = np.concatenate([stacked.present.sum(0), rows.sum(0)])
@@ -70,7 +70,9 @@ def build_pooled_baseline(
             channels.collect(column_shares, rare_shares[None].reshape(1, -1, RARE_PER_FEATURE))
         ),
         slot_sizes=_every_slot(sizes[None, channels.group]),
-        noise=Noise(unit, unit, unit[0], np.zeros(channels.size, dtype=np.int64)),
+        noise=Noise(unit, unit, unit, unit[0], np.zeros(channels.size, dtype=np.int64)),
+        df=unit,
+        reference_dependence=unit,
         critical=unit,
         age_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
         longest_constant_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
@@ -85,17 +87,19 @@ def with_noise_of(pooled: Baseline, production: Baseline, settings: DriftSetting
     value channels, or over all features where production does not know the feature.
     """
     values = ~production.channels.is_rare
-    phi, df = production.noise.phi[-1], production.noise.df[-1]
+    lender = production.noise
     owner = production.channels.feature
     place = {feature: index for index, feature in enumerate(production.features)}
     chosen = [
         values & (owner == place[feature]) if feature in place else values for feature in pooled.features
     ]
-    lent_phi = np.array([_median(phi[own], phi) for own in chosen])[pooled.channels.feature]
-    lent_df = np.array([_median(df[own], df) for own in chosen])[pooled.channels.feature]
-    noise = replace(pooled.noise, phi=lent_phi[None], df=lent_df[None])
+    phi, dependence, blocks = (
+        np.array([_median(lent[own], lent) for own in chosen])[None, pooled.channels.feature]
+        for lent in (lender.phi[-1], lender.dependence[-1], lender.blocks[-1])
+    )
+    noise = replace(pooled.noise, phi=phi, dependence=dependence, blocks=blocks)
     alpha = 1 / (settings.page_budget_hours * pooled.channels.size)
-    return replace(pooled, noise=noise, critical=critical_values(noise.df, alpha))
+    return replace(pooled, noise=noise, df=noise.df, critical=critical_values(noise.df, alpha))
 
 
 def _every_slot(row: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.drift.hours import KEY_BITS, bucket_key
+from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +49,15 @@ class KnownValues:
         outside = (stacked.entry_key < low) | (stacked.entry_key > high)
         return np.stack([_sum_entries(stacked, outside), _sum_entries(stacked, unseen)], axis=-1)
 
-    def novel_among_weeks(
-        self, stacked: Stack, week: IntArray, weeks: int, grids: Mapping[str, Grid]
+    def novel_among_cycles(
+        self,
+        stacked: Stack,
+        entries: tuple[IntArray, IntArray],
+        position: IntArray,
+        *,
+        weeks: int,
+        by_day: BoolArray,
+        grids: Mapping[str, Grid],
     ) -> FloatArray:
         """Count, in the reference itself, the values that would be novel had their week not been part of it.
 
@@ -57,38 +65,41 @@ class KnownValues:
 
         Args:
             stacked: the hours of the reference.
-            week: the week of each hour, (h,).
+            entries: `stacked.distinct()`.
+            position: of each hour in the reference, (h,).
             weeks: how many weeks the reference has.
+            by_day: features too young for weeks; each of their days is left out instead, (f,).
             grids: of every numeric feature.
 
         Returns:
             Values out of range and values never seen, (h, f, 2).
         """
-        entry_week = week[stacked.entry_hour]
-        combined = (stacked.entry_feature << KEY_BITS) + stacked.entry_key
-        distinct, place = np.unique(combined, return_inverse=True)
-        held = np.zeros((distinct.size, weeks), dtype=np.bool_)
-        held[place, entry_week] = True
-        lonely = held.sum(1) == 1 if held.any(0).sum() > 1 else np.zeros(distinct.size, dtype=np.bool_)
+        week, feature = position // HOURS_PER_WEEK, stacked.entry_feature
+        day = position[stacked.entry_hour] // HOURS_PER_DAY
+        cycle = np.where(by_day[feature], day, week[stacked.entry_hour])
+        distinct, place = entries
+        held = np.zeros((distinct.size, weeks * HOURS_PER_WEEK // HOURS_PER_DAY), dtype=np.bool_)
+        held[place, cycle] = True
+        lonely = (held.sum(1) == 1)[place]
         minimum = np.full((weeks, stacked.minimum.shape[1]), np.nan)
         maximum = minimum.copy()
         for index in range(weeks):
-            minimum[index], maximum[index] = _extremes(
-                stacked.minimum[week != index], stacked.maximum[week != index]
-            )
+            others = week != index
+            minimum[index], maximum[index] = _extremes(stacked.minimum[others], stacked.maximum[others])
         low, high = _range_keys(minimum, maximum, self.layout, grids)
-        outside = (stacked.entry_key < low[entry_week, stacked.entry_feature]) | (
-            stacked.entry_key > high[entry_week, stacked.entry_feature]
+        entry_week = week[stacked.entry_hour]
+        outside = (stacked.entry_key < low[entry_week, feature]) | (
+            stacked.entry_key > high[entry_week, feature]
         )
-        return np.stack([_sum_entries(stacked, outside), _sum_entries(stacked, lonely[place])], axis=-1)
+        outside &= ~by_day[feature]
+        return np.stack([_sum_entries(stacked, outside), _sum_entries(stacked, lonely)], axis=-1)
 
 
 def _sum_entries(stacked: Stack, chosen: BoolArray) -> FloatArray:
     hours, features = stacked.present.shape
     cell = stacked.entry_hour[chosen] * features + stacked.entry_feature[chosen]
-    return np.bincount(cell, weights=stacked.entry_count[chosen], minlength=hours * features).reshape(
-        hours, features
-    )
+    counts = np.bincount(cell, stacked.entry_count[chosen], hours * features)
+    return counts.astype(np.float64).reshape(hours, features)
 
 
 def _extremes(minimum: FloatArray, maximum: FloatArray) -> tuple[FloatArray, FloatArray]:

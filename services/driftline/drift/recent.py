@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,12 @@ from driftline.drift.hours import stack
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.drift.arrays import FloatArray
+    from driftline.drift.arrays import FloatArray, IntArray
     from driftline.drift.baseline import Baseline
     from driftline.drift.hours import HourCounts
+
+_ARRAYS = tuple(field.name for field in fields(Counted))
+_EMPTY = {"minimum": np.nan, "maximum": np.nan}
 
 
 class Recent:
@@ -33,36 +37,25 @@ class Recent:
         self._length = length
         self._newest = newest
         inside = [hour for hour in hours if newest - length < hour.hour <= newest]
-        counted = baseline.count(stack(inside, baseline.features))
+        local_hours = np.array([hour.local_hour for hour in inside], dtype=np.int64)
+        counted = baseline.count(stack(inside, baseline.features), local_hours)
         place = np.array([hour.hour - (newest - length + 1) for hour in inside], dtype=np.int64)
-        self.local_hours = np.zeros(length, dtype=np.int64)
-        self.local_hours[place] = [hour.local_hour for hour in inside]
         self.counted = Counted(
-            columns=_placed(counted.columns, place, length, 0.0),
-            rare=_placed(counted.rare, place, length, 0.0),
-            groups=_placed(counted.groups, place, length, 0.0),
-            minimum=_placed(counted.minimum, place, length, np.nan),
-            maximum=_placed(counted.maximum, place, length, np.nan),
+            *(_placed(getattr(counted, name), place, length, _EMPTY.get(name, 0.0)) for name in _ARRAYS)
         )
 
     def push(self, hour: HourCounts) -> None:
         """Add the next hour, which must be later than the newest one."""
-        counted = self.baseline.count(stack([hour], self.baseline.features))
+        counted = self.baseline.count(
+            stack([hour], self.baseline.features), np.array([hour.local_hour], dtype=np.int64)
+        )
         gap = min(hour.hour - self._newest, self._length)
         self._newest = hour.hour
-        now = self.counted
-        self.local_hours[:-gap] = self.local_hours[gap:]
-        self.local_hours[-1] = hour.local_hour
-        for rows, row, empty in (
-            (now.columns, counted.columns, 0.0),
-            (now.rare, counted.rare, 0.0),
-            (now.groups, counted.groups, 0.0),
-            (now.minimum, counted.minimum, np.nan),
-            (now.maximum, counted.maximum, np.nan),
-        ):
+        for name in _ARRAYS:
+            rows = getattr(self.counted, name)
             rows[:-gap] = rows[gap:]
-            rows[-gap:] = empty
-            rows[-1] = row[0]
+            rows[-gap:] = _EMPTY.get(name, 0.0)
+            rows[-1] = getattr(counted, name)[0]
 
 
 def _placed(values: FloatArray, place: IntArray, length: int, empty: float) -> FloatArray:

@@ -65,8 +65,10 @@ def report_learning(
     for window in windows:
         verdict, reason = _unjudged(window, settings) or (
             "learning",
-            f"production is its own reference once it has {days} days of history besides the newest "
-            f"{settings.longest_scale_hours} h; until then nothing pages",
+            (
+                f"production is its own reference once it has {days} days of history besides the newest "
+                f"{settings.longest_scale_hours} h; until then nothing pages"
+            ),
         )
         verdicts += [
             Verdict(
@@ -223,9 +225,10 @@ def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str
             f"{window.rows} events in {window.scale_hours} h, {settings.minimum_sample} are needed; "
             "longer windows or more traffic would do"
         )
-    if window.scale_hours > 24 and not window.covered:  # noqa: PLR2004
+    if window.scale_hours > 24 and not window.covered:
         return "insufficient_data", (
-            f"{window.scale_hours} h have not passed yet; only whole weeks are compared with a reference without times"
+            f"{window.scale_hours} h have not passed yet; "
+            "only whole weeks are compared with a reference without times"
         )
     return None
 
@@ -244,7 +247,8 @@ def _reason(
     if evidence["channel"] == "stuck":
         what = f"one single value for {window.scale_hours} h, which {past} never showed"
     else:
-        what = f"{evidence['channel']}: {evidence['observed']:.2%} where {past} lead to expect {evidence['expected']:.2%}"
+        seen, expected = evidence["observed"], evidence["expected"]
+        what = f"{evidence['channel']}: {seen:.2%} where {past} lead to expect {expected:.2%}"
     if episode is not None:
         return f"{what}; since {_time(episode.start)}"
     if verdict == "warn":

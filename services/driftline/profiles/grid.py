@@ -40,7 +40,7 @@ class Grid:
     def bucket(self, values: ArrayLike) -> NDArray[np.int32]:
         """Return each finite value's bucket. Shape (n,) in, (n,) out. Rounds half to even, as ClickHouse."""
         z = (np.asarray(values, dtype=np.float64) - self.center) / self.scale
-        return np.rint(self.resolution * np.arcsinh(z)).astype(np.int32)
+        return np.asarray(np.rint(self.resolution * np.arcsinh(z)), dtype=np.int32)
 
     def upper_edge(self, bucket: ArrayLike) -> NDArray[np.float64]:
         """Return the largest value of each bucket, in the feature's own unit."""
