@@ -1,0 +1,200 @@
+"""The distribution of one feature: now, before, and in the training data.
+
+Hours count from the Unix epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.profiles import Stream
+
+LayerName = Literal["now", "before", "training"]
+LAYERS: tuple[LayerName, ...] = ("now", "before", "training")
+
+WINDOW_HOURS = 24
+_REFERENCE_HOURS = 4 * 7 * 24
+_TOP_VALUES = 12
+
+# One pass for all layers. Before: the same hours of the week, as the verdicts compare, so that a Sunday is
+# not held against weekdays.
+_LAYER = "multiIf(environment = 'reference', 'training', hour >= {now:Int64}, 'now', 'before')"
+_ROWS = """
+model_name = {model:String} AND model_version = {version:String} AND segment = ''
+AND feature = {feature:String} AND (environment = 'reference' OR (environment = {environment:String}
+    AND minute >= toDateTime({first:Int64} * 3600, 'UTC') AND minute < toDateTime({end:Int64} * 3600, 'UTC')
+    AND (hour >= {now:Int64}
+        OR (hour < {before_end:Int64} AND positiveModulo(hour - {now:Int64}, 168) < {length:Int64}))))
+"""
+_HOUR = "toInt64(intDiv(toUnixTimestamp(minute), 3600)) AS hour"
+
+_BUCKETS = f"""
+SELECT {_LAYER} AS layer, bucket, sum(count) FROM (SELECT *, {_HOUR} FROM numeric_profiles)
+WHERE {_ROWS} GROUP BY layer, bucket ORDER BY layer, bucket
+"""
+_FEATURES = f"""
+SELECT {_LAYER} AS layer, sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
+FROM (SELECT *, {_HOUR} FROM feature_profiles) WHERE {_ROWS} GROUP BY layer
+"""
+_VALUES = f"""
+SELECT value, counts, totals FROM
+(
+    SELECT value, is_folded, counts, sumForEach(counts) OVER () AS totals,
+        arrayMax(arrayMap((n, m) -> n / greatest(m, 1), counts, totals)) AS share
+    FROM
+    (
+        SELECT value, folded AS is_folded,
+            [sumIf(count, layer = 'now'), sumIf(count, layer = 'before'),
+                sumIf(count, layer = 'training')] AS counts
+        FROM (SELECT *, {_LAYER} AS layer FROM (SELECT *, {_HOUR} FROM categorical_profiles) WHERE {_ROWS})
+        GROUP BY value, is_folded
+    )
+)
+ORDER BY is_folded, share DESC, value LIMIT {_TOP_VALUES}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Which hours are compared: a window, and the same hours of the four weeks before.
+
+    Args:
+        end: the hour behind the window.
+        began: when the drift began that the window lies in; the weeks before end there. None: no drift.
+    """
+
+    end: int
+    began: int | None = None
+
+    @property
+    def now(self) -> int:
+        """The window's first hour."""
+        return self.end - WINDOW_HOURS
+
+    @property
+    def before_end(self) -> int:
+        """The hour behind the weeks before."""
+        return self.now if self.began is None else min(self.now, self.began)
+
+    @property
+    def first(self) -> int:
+        """The first hour of the weeks before."""
+        return self.before_end - _REFERENCE_HOURS
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What was counted of a feature in one of the layers.
+
+    Args:
+        buckets: of the feature's grid that hold values, ascending; none for a categorical feature.
+        counts: values in each bucket.
+        present: events with a value (finite, for a numeric feature).
+        nulls: events without one.
+        nans: values that were NaN.
+        infinities: values that were infinite.
+        minimum: the smallest finite value.
+        maximum: the largest.
+    """
+
+    buckets: Sequence[int] = ()
+    counts: Sequence[int] = ()
+    present: int = 0
+    nulls: int = 0
+    nans: int = 0
+    infinities: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def rows(self) -> int:
+        """Events that carried the feature, with or without a value."""
+        return self.present + self.nulls + self.nans + self.infinities
+
+
+@dataclass(frozen=True, slots=True)
+class ValueShare:
+    """One value of a categorical feature: its share of the values present, by layer."""
+
+    value: str
+    shares: Mapping[LayerName, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """All layers of one feature that hold anything.
+
+    Args:
+        layers: by name.
+        values: of a categorical feature, the most frequent of any layer, the largest share first.
+        others: the share of all other values, by layer.
+    """
+
+    layers: Mapping[LayerName, Layer] = field(default_factory=dict)
+    values: Sequence[ValueShare] = ()
+    others: Mapping[LayerName, float] = field(default_factory=dict)
+
+
+def read_distribution(client: Client, stream: Stream, feature: str, kind: str, spans: Spans) -> Distribution:
+    """Return a feature's distribution now, before, and in the training data of the same version."""
+    bound: dict[str, Any] = {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+        "feature": feature,
+        "now": spans.now,
+        "end": spans.end,
+        "first": spans.first,
+        "before_end": spans.before_end,
+        "length": WINDOW_HOURS,
+    }
+    counted = {row[0]: row[1:] for row in client.query(_FEATURES, parameters=bound).result_rows}
+    if kind == "numeric":
+        return _numeric(client, bound, counted)
+    return _categorical(client, bound, counted)
+
+
+def _numeric(client: Client, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]) -> Distribution:
+    buckets: dict[str, list[tuple[int, int]]] = {}
+    for layer, bucket, count in client.query(_BUCKETS, parameters=dict(bound)).result_rows:
+        buckets.setdefault(layer, []).append((bucket, count))
+    layers: dict[LayerName, Layer] = {}
+    for name in LAYERS:
+        if name in counted:
+            held = buckets.get(name, [])
+            layers[name] = Layer([bucket for bucket, _ in held], [count for _, count in held], *counted[name])
+    return Distribution(layers)
+
+
+def _categorical(
+    client: Client, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]
+) -> Distribution:
+    rows = client.query(_VALUES, parameters=dict(bound)).result_rows
+    totals = rows[0][2] if rows else (0, 0, 0)
+    layers: dict[LayerName, Layer] = {}
+    for name, total in zip(LAYERS, totals, strict=True):
+        nulls = counted[name][1] if name in counted else 0
+        if total or nulls:
+            layers[name] = Layer(present=total, nulls=nulls)
+    values = [
+        ValueShare(
+            value,
+            {
+                name: counts[place] / max(totals[place], 1)
+                for place, name in enumerate(LAYERS)
+                if name in layers
+            },
+        )
+        for value, counts, _ in rows
+    ]
+    others = {
+        name: max(1 - sum(value.shares[name] for value in values), 0.0) if layers[name].present else 0.0
+        for name in layers
+    }
+    return Distribution(layers, values, others)

@@ -1,0 +1,248 @@
+"""What stands on a feature's page, gathered from the store. Hours count from the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.errors import NotFoundError
+from driftline.profiles import Grid
+from driftline.store.grids import read_grids
+from driftline.web import charts, words
+from driftline.web.charts import Series
+from driftline.web.distributions import LAYERS, Spans, read_distribution
+from driftline.web.histogram import few_values, rebin
+from driftline.web.pages import episode_spans, find_stream
+from driftline.web.period import Period
+from driftline.web.queries import (
+    QUIET_HOURS,
+    gravest,
+    read_cells,
+    read_effects,
+    read_episodes,
+    read_newest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+    from markupsafe import Markup
+
+    from driftline.store.profiles import Stream
+    from driftline.web.distributions import Distribution, Layer, LayerName
+    from driftline.web.pages import Choice
+    from driftline.web.queries import Episode, NewestVerdict
+
+LAYER_WORDS: Mapping[LayerName, str] = {
+    "now": "this window",
+    "before": "the weeks before",
+    "training": "training data",
+}
+_EFFECT_SCALE_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRow:
+    """One value of a feature with few of them.
+
+    Args:
+        text: the value.
+        shares: of the values present, by layer.
+        change: this window's share less the weeks'; None where one of the two is not there.
+        bars: the shares as bars.
+    """
+
+    text: str
+    shares: Mapping[LayerName, float]
+    change: float | None
+    bars: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class BinRow:
+    """One bin of a histogram: its ends, in the feature's own unit, and its shares by layer."""
+
+    low: float
+    high: float
+    shares: Mapping[LayerName, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionView:
+    """The distribution of a feature, as rows of values or as a histogram.
+
+    Args:
+        layers: what was counted, by layer.
+        values: of a feature with few values; else empty.
+        chart: the histogram of a numeric feature with many values; else None.
+        bins: the histogram as numbers.
+        outside: the share of values that the histogram leaves out, by layer.
+    """
+
+    layers: Mapping[LayerName, Layer]
+    values: Sequence[ValueRow] = ()
+    chart: Markup | None = None
+    bins: Sequence[BinRow] = ()
+    outside: Mapping[LayerName, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureView:
+    """One feature of one stream, as a window shows it.
+
+    Args:
+        stream: which version and environment.
+        feature: its name.
+        kind: numeric or categorical.
+        period: what charts over time show.
+        spans: which hours the distribution compares.
+        state: the gravest verdict of the window; `page` within an episode.
+        current: the episodes that the window lies in.
+        episodes: of this feature, in the period, the newest first.
+        distribution: now and before.
+        strip: verdicts over time.
+        effects: the effect over time; None where nothing was compared.
+        axis: the time axis below the strip.
+        verdicts: of the window, by reference and scale.
+        is_newest: whether the window is the newest judged.
+    """
+
+    stream: Stream
+    feature: str
+    kind: str
+    period: Period
+    spans: Spans
+    state: str
+    current: Sequence[Episode]
+    episodes: Sequence[Episode]
+    distribution: DistributionView
+    strip: Markup
+    effects: Markup | None
+    axis: Markup
+    verdicts: Sequence[NewestVerdict]
+    is_newest: bool
+
+
+def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at: int | None) -> FeatureView:
+    """Return one feature of a model.
+
+    Args:
+        client: of the store.
+        name: of the model.
+        feature: of the feature.
+        choice: version, environment and days.
+        at: the hour behind the window shown; None: the newest.
+
+    Raises:
+        NotFoundError: the window holds no verdict on such a feature.
+    """
+    span, newest_end = find_stream(client, name, choice)
+    stream, end = span.stream, span.last_end if at is None else min(at, span.last_end)
+    verdicts = [each for each in read_newest(client, stream, end) if each.feature == feature]
+    if not verdicts:
+        raise NotFoundError(f"no verdict on a feature called {feature!r} of {name!r} at {words.at(end)}")
+    period = Period(end, choice.days)
+    episodes = [
+        each
+        for each in read_episodes(client, name, period, newest_end=newest_end)
+        if (each.feature, each.stream) == (feature, stream)
+    ]
+    current = [each for each in episodes if each.since < end and end - each.until < QUIET_HOURS]
+    spans = Spans(end, min((each.since for each in current), default=None))
+    kind = verdicts[0].kind
+    marks = episode_spans(episodes, feature, stream, "production")
+    cells = read_cells(client, stream, period, reference="production", feature=feature).get(feature, {})
+    production = [each.verdict for each in verdicts if each.reference == "production"]
+    return FeatureView(
+        stream=stream,
+        feature=feature,
+        kind=kind,
+        period=period,
+        spans=spans,
+        state="page" if current else gravest(production),
+        current=current,
+        episodes=episodes,
+        distribution=_distribution(
+            read_distribution(client, stream, feature, kind, spans),
+            feature,
+            read_grids(client, name).get(feature, Grid()) if kind == "numeric" else None,
+        ),
+        strip=charts.strip(cells, period, marks, label=f"Verdicts on {feature} over {period.days} days"),
+        effects=charts.effect_chart(
+            read_effects(
+                client, stream, feature, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
+            ),
+            period,
+            marks,
+            title=f"How much of the traffic moved in {feature}",
+            description=f"Effect of {_EFFECT_SCALE_HOURS} h windows over {period.days} days "
+            f"to {words.at(end)}, against the same hours of past weeks; episodes are shaded.",
+        ),
+        axis=charts.time_axis(period),
+        verdicts=verdicts,
+        is_newest=end == span.last_end,
+    )
+
+
+def _distribution(found: Distribution, feature: str, grid: Grid | None) -> DistributionView:
+    """Choose how a distribution is shown: numeric features have a grid, categorical ones do not."""
+    if grid is None:
+        rows = [(value.value, value.shares) for value in found.values]
+        if any(share >= 5e-5 for share in found.others.values()):
+            rows.append(("all other values", found.others))
+        return DistributionView(found.layers, _value_rows(rows))
+    few = few_values(found.layers, grid)
+    if few:
+        return DistributionView(
+            found.layers, _value_rows([(words.number(value), shares) for value, shares in few])
+        )
+    histogram = rebin(found.layers, grid)
+    if histogram is None:
+        return DistributionView(found.layers)
+    names = [name for name in LAYERS if name in histogram.shares]
+    chart = charts.histogram_chart(
+        histogram.edges,
+        [Series(name, LAYER_WORDS[name], histogram.shares[name]) for name in names],
+        title=f"Distribution of {feature}",
+        description=f"Share of values per bin: {words.listing([LAYER_WORDS[name] for name in names])}. "
+        "The numbers are in the table below.",
+    )
+    bins = [
+        BinRow(low, high, {name: histogram.shares[name][index] for name in names})
+        for index, (low, high) in enumerate(zip(histogram.edges, histogram.edges[1:], strict=False))
+    ]
+    return DistributionView(found.layers, (), chart, bins, histogram.outside)
+
+
+def _value_rows(rows: Sequence[tuple[str, Mapping[LayerName, float]]]) -> Sequence[ValueRow]:
+    top = max((share for _, shares in rows for share in shares.values()), default=0.0)
+    return [
+        ValueRow(
+            text=text,
+            shares=shares,
+            change=shares["now"] - shares["before"] if {"now", "before"} <= shares.keys() else None,
+            bars=charts.paired_bars(
+                [Series(name, LAYER_WORDS[name], [shares[name]]) for name in LAYERS if name in shares],
+                top=top,
+            ),
+        )
+        for text, shares in rows
+    ]
+
+
+def missing_words(layers: Mapping[LayerName, Layer]) -> str:
+    """Say which share of a feature's events carried no usable value, now and before."""
+    now, before = layers.get("now"), layers.get("before")
+    if now is None or not now.rows:
+        return "No event of this window carried the feature."
+    told = []
+    for name, text in (("nulls", "were null"), ("nans", "were NaN"), ("infinities", "were infinite")):
+        share = getattr(now, name) / now.rows
+        past = getattr(before, name) / before.rows if before is not None and before.rows else None
+        if share or past:
+            than = "" if past is None else f" ({words.percent(past)} in the weeks before)"
+            told.append(f"{words.percent(share)} {text}{than}")
+    if not told:
+        return f"All {words.count(now.rows)} events that carried the feature had a value."
+    return f"Of {words.count(now.rows)} events that carried the feature, {words.listing(told)}."

@@ -1,0 +1,159 @@
+"""Numbers, times and findings in words. Hours count from the Unix epoch; all times are told in UTC."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.web.queries import Episode
+
+VERDICT_WORDS = {
+    "page": "drifted",
+    "warn": "warning",
+    "ok": "ok",
+    "learning": "learning",
+    "incomplete": "incomplete",
+    "insufficient_data": "too few events",
+}
+VERDICT_MEANINGS = {
+    "page": "surely more of the traffic moved than a page needs",
+    "warn": "surely changed, not surely by enough for a page",
+    "ok": "judged, nothing to report",
+    "learning": "the reference is still too young to judge against",
+    "incomplete": "events are missing; judged when they land",
+    "insufficient_data": "too few events to judge",
+}
+VERDICT_SIGNS = {
+    "page": "▲",
+    "warn": "◆",
+    "ok": "✓",
+    "learning": "…",
+    "incomplete": "◌",
+    "insufficient_data": "·",
+}
+REFERENCE_WORDS = {
+    "production": "the same hours of past weeks",
+    "training": "the training data",
+}
+REFERENCE_NAMES = {"production": "past weeks", "training": "training data"}
+_NUMERIC_STATISTICS = {
+    "psi": "PSI",
+    "js": "Jensen-Shannon distance",
+    "ks": "KS",
+    "ks_p_value": "KS p",
+    "wasserstein": "Wasserstein",
+    "wasserstein_normed": "Wasserstein / sd",
+}
+_CATEGORICAL_STATISTICS = {
+    "psi": "PSI",
+    "js": "Jensen-Shannon distance",
+    "chi2": "chi-square",
+    "chi2_p_value": "chi-square p",
+}
+_AT_OR_BELOW = "share at or below "
+
+
+def moment(hour: int) -> datetime:
+    """Return the beginning of an hour."""
+    return datetime.fromtimestamp(hour * 3600, UTC)
+
+
+def iso(hour: int) -> str:
+    """Return an hour for machines, as in an element `time` and in links."""
+    return f"{moment(hour):%Y-%m-%dT%H:00Z}"
+
+
+def parse_iso(text: str) -> int | None:
+    """Return the hour that a link names; None where it names none."""
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:00Z").replace(tzinfo=UTC).timestamp()) // 3600
+    except ValueError:
+        return None
+
+
+def at(hour: int) -> str:
+    """Return an hour for people: ``19 Jul 2013, 09:00 UTC``."""
+    when = moment(hour)
+    return f"{when.day} {when:%b %Y, %H:00} UTC"
+
+
+def duration(hours: int) -> str:
+    """Return a length of time: ``45 h`` up to two days, then ``3 d 4 h``."""
+    days, rest = divmod(hours, 24)
+    if days < 2:
+        return f"{hours} h"
+    return f"{days} d {rest} h" if rest and days < 14 else f"{days} d"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was, coarsely."""
+    for size, name in ((365.25 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def percent(share: float) -> str:
+    """Return a share with about three digits: ``31 %``, ``4.2 %``, ``0.03 %``."""
+    size = abs(share) * 100
+    if size >= 99.95 or size == 0:
+        digits = 0
+    elif size >= 10:
+        digits = 1
+    else:
+        digits = 1 if size >= 1 else 2
+    if 0 < size < 0.005:
+        return f"{'-' if share < 0 else ''}<0.01 %"
+    return f"{share * 100:.{digits}f} %"
+
+
+def points(effect: float) -> str:
+    """Return a difference of shares, with its sign, in percentage points."""
+    return f"{effect * 100:+.{1 if abs(effect) >= 0.01 else 2}f} points".replace("-", "\N{MINUS SIGN}")
+
+
+def number(value: float) -> str:
+    """Return a number with four significant digits, without a needless exponent."""
+    if not math.isfinite(value):
+        return "\N{EN DASH}"
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        text = f"{value:,.{max(0, min(6, 3 - math.floor(math.log10(abs(value)))))}f}" if value else "0"
+        return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "\N{MINUS SIGN}")
+    return f"{value:.3g}"
+
+
+def count(events: float) -> str:
+    """Return a whole number with its thousands apart."""
+    return f"{events:,.0f}"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def statistics_of(kind: str) -> Mapping[str, str]:
+    """Return the familiar statistics of a kind of feature, and what people call them."""
+    return _NUMERIC_STATISTICS if kind == "numeric" else _CATEGORICAL_STATISTICS
+
+
+def finding(episode: Episode) -> str:
+    """Say what moved, from where to where, in words for the engineer."""
+    channel, expected, observed = episode.channel, percent(episode.expected), percent(episode.observed)
+    if channel == "stuck":
+        return "shows one single value"
+    moved = "rose" if episode.effect >= 0 else "fell"
+    change = f"{moved} from {expected} to {observed}"
+    if channel.startswith(_AT_OR_BELOW):
+        direction = "lower" if episode.effect >= 0 else "higher"
+        return f"values are {direction}: those at or below {channel.removeprefix(_AT_OR_BELOW)} {change}"
+    if channel.startswith("value "):
+        return f"the share of {channel.removeprefix('value ')} {change}"
+    return f"{channel or 'the share that moved most'} {change}"
