@@ -69,3 +69,16 @@ class EncodedTexts(dict[str, bytes]):
         if len(self) < _MAX_CACHED_TEXTS and len(text) <= _MAX_CACHED_LENGTH:
             self[text] = encoded
         return encoded
+
+
+class EncodedNames(EncodedTexts):
+    """Encoded names of features, tags and classes: strings that are not empty.
+
+    Looking a name up raises ValueRefusedError, ``invalid_name`` or ``invalid_text``, when it is none.
+    """
+
+    def __missing__(self, name: str) -> bytes:
+        if not isinstance(name, str) or not name:
+            kind = "an empty one" if name == "" else f"a {type(name).__name__}"
+            raise ValueRefusedError(Reason.INVALID_NAME, f"a name must be a string, not {kind}")
+        return super().__missing__(name)

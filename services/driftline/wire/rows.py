@@ -6,7 +6,14 @@ from itertools import repeat, starmap
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from driftline.wire.primitives import NULL, EncodedTexts, encode_entries, encode_long, pack_double
+from driftline.wire.primitives import (
+    NULL,
+    EncodedNames,
+    EncodedTexts,
+    encode_entries,
+    encode_long,
+    pack_double,
+)
 from driftline.wire.reasons import Reason, ValueRefusedError
 from driftline.wire.values import feature_value
 
@@ -30,7 +37,7 @@ class FeatureRows:
     """
 
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        self._names = EncodedTexts()
+        self._names = EncodedNames()
         self._categories = EncodedTexts()
         self._numeric: dict[str, Sequence[Any]] = {}
         self._categorical: dict[str, Sequence[Any]] = {}
