@@ -102,8 +102,8 @@ def read_ledger(client: Client) -> Sequence[LedgerLine]:
         settings={"join_use_nulls": 0},
     ).result_rows
     return [
-        LedgerLine(name, version, environment, sent, landed, missing, duplicates, dropped, _ratio(landed, sent))
-        for name, version, environment, sent, landed, missing, duplicates, dropped in rows
+        LedgerLine(model, version, where, sent, landed, missing, duplicates, dropped, _ratio(landed, sent))
+        for model, version, where, sent, landed, missing, duplicates, dropped in rows
     ]
 
 
