@@ -123,7 +123,7 @@ class _Pages:
             finally:
                 client.close()
         except (DriftlineError, ClickHouseError) as error:
-            problems = [f"the store does not answer: {error}"]
+            problems = [str(error)]
             return JSONResponse({"status": "unavailable", "problems": problems}, status_code=503)
         return JSONResponse({"status": "ok", "problems": []})
 

@@ -235,7 +235,8 @@ def read_cells(
     found: dict[str, dict[int, str]] = {}
     for name, cell, verdict in client.query(query, parameters=bound, settings=_FINAL).result_rows:
         cells = found.setdefault(name, {})
-        cells[cell] = gravest([verdict, cells.get(cell, verdict)])
+        known = cells.get(cell)
+        cells[cell] = verdict if known is None else gravest([known, verdict])
     return found
 
 
@@ -268,7 +269,7 @@ def read_runs(client: Client, model_name: str) -> Sequence[TrainingRun]:
 
 def gravest(verdicts: Iterable[str]) -> str:
     """Return the verdict that is shown for several; `insufficient_data` where there is none."""
-    return min(verdicts, key=GRAVITY.index, default="insufficient_data")
+    return min(verdicts, key=GRAVITY.index, default=GRAVITY[-1])
 
 
 def _bound(stream: Stream, period: Period) -> dict[str, Any]:

@@ -1,0 +1,207 @@
+"""A store with models in every state, as the drift worker would leave them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from driftline.metrics import Metric, Metrics
+from driftline.store import migrate, open_store
+from driftline.store.grids import reload_grids
+from driftline.store.verdicts import StoredVerdict, hour_time, write_verdicts
+from driftline.web import WebServer, create_app
+from tests.web.browser import Browser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clickhouse_connect.driver.client import Client
+
+END = int(datetime(2013, 7, 21, 14, tzinfo=UTC).timestamp()) // 3600
+"""When the newest window of every model ended."""
+
+SINCE = END - 52
+"""19 July 2013, 10:00 UTC: the drift that still goes on."""
+
+WALL_CLOCK = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+HOSTILE_MODEL = "<script>alert('model')</script>/a b?c#d%2F\N{LATIN SMALL LETTER U WITH DIAERESIS}"
+HOSTILE_FEATURE = "\"><img src=x onerror=alert('feature')>"
+HOSTILE_VALUE = "<b>bold</b>"
+
+
+def stored(feature: str, end: int, verdict: str = "ok", **changes: Any) -> StoredVerdict:
+    """Return a verdict of the model that drifts; what is not named is as of an ordinary window."""
+    evidence = dict.fromkeys(
+        ("z", "critical", "overdispersion", "freedom", "effect_low", "effect_high", "detectable_effect"), 1.0
+    )
+    scale = changes.get("scale_hours", 24)
+    values = {
+        "model_name": "flight-delay",
+        "model_version": "3",
+        "environment": "production",
+        "feature": feature,
+        "kind": "numeric",
+        "reference": "production",
+        "scale_hours": scale,
+        "window_start": hour_time(end - scale),
+        "window_end": hour_time(end),
+        "verdict": verdict,
+        "channel": "nulls",
+        "effect": 0.001,
+        "expected": 0.01,
+        "observed": 0.011,
+        "sample_size": 4000,
+        "reference_size": 16000,
+        "completeness": 1.0,
+        "statistics": {"psi": 0.3125, "ks": 0.25},
+        "episode_id": None,
+        "episode_start": None,
+        "rank": 1,
+        "listed": False,
+        "reason": f"reason of {feature}",
+    }
+    return StoredVerdict(**{**evidence, **values, **changes})
+
+
+def page(feature: str, end: int, since: int, **changes: Any) -> StoredVerdict:
+    """Return a page verdict of an episode."""
+    episode = {"episode_id": f"{feature}-{since}", "episode_start": hour_time(since)}
+    moved = {"effect": 0.3, "expected": 0.01, "observed": 0.31}
+    return stored(feature, end, "page", **{**episode, **moved, **changes})
+
+
+def _verdicts() -> Iterator[StoredVerdict]:
+    for end in range(END - 40 * 24, END + 1, 4):
+        for feature in ("dewp", "carrier"):
+            kind = "categorical" if feature == "carrier" else "numeric"
+            if not (feature == "carrier" and END - 238 <= end < END - 228):
+                yield stored(feature, end, kind=kind)
+        yield page("temp", end, SINCE) if end > SINCE else stored("temp", end)
+    yield stored("humid", END, "warn")
+    yield stored("dewp", END, "warn", reference="training", scale_hours=168)
+    for end in range(END - 238, END - 228):
+        yield page("carrier", end, END - 240, kind="categorical", channel="value 'DAL'")
+    yield page("dewp", END - 2, END - 3)  # To be taken back.
+    yield page("temp", END - 35 * 24, END - 35 * 24 - 6)
+    for model, feature, verdict in (
+        ("crew", "cost", "incomplete"),
+        ("young", "cost", "learning"),
+        (HOSTILE_MODEL, HOSTILE_FEATURE, "ok"),
+    ):
+        yield stored(feature, END, verdict, model_name=model, kind="categorical", reason=f"why {verdict}")
+
+
+_COLUMNS = [
+    "event_id",
+    "event_time",
+    "model_name",
+    "model_version",
+    "training_run_id",
+    "session_id",
+    "sequence",
+    "environment",
+    "numeric_features",
+    "categorical_features",
+    "missing_features",
+]
+
+
+def _predictions() -> Iterator[list[Any]]:
+    """Yield ten events an hour: temp moves from about 20 to about 30 degrees, carrier from DL to DAL."""
+    sequence = 0
+    for hour in range(END - 8 * 24, END):
+        for index in range(10):
+            sequence += 1
+            if sequence == 3:
+                continue  # Sent, never landed.
+            drifted = hour >= SINCE
+            temp = {} if drifted and index == 0 else {"temp": (30.0 if drifted else 20.0) + index / 10}
+            carrier = "DAL" if drifted else "DL"
+            when = datetime.fromtimestamp(hour * 3600, UTC) + timedelta(minutes=index)
+            values = [temp, {"carrier": carrier if index < 4 else "UA"}, [] if temp else ["temp"]]
+            yield [
+                uuid.uuid4(),
+                when,
+                "flight-delay",
+                "3",
+                "run-7f3a",
+                "session-1",
+                sequence,
+                "production",
+                *values,
+            ]
+    for index in range(50):
+        when = datetime(2013, 1, 1, tzinfo=UTC)
+        values = [{"temp": 10 + index / 10}, {}, []]
+        yield [
+            uuid.uuid4(),
+            when,
+            "flight-delay",
+            "3",
+            "run-7f3a",
+            "reference-1",
+            index + 1,
+            "reference",
+            *values,
+        ]
+    hostile = [{}, {HOSTILE_FEATURE: HOSTILE_VALUE}, []]
+    when = datetime.fromtimestamp((END - 1) * 3600, UTC)
+    yield [uuid.uuid4(), when, HOSTILE_MODEL, "3", "run-1", "session-2", 1, "production", *hostile]
+
+
+def _fill(client: Client) -> None:
+    migrate(client)
+    reload_grids(client)
+    write_verdicts(client, list(_verdicts()))
+    # Judged again when missing events had landed; its own insert, or the engine would merge the two at once.
+    write_verdicts(client, [stored("dewp", END - 2, revision=2)])
+    predictions = list(_predictions())
+    client.insert("prediction_inbox", predictions, column_names=_COLUMNS)
+    client.insert("prediction_inbox", predictions[:1], column_names=_COLUMNS)  # Landed twice.
+    client.insert(
+        "sessions",
+        [["session-1", hour_time(END), "flight-delay", "3", "production", 8 * 24 * 10 + 5]],
+        column_names=[
+            "session_id",
+            "beat_time",
+            "model_name",
+            "model_version",
+            "environment",
+            "last_sequence",
+        ],
+    )
+    client.insert(
+        "training_runs",
+        [["run-7f3a", "flight-delay", "3", hour_time(END - 1000), "9f3c2e1a7b"]],
+        column_names=[
+            "training_run_id",
+            "model_name",
+            "model_version",
+            "registered_time",
+            "git_commit",
+        ],
+    )
+
+
+def metrics_with_one_counter() -> Metrics:
+    """Return live metrics with one counter at 3."""
+    metrics = Metrics([Metric("driftline_tests_total", "counter", (), "Tests.")])
+    metrics.count("driftline_tests_total", 3)
+    return metrics
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Serve the store; it is closed with the module, since a process has one engine at a time."""
+    with open_store(f"chdb://{tmp_path_factory.mktemp('web')}/store") as store:
+        client = store.client()
+        _fill(client)
+        client.close()
+        app = create_app(store, metrics_with_one_counter(), clock=lambda: WALL_CLOCK)
+        server = WebServer(app, "127.0.0.1", 0)
+        server.start()
+        yield Browser(server.url)
+        server.stop()

@@ -1,0 +1,76 @@
+"""What the pages say while the store does not answer, or holds nothing yet."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+
+from driftline.errors import StoreError
+from driftline.metrics import Metrics
+from driftline.store import Store, migrate, open_store
+from driftline.web import WebServer, create_app
+from tests.web.browser import Browser
+
+
+class AwayStore(Store):
+    """A store that does not answer."""
+
+    def client(self):
+        raise StoreError("the store at db:8123 does not answer: connection refused")
+
+    def close(self):
+        pass
+
+
+class BrokenStore(AwayStore):
+    """A store at which we fail ourselves."""
+
+    def client(self):
+        raise ZeroDivisionError("an error nobody thought of")
+
+
+@contextmanager
+def served(store: Store):
+    server = WebServer(create_app(store, Metrics(), clock=lambda: 0.0), "127.0.0.1", 0)
+    server.start()
+    yield Browser(server.url)
+    server.stop()
+
+
+def test_health_is_503_and_says_what_is_wrong_while_the_store_is_away():
+    with served(AwayStore()) as browser:
+        assert json.loads(browser.get("/healthz", status=503)) == {
+            "status": "unavailable",
+            "problems": ["the store at db:8123 does not answer: connection refused"],
+        }
+
+
+def test_pages_are_503_and_say_so_while_the_store_is_away():
+    with served(AwayStore()) as browser:
+        for path in ("/", "/models/m", "/models/m/features/f"):
+            assert "The store does not answer" in browser.get(path, status=503)
+
+
+def test_metrics_are_there_while_the_store_is_away():
+    with served(AwayStore()) as browser:
+        browser.get("/metrics")
+
+
+def test_an_error_of_ours_is_told_without_its_details():
+    with served(BrokenStore()) as browser:
+        page = browser.get("/", status=500)
+    assert "nobody thought of" not in page
+    assert "the log of this process says why" in page
+
+
+def test_a_store_without_tables_is_not_healthy_and_an_empty_one_shows_how_to_begin(tmp_path):
+    with open_store(f"chdb://{tmp_path}/store") as store, served(store) as browser:
+        (problem,) = json.loads(browser.get("/healthz", status=503))["problems"]
+        assert "drift_verdicts" in problem
+        client = store.client()
+        migrate(client)
+        client.close()
+        browser.get("/healthz")
+        page = browser.get("/")
+        assert "No model yet" in page
+        assert "logger.log(features=" in page

@@ -1,0 +1,145 @@
+"""Numbers, times, findings and addresses in words."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from driftline.store.profiles import Stream
+from driftline.web import words
+from driftline.web.addresses import ModelAddress, feature_path, model_path, parse_path
+from driftline.web.queries import Episode, gravest
+
+EPISODE = Episode(
+    stream=Stream("m", "1", "production"),
+    segment="",
+    feature="temp",
+    reference="production",
+    episode_id="e",
+    since=0,
+    until=5,
+    channel="nulls",
+    effect=0.3,
+    observed=0.31,
+    expected=0.01,
+    reason="",
+    scale_hours=24,
+    is_open=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "nulls rose from 1.0 % to 31.0 %"),
+        ({"effect": -0.3, "observed": 0.2, "expected": 0.5}, "nulls fell from 50.0 % to 20.0 %"),
+        (
+            {"channel": "share at or below 23.4", "effect": -0.3, "observed": 0.2, "expected": 0.5},
+            "values are higher: those at or below 23.4 fell from 50.0 % to 20.0 %",
+        ),
+        ({"channel": "value 'DL'"}, "the share of 'DL' rose from 1.0 % to 31.0 %"),
+        ({"channel": "stuck"}, "shows one single value"),
+        ({"channel": ""}, "the share that moved most rose from 1.0 % to 31.0 %"),
+    ],
+)
+def test_a_finding_says_what_moved_and_where_to(changes, told):
+    assert words.finding(dataclasses.replace(EPISODE, **changes)) == told
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.9999, "100 %"),
+        (0.155, "15.5 %"),
+        (0.042, "4.2 %"),
+        (0.0003, "0.03 %"),
+        (0.00001, "<0.01 %"),
+    ],
+)
+def test_shares_are_told_as_exactly_as_they_matter(share, told):
+    assert words.percent(share) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.0, "0"),
+        (1234.5, "1,234"),
+        (0.12345, "0.1235"),
+        (-2.5, "\N{MINUS SIGN}2.5"),
+        (1e-20, "1e-20"),
+        (1e12, "1e+12"),
+        (float("nan"), "\N{EN DASH}"),
+    ],
+)
+def test_numbers_have_four_digits(value, told):
+    assert words.number(value) == told
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"), [(1, "1 h"), (47, "47 h"), (52, "2 d 4 h"), (48, "2 d"), (24 * 20 + 3, "20 d")]
+)
+def test_durations_are_hours_then_days(hours, told):
+    assert words.duration(hours) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(10, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86400 * 800, "2 years ago")],
+)
+def test_ages_are_coarse(seconds, told):
+    assert words.ago(seconds) == told
+
+
+def test_a_time_in_a_link_is_read_as_it_was_written():
+    assert words.parse_iso(words.iso(381782)) == 381782
+    assert words.parse_iso("yesterday") is None
+
+
+def test_names_are_listed_as_in_a_sentence():
+    assert [words.listing(each) for each in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain",
+        "a/b",
+        "a b",
+        "..",
+        ".",
+        "~",
+        "~..",
+        "100%",
+        "%2F",
+        "?#&",
+        "\N{LATIN SMALL LETTER U WITH DIAERESIS}",
+    ],
+)
+def test_an_address_gives_its_names_back(name):
+    assert parse_path(model_path(name)) == ModelAddress(name)
+    assert parse_path(feature_path("m/1", name)) == ModelAddress("m/1", name)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_an_address_survives_browsers_that_resolve_dots(name):
+    assert model_path(name).rpartition("/")[2] not in {".", "..", "%2E", "%2E%2E"}
+
+
+@pytest.mark.parametrize("path", ["/models/", "/models", "/models/m/else", "/models/m/features/f/more", "/"])
+def test_other_addresses_are_no_page(path):
+    assert parse_path(path) is None
+
+
+def test_of_several_verdicts_the_one_that_needs_somebody_is_shown():
+    assert gravest(["ok", "page", "warn"]) == "page"
+    assert gravest(["insufficient_data", "ok"]) == "ok"
+    assert gravest([]) == "insufficient_data"
