@@ -36,6 +36,7 @@ LANDER_METRICS = (
         SETTLED,
         "counter",
         (),
-        "Pieces of a repeated batch that the store remembered without holding them, put in anew.",
+        "After a crash or a failed insert: raw rows that were missing and put in, and minutes of rollups that were "
+        "counted anew.",
     ),
 )

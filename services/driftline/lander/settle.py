@@ -1,11 +1,12 @@
-"""After a repeated batch: see that its rows stand in every table, and put in what is not there.
+"""After a repeated batch: see that its rows stand in every table, and put right what does not.
 
 A repeated insert is a no-op where the engine remembers its token. But a plain MergeTree notes the token
 *before* the part: killed in between, it remembers an insert that it does not hold, and repeating it under the
 same token adds nothing. (Seen by killing the engine at each of its system calls.) So a batch that is
 repeated, which happens after a crash or a failed insert only, is looked up by its event ids.
 
-A part holds all of a block's rows of one month, or none of them: that is the unit compared here.
+Raw rows that are missing are put in; then the rollups of the batch's minutes are compared with the rows, and
+minutes that differ are counted anew from them. Which part of which block is missing need not be known.
 Source: ClickHouse's ``MergeTreeSink`` and ``MergeTreeDeduplicationLog``.
 """
 
@@ -36,31 +37,35 @@ _LARGE_QUERY = {
 
 
 def settle_predictions(client: Client, records: Sequence[bytes]) -> int:
-    """Make sure that landed predictions stand in the raw table and in every rollup once.
+    """Make sure that landed predictions stand in the raw table, and in every rollup once.
+
+    Interrupted, it is simply done again: it looks at what is there. Nothing else may land meanwhile.
 
     Args:
         client: of the store.
         records: framed events that the store took, perhaps twice.
 
     Returns:
-        How many missing pieces (raw rows and rollup parts) were put in. A rollup that differs from the rows
-        by something else than these records is left as it is, and logged as an error.
+        How many raw rows were put in, and how many minutes of a rollup were counted anew.
 
     Raises:
         StoreError: the store is away.
     """
-    by_id = {str(decode_record(record)[1]["event_id"]): record for record in records}
-    if not by_id:
+    event_ids = [str(decode_record(record)[1]["event_id"]) for record in records]
+    if not event_ids:
         return 0
-    ids = ", ".join(f"'{event_id}'" for event_id in by_id)
-    chosen = f"event_id IN ({ids})"
-    stored = client.query(f"SELECT toString(event_id) FROM predictions WHERE {chosen}", settings=_LARGE_QUERY)
-    missing = [by_id[event_id] for event_id in by_id.keys() - {row[0] for row in stored.result_rows}]
+    chosen = f"event_id IN ({', '.join(repr(event_id) for event_id in event_ids)})"
+    rows = client.query(f"SELECT toString(event_id) FROM predictions WHERE {chosen}", settings=_LARGE_QUERY)
+    stored = {row[0] for row in rows.result_rows}
+    pairs = zip(event_ids, records, strict=True)
+    missing = [record for event_id, record in pairs if event_id not in stored]
     if missing:
         _insert_raw(client, missing)
     mended = sum(_settle_rollup(client, rollup, chosen) for rollup in ROLLUPS)
     if missing or mended:
-        _logger.warning("settled a repeated batch: %d rows and %d rollup parts put in", len(missing), mended)
+        _logger.warning(
+            "settled a repeated batch: %d rows put in, %d minutes counted anew", len(missing), mended
+        )
     return len(missing) + mended
 
 
@@ -79,38 +84,25 @@ def _insert_raw(client: Client, records: Sequence[bytes]) -> None:
 
 
 def _settle_rollup(client: Client, rollup: Rollup, chosen: str) -> int:
-    """Put in the months of the chosen rows that the rollup lacks; return how many."""
-    minutes = (
-        f"toStartOfMinute(event_time) IN (SELECT toStartOfMinute(event_time) FROM predictions WHERE {chosen})"
+    """Count those of the chosen rows' minutes anew that differ from the rows; return how many."""
+    same_minutes = f"IN (SELECT toStartOfMinute(event_time) FROM predictions WHERE {chosen})"
+    given = contribution(client, rollup, rows=f"toStartOfMinute(event_time) {same_minutes}")
+    expected = _by_minute(client, rollup, f"({given})")
+    actual = _by_minute(client, rollup, f"(SELECT * FROM {rollup.table} WHERE minute {same_minutes})")
+    wrong = [minute for minute, counted in expected.items() if counted != actual.get(minute, 0)]
+    if not wrong:
+        return 0
+    listed = f"IN ({', '.join(map(str, wrong))})"
+    client.command(
+        f"DELETE FROM {rollup.table} WHERE toUnixTimestamp(minute) {listed}", settings=_LARGE_QUERY
     )
-    own = _by_month(client, rollup, f"({contribution(client, rollup, rows=chosen)})")
-    expected = _by_month(client, rollup, f"({contribution(client, rollup, rows=minutes)})")
-    same_minutes = f"minute IN (SELECT toStartOfMinute(event_time) FROM predictions WHERE {chosen})"
-    actual = _by_month(client, rollup, f"(SELECT * FROM {rollup.table} WHERE {same_minutes})")
-    mended = 0
-    for month, counted in own.items():
-        lacking = expected[month] - actual.get(month, 0)
-        if lacking == 0:
-            continue
-        if lacking != counted:
-            _logger.error(
-                "%s of %d counts %d, the rows give %d, the repeated batch explains only %d: left as it is",
-                rollup.table,
-                month,
-                actual.get(month, 0),
-                expected[month],
-                counted,
-            )
-            continue
-        in_month = f"{chosen} AND toYYYYMM(event_time) = {month}"
-        columns = ", ".join(_columns(client, rollup))
-        query = contribution(client, rollup, rows=in_month)
-        client.command(
-            f"INSERT INTO {rollup.table} ({columns}) SELECT {columns} FROM ({query})",
-            settings={**_ANEW, **_LARGE_QUERY},
-        )
-        mended += 1
-    return mended
+    columns = ", ".join(_columns(client, rollup))
+    query = contribution(client, rollup, rows=f"toUnixTimestamp(toStartOfMinute(event_time)) {listed}")
+    client.command(
+        f"INSERT INTO {rollup.table} ({columns}) SELECT {columns} FROM ({query})",
+        settings={**_ANEW, **_LARGE_QUERY},
+    )
+    return len(wrong)
 
 
 def _columns(client: Client, rollup: Rollup) -> Sequence[str]:
@@ -122,9 +114,10 @@ def _columns(client: Client, rollup: Rollup) -> Sequence[str]:
     return [str(row[0]) for row in rows]
 
 
-def _by_month(client: Client, rollup: Rollup, source: str) -> Mapping[int, int]:
+def _by_minute(client: Client, rollup: Rollup, source: str) -> Mapping[int, int]:
+    """Return how many things a rollup, or a query of its columns, counts, by minute (a Unix time)."""
     rows = client.query(
-        f"SELECT toYYYYMM(minute) AS month, sum({rollup.counted}) FROM {source} GROUP BY month",
+        f"SELECT toUnixTimestamp(minute), sum({rollup.counted}) FROM {source} GROUP BY minute",
         settings=_LARGE_QUERY,
     ).result_rows
-    return {int(month): int(counted) for month, counted in rows}
+    return {int(minute): int(counted) for minute, counted in rows}
