@@ -36,7 +36,6 @@ LANDER_METRICS = (
         SETTLED,
         "counter",
         (),
-        "After a crash or a failed insert: raw rows that were missing and put in, and minutes of rollups that were "
-        "counted anew.",
+        "Pieces of a repeated batch that the store remembered without holding them, put in anew.",
     ),
 )
