@@ -80,6 +80,24 @@ def test_a_beat_stands_in_the_log_together_with_the_events_that_it_counts(log):
     assert seen == 5_000
 
 
+def test_of_many_events_the_beat_comes_with_the_last(log):
+    with quick_logger(log) as logger:
+        assert logger.flush()
+        log.go_on.clear()
+        for _ in range(5_001):
+            logger.log()
+        log.go_on.set()
+        assert logger.flush()
+    assert max(len(records) for records in log.appends) <= 2_001
+    seen = 0
+    for records in log.appends:
+        events = MemoryLog()
+        events.appends = [records]
+        seen += len(events.predictions)
+        assert all(beat["last_sequence"] == seen for beat in events.beats)
+    assert seen == 5_001
+
+
 def test_flushing_leaves_a_beat_that_counts_everything(log):
     with quick_logger(log, beat_interval_s=60) as logger:
         logger.flush()
@@ -164,6 +182,18 @@ def test_closing_a_log_that_hangs_is_bounded_and_the_loss_is_counted(log):
     assert logger.stats() == stats
     # What was under way may still have arrived; then the beat that arrived with it tells the truth.
     assert log.beats[-1]["last_sequence"] == len(log.predictions)
+
+
+def test_events_that_were_counted_as_lost_are_not_appended_later(log):
+    logger = quick_logger(log, flush_interval_s=30)
+    assert wait_for(lambda: bool(log.beats))
+    log.go_on.clear()
+    for _ in range(10_000):  # Enough to be taken at once, and to need several appends.
+        logger.log()
+    assert logger.close(timeout=0.3) is False
+    log.go_on.set()
+    time.sleep(0.3)
+    assert len(log.predictions) <= 2_000  # One append was under way.
 
 
 def test_flushing_a_log_that_hangs_is_bounded(log):
@@ -262,6 +292,14 @@ def test_a_child_that_never_logs_has_no_session(tmp_path):
     os.waitpid(pid, 0)
     logger.close()
     assert {beat["session_id"] for beat in events_in(url)["driftline.sessions"]} == {logger.session_id}
+
+
+def test_a_child_does_not_report_the_parents_events_as_lost(tmp_path):
+    url = (tmp_path / "log").as_uri()
+    code = "logger.log()\nif os.fork() == 0:\n    sys.exit()\nos.wait()"
+    finished = python(BEGIN + code, url)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert len(events_in(url)["driftline.predictions"]) == 1
 
 
 def log_and_return(logger) -> None:

@@ -145,21 +145,24 @@ class BatchEncoder:
         *others: Any,
     ) -> tuple[str, OpenRecord] | ValueRefusedError:
         try:
-            if isinstance(features, ValueRefusedError):
-                return features
-            if isinstance(tags, ValueRefusedError):
-                return tags
             identity = (
                 uuid7(int(now * 1000), self._random(RANDOM_BITS))
                 if event_id is None
                 else event_id_text(event_id)
             )
+            time_us = int(now * 1e6) if event_time is None else event_time_us(event_time)
+            # Of several reasons the one counts that would in ``PredictionLogger.log``.
+            if isinstance(features, ValueRefusedError):
+                return features
+            answer = self._encoder.answer(prediction, label, probabilities)
+            if isinstance(tags, ValueRefusedError):
+                return tags
             entity_id, request_id, trace_id, latency_us, compute_us = others
             return identity, self._encoder.prediction(
                 event_id=identity,
-                time_us=int(now * 1e6) if event_time is None else event_time_us(event_time),
+                time_us=time_us,
                 features=features,
-                prediction=self._encoder.answer(prediction, label, probabilities),
+                prediction=answer,
                 tags=tags,
                 entity_id=entity_id,
                 request_id=request_id,

@@ -242,9 +242,7 @@ class EventEncoder:
         name: Any = None
         try:
             for name, value in _items(probabilities):
-                number = number_value(value)
-                if number is None:
-                    raise ValueRefusedError(Reason.UNSUPPORTED_TYPE, "a class needs a probability")  # noqa: TRY301
+                number = _probability(value)
                 label: Any = text_value(name)
                 entries[self._names[label]] = pack_double(number)
         except ValueRefusedError as error:
@@ -280,6 +278,13 @@ def _items(mapping: Any) -> Any:
             Reason.UNSUPPORTED_TYPE, f"a {type(mapping).__name__} has no names: pass a dict"
         )
     return items()
+
+
+def _probability(value: Any) -> float:
+    number = number_value(value)
+    if number is None:
+        raise ValueRefusedError(Reason.UNSUPPORTED_TYPE, "a class needs a probability")
+    return number
 
 
 def _with_name(name: object, error: ValueRefusedError) -> ValueRefusedError:
