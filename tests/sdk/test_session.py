@@ -180,8 +180,8 @@ def test_closing_a_log_that_hangs_is_bounded_and_the_loss_is_counted(log):
     log.go_on.set()
     time.sleep(0.1)
     assert logger.stats() == stats
-    # What was under way may still have arrived; then the beat that arrived with it tells the truth.
-    assert log.beats[-1]["last_sequence"] == len(log.predictions)
+    # What was under way may still have arrived; a beat that arrived with it tells the truth.
+    assert {beat["last_sequence"] for beat in log.beats} <= {0, len(log.predictions)}
 
 
 def test_events_that_were_counted_as_lost_are_not_appended_later(log):
