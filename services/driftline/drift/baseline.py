@@ -13,7 +13,7 @@ from driftline.drift.familiar import FamiliarPlan
 from driftline.drift.hours import Stack, Vocabulary, stack
 from driftline.drift.layout import Layout
 from driftline.drift.noise import Noise, critical_values, learn_noise, lend_noise
-from driftline.drift.ranges import KnownValues
+from driftline.drift.ranges import Extremes, KnownValues
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
 from driftline.drift.stuck import longest_constant_run
 
@@ -136,6 +136,15 @@ class Baseline:
             maximum=stacked.maximum,
         )
 
+    def extremes(self) -> Extremes:
+        """Return the smallest and largest value of each feature that has any."""
+        known = self.known
+        return {
+            feature: (float(least), float(most))
+            for feature, least, most in zip(self.features, known.least, known.most, strict=True)
+            if np.isfinite(least)
+        }
+
     def inverse_reference(self, borrowed: FloatArray, totals: FloatArray) -> FloatArray:
         """Return 1 / m, the variance that the reference adds, by window and channel, (scales, c).
 
@@ -161,6 +170,7 @@ def build_baseline(
     grids: Mapping[str, Grid],
     vocabulary: Vocabulary,
     settings: DriftSettings,
+    lent: Extremes | None = None,
 ) -> Baseline:
     """Build the baseline of a reference.
 
@@ -172,6 +182,8 @@ def build_baseline(
         grids: of every numeric feature.
         vocabulary: that knows the categorical values.
         settings: scales, budget, ages.
+        lent: smallest and largest values of another reference, for the range of features whose own is not
+            known yet: those that are younger than the span, or that only ever showed one value.
     """
     inside = [index for index, hour in enumerate(hours) if span.start <= hour.local_hour < span.end]
     hours = [hours[index] for index in inside]
@@ -180,9 +192,9 @@ def build_baseline(
     entries = stacked.distinct()
     layout = Layout.of(stacked, entries, features, grids, vocabulary)
     channels = Channels.of(layout)
-    known = KnownValues.of(stacked, layout, grids)
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
     by_day = span.hours - first < settings.hour_of_week_after_hours
+    known = KnownValues.of(stacked, layout, grids, lent=lent, young=first >= HOURS_PER_DAY)
 
     rare = np.concatenate(
         [

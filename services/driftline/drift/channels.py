@@ -120,6 +120,12 @@ class Channels:
         return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), ~ordinary])
 
     @property
+    def is_out_of_range(self) -> BoolArray:
+        """Which channels count values out of range, (c,)."""
+        beyond = self.rare % RARE_PER_FEATURE == OUT_OF_RANGE
+        return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), beyond])
+
+    @property
     def group(self) -> IntArray:
         """Which denominator each channel has: f values present, then f times the rows, (c,)."""
         return self.feature + self.features * self.is_rare

@@ -83,7 +83,7 @@ def compare(
     scales_hours: tuple[int, ...],
     *,
     settings: DriftSettings,
-    rare_only: bool,
+    may_page: BoolArray,
 ) -> Comparison:
     """Compare the windows that end with the last of these hours.
 
@@ -92,11 +92,11 @@ def compare(
         recent: the hours, projected onto the baseline, (h, ...); hours without traffic hold zeros.
         scales_hours: window lengths, at most h; one per row of the baseline's noise.
         settings: effects and samples.
-        rare_only: let only rare channels page.
+        may_page: which channels may page, (c,).
     """
     size, features, channels = recent.columns.shape[0], len(baseline.features), baseline.channels
     windows = np.array([np.arange(size) >= size - scale for scale in scales_hours], dtype=np.float64)
-    tests = _test(baseline, recent, windows, settings, rare_only=rare_only)
+    tests = _test(baseline, recent, windows, settings, may_page=may_page)
     stuck = _stuck(baseline, recent, scales_hours, settings)
     worst = channels.by_feature[np.arange(features), tests.score[:, channels.by_feature].argmax(-1)]
     scale = np.arange(len(scales_hours))[:, None]
@@ -128,7 +128,7 @@ def compare(
 
 
 def _test(
-    baseline: Baseline, recent: Counted, windows: FloatArray, settings: DriftSettings, *, rare_only: bool
+    baseline: Baseline, recent: Counted, windows: FloatArray, settings: DriftSettings, *, may_page: BoolArray
 ) -> _Tests:
     channels, noise = baseline.channels, baseline.noise
     totals = (windows @ recent.groups)[:, channels.group]
@@ -141,9 +141,7 @@ def _test(
     n = np.maximum(totals, 1e-9)
     z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
-    pages = z > baseline.critical
-    if rare_only:
-        pages &= channels.is_rare
+    pages = (z > baseline.critical) & may_page
     surest = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical))
     return _Tests(
         observed=p,

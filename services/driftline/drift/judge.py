@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from driftline.profiles import Grid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from driftline.drift.arrays import BoolArray
     from driftline.profiles import HourProfile
 
 _TRAINING_WEEKS = 53
@@ -166,7 +168,7 @@ class Judge:
             span=span,
             grids=self._grids,
             vocabulary=self._vocabulary,
-            settings=self._settings,
+            settings=replace(self._settings, scales_hours=(self._settings.longest_scale_hours,)),
         )
 
     def _refresh(self, hour: HourCounts) -> None:
@@ -234,6 +236,7 @@ class Judge:
             grids=self._grids,
             vocabulary=self._vocabulary,
             settings=settings,
+            lent=None if self._training_baseline is None else self._training_baseline.extremes(),
         )
 
     def _judge_production(self, hour: HourCounts) -> list[Verdict]:
@@ -248,7 +251,7 @@ class Judge:
         return verdicts + report_learning(young, windows, self._settings)
 
     def _judge_training(self, hour: HourCounts, training: Baseline) -> list[Verdict]:
-        scales = (HOURS_PER_WEEK,) if not training.timed else self._settings.scales_hours
+        scales = (self._settings.longest_scale_hours,) if training.timed else (HOURS_PER_WEEK,)
         windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
         if self._training is None:
             return report_learning(training.features, windows, self._settings)
@@ -260,9 +263,23 @@ class Judge:
             recent.counted,
             tuple(window.scale_hours for window in windows),
             settings=self._settings,
-            rare_only=reference == "training",
+            may_page=self._may_page(recent.baseline, reference),
         )
         return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)
+
+    def _may_page(self, baseline: Baseline, reference: Reference) -> BoolArray:
+        """Say which channels may page, (c,).
+
+        Season moves what is served away from what was learned, so against the training data only rare
+        channels page. Out of range is one of them until production is known: a summer's day is out of
+        the range of a winter's training, and what is new about it production tells.
+        """
+        channels = baseline.channels
+        if reference == "production":
+            return np.ones(channels.size, dtype=np.bool_)
+        known = () if self._production is None else self._production.baseline.features
+        is_known = np.array([feature in known for feature in baseline.features], dtype=np.bool_)
+        return channels.is_rare & ~(channels.is_out_of_range & is_known[channels.feature])
 
     def _window(self, reference: Reference, end: int, scale: int) -> Window:
         inside = [hour for hour in self._hours[-scale:] if hour.hour >= end - scale]

@@ -9,6 +9,7 @@ import numpy as np
 
 from driftline.drift.hours import KEY_BITS, bucket_key
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK
+from driftline.drift.verdict import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from driftline.drift.hours import Stack
     from driftline.drift.layout import Layout
     from driftline.profiles import Grid
+
+Extremes = dict[Feature, tuple[float, float]]
+"""Smallest and largest value by feature, in its own unit."""
 
 _WIDENED_BY = 0.5
 _LOWEST_KEY, _HIGHEST_KEY = 0, (1 << KEY_BITS) - 1
@@ -28,19 +32,46 @@ class KnownValues:
 
     Args:
         layout: knows the values of categories.
+        least: smallest value of each numeric feature, NaN where none, (f,).
+        most: largest value, (f,).
         low: lowest key of each numeric feature that is in range, (f,).
         high: highest key that is in range, (f,).
     """
 
     layout: Layout
+    least: FloatArray
+    most: FloatArray
     low: IntArray
     high: IntArray
 
     @classmethod
-    def of(cls, stacked: Stack, layout: Layout, grids: Mapping[str, Grid]) -> KnownValues:
-        """Take the range of a reference, widened by half its width on both sides."""
-        low, high = _range_keys(*_extremes(stacked.minimum, stacked.maximum), layout, grids)
-        return cls(layout, low[0], high[0])
+    def of(
+        cls,
+        stacked: Stack,
+        layout: Layout,
+        grids: Mapping[str, Grid],
+        *,
+        lent: Extremes | None = None,
+        young: BoolArray | None = None,
+    ) -> KnownValues:
+        """Take the range of a reference, widened by half its width on both sides.
+
+        Args:
+            stacked: the hours of the reference.
+            layout: of its features.
+            grids: of the numeric ones.
+            lent: extremes of another reference: a dry fortnight does not know what rain is.
+            young: features whose own range is not known yet and is made to hold what was lent, (f,).
+                So are those that only ever showed one value.
+        """
+        least, most = _extremes(stacked.minimum, stacked.maximum)
+        known_least, known_most = least.copy(), most.copy()
+        for index, feature in enumerate(layout.features):
+            if lent and feature in lent and (least[index] == most[index] or (young is not None and young[index])):
+                known_least[index] = np.fmin(least[index], lent[feature][0])
+                known_most[index] = np.fmax(most[index], lent[feature][1])
+        low, high = _range_keys(known_least, known_most, layout, grids)
+        return cls(layout, least, most, low[0], high[0])
 
     def novel(self, stacked: Stack) -> FloatArray:
         """Count values out of range and values never seen per hour and feature, (h, f, 2)."""

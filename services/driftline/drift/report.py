@@ -218,7 +218,7 @@ def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str
     if window.completeness < settings.minimum_completeness:
         return "incomplete", (
             f"only {window.completeness:.1%} of the events of these {window.scale_hours} h arrived, "
-            f"{settings.minimum_completeness:.0%} are needed; it will be judged when the missing ones land"
+            f"{settings.minimum_completeness:.0%} are needed; the ledger tells what is missing"
         )
     if window.rows < settings.minimum_sample:
         return "insufficient_data", (
