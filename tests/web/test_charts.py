@@ -113,6 +113,12 @@ class TestHistogramChart:
         drawn = charts.histogram_chart([0.0, 1.0, 2.0, 3.0], series, title="t", description="d")
         assert 'd="M0 100V100.00H333.33V0.00H666.67V50.00H1000.00V100"' in drawn
 
+    def test_a_reference_is_an_outline_also_where_there_is_nothing_now(self):
+        series = [Series("before", "before", [0.5, 0.5])]
+        drawn = charts.histogram_chart([0.0, 1.0, 2.0], series, title="t", description="d")
+        assert 'class="line before"' in drawn
+        assert "bars" not in drawn
+
     def test_a_constant_is_one_bar_over_an_axis_that_names_it(self):
         drawn = charts.histogram_chart([6.5, 7.5], [Series("now", "now", [1.0])], title="t", description="d")
         assert "7" in ticks(drawn)

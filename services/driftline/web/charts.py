@@ -130,7 +130,7 @@ def effect_chart(
 def histogram_chart(
     edges: Sequence[float], series: Sequence[Series], *, title: str, description: str
 ) -> Markup:
-    """Draw shares per bin: the first series as bars, the others as outlines.
+    """Draw shares per bin: the series called `now` as bars, the others as outlines.
 
     Args:
         edges: of the bins, ascending.
@@ -142,13 +142,13 @@ def histogram_chart(
     ticks = _share_ticks(max((max(each.values) for each in series), default=0.0))
     top = ticks[-1]
     shapes = []
-    for place, each in enumerate(series):
+    for each in series:
         heights = [value / top * 100 for value in each.values]
         outline = "".join(
             f"{'M0 100V' if index == 0 else 'V'}{100 - height:.2f}H{(index + 1) / bins * 1000:.2f}"
             for index, height in enumerate(heights)
         )
-        kind = "bars" if place == 0 else "line"
+        kind = "bars" if each.name == "now" else "line"
         shapes.append(element("path", class_=f"{kind} {each.name}", d=f"{outline}V100"))
     return _plot([_stretched(*shapes)], ticks, _value_axis(edges), title=title, description=description)
 
@@ -258,7 +258,7 @@ def _fractions(spans: Iterable[Span], period: Period) -> Sequence[tuple[float, f
 def _time_ticks(period: Period) -> Sequence[tuple[int, str]]:
     """Return hours and their texts: days, or months where the period is long; the first names its year."""
     ticks: list[tuple[int, str]] = []
-    step = {7: 1, 28: 7, 90: 14}.get(period.days)
+    step = {7: 1, 28: 7, 90: 21}.get(period.days)
     day = -(-period.first_hour // 24)
     while day * 24 < period.end_hour:
         when = datetime.fromtimestamp(day * 86400, UTC)

@@ -12,6 +12,7 @@ from driftline.web import charts, words
 from driftline.web.charts import Series
 from driftline.web.distributions import LAYERS, Spans, read_distribution
 from driftline.web.histogram import few_values, rebin
+from driftline.web.incidents import gather
 from driftline.web.pages import episode_spans, find_stream
 from driftline.web.period import Period
 from driftline.web.queries import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from driftline.store.profiles import Stream
     from driftline.web.distributions import Distribution, Layer, LayerName
+    from driftline.web.incidents import Incident
     from driftline.web.pages import Choice
     from driftline.web.queries import Episode, NewestVerdict
 
@@ -98,7 +100,7 @@ class FeatureView:
         period: what charts over time show.
         spans: which hours the distribution compares.
         state: the gravest verdict of the window; `page` within an episode.
-        current: the episodes that the window lies in.
+        current: what the window lies in.
         episodes: of this feature, in the period, the newest first.
         distribution: now and before.
         strip: verdicts over time.
@@ -114,7 +116,7 @@ class FeatureView:
     period: Period
     spans: Spans
     state: str
-    current: Sequence[Episode]
+    current: Sequence[Incident]
     episodes: Sequence[Episode]
     distribution: DistributionView
     strip: Markup
@@ -161,7 +163,7 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         period=period,
         spans=spans,
         state="page" if current else gravest(production),
-        current=current,
+        current=gather(current),
         episodes=episodes,
         distribution=_distribution(
             read_distribution(client, stream, feature, kind, spans),

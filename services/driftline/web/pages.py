@@ -12,6 +12,7 @@ from driftline.store.profiles import Stream
 from driftline.web import charts, words
 from driftline.web.addresses import feature_path
 from driftline.web.charts import Span
+from driftline.web.incidents import gather
 from driftline.web.period import DEFAULT_DAYS, Period
 from driftline.web.queries import (
     GRAVITY,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from driftline.store.ledger import LedgerLine
+    from driftline.web.incidents import Incident
     from driftline.web.queries import Episode, JudgedSpan, NewestVerdict, TrainingRun
 
 _ENVIRONMENT = "production"
@@ -83,8 +85,9 @@ class ModelView:
         period: what strips show; None before anything is judged.
         state: the gravest verdict of its features; `page` as long as an episode is open.
         reason: why nothing is judged, in the verdict's own words; empty where something is.
-        open: episodes that may still go on, the largest effect first.
-        past: those that are over, the newest first.
+        open: what may still go on, the largest effect first.
+        past: what is over, the newest first.
+        episodes: all of the period, the newest first.
         rows: its features, what needs somebody first.
         axis: the time axis below the strips.
         lines: the completeness of its versions.
@@ -95,8 +98,9 @@ class ModelView:
     period: Period | None
     state: str
     reason: str
-    open: Sequence[Episode]
-    past: Sequence[Episode]
+    open: Sequence[Incident]
+    past: Sequence[Incident]
+    episodes: Sequence[Episode]
     rows: Sequence[FeatureRow]
     axis: Markup | None
     lines: Sequence[LedgerLine]
@@ -236,7 +240,7 @@ def _view(
 ) -> ModelView:
     span = find_span(spans, lines, choice)
     if span is None:
-        return ModelView(name, None, None, "learning", "", (), (), (), None, lines)
+        return ModelView(name, None, None, "learning", "", (), (), (), (), None, lines)
     period = Period(span.last_end, choice.days)
     newest_end = max(each.last_end for each in spans)
     episodes = read_episodes(client, name, period, newest_end=newest_end)
@@ -249,7 +253,8 @@ def _view(
         newest=newest,
         reference=choice.reference,
     )
-    still_open = sorted((each for each in episodes if each.is_open), key=lambda each: -abs(each.effect))
+    incidents = gather(episodes)
+    still_open = [each for each in incidents if each.is_open]
     state = "page" if still_open else gravest([row.verdict for row in rows])
     reasons = [each.reason for each in newest if each.reference == _ENVIRONMENT and each.verdict == state]
     return ModelView(
@@ -259,7 +264,8 @@ def _view(
         state=state,
         reason=reasons[-1] if reasons and state in {"learning", "incomplete", "insufficient_data"} else "",
         open=still_open,
-        past=[each for each in episodes if not each.is_open],
+        past=[each for each in incidents if not each.is_open],
+        episodes=episodes,
         rows=rows,
         axis=charts.time_axis(period),
         lines=lines,

@@ -1,0 +1,110 @@
+"""Episodes that tell one story: an outage of the weather feed is one thing to look at, not twelve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.web import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from driftline.store.profiles import Stream
+    from driftline.web.queries import Episode
+
+_TOGETHER_HOURS = 6
+"""Features that begin within so many hours of each other, in the same way, are told together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Features of one stream that drifted in the same way at about the same time.
+
+    Args:
+        episodes: one a feature, the largest effect first; against production where both references page.
+        references: that they paged against.
+        since: the first hour of any.
+        until: when the last window of any ended, in hours.
+        is_open: whether any may still go on.
+    """
+
+    episodes: Sequence[Episode]
+    references: Sequence[str]
+    since: int
+    until: int
+    is_open: bool
+
+    @property
+    def stream(self) -> Stream:
+        """Which version and environment."""
+        return self.episodes[0].stream
+
+    @property
+    def segment(self) -> str:
+        """Of which part of the traffic; empty: of all of it."""
+        return self.episodes[0].segment
+
+    @property
+    def effect(self) -> float:
+        """The largest effect, without sign."""
+        return abs(self.episodes[0].effect)
+
+    @property
+    def finding(self) -> str:
+        """What moved, in words; feature by feature where it is not the same."""
+        told = {words.finding(episode) for episode in self.episodes}
+        if len(told) == 1:
+            return told.pop()
+        return "; ".join(f"{episode.feature}: {words.finding(episode)}" for episode in self.episodes)
+
+    @property
+    def against(self) -> str:
+        """What it was compared with, in words."""
+        return words.listing([words.REFERENCE_WORDS[reference] for reference in self.references])
+
+
+def gather(episodes: Iterable[Episode]) -> Sequence[Incident]:
+    """Return incidents: those that still go on first, by effect, then the others, the newest first."""
+    features: list[Incident] = []
+    # Production comes first, so that it is the one that is told.
+    for episode in sorted(episodes, key=lambda each: (each.reference, each.since)):
+        one = Incident([episode], [episode.reference], episode.since, episode.until, episode.is_open)
+        _add(features, one, _is_same_feature)
+    incidents: list[Incident] = []
+    for one in sorted(features, key=lambda each: each.since):
+        _add(incidents, one, _is_same_story)
+    return sorted(incidents, key=lambda each: (-each.is_open, -each.effect if each.is_open else -each.since))
+
+
+def _add(incidents: list[Incident], one: Incident, belongs: Callable[[Incident, Incident], bool]) -> None:
+    for index, known in enumerate(incidents):
+        if belongs(known, one):
+            incidents[index] = _merged(known, one)
+            return
+    incidents.append(one)
+
+
+def _is_same_feature(known: Incident, one: Incident) -> bool:
+    first, second = known.episodes[0], one.episodes[0]
+    same = (first.stream, first.segment, first.feature) == (second.stream, second.segment, second.feature)
+    return same and known.since <= one.until and one.since <= known.until
+
+
+def _is_same_story(known: Incident, one: Incident) -> bool:
+    first, second = known.episodes[0], one.episodes[0]
+    same = (first.stream, first.segment, first.channel) == (second.stream, second.segment, second.channel)
+    near = abs(known.since - one.since) <= _TOGETHER_HOURS
+    return same and near and known.is_open == one.is_open
+
+
+def _merged(known: Incident, one: Incident) -> Incident:
+    features = {episode.feature for episode in known.episodes}
+    episodes = [*known.episodes, *(episode for episode in one.episodes if episode.feature not in features)]
+    return Incident(
+        episodes=sorted(episodes, key=lambda each: (-abs(each.effect), each.feature)),
+        references=sorted({*known.references, *one.references}),
+        since=min(known.since, one.since),
+        until=max(known.until, one.until),
+        is_open=known.is_open or one.is_open,
+    )

@@ -1,0 +1,79 @@
+"""Episodes that tell one story are told as one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from driftline.store.profiles import Stream
+from driftline.web.incidents import gather
+from tests.web.test_words import EPISODE
+
+
+def episode(feature, since=100, until=110, **changes):
+    return dataclasses.replace(EPISODE, feature=feature, since=since, until=until, **changes)
+
+
+def told(episodes):
+    return [([each.feature for each in incident.episodes], incident.since) for incident in gather(episodes)]
+
+
+def test_nothing_is_no_incident():
+    assert gather([]) == []
+
+
+def test_features_that_fail_alike_at_the_same_time_are_one_incident():
+    assert told([episode("temp", 101), episode("dewp", 100), episode("humid", 103)]) == [
+        (["dewp", "humid", "temp"], 100)
+    ]
+
+
+def test_features_that_moved_in_other_ways_or_later_stand_apart():
+    later = episode("dewp", 107, effect=0.2)
+    other = episode("carrier", 100, channel="value 'DL'", effect=0.1)
+    assert told([episode("temp", 100), later, other]) == [
+        (["temp"], 100),
+        (["dewp"], 107),
+        (["carrier"], 100),
+    ]
+
+
+def test_a_feature_that_pages_against_both_references_is_told_once_as_against_production():
+    both = [
+        episode("temp", 100, reference="training", expected=0.5),
+        episode("temp", 104, reference="production", expected=0.01),
+    ]
+    (incident,) = gather(both)
+    assert len(incident.episodes) == 1
+    assert incident.episodes[0].expected == 0.01
+    assert incident.since == 100
+    assert incident.against == "the same hours of past weeks and the training data"
+
+
+def test_two_episodes_of_one_feature_at_different_times_are_two():
+    assert told([episode("temp", 100, 110, is_open=False), episode("temp", 200, 210, is_open=False)]) == [
+        (["temp"], 200),
+        (["temp"], 100),
+    ]
+
+
+def test_what_goes_on_comes_first_by_effect_then_the_past_the_newest_first():
+    found = gather(
+        [
+            episode("old", 10, 20, is_open=False, effect=0.9),
+            episode("small", 100, effect=0.1),
+            episode("large", 50, channel="stuck", effect=-0.8),
+            episode("newer", 30, 40, is_open=False),
+        ]
+    )
+    assert [incident.episodes[0].feature for incident in found] == ["large", "small", "newer", "old"]
+
+
+def test_versions_and_segments_are_not_mixed():
+    shadow = episode("dewp", stream=Stream("m", "2", "shadow"))
+    segment = episode("humid", segment="origin=JFK")
+    assert len(gather([episode("temp"), shadow, segment])) == 3
+
+
+def test_findings_that_differ_are_told_feature_by_feature():
+    (incident,) = gather([episode("temp"), episode("dewp", observed=0.5, effect=0.49)])
+    assert incident.finding == "dewp: nulls rose from 1.0 % to 50.0 %; temp: nulls rose from 1.0 % to 31.0 %"
