@@ -297,7 +297,7 @@ def _noise(
 ) -> Noise:
     """Learn the noise of all channels, by cycles of a week or of a day."""
     phi = np.ones((len(scales_hours), channels.size))
-    dependence, blocks = np.ones_like(phi), np.zeros_like(phi)
+    dependence, blocks, effective = np.ones_like(phi), np.zeros_like(phi), np.zeros_like(phi)
     information = np.zeros(channels.size)
     level = np.zeros(channels.size, dtype=np.int64)
     for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
@@ -307,6 +307,6 @@ def _noise(
                 counts[:, chosen].reshape(shape), sizes[:, chosen].reshape(shape), scales_hours
             )
             phi[:, chosen], dependence[:, chosen] = learned.phi, learned.dependence
-            blocks[:, chosen] = learned.blocks
+            blocks[:, chosen], effective[:, chosen] = learned.blocks, learned.effective
             information[chosen], level[chosen] = learned.information, learned.level
-    return lend_noise(Noise(phi, dependence, blocks, information, level), channels)
+    return lend_noise(Noise(phi, dependence, blocks, effective, information, level), channels)

@@ -27,7 +27,8 @@ class Noise:
         phi: variance over that of independent rows, at least 1, (scales, c).
         dependence: (1 + rho) / (1 - rho) of neighbouring blocks, how many of them make one
             observation, at least 1, (scales, c).
-        blocks: how many blocks were seen, (scales, c).
+        blocks: how many blocks phi was learned from, (scales, c); in `learn_noise` those seen.
+        effective: how many blocks of ordinary noise would tell phi as well as these do, (scales, c).
         information: rows' worth of variance that phi was learned from, sum(N e (1 - e)), (c,).
         level: how finely the channel is matched, a place in `expected.LEVELS`, (c,).
     """
@@ -35,6 +36,7 @@ class Noise:
     phi: FloatArray
     dependence: FloatArray
     blocks: FloatArray
+    effective: FloatArray
     information: FloatArray
     level: IntArray
 
@@ -93,6 +95,7 @@ def learn_noise(counts: FloatArray, sizes: FloatArray, scales_hours: tuple[int, 
         phi=np.stack([_overdispersion(block) for block in blocks]),
         dependence=np.stack([_dependence(block) for block in blocks]),
         blocks=np.stack([block.seen.sum(0).astype(np.float64) for block in blocks]),
+        effective=np.stack([_effective(block) for block in blocks]),
         information=(n * e * (1 - e)).sum(0),
         level=level,
     )
@@ -148,6 +151,19 @@ def _overdispersion(blocks: _Residuals) -> FloatArray:
     return np.maximum(phi, 1.0)
 
 
+def _effective(blocks: _Residuals) -> FloatArray:
+    """Return the number of blocks of normal noise that would tell the variance as well as these do, (c,).
+
+    A variance that two rainy hours of a dry month make up is known from two blocks and not from 700: the
+    estimate's own variance grows with the kurtosis of what it is made of (Satterthwaite 1946). Blocks of
+    normal noise count in full. Where nothing ever strayed, all count.
+    """
+    seen = blocks.seen.sum(0).astype(np.float64)
+    power = blocks.error**2 / blocks.variance
+    total, squares = power.sum(0), (power**2).sum(0)
+    return np.where(squares > 0, np.minimum(3 * total**2 / np.where(squares > 0, squares, 1.0), seen), seen)
+
+
 def _dependence(blocks: _Residuals) -> FloatArray:
     standard = blocks.error / np.sqrt(blocks.variance)
     power, lagged = (standard**2).sum(0), (standard[1:] * standard[:-1]).sum(0)
@@ -199,6 +215,7 @@ def lend_noise(noise: Noise, channels: Channels) -> Noise:
     return replace(
         noise,
         phi=np.maximum.accumulate(phi, axis=0),
+        blocks=np.where(channels.is_invalid, noise.blocks, noise.effective),
         dependence=np.where(channels.is_invalid, noise.dependence, dependence),
     )
 
