@@ -30,11 +30,7 @@ class WebServer:
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int, *, name: str = "web") -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._socket = socket.create_server((host, port), family=family)
-        except (OSError, OverflowError) as error:
-            raise SettingError(f"can't listen on port {port} of {host}: {error}") from error
+        self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", http="h11")
@@ -61,3 +57,18 @@ class WebServer:
         if self._thread.ident is not None:
             self._thread.join()
         self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio sends at once (TCP_NODELAY) only where it is; without it every
+    # answer waits 40 ms for an acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise SettingError(f"can't listen on port {port} of {host}: {error}") from error
+    return listening

@@ -6,7 +6,7 @@ import dataclasses
 
 from driftline.store.profiles import Stream
 from driftline.web.incidents import gather
-from tests.web.test_words import EPISODE
+from tests.web.test_words import EPISODE, plain
 
 
 def episode(feature, since=100, until=110, **changes):
@@ -76,4 +76,7 @@ def test_versions_and_segments_are_not_mixed():
 
 def test_findings_that_differ_are_told_feature_by_feature():
     (incident,) = gather([episode("temp"), episode("dewp", observed=0.5, effect=0.49)])
-    assert incident.finding == "dewp: nulls rose from 1.0 % to 50.0 %; temp: nulls rose from 1.0 % to 31.0 %"
+    assert (
+        plain(incident.finding)
+        == "dewp: nulls rose from 1.0 % to 50.0 %; temp: nulls rose from 1.0 % to 31.0 %"
+    )

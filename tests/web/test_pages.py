@@ -136,8 +136,8 @@ class TestFeaturePage:
         rows = [
             re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(<td>.*?)</tr>", table, re.DOTALL)
         ]
-        now = [float(row[0]) for row in rows if row[2] != "0 %"]
-        before = [float(row[0]) for row in rows if row[3] != "0 %"]
+        now = [float(row[0]) for row in rows if not row[2].startswith("0\N{NO-BREAK SPACE}")]
+        before = [float(row[0]) for row in rows if not row[3].startswith("0\N{NO-BREAK SPACE}")]
         assert 29 < min(now) <= max(now) < 31
         assert 19 < min(before) <= max(before) < 21
 

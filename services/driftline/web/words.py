@@ -54,6 +54,8 @@ _CATEGORICAL_STATISTICS = {
     "chi2": "chi-square",
     "chi2_p_value": "chi-square p",
 }
+# Between a number and its unit a line must not break.
+_GAP = "\N{NO-BREAK SPACE}"
 _AT_OR_BELOW = "share at or below "
 
 
@@ -85,8 +87,8 @@ def duration(hours: int) -> str:
     """Return a length of time: ``45 h`` up to two days, then ``3 d 4 h``."""
     days, rest = divmod(hours, 24)
     if days < 2:
-        return f"{hours} h"
-    return f"{days} d {rest} h" if rest and days < 14 else f"{days} d"
+        return f"{hours}{_GAP}h"
+    return f"{days}{_GAP}d{_GAP}{rest}{_GAP}h" if rest and days < 14 else f"{days}{_GAP}d"
 
 
 def ago(seconds: float) -> str:
@@ -108,13 +110,13 @@ def percent(share: float) -> str:
     else:
         digits = 1 if size >= 1 else 2
     if 0 < size < 0.005:
-        return f"{'-' if share < 0 else ''}<0.01 %"
-    return f"{share * 100:.{digits}f} %"
+        return f"{'-' if share < 0 else ''}<0.01{_GAP}%"
+    return f"{share * 100:.{digits}f}{_GAP}%"
 
 
 def points(effect: float) -> str:
     """Return a difference of shares, with its sign, in percentage points."""
-    return f"{effect * 100:+.{1 if abs(effect) >= 0.01 else 2}f} points".replace("-", "\N{MINUS SIGN}")
+    return f"{effect * 100:+.{1 if abs(effect) >= 0.01 else 2}f}{_GAP}points".replace("-", "\N{MINUS SIGN}")
 
 
 def number(value: float) -> str:
