@@ -1,0 +1,196 @@
+"""A lander killed at every point of a batch's landing: after a restart the books are exact.
+
+The engine writes each part of a batch (one table's rows of one month) in two steps: it notes the part's
+deduplication token in the table's log, then renames the part in. The local log writes its position to a WAL.
+strace kills the process on the way into each of these calls, so that every state between two of them is met.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from driftline.log import Record
+from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
+from tests.support.landing import Landing
+from tests.support.running import Place
+from tests.support.traffic import event, expected_books, make_logger, read_books
+
+TABLES = ("predictions", "numeric_profiles", "feature_profiles", "categorical_profiles", "session_profiles")
+NUMBERS, TOTAL = (1, 2, 3), 4
+"""The first two events are of two months; the engine refuses the record behind them; then comes the third."""
+
+PARTS = (2 + 1) * len(TABLES)
+STRACE = ["strace", "-f"]
+OTHER_RENAMES = 2
+"""The file that names the store's owner, and the beat; dead letters are written by a thread of their own."""
+
+TRANSACTIONS = 2 * 2
+"""Predictions and the beat: intended, committed. Each writes a frame's header and a page, the first the WAL's."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """The process dies on its way into the ``number``-th system call of a kind."""
+
+    call: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.call}-{self.number}"
+
+
+POINTS = [
+    *(Point("token", number) for number in range(1, PARTS + 1)),
+    *(Point("rename", number) for number in range(1, PARTS + OTHER_RENAMES + 1)),
+    Point("burial", 1),
+    *(Point("position", number) for number in range(1, 2 * TRANSACTIONS + 2)),
+]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A log with four records and a beat; a store that is migrated and empty; its tables' folders by name."""
+    place = Place(tmp_path_factory.mktemp("prepared"))
+    landing = Landing(place)
+    rows = landing.client.query(
+        "SELECT name, data_paths[1] FROM system.tables "
+        "WHERE database = 'driftline' AND name IN {names:Array(String)}",
+        parameters={"names": [*TABLES, "dead_letters"]},
+    ).result_rows
+    landing.close()
+    write_records(place)
+    return place, {table: path.removeprefix(f"{place.folder}/") for table, path in rows}
+
+
+def write_records(place):
+    first, second, third = (event(number, TOTAL) for number in NUMBERS)
+    landing_log = Landing.open_log(place)
+    with landing_log as log, make_logger(log, beat_interval_s=1000.0) as logger:
+        logger.log(**first)
+        logger.log(**second)
+        assert logger.flush()
+        log.writer().append([Record(PREDICTIONS_TOPIC, b"", refused_record())])
+        logger.log(**third)
+
+
+def refused_record():
+    """A record that is in order for Avro, and of the year 2150."""
+    return encode_record(
+        PREDICTION,
+        {
+            "event_id": "01890000-0000-7000-8000-000000000000",
+            "event_time": 5_680_281_600_000_000,
+            "model_name": "till",
+            "model_version": "3",
+            "training_run_id": "run-7f3a",
+            "session_id": "s",
+            "sequence": 1,
+            "environment": "production",
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def killed(request, prepared, tmp_path_factory):
+    """By point that is tested: a copy of the prepared folder in which the lander was killed there."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed: crash points can't be met one by one")
+    if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("ptrace is forbidden here: crash points can't be met one by one")
+    root = tmp_path_factory.mktemp("killed")
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    points = {call.params["point"] for call in calls if call and isinstance(call.params.get("point"), Point)}
+    with Victims() as victims, ThreadPoolExecutor(2) as pool:
+        places = pool.map(lambda point: (point, kill_at(point, prepared, root / str(point), victims)), points)
+        return dict(places)
+
+
+class Victims:
+    """Landers that wait, stopped, to be traced."""
+
+    def __enter__(self):
+        line = [sys.executable, "-m", "tests.lander.victim"]
+        self._parent = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._lock = threading.Lock()
+        return self
+
+    def __exit__(self, *error):
+        self._parent.communicate()
+
+    def take(self, folder):
+        with self._lock:
+            print(folder, file=self._parent.stdin, flush=True)
+            return int(self._parent.stdout.readline())
+
+
+def kill_at(point, prepared, folder, victims):
+    place, folders = prepared
+    shutil.copytree(place.folder, folder, symlinks=True)
+    logs = [f"{folder}/{folders[table]}deduplication_logs/deduplication_log_1.txt" for table in TABLES]
+    calls = {
+        "token": ("write", logs),
+        "rename": ("rename", []),
+        "burial": ("rename", [f"{folder}/{folders['dead_letters']}tmp_insert_all_1_1_1/"]),
+        "position": ("pwrite64", [f"{folder}/log/events.sqlite-wal"]),
+    }
+    name, paths = calls[point.call]
+    options = ["-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={point.number}"]
+    options += [option for path in paths for option in ("-P", path)]
+    trace_and_continue(victims.take(folder), folder / "calls", options)
+    assert "+++ killed by SIGKILL +++" in (folder / "calls").read_text(), f"{point} was not met"
+    return Place(folder)
+
+
+def trace_and_continue(process_id, calls, options):
+    """Trace a stopped process from here on to its end."""
+    line = [*STRACE, "-o", str(calls), *options, "-p", str(process_id)]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as tracer:
+        while "attached" not in (told := tracer.stderr.readline()):
+            assert told, f"{process_id} can't be traced"
+        os.kill(process_id, signal.SIGCONT)
+        tracer.communicate(timeout=60)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_books_are_exact_after_a_kill_at(point, killed):
+    landing = Landing(killed[point])
+    try:
+        landing.lander.run_until_idle()
+        assert_books_are_exact(landing)
+        assert landing.lander.run_until_idle() == 0
+    finally:
+        landing.close()
+
+
+def assert_books_are_exact(landing):
+    assert read_books(landing.client) == expected_books(TOTAL, NUMBERS)
+    letters = landing.client.query("SELECT topic, offset, reason FROM dead_letters FINAL").result_rows
+    assert letters == [(PREDICTIONS_TOPIC, 2, "violates_event_time_in_range")]
+    (line,) = landing.ledger()
+    assert (line.sent, line.landed, line.missing, line.duplicates) == (3, 3, 0, 0)
+
+
+def test_every_crash_point_is_among_those_killed_at(prepared, killed, tmp_path):
+    """Counted on a run without a kill: one token and one rename a part, and the few renames around them."""
+    del killed
+    folder = tmp_path / "whole"
+    shutil.copytree(prepared[0].folder, folder, symlinks=True)
+    with Victims() as victims:
+        trace_and_continue(
+            victims.take(folder), tmp_path / "calls", ["-e", "trace=write,rename,pwrite64", "-y"]
+        )
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert sum("deduplication_log_" in call and "write(" in call for call in calls) == PARTS
+    # Parts that are written by an insert; those that the engine merges in its background have other names.
+    assert sum("rename(" in call and "/tmp_insert_" in call for call in calls) == PARTS + OTHER_RENAMES
+    assert sum("pwrite64(" in call and "-wal>" in call for call in calls) == 2 * TRANSACTIONS + 1

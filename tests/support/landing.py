@@ -1,0 +1,58 @@
+"""Stores, logs and landers in this process; one store is open at a time, as the engine demands."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from driftline.lander import LANDER_METRICS, Lander
+from driftline.log import open_log
+from driftline.metrics import Metrics
+from driftline.store import migrate, open_store
+from driftline.store.ledger import read_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.log import EventLog
+    from driftline.store.ledger import LedgerLine
+    from tests.support.running import Place
+
+
+class Landing:
+    """One log and one store, and the lander between them.
+
+    Its ``client`` looks into the store; ``again`` closes everything and opens it, as a restart does.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._open()
+
+    def _open(self) -> None:
+        self.log = open_log(self.place.log_url)
+        self.store = open_store(self.place.store_url)
+        self.client = self.store.client()
+        migrate(self.client)
+        self.metrics = Metrics(LANDER_METRICS)
+        self.lander = Lander(self.log, self.store, metrics=self.metrics, monotonic=time.monotonic)
+
+    @staticmethod
+    def open_log(place: Place) -> EventLog:
+        return open_log(place.log_url)
+
+    def ledger(self) -> Sequence[LedgerLine]:
+        return read_ledger(self.client)
+
+    def close(self) -> None:
+        self.lander.close()
+        self.client.close()
+        self.store.close()
+        self.log.close()
+
+    def again(self) -> None:
+        self.close()
+        self._open()
+
+    def count(self, table: str) -> int:
+        return self.client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0]

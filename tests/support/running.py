@@ -1,0 +1,121 @@
+"""Running driftline as users do: commands in processes of their own, killed now and then."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driftline.lander.service import GROUP
+from driftline.log import open_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+START_TIMEOUT_S = 90.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a deployment on one machine keeps what it has."""
+
+    folder: Path
+
+    @property
+    def log_url(self) -> str:
+        return (self.folder / "log").as_uri()
+
+    @property
+    def store_url(self) -> str:
+        return f"chdb://{self.folder / 'store'}"
+
+    @property
+    def owner_file(self) -> Path:
+        return self.folder / "store" / "owner.json"
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """Return the command line of one of driftline's commands."""
+        line = [sys.executable, "-m", "driftline.cli", *name.split()]
+        if name in {"up", "land"}:
+            line += ["--log", self.log_url]
+        return [*line, "--store", self.store_url, *arguments]
+
+    def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        line = self.command(name, *arguments)
+        return subprocess.run(line, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
+
+    def ask(self, name: str, *arguments: str) -> Any:
+        """Run a command that must succeed and return the JSON that it prints."""
+        done = self.run(name, *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def lag(self) -> int:
+        """Return how many records the lander has still to land."""
+        with open_log(self.log_url) as log:
+            return sum(log.reader(GROUP).lag().values())
+
+
+class Up:
+    """``driftline up``, in a process of its own."""
+
+    def __init__(self, place: Place) -> None:
+        self._errors = (place.folder / "up.stderr").open("a")
+        self._process = subprocess.Popen(
+            place.command("up", "--port", "0"), stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
+        self.url = ""
+        self.is_up = threading.Event()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        for line in self._process.stdout or ():
+            name, _, rest = line.partition(" ")
+            if name == "page":
+                self.url = rest.strip().rstrip("/")
+            if name == "metrics":
+                self.is_up.set()
+
+    def wait_until_up(self) -> Up:
+        assert self.is_up.wait(START_TIMEOUT_S), "driftline up did not come up"
+        return self
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """End it as an operator would; return its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        self._process.send_signal(number)
+        status = self._process.wait(START_TIMEOUT_S)
+        self._listener.join()
+        self._process.stdout.close()
+        self._errors.close()
+        return status
+
+
+def wait_until(holds: Callable[[], bool], *, timeout_s: float = 60.0, what: str = "it") -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end, f"{what} did not come about within {timeout_s} s"
+        time.sleep(0.1)
