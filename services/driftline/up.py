@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from driftline.drift import DriftSettings
     from driftline.store import Store
 
 
@@ -29,12 +30,21 @@ class Up:
         store_url: where they land.
         host: address that the pages listen on.
         port: their port; 0 takes a free one.
+        drift: how to judge.
 
     Raises:
         DriftlineError: log or store can't be opened, or the port is taken.
     """
 
-    def __init__(self, *, log_url: str, store_url: str, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        log_url: str,
+        store_url: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        drift: DriftSettings | None = None,
+    ) -> None:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.metrics = Metrics(LANDER_METRICS, WORKER_METRICS)
@@ -45,7 +55,9 @@ class Up:
             migrate(client)
             client.close()
             self._lander = Lander(self.log, self.store, metrics=self.metrics, monotonic=time.monotonic)
-            self._worker = DriftWorker(self.store, metrics=self.metrics, monotonic=time.monotonic)
+            self._worker = DriftWorker(
+                self.store, metrics=self.metrics, monotonic=time.monotonic, settings=drift
+            )
             self._web = WebServer(create_app(self.store, self.metrics, clock=time.time), host, port)
             self._web.start()
         except BaseException:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from driftline.cli.options import clean_errors, log_option, store_option
+from driftline.drift import DriftSettings
 from driftline.drift.metrics import WORKER_METRICS
 from driftline.drift.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 _PORT = 8321
 
 _host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_timezone_option = click.option(
+    "--timezone",
+    default="UTC",
+    envvar="DRIFTLINE_TIMEZONE",
+    show_default=True,
+    help="The clock that your traffic follows, such as Europe/Berlin: what the same hour of the week is.",
+)
 _port_option = click.option(
     "--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one."
 )
@@ -40,16 +48,30 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+def drift_settings(timezone: str) -> DriftSettings:
+    """Return how to judge.
+
+    Raises:
+        click.BadParameter: the time zone is not known.
+    """
+    try:
+        return DriftSettings(timezone=timezone)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command()
 @log_option
 @store_option
 @_host_option
 @_port_option
+@_timezone_option
 @clean_errors
-def up(log_url: str, store_url: str, host: str, port: int) -> None:
+def up(log_url: str, store_url: str, host: str, port: int, timezone: str) -> None:
     """Run everything in one process: lander, drift worker, pages and metrics."""
     stop = stop_on_signals()
-    with Up(log_url=log_url, store_url=store_url, host=host, port=port) as running:
+    drift = drift_settings(timezone)
+    with Up(log_url=log_url, store_url=store_url, host=host, port=port, drift=drift) as running:
         click.echo(f"events  {running.log.url}")
         click.echo(f"store   {store_url.partition('://')[0]}")
         click.echo(f"page    {running.url}/")
@@ -98,8 +120,9 @@ def land(log_url: str, store_url: str, until_idle: bool) -> None:
 @click.option(
     "--once", is_flag=True, help="Judge every window that has closed and is not judged yet, then end."
 )
+@_timezone_option
 @clean_errors
-def watch(store_url: str, once: bool) -> None:
+def watch(store_url: str, once: bool, timezone: str) -> None:
     """Judge windows as they close."""
     stop = stop_on_signals()
     with open_store(store_url) as store:
@@ -107,7 +130,11 @@ def watch(store_url: str, once: bool) -> None:
         metrics = Metrics(WORKER_METRICS)
         patience_s = 0.0 if once else 600.0
         worker = DriftWorker(
-            store, metrics=metrics, monotonic=time.monotonic, reference_patience_s=patience_s
+            store,
+            metrics=metrics,
+            monotonic=time.monotonic,
+            settings=drift_settings(timezone),
+            reference_patience_s=patience_s,
         )
         try:
             if once:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ NUMERIC = (*WEATHER, "distance", "sched_dep_minute")
 CATEGORICAL = ("carrier", "origin", "dest")
 FEATURES = (*NUMERIC, *CATEGORICAL)
 
+TIMEZONE = "America/New_York"
+
 LATE_MINUTES = 15
 """A flight is late that arrives so many minutes after its time: the authority's own definition."""
 
-_OUTAGE_HOURS = 6
+_OUTAGE_HOURS = 3
 _TEMPERATURE_JUMP_F = 25.0
 _TAXI_MINUTES = 30
 
@@ -80,23 +83,32 @@ def load_weather() -> pd.DataFrame:
 def feed_errors(weather: pd.DataFrame, flights: pd.DataFrame) -> Sequence[FeedError]:
     """Return what is wrong in the feed itself: readings missing for hours, impossible temperatures.
 
-    Found in the published table alone, without any help of the drift verdicts that it is held against.
+    Missing means for hours on end at one airport, or in any hour at all of them. Found in the published
+    table alone, without any help of the drift verdicts that it is held against.
     """
     start, end = flights["event_time"].min().floor("h"), flights["event_time"].max().floor("h")
     hours = pd.date_range(start, end, freq="h")
     flown = flights["event_time"].dt.floor("h")
     errors: list[FeedError] = []
-    for origin, readings in weather.groupby("origin"):
-        by_hour = readings.set_index("hour_utc").reindex(hours)
+    tables = {
+        origin: readings.set_index("hour_utc").reindex(hours)
+        for origin, readings in weather.groupby("origin")
+    }
+    nowhere = {
+        feature: np.logical_and.reduce([table[feature].isna() for table in tables.values()])
+        for feature in WEATHER
+    }
+    for origin, by_hour in tables.items():
         busy = hours.isin(flown[flights["origin"] == origin])
         lost: dict[tuple[pd.Timestamp, pd.Timestamp], list[str]] = {}
         for feature in WEATHER:
             missing = by_hour[feature].isna()
             for first, last in _runs(missing):
-                if busy[hours.slice_indexer(first, last)].sum() >= _OUTAGE_HOURS:
+                span = hours.slice_indexer(first, last)
+                if busy[span].sum() >= _OUTAGE_HOURS or (busy & nowhere[feature])[span].any():
                     lost.setdefault((first, last), []).append(feature)
         for (first, last), features in lost.items():
-            what = f"no {', '.join(features)} published for {origin}"
+            what = f"no {', '.join(features)} published for {origin!s}"
             errors.append(FeedError(what, tuple(features), first, last + pd.Timedelta(hours=1)))
         usual = by_hour["temp"].rolling(7, center=True, min_periods=3).median()
         for hour in by_hour.index[(by_hour["temp"] - usual).abs() > _TEMPERATURE_JUMP_F]:

@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from driftline.demo.flights import feed_errors, load_flights, load_weather
+from driftline.demo.flights import TIMEZONE, feed_errors, load_flights, load_weather
 from driftline.demo.summary import PlannedFault, summarize
+from driftline.drift import DriftSettings
 from driftline.errors import DriftlineError, SettingError
 from driftline.lander.service import GROUP
 from driftline.store.profiles import read_streams
@@ -90,7 +91,12 @@ class Demo:
         self.store_url = f"chdb://{folder / 'store'}"
         self._events = events
         self.progress = Progress()
-        self.up = Up(log_url=self.log_url, store_url=self.store_url, port=port)
+        self.up = Up(
+            log_url=self.log_url,
+            store_url=self.store_url,
+            port=port,
+            drift=DriftSettings(timezone=TIMEZONE),
+        )
 
     def run(self, show: Callable[[Progress], None]) -> dict[str, Any]:
         """Run to the end; return the summary. Calls ``show`` a few times a second.

@@ -120,10 +120,12 @@ class Channels:
         return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), ~ordinary])
 
     @property
-    def is_out_of_range(self) -> BoolArray:
-        """Which channels count values out of range, (c,)."""
-        beyond = self.rare % RARE_PER_FEATURE == OUT_OF_RANGE
-        return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), beyond])
+    def is_new_number(self) -> BoolArray:
+        """Which channels count numbers that are out of range or were never seen, (c,)."""
+        kind, feature = self.rare % RARE_PER_FEATURE, self.rare // RARE_PER_FEATURE
+        numeric = np.isin(feature, feature[kind == OUT_OF_RANGE])
+        new = numeric & ((kind == OUT_OF_RANGE) | (kind == NEVER_SEEN))
+        return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), new])
 
     @property
     def group(self) -> IntArray:

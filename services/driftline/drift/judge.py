@@ -271,15 +271,15 @@ class Judge:
         """Say which channels may page, (c,).
 
         Season moves what is served away from what was learned, so against the training data only rare
-        channels page. Out of range is one of them until production is known: a summer's day is out of
-        the range of a winter's training, and what is new about it production tells.
+        channels page, and new numbers only until production is known: a summer's day is out of the range
+        of a winter's training, and what is new about it production tells.
         """
         channels = baseline.channels
         if reference == "production":
             return np.ones(channels.size, dtype=np.bool_)
         known = () if self._production is None else self._production.baseline.features
         is_known = np.array([feature in known for feature in baseline.features], dtype=np.bool_)
-        return channels.is_rare & ~(channels.is_out_of_range & is_known[channels.feature])
+        return channels.is_rare & ~(channels.is_new_number & is_known[channels.feature])
 
     def _window(self, reference: Reference, end: int, scale: int) -> Window:
         inside = [hour for hour in self._hours[-scale:] if hour.hour >= end - scale]

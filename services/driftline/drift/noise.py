@@ -161,7 +161,8 @@ def _effective(blocks: _Residuals) -> FloatArray:
     seen = blocks.seen.sum(0).astype(np.float64)
     power = blocks.error**2 / blocks.variance
     total, squares = power.sum(0), (power**2).sum(0)
-    return np.where(squares > 0, np.minimum(3 * total**2 / np.where(squares > 0, squares, 1.0), seen), seen)
+    spread = 3 * total**2 / np.where(squares > 0, squares, 1.0)
+    return np.asarray(np.where(squares > 0, np.minimum(spread, seen), seen), dtype=np.float64)
 
 
 def _dependence(blocks: _Residuals) -> FloatArray:
@@ -209,13 +210,19 @@ def lend_noise(noise: Noise, channels: Channels) -> Noise:
     by_scale = np.stack([of_features(phi) for phi in noise.phi])[:, owner]
     phi_lent = np.where(channels.is_invalid, by_scale[0], by_scale)
     lent = np.stack([of_features(dependence) for dependence in noise.dependence])[:, owner]
+    # New values come as the feature's values come: in a burst of rain, or one by one.
+    own = np.maximum(known, 1e-9)[owner]
+    of_values = np.stack(
+        [np.bincount(owner, weights=information * blocks)[owner] / own for blocks in noise.effective]
+    )
+    of_values = np.where(known[owner] > 0, of_values, noise.blocks)
     trust = information / (information + _LITTLE_INFORMATION * by_scale[0])
     phi = np.maximum(noise.phi, trust * noise.phi + (1 - trust) * phi_lent)
     dependence = np.maximum(noise.dependence, trust * noise.dependence + (1 - trust) * lent)
     return replace(
         noise,
         phi=np.maximum.accumulate(phi, axis=0),
-        blocks=np.where(channels.is_invalid, noise.blocks, noise.effective),
+        blocks=np.select([channels.is_invalid, rare], [noise.blocks, of_values], noise.effective),
         dependence=np.where(channels.is_invalid, noise.dependence, dependence),
     )
 

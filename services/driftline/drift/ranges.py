@@ -67,7 +67,11 @@ class KnownValues:
         least, most = _extremes(stacked.minimum, stacked.maximum)
         known_least, known_most = least.copy(), most.copy()
         for index, feature in enumerate(layout.features):
-            if lent and feature in lent and (least[index] == most[index] or (young is not None and young[index])):
+            if (
+                lent
+                and feature in lent
+                and (least[index] == most[index] or (young is not None and young[index]))
+            ):
                 known_least[index] = np.fmin(least[index], lent[feature][0])
                 known_most[index] = np.fmax(most[index], lent[feature][1])
         low, high = _range_keys(known_least, known_most, layout, grids)

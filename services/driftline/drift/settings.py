@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 HOURS_PER_DAY = 24
 HOURS_PER_WEEK = 168
@@ -57,6 +58,10 @@ class DriftSettings:
             or max(self.scales_hours) > HOURS_PER_WEEK
         ):
             raise ValueError("scales_hours must ascend without repeats, up to a week")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"timezone {self.timezone!r} is no name of the IANA database") from error
         if self.reference_weeks < 2:
             raise ValueError("reference_weeks must be at least 2, or the noise could not be learned")
         if self.page_budget_hours <= 0 or not 0 <= self.minimum_completeness <= 1 or self.minimum_sample < 1:
