@@ -45,7 +45,7 @@ def test_a_feature_that_pages_against_both_references_is_told_once_as_against_pr
     (incident,) = gather(both)
     assert len(incident.episodes) == 1
     assert incident.episodes[0].expected == 0.01
-    assert incident.since == 100
+    assert incident.since == 104
     assert incident.against == "the same hours of past weeks and the training data"
 
 

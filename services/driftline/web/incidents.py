@@ -24,7 +24,7 @@ class Incident:
     Args:
         episodes: one a feature, the largest effect first; against production where both references page.
         references: that they paged against.
-        since: the first hour of any.
+        since: the first hour of the earliest of these episodes.
         until: when the last window of any ended, in hours.
         is_open: whether any may still go on.
     """
@@ -104,7 +104,7 @@ def _merged(known: Incident, one: Incident) -> Incident:
     return Incident(
         episodes=sorted(episodes, key=lambda each: (-abs(each.effect), each.feature)),
         references=sorted({*known.references, *one.references}),
-        since=min(known.since, one.since),
+        since=min(episode.since for episode in episodes),
         until=max(known.until, one.until),
         is_open=known.is_open or one.is_open,
     )

@@ -24,7 +24,7 @@ VERDICT_MEANINGS = {
     "warn": "surely changed, not surely by enough for a page",
     "ok": "judged, nothing to report",
     "learning": "the reference is still too young to judge against",
-    "incomplete": "events are missing; judged when they land",
+    "incomplete": "too many events are missing to judge",
     "insufficient_data": "too few events to judge",
 }
 VERDICT_SIGNS = {
