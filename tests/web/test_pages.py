@@ -81,7 +81,7 @@ class TestModelPage:
         text = text_of(site.get("/models/flight-delay")).partition("Episodes")[2]
         assert re.search(
             r"temp 19 Jul 2013, 10:00 UTC ▲ drifted still, after 2 d 4 h nulls rose .* reason of temp "
-            r"driftline ack temp-\d+ carrier 11 Jul 2013, 14:00 UTC 12 Jul 2013, 01:00 UTC 11 h",
+            r"page temp-\d+ carrier 11 Jul 2013, 14:00 UTC 12 Jul 2013, 01:00 UTC 11 h",
             text,
         )
 

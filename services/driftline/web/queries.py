@@ -112,7 +112,7 @@ class Episode:
         segment: of which part of the traffic; empty: of all of it.
         feature: its name.
         reference: training or production.
-        episode_id: as `driftline ack` takes it.
+        episode_id: the same whenever the same hours are judged again.
         since: its first hour.
         until: when its last window ended, in hours.
         channel: the share that moved most, in the judge's words.
