@@ -72,6 +72,7 @@ class DriftWorker:
         settings: DriftSettings | None = None,
         reference_patience_s: float = 600.0,
     ) -> None:
+        self._store = store
         self._client = store.client()
         self._metrics = metrics
         self._monotonic = monotonic
@@ -83,10 +84,16 @@ class DriftWorker:
 
     def run(self, stop: threading.Event) -> None:
         """Judge until ``stop`` is set. While the store is away, waits and tries again."""
+        has_failed = False
         while not stop.is_set():
             try:
+                if has_failed:  # An embedded store may have another owner now.
+                    self._client.close()
+                    self._client = self._store.client()
                 judged = self.watch_once()
+                has_failed = False
             except (StoreError, ClickHouseError) as error:
+                has_failed = True
                 self._metrics.count(FAILURES)
                 _logger.warning("judging failed, trying again: %s", error)
                 judged = 0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _OWNER_FILE = "owner.json"
 _LOCK_FILE = "owner.lock"
+_PATIENCE_S = 10.0
 
 
 class Store(abc.ABC):
@@ -142,11 +143,40 @@ class OwnedStore(Store):
         self._lock.close()
 
 
-def open_store(url: str, *, patience_s: float = 10.0) -> Store:
+class FollowingStore(Store):
+    """An embedded store that another process owned when it was opened.
+
+    When that owner is gone, the next client comes from the one after it, which may be this process.
+    """
+
+    def __init__(self, url: EmbeddedUrl, owner: ServerStore) -> None:
+        self.database = url.database
+        self._url = url
+        self._current: ServerStore | OwnedStore = owner
+        self._lock = threading.Lock()
+
+    def client(self) -> Client:
+        """Return a new client. Blocks while the store goes from one owner to the next."""
+        with self._lock:
+            try:
+                return self._current.client()
+            except (StoreError, ClickHouseError):
+                if isinstance(self._current, OwnedStore):
+                    raise
+                self._current = _reach(self._url, patience_s=_PATIENCE_S)
+                return self._current.client()
+
+    def close(self) -> None:
+        """Let go of the store, if this process has come to own it."""
+        self._current.close()
+
+
+def open_store(url: str, *, patience_s: float = _PATIENCE_S) -> Store:
     """Open the store at a URL.
 
     An embedded store has one owner. Where nobody owns it, this process becomes the owner; otherwise the
-    store is reached through the owner. Blocks for up to ``patience_s`` while the owner comes up or goes.
+    store is reached through the owner, and through whoever owns it later. Blocks for up to ``patience_s``
+    while the owner comes up or goes.
 
     Raises:
         SettingError: the URL has no known form.
@@ -156,6 +186,12 @@ def open_store(url: str, *, patience_s: float = 10.0) -> Store:
     parsed = parse_store_url(url)
     if isinstance(parsed, ServerUrl):
         return ServerStore(parsed)
+    reached = _reach(parsed, patience_s=patience_s)
+    return FollowingStore(parsed, reached) if isinstance(reached, ServerStore) else reached
+
+
+def _reach(parsed: EmbeddedUrl, *, patience_s: float) -> ServerStore | OwnedStore:
+    """Become the owner of an embedded store, or find who is."""
     parsed.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     deadline = time.monotonic() + patience_s
     while True:
