@@ -15,6 +15,7 @@ from driftline.errors import LogError, StoreError
 from driftline.lander.insert import Inserter
 from driftline.lander.metrics import EVENTS, LAG, SETTLED, STORE_FAILURES
 from driftline.lander.settle import settle_predictions
+from driftline.lander.turn import Turn
 from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles, reload_grids
 from driftline.wire import (
     OUTCOME,
@@ -74,6 +75,7 @@ class Lander:
         self._store = store
         self._metrics = metrics
         self._monotonic = monotonic
+        self._turn = Turn(log.url)
         self._reader = log.reader(GROUP)
         self._client = store.client()
         self._inserters = self._make_inserters(self._client)
@@ -86,13 +88,31 @@ class Lander:
             for topic, event, table in _ROUTES
         }
 
+    def _connect_anew(self) -> None:
+        """Begin again with the store: an embedded one may have another owner now."""
+        self._client.close()
+        self._client = self._store.client()
+        self._inserters = self._make_inserters(self._client)
+        reload_grids(self._client)
+
     def run(self, stop: threading.Event) -> None:
-        """Land until ``stop`` is set. While log or store are away, waits and tries again: nothing is lost."""
+        """Land until ``stop`` is set. While log or store are away, waits and tries again: nothing is lost.
+
+        While another lander lands the same local log, waits for its end.
+        """
         backoff_s = _FIRST_BACKOFF_S
+        has_failed = False
         while not stop.is_set():
             try:
+                if not self._turn.take():
+                    stop.wait(LINGER_S)
+                    continue
+                if has_failed:
+                    self._connect_anew()
                 landed = self.land_once()
+                has_failed = False
             except (StoreError, LogError, ClickHouseError) as error:
+                has_failed = True
                 self._metrics.count(STORE_FAILURES)
                 _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error)
                 stop.wait(backoff_s)
@@ -120,8 +140,10 @@ class Lander:
 
         Raises:
             StoreError: the store is away; what was fetched comes again.
-            LogError: the log can't be used.
+            LogError: the log can't be used, or another lander is landing it.
         """
+        if not self._turn.take():
+            raise LogError("another lander is landing this log; one is enough, and two would meet")
         fetched = 0
         for topic, _, _ in _ROUTES:
             batch = self._reader.fetch(topic, BATCH_RECORDS, BATCH_BYTES)
@@ -160,3 +182,4 @@ class Lander:
         """Let go of log and store."""
         self._reader.close()
         self._client.close()
+        self._turn.release()

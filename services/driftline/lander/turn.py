@@ -1,0 +1,43 @@
+"""One lander at a time for a local log: between intent and commit, a second one would land the same range."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote, urlsplit
+
+_LOCK_FILE = "lander.lock"
+
+
+class Turn:
+    """The right to land a log. The system takes it back when the process ends, however it ends.
+
+    Args:
+        log_url: of the log. Only a local one has a lock; elsewhere the log itself gives out its partitions.
+    """
+
+    def __init__(self, log_url: str) -> None:
+        parts = urlsplit(log_url)
+        self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+        self._lock: IO[bytes] | None = None
+
+    def take(self) -> bool:
+        """Say whether it is this lander's turn, from now on until `release`. Does not block."""
+        if self._folder is None or self._lock is not None:
+            return True
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (self._folder / _LOCK_FILE).open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._lock = lock
+        return True
+
+    def release(self) -> None:
+        """Let another lander go on."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
