@@ -117,7 +117,8 @@ def missing_by_hour(
     """Return how many predictions are missing in which hour (hours since the Unix epoch, UTC).
 
     A missing prediction has no time; it is counted, in equal parts, in the hours from the landed prediction
-    before it to the landed one behind it. Those at a session's end are counted in its last hour.
+    before it to the landed one behind it. Those at a session's end are counted in its last hour; those of a
+    session of which nothing landed, in the hour of its newest beat.
     Sessions without loss cost nothing here.
     """
     sessions = client.query(
@@ -136,7 +137,14 @@ def missing_by_hour(
             parameters=bound,
         ).result_rows
         last, last_hour = ends[0]
-        if last and sent > last:
+        if not last:
+            beats = client.query(
+                "SELECT intDiv(toUnixTimestamp(beat_time), 3600) FROM sessions FINAL "
+                "WHERE session_id = {session:String}",
+                parameters=bound,
+            ).result_rows
+            last_hour = beats[0][0]
+        if sent > last:
             gaps.append((last_hour, last_hour, sent - last))
         for before_hour, hour, count in gaps:
             first, end = min(before_hour, hour), max(before_hour, hour) + 1
