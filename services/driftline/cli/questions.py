@@ -35,12 +35,14 @@ def _client(store_url: str) -> Iterator[Client]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: times in ISO 8601, the rest as text."""
+    """Return a value as JSON can hold it: times in ISO 8601 (UTC), the rest as text."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
