@@ -1,4 +1,4 @@
-"""``driftline up`` is killed with -9, again and again, while a service logs. The books must still be exact."""
+"""``driftline up`` is killed with -9 again and again while a service logs; the books are exact all the same."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ OTHER_RENAMES = 2
 """The file that names the store's owner, and the beat; dead letters are written by a thread of their own."""
 
 TRANSACTIONS = 2 * 2
-"""Predictions and the beat: intended, committed. Each writes a frame's header and a page, the first the WAL's."""
+"""Predictions and the beat: intended, committed. Each writes a header and a page, the first the WAL's too."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Landers to be killed: each is forked from this process, which has everything imported and no engine running.
+"""Landers to be killed: forked from this process, which has everything imported and no engine running.
 
-Reads folders from standard input, a line each; answers with the process id of a child that is stopped. Continued,
-the child lands what the folder's log holds.
+Reads folders from standard input, a line each; answers with the process id of a child that is stopped. When
+it is continued, the child lands what the folder's log holds.
 """
 
 from __future__ import annotations

@@ -46,6 +46,15 @@ class Place:
             line += ["--log", self.log_url]
         return [*line, "--store", self.store_url, *arguments]
 
+    def start(self, name: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command, to be waited for."""
+        line = self.command(name, *arguments)
+        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ask_owner(self) -> dict[str, Any]:
+        """Return what the store's owner tells of itself."""
+        return json.loads(self.owner_file.read_text())
+
     def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         line = self.command(name, *arguments)

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.support.running import Place
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
