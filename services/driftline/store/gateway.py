@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from driftline.serving import WebServer
+from driftline.store.encodings import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +36,11 @@ _TRANSPORT = frozenset(
     "send_progress_in_http_headers http_headers_progress_interval_ms".split()
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_INSERT = re.compile(rb"\s*INSERT\s+INTO\s", re.IGNORECASE)
+# An insert whose data follows it. Table and columns are spelled out, so that FORMAT inside a value is none.
 _INSERT_DATA = re.compile(
-    rb"(?P<head>\s*INSERT\s+INTO\s.*?)\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)", re.IGNORECASE | re.DOTALL
+    rb"""\s*(?P<head>INSERT\s+INTO\s+(?:TABLE\s+)?(?:`[^`]*`|"[^"]*"|[\w.])+\s*(?:\((?:`[^`]*`|[^()`])*\)\s*)?)
+    (?P<settings>SETTINGS\s(?:'[^']*'|[^'])*?)?\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _ERROR_CODE = re.compile(r"Code: (\d+)")
 
@@ -68,7 +71,10 @@ class Gateway:
     async def _answer(self, request: Request) -> Response:
         if not self._is_allowed(request):
             return _refusal(403, 516, "Authentication failed: the token is in owner.json beside the store")
-        body = await request.body()
+        try:
+            body = decoded(await request.body(), request.headers.get("content-encoding", ""))
+        except ValueError as error:
+            return _refusal(400, _code(str(error)), str(error))
         return await run_in_threadpool(self._execute, dict(request.query_params), body)
 
     def _is_allowed(self, request: Request) -> bool:
@@ -87,8 +93,7 @@ class Gateway:
         handle = chdb.connect(self._folder)  # type: ignore[no-untyped-call]  # chdb has no annotations
         try:
             _prepare(handle, params)
-            insert = _INSERT_DATA.match(sql) if _INSERT.match(sql) else None
-            if insert:
+            if insert := _INSERT_DATA.match(sql):
                 result = _insert(handle, insert, sql[insert.end() :])
             else:
                 bound = {name[6:]: value for name, value in params.items() if name.startswith("param_")}
@@ -120,10 +125,8 @@ def _insert(
     with tempfile.NamedTemporaryFile(prefix="driftline-insert-") as file:
         file.write(data)
         file.flush()
-        head, kind = insert["head"].decode(), insert["format"].decode()
-        before, settings, given = re.sub(r"\s+", " ", head).partition(" SETTINGS ")
-        clause = f"{settings}{given}"
-        return handle.query(f"{before} FROM INFILE '{file.name}'{clause} FORMAT {kind}", "TabSeparated")
+        head, settings, kind = ((insert[name] or b"").decode() for name in ("head", "settings", "format"))
+        return handle.query(f"{head} FROM INFILE '{file.name}' {settings} FORMAT {kind}", "TabSeparated")
 
 
 def _headers() -> dict[str, str]:
