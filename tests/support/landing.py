@@ -10,9 +10,11 @@ from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store
 from driftline.store.ledger import read_ledger
+from tests.support.traffic import make_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from driftline.log import EventLog
     from driftline.store.ledger import LedgerLine
@@ -56,3 +58,12 @@ class Landing:
 
     def count(self, table: str) -> int:
         return self.client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0]
+
+
+def put(landing: Landing, events: Iterable[Mapping[str, Any]], **names: Any) -> list[str]:
+    """Log events, each the arguments of ``log``, in a session of its own; land them; return their ids."""
+    with make_logger(landing.log, **names) as logger:
+        event_ids = [logger.log(**event) for event in events]
+    assert None not in event_ids
+    landing.lander.run_until_idle()
+    return event_ids
