@@ -1,0 +1,101 @@
+"""The ledger: what each model version sent, of which how much landed, is missing, doubled or given up."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from driftline.log import Record
+from driftline.store.ledger import missing_by_hour, read_ledger
+from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
+
+HOUR_US = 3_600_000_000
+FIRST_HOUR = 490_000
+
+
+def append(landing, model, numbers, *, beat=None, hour_of=lambda _: 0, **counts):
+    """Append a session's events of some numbers, and its last beat; land them."""
+    names = {"session_id": f"session of {model}", "model_name": model, "model_version": "1"}
+    names["environment"] = "production"
+    records = []
+    for number in numbers:
+        event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{model} {number}"))
+        own = {"event_id": event_id, "sequence": number, "training_run_id": "run"}
+        time = (FIRST_HOUR + hour_of(number)) * HOUR_US + number
+        value = encode_record(PREDICTION, {**names, **own, "event_time": time})
+        records.append(Record(PREDICTIONS_TOPIC, b"", value))
+    if beat is not None:
+        said = {"beat_time": (FIRST_HOUR + 50) * HOUR_US, "last_sequence": beat, "last_outcome_sequence": 0}
+        process = {"final": True, "host": "h", "process_id": 1, "client": "test"}
+        value = encode_record(SESSION, {**names, **said, "dropped": {}, "abandoned": {}, **counts, **process})
+        records.append(Record(SESSIONS_TOPIC, b"", value))
+    landing.log.writer().append(records)
+    landing.lander.run_until_idle()
+
+
+def line_of(client, model):
+    (line,) = (line for line in read_ledger(client) if line.model_name == model)
+    return line.sent, line.landed, line.missing, line.duplicates, line.dropped, line.ratio
+
+
+def hours_of(client, model):
+    by_hour = missing_by_hour(client, model_name=model, model_version="1", environment="production")
+    return {hour - FIRST_HOUR: count for hour, count in by_hour.items()}
+
+
+def test_a_whole_session_has_no_hole(landing, client):
+    append(landing, "whole", range(1, 11), beat=10)
+    assert line_of(client, "whole") == (10, 10, 0, 0, 0, 1.0)
+    assert hours_of(client, "whole") == {}
+
+
+def test_a_gap_inside_is_counted_in_its_hour(landing, client):
+    append(landing, "gap", [1, 2, 3, 7, 8], beat=8)
+    assert line_of(client, "gap") == (8, 5, 3, 0, 0, 5 / 8)
+    assert hours_of(client, "gap") == {0: 3}
+
+
+def test_a_gap_at_the_beginning_and_one_at_the_end_are_counted_where_the_session_has_rows(landing, client):
+    append(landing, "ends", [3, 4, 5, 6], beat=10, hour_of=lambda number: number // 5)
+    assert line_of(client, "ends")[:3] == (10, 4, 6)
+    assert hours_of(client, "ends") == {0: 2, 1: 4}
+
+
+def test_a_gap_across_hours_is_shared_by_them(landing, client):
+    append(landing, "across", [1, 2, 9, 10], beat=10, hour_of=lambda number: 2 if number > 5 else 0)
+    assert hours_of(client, "across") == pytest.approx({0: 2, 1: 2, 2: 2})
+
+
+def test_an_event_that_came_late_fills_its_gap(landing, client):
+    append(landing, "late", [1, 2, 4], beat=4)
+    assert line_of(client, "late")[2] == 1
+    append(landing, "late", [3])
+    assert line_of(client, "late") == (4, 4, 0, 0, 0, 1.0)
+    assert hours_of(client, "late") == {}
+
+
+def test_rows_beyond_the_first_are_duplicates_and_fill_no_gap(landing, client):
+    append(landing, "twice", [1, 2, 2, 2, 4], beat=4)
+    assert line_of(client, "twice") == (4, 3, 1, 2, 0, 3 / 4)
+
+
+def test_what_was_refused_is_dropped_and_not_missing(landing, client):
+    append(landing, "dropped", range(1, 5), beat=4, dropped={"queue_full": 7})
+    assert line_of(client, "dropped") == (4, 4, 0, 0, 7, 1.0)
+
+
+def test_what_was_given_up_is_dropped_and_not_missing(landing, client):
+    append(landing, "abandoned", range(1, 5), beat=10, abandoned={"log_unusable": 4})
+    assert line_of(client, "abandoned") == (10, 4, 2, 0, 4, 0.4)
+
+
+def test_a_session_without_a_beat_has_sent_its_highest_number(landing, client):
+    append(landing, "silent", [2, 5])
+    assert line_of(client, "silent") == (5, 2, 3, 0, 0, 2 / 5)
+
+
+def test_a_session_of_which_nothing_landed_is_missed_in_the_hour_of_its_beat(landing, client):
+    append(landing, "lost", [], beat=6)
+    assert line_of(client, "lost") == (6, 0, 6, 0, 0, 0.0)
+    assert hours_of(client, "lost") == {50: 6}

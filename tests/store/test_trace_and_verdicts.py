@@ -1,0 +1,132 @@
+"""Verdicts as they are written and read, and one prediction followed to all that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from driftline.errors import NotFoundError, SettingError
+from driftline.store.profiles import Stream
+from driftline.store.trace import trace
+from driftline.store.verdicts import StoredVerdict, hour_time, last_judged_hour, read_verdicts, write_verdicts
+from tests.support.landing import put
+from tests.support.traffic import make_logger
+
+HOUR = 490_000
+
+VERDICT = StoredVerdict(
+    model_name="judged",
+    model_version="3",
+    environment="production",
+    feature="amount",
+    kind="numeric",
+    reference="production",
+    scale_hours=6,
+    window_start=hour_time(HOUR),
+    window_end=hour_time(HOUR + 6),
+    verdict="page",
+    channel="at or below 5",
+    effect=0.25,
+    effect_low=0.2,
+    effect_high=0.3,
+    expected=0.5,
+    observed=0.75,
+    z=9.0,
+    critical=4.0,
+    overdispersion=1.5,
+    freedom=20.0,
+    detectable_effect=0.02,
+    sample_size=4000,
+    reference_size=90_000,
+    completeness=0.99,
+    statistics={"psi": 0.3},
+    episode_id="e1",
+    episode_start=hour_time(HOUR + 5),
+    rank=1,
+    listed=True,
+    reason="much more at or below 5",
+)
+
+
+def as_read(verdict):
+    """Times come back without a zone: all of them are UTC."""
+    plain = asdict(verdict)
+    return {
+        name: value.replace(tzinfo=None) if isinstance(value, datetime) else value
+        for name, value in plain.items()
+    }
+
+
+def read(client, **conditions):
+    rows = read_verdicts(client, **{"model_name": "judged", **conditions})
+    return [{name: value for name, value in row.items() if name != "judged_at"} for row in rows]
+
+
+def test_a_verdict_is_read_as_it_was_written(client):
+    empty = replace(
+        VERDICT, feature="age", verdict="insufficient_data", statistics={}, rank=None, listed=False
+    )
+    names = "channel effect effect_low effect_high expected observed z critical overdispersion freedom"
+    empty = replace(
+        empty, **dict.fromkeys([*names.split(), "detectable_effect", "episode_id", "episode_start"])
+    )
+    write_verdicts(client, [VERDICT, empty])
+    assert sorted(read(client), key=lambda row: row["feature"]) == [as_read(empty), as_read(VERDICT)]
+    write_verdicts(client, [])
+
+
+def test_a_verdict_that_is_written_again_replaces_the_earlier_one(client):
+    later = replace(VERDICT, model_name="revised", verdict="ok", revision=2)
+    write_verdicts(client, [later])
+    write_verdicts(client, [replace(VERDICT, model_name="revised")])
+    assert [row["verdict"] for row in read(client, model_name="revised")] == ["ok"]
+
+
+def test_verdicts_are_chosen_by_time_and_name_the_newest_first(client):
+    chosen = replace(VERDICT, model_name="chosen")
+    write_verdicts(client, [replace(chosen, window_end=hour_time(HOUR + end)) for end in (7, 9, 8)])
+    ends = [row["window_end"] for row in read(client, model_name="chosen")]
+    assert ends == sorted(ends, reverse=True)
+    since = hour_time(HOUR + 8)
+    assert [row["window_end"] for row in read(client, model_name="chosen", since=since)] == ends[:1]
+    assert len(read(client, model_name="chosen", limit=2)) == 2
+    assert read(client, model_name="chosen", verdicts=["warn"]) == []
+    assert last_judged_hour(client, Stream("chosen", "3", "production")) == HOUR + 9
+    assert last_judged_hour(client, Stream("chosen", "4", "production")) is None
+
+
+def test_a_prediction_is_traced_to_its_outcomes_and_to_findings_of_its_windows(landing, client):
+    time = hour_time(HOUR + 3)
+    (event_id,) = put(landing, [{"features": {"amount": 3.5}, "event_time": time}], model_name="traced")
+    found = replace(VERDICT, model_name="traced")
+    elsewhere = {"window_start": hour_time(HOUR + 4), "window_end": hour_time(HOUR + 10)}
+    write_verdicts(
+        client, [found, replace(found, feature="quiet", verdict="ok"), replace(found, **elsewhere)]
+    )
+    traced = trace(client, event_id.upper())
+    assert str(traced["prediction"]["event_id"]) == event_id
+    assert traced["prediction"]["numeric_features"] == {"amount": 3.5}
+    assert traced["training_run"] is None
+    assert traced["outcomes"] == []
+    assert [(row["feature"], row["window_end"]) for row in traced["verdicts"]] == [
+        ("amount", hour_time(HOUR + 6).replace(tzinfo=None))
+    ]
+
+
+def test_the_newest_outcome_comes_last(landing, client):
+    (event_id,) = put(landing, [{"prediction": 0.5}], model_name="corrected")
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    with make_logger(landing.log) as logger:
+        logger.log_outcome(event_id, actual=1, observed_time=now)
+        logger.log_outcome(event_id, actual=0, observed_time=now - timedelta(days=1))
+    landing.lander.run_until_idle()
+    assert [outcome["actual_number"] for outcome in trace(client, event_id)["outcomes"]] == [0.0, 1.0]
+
+
+def test_what_never_landed_is_not_found_and_no_id_is_refused(client):
+    with pytest.raises(NotFoundError, match="completeness"):
+        trace(client, "01890000-0000-7000-8000-000000000000")
+    with pytest.raises(SettingError, match="no UUID"):
+        trace(client, "17; DROP TABLE predictions")
