@@ -1,0 +1,199 @@
+"""A batch is landed once, whatever is in it, however often it is repeated, wherever it was interrupted."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from driftline.errors import LogError, StoreError
+from driftline.lander import service
+from driftline.lander.metrics import EVENTS, STORE_FAILURES
+from driftline.log import Record
+from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
+from tests.lander.test_crash_points import refused_record
+from tests.support.landing import Landing
+from tests.support.running import wait_until
+from tests.support.traffic import event, expected_books, make_logger, read_books
+
+TOTAL = 60
+
+
+def serve(landing, *, refused_after=()):
+    """Log sixty events of two months, with records that the engine refuses behind some of them."""
+    writer = landing.log.writer()
+    with make_logger(landing.log, beat_interval_s=1000.0) as logger:
+        for number in range(TOTAL):
+            logger.log(**event(number, TOTAL))
+            if number in refused_after:
+                assert logger.flush()
+                writer.append([Record(PREDICTIONS_TOPIC, b"", refused_record())])
+
+
+def assert_exact(landing, *, dead=0):
+    assert read_books(landing.client) == expected_books(TOTAL)
+    assert landing.count("dead_letters") == dead
+    (line,) = landing.ledger()
+    assert (line.sent, line.landed, line.missing, line.duplicates) == (TOTAL, TOTAL, 0, 0)
+
+
+class Crash(BaseException):
+    """Nothing catches it: as if the process ended here."""
+
+
+def crash(*_arguments, **_options):
+    raise Crash
+
+
+@pytest.mark.parametrize("refused_after", [(), (7, 8, 31)], ids=["all good", "three bad"])
+@pytest.mark.parametrize("point", ["after intend", "between pieces", "after insert", "before commit"])
+def test_a_crash_at_a_step_of_the_lander_is_mended_by_the_next_one(
+    landing, monkeypatch, point, refused_after
+):
+    serve(landing, refused_after=refused_after)
+    lander = landing.lander
+    inserter = lander._inserters[PREDICTIONS_TOPIC]
+    if point == "after intend":
+        monkeypatch.setattr(inserter, "land", crash)
+    elif point == "between pieces":
+        whole, calls = inserter._insert, []
+        monkeypatch.setattr(
+            inserter,
+            "_insert",
+            lambda *given: crash() if len(calls) == 5 else (calls.append(1), whole(*given)),
+        )
+    elif point == "after insert":
+        land = inserter.land
+        monkeypatch.setattr(inserter, "land", lambda batch: crash(land(batch)))
+    else:
+        monkeypatch.setattr(lander._reader, "commit", crash)
+    if point != "between pieces" or refused_after:
+        with pytest.raises(Crash):
+            lander.land_once()
+    landing.again()
+    landing.lander.run_until_idle()
+    assert_exact(landing, dead=len(refused_after))
+
+
+def test_a_batch_that_has_landed_in_whole_is_repeated_without_effect(landing):
+    serve(landing, refused_after=(3, 40))
+    reader = landing.lander._reader
+    batch = reader.fetch(PREDICTIONS_TOPIC)
+    for _ in range(3):
+        landing.lander._inserters[PREDICTIONS_TOPIC].land(batch)
+    landing.lander.run_until_idle()
+    assert_exact(landing, dead=2)
+
+
+def test_bisection_leaves_exactly_the_bad_records(landing):
+    bad = {0, 1, 17, 30, 58, 59}
+    serve(landing, refused_after=bad)
+    landing.lander.run_until_idle()
+    assert_exact(landing, dead=len(bad))
+    offsets = landing.client.query("SELECT offset FROM dead_letters FINAL ORDER BY offset").result_rows
+    assert [row[0] for row in offsets] == [number + 1 + place for place, number in enumerate(sorted(bad))]
+    counted = landing.metrics._series[EVENTS]
+    assert counted[PREDICTIONS_TOPIC, "landed"] == TOTAL
+    assert counted[PREDICTIONS_TOPIC, "dead_lettered"] == len(bad)
+
+
+def test_a_record_that_stands_twice_in_the_log_is_told_as_a_duplicate(landing):
+    names = {"model_name": "m", "model_version": "1", "training_run_id": "r", "session_id": "s"}
+    own = {"event_id": "01890000-0000-7000-8000-000000000001", "event_time": 1_769_860_800_000_000}
+    value = encode_record(PREDICTION, {**names, **own, "sequence": 1, "environment": "production"})
+    landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value)] * 2)
+    landing.lander.run_until_idle()
+    (line,) = landing.ledger()
+    assert (line.sent, line.landed, line.missing, line.duplicates) == (1, 1, 0, 1)
+    assert landing.client.query("SELECT count() FROM predictions").result_rows == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "error", [DatabaseError("Code: 243. DB::Exception: no space left", code=243), OSError("connection lost")]
+)
+def test_trouble_of_the_store_is_nobodys_dead_letter(landing, monkeypatch, error):
+    serve(landing)
+
+    def fail(*_arguments, **_options):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing.lander._client, "raw_insert", fail)
+        with pytest.raises(StoreError):
+            landing.lander.land_once()
+    assert landing.count("dead_letters") == 0
+    landing.lander.run_until_idle()
+    assert_exact(landing)
+
+
+def test_a_lander_that_runs_outlives_the_trouble_of_its_store(landing, monkeypatch):
+    serve(landing)
+    healthy, failures = landing.lander.land_once, []
+
+    def fail_twice():
+        if len(failures) < 2:
+            failures.append(1)
+            raise StoreError("away")
+        return healthy()
+
+    monkeypatch.setattr(landing.lander, "land_once", fail_twice)
+    stop = threading.Event()
+    thread = threading.Thread(target=landing.lander.run, args=(stop,))
+    thread.start()
+    wait_until(lambda: landing.place.lag() == 0, what="landing")
+    stop.set()
+    thread.join()
+    assert landing.metrics._series[STORE_FAILURES][()] == 2
+    assert_exact(landing)
+
+
+def test_a_second_lander_of_a_local_log_waits_for_its_turn(landing, monkeypatch):
+    serve(landing)
+    monkeypatch.setattr(service, "LINGER_S", 0.01)
+    landing.lander.land_once()
+    other = service.Lander(landing.log, landing.store, metrics=landing.metrics, monotonic=lambda: 0.0)
+    with pytest.raises(LogError, match="another lander"):
+        other.land_once()
+    with make_logger(landing.log, model_name="later") as logger:
+        logger.log({"x": 1.0})
+    stop = threading.Event()
+    thread = threading.Thread(target=other.run, args=(stop,))
+    thread.start()
+    stop.wait(0.2)
+    assert landing.place.lag() > 0
+    landing.lander.close()
+    wait_until(lambda: landing.place.lag() == 0, what="landing by the second")
+    stop.set()
+    thread.join()
+    other.close()
+
+
+def test_a_repeated_batch_whose_parts_are_gone_is_put_in_anew(landing, monkeypatch):
+    """The engine remembers tokens of parts that it does not hold: they are taken away behind its back."""
+    serve(landing)
+    with monkeypatch.context() as patched:
+        patched.setattr(landing.lander._reader, "commit", crash)
+        with pytest.raises(Crash):
+            landing.lander.land_once()
+    client = landing.client
+    client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
+    client.command("DELETE FROM numeric_profiles WHERE toYYYYMM(minute) = 202601")
+    client.command("DELETE FROM session_profiles WHERE 1")
+    landing.again()
+    landing.lander.run_until_idle()
+    assert_exact(landing)
+
+
+def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
+    """Equal offsets of a log that was begun anew are other events."""
+    serve(landing)
+    landing.lander.run_until_idle()
+    landing.close()
+    (tmp_path / "log").rename(tmp_path / "old log")
+    Landing._open(landing)
+    with make_logger(landing.log, model_name="anew") as logger:
+        for number in range(TOTAL):
+            logger.log(**event(number, TOTAL))
+    landing.lander.run_until_idle()
+    assert {line.model_name: line.landed for line in landing.ledger()} == {"till": TOTAL, "anew": TOTAL}
