@@ -38,7 +38,8 @@ _TRANSPORT = frozenset(
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # An insert whose data follows it. Table and columns are spelled out, so that FORMAT inside a value is none.
 _INSERT_DATA = re.compile(
-    rb"""\s*(?P<head>INSERT\s+INTO\s+(?:TABLE\s+)?(?:`[^`]*`|"[^"]*"|[\w.])+\s*(?:\((?:`[^`]*`|[^()`])*\)\s*)?)
+    rb"""\s*(?P<head>INSERT\s+INTO\s+(?:TABLE\s+)?(?:`[^`]*`|"[^"]*"|[\w.])+\s*
+    (?:\((?:`[^`]*`|[^()`])*\)\s*)?)
     (?P<settings>SETTINGS\s(?:'[^']*'|[^'])*?)?\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)""",
     re.IGNORECASE | re.VERBOSE,
 )
