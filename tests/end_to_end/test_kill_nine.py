@@ -1,4 +1,4 @@
-"""``driftline up`` is killed with -9 again and again while a service logs; the books are exact all the same."""
+"""``driftline up`` is killed with -9 again and again while a service logs; its books stay exact."""
 
 from __future__ import annotations
 

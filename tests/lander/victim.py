@@ -36,7 +36,7 @@ def main() -> None:
             land(line.strip())
             os._exit(0)
         os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOWAIT)
-        print(child, flush=True)  # noqa: T201
+        print(child, flush=True)  # noqa: T201  its answer
 
 
 if __name__ == "__main__":

@@ -150,7 +150,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=0.0)
     options = parser.parse_args()
-    print(serve(options.log, options.events, options.seconds, with_reference=True)[0])  # noqa: T201
+    event_ids = serve(options.log, options.events, options.seconds, with_reference=True)
+    print(event_ids[0])  # noqa: T201  its answer
 
 
 if __name__ == "__main__":
