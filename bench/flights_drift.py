@@ -217,7 +217,7 @@ DEMO_FAULTS = (
 
 def with_score(frame: Frame, training: Frame) -> Callable[[Frame], Frame]:
     """Train a model on the training rows, and return what adds its score."""
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  not in --quick runs
 
     known = {
         name: {value: i for i, value in enumerate(sorted(training[name].unique()))} for name in CATEGORICAL

@@ -19,7 +19,7 @@ class AwayStore(Store):
         raise StoreError("the store at db:8123 does not answer: connection refused")
 
     def close(self):
-        pass
+        self.closed = True
 
 
 class BrokenStore(AwayStore):
@@ -53,7 +53,7 @@ def test_pages_are_503_and_say_so_while_the_store_is_away():
 
 def test_metrics_are_there_while_the_store_is_away():
     with served(AwayStore()) as browser:
-        browser.get("/metrics")
+        assert browser.get("/metrics", status=200) == ""
 
 
 def test_an_error_of_ours_is_told_without_its_details():

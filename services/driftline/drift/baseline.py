@@ -92,7 +92,6 @@ class Baseline:
         df: degrees of freedom, (scales, c).
         reference_dependence: how many rows of the reference make one, (scales, c).
         critical: critical values, (scales, c).
-        age_hours: how long the usable reference reaches back, (f,).
         longest_constant_hours: the longest run of hours with one single value, (f,).
         timed: the reference has usable times; else every slot holds all of it.
     """
@@ -110,7 +109,6 @@ class Baseline:
     df: FloatArray
     reference_dependence: FloatArray
     critical: FloatArray
-    age_hours: IntArray
     longest_constant_hours: IntArray
     timed: bool = True
 
@@ -195,16 +193,8 @@ def build_baseline(
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
     by_day = span.hours - first < settings.hour_of_week_after_hours
     known = KnownValues.of(stacked, layout, grids, lent=lent, young=first >= HOURS_PER_DAY)
-
-    rare = np.concatenate(
-        [
-            stacked.invalid,
-            known.novel_among_cycles(
-                stacked, entries, position, weeks=span.weeks, by_day=by_day, grids=grids
-            ),
-        ],
-        axis=-1,
-    )
+    novel = known.novel_among_cycles(stacked, entries, position, weeks=span.weeks, by_day=by_day, grids=grids)
+    rare = np.concatenate([stacked.invalid, novel], axis=-1)
     rare_hours = _over_span(rare.reshape(len(hours), len(features) * RARE_PER_FEATURE), position, span)
     sizes = _over_span(
         _groups(stacked.present, np.where(stacked.known, stacked.rows[:, None], 0.0)), position, span
@@ -233,7 +223,6 @@ def build_baseline(
         df=noise.df,
         reference_dependence=noise.reference_dependence,
         critical=critical_values(noise.df, alpha),
-        age_hours=span.hours - first,
         longest_constant_hours=longest_constant_run(stacked, settings.minimum_sample),
     )
 
@@ -247,7 +236,7 @@ def _over_span(values: FloatArray, position: IntArray, span: Span) -> FloatArray
 
 
 def _sum_weeks(hours: FloatArray) -> FloatArray:
-    return hours.reshape(-1, HOURS_PER_WEEK, hours.shape[1]).sum(0)  # type: ignore[no-any-return]
+    return hours.reshape(-1, HOURS_PER_WEEK, hours.shape[1]).sum(0)  # type: ignore[no-any-return]  # numpy
 
 
 def _matched(counts: FloatArray, sizes: FloatArray, level: IntArray) -> tuple[FloatArray, FloatArray]:

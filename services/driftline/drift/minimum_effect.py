@@ -15,7 +15,7 @@ _STEPS = 4
 
 def divergence(p: FloatArray, q: FloatArray) -> FloatArray:
     """Return KL(p || q) of two Bernoulli distributions. Infinite where q is 0 or 1 and p is not."""
-    return rel_entr(p, q) + rel_entr(1 - p, 1 - q)  # type: ignore[no-any-return]
+    return rel_entr(p, q) + rel_entr(1 - p, 1 - q)  # type: ignore[no-any-return]  # scipy
 
 
 def surprise(

@@ -231,4 +231,4 @@ def critical_values(df: FloatArray, alpha: float) -> FloatArray:
     """Return Student's two-sided critical values, computed once per distinct df. Shape of df."""
     rounded = np.round(df, 1)
     distinct, place = np.unique(rounded, return_inverse=True)
-    return -stdtrit(distinct, alpha / 2)[place].reshape(df.shape)  # type: ignore[no-any-return]
+    return -stdtrit(distinct, alpha / 2)[place].reshape(df.shape)  # type: ignore[no-any-return]  # scipy

@@ -74,7 +74,6 @@ def build_pooled_baseline(
         df=unit,
         reference_dependence=unit,
         critical=unit,
-        age_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
         longest_constant_hours=np.full(len(features), HOURS_PER_WEEK, dtype=np.int64),
         timed=False,
     )
