@@ -13,6 +13,7 @@ Source: ClickHouse's ``MergeTreeSink`` and ``MergeTreeDeduplicationLog``.
 from __future__ import annotations
 
 import logging
+import uuid
 from typing import TYPE_CHECKING
 
 from driftline.errors import StoreError
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_ANEW = {**INSERT_SETTINGS, "insert_deduplicate": 0}
 _LARGE_QUERY = {
     "max_query_size": 256 * 1024 * 1024,
     "max_ast_elements": 10_000_000,
@@ -69,6 +69,15 @@ def settle_predictions(client: Client, records: Sequence[bytes]) -> int:
     return len(missing) + mended
 
 
+def _anew() -> Mapping[str, object]:
+    """Return the settings of an insert that no engine takes for an earlier one.
+
+    A token of its own says so to every version; ``insert_deduplicate = 0`` means nothing to newer ones, which
+    then know an equal block by its contents.
+    """
+    return {**INSERT_SETTINGS, "insert_deduplication_token": f"settle:{uuid.uuid4()}"}
+
+
 def _insert_raw(client: Client, records: Sequence[bytes]) -> None:
     columns = [column["name"] for column in event_schema(PREDICTION).parsed["fields"]]
     by_schema: dict[bytes, list[bytes]] = {}
@@ -80,7 +89,7 @@ def _insert_raw(client: Client, records: Sequence[bytes]) -> None:
         if schema is None:
             raise StoreError(f"no schema is known for {fingerprint.hex()}")
         container = BlockWriter(schema.text).container(datums)
-        insert_block(client, f"{client.database}.predictions", columns, container, settings=_ANEW)
+        insert_block(client, f"{client.database}.predictions", columns, container, settings=_anew())
 
 
 def _settle_rollup(client: Client, rollup: Rollup, chosen: str) -> int:
@@ -100,7 +109,7 @@ def _settle_rollup(client: Client, rollup: Rollup, chosen: str) -> int:
     query = contribution(client, rollup, rows=f"toUnixTimestamp(toStartOfMinute(event_time)) {listed}")
     client.command(
         f"INSERT INTO {rollup.table} ({columns}) SELECT {columns} FROM ({query})",
-        settings={**_ANEW, **_LARGE_QUERY},
+        settings={**_anew(), **_LARGE_QUERY},
     )
     return len(wrong)
 

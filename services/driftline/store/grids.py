@@ -6,6 +6,7 @@ Only the lander calls this, between two batches: nothing lands while profiles ar
 from __future__ import annotations
 
 import logging
+import uuid
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -184,7 +185,7 @@ def _rebuild(client: Client, model_name: str, features: Sequence[str]) -> None:
             f"INSERT INTO numeric_profiles "
             f"SELECT * FROM ({contribution(client, _NUMERIC, rows=rows)}) WHERE {chosen}",
             parameters=bound,
-            settings={"insert_deduplicate": 0},
+            settings={"insert_deduplication_token": f"rebuild:{uuid.uuid4()}"},
         )
 
 
