@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -14,6 +16,13 @@ from driftline.cli.options import clean_errors
 def _default_folder() -> str:
     data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return str(Path(data) / "driftline" / "demo")
+
+
+def _own_command(program: str) -> str:
+    """Return how this program is called from here: an environment's folder is often not on the path."""
+    if Path(program).name == "__main__.py":
+        return f"{sys.executable} -m driftline.cli"
+    return "driftline" if shutil.which("driftline") else program
 
 
 @click.command()
@@ -42,6 +51,7 @@ def demo(events: int | None, folder: str, port: int, keep_serving: bool, as_json
         with ProgressScreen(running.up.url) as screen:
             summary = running.run(screen.show)
         summary |= {"page": f"{running.up.url}/", "log": running.log_url, "store": running.store_url}
+        summary |= {"command": _own_command(sys.argv[0])}
         print_summary(summary, serving=keep_serving)
         if as_json:
             click.echo(json.dumps(summary, ensure_ascii=False))

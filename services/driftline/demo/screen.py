@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from driftline.demo.flights import TIMEZONE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
@@ -89,7 +91,8 @@ def print_summary(summary: Mapping[str, Any], *, serving: bool) -> None:
         console.print(f"Metrics  {summary['page']}metrics")
     else:
         console.print("To see its pages and metrics again:")
-        console.print(f"  driftline up --log {summary['log']} --store {summary['store']}", soft_wrap=True)
+        where = f"--log {summary['log']} --store {summary['store']}"
+        console.print(f"  {summary['command']} up --timezone {TIMEZONE} {where}", soft_wrap=True)
 
 
 def _faults(summary: Mapping[str, Any]) -> Table:
