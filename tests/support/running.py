@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import signal
 import subprocess
@@ -80,6 +81,7 @@ class Up:
         self._process = subprocess.Popen(
             place.command("up", "--port", "0"), stdout=subprocess.PIPE, stderr=self._errors, text=True
         )
+        atexit.register(self._process.kill)  # No test that fails leaves one behind.
         self.url = ""
         self.is_up = threading.Event()
         self._listener = threading.Thread(target=self._listen, daemon=True)
