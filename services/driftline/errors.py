@@ -6,6 +6,7 @@ DriftlineError
 ├── LogError               the event log can't be used
 │   └── LogFullError       it is at its bound
 ├── StoreError             the store can't be used
+│   ├── StoreAwayError     it does not answer; trying again may help
 │   └── StoreBusyError     another process owns it and does not answer
 └── NotFoundError          what was asked for is not there
 """
@@ -45,6 +46,10 @@ class LogFullError(LogError):
 
 class StoreError(DriftlineError):
     """The store can't be used."""
+
+
+class StoreAwayError(StoreError):
+    """The store does not answer; trying again may help."""
 
 
 class StoreBusyError(StoreError):

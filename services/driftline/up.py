@@ -11,7 +11,7 @@ from driftline.drift.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
 from driftline.metrics import Metrics
-from driftline.store import migrate, open_store
+from driftline.store import open_store
 from driftline.web import WebServer, create_app
 
 if TYPE_CHECKING:
@@ -51,9 +51,6 @@ class Up:
         self.log = open_log(log_url)
         self.store: Store = open_store(store_url)
         try:
-            client = self.store.client()
-            migrate(client)
-            client.close()
             self._lander = Lander(self.log, self.store, metrics=self.metrics, monotonic=time.monotonic)
             self._worker = DriftWorker(
                 self.store, metrics=self.metrics, monotonic=time.monotonic, settings=drift

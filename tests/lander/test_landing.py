@@ -211,3 +211,19 @@ def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
             logger.log(**event(number, TOTAL))
     landing.lander.run_until_idle()
     assert {line.model_name: line.landed for line in landing.ledger()} == {"till": TOTAL, "anew": TOTAL}
+
+
+def test_a_beat_lands_only_behind_the_predictions_that_it_counts(landing, monkeypatch):
+    """Otherwise a backlog would look like loss, and the hours in it would be judged incomplete."""
+    monkeypatch.setattr(service, "BATCH_RECORDS", 10)
+    with make_logger(landing.place.log_url, model_name="behind") as logger:
+        for _ in range(25):
+            logger.log(features={"x": 1.0}, prediction=0.5)
+    for landed in (10, 20):
+        landing.lander.land_once()
+        (line,) = landing.ledger()
+        assert (line.sent, line.landed, line.missing) == (landed, landed, 0)
+    landing.lander.run_until_idle()
+    (line,) = landing.ledger()
+    assert (line.sent, line.landed, line.missing) == (25, 25, 0)
+    assert landing.count("sessions") == 1

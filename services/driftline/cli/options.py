@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import DriftlineError
 from driftline.log import default_log_url
@@ -90,5 +91,7 @@ def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except DriftlineError as error:
             raise click.ClickException(str(error)) from error
+        except ClickHouseError as error:
+            raise click.ClickException(f"the store refused: {error}") from error
 
     return guarded

@@ -5,33 +5,35 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
-from driftline.store import migrate, open_store
+from driftline.store import ask, open_store
 from driftline.store.ledger import read_ledger
 from driftline.store.trace import trace as trace_prediction
 from driftline.store.verdicts import read_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
 
-@contextmanager
-def _client(store_url: str) -> Iterator[Client]:
+T = TypeVar("T")
+
+_DEAD_LETTERS = """
+SELECT topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex
+FROM dead_letters FINAL ORDER BY landed_at DESC, topic, partition, offset LIMIT {limit:UInt32}
+"""
+
+
+def _ask(store_url: str, question: Callable[[Client], T]) -> T:
     with open_store(store_url) as store:
-        client = store.client()
-        try:
-            migrate(client)
-            yield client
-        finally:
-            client.close()
+        return ask(store, question)
 
 
 def plain(value: Any) -> Any:
@@ -79,8 +81,7 @@ def _cell(value: Any) -> str:
 @clean_errors
 def trace(event_id: str, store_url: str, as_json: bool) -> None:
     """Show one prediction, back to its training run."""
-    with _client(store_url) as client:
-        found = trace_prediction(client, event_id)
+    found = _ask(store_url, lambda client: trace_prediction(client, event_id))
     if as_json:
         echo_json(found)
         return
@@ -106,8 +107,7 @@ def trace(event_id: str, store_url: str, as_json: bool) -> None:
 @clean_errors
 def completeness(store_url: str, as_json: bool) -> None:
     """Show, per model version, what was sent, landed, is missing or doubled."""
-    with _client(store_url) as client:
-        lines = [dataclasses.asdict(line) for line in read_ledger(client)]
+    lines = [dataclasses.asdict(line) for line in _ask(store_url, read_ledger)]
     if as_json:
         echo_json(lines)
     elif lines:
@@ -136,8 +136,8 @@ def verdicts(
 ) -> None:
     """List drift verdicts, the newest first."""
     after = _time(since) if since else None
-    with _client(store_url) as client:
-        found = read_verdicts(client, model_name=model_name, since=after, verdicts=names, limit=limit)
+    chosen = partial(read_verdicts, model_name=model_name, since=after, verdicts=names, limit=limit)
+    found = _ask(store_url, chosen)
     if as_json:
         echo_json(found)
         return
@@ -157,15 +157,10 @@ def dead_letters() -> None:
 @clean_errors
 def list_dead_letters(store_url: str, limit: int, as_json: bool) -> None:
     """List them, the newest first: where each stood in the log, and why it was refused."""
-    with _client(store_url) as client:
-        found = list(
-            client.query(
-                "SELECT topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex "
-                "FROM dead_letters FINAL ORDER BY landed_at DESC, topic, partition, offset "
-                "LIMIT {limit:UInt32}",
-                parameters={"limit": limit},
-            ).named_results()
-        )
+    found = _ask(
+        store_url,
+        lambda client: list(client.query(_DEAD_LETTERS, parameters={"limit": limit}).named_results()),
+    )
     if as_json:
         echo_json(found)
     else:

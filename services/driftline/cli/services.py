@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import closing
 
 import click
 
@@ -16,14 +16,9 @@ from driftline.drift.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
 from driftline.metrics import Metrics
-from driftline.store import migrate, open_store
+from driftline.store import migrate, open_store, ready_client
 from driftline.up import Up
 from driftline.web import WebServer, create_app
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from clickhouse_connect.driver.client import Client
 
 _PORT = 8321
 
@@ -86,10 +81,8 @@ def up(log_url: str, store_url: str, host: str, port: int, timezone: str) -> Non
 @clean_errors
 def migrate_command(store_url: str) -> None:
     """Create or update the store's tables."""
-    with open_store(store_url) as store:
-        client = store.client()
+    with open_store(store_url) as store, closing(store.client()) as client:
         applied = migrate(client)
-        client.close()
     for migration in applied:
         click.echo(f"applied {migration.number:04d}_{migration.name}")
     click.echo(f"{len(applied)} applied; the store is up to date")
@@ -104,7 +97,6 @@ def land(log_url: str, store_url: str, until_idle: bool) -> None:
     """Land events from the log in the store."""
     stop = stop_on_signals()
     with open_log(log_url) as log, open_store(store_url) as store:
-        _migrate(store.client)
         lander = Lander(log, store, metrics=Metrics(LANDER_METRICS), monotonic=time.monotonic)
         try:
             if until_idle:
@@ -126,7 +118,6 @@ def watch(store_url: str, once: bool, timezone: str) -> None:
     """Judge windows as they close."""
     stop = stop_on_signals()
     with open_store(store_url) as store:
-        _migrate(store.client)
         metrics = Metrics(WORKER_METRICS)
         patience_s = 0.0 if once else 600.0
         worker = DriftWorker(
@@ -154,17 +145,9 @@ def serve(store_url: str, host: str, port: int) -> None:
     """Serve the pages over a store."""
     stop = stop_on_signals()
     with open_store(store_url) as store:
-        _migrate(store.client)
+        ready_client(store).close()
         server = WebServer(create_app(store, Metrics(), clock=time.time), host, port)
         server.start()
         click.echo(f"page    {server.url}/")
         stop.wait()
         server.stop()
-
-
-def _migrate(open_client: Callable[[], Client]) -> None:
-    client = open_client()
-    try:
-        migrate(client)
-    finally:
-        client.close()

@@ -18,6 +18,7 @@ from driftline.drift.metrics import COMPLETENESS, EVALUATED, FAILURES, JUDGED, S
 from driftline.drift.settings import DriftSettings
 from driftline.drift.verdict import Verdict
 from driftline.errors import StoreError
+from driftline.store import ready_client
 from driftline.store.grids import is_grid_due, is_reference_complete, read_grids
 from driftline.store.ledger import missing_by_hour, read_ledger
 from driftline.store.profiles import Stream, read_hours, read_streams
@@ -73,7 +74,7 @@ class DriftWorker:
         reference_patience_s: float = 600.0,
     ) -> None:
         self._store = store
-        self._client = store.client()
+        self._client = ready_client(store)
         self._metrics = metrics
         self._monotonic = monotonic
         self._settings = settings or DriftSettings()
@@ -89,7 +90,7 @@ class DriftWorker:
             try:
                 if has_failed:  # An embedded store may have another owner now.
                     self._client.close()
-                    self._client = self._store.client()
+                    self._client = ready_client(self._store)
                 judged = self.watch_once()
                 has_failed = False
             except (StoreError, ClickHouseError) as error:

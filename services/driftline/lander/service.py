@@ -16,6 +16,7 @@ from driftline.lander.insert import Inserter
 from driftline.lander.metrics import EVENTS, LAG, SETTLED, STORE_FAILURES
 from driftline.lander.settle import settle_predictions
 from driftline.lander.turn import Turn
+from driftline.store import ready_client
 from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles, reload_grids
 from driftline.wire import (
     OUTCOME,
@@ -50,8 +51,7 @@ _FIRST_BACKOFF_S = 0.2
 _LAST_BACKOFF_S = 10.0
 _GRID_CHECK_S = 1.0
 
-# Runs before the predictions that refer to them; beats after the predictions that they count.
-_ROUTES = (
+_TABLES = (
     (TRAINING_RUNS_TOPIC, TRAINING_RUN, "training_runs"),
     (PREDICTIONS_TOPIC, PREDICTION, "prediction_inbox"),
     (OUTCOMES_TOPIC, OUTCOME, "outcomes"),
@@ -77,23 +77,15 @@ class Lander:
         self._monotonic = monotonic
         self._turn = Turn(log.url)
         self._reader = log.reader(GROUP)
-        self._client = store.client()
-        self._inserters = self._make_inserters(self._client)
         self._next_grid_check_s = monotonic()
-        reload_grids(self._client)
+        self._client, self._inserters = self._connect()
 
-    def _make_inserters(self, client: Client) -> dict[str, Inserter]:
-        return {
+    def _connect(self) -> tuple[Client, dict[str, Inserter]]:
+        client = ready_client(self._store, prepare=reload_grids)
+        return client, {
             topic: Inserter(client, event=event, table=table, database=self._store.database)
-            for topic, event, table in _ROUTES
+            for topic, event, table in _TABLES
         }
-
-    def _connect_anew(self) -> None:
-        """Begin again with the store: an embedded one may have another owner now."""
-        self._client.close()
-        self._client = self._store.client()
-        self._inserters = self._make_inserters(self._client)
-        reload_grids(self._client)
 
     def run(self, stop: threading.Event) -> None:
         """Land until ``stop`` is set. While log or store are away, waits and tries again: nothing is lost.
@@ -107,8 +99,9 @@ class Lander:
                 if not self._turn.take():
                     stop.wait(LINGER_S)
                     continue
-                if has_failed:
-                    self._connect_anew()
+                if has_failed:  # An embedded store may have another owner now.
+                    self._client.close()
+                    self._client, self._inserters = self._connect()
                 landed = self.land_once()
                 has_failed = False
             except (StoreError, LogError, ClickHouseError) as error:
@@ -144,16 +137,24 @@ class Lander:
         """
         if not self._turn.take():
             raise LogError("another lander is landing this log; one is enough, and two would meet")
-        fetched = 0
-        for topic, _, _ in _ROUTES:
-            batch = self._reader.fetch(topic, BATCH_RECORDS, BATCH_BYTES)
-            if batch is not None:
+        # Beats are fetched first and landed last, once all that they count has landed: none claims too much.
+        beats = self._fetch(SESSIONS_TOPIC)
+        fetched, caught_up = 0, True
+        for topic in (TRAINING_RUNS_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC):
+            if batch := self._fetch(topic):
                 self._land(batch)
                 fetched += len(batch.values)
+                caught_up &= topic != PREDICTIONS_TOPIC or not _is_full(batch)
+        if beats and (caught_up or beats.repeated):
+            self._land(beats)
+            fetched += len(beats.values)
         self._tend_grids(force=False)
         for topic, lag in self._reader.lag().items():
             self._metrics.set(LAG, lag, topic=topic)
         return fetched
+
+    def _fetch(self, topic: str) -> Batch | None:
+        return self._reader.fetch(topic, BATCH_RECORDS, BATCH_BYTES)
 
     def _land(self, batch: Batch) -> None:
         if not batch.repeated:
@@ -183,3 +184,8 @@ class Lander:
         self._reader.close()
         self._client.close()
         self._turn.release()
+
+
+def _is_full(batch: Batch) -> bool:
+    """Say whether more records may follow at once."""
+    return len(batch.values) >= BATCH_RECORDS or sum(map(len, batch.values)) >= BATCH_BYTES // 2

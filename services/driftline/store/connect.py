@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Self
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from driftline.errors import StoreBusyError, StoreError
+from driftline.errors import StoreAwayError, StoreBusyError, StoreError
 from driftline.store.url import EmbeddedUrl, ServerUrl, parse_store_url
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ServerStore(Store):
                 autogenerate_query_id=False,
             )
         except ClickHouseError as error:
-            raise StoreError(
+            raise StoreAwayError(
                 f"the store at {self._url.host}:{self._url.port} does not answer: {error}"
             ) from error
         client.command(f"CREATE DATABASE IF NOT EXISTS {self.database}", use_database=False)

@@ -1,0 +1,82 @@
+"""Clients of a store that is ready: reached, whoever owns it by now, and with its tables up to date."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from clickhouse_connect.driver.exceptions import OperationalError
+
+from driftline.errors import StoreAwayError
+from driftline.store.migrate import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.connect import Store
+
+T = TypeVar("T")
+
+_PAUSE_S = 0.1
+_PATIENCE_S = 10.0
+
+
+def ready_client(
+    store: Store, *, prepare: Callable[[Client], None] | None = None, patience_s: float = _PATIENCE_S
+) -> Client:
+    """Return a client of a store whose tables are up to date. The caller closes it.
+
+    An embedded store goes from one owner to the next when a process ends. Where that happens meanwhile,
+    blocks for up to ``patience_s`` and begins again with the next owner.
+
+    Args:
+        store: whose client.
+        prepare: what else has to be done before the client is used.
+        patience_s: for how long to try again.
+
+    Raises:
+        StoreError: the store does not answer, or can't be migrated.
+    """
+    return _patiently(lambda: _prepared(store, prepare), patience_s)
+
+
+def ask(store: Store, question: Callable[[Client], T], *, patience_s: float = _PATIENCE_S) -> T:
+    """Return the answer to a question that bears repeating, asked with a client of its own.
+
+    Raises:
+        StoreError: as ``ready_client``.
+    """
+
+    def once() -> T:
+        client = _prepared(store, None)
+        try:
+            return question(client)
+        finally:
+            client.close()
+
+    return _patiently(once, patience_s)
+
+
+def _prepared(store: Store, prepare: Callable[[Client], None] | None) -> Client:
+    client = store.client()
+    try:
+        migrate(client)
+        if prepare is not None:
+            prepare(client)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _patiently(action: Callable[[], T], patience_s: float) -> T:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return action()
+        except (OperationalError, StoreAwayError) as error:
+            if time.monotonic() > deadline:
+                raise StoreAwayError(f"the store does not answer: {error}") from error
+        time.sleep(_PAUSE_S)

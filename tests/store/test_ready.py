@@ -1,0 +1,57 @@
+"""Clients of a store whose owner may go at any moment."""
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+from driftline.errors import StoreAwayError
+from driftline.store import ask, ready_client
+from driftline.store.connect import Store
+
+
+class FlakyStore(Store):
+    """Hands on another store's clients, after it failed to so many times."""
+
+    def __init__(self, store, failures):
+        self.store, self.failures, self.handed_out = store, failures, 0
+
+    def client(self):
+        if self.failures:
+            self.failures -= 1
+            raise StoreAwayError("the owner is gone")
+        self.handed_out += 1
+        return self.store.client()
+
+    def close(self):
+        self.store.close()
+
+
+def test_a_client_is_had_from_the_next_owner(landing):
+    client = ready_client(FlakyStore(landing.store, 2))
+    assert client.query("SELECT count() FROM predictions").result_rows
+    client.close()
+
+
+def test_a_question_is_asked_again_when_its_owner_goes_meanwhile(landing):
+    flaky, asked = FlakyStore(landing.store, 0), []
+
+    def question(client):
+        asked.append(client)
+        if len(asked) == 1:
+            raise OperationalError("connection refused")
+        return client.query("SELECT 7").result_rows[0][0]
+
+    assert ask(flaky, question) == 7
+    assert flaky.handed_out == 2
+
+
+def test_an_answer_of_the_store_is_not_asked_for_again(landing):
+    """A query that is wrong stays wrong."""
+    flaky = FlakyStore(landing.store, 0)
+    with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
+        ask(flaky, lambda client: client.query("SELECT * FROM nothing_of_that_name"))
+    assert flaky.handed_out == 1
+
+
+def test_patience_ends(landing):
+    with pytest.raises(StoreAwayError, match="does not answer"):
+        ready_client(FlakyStore(landing.store, 1_000), patience_s=0.3)
