@@ -143,6 +143,21 @@ def test_it_judges_once_the_reference_has_landed_and_is_counted_on_its_grid(land
     worker.close()
 
 
+def test_a_reference_that_lands_after_the_first_verdicts_is_judged_against_as_well(landing):
+    """A team may register its run when the model serves already: nothing has to be restarted for it."""
+    put_hours(landing, 300, 305)
+    worker = make_worker(landing)
+    worker.watch_once()
+    put_hours(landing, 0, 200, environment="reference")
+    worker.watch_once()
+    worker.watch_once()
+    put_hours(landing, 305, 308)
+    worker.watch_once()
+    late = [row for row in told(landing) if row["window_end"].timestamp() > (HOUR + 306) * HOUR_S]
+    assert {row["reference"] for row in late} == {"production", "training"}
+    worker.close()
+
+
 def test_only_versions_that_are_served_are_exported(landing):
     put_hours(landing, 0, 3, model_version="old")
     worker = make_worker(landing)

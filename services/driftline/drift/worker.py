@@ -50,6 +50,7 @@ class _Watched:
 
     judge: Judge
     grids: Mapping[str, Grid]
+    reference_rows: int
     next_hour: int
 
 
@@ -82,6 +83,7 @@ class DriftWorker:
         self._watched: dict[Stream, _Watched] = {}
         self._waiting_since_s: dict[str, float] = {}
         self._latest: dict[Stream, Sequence[Verdict]] = {}
+        self._reference_rows: dict[Stream, int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Judge until ``stop`` is set. While the store is away, waits and tries again."""
@@ -126,7 +128,7 @@ class DriftWorker:
             return 0
         grids = read_grids(self._client, stream.model_name)
         watched = self._watched.get(stream)
-        if watched is None or watched.grids != grids:
+        if watched is None or watched.grids != grids or self._has_new_reference(watched, stream, spans):
             watched = self._watched[stream] = self._begin(span, spans, grids)
         given = 0
         while watched.next_hour < end_hour:
@@ -138,6 +140,14 @@ class DriftWorker:
             if hours.end_hour < wanted:
                 break  # A block is landing at this moment; the rest is read next time.
         return given
+
+    def _has_new_reference(self, watched: _Watched, stream: Stream, spans: Sequence[StreamSpan]) -> bool:
+        """Say whether reference rows landed since the judge was built, and none since the last look."""
+        reference = _reference_of(stream, spans)
+        rows = reference.rows if reference else 0
+        settled = self._reference_rows.get(stream) == rows
+        self._reference_rows[stream] = rows
+        return settled and rows != watched.reference_rows
 
     def _must_wait(self, model_name: str) -> bool:
         """Say whether the model's reference or its grids are on their way, and worth waiting for."""
@@ -153,9 +163,12 @@ class DriftWorker:
         stream = span.stream
         judged_hour = last_judged_hour(self._client, stream)
         next_hour = span.first_hour if judged_hour is None else judged_hour
+        reference = _reference_of(stream, spans)
         judge = Judge(
             grids=grids,
-            training=self._training(stream, spans),
+            training=self._read(reference.stream, reference.first_hour, reference.last_hour + 1)
+            if reference
+            else (),
             settings=self._settings,
             identity=f"{stream.model_name}/{stream.model_version}/{stream.environment}",
         )
@@ -165,14 +178,7 @@ class DriftWorker:
         judge.resume(
             read_pages(self._client, stream, since_hour=max(next_hour - judge.page_history_hours, 0))
         )
-        return _Watched(judge, grids, next_hour)
-
-    def _training(self, stream: Stream, spans: Sequence[StreamSpan]) -> Sequence[HourProfile]:
-        wanted = replace(stream, environment=REFERENCE)
-        for span in spans:
-            if span.stream == wanted:
-                return self._read(wanted, span.first_hour, span.last_hour + 1)
-        return ()
+        return _Watched(judge, grids, reference.rows if reference else 0, next_hour)
 
     def _history(
         self, span: StreamSpan, spans: Sequence[StreamSpan], first_hour: int, end_hour: int
@@ -294,6 +300,12 @@ def read_pages(client: Client, stream: Stream, *, since_hour: int) -> Sequence[V
         )
         for feature, kind, reference, scale_hours, start, end, episode_start in rows
     ]
+
+
+def _reference_of(stream: Stream, spans: Sequence[StreamSpan]) -> StreamSpan | None:
+    """Return the reference rows of a stream's model version."""
+    wanted = replace(stream, environment=REFERENCE)
+    return next((span for span in spans if span.stream == wanted), None)
 
 
 def _completeness(profile: HourProfile, missing: Mapping[int, float]) -> float:
