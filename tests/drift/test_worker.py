@@ -158,6 +158,18 @@ def test_a_reference_that_lands_after_the_first_verdicts_is_judged_against_as_we
     worker.close()
 
 
+def test_a_new_version_begins_with_the_history_of_the_one_before_it(landing):
+    """Its traffic is the same; it would be blind for a week otherwise."""
+    put_hours(landing, 11, 220)
+    put_hours(landing, 220, 223, model_version="4")
+    worker = make_worker(landing)
+    worker.watch_once()
+    (first, *_) = [row for row in told(landing) if row["model_version"] == "4" and row["feature"] == "amount"]
+    assert first["verdict"] == "ok"
+    assert first["reference_size"] >= 7 * PER_HOUR  # The same hour of seven days, all of the other version.
+    worker.close()
+
+
 def test_only_versions_that_are_served_are_exported(landing):
     put_hours(landing, 0, 3, model_version="old")
     worker = make_worker(landing)
