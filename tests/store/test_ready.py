@@ -53,5 +53,5 @@ def test_an_answer_of_the_store_is_not_asked_for_again(landing):
 
 
 def test_patience_ends(landing):
-    with pytest.raises(StoreAwayError, match="does not answer"):
+    with pytest.raises(StoreAwayError, match="the owner is gone"):
         ready_client(FlakyStore(landing.store, 1_000), patience_s=0.3)

@@ -32,6 +32,8 @@ from driftline.cli.services import land, migrate_command, serve, up, watch
 def driftline(context: click.Context, config: str | None, log_level: str) -> None:
     """Log every prediction, land it exactly once, say honestly what drifted."""
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for library in ("urllib3", "clickhouse_connect"):  # What they warn of, our own errors say.
+        logging.getLogger(library).setLevel("DEBUG" if log_level.lower() == "debug" else "CRITICAL")
     context.default_map = _default_map(load_settings(config, os.environ))
 
 

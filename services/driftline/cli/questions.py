@@ -15,6 +15,7 @@ from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.store import ask, open_store
 from driftline.store.ledger import read_ledger
 from driftline.store.trace import trace as trace_prediction
+from driftline.store.url import EmbeddedUrl, parse_store_url
 from driftline.store.verdicts import read_verdicts
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ FROM dead_letters FINAL ORDER BY landed_at DESC, topic, partition, offset LIMIT 
 
 
 def _ask(store_url: str, question: Callable[[Client], T]) -> T:
+    # Only an embedded store is worth waiting for: its owner may be changing at this moment.
+    patience_s = 10.0 if isinstance(parse_store_url(store_url), EmbeddedUrl) else 0.0
     with open_store(store_url) as store:
-        return ask(store, question)
+        return ask(store, question, patience_s=patience_s)
 
 
 def plain(value: Any) -> Any:

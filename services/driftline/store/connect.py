@@ -83,9 +83,8 @@ class ServerStore(Store):
                 autogenerate_query_id=False,
             )
         except ClickHouseError as error:
-            raise StoreAwayError(
-                f"the store at {self._url.host}:{self._url.port} does not answer: {error}"
-            ) from error
+            where = f"{self._url.host}:{self._url.port}"
+            raise StoreAwayError(f"the store at {where} does not answer: {root_cause(error)}") from error
         client.command(f"CREATE DATABASE IF NOT EXISTS {self.database}", use_database=False)
         client.database = self.database
         return client
@@ -169,6 +168,13 @@ class FollowingStore(Store):
     def close(self) -> None:
         """Let go of the store, if this process has come to own it."""
         self._current.close()
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Return what an error comes from in the end: drivers wrap a refused connection many times."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def open_store(url: str, *, patience_s: float = _PATIENCE_S) -> Store:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from clickhouse_connect.driver.exceptions import OperationalError
 
 from driftline.errors import StoreAwayError
+from driftline.store.connect import root_cause
 from driftline.store.migrate import migrate
 
 if TYPE_CHECKING:
@@ -76,7 +77,10 @@ def _patiently(action: Callable[[], T], patience_s: float) -> T:
     while True:
         try:
             return action()
-        except (OperationalError, StoreAwayError) as error:
+        except StoreAwayError:
             if time.monotonic() > deadline:
-                raise StoreAwayError(f"the store does not answer: {error}") from error
+                raise
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise StoreAwayError(f"the store does not answer: {root_cause(error)}") from error
         time.sleep(_PAUSE_S)
