@@ -15,7 +15,7 @@ from driftline.cli.questions import plain
     ("value", "told"),
     [
         (datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00+00:00"),
-        (datetime(2026, 1, 31, 12), "2026-01-31T12:00:00+00:00"),  # noqa: DTZ001  as ClickHouse's driver gives it
+        (datetime(2026, 1, 31, 12), "2026-01-31T12:00:00+00:00"),  # noqa: DTZ001  as drivers do
         (float("nan"), "nan"),
         (float("-inf"), "-inf"),
         (b"\xc3\xa9\xff", "é\\xff"),
