@@ -63,6 +63,7 @@ ORDER BY session_id;
 -- What could not be landed, with its bytes.
 CREATE TABLE dead_letters
 (
+    log_id String COMMENT 'identity of the log: one that is begun anew counts its offsets from 0 again',
     topic LowCardinality(String),
     partition UInt32,
     offset UInt64,
@@ -72,4 +73,4 @@ CREATE TABLE dead_letters
     value String COMMENT 'the record as it stood in the log'
 )
 ENGINE = ReplacingMergeTree(landed_at)
-ORDER BY (topic, partition, offset);
+ORDER BY (log_id, topic, partition, offset);

@@ -201,7 +201,7 @@ def test_settling_is_not_taken_for_an_earlier_settling(landing, table):
 
 def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
     """Equal offsets of a log that was begun anew are other events."""
-    serve(landing)
+    serve(landing, refused_after={0})
     landing.lander.run_until_idle()
     landing.close()
     (tmp_path / "log").rename(tmp_path / "old log")
@@ -209,8 +209,13 @@ def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
     with make_logger(landing.log, model_name="anew") as logger:
         for number in range(TOTAL):
             logger.log(**event(number, TOTAL))
+            if number == 0:
+                assert logger.flush()
+                landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", refused_record())])
     landing.lander.run_until_idle()
     assert {line.model_name: line.landed for line in landing.ledger()} == {"till": TOTAL, "anew": TOTAL}
+    letters = landing.client.query("SELECT offset FROM dead_letters FINAL").result_rows
+    assert letters == [(1,), (1,)]
 
 
 def test_a_beat_lands_only_behind_the_predictions_that_it_counts(landing, monkeypatch):

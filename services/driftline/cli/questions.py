@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DEAD_LETTERS = """
-SELECT topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex
+SELECT log_id, topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex
 FROM dead_letters FINAL ORDER BY landed_at DESC, topic, partition, offset LIMIT {limit:UInt32}
 """
 

@@ -71,6 +71,7 @@ _STD_EXCEPTION_CODE = 1001
 class DeadLetter:
     """A record that can't be landed: where it stood, why, and its bytes."""
 
+    log_id: str
     topic: str
     partition: int
     offset: int
@@ -172,10 +173,10 @@ class Inserter:
             landing.landed.extend(position for position, _ in records)
 
     def _bury(self, letters: Sequence[DeadLetter]) -> None:
-        rows = [[x.topic, x.partition, x.offset, x.reason, x.detail, x.value] for x in letters]
-        names = ["topic", "partition", "offset", "reason", "detail", "value"]
+        rows = [[x.log_id, x.topic, x.partition, x.offset, x.reason, x.detail, x.value] for x in letters]
+        names = ["log_id", "topic", "partition", "offset", "reason", "detail", "value"]
         try:
-            self._client.insert("dead_letters", rows, column_names=names, settings={"insert_deduplicate": 0})
+            self._client.insert("dead_letters", rows, column_names=names)
         except ClickHouseError as error:
             raise StoreError(f"the store did not take {len(rows)} dead letters: {error}") from error
         for letter in letters[:3]:
@@ -220,5 +221,11 @@ def _reason(code: int, text: str) -> str:
 
 def _dead(batch: Batch, position: int, reason: str, detail: str) -> DeadLetter:
     return DeadLetter(
-        batch.topic, batch.partition, batch.offsets[position], reason, detail, batch.values[position]
+        batch.source,
+        batch.topic,
+        batch.partition,
+        batch.offsets[position],
+        reason,
+        detail,
+        batch.values[position],
     )
