@@ -37,9 +37,8 @@ _FOREIGN_WORDS = tuple(
         ("repo1.", "maven"),
         ("repo.", "maven"),
         ("deb.", "debian"),
-        ("/work/", "main"),
-        ("/work/", "shared"),
-        ("/tmp/", "v/"),
+        ("/home", "/"),
+        ("/root", "/"),
     )
 )
 
