@@ -232,3 +232,37 @@ def test_a_beat_lands_only_behind_the_predictions_that_it_counts(landing, monkey
     (line,) = landing.ledger()
     assert (line.sent, line.landed, line.missing) == (25, 25, 0)
     assert landing.count("sessions") == 1
+
+
+def test_a_beat_waits_for_what_follows_a_repeated_batch(landing, monkeypatch):
+    """A repeated batch is as small as it was; what came into the log since then follows it."""
+    with make_logger(landing.place.log_url, model_name="behind", beat_interval_s=1000.0) as logger:
+        for number in range(25):
+            logger.log(features={"x": 1.0}, prediction=0.5)
+            if number == 9:
+                assert logger.flush()
+                with monkeypatch.context() as patch:
+                    patch.setattr(type(landing.lander._reader), "commit", crash)
+                    with pytest.raises(Crash):
+                        landing.lander.land_once()
+    landing.again()
+    landing.lander.land_once()
+    (line,) = landing.ledger()
+    assert (line.landed, line.missing) == (10, 0)
+    landing.lander.run_until_idle()
+    (line,) = landing.ledger()
+    assert (line.sent, line.landed, line.missing) == (25, 25, 0)
+
+
+def test_grids_are_looked_at_only_after_something_landed(landing, monkeypatch):
+    """The look reads every profile: an idle lander costs nothing."""
+    looks = []
+    monkeypatch.setattr(service, "pending_choices", lambda client: looks.append(client) or [])
+    monkeypatch.setattr(service, "_GRID_CHECK_S", 0.0)
+    for _ in range(3):
+        landing.lander.land_once()
+    assert len(looks) == 1  # Once after a start: a rebuild may have been interrupted.
+    serve(landing)
+    landing.lander.land_once()
+    landing.lander.land_once()
+    assert len(looks) == 2

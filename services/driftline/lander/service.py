@@ -77,6 +77,8 @@ class Lander:
         self._monotonic = monotonic
         self._turn = Turn(log.url)
         self._reader = log.reader(GROUP)
+        # Whether anything landed since grids were looked at; at first an interrupted rebuild is finished.
+        self._grids_unseen = True
         self._next_grid_check_s = monotonic()
         self._client, self._inserters = self._connect()
 
@@ -144,10 +146,11 @@ class Lander:
             if batch := self._fetch(topic):
                 self._land(batch)
                 fetched += len(batch.values)
-                caught_up &= topic != PREDICTIONS_TOPIC or not _is_full(batch)
+                caught_up &= topic != PREDICTIONS_TOPIC or not _may_be_followed(batch)
         if beats and (caught_up or beats.repeated):
             self._land(beats)
             fetched += len(beats.values)
+        self._grids_unseen = self._grids_unseen or fetched > 0
         self._tend_grids(force=False)
         for topic, lag in self._reader.lag().items():
             self._metrics.set(LAG, lag, topic=topic)
@@ -171,12 +174,13 @@ class Lander:
 
     def _tend_grids(self, *, force: bool) -> None:
         """Choose grids that can be chosen now, and count their profiles anew, between two batches."""
-        if not force and self._monotonic() < self._next_grid_check_s:
+        if not force and not (self._grids_unseen and self._monotonic() >= self._next_grid_check_s):
             return
         rebuild_profiles(self._client)
         for choice in pending_choices(self._client):
             choose_grids(self._client, choice)
         rebuild_profiles(self._client)
+        self._grids_unseen = False
         self._next_grid_check_s = self._monotonic() + _GRID_CHECK_S
 
     def close(self) -> None:
@@ -186,6 +190,7 @@ class Lander:
         self._turn.release()
 
 
-def _is_full(batch: Batch) -> bool:
-    """Say whether more records may follow at once."""
-    return len(batch.values) >= BATCH_RECORDS or sum(map(len, batch.values)) >= BATCH_BYTES // 2
+def _may_be_followed(batch: Batch) -> bool:
+    """Say whether the log may have held more records when this batch was fetched."""
+    is_full = len(batch.values) >= BATCH_RECORDS or sum(map(len, batch.values)) >= BATCH_BYTES // 2
+    return is_full or batch.repeated
