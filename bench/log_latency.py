@@ -70,7 +70,11 @@ def time_batch(url: str, feature_count: int, rows: int) -> int:
 def time_log(url: str, records: int) -> tuple[int, int]:
     """Return how many records of 400 bytes per second the local log takes, and gives."""
     run = [Record("bench", b"k" * 36, os.urandom(400)) for _ in range(1_000)]
-    with open_log(url) as log, closing(log.writer()) as writer, closing(log.reader("bench")) as reader:
+    with (
+        open_log(url) as log,
+        closing(log.writer()) as writer,
+        closing(log.reader("bench", ["bench"])) as reader,
+    ):
         began = time.perf_counter()
         for _ in range(records // len(run)):
             writer.append(run)

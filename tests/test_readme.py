@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from driftline.log import open_log
-from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, TRAINING_RUNS_TOPIC
+from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, TOPICS, TRAINING_RUNS_TOPIC
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +21,7 @@ def test_the_examples_log_a_prediction_an_outcome_and_a_run(
         exec(block, names)
     names["logger"].close()  # type: ignore[attr-defined]  # PredictionLogger
     with open_log((tmp_path / "log").as_uri()) as log:
-        reader = log.reader("test")
+        reader = log.reader("test", TOPICS)
         found = {
             topic: reader.fetch(topic) for topic in (PREDICTIONS_TOPIC, OUTCOMES_TOPIC, TRAINING_RUNS_TOPIC)
         }

@@ -4,7 +4,8 @@ DriftlineError
 ├── SettingError           a setting is wrong (also a ValueError)
 ├── WireError              bytes are no event of the wire contract
 ├── LogError               the event log can't be used
-│   └── LogFullError       it is at its bound
+│   ├── LogFullError       it is at its bound
+│   └── LogMovedError      another reader went on meanwhile
 ├── StoreError             the store can't be used
 │   ├── StoreAwayError     it does not answer; trying again may help
 │   └── StoreBusyError     another process owns it and does not answer
@@ -42,6 +43,10 @@ class LogError(DriftlineError):
 
 class LogFullError(LogError):
     """The event log is at its bound and takes nothing more until it has been landed."""
+
+
+class LogMovedError(LogError):
+    """Another reader of the group went on where this one was; what it holds is no longer its to process."""
 
 
 class StoreError(DriftlineError):

@@ -258,9 +258,10 @@ def test_what_every_group_has_committed_makes_room(url, path):
             writer.append(big(50))
             reader.commit(reader.fetch("t"))
         assert path.stat().st_size <= 4 * MIB
-        assert reader.positions()["t"] == 25_000
-        assert log.read("t", 0) is None
-        assert log.read("t", 24_999) is not None
+        assert reader.positions()["t", 0] == 25_000
+        kept = log.reader("later").fetch("t", max_records=10**6)
+        assert kept.offsets[0] > 0
+        assert kept.offsets[-1] == 24_999
 
 
 def test_what_one_group_has_not_committed_is_kept_until_the_group_is_forgotten(url):
@@ -323,7 +324,7 @@ def test_a_log_that_another_process_holds_locked_is_a_log_error(path):
 def test_records_carry_the_time_of_the_clock(path):
     with LocalLog(LocalLogSettings(path.parent), clock=lambda: 1_700_000_000.25) as log:
         log.writer().append(run(range(1)))
-        assert log.read("t", 0).timestamp_ms == 1_700_000_000_250
+        assert log.reader("lander").fetch("t").timestamps_ms == [1_700_000_000_250]
 
 
 def test_it_is_plain_sqlite(url, path):
@@ -360,3 +361,26 @@ def test_a_log_goes_on_in_parent_and_child_after_a_fork_amid_appends(url):
     values = values_of(url)
     assert [value for value in values if value.startswith(b"child")] == [b"child %d" % n for n in range(10)]
     assert [v for v in values if v.startswith(b"parent")] == [b"parent %d" % n for n in range(next(counts))]
+
+
+def test_a_deleted_range_is_a_gap_that_the_batch_counts(url):
+    with open_log(url) as log:
+        log.writer().append(run(range(10)))
+        assert log.delete("t", 0, 1) == 2
+        assert log.delete("t", 4, 6) == 3
+        assert log.delete("t", 4, 6) == 0
+        batch = log.reader("lander").fetch("t")
+    assert batch.offsets == [2, 3, 7, 8, 9]
+    assert (batch.first_offset, batch.last_offset, batch.missing_count) == (2, 9, 5)
+
+
+def test_an_intended_range_that_was_deleted_comes_again_empty(url):
+    with open_log(url) as log:
+        log.writer().append(run(range(3)))
+        reader = log.reader("lander")
+        reader.intend(reader.fetch("t"))
+        log.delete("t", 0, 2)
+        batch = reader.fetch("t")
+        assert (batch.values, batch.missing_count, batch.repeated) == ([], 3, True)
+        reader.commit(batch)
+        assert reader.fetch("t") is None

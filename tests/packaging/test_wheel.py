@@ -44,7 +44,7 @@ returned = [logger.log(features={"distance": 733.0, "carrier": "UA"}, prediction
 logger.close()
 
 with open_log(sys.argv[1]) as log:
-    batch = log.reader("check").fetch(PREDICTIONS_TOPIC)
+    batch = log.reader("check", [PREDICTIONS_TOPIC]).fetch(PREDICTIONS_TOPIC)
     events = [decode_record(value)[1] for value in batch.values]
 print(json.dumps([returned, [str(event["event_id"]) for event in events]]))
 """

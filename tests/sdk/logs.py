@@ -71,6 +71,6 @@ def events_in(url: str) -> dict[str, list[dict[str, Any]]]:
     events = {}
     with open_log(url) as log:
         for topic in TOPICS:
-            batch = log.reader("checker").fetch(topic, max_records=10**9, max_bytes=1 << 40)
+            batch = log.reader("checker", [topic]).fetch(topic, max_records=10**9, max_bytes=1 << 40)
             events[topic] = [] if batch is None else [decode_record(value)[1] for value in batch.values]
     return events

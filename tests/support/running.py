@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.lander.service import GROUP
 from driftline.log import open_log
+from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ class Place:
     def lag(self) -> int:
         """Return how many records the lander has still to land."""
         with open_log(self.log_url) as log:
-            return sum(log.reader(GROUP).lag().values())
+            return sum(log.reader(GROUP, TOPICS).lag().values())
 
 
 class Up:

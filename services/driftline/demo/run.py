@@ -19,6 +19,7 @@ from driftline.lander.service import GROUP
 from driftline.store.profiles import read_streams
 from driftline.store.verdicts import last_judged_hour
 from driftline.up import Up
+from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ class Demo:
         if self._events is not None:
             command += ["--events", str(self._events)]
         client = self.up.store.client()
-        reader = self.up.log.reader(GROUP)
+        reader = self.up.log.reader(GROUP, TOPICS)
         service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own module
         listener = threading.Thread(target=self._listen, args=(service,), daemon=True)
         listener.start()

@@ -76,7 +76,7 @@ class Lander:
         self._metrics = metrics
         self._monotonic = monotonic
         self._turn = Turn(log.url)
-        self._reader = log.reader(GROUP)
+        self._reader = log.reader(GROUP, [topic for topic, _, _ in _TABLES])
         # Whether anything landed since grids were looked at; at first an interrupted rebuild is finished.
         self._grids_unseen = True
         self._next_grid_check_s = monotonic()
@@ -157,7 +157,7 @@ class Lander:
         return fetched
 
     def _fetch(self, topic: str) -> Batch | None:
-        return self._reader.fetch(topic, BATCH_RECORDS, BATCH_BYTES)
+        return self._reader.fetch(topic, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES)
 
     def _land(self, batch: Batch) -> None:
         if not batch.repeated:

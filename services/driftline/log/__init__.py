@@ -1,7 +1,7 @@
 """The event log: what stands between the SDK and the lander, durable and in order."""
 
 from driftline.log.address import default_log_url, open_log
-from driftline.log.base import Batch, EventLog, LogReader, LogWriter, Record, StoredRecord
+from driftline.log.base import Batch, EventLog, LogReader, LogWriter, Record
 from driftline.log.local import LocalLog
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "LogReader",
     "LogWriter",
     "Record",
-    "StoredRecord",
     "default_log_url",
     "open_log",
 ]

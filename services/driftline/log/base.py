@@ -1,7 +1,8 @@
 """What every event log does, whatever keeps it. The conformance tests hold each backend to this.
 
-A log holds topics; a topic holds records, numbered by offset in the order in which they became
-durable. Records are never changed. Readers belong to a group, which has one position per topic.
+A log holds topics; a topic has one partition or more; a partition holds records, numbered by offset in the
+order in which they became durable. Records are never changed. Readers belong to a group, which has one
+position per partition and gives each partition to one reader at a time.
 """
 
 from __future__ import annotations
@@ -20,33 +21,19 @@ class Record(NamedTuple):
         topic: 1 to 249 of the characters ``a-zA-Z0-9._-``.
         key: records of one key stay in order; may be empty.
         value: the record's bytes; the log does not look inside.
+        may_repeat: whether an earlier append of the same record may have succeeded unnoticed. Whoever lands
+            it looks whether it has landed already.
     """
 
     topic: str
     key: bytes
     value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """One record as it stands in the log.
-
-    Args:
-        offset: its place in its topic.
-        timestamp_ms: when it was appended, milliseconds since 1970-01-01T00:00:00Z.
-        key: as appended.
-        value: as appended.
-    """
-
-    offset: int
-    timestamp_ms: int
-    key: bytes
-    value: bytes
+    may_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A range of one topic, as a reader fetched it.
+    """A range of one partition, as a reader fetched it.
 
     Args:
         source: identity of the log that numbered the offsets; a log that is begun anew has another, so
@@ -56,10 +43,12 @@ class Batch:
         first_offset: where the range begins.
         last_offset: where it ends, inclusive.
         values: the records, in order. Length n; 0 only if a repeated range was deleted meanwhile.
+        keys: each record's key. Length n.
         offsets: each record's offset, rising. Length n.
         timestamps_ms: when each was appended, milliseconds since 1970-01-01T00:00:00Z. Length n.
-        missing_count: offsets between the group's position and last_offset where no record is: trimmed,
-            compacted or deleted by hand.
+        may_repeat: places in the batch of records that may stand in the log twice.
+        missing_count: offsets between the group's position and last_offset whose record was lost: deleted by
+            hand, or by retention before it was read.
         repeated: whether the range was intended before, and not committed.
     """
 
@@ -69,8 +58,10 @@ class Batch:
     first_offset: int
     last_offset: int
     values: list[bytes]
+    keys: list[bytes]
     offsets: list[int]
     timestamps_ms: list[int]
+    may_repeat: frozenset[int] = frozenset()
     missing_count: int = 0
     repeated: bool = False
 
@@ -108,13 +99,27 @@ class LogWriter(Protocol):
 class LogReader(Protocol):
     """Reads topics on behalf of a group. For one thread at a time."""
 
-    def fetch(self, topic: str, max_records: int = 10_000, max_bytes: int = 16 << 20) -> Batch | None:
+    def partitions(self, topic: str) -> Sequence[int]:
+        """Return the partitions of a topic that are this reader's now, rising.
+
+        They may become another reader's at any call of this method, of ``fetch`` and of ``stay``, and at no
+        other moment as long as one of these is called every few minutes. Waits for no record; may block
+        for a moment while the group is asked.
+
+        Raises:
+            LogError: the log can't be used now.
+        """
+        ...
+
+    def fetch(
+        self, topic: str, partition: int = 0, *, max_records: int = 10_000, max_bytes: int = 16 << 20
+    ) -> Batch | None:
         """Return the next records after the group's position, or None when there are none now.
 
-        If the group has intended a range of the topic and not committed it, exactly that range is
+        If the group has intended a range of the partition and not committed it, exactly that range is
         returned again, whatever the bounds say. Fetching moves nothing: without a commit the same
         records come again. A batch has at least one record, even if that is larger than max_bytes.
-        Waits for no record to come.
+        Waits for no record to come. None, too, when the partition is another reader's now.
 
         Raises:
             LogError: the log can't be used now.
@@ -124,11 +129,13 @@ class LogReader(Protocol):
     def intend(self, batch: Batch) -> None:
         """Record durably that the batch's range is about to be processed, without moving the position.
 
-        From here on ``fetch`` returns this range, and nothing else, until it is committed.
+        From here on ``fetch`` returns this range, and nothing else, to whoever reads the partition, until
+        it is committed.
 
         Raises:
-            LogError: the log can't be used now, or another reader of the group has intended another
-                range or moved the position meanwhile.
+            LogMovedError: another reader of the group has intended another range or moved the position
+                meanwhile, or the partition is another reader's now.
+            LogError: the log can't be used now.
         """
         ...
 
@@ -136,23 +143,34 @@ class LogReader(Protocol):
         """Move the position past the batch and clear the intent, durably and in one step.
 
         Raises:
-            LogError: the log can't be used now, or another reader of the group has intended another
-                range or moved the position meanwhile.
+            LogMovedError: as ``intend``.
+            LogError: the log can't be used now.
         """
         ...
 
-    def positions(self) -> Mapping[str, int]:
-        """Return the offset to be read next, by topic, for each topic that the group has read."""
+    def stay(self) -> None:
+        """Say that this reader still lives, while it does not fetch, and take in no further records.
+
+        To be called every few seconds while nothing can be processed. The next ``fetch`` goes on.
+        """
+        ...
+
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the offset to be read next, by topic and partition, for each that the group has read."""
         ...
 
     def lag(self) -> Mapping[str, int]:
-        """Return how many offsets lie between the group's position and the end, by topic of the log.
+        """Return how many offsets lie between the group's position and the end, by topic.
 
-        An upper bound of the records to come, since offsets may have gaps.
+        Over this reader's partitions; over all of them when it has not fetched yet. An upper bound of the
+        records to come, since offsets may have gaps. May block while the log is asked.
+
+        Raises:
+            LogError: the log can't be used now.
         """
         ...
 
-    def rewind(self, topic: str, offset: int) -> None:
+    def rewind(self, topic: str, offset: int, partition: int = 0) -> None:
         """Set the position, forwards or backwards, and forget an intent.
 
         What lies behind is read again, in ranges that need not be the earlier ones.
@@ -160,7 +178,7 @@ class LogReader(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what the reader holds. Closing twice is allowed."""
+        """Let go of what the reader holds, and of its partitions. Closing twice is allowed."""
         ...
 
 
@@ -169,27 +187,31 @@ class EventLog(Protocol):
 
     @property
     def url(self) -> str:
-        """Where the log is."""
+        """Where the log is; without secrets."""
+        ...
+
+    def ensure_topics(self, topics: Sequence[str]) -> None:
+        """Create those topics that are not there yet, where a log needs that.
+
+        Raises:
+            LogError: the log can't be used now, or does not allow it.
+        """
         ...
 
     def writer(self) -> LogWriter:
         """Return a writer."""
         ...
 
-    def reader(self, group: str) -> LogReader:
-        """Return a reader of that group."""
+    def reader(self, group: str, topics: Sequence[str]) -> LogReader:
+        """Return a reader of that group, which reads those topics."""
         ...
 
     def topics(self) -> Sequence[str]:
-        """Return the names of the topics that have ever had a record."""
-        ...
+        """Return the names of the topics that there are.
 
-    def read(self, topic: str, offset: int) -> StoredRecord | None:
-        """Return one record, or None when there is none at that offset."""
-        ...
-
-    def delete(self, topic: str, first_offset: int, last_offset: int) -> int:
-        """Delete a range, both ends included, and return how many records that were."""
+        Raises:
+            LogError: the log can't be used now.
+        """
         ...
 
     def close(self) -> None:

@@ -7,10 +7,10 @@ import time
 from functools import lru_cache
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
-from driftline.errors import LogError, LogFullError
-from driftline.log.base import Batch, StoredRecord
+from driftline.errors import LogError, LogFullError, LogMovedError
+from driftline.log.base import Batch
 from driftline.log.database import Database, LocalLogSettings, quoted
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _ROW_BYTES = 24  # What SQLite adds to a record: header, offset, time, its share
 _MIN_TRIM_STEP = 1_000
 _FETCH_STEP = 1_000
 _ROWS_PER_STATEMENT = 50
+_Row: TypeAlias = tuple[int, int, bytes, bytes]
 _topic_name = re.compile(r"(?!sqlite_)[a-z][a-z0-9._-]{0,248}").fullmatch
 
 
@@ -67,8 +68,12 @@ class LocalLog:
         self._opened.append(writer)
         return writer
 
-    def reader(self, group: str) -> LocalReader:
-        """Return a reader of that group, with a connection of its own."""
+    def ensure_topics(self, topics: Sequence[str]) -> None:
+        """Do nothing: a topic comes to be with its first record."""
+
+    def reader(self, group: str, topics: Sequence[str] = ()) -> LocalReader:
+        """Return a reader of that group, with a connection of its own, for whatever topics."""
+        del topics
         reader = LocalReader(Database(self._settings, self._clock), group)
         self._opened.append(reader)
         return reader
@@ -80,18 +85,6 @@ class LocalLog:
     def used_bytes(self) -> int:
         """Return how much of ``max_bytes`` is taken."""
         return self._database.used_bytes()
-
-    def read(self, topic: str, offset: int) -> StoredRecord | None:
-        """Return one record, or None when there is none at that offset."""
-
-        def select(connection: sqlite3.Connection) -> StoredRecord | None:
-            if topic not in _end_offsets(connection):
-                return None
-            query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset = ?"
-            row = connection.execute(query, (offset,)).fetchone()
-            return StoredRecord(*row) if row else None
-
-        return self._database.run(select, write=False)
 
     def delete(self, topic: str, first_offset: int, last_offset: int) -> int:
         """Delete a range, both ends included, and return how many records that were."""
@@ -181,7 +174,17 @@ class LocalReader:
         self._database = database
         self._group = group
 
-    def fetch(self, topic: str, max_records: int = 10_000, max_bytes: int = 16 << 20) -> Batch | None:
+    def partitions(self, topic: str) -> Sequence[int]:
+        """Return the one partition that a topic has."""
+        del topic
+        return (0,)
+
+    def stay(self) -> None:
+        """Do nothing: a local log hands its one partition to nobody else."""
+
+    def fetch(
+        self, topic: str, partition: int = 0, *, max_records: int = 10_000, max_bytes: int = 16 << 20
+    ) -> Batch | None:
         """Return the next records, or the intended range again, or None when there are none now.
 
         Raises:
@@ -189,7 +192,7 @@ class LocalReader:
         """
 
         def select(connection: sqlite3.Connection) -> Batch | None:
-            if topic not in _end_offsets(connection):
+            if partition != 0 or topic not in _end_offsets(connection):
                 return None
             position, intent = self._state(connection, topic)
             if intent is not None:
@@ -207,11 +210,11 @@ class LocalReader:
         topic: str,
         start: int,
         bounds: tuple[int, int],
-        rows: list[tuple[int, int, bytes]],
+        rows: list[_Row],
         *,
         repeated: bool,
     ) -> Batch:
-        offsets, times, values = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+        offsets, times, keys, values = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
         return Batch(
             source=self._database.source,
             topic=topic,
@@ -219,6 +222,7 @@ class LocalReader:
             first_offset=bounds[0],
             last_offset=bounds[1],
             values=values,
+            keys=keys,
             offsets=offsets,
             timestamps_ms=times,
             missing_count=bounds[1] + 1 - start - len(rows),
@@ -229,7 +233,8 @@ class LocalReader:
         """Record durably that the batch is about to be processed, without moving the position.
 
         Raises:
-            LogError: the log can't be used now, or another reader of the group was faster.
+            LogMovedError: another reader of the group was faster.
+            LogError: the log can't be used now.
         """
         self._move(batch, batch.first_offset, batch.last_offset, None)
 
@@ -237,18 +242,19 @@ class LocalReader:
         """Move the position past the batch and clear the intent, in one step.
 
         Raises:
-            LogError: the log can't be used now, or another reader of the group was faster.
+            LogMovedError: another reader of the group was faster.
+            LogError: the log can't be used now.
         """
         self._move(batch, None, None, batch.last_offset + 1)
 
     def _move(self, batch: Batch, first: int | None, last: int | None, position: int | None) -> None:
         def update(connection: sqlite3.Connection) -> None:
             if batch.source != self._database.source:
-                raise LogError(f"{batch.topic}: the log was begun anew since the batch was fetched")
+                raise LogMovedError(f"{batch.topic}: the log was begun anew since the batch was fetched")
             now, intent = self._state(connection, batch.topic)
             bounds = (batch.first_offset, batch.last_offset)
             if now > batch.first_offset or intent not in {None, bounds}:
-                raise LogError(
+                raise LogMovedError(
                     f"{batch.topic}: another reader of group {self._group!r} is at {now} with intent "
                     f"{intent}, not at {bounds}"
                 )
@@ -256,15 +262,17 @@ class LocalReader:
 
         self._database.run(update, write=True)
 
-    def rewind(self, topic: str, offset: int) -> None:
+    def rewind(self, topic: str, offset: int, partition: int = 0) -> None:
         """Set the position, forwards or backwards, and forget an intent."""
+        del partition
         self._database.run(
             lambda connection: self._set(connection, topic, max(0, offset), None, None), write=True
         )
 
-    def positions(self) -> Mapping[str, int]:
-        """Return the offset to be read next, by topic, for each topic that the group has read."""
-        return self._database.run(self._positions, write=False)
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the offset to be read next, by topic and partition, for each that the group has read."""
+        positions = self._database.run(self._positions, write=False)
+        return {(topic, 0): position for topic, position in positions.items()}
 
     def lag(self) -> Mapping[str, int]:
         """Return how many offsets lie between the group's position and the end, by topic."""
@@ -335,28 +343,26 @@ def _insertion(topic: str, count: int) -> str:
     return f"INSERT INTO {quoted(topic)} VALUES {rows}"
 
 
-def _select_range(
-    connection: sqlite3.Connection, topic: str, first: int, last: int
-) -> list[tuple[int, int, bytes]]:
-    """Return (offset, timestamp_ms, value) of all records of a range, both ends included."""
-    query = f"SELECT offset, timestamp_ms, value FROM {quoted(topic)} WHERE offset BETWEEN ? AND ?"
+def _select_range(connection: sqlite3.Connection, topic: str, first: int, last: int) -> list[_Row]:
+    """Return (offset, timestamp_ms, key, value) of all records of a range, both ends included."""
+    query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset BETWEEN ? AND ?"
     return connection.execute(query + " ORDER BY offset", (first, last)).fetchall()
 
 
 def _select_next(
     connection: sqlite3.Connection, topic: str, first: int, *, max_records: int, max_bytes: int
-) -> list[tuple[int, int, bytes]]:
-    """Return (offset, timestamp_ms, value) from ``first`` on, as far as the bounds allow, one at least."""
-    query = f"SELECT offset, timestamp_ms, value FROM {quoted(topic)} WHERE offset >= ? ORDER BY offset"
+) -> list[_Row]:
+    """Return (offset, timestamp_ms, key, value) from ``first`` on within the bounds, one at least."""
+    query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset >= ? ORDER BY offset"
     cursor = connection.execute(query + " LIMIT ?", (first, max(1, max_records)))
-    rows: list[tuple[int, int, bytes]] = []
+    rows: list[_Row] = []
     room = max_bytes
     # In steps, so that a topic of large records is not read far beyond the bound.
     while step := cursor.fetchmany(_FETCH_STEP):
-        size = sum(len(row[2]) for row in step)
+        size = sum(len(row[3]) for row in step)
         if size > room:
             for row in step:
-                room -= len(row[2])
+                room -= len(row[3])
                 if room < 0 and rows:
                     break
                 rows.append(row)
