@@ -60,17 +60,21 @@ CREATE TABLE sessions
 ENGINE = ReplacingMergeTree(beat_time)
 ORDER BY session_id;
 
--- What could not be landed, with its bytes.
+-- What could not be landed, with its bytes. Replayed, it gets a later revision.
 CREATE TABLE dead_letters
 (
     log_id String COMMENT 'identity of the log: one that is begun anew counts its offsets from 0 again',
     topic LowCardinality(String),
     partition UInt32,
     offset UInt64,
-    landed_at DateTime64(3, 'UTC') DEFAULT now64(3),
     reason LowCardinality(String),
     detail String,
-    value String COMMENT 'the record as it stood in the log'
+    session_id String COMMENT 'empty: not known',
+    sequence UInt64 COMMENT '0: not known',
+    refused_time DateTime64(6, 'UTC'),
+    value String COMMENT 'the record as it stood in the log',
+    revision UInt32 DEFAULT 0,
+    replayed_at Nullable(DateTime64(3, 'UTC')) COMMENT 'null: not landed until now'
 )
-ENGINE = ReplacingMergeTree(landed_at)
+ENGINE = ReplacingMergeTree(revision)
 ORDER BY (log_id, topic, partition, offset);

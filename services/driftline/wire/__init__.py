@@ -6,6 +6,7 @@ from driftline.wire.framing import SchemaRef, frame_header, split_frame
 from driftline.wire.identifiers import RANDOM_BITS, new_id, uuid7
 from driftline.wire.reasons import Reason, ValueRefusedError
 from driftline.wire.schemas import (
+    DEAD_LETTER,
     DEAD_LETTERS_TOPIC,
     OUTCOME,
     OUTCOMES_TOPIC,
@@ -24,6 +25,7 @@ from driftline.wire.schemas import (
 )
 
 __all__ = [
+    "DEAD_LETTER",
     "DEAD_LETTERS_TOPIC",
     "MAX_EVENT_BYTES",
     "OUTCOME",

@@ -18,6 +18,7 @@ PREDICTION: Final = "PredictionEvent"
 OUTCOME: Final = "OutcomeEvent"
 TRAINING_RUN: Final = "TrainingRunEvent"
 SESSION: Final = "SessionBeat"
+DEAD_LETTER: Final = "DeadLetter"
 
 PREDICTIONS_TOPIC: Final = "driftline.predictions"
 OUTCOMES_TOPIC: Final = "driftline.outcomes"
@@ -31,11 +32,12 @@ TOPIC_BY_EVENT: Final[Mapping[str, str]] = MappingProxyType(
         OUTCOME: OUTCOMES_TOPIC,
         TRAINING_RUN: TRAINING_RUNS_TOPIC,
         SESSION: SESSIONS_TOPIC,
+        DEAD_LETTER: DEAD_LETTERS_TOPIC,
     }
 )
-"""Which topic carries which event. Dead letters are refused records of any topic, unframed."""
+"""Which topic carries which event."""
 
-TOPICS: Final = (*TOPIC_BY_EVENT.values(), DEAD_LETTERS_TOPIC)
+TOPICS: Final = tuple(TOPIC_BY_EVENT.values())
 """Every topic, in no order that matters."""
 
 
