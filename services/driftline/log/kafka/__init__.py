@@ -1,0 +1,1 @@
+"""An event log kept by an Apache Kafka cluster."""

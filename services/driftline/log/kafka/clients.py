@@ -1,0 +1,155 @@
+"""librdkafka's clients, made with driftline's choices, and its errors as driftline's."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from driftline.errors import LogError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from driftline.log.kafka.settings import KafkaSettings
+
+CLIENT_ID: Final = "driftline"
+
+_Client = TypeVar("_Client")
+_logger = logging.getLogger("driftline.log.kafka")
+
+
+def consumer_config(settings: KafkaSettings, group: str, protocol: str) -> dict[str, Any]:
+    """Return what a consumer of a group is made with.
+
+    Args:
+        settings: the log's.
+        group: the group's name, without the prefix.
+        protocol: ``consumer``, or ``classic`` for brokers that do not know it yet.
+    """
+    config = {
+        "queued.max.messages.kbytes": 32 << 10,
+        "fetch.wait.max.ms": 100,
+        **_common(settings),
+        "group.id": settings.broker_group(group),
+        "group.protocol": protocol,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        "allow.auto.create.topics": False,
+    }
+    if protocol == "classic":
+        config["partition.assignment.strategy"] = "cooperative-sticky"
+        config.pop("group.remote.assignor", None)
+    if settings.group_instance_id:
+        config["group.instance.id"] = settings.group_instance_id
+    return config
+
+
+def producer_config(settings: KafkaSettings) -> dict[str, Any]:
+    """Return what a producer is made with: idempotent, acknowledged by all replicas in sync."""
+    return {
+        "compression.type": "lz4",
+        **_common(settings),
+        "enable.idempotence": True,
+        "acks": "all",
+    }
+
+
+def admin_config(settings: KafkaSettings) -> dict[str, Any]:
+    """Return what an administrating client is made with."""
+    return _common(settings)
+
+
+def make_consumer(config: Mapping[str, Any]) -> Consumer:
+    """Return a consumer; joins nothing yet.
+
+    Raises:
+        SettingError: librdkafka does not take an option, or options do not go together.
+    """
+    return _made(Consumer, config)
+
+
+def make_producer(config: Mapping[str, Any]) -> Producer:
+    """Return a producer.
+
+    Raises:
+        SettingError: as ``make_consumer``.
+    """
+    return _made(Producer, config)
+
+
+def make_admin(config: Mapping[str, Any]) -> AdminClient:
+    """Return an administrating client.
+
+    Raises:
+        SettingError: as ``make_consumer``.
+    """
+    return _made(AdminClient, config)
+
+
+def check_options(settings: KafkaSettings) -> None:
+    """Let librdkafka look at each option. Touches no network, and does not see whether they go together.
+
+    Raises:
+        SettingError: it does not know one, or not its value.
+    """
+    config = {
+        **_common(settings),
+        "bootstrap.servers": "",
+        "security.protocol": "plaintext",  # Else it would read certificates, and fetch a token.
+    }
+    security = settings.options.get("security.protocol", "plaintext")
+    if security.lower() not in {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"}:
+        raise SettingError(
+            f"Kafka option security.protocol={security}: allowed are PLAINTEXT, SSL, SASL_PLAINTEXT and "
+            "SASL_SSL"
+        )
+    _made(Producer, config)
+
+
+def log_error(error: KafkaError | KafkaException, doing: str) -> LogError:
+    """Return what to raise for an error of librdkafka.
+
+    Args:
+        error: what librdkafka says.
+        doing: what could not be done, such as ``can't commit to topic 0``.
+    """
+    return LogError(f"{doing}: {told(error)}")
+
+
+def told(error: KafkaError | KafkaException) -> str:
+    """Return an error of librdkafka in one line."""
+    inner = error.args[0] if isinstance(error, KafkaException) and error.args else error
+    if not isinstance(inner, KafkaError):
+        return str(inner)
+    return f"{' '.join(inner.str().split())} ({inner.name()})"
+
+
+def _common(settings: KafkaSettings) -> dict[str, Any]:
+    return {
+        "client.id": CLIENT_ID,
+        **settings.options,
+        **settings.secrets,
+        "bootstrap.servers": settings.bootstrap,
+        "logger": _logger,
+        "error_cb": _log_error,
+    }
+
+
+def _log_error(error: KafkaError) -> None:
+    _logger.warning("%s", told(error))
+
+
+def _made(make: Callable[[dict[str, Any]], _Client], config: Mapping[str, Any]) -> _Client:
+    try:
+        return make(dict(config))
+    except (KafkaException, TypeError, ValueError) as error:
+        said = told(error) if isinstance(error, KafkaException) else str(error)
+        raise SettingError(
+            f"librdkafka does not take an option of the kafka:// URL or of DRIFTLINE_KAFKA_*: {said}"
+        ) from None
