@@ -2,6 +2,9 @@
 
 With DRIFTLINE_FORBID_SKIPS=1 a test that is skipped, or expected to fail, fails and says why it was
 skipped. Without it, what did not run is told at the end, where it can't be overlooked.
+
+What runs on Java is started by the first test that asks for it, once for all tests of a run: each test uses
+topics, groups and subjects of its own. Where it can't run, those tests are skipped.
 """
 
 from __future__ import annotations
@@ -12,9 +15,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from typing import TypeVar
+
+    from tests.support.kafka import Kafka
+
+    Server = TypeVar("Server", Kafka)
 
 FORBID_SKIPS = "DRIFTLINE_FORBID_SKIPS"
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Generator[Kafka, None, None]:
+    """Apache Kafka, one broker: tests that kill or pause brokers start their own."""
+    from tests.support.kafka import Kafka  # noqa: PLC0415  a run without Kafka needs none of it
+
+    yield from _serving(lambda: Kafka(tmp_path_factory.mktemp("kafka")))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -47,6 +63,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             yellow=True,
             bold=True,
         )
+
+
+def _serving(make: Callable[[], Server]) -> Generator[Server, None, None]:
+    """Yield a server while it is up; skip where it can't run, and fail where it can but does not."""
+    from tests.support.java.jars import JavaMissingError  # noqa: PLC0415  as above
+
+    try:
+        server = make()
+    except JavaMissingError as error:
+        pytest.skip(str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

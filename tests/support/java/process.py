@@ -1,0 +1,181 @@
+"""Servers as processes: started, stopped, killed, paused, and gone when the process that started them is."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+STOP_TIMEOUT_S = 20.0
+_TAIL_LINES = 40
+_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+class ServerError(Exception):
+    """A server did not come up, or ended; the message shows the end of its log."""
+
+
+class ServerProcess:
+    """One server, in a process group of its own, which writes into a log file.
+
+    Its methods may be called in any order; what a signal can't do to a process that is gone is not done.
+
+    Args:
+        name: for messages.
+        command: what runs it.
+        log: where it writes, continued at each start.
+        environment: added to this process's own.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._command = list(command)
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_begin = 0
+
+    @property
+    def process_id(self) -> int:
+        """Its process id; raises where it was never started."""
+        assert self._process is not None, f"{self.name} was never started"
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it; it is not up yet. Does nothing where it is running."""
+        if self.is_alive:
+            return
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._log_begin = self.log.stat().st_size if self.log.exists() else 0
+        # The kernel kills it with the thread that started it, so that thread must last as long as we do.
+        self._process = _starter(os.getpid()).submit(self._spawn).result()
+        atexit.register(self.kill)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        bond = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*bond, *self._command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    def wait_until(self, holds: Callable[[], bool], *, timeout_s: float) -> None:
+        """Wait until it is up, as the caller sees it.
+
+        Raises:
+            ServerError: it ended meanwhile, or it takes too long.
+        """
+        end = time.monotonic() + timeout_s
+        while not holds():
+            if not self.is_alive:
+                raise ServerError(f"{self.name} ended while coming up:\n{self.log_tail()}")
+            if time.monotonic() > end:
+                raise ServerError(f"{self.name} is not up after {timeout_s} s:\n{self.log_tail()}")
+            time.sleep(0.05)
+
+    def said(self) -> str:
+        """Return what it has written since it was last started."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_begin)
+            return log.read().decode(errors="replace")
+
+    def log_tail(self) -> str:
+        """Return the last lines it has written."""
+        return "\n".join(self.said().splitlines()[-_TAIL_LINES:])
+
+    def terminate(self) -> None:
+        """Ask it to end, and do not wait."""
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # Else one that is paused would not hear of it.
+
+    def stop(self) -> None:
+        """End it as an operator would; kill it where that takes too long. Blocks."""
+        self.terminate()
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_TIMEOUT_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a crash would. Blocks until it is gone."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+        atexit.unregister(self.kill)
+
+    def pause(self) -> None:
+        """Stop it where it stands (SIGSTOP): its connections stay open, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def resident_mib(self) -> float:
+        """Return how much memory it holds."""
+        pages = int(Path(f"/proc/{self.process_id}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.is_alive:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process_id, number)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return free ports of 127.0.0.1 that nobody gets by chance.
+
+    They lie below those that the kernel hands out to connecting clients: a client that tries again and
+    again to reach a server that is down would sooner or later be given the server's own port.
+    """
+    first_of_clients = int(_PORT_RANGE.read_text().split()[0]) if _PORT_RANGE.exists() else 32_768
+    candidates = random.SystemRandom().sample(
+        range(min(15_000, first_of_clients - 1000), first_of_clients), 500
+    )
+    ports: list[int] = []
+    with ExitStack() as held:
+        for port in candidates:
+            listening = held.enter_context(socket.socket())
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                listening.bind(("127.0.0.1", port))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise ServerError(f"found {len(ports)} free ports of {count}")
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether someone takes connections at a port of 127.0.0.1."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+        return True
+    return False
+
+
+@cache
+def _starter(process_id: int) -> ThreadPoolExecutor:
+    """Return the one thread that starts servers, for this process: a fork has no threads of its parent."""
+    return ThreadPoolExecutor(1, thread_name_prefix=f"starter-of-{process_id}")
