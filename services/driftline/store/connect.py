@@ -7,18 +7,27 @@ import fcntl
 import json
 import os
 import secrets
+import ssl
 import threading
 import time
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import clickhouse_connect
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, ProgrammingError
+from clickhouse_connect.driver.httputil import default_pool_manager
 
-from driftline.errors import StoreAwayError, StoreBusyError, StoreError
-from driftline.store.url import EmbeddedUrl, ServerUrl, parse_store_url
+from driftline.errors import SettingError, StoreAwayError, StoreBusyError, StoreError
+from driftline.store.url import (
+    PASSWORD_FILE_VARIABLE,
+    USER_VARIABLE,
+    EmbeddedUrl,
+    ServerUrl,
+    parse_store_url,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -29,6 +38,20 @@ if TYPE_CHECKING:
 _OWNER_FILE = "owner.json"
 _LOCK_FILE = "owner.lock"
 _PATIENCE_S = 10.0
+# A client is one thread's, and its queries are told apart by the server.
+_DEFAULTS: Mapping[str, Any] = {
+    "compress": False,
+    "autogenerate_session_id": False,
+    "autogenerate_query_id": False,
+}
+_REFUSED_CODES = frozenset(
+    {
+        192,  # UNKNOWN_USER
+        193,  # WRONG_PASSWORD
+        194,  # REQUIRED_PASSWORD
+        516,  # AUTHENTICATION_FAILED
+    }
+)
 
 
 class Store(abc.ABC):
@@ -62,35 +85,69 @@ class Store(abc.ABC):
 
 
 class ServerStore(Store):
-    """A store behind ClickHouse's HTTP interface: a server's, or an owner's gateway."""
+    """A store behind ClickHouse's HTTP interface: a server's, or an owner's gateway.
 
-    def __init__(self, url: ServerUrl) -> None:
+    Args:
+        url: where it is.
+        is_owner: whether it is an owner's gateway on this host. What is asked of it, and its token, never
+            goes through a proxy that the environment names.
+    """
+
+    def __init__(self, url: ServerUrl, *, is_owner: bool = False) -> None:
         self._url = url
+        self._is_owner = is_owner
         self.database = url.database
 
     def client(self) -> Client:
-        """Return a new client. Blocks for the connection."""
+        """Return a new client. Blocks for the connection. Asks for nothing that takes a privilege.
+
+        Raises:
+            SettingError: an option or a setting is wrong.
+            StoreAwayError: the store does not answer.
+            StoreError: it refuses the user, or its certificate is not to be trusted.
+        """
+        url = self._url
+        own: dict[str, Any] = {"pool_mgr": default_pool_manager()} if self._is_owner else {}
         try:
             client = clickhouse_connect.get_client(
-                interface="https" if self._url.secure else "http",
-                host=self._url.host,
-                port=self._url.port,
-                username=self._url.user,
-                password=self._url.password,
-                settings=dict(self._url.settings),
-                compress=False,
-                autogenerate_session_id=False,
-                autogenerate_query_id=False,
+                interface="https" if url.secure else "http",
+                host=url.host,
+                port=url.port,
+                username=url.user,
+                password=url.password,
+                settings=dict(url.settings),
+                **{**_DEFAULTS, **dict(url.options), **own},
             )
-        except ClickHouseError as error:
-            where = f"{self._url.host}:{self._url.port}"
-            raise StoreAwayError(f"the store at {where} does not answer: {root_cause(error)}") from error
-        client.command(f"CREATE DATABASE IF NOT EXISTS {self.database}", use_database=False)
+        except (ClickHouseError, OSError, ValueError) as error:
+            raise _unreachable(url, error) from error
         client.database = self.database
         return client
 
     def close(self) -> None:
         """Nothing is held between clients."""
+
+
+def _unreachable(url: ServerUrl, error: Exception) -> SettingError | StoreError:
+    """Say in one sentence why there is no client, without the URL: it may hold a password."""
+    where = f"{url.host}:{url.port}"
+    cause = root_cause(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return StoreError(
+            f"the store at {where} shows a certificate that is not to be trusted: {cause.verify_message}; "
+            "name its authority (ca_cert=/path.pem) or the host in it (server_host_name) in the store's URL"
+        )
+    if isinstance(cause, ssl.SSLError):
+        return StoreError(f"the store at {where} and this client don't agree on TLS: {cause.reason or cause}")
+    code = error.code if isinstance(error, DatabaseError) else None
+    if code in _REFUSED_CODES:
+        return StoreError(
+            f"the store at {where} refuses user {url.user!r}: unknown there, or the password is wrong "
+            f"(code {code}); see {USER_VARIABLE} and {PASSWORD_FILE_VARIABLE}"
+        )
+    if isinstance(error, (ProgrammingError, ValueError, OSError)):
+        return SettingError(f"the store at {where} can't be asked with these options: {cause}")
+    said = "does not answer" if code is None else "refuses to be asked"
+    return StoreAwayError(f"the store at {where} {said}: {cause}")
 
 
 class OwnedStore(Store):
@@ -177,19 +234,27 @@ def root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def open_store(url: str, *, patience_s: float = _PATIENCE_S) -> Store:
+def open_store(
+    url: str, *, environ: Mapping[str, str] | None = None, patience_s: float = _PATIENCE_S
+) -> Store:
     """Open the store at a URL.
 
     An embedded store has one owner. Where nobody owns it, this process becomes the owner; otherwise the
     store is reached through the owner, and through whoever owns it later. Blocks for up to ``patience_s``
     while the owner comes up or goes.
 
+    Args:
+        url: where it is.
+        environ: where a server's user and password come from that the URL leaves out; the process's own
+            unless given.
+        patience_s: for how long to wait for an owner.
+
     Raises:
         SettingError: the URL has no known form.
         StoreBusyError: another process owns the store and does not answer.
         StoreError: the store can't be opened.
     """
-    parsed = parse_store_url(url)
+    parsed = parse_store_url(url, environ)
     if isinstance(parsed, ServerUrl):
         return ServerStore(parsed)
     reached = _reach(parsed, patience_s=patience_s)
@@ -238,7 +303,8 @@ def _ask_owner(url: EmbeddedUrl) -> ServerStore | None:
             user=str(owner["user"]),
             password=str(owner["token"]),
             database=url.database,
-        )
+        ),
+        is_owner=True,
     )
     try:
         store.client().close()

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING
 
+from clickhouse_connect.driver.exceptions import DatabaseError
+
 from driftline.errors import StoreError
 from driftline.wire import schema_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql\Z")
+
+_UNKNOWN_TABLE, _UNKNOWN_DATABASE, _ACCESS_DENIED = 60, 81, 497
 
 _CREATE_LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations
@@ -57,34 +61,95 @@ def load_migrations() -> Sequence[Migration]:
 def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Sequence[Migration]:
     """Bring the client's database up to date; return what was applied. Doing it again changes nothing.
 
+    Where there is nothing to do, only reads; so a service's user needs no right to create anything.
+
     Statements are not transactional: where one fails, those before it stand, and the migration is tried again
     as a whole next time; so each statement must bear repeating, which CREATE ... IF NOT EXISTS gives.
 
     Raises:
-        StoreError: an applied migration was edited since, or a statement failed.
+        StoreError: an applied migration was edited since, or is not known to this program, or the user may
+            not apply what is missing.
+        ClickHouseError: a statement failed.
     """
-    client.command(_CREATE_LEDGER)
-    rows = client.query("SELECT number, checksum FROM schema_migrations").result_rows
-    applied = {int(number): str(checksum) for number, checksum in rows}
-    done = []
-    for migration in load_migrations() if migrations is None else migrations:
-        known = applied.get(migration.number)
-        if known == migration.checksum:
-            continue
-        if known is not None:
+    known = load_migrations() if migrations is None else migrations
+    applied = _applied(client)
+    missing = _missing(known, applied or {})
+    try:
+        if applied is None:
+            _begin(client)
+        for migration in missing:
+            _apply(client, migration)
+    except DatabaseError as error:
+        if error.code != _ACCESS_DENIED:
+            raise
+        raise StoreError(
+            f"the tables in database {client.database} are {_state(applied, missing)}, and this user may not "
+            f"change that; run `driftline migrate` with a user who may ({_first_sentence(error)})"
+        ) from error
+    return missing
+
+
+def _applied(client: Client) -> Mapping[int, tuple[str, str]] | None:
+    """Return name and checksum of what was applied, by number; None when there are no tables."""
+    try:
+        rows = client.query("SELECT number, name, checksum FROM schema_migrations").result_rows
+    except DatabaseError as error:
+        if error.code in {_UNKNOWN_TABLE, _UNKNOWN_DATABASE}:
+            return None
+        if error.code == _ACCESS_DENIED:
+            raise StoreError(
+                f"this user may not read driftline's tables in database {client.database}; give it one of "
+                f"driftline's roles, which `driftline migrate --users` creates ({_first_sentence(error)})"
+            ) from error
+        raise
+    return {int(number): (str(name), str(checksum)) for number, name, checksum in rows}
+
+
+def _missing(known: Sequence[Migration], applied: Mapping[int, tuple[str, str]]) -> Sequence[Migration]:
+    """Return what is to be applied, once it is clear that what was applied is what this program knows."""
+    newest = max((migration.number for migration in known), default=0)
+    if applied and max(applied) > newest:
+        number = max(applied)
+        raise StoreError(
+            f"the store's tables are newer than this program: they are at {number:04d}_{applied[number][0]}, "
+            f"it knows {newest:04d}; update driftline here"
+        )
+    for migration in known:
+        if migration.number in applied and applied[migration.number][1] != migration.checksum:
             raise StoreError(
                 f"migration {migration.number:04d}_{migration.name} was edited after it was applied; "
                 "write a new one instead"
             )
-        for statement in migration.statements(client.database or "default"):
-            client.command(_repeatable(statement))
-        client.insert(
-            "schema_migrations",
-            [(migration.number, migration.name, migration.checksum)],
-            column_names=["number", "name", "checksum"],
-        )
-        done.append(migration)
-    return done
+    return [migration for migration in known if migration.number not in applied]
+
+
+def _begin(client: Client) -> None:
+    if not client.query(
+        "SELECT name FROM system.databases WHERE name = {name:String}", parameters={"name": client.database}
+    ).result_rows:
+        client.command(f"CREATE DATABASE IF NOT EXISTS {client.database}", use_database=False)
+    client.command(_CREATE_LEDGER)
+
+
+def _apply(client: Client, migration: Migration) -> None:
+    for statement in migration.statements(client.database or "default"):
+        client.command(_repeatable(statement))
+    client.insert(
+        "schema_migrations",
+        [(migration.number, migration.name, migration.checksum)],
+        column_names=["number", "name", "checksum"],
+    )
+
+
+def _state(applied: Mapping[int, object] | None, missing: Sequence[Migration]) -> str:
+    if not applied:
+        return "missing"
+    return f"older than this program, which knows {missing[-1].number:04d}_{missing[-1].name}"
+
+
+def _first_sentence(error: Exception) -> str:
+    """Return what the engine says that is missing, without where its code stands."""
+    return str(error).partition("DB::Exception: ")[2].partition(" (ACCESS_DENIED)")[0].strip(" .")
 
 
 def _repeatable(statement: str) -> str:

@@ -38,7 +38,8 @@ def ready_client(
         patience_s: for how long to try again.
 
     Raises:
-        StoreError: the store does not answer, or can't be migrated.
+        StoreError: the store does not answer, or its tables are missing or older than this program and the
+            user may not change that, or they are newer.
     """
     return _patiently(lambda: _prepared(store, prepare), patience_s)
 
