@@ -1,11 +1,11 @@
 # Everything from a fresh checkout. Each target sets up what it needs in .venv by itself.
 #
 # PYTHON  which Python makes the virtual environment (3.11 or newer)
-# ARGS    passed on to `driftline demo` or pytest
+# ARGS    passed on to `driftline demo`, the brokers or pytest
 
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help demo test check format clean
+.PHONY: help demo kafka test check format clean
 
 PYTHON ?= python3
 ARGS =
@@ -14,6 +14,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 help:
 	@echo "make demo     the whole pipeline on real flights (ARGS='--events 20000 --json')"
+	@echo "make kafka    Apache Kafka on port 9092; needs Java 17 and Maven (ARGS='--brokers 3 --secure')"
 	@echo "make test     every test (ARGS='tests/log -k crash')"
 	@echo "make check    style, format, types, layers and tidiness, without the other tests"
 	@echo "make format   sort imports and format the code"
@@ -22,6 +23,9 @@ help:
 
 demo: .venv/.demo
 	@$(BIN)/driftline demo $(ARGS)
+
+kafka: .venv/.dev
+	@$(BIN)/python -m tests.support.kafka --port 9092 --folder .cache/kafka $(ARGS)
 
 test: .venv/.dev
 	@$(BIN)/python -m pytest $(ARGS)
@@ -47,7 +51,7 @@ format: .venv/.dev
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cache .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: a second run installs nothing, a changed pyproject.toml or constraints.txt installs again.

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tests.support.kafka import Kafka
+    from tests.support.registry import Registry
 
-    Server = TypeVar("Server", Kafka)
+    Server = TypeVar("Server", Kafka, Registry)
 
 FORBID_SKIPS = "DRIFTLINE_FORBID_SKIPS"
 
@@ -31,6 +32,14 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Generator[Kafka, None, No
     from tests.support.kafka import Kafka  # noqa: PLC0415  a run without Kafka needs none of it
 
     yield from _serving(lambda: Kafka(tmp_path_factory.mktemp("kafka")))
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[Registry, None, None]:
+    """A schema registry: tests that stop it start their own."""
+    from tests.support.registry import Registry  # noqa: PLC0415  as above
+
+    yield from _serving(lambda: Registry(tmp_path_factory.mktemp("registry")))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -210,9 +210,11 @@ class Kafka:
             self._format(new)
 
     def _format(self, numbers: Iterable[int]) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
+        name = self._folder / "cluster-id"  # Of all its brokers, also of those that come later.
+        if not name.exists():
+            name.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22])
         user = [f"--add-scram=SCRAM-SHA-256=[name={USER},password={PASSWORD}]"] if self._certificates else []
-        tool = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", *user]
+        tool = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={name.read_text()}", *user]
         runs = [
             subprocess.Popen(
                 [*tool, f"--config={self._settings_file(number)}"],

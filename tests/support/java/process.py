@@ -126,6 +126,11 @@ class ServerProcess:
             self._process.wait()
         atexit.unregister(self.kill)
 
+    def restart(self) -> None:
+        """Stop it and start it again."""
+        self.stop()
+        self.start()
+
     def pause(self) -> None:
         """Stop it where it stands (SIGSTOP): its connections stay open, and nothing answers."""
         self._signal(signal.SIGSTOP)
