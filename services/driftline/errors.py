@@ -9,6 +9,7 @@ DriftlineError
 ├── StoreError             the store can't be used
 │   ├── StoreAwayError     it does not answer; trying again may help
 │   └── StoreBusyError     another process owns it and does not answer
+├── DeadLetterLimitError   too many records are refused for single bad ones to explain
 └── NotFoundError          what was asked for is not there
 """
 
@@ -59,6 +60,10 @@ class StoreAwayError(StoreError):
 
 class StoreBusyError(StoreError):
     """Another process owns the embedded store and does not answer."""
+
+
+class DeadLetterLimitError(DriftlineError):
+    """More records are refused than single bad ones explain; the lander stops until somebody looks."""
 
 
 class NotFoundError(DriftlineError):

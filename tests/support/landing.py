@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
@@ -14,7 +13,6 @@ from tests.support.traffic import make_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
 
     from driftline.log import EventLog
     from driftline.store.ledger import LedgerLine
@@ -31,13 +29,13 @@ class Landing:
         self.place = place
         self._open()
 
-    def _open(self) -> None:
+    def _open(self, **options: Any) -> None:
         self.log = open_log(self.place.log_url)
         self.store = open_store(self.place.store_url)
         self.client = self.store.client()
         migrate(self.client)
         self.metrics = Metrics(LANDER_METRICS)
-        self.lander = Lander(self.log, self.store, metrics=self.metrics, monotonic=time.monotonic)
+        self.lander = Lander(self.log, self.store, metrics=self.metrics, **options)
 
     @staticmethod
     def open_log(place: Place) -> EventLog:
@@ -52,9 +50,9 @@ class Landing:
         self.store.close()
         self.log.close()
 
-    def again(self) -> None:
+    def again(self, **options: Any) -> None:
         self.close()
-        self._open()
+        self._open(**options)
 
     def count(self, table: str) -> int:
         return self.client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0]

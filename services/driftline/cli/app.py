@@ -7,9 +7,10 @@ import os
 
 import click
 
+from driftline.cli.dead_letters import dead_letters
 from driftline.cli.demo import demo
 from driftline.cli.options import load_settings
-from driftline.cli.questions import completeness, dead_letters, trace, verdicts
+from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.services import land, migrate_command, serve, up, watch
 
 

@@ -26,13 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DEAD_LETTERS = """
-SELECT log_id, topic, partition, offset, landed_at, reason, detail, lower(hex(value)) AS value_hex
-FROM dead_letters FINAL ORDER BY landed_at DESC, topic, partition, offset LIMIT {limit:UInt32}
-"""
 
-
-def _ask(store_url: str, question: Callable[[Client], T]) -> T:
+def ask_store(store_url: str, question: Callable[[Client], T]) -> T:
+    """Answer a question out of a store. Raises what ``ask`` raises."""
     # Only an embedded store is worth waiting for: its owner may be changing at this moment.
     patience_s = 10.0 if isinstance(parse_store_url(store_url), EmbeddedUrl) else 0.0
     with open_store(store_url) as store:
@@ -84,7 +80,7 @@ def _cell(value: Any) -> str:
 @clean_errors
 def trace(event_id: str, store_url: str, as_json: bool) -> None:
     """Show one prediction, back to its training run."""
-    found = _ask(store_url, lambda client: trace_prediction(client, event_id))
+    found = ask_store(store_url, lambda client: trace_prediction(client, event_id))
     if as_json:
         echo_json(found)
         return
@@ -110,7 +106,7 @@ def trace(event_id: str, store_url: str, as_json: bool) -> None:
 @clean_errors
 def completeness(store_url: str, as_json: bool) -> None:
     """Show, per model version, what was sent, landed, is missing or doubled."""
-    lines = [dataclasses.asdict(line) for line in _ask(store_url, read_ledger)]
+    lines = [dataclasses.asdict(line) for line in ask_store(store_url, read_ledger)]
     if as_json:
         echo_json(lines)
     elif lines:
@@ -140,34 +136,12 @@ def verdicts(
     """List drift verdicts, the newest first."""
     after = _time(since) if since else None
     chosen = partial(read_verdicts, model_name=model_name, since=after, verdicts=names, limit=limit)
-    found = _ask(store_url, chosen)
+    found = ask_store(store_url, chosen)
     if as_json:
         echo_json(found)
         return
     columns = "window_end model_name model_version feature reference scale_hours verdict effect sample_size"
     echo_table(found, [*columns.split(), "completeness", "reason"])
-
-
-@click.group("dead-letters")
-def dead_letters() -> None:
-    """Records that could not be landed."""
-
-
-@dead_letters.command("list")
-@store_option
-@click.option("--limit", default=100, show_default=True, help="At most so many.")
-@json_option
-@clean_errors
-def list_dead_letters(store_url: str, limit: int, as_json: bool) -> None:
-    """List them, the newest first: where each stood in the log, and why it was refused."""
-    found = _ask(
-        store_url,
-        lambda client: list(client.query(_DEAD_LETTERS, parameters={"limit": limit}).named_results()),
-    )
-    if as_json:
-        echo_json(found)
-    else:
-        echo_table(found, ["landed_at", "topic", "partition", "offset", "reason", "detail"])
 
 
 def _time(text: str) -> datetime:

@@ -1,13 +1,12 @@
 """One batch of the log into one table, exactly once, whatever single records are worth.
 
-A block that the store's engine refuses is bisected until the records it refuses stand alone; these go to
-the dead letters and the others land. Each piece carries a deduplication token made of its exact offset
+A block that the store's engine refuses is bisected until the records it refuses stand alone; these are
+dead letters, and the others land. Each piece carries a deduplication token made of its exact offset
 range, and a batch is always cut in the same way, so that repeating it is a no-op.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from driftline.log import Batch
     from driftline.wire import EventSchema, SchemaRef
-
-_logger = logging.getLogger(__name__)
 
 # One block in, one block into each view: then token and view name each part, also when it is repeated.
 INSERT_SETTINGS: Mapping[str, int] = {
@@ -69,7 +66,7 @@ _STD_EXCEPTION_CODE = 1001
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that can't be landed: where it stood, why, and its bytes."""
+    """A record that can't be landed: where it stood, why, its key and its bytes."""
 
     log_id: str
     topic: str
@@ -77,6 +74,7 @@ class DeadLetter:
     offset: int
     reason: str
     detail: str
+    key: bytes
     value: bytes
 
 
@@ -122,8 +120,6 @@ class Inserter:
         for ref, positions in self._by_schema(batch, landing).items():
             self._insert(batch, ref, positions, landing)
         landing.landed.sort()
-        if landing.dead_letters:
-            self._bury(landing.dead_letters)
         return landing
 
     def _by_schema(self, batch: Batch, landing: Landing) -> Mapping[SchemaRef, list[tuple[int, bytes]]]:
@@ -172,17 +168,6 @@ class Inserter:
         else:
             landing.landed.extend(position for position, _ in records)
 
-    def _bury(self, letters: Sequence[DeadLetter]) -> None:
-        rows = [[x.log_id, x.topic, x.partition, x.offset, x.reason, x.detail, x.value] for x in letters]
-        names = ["log_id", "topic", "partition", "offset", "reason", "detail", "value"]
-        try:
-            self._client.insert("dead_letters", rows, column_names=names)
-        except ClickHouseError as error:
-            raise StoreError(f"the store did not take {len(rows)} dead letters: {error}") from error
-        for letter in letters[:3]:
-            where = f"{letter.topic}/{letter.partition}@{letter.offset}"
-            _logger.warning("dead letter %s: %s: %s", where, letter.reason, letter.detail)
-
 
 class RefusedError(WireError):
     """The store's engine refuses a block because of the data in it."""
@@ -227,5 +212,6 @@ def _dead(batch: Batch, position: int, reason: str, detail: str) -> DeadLetter:
         batch.offsets[position],
         reason,
         detail,
+        batch.keys[position],
         batch.values[position],
     )

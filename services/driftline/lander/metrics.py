@@ -7,6 +7,7 @@ from driftline.metrics import Metric
 EVENTS = "driftline_events_total"
 LAG = "driftline_lander_lag_events"
 STORE_FAILURES = "driftline_lander_store_failures_total"
+LOST = "driftline_lander_lost_offsets_total"
 SETTLED = "driftline_lander_settled_parts_total"
 
 LANDER_METRICS = (
@@ -31,6 +32,14 @@ LANDER_METRICS = (
         (),
         "Times that the store did not take a batch. The batch is repeated: nothing is lost.",
         "grows for 5 minutes",
+    ),
+    Metric(
+        LOST,
+        "counter",
+        ("topic",),
+        "Offsets whose record was gone before it was landed: retention was shorter than the lag, or somebody "
+        "deleted records. Those events are lost; the ledger says of which session.",
+        "grows",
     ),
     Metric(
         SETTLED,

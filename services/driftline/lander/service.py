@@ -7,34 +7,40 @@ any moment, the range is fetched again exactly as it was, and the insert repeats
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from driftline.errors import LogError, StoreError
+from driftline.errors import LogError, LogMovedError, StoreError
+from driftline.lander.dead_letters import LIMIT_SHARE, DeadLetterLimit, letter_record, tell
 from driftline.lander.insert import Inserter
-from driftline.lander.metrics import EVENTS, LAG, SETTLED, STORE_FAILURES
+from driftline.lander.metrics import EVENTS, LAG, LOST, SETTLED, STORE_FAILURES
 from driftline.lander.settle import settle_predictions
 from driftline.lander.turn import Turn
 from driftline.store import ready_client
 from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles, reload_grids
 from driftline.wire import (
+    DEAD_LETTER,
+    DEAD_LETTERS_TOPIC,
     OUTCOME,
     OUTCOMES_TOPIC,
     PREDICTION,
     PREDICTIONS_TOPIC,
     SESSION,
     SESSIONS_TOPIC,
+    TOPICS,
     TRAINING_RUN,
     TRAINING_RUNS_TOPIC,
 )
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.lander.insert import DeadLetter
     from driftline.log import Batch, EventLog
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
@@ -55,44 +61,62 @@ _TABLES = (
     (TRAINING_RUNS_TOPIC, TRAINING_RUN, "training_runs"),
     (PREDICTIONS_TOPIC, PREDICTION, "prediction_inbox"),
     (OUTCOMES_TOPIC, OUTCOME, "outcomes"),
+    (DEAD_LETTERS_TOPIC, DEAD_LETTER, "dead_letters"),
     (SESSIONS_TOPIC, SESSION, "sessions"),
 )
+_LAG_CHECK_S = 1.0
+_STAY_S = 1.0
 
 
 class Lander:
-    """Lands one log into one store. For one thread.
+    """Lands one log into one store, beside others that land the same log. For one thread.
 
     Args:
         log: where events come from.
         store: where they go.
         metrics: a process's metrics, with the lander's table.
         monotonic: a clock in seconds.
+        clock: the time now, seconds since 1970-01-01T00:00:00Z.
+        dead_letter_limit: share of the records that may be refused before the lander stops; 1: no limit.
     """
 
     def __init__(
-        self, log: EventLog, store: Store, *, metrics: Metrics, monotonic: Callable[[], float]
+        self,
+        log: EventLog,
+        store: Store,
+        *,
+        metrics: Metrics,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+        dead_letter_limit: float = LIMIT_SHARE,
     ) -> None:
+        self._log = log
         self._store = store
         self._metrics = metrics
         self._monotonic = monotonic
+        self._clock = clock
+        self._limit = DeadLetterLimit(dead_letter_limit, monotonic)
         self._turn = Turn(log.url)
         self._reader = log.reader(GROUP, [topic for topic, _, _ in _TABLES])
+        self._writer = log.writer()
+        self._has_topics = False
         # Whether anything landed since grids were looked at; at first an interrupted rebuild is finished.
         self._grids_unseen = True
         self._next_grid_check_s = monotonic()
+        self._next_lag_check_s = monotonic()
         self._client, self._inserters = self._connect()
 
     def _connect(self) -> tuple[Client, dict[str, Inserter]]:
         client = ready_client(self._store, prepare=reload_grids)
-        return client, {
-            topic: Inserter(client, event=event, table=table, database=self._store.database)
-            for topic, event, table in _TABLES
-        }
+        return client, make_inserters(client, self._store.database)
 
     def run(self, stop: threading.Event) -> None:
         """Land until ``stop`` is set. While log or store are away, waits and tries again: nothing is lost.
 
         While another lander lands the same local log, waits for its end.
+
+        Raises:
+            DeadLetterLimitError: too many records are refused; somebody has to look.
         """
         backoff_s = _FIRST_BACKOFF_S
         has_failed = False
@@ -106,16 +130,29 @@ class Lander:
                     self._client, self._inserters = self._connect()
                 landed = self.land_once()
                 has_failed = False
+            except LogMovedError as error:
+                _logger.info("another lander went on: %s", error)
+                continue
             except (StoreError, LogError, ClickHouseError) as error:
                 has_failed = True
                 self._metrics.count(STORE_FAILURES)
                 _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error)
-                stop.wait(backoff_s)
+                self._wait(stop, backoff_s)
                 backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
                 continue
             backoff_s = _FIRST_BACKOFF_S
             if landed < BATCH_RECORDS:
                 stop.wait(LINGER_S)
+
+    def _wait(self, stop: threading.Event, seconds: float) -> None:
+        """Wait without fetching, as a member of the group that still lives, and tell how much is waiting."""
+        end_s = self._monotonic() + seconds
+        while (left_s := end_s - self._monotonic()) > 0 and not stop.wait(min(left_s, _STAY_S)):
+            try:
+                self._reader.stay()
+                self._tell_lag()
+            except LogError:  # It is told when landing goes on; here it is enough not to end.
+                continue
 
     def run_until_idle(self) -> int:
         """Land until the log holds nothing new; return how many records that were.
@@ -131,33 +168,41 @@ class Lander:
         return total
 
     def land_once(self) -> int:
-        """Land at most one batch of each topic; return how many records were fetched.
+        """Land at most one batch of each partition; return how many records were fetched.
 
         Raises:
             StoreError: the store is away; what was fetched comes again.
+            LogMovedError: another lander has taken over what this one was landing.
             LogError: the log can't be used, or another lander is landing it.
+            DeadLetterLimitError: too many records are refused.
         """
         if not self._turn.take():
             raise LogError("another lander is landing this log; one is enough, and two would meet")
+        if not self._has_topics:
+            self._log.ensure_topics(TOPICS)
+            self._has_topics = True
         # Beats are fetched first and landed last, once all that they count has landed: none claims too much.
-        beats = self._fetch(SESSIONS_TOPIC)
+        beats = list(self._fetch(SESSIONS_TOPIC))
         fetched, caught_up = 0, True
-        for topic in (TRAINING_RUNS_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC):
-            if batch := self._fetch(topic):
+        for topic in (TRAINING_RUNS_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC, DEAD_LETTERS_TOPIC):
+            for batch in self._fetch(topic):
                 self._land(batch)
                 fetched += len(batch.values)
                 caught_up &= topic != PREDICTIONS_TOPIC or not _may_be_followed(batch)
-        if beats and (caught_up or beats.repeated):
-            self._land(beats)
-            fetched += len(beats.values)
+        for batch in beats:
+            if caught_up or batch.repeated:
+                self._land(batch)
+                fetched += len(batch.values)
         self._grids_unseen = self._grids_unseen or fetched > 0
         self._tend_grids(force=False)
-        for topic, lag in self._reader.lag().items():
-            self._metrics.set(LAG, lag, topic=topic)
+        self._tell_lag()
         return fetched
 
-    def _fetch(self, topic: str) -> Batch | None:
-        return self._reader.fetch(topic, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES)
+    def _fetch(self, topic: str) -> Iterator[Batch]:
+        for partition in self._reader.partitions(topic):
+            batch = self._reader.fetch(topic, partition, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES)
+            if batch is not None:
+                yield batch
 
     def _land(self, batch: Batch) -> None:
         if not batch.repeated:
@@ -166,14 +211,33 @@ class Lander:
         if batch.topic == PREDICTIONS_TOPIC and batch.repeated:
             settled = settle_predictions(self._client, [batch.values[place] for place in landing.landed])
             self._metrics.count(SETTLED, settled)
+        self._bury(batch, landing.dead_letters)
         if batch.topic == TRAINING_RUNS_TOPIC:
             self._next_grid_check_s = self._monotonic()
         self._reader.commit(batch)
+        self._limit.count(len(batch.values), len(landing.dead_letters))
         self._metrics.count(EVENTS, len(landing.landed), stage=batch.topic, outcome="landed")
         self._metrics.count(EVENTS, len(landing.dead_letters), stage=batch.topic, outcome="dead_lettered")
+        self._metrics.count(LOST, batch.missing_count, topic=batch.topic)
+
+    def _bury(self, batch: Batch, letters: Sequence[DeadLetter]) -> None:
+        """Append what can't be landed to a topic of its own, from where it lands as anything else does."""
+        if letters:
+            self._limit.check(len(batch.values), letters)
+            now_us = int(self._clock() * 1e6)
+            self._writer.append([letter_record(letter, now_us) for letter in letters])
+            tell(letters)
+
+    def _tell_lag(self) -> None:
+        if self._monotonic() >= self._next_lag_check_s:
+            self._next_lag_check_s = self._monotonic() + _LAG_CHECK_S
+            for topic, lag in self._reader.lag().items():
+                self._metrics.set(LAG, lag, topic=topic)
 
     def _tend_grids(self, *, force: bool) -> None:
         """Choose grids that can be chosen now, and count their profiles anew, between two batches."""
+        if 0 not in self._reader.partitions(TRAINING_RUNS_TOPIC):  # One lander of all tends them.
+            return
         if not force and not (self._grids_unseen and self._monotonic() >= self._next_grid_check_s):
             return
         rebuild_profiles(self._client)
@@ -186,8 +250,17 @@ class Lander:
     def close(self) -> None:
         """Let go of log and store."""
         self._reader.close()
+        self._writer.close()
         self._client.close()
         self._turn.release()
+
+
+def make_inserters(client: Client, database: str) -> dict[str, Inserter]:
+    """Return what inserts each topic's records."""
+    return {
+        topic: Inserter(client, event=event, table=table, database=database)
+        for topic, event, table in _TABLES
+    }
 
 
 def _may_be_followed(batch: Batch) -> bool:

@@ -26,7 +26,8 @@ SELECT
     l.rows - l.landed AS duplicates,
     arraySum(mapValues(b.abandoned)) AS abandoned,
     arraySum(mapValues(b.dropped)) + abandoned AS dropped,
-    sent - landed - least(abandoned, sent - landed) AS missing
+    least(d.letters, sent - landed) AS dead_lettered,
+    sent - landed - least(abandoned + dead_lettered, sent - landed) AS missing
 FROM
 (
     SELECT
@@ -35,7 +36,7 @@ FROM
         toString(model_version) AS model_version,
         toString(environment) AS environment,
         sum(rows) AS rows, groupBitmapMerge(sequences) AS landed, max(last_sequence) AS last_sequence
-    FROM session_profiles GROUP BY session_id, model_name, model_version, environment
+    FROM session_profiles WHERE session_id != '' GROUP BY session_id, model_name, model_version, environment
 ) AS l
 FULL JOIN
 (
@@ -47,6 +48,11 @@ FULL JOIN
         last_sequence, dropped, abandoned
     FROM sessions FINAL
 ) AS b USING (session_id, model_name, model_version, environment)
+LEFT JOIN
+(
+    SELECT session_id, count() AS letters FROM dead_letters FINAL
+    WHERE topic = 'driftline.predictions' AND session_id != '' AND replayed_at IS NULL GROUP BY session_id
+) AS d ON d.session_id = if(l.session_id != '', l.session_id, b.session_id)
 """
 
 _GAPS = """
@@ -76,9 +82,10 @@ class LedgerLine:
         environment: where it served.
         sent: predictions that its sessions accepted (the highest number they gave).
         landed: different predictions in the store.
-        missing: sent, not landed and not given up: still under way, or lost.
+        missing: sent, and neither landed nor given up nor a dead letter: still under way, or lost.
         duplicates: rows in the store beyond the first of a prediction.
         dropped: predictions that sessions refused or gave up, and counted.
+        dead_lettered: predictions that can't be landed as they are, and are kept as dead letters.
         ratio: landed of sent; 1 where nothing was sent.
     """
 
@@ -90,6 +97,7 @@ class LedgerLine:
     missing: int
     duplicates: int
     dropped: int
+    dead_lettered: int
     ratio: float
 
 
@@ -97,17 +105,18 @@ def read_ledger(client: Client) -> Sequence[LedgerLine]:
     """Return the ledger, a line a model version and environment."""
     keys = "model_name, model_version, environment"
     rows = client.query(
-        f"SELECT {keys}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped) "
+        f"SELECT {keys}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped), "
+        "sum(dead_lettered) "
         f"FROM ({_SESSIONS}) GROUP BY {keys} ORDER BY {keys}",
         settings={"join_use_nulls": 0},
     ).result_rows
     return [
-        LedgerLine(model, version, where, sent, landed, missing, duplicates, dropped, _ratio(landed, sent))
-        for model, version, where, sent, landed, missing, duplicates, dropped in rows
+        LedgerLine(model, version, where, sent, landed, gone, twice, refused, dead, _share(landed, sent))
+        for model, version, where, sent, landed, gone, twice, refused, dead in rows
     ]
 
 
-def _ratio(landed: int, sent: int) -> float:
+def _share(landed: int, sent: int) -> float:
     return landed / sent if sent else 1.0
 
 

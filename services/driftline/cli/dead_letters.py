@@ -1,0 +1,142 @@
+"""``driftline dead-letters``: look at what was refused; send it through again."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import click
+
+from driftline.cli.options import clean_errors, json_option, log_option, store_option
+from driftline.cli.questions import ask_store, echo_json, echo_table, plain
+from driftline.errors import NotFoundError, WireError
+from driftline.lander.replay import replay_letters
+from driftline.log import open_log
+from driftline.store import open_store
+from driftline.store.dead_letters import LetterFilter, StoredLetter, read_letters
+from driftline.wire import decode_record
+
+_place = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)@(?P<offset>\d+)").fullmatch
+_BYTES_A_LINE = 16
+_SHOWN_BYTES = 1024
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Records that could not be landed."""
+
+
+@dead_letters.command("list")
+@store_option
+@click.option("--topic", help="Of this topic only.")
+@click.option("--reason", help="Refused for this reason only.")
+@click.option("--all", "with_replayed", is_flag=True, help="Also those that were landed since.")
+@click.option("--limit", default=100, show_default=True, help="At most so many.")
+@json_option
+@clean_errors
+def list_command(
+    store_url: str, topic: str | None, reason: str | None, with_replayed: bool, limit: int, as_json: bool
+) -> None:
+    """List them, the newest first: where each stood in the log, and why it was refused."""
+    chosen = LetterFilter(topic=topic, reason=reason, waiting=not with_replayed)
+    found = [
+        _row(letter) for letter in ask_store(store_url, lambda ask: read_letters(ask, chosen, limit=limit))
+    ]
+    if as_json:
+        echo_json(found)
+    elif found:
+        echo_table(
+            found, ["refused_time", "place", "reason", "session_id", "sequence", "replayed_at", "detail"]
+        )
+    else:
+        click.echo("no dead letters")
+
+
+@dead_letters.command("show")
+@click.argument("place", metavar="TOPIC/PARTITION@OFFSET")
+@store_option
+@json_option
+@clean_errors
+def show_command(place: str, store_url: str, as_json: bool) -> None:
+    """Show one with its bytes, and what can be read of them."""
+    chosen = _filter(place)
+    found = ask_store(store_url, lambda client: read_letters(client, chosen, limit=10))
+    if not found:
+        raise NotFoundError(f"no dead letter stood at {place}; `driftline dead-letters list --all` shows all")
+    rows = [_row(letter) | {"event": _readable(letter.value)} for letter in found]
+    if as_json:
+        echo_json(rows)
+        return
+    for row, letter in zip(rows, found, strict=True):
+        for name, value in row.items():
+            if name not in {"value_hex", "event"}:
+                click.echo(f"{name:<14}{plain(value)}")
+        for name, value in (row["event"] or {}).items():
+            click.echo(f"  {name:<22}{plain(value)}")
+        click.echo(_dump(letter.value))
+
+
+@dead_letters.command("replay")
+@click.argument("place", metavar="[TOPIC/PARTITION@OFFSET]", required=False)
+@log_option
+@store_option
+@click.option("--topic", help="Those of this topic only.")
+@click.option("--reason", help="Those refused for this reason only.")
+@click.option("--limit", default=100_000, show_default=True, help="At most so many.")
+@json_option
+@clean_errors
+def replay_command(
+    place: str | None,
+    log_url: str,
+    store_url: str,
+    topic: str | None,
+    reason: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Land dead letters again, after the cause was mended: all that wait, or those chosen. Each lands once.
+
+    What is refused again stays a dead letter, with what is wrong now. May be interrupted, and repeated.
+    """
+    chosen = _filter(place) if place else LetterFilter(topic=topic, reason=reason)
+    with open_log(log_url) as log, open_store(store_url) as store:
+        outcome = replay_letters(log, store, chosen, limit=limit)
+    if as_json:
+        echo_json(dataclasses.asdict(outcome))
+    else:
+        click.echo(f"{outcome.landed} landed, {outcome.refused} refused again")
+
+
+def _filter(place: str) -> LetterFilter:
+    match = _place(place)
+    if match is None:
+        raise click.BadParameter(f"{place!r} is no place in a log, such as driftline.predictions/0@1234")
+    return LetterFilter(
+        topic=match["topic"], partition=int(match["partition"]), offset=int(match["offset"]), waiting=False
+    )
+
+
+def _row(letter: StoredLetter) -> dict[str, Any]:
+    row = {"place": letter.place} | dataclasses.asdict(letter)
+    row["value_hex"] = row.pop("value").hex()
+    return row
+
+
+def _readable(value: bytes) -> dict[str, Any] | None:
+    try:
+        return decode_record(value)[1]
+    except WireError:
+        return None
+
+
+def _dump(value: bytes) -> str:
+    """Return the beginning of some bytes as hexadecimal digits and text."""
+    lines = []
+    for start in range(0, min(len(value), _SHOWN_BYTES), _BYTES_A_LINE):
+        part = value[start : start + _BYTES_A_LINE]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        lines.append(f"{start:06x}  {part.hex(' '):<{3 * _BYTES_A_LINE}} {text}")
+    if len(value) > _SHOWN_BYTES:
+        lines.append(f"... {len(value):,} bytes in all")
+    return "\n".join(lines)

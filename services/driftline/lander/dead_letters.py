@@ -1,0 +1,112 @@
+"""Records that can't be landed: told to the log, and bounded, lest a broken lander bury everything."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import deque
+from typing import TYPE_CHECKING
+
+from driftline.errors import DeadLetterLimitError, WireError
+from driftline.log import Record
+from driftline.wire import DEAD_LETTER, DEAD_LETTERS_TOPIC, decode_record, encode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from driftline.lander.insert import DeadLetter
+
+_logger = logging.getLogger(__name__)
+
+LIMIT_SHARE = 0.2
+LIMIT_AT_LEAST = 100
+LIMIT_WINDOW_S = 600.0
+MAX_VALUE_BYTES = 900_000
+"""Of a refused record, so many bytes are kept: a letter must fit where the record just fitted."""
+
+_TOLD = 3
+
+
+class DeadLetterLimit:
+    """Says when so many records are refused that the fault is ours and not theirs.
+
+    Args:
+        share: of the records of the last ``LIMIT_WINDOW_S``, at most so many may be refused; 1: no limit.
+        monotonic: a clock in seconds.
+    """
+
+    def __init__(self, share: float, monotonic: Callable[[], float]) -> None:
+        self._share = share
+        self._monotonic = monotonic
+        self._seen: deque[tuple[float, int, int]] = deque()
+
+    def allowed(self, records: int) -> int:
+        """Return how many of the next records may be refused."""
+        now = self._monotonic()
+        while self._seen and self._seen[0][0] < now - LIMIT_WINDOW_S:
+            self._seen.popleft()
+        total = sum(count for _, count, _ in self._seen) + records
+        refused = sum(count for _, _, count in self._seen)
+        return max(LIMIT_AT_LEAST, int(self._share * total)) - refused
+
+    def check(self, records: int, letters: Sequence[DeadLetter]) -> None:
+        """Refuse to go on when a batch has more dead letters than allowed.
+
+        Raises:
+            DeadLetterLimitError: it has. Nothing of it was buried, and its range will be repeated.
+        """
+        if letters and self._share < 1 and len(letters) > self.allowed(records):
+            first = letters[0]
+            raise DeadLetterLimitError(
+                f"{len(letters):,} of {records:,} records of {first.topic}/{first.partition} are refused, "
+                f"the first ({first.reason}) at offset {first.offset}: {first.detail}. That is more than "
+                f"{self._share:.0%} in {LIMIT_WINDOW_S / 60:.0f} minutes, so the lander stops and buries "
+                "none. Mend the cause and start it again, or let them pass with --dead-letter-limit 1"
+            )
+
+    def count(self, records: int, refused: int) -> None:
+        """Remember what became of a batch."""
+        self._seen.append((self._monotonic(), records, refused))
+
+
+def letter_record(letter: DeadLetter, time_us: int) -> Record:
+    """Return a dead letter as a record of its topic."""
+    session_id, sequence = _origin(letter)
+    detail = letter.detail
+    if len(letter.value) > MAX_VALUE_BYTES:
+        detail += f" (the first {MAX_VALUE_BYTES:,} of {len(letter.value):,} bytes are kept)"
+    event = {
+        "log_id": letter.log_id,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "reason": letter.reason,
+        "detail": detail,
+        "session_id": session_id,
+        "sequence": sequence,
+        "refused_time": time_us,
+        "value": letter.value[:MAX_VALUE_BYTES],
+    }
+    return Record(DEAD_LETTERS_TOPIC, letter.key, encode_record(DEAD_LETTER, event))
+
+
+def tell(letters: Sequence[DeadLetter]) -> None:
+    """Say of the first of them why they were refused; they hold no values of events."""
+    for letter in letters[:_TOLD]:
+        where = f"{letter.topic}/{letter.partition}@{letter.offset}"
+        _logger.warning("dead letter %s: %s: %s", where, letter.reason, letter.detail)
+    if len(letters) > _TOLD:
+        _logger.warning("dead letters: %d more in the same batch", len(letters) - _TOLD)
+
+
+def _origin(letter: DeadLetter) -> tuple[str, int]:
+    """Return the session and the number of a refused record, as far as it tells."""
+    try:
+        event = decode_record(letter.value)[1]
+        return str(event["session_id"]), max(0, int(event["sequence"]))
+    except (WireError, KeyError):
+        pass
+    try:
+        return str(uuid.UUID(letter.key.decode())), 0
+    except ValueError:
+        return "", 0

@@ -1,0 +1,97 @@
+"""Dead letters sent through again, once the cause was mended: each lands once, however often it is tried."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from driftline.errors import StoreError
+from driftline.lander.service import make_inserters
+from driftline.log import Batch
+from driftline.store import ready_client
+from driftline.store.dead_letters import read_letters, write_letter
+from driftline.store.grids import reload_grids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from driftline.lander.insert import Inserter
+    from driftline.log import EventLog
+    from driftline.store import Store
+    from driftline.store.dead_letters import LetterFilter, StoredLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of dead letters that were sent through again.
+
+    Args:
+        landed: stand in the store now.
+        refused: are refused still, and stay dead letters.
+    """
+
+    landed: int
+    refused: int
+
+
+def replay_letters(
+    log: EventLog,
+    store: Store,
+    chosen: LetterFilter,
+    *,
+    limit: int,
+    clock: Callable[[], float] = time.time,
+) -> Replayed:
+    """Land dead letters that have not landed since. Blocks for the store, some 20 ms a letter.
+
+    A letter lands under the name of its own place in the log, which the store remembers: interrupted between
+    landing and noting that, it does not land again.
+
+    Raises:
+        StoreError: the store is away. What was landed until then is noted.
+    """
+    client = ready_client(store, prepare=reload_grids)
+    try:
+        inserters = make_inserters(client, store.database)
+        landed = refused = 0
+        del log
+        for letter in read_letters(client, dataclasses.replace(chosen, waiting=True), limit=limit):
+            now = _again(inserters, letter, datetime.fromtimestamp(clock(), UTC))
+            write_letter(client, now)
+            landed += now.replayed_at is not None
+            refused += now.replayed_at is None
+        return Replayed(landed, refused)
+    finally:
+        client.close()
+
+
+def _again(inserters: Mapping[str, Inserter], letter: StoredLetter, now: datetime) -> StoredLetter:
+    """Land one letter; return its new state."""
+    later = dataclasses.replace(letter, revision=letter.revision + 1)
+    inserter = inserters.get(letter.topic)
+    if inserter is None:
+        raise StoreError(f"{letter.place}: nothing of the topic {letter.topic!r} is landed")
+    landing = inserter.land(_alone(letter))
+    if landing.dead_letters:
+        (refusal,) = landing.dead_letters
+        return dataclasses.replace(later, reason=refusal.reason, detail=refusal.detail)
+    return dataclasses.replace(later, replayed_at=now)
+
+
+def _alone(letter: StoredLetter) -> Batch:
+    """Return a letter as the batch that it was when it had been bisected out."""
+    return Batch(
+        source=letter.log_id,
+        topic=letter.topic,
+        partition=letter.partition,
+        first_offset=letter.offset,
+        last_offset=letter.offset,
+        values=[letter.value],
+        keys=[letter.session_id.encode()],
+        offsets=[letter.offset],
+        timestamps_ms=[int(letter.refused_time.timestamp() * 1000)],
+        repeated=True,
+    )

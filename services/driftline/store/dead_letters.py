@@ -1,0 +1,106 @@
+"""Dead letters in the store: what could not be landed, and what became of it since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from clickhouse_connect.driver.client import Client
+
+_COLUMNS = (
+    "log_id, topic, partition, offset, reason, detail, session_id, sequence, refused_time, value, revision, "
+    "replayed_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLetter:
+    """One dead letter.
+
+    Args:
+        log_id: identity of the log that numbered the offset.
+        topic: the topic that the record stood in.
+        partition: its partition.
+        offset: its offset.
+        reason: why it was refused: one of a bounded set of names.
+        detail: what exactly was wrong, the last time that it was tried.
+        session_id: the session that sent it; empty when not known.
+        sequence: its number there; 0 when not known.
+        refused_time: when it was refused first.
+        value: the record's bytes.
+        revision: how often it was tried again.
+        replayed_at: when it was landed after all; None: not until now.
+    """
+
+    log_id: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    session_id: str
+    sequence: int
+    refused_time: datetime
+    value: bytes
+    revision: int
+    replayed_at: datetime | None
+
+    @property
+    def place(self) -> str:
+        """Where it stood, as ``TOPIC/PARTITION@OFFSET``."""
+        return f"{self.topic}/{self.partition}@{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which dead letters are meant; what is None does not matter.
+
+    Args:
+        topic: that the record stood in.
+        partition: its partition.
+        offset: its offset.
+        reason: why it was refused.
+        waiting: only those that have not been landed since.
+    """
+
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    reason: str | None = None
+    waiting: bool = True
+
+
+def read_letters(client: Client, chosen: LetterFilter, *, limit: int) -> Sequence[StoredLetter]:
+    """Return dead letters, those refused last first."""
+    wanted = {
+        "topic = {topic:String}": chosen.topic,
+        "partition = {partition:UInt32}": chosen.partition,
+        "offset = {offset:UInt64}": chosen.offset,
+        "reason = {reason:String}": chosen.reason,
+        "replayed_at IS NULL": True if chosen.waiting else None,
+    }
+    conditions = [condition for condition, value in wanted.items() if value is not None] or ["1"]
+    bound = {
+        "topic": chosen.topic or "",
+        "partition": chosen.partition or 0,
+        "offset": chosen.offset or 0,
+        "reason": chosen.reason or "",
+        "limit": limit,
+    }
+    rows = client.query(
+        f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {' AND '.join(conditions)} "
+        "ORDER BY refused_time DESC, topic, partition, offset LIMIT {limit:UInt64}",
+        parameters=bound,
+        column_formats={"value": "bytes"},
+    ).result_rows
+    return [StoredLetter(*row) for row in rows]
+
+
+def write_letter(client: Client, letter: StoredLetter) -> None:
+    """Write a later state of a dead letter. Its revision must have grown."""
+    names = _COLUMNS.split(", ")
+    client.insert("dead_letters", [[getattr(letter, name) for name in names]], column_names=names)

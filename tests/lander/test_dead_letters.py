@@ -1,0 +1,120 @@
+"""What can't be landed is kept with its bytes, told to the log, bounded, and can be sent through again."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftline.errors import DeadLetterLimitError
+from driftline.lander.dead_letters import (
+    LIMIT_WINDOW_S,
+    MAX_VALUE_BYTES,
+    DeadLetterLimit,
+    letter_record,
+)
+from driftline.lander.insert import DeadLetter
+from driftline.log import Record
+from driftline.wire import DEAD_LETTERS_TOPIC, PREDICTION, PREDICTIONS_TOPIC, decode_record, encode_record
+
+SESSION = "01890000-0000-7000-8000-00000000000a"
+
+
+def letter(value: bytes = b"x", key: bytes = b"", **changes) -> DeadLetter:
+    names = {"log_id": "log", "topic": PREDICTIONS_TOPIC, "partition": 3, "offset": 7}
+    return DeadLetter(
+        **{**names, "reason": "undecodable", "detail": "too short", **changes}, key=key, value=value
+    )
+
+
+def prediction(**changes) -> bytes:
+    names = {"model_name": "m", "model_version": "1", "training_run_id": "r", "session_id": SESSION}
+    own = {"event_id": "01890000-0000-7000-8000-000000000001", "event_time": 1_769_860_800_000_000}
+    event = {**names, **own, "sequence": 5, "environment": "production", **changes}
+    return encode_record(PREDICTION, event)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_letter_says_where_it_stood_and_keeps_its_bytes_and_key():
+    record = letter_record(letter(b"\x00\xff", b"k"), 1_700_000_000_000_000)
+    name, event = decode_record(record.value)
+    assert (record.topic, record.key, name) == (DEAD_LETTERS_TOPIC, b"k", "DeadLetter")
+    assert (event["topic"], event["partition"], event["offset"]) == (PREDICTIONS_TOPIC, 3, 7)
+    assert (event["reason"], event["detail"], event["value"]) == ("undecodable", "too short", b"\x00\xff")
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "origin"),
+    [
+        (prediction(), b"", (SESSION, 5)),
+        (prediction()[:-4], SESSION.encode(), (SESSION, 0)),
+        (b"", b"any key", ("", 0)),
+        (b"", b"\xff\xfe", ("", 0)),
+    ],
+    ids=["the record", "its key", "neither", "a key that is no text"],
+)
+def test_a_letters_session_is_told_by_the_record_or_else_by_its_key(value, key, origin):
+    _, event = decode_record(letter_record(letter(value, key), 0).value)
+    assert (event["session_id"], event["sequence"]) == origin
+
+
+def test_a_letter_of_a_very_large_record_is_cut_and_says_so():
+    _, event = decode_record(letter_record(letter(bytes(1_040_000)), 0).value)
+    assert len(event["value"]) == MAX_VALUE_BYTES
+    assert "of 1,040,000 bytes" in event["detail"]
+
+
+def test_single_bad_records_stay_below_the_limit():
+    limit = DeadLetterLimit(0.2, Clock())
+    limit.check(100, [letter()] * 100)
+    limit.check(20_000, [letter()] * 4_000)
+
+
+def test_more_than_the_share_stops_the_lander_and_says_what_to_do():
+    limit = DeadLetterLimit(0.2, Clock())
+    with pytest.raises(DeadLetterLimitError, match=r"--dead-letter-limit 1") as caught:
+        limit.check(10_000, [letter()] * 2_001)
+    assert "driftline.predictions/3" in str(caught.value)
+    assert "too short" in str(caught.value)
+
+
+def test_small_batches_add_up_and_are_forgotten_in_time():
+    clock = Clock()
+    limit = DeadLetterLimit(0.2, clock)
+    for _ in range(9):
+        limit.check(10, [letter()] * 10)
+        limit.count(10, 10)
+    with pytest.raises(DeadLetterLimitError):
+        limit.check(11, [letter()] * 11)
+    clock.now_s += LIMIT_WINDOW_S + 1
+    limit.check(11, [letter()] * 11)
+
+
+def test_a_limit_of_one_lets_everything_pass():
+    DeadLetterLimit(1.0, Clock()).check(10_000, [letter()] * 10_000)
+
+
+def test_a_lander_above_its_limit_buries_nothing_and_repeats_the_range_when_it_may(landing):
+    records = [Record(PREDICTIONS_TOPIC, b"", b"garbage %d" % number) for number in range(150)]
+    landing.log.writer().append([*records, Record(PREDICTIONS_TOPIC, b"", prediction())])
+    with pytest.raises(DeadLetterLimitError):
+        landing.lander.run_until_idle()
+    assert landing.count("dead_letters") == 0
+    landing.again(dead_letter_limit=1.0)
+    landing.lander.run_until_idle()
+    assert landing.count("dead_letters") == 150
+    assert landing.client.query("SELECT count() FROM predictions").result_rows == [(1,)]
+
+
+def test_the_ledger_counts_a_dead_letter_as_one_and_not_as_missing(landing):
+    good = [Record(PREDICTIONS_TOPIC, b"", prediction(sequence=number)) for number in (1, 2, 4)]
+    bad = Record(PREDICTIONS_TOPIC, SESSION.encode(), prediction(sequence=3)[:-6])
+    landing.log.writer().append([*good, bad])
+    landing.lander.run_until_idle()
+    (line,) = landing.ledger()
+    assert (line.sent, line.landed, line.dead_lettered, line.missing) == (4, 3, 1, 0)
