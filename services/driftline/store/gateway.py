@@ -47,9 +47,9 @@ _ERROR_CODE = re.compile(r"Code: (\d+)")
 
 
 class Gateway:
-    """Serves one engine folder, which this process must have open, on a free port of 127.0.0.1."""
+    """Serves one engine folder, which this process must have open, on a port of 127.0.0.1 (0: a free one)."""
 
-    def __init__(self, engine_folder: Path, *, token: str) -> None:
+    def __init__(self, engine_folder: Path, *, token: str, port: int = 0) -> None:
         self._folder = os.path.realpath(engine_folder)
         self._token = token
         app = Starlette(
@@ -58,7 +58,7 @@ class Gateway:
                 Route("/ping", _ping, methods=["GET"]),
             ]
         )
-        self._server = WebServer(app, "127.0.0.1", 0, name="store-gateway")
+        self._server = WebServer(app, "127.0.0.1", port, name="store-gateway")
         self.port = self._server.port
 
     def start(self) -> None:

@@ -96,6 +96,11 @@ class ServerProcess:
                 raise ServerError(f"{self.name} is not up after {timeout_s} s:\n{self.log_tail()}")
             time.sleep(0.05)
 
+    def wait_until_gone(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Wait until it has ended, as it was told to or by itself."""
+        if self._process is not None:
+            self._process.wait(timeout_s)
+
     def said(self) -> str:
         """Return what it has written since it was last started."""
         with self.log.open("rb") as log:

@@ -1,0 +1,122 @@
+"""The store as a process stands for a ClickHouse server, and fails exactly as it is told to."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+
+from driftline.errors import StoreError
+from driftline.store import migrate, open_store
+from tests.support.java.process import is_listening
+from tests.support.store_process import PREDICTIONS, READ_ONLY, StoreProcess
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    process = StoreProcess(tmp_path_factory.mktemp("store"), password="a/b@c: d")
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture(autouse=True)
+def table(store):
+    with closing(client_of(store)) as client:
+        client.command("CREATE DATABASE IF NOT EXISTS driftline", use_database=False)
+        client.command("CREATE OR REPLACE TABLE words (word String) ENGINE = MergeTree ORDER BY word")
+    yield
+    assert store.failures_to_come == 0
+
+
+def client_of(store):
+    with open_store(store.url) as opened:
+        return opened.client()
+
+
+def put(store, word):
+    with closing(client_of(store)) as client:
+        client.insert("words", [[word]], column_names=["word"])
+
+
+def words(store):
+    with closing(client_of(store)) as client:
+        return [word for (word,) in client.query("SELECT word FROM words ORDER BY word").result_rows]
+
+
+def test_driftline_finds_its_tables_there(store):
+    with closing(client_of(store)) as client:
+        migrate(client)
+        assert client.query("SELECT count() FROM predictions").result_rows == [(0,)]
+
+
+@pytest.mark.parametrize("end", [StoreProcess.stop, StoreProcess.kill])
+def test_it_comes_back_where_it_was_with_what_it_had(store, end):
+    put(store, "before")
+    url = store.url
+    end(store)
+    assert not is_listening(store.port)
+    with pytest.raises(StoreError):
+        words(store)
+    store.start()
+    assert store.url == url
+    assert words(store) == ["before"]
+
+
+def test_paused_it_answers_nothing_and_resumed_it_goes_on(store):
+    store.pause()
+    try:
+        with (
+            pytest.raises(StoreError),
+            open_store(f"{store.url}?connect_timeout=1&send_receive_timeout=1") as it,
+        ):
+            it.client()
+    finally:
+        store.resume()
+    assert words(store) == []
+
+
+def test_before_it_does_nothing_and_refuses_with_a_code(store):
+    store.fail_next(1, "before")
+    with pytest.raises(DatabaseError) as refused:
+        put(store, "a")
+    assert refused.value.code == READ_ONLY
+    assert words(store) == []
+    put(store, "b")
+    assert words(store) == ["b"]
+
+
+def test_after_it_did_what_it_was_asked_it_does_not_say_so(store):
+    store.fail_next(2, "after")
+    with pytest.raises(OperationalError):
+        put(store, "a")
+    assert words(store) == ["a", "a"]  # The driver repeated it, unseen, and there was no token to know it by.
+
+
+def test_it_dies_in_the_midst_of_an_insert(store):
+    store.fail_next(1, "die", after_ms=200.0)
+    began_s = time.monotonic()
+    with closing(client_of(store)) as client, pytest.raises(ClickHouseError):
+        client.command("INSERT INTO words SELECT toString(sleep(3))")
+    assert 0.2 < time.monotonic() - began_s < 3.0
+    store.wait_until_gone(timeout_s=2.0)
+    store.start()
+    assert words(store) == []
+
+
+def test_what_does_not_match_does_not_fail(store):
+    store.fail_next(1, "before", matching=PREDICTIONS)
+    put(store, "a")
+    assert words(store) == ["a"]
+    with closing(client_of(store)) as client, pytest.raises(DatabaseError, match="as ordered"):
+        client.command("INSERT INTO driftline.prediction_inbox (model_name) VALUES ('a')")
+
+
+def test_an_order_can_be_taken_back(store):
+    store.fail_next(3, "before")
+    assert store.failures_to_come == 3
+    store.forget_failures()
+    put(store, "a")
+    assert words(store) == ["a"]
