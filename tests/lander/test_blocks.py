@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.lander.blocks import BlockWriter
-from driftline.wire import SESSION, encode_datum, event_schema
+from driftline.log import Record
+from driftline.wire import (
+    PREDICTION,
+    PREDICTIONS_TOPIC,
+    SESSION,
+    encode_datum,
+    encode_record,
+    event_schema,
+    split_frame,
+)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 BEATS = st.fixed_dictionaries(
@@ -42,3 +51,21 @@ def test_a_container_is_read_back_datum_by_datum(beats):
         fastavro.schema.to_parsing_canonical_form(event_schema(SESSION).parsed)
     )
     assert container == writer.container([encode_datum(SESSION, beat) for beat in beats])
+
+
+def test_a_record_with_bytes_too_many_or_too_few_moves_none_of_the_others(landing):
+    names = {"model_name": "m", "model_version": "1", "training_run_id": "r", "session_id": "s"}
+
+    def value(number: int) -> bytes:
+        own = {"event_id": f"01890000-0000-7000-8000-{number:012d}", "event_time": 1_769_860_800_000_000}
+        return encode_record(PREDICTION, {**names, **own, "sequence": number, "environment": "production"})
+
+    def datum(number: int) -> bytes:
+        return split_frame(value(number))[1]
+
+    odd = [value(1) + datum(2), value(3)[:-4], value(4) + b"rest", value(5), value(6)]
+    landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", each) for each in odd])
+    landing.lander.run_until_idle()
+    landed = landing.client.query("SELECT sequence FROM predictions ORDER BY sequence").result_rows
+    assert [row[0] for row in landed] == [1, 4, 5, 6]
+    assert landing.client.query("SELECT offset FROM dead_letters FINAL").result_rows == [(1,)]

@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.errors import LogError, StoreError
-from driftline.lander import service
+from driftline.lander import insert, service
 from driftline.lander.metrics import EVENTS, STORE_FAILURES
 from driftline.lander.settle import settle_predictions
 from driftline.log import Record
@@ -62,11 +62,11 @@ def test_a_crash_at_a_step_of_the_lander_is_mended_by_the_next_one(
         monkeypatch.setattr(
             inserter,
             "_insert",
-            lambda *given: crash() if len(calls) == 5 else (calls.append(1), whole(*given)),
+            lambda *given: crash() if len(calls) == 3 else (calls.append(1), whole(*given)),
         )
     elif point == "after insert":
         land = inserter.land
-        monkeypatch.setattr(inserter, "land", lambda batch: crash(land(batch)))
+        monkeypatch.setattr(inserter, "land", lambda *given: crash(land(*given)))
     else:
         monkeypatch.setattr(lander._reader, "commit", crash)
     if point != "between pieces" or refused_after:
@@ -87,7 +87,10 @@ def test_a_batch_that_has_landed_in_whole_is_repeated_without_effect(landing):
     assert_exact(landing, dead=2)
 
 
-def test_bisection_leaves_exactly_the_bad_records(landing):
+@pytest.mark.parametrize("is_suspected", [True, False], ids=["suspected", "found by bisection"])
+def test_exactly_the_bad_records_are_left(landing, monkeypatch, is_suspected):
+    if not is_suspected:
+        monkeypatch.setattr(insert, "suspects", lambda _schema, _datums: [])
     bad = {0, 1, 17, 30, 58, 59}
     serve(landing, refused_after=bad)
     landing.lander.run_until_idle()
@@ -266,3 +269,10 @@ def test_grids_are_looked_at_only_after_something_landed(landing, monkeypatch):
     landing.lander.land_once()
     landing.lander.land_once()
     assert len(looks) == 2
+
+
+def test_a_suspicion_that_the_engine_does_not_share_costs_nothing(landing, monkeypatch):
+    serve(landing, refused_after=(5,))
+    monkeypatch.setattr(insert, "suspects", lambda _schema, datums: list(range(0, len(datums) - 1, 2)))
+    landing.lander.run_until_idle()
+    assert_exact(landing, dead=1)

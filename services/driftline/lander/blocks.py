@@ -1,4 +1,10 @@
-"""Raw datums joined into one Avro container block, so that the store's engine decodes them and not Python."""
+"""Raw datums joined into one Avro container, so that the store's engine decodes them and not Python.
+
+Each datum has a block of its own in the container, which tells the reader where it ends. In a common block
+a datum with bytes too many, or too few, moves the beginning of all that follow: two datums in one record
+made the engine take both and lose the last record of the block without a word. It costs 20 bytes and
+0.5 us a record.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +18,7 @@ _SYNC = b"driftline-block\n"
 
 
 class BlockWriter:
-    """Writes Avro object containers of one block each, for one writer schema.
+    """Writes Avro object containers of a block for each datum, for one writer schema.
 
     Source: Avro 1.12 specification, "Object Container Files".
 
@@ -27,8 +33,10 @@ class BlockWriter:
 
     def container(self, datums: Sequence[bytes]) -> bytes:
         """Return one container that holds the datums, none of which is looked into."""
-        body = b"".join(datums)
-        return b"".join((self._head, _long(len(datums)), _long(len(body)), body, _SYNC))
+        parts = [self._head]
+        for datum in datums:
+            parts += (_ONE, _long(len(datum)), datum, _SYNC)
+        return b"".join(parts)
 
 
 def _long(number: int) -> bytes:
@@ -40,6 +48,9 @@ def _long(number: int) -> bytes:
         rest >>= 7
     out.append(rest)
     return bytes(out)
+
+
+_ONE = _long(1)
 
 
 def _bytes(value: bytes) -> bytes:

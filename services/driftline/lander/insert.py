@@ -1,23 +1,25 @@
 """One batch of the log into one table, exactly once, whatever single records are worth.
 
-A block that the store's engine refuses is bisected until the records it refuses stand alone; these are
-dead letters, and the others land. Each piece carries a deduplication token made of its exact offset
-range, and a batch is always cut in the same way, so that repeating it is a no-op.
+Of a block that the store's engine refuses, suspicious records are inserted alone, and the rest is bisected
+until the records that are refused stand alone; these are dead letters, and the others land. Each piece
+carries a deduplication token made of its exact offset range, and a batch is always cut in the same way, so
+that repeating it is a no-op.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from driftline.errors import StoreError, WireError
 from driftline.lander.blocks import BlockWriter
+from driftline.lander.screen import suspects
 from driftline.wire import event_schema, schema_of_fingerprint, split_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -91,6 +93,14 @@ class Landing:
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
+Check: TypeAlias = "Callable[[Sequence[DeadLetter]], None]"
+
+
+def _no_check(letters: Sequence[DeadLetter]) -> None:
+    """Let everything pass."""
+    del letters
+
+
 class Inserter:
     """Inserts batches of one topic's event into one table.
 
@@ -108,17 +118,23 @@ class Inserter:
         self._columns = [column["name"] for column in self._schema.parsed["fields"]]
         self._writers: dict[SchemaRef, BlockWriter] = {}
 
-    def land(self, batch: Batch) -> Landing:
+    def land(self, batch: Batch, check: Check = _no_check) -> Landing:
         """Insert every record that the store takes. Blocks for the store.
 
         Doing it again with the same batch changes nothing, as long as the store's deduplication window holds.
+
+        Args:
+            batch: of this topic.
+            check: is called with the dead letters so far, whenever there are more; may raise to end it.
 
         Raises:
             StoreError: the store is away or in trouble. What was inserted before stands; repeat the batch.
         """
         landing = Landing()
-        for ref, positions in self._by_schema(batch, landing).items():
-            self._insert(batch, ref, positions, landing)
+        groups = self._by_schema(batch, landing)
+        check(landing.dead_letters)
+        for ref, positions in groups.items():
+            self._insert(batch, ref, positions, landing, check)
         landing.landed.sort()
         return landing
 
@@ -144,7 +160,12 @@ class Inserter:
         return schema
 
     def _insert(
-        self, batch: Batch, ref: SchemaRef, records: Sequence[tuple[int, bytes]], landing: Landing
+        self,
+        batch: Batch,
+        ref: SchemaRef,
+        records: Sequence[tuple[int, bytes]],
+        landing: Landing,
+        check: Check,
     ) -> None:
         first, last = (batch.offsets[records[end][0]] for end in (0, -1))
         frame = ref.fingerprint.hex() if ref.fingerprint else f"id{ref.schema_id}"
@@ -161,12 +182,28 @@ class Inserter:
             if len(records) == 1:
                 position = records[0][0]
                 landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
+                check(landing.dead_letters)
                 return
-            middle = len(records) // 2
-            self._insert(batch, ref, records[:middle], landing)
-            self._insert(batch, ref, records[middle:], landing)
+            for part in self._parts(ref, records):
+                self._insert(batch, ref, part, landing, check)
         else:
             landing.landed.extend(position for position, _ in records)
+
+    def _parts(
+        self, ref: SchemaRef, records: Sequence[tuple[int, bytes]]
+    ) -> Iterator[Sequence[tuple[int, bytes]]]:
+        """Cut a refused block: suspicious records alone and the rest together; without any, into halves."""
+        suspicious = set(suspects(self._writer_schema(ref), [datum for _, datum in records]))
+        if not suspicious:
+            middle = len(records) // 2
+            yield records[:middle]
+            yield records[middle:]
+            return
+        for place in sorted(suspicious):
+            yield [records[place]]
+        rest = [record for place, record in enumerate(records) if place not in suspicious]
+        if rest:
+            yield rest
 
 
 class RefusedError(WireError):

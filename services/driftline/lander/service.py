@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -207,11 +208,11 @@ class Lander:
     def _land(self, batch: Batch) -> None:
         if not batch.repeated:
             self._reader.intend(batch)
-        landing = self._inserters[batch.topic].land(batch)
+        landing = self._inserters[batch.topic].land(batch, partial(self._limit.check, len(batch.values)))
         if batch.topic == PREDICTIONS_TOPIC and batch.repeated:
             settled = settle_predictions(self._client, [batch.values[place] for place in landing.landed])
             self._metrics.count(SETTLED, settled)
-        self._bury(batch, landing.dead_letters)
+        self._bury(landing.dead_letters)
         if batch.topic == TRAINING_RUNS_TOPIC:
             self._next_grid_check_s = self._monotonic()
         self._reader.commit(batch)
@@ -220,10 +221,9 @@ class Lander:
         self._metrics.count(EVENTS, len(landing.dead_letters), stage=batch.topic, outcome="dead_lettered")
         self._metrics.count(LOST, batch.missing_count, topic=batch.topic)
 
-    def _bury(self, batch: Batch, letters: Sequence[DeadLetter]) -> None:
+    def _bury(self, letters: Sequence[DeadLetter]) -> None:
         """Append what can't be landed to a topic of its own, from where it lands as anything else does."""
         if letters:
-            self._limit.check(len(batch.values), letters)
             now_us = int(self._clock() * 1e6)
             self._writer.append([letter_record(letter, now_us) for letter in letters])
             tell(letters)

@@ -1,6 +1,13 @@
 """The wire contract: events, their schemas, their encoding and the frames around them."""
 
-from driftline.wire.codec import decode_datum, decode_record, encode_datum, encode_record, event_header
+from driftline.wire.codec import (
+    decode_as,
+    decode_datum,
+    decode_record,
+    encode_datum,
+    encode_record,
+    event_header,
+)
 from driftline.wire.events import MAX_EVENT_BYTES, EventEncoder, OpenRecord, SessionFields
 from driftline.wire.framing import SchemaRef, frame_header, split_frame
 from driftline.wire.identifiers import RANDOM_BITS, new_id, uuid7
@@ -46,6 +53,7 @@ __all__ = [
     "SchemaRef",
     "SessionFields",
     "ValueRefusedError",
+    "decode_as",
     "decode_datum",
     "decode_record",
     "encode_datum",

@@ -55,7 +55,7 @@ def decode_datum(name: str, datum: bytes) -> dict[str, Any]:
     Raises:
         WireError: ``undecodable``: the bytes are no such event, or bytes are left over.
     """
-    return _decode(event_schema(name), datum)
+    return decode_as(event_schema(name), datum)
 
 
 def decode_record(
@@ -78,10 +78,11 @@ def decode_record(
         schema = event_schema(name) if name else None
     if schema is None:
         raise WireError("unknown_schema", f"no schema is known for {ref}")
-    return schema.name, _decode(schema, datum)
+    return schema.name, decode_as(schema, datum)
 
 
-def _decode(schema: EventSchema, datum: bytes) -> dict[str, Any]:
+def decode_as(schema: EventSchema, datum: bytes) -> dict[str, Any]:
+    """Return the value by field of a datum that a schema wrote; otherwise as ``decode_datum``."""
     buffer = BytesIO(datum)
     try:
         event = schemaless_reader(buffer, schema.parsed, None)
