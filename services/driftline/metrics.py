@@ -6,12 +6,18 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,14 @@ class Metrics(Collector):
     def expose(self) -> bytes:
         """Return all series in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def app(self) -> ASGIApp:
+        """Return an application that serves them at ``/metrics`` and nothing else."""
+        return Starlette(routes=[Route("/metrics", self._answer)])
+
+    async def _answer(self, request: Request) -> Response:
+        del request
+        return Response(self.expose(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
         """Yield every metric with its series, as they are at one moment."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from driftline.drift.metrics import WORKER_METRICS
 from driftline.drift.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
+from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.store import open_store
@@ -31,6 +32,7 @@ class Up:
         host: address that the pages listen on.
         port: their port; 0 takes a free one.
         drift: how to judge.
+        dead_letter_limit: share of the records that may be refused before the lander stops.
 
     Raises:
         DriftlineError: log or store can't be opened, or the port is taken.
@@ -44,6 +46,7 @@ class Up:
         host: str = "127.0.0.1",
         port: int = 0,
         drift: DriftSettings | None = None,
+        dead_letter_limit: float = LIMIT_SHARE,
     ) -> None:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -51,7 +54,9 @@ class Up:
         self.log = open_log(log_url)
         self.store: Store = open_store(store_url)
         try:
-            self._lander = Lander(self.log, self.store, metrics=self.metrics, monotonic=time.monotonic)
+            self._lander = Lander(
+                self.log, self.store, metrics=self.metrics, dead_letter_limit=dead_letter_limit
+            )
             self._worker = DriftWorker(
                 self.store, metrics=self.metrics, monotonic=time.monotonic, settings=drift
             )

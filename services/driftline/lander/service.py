@@ -67,6 +67,7 @@ _TABLES = (
 )
 _LAG_CHECK_S = 1.0
 _STAY_S = 1.0
+_IDLE_PATIENCE_S = 5.0
 
 
 class Lander:
@@ -110,6 +111,18 @@ class Lander:
     def _connect(self) -> tuple[Client, dict[str, Inserter]]:
         client = ready_client(self._store, prepare=reload_grids)
         return client, make_inserters(client, self._store.database)
+
+    def rewind(self) -> None:
+        """Go back to the beginning of the log. What has landed is known there, and does not land again.
+
+        Raises:
+            LogError: the log can't be used, or another lander is landing it.
+        """
+        if not self._turn.take():
+            raise LogError("another lander is landing this log; stop it first")
+        for topic, _, _ in _TABLES:
+            for partition in self._reader.partitions(topic):
+                self._reader.rewind(topic, 0, partition)
 
     def run(self, stop: threading.Event) -> None:
         """Land until ``stop`` is set. While log or store are away, waits and tries again: nothing is lost.
@@ -156,15 +169,23 @@ class Lander:
                 continue
 
     def run_until_idle(self) -> int:
-        """Land until the log holds nothing new; return how many records that were.
+        """Land until the log holds nothing new for the whole group; return how many records that were.
 
         Raises:
             StoreError: the store is away.
             LogError: the log can't be used.
+            DeadLetterLimitError: too many records are refused.
         """
         total = 0
-        while landed := self.land_once():
+        group = self._log.reader(GROUP, [topic for topic, _, _ in _TABLES])
+        idle_since_s = self._monotonic()
+        # Where lag is left and nothing comes, the partitions are another lander's, or the records are gone.
+        while any(group.lag().values()) and self._monotonic() < idle_since_s + _IDLE_PATIENCE_S:
+            landed = self.land_once()
             total += landed
+            if landed:
+                idle_since_s = self._monotonic()
+        group.close()
         self._tend_grids(force=True)
         return total
 
