@@ -31,7 +31,7 @@ CREATE DICTIONARY feature_grid
     resolution UInt16 DEFAULT 32
 )
 PRIMARY KEY model_name, feature
-SOURCE(CLICKHOUSE(QUERY '
+SOURCE(CLICKHOUSE(USER '$dictionary_user' QUERY '
     SELECT model_name, feature, generation, center, scale, resolution FROM $database.feature_grids FINAL
 '))
 LAYOUT(COMPLEX_KEY_HASHED())

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import DriftlineError
 from driftline.log import default_log_url
+from driftline.store.url import PASSWORD_FILE_VARIABLE, has_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,13 +25,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _FILE = "driftline.toml"
+_logger = logging.getLogger(__name__)
 
 
 def load_settings(path: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the content of the settings file.
 
     That is the file named, else ``driftline.toml`` here, else in the user's settings folder.
-    Top-level keys hold for every command; a table named after a command holds for that one.
+    Top-level keys hold for every command; a table named after a command holds for that one. A file that
+    holds a password and can be read by others is warned of.
 
     Raises:
         click.UsageError: the file is missing or no TOML.
@@ -39,12 +45,21 @@ def load_settings(path: str | None, environ: Mapping[str, str]) -> dict[str, Any
         candidates = [file for file in (Path(_FILE), home / "driftline" / _FILE) if file.is_file()][:1]
     for file in candidates:
         try:
-            return tomllib.loads(file.read_text(encoding="utf-8"))
+            settings = tomllib.loads(file.read_text(encoding="utf-8"))
+            mode = file.stat().st_mode
         except OSError as error:
             raise click.UsageError(f"settings file {file}: {error.strerror}") from error
         except tomllib.TOMLDecodeError as error:
             raise click.UsageError(f"settings file {file}: {error}") from error
+        if mode & (stat.S_IRWXG | stat.S_IRWXO) and _holds_secret(settings):
+            _logger.warning("settings file %s holds a password and others may read it: chmod 600 it", file)
+        return settings
     return {}
+
+
+def _holds_secret(settings: Mapping[str, Any]) -> bool:
+    tables = [settings, *(table for table in settings.values() if isinstance(table, dict))]
+    return any(has_secret(url) for table in tables if isinstance(url := table.get("store"), str))
 
 
 def default_store_url() -> str:
@@ -73,8 +88,21 @@ def store_option(command: Callable[P, R]) -> Callable[P, R]:
         default=default_store_url,
         show_default="chdb:// in your data folder",
         envvar="DRIFTLINE_STORE",
-        help="Store: chdb:///folder or clickhouse://user:password@host:8123/database.",
+        callback=_refuse_visible_secret,
+        help="Store: chdb:///folder or clickhouse://user@host:8123/database?option=value.",
     )(command)
+
+
+def _refuse_visible_secret(context: click.Context, parameter: click.Parameter, url: str) -> str:
+    """Refuse a password in a flag: every user of the host can read it in the process list."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is ParameterSource.COMMANDLINE and has_secret(url):
+        raise click.UsageError(
+            "--store holds a password, which every user of this host can read in the process list. Name a "
+            f"file that holds it in {PASSWORD_FILE_VARIABLE}, or give the whole URL in DRIFTLINE_STORE or as "
+            f"store = ... in {_FILE}. A password that stood in a flag is no longer secret"
+        )
+    return url
 
 
 def json_option(command: Callable[P, R]) -> Callable[P, R]:

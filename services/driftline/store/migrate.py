@@ -42,10 +42,16 @@ class Migration:
         """Identity of the text, so that an edited migration is noticed."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
-    def statements(self, database: str) -> Sequence[str]:
-        """Return the statements, for tables in ``database``."""
-        text = Template(re.sub(r"^\s*--.*$", "", self.text, flags=re.MULTILINE)).substitute(database=database)
-        return [part.strip() for part in re.split(r";\s*$", text, flags=re.MULTILINE) if part.strip()]
+    def statements(self, database: str, *, dictionary_user: str = "default") -> Sequence[str]:
+        """Return the statements, for tables in ``database`` and a dictionary that asks as a user."""
+        names = {"database": database, "dictionary_user": dictionary_user}
+        return [Template(statement).substitute(names) for statement in statements_of(self.text)]
+
+
+def statements_of(text: str) -> Sequence[str]:
+    """Return the statements of a file, without its comments; each ends by a semicolon at a line's end."""
+    bare = re.sub(r"^\s*--.*$", "", text, flags=re.MULTILINE)
+    return [part.strip() for part in re.split(r";\s*$", bare, flags=re.MULTILINE) if part.strip()]
 
 
 def load_migrations() -> Sequence[Migration]:
@@ -58,13 +64,20 @@ def load_migrations() -> Sequence[Migration]:
     ]
 
 
-def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Sequence[Migration]:
+def migrate(
+    client: Client, migrations: Sequence[Migration] | None = None, *, dictionary_user: str = "default"
+) -> Sequence[Migration]:
     """Bring the client's database up to date; return what was applied. Doing it again changes nothing.
 
     Where there is nothing to do, only reads; so a service's user needs no right to create anything.
 
     Statements are not transactional: where one fails, those before it stand, and the migration is tried again
     as a whole next time; so each statement must bear repeating, which CREATE ... IF NOT EXISTS gives.
+
+    Args:
+        client: of the store.
+        migrations: the shipped ones, unless given.
+        dictionary_user: as whom the dictionary of grids, where it is created, asks the server that it is in.
 
     Raises:
         StoreError: an applied migration was edited since, or is not known to this program, or the user may
@@ -78,7 +91,7 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Se
         if applied is None:
             _begin(client)
         for migration in missing:
-            _apply(client, migration)
+            _apply(client, migration, dictionary_user)
     except DatabaseError as error:
         if error.code != _ACCESS_DENIED:
             raise
@@ -124,15 +137,17 @@ def _missing(known: Sequence[Migration], applied: Mapping[int, tuple[str, str]])
 
 
 def _begin(client: Client) -> None:
-    if not client.query(
-        "SELECT name FROM system.databases WHERE name = {name:String}", parameters={"name": client.database}
-    ).result_rows:
+    try:
+        client.command(_CREATE_LEDGER)
+    except DatabaseError as error:
+        if error.code != _UNKNOWN_DATABASE:
+            raise
         client.command(f"CREATE DATABASE IF NOT EXISTS {client.database}", use_database=False)
-    client.command(_CREATE_LEDGER)
+        client.command(_CREATE_LEDGER)
 
 
-def _apply(client: Client, migration: Migration) -> None:
-    for statement in migration.statements(client.database or "default"):
+def _apply(client: Client, migration: Migration, dictionary_user: str) -> None:
+    for statement in migration.statements(client.database or "default", dictionary_user=dictionary_user):
         client.command(_repeatable(statement))
     client.insert(
         "schema_migrations",

@@ -1,0 +1,85 @@
+-- One role a service, with what the service needs and no more. `driftline migrate --users` creates them;
+-- doing it again makes each hold exactly what stands here. Nothing here is needed by an embedded store.
+
+CREATE ROLE IF NOT EXISTS driftline_lander;
+
+-- The views behind the inbox run with the rights of whoever inserts: hence SELECT on the inbox, which holds
+-- no row, and dictGet. Tables of counts are deleted from and filled again when a repeated range is settled,
+-- and when a feature gets its grid. A view's own query is read from system.tables, which shows what one may
+-- see.
+GRANT
+    SELECT ON $database.schema_migrations,
+    INSERT, SELECT ON $database.prediction_inbox,
+    INSERT, SELECT ON $database.predictions,
+    INSERT, SELECT, ALTER DELETE ON $database.numeric_profiles,
+    INSERT, SELECT, ALTER DELETE ON $database.feature_profiles,
+    INSERT, SELECT, ALTER DELETE ON $database.categorical_profiles,
+    INSERT, SELECT, ALTER DELETE ON $database.session_profiles,
+    SELECT(database, name, as_select) ON system.tables,
+    SELECT(database, table, name, position) ON system.columns,
+    SHOW TABLES ON $database.numeric_profiles_view,
+    SHOW TABLES ON $database.feature_profiles_view,
+    SHOW TABLES ON $database.categorical_profiles_view,
+    SHOW TABLES ON $database.session_profiles_view,
+    INSERT, SELECT ON $database.feature_grids,
+    dictGet ON $database.feature_grid,
+    SYSTEM RELOAD DICTIONARY ON *.*,
+    INSERT ON $database.outcomes,
+    INSERT, SELECT ON $database.training_runs,
+    INSERT ON $database.sessions,
+    INSERT, SELECT ON $database.dead_letters
+TO driftline_lander WITH REPLACE OPTION;
+
+CREATE ROLE IF NOT EXISTS driftline_watcher;
+
+GRANT
+    SELECT ON $database.schema_migrations,
+    SELECT ON $database.predictions,
+    SELECT ON $database.numeric_profiles,
+    SELECT ON $database.feature_profiles,
+    SELECT ON $database.categorical_profiles,
+    SELECT ON $database.session_profiles,
+    SELECT ON $database.feature_grids,
+    SELECT ON $database.training_runs,
+    SELECT ON $database.sessions,
+    SELECT ON $database.dead_letters,
+    INSERT, SELECT ON $database.drift_verdicts
+TO driftline_watcher WITH REPLACE OPTION;
+
+CREATE ROLE IF NOT EXISTS driftline_reader;
+
+GRANT
+    SELECT ON $database.schema_migrations,
+    SELECT ON $database.predictions,
+    SELECT ON $database.numeric_profiles,
+    SELECT ON $database.feature_profiles,
+    SELECT ON $database.categorical_profiles,
+    SELECT ON $database.session_profiles,
+    SELECT ON $database.feature_grids,
+    SELECT ON $database.outcomes,
+    SELECT ON $database.training_runs,
+    SELECT ON $database.sessions,
+    SELECT ON $database.dead_letters,
+    SELECT ON $database.drift_verdicts
+TO driftline_reader WITH REPLACE OPTION;
+
+CREATE ROLE IF NOT EXISTS driftline_admin;
+
+-- A server may ask for a right to each table engine. It may also run views with the rights of whoever created
+-- them, so whoever migrates may also do what the views do: read the inbox, ask the dictionary, fill tables.
+GRANT
+    CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY ON $database.*,
+    INSERT, SELECT ON $database.*,
+    dictGet ON $database.*,
+    TABLE ENGINE ON Null,
+    TABLE ENGINE ON MergeTree,
+    TABLE ENGINE ON AggregatingMergeTree,
+    TABLE ENGINE ON ReplacingMergeTree,
+    TABLE ENGINE ON SummingMergeTree
+TO driftline_admin WITH REPLACE OPTION;
+
+-- The dictionary of grids asks the server it lives in, as this user: from the server itself only, without a
+-- password, since a password would stand in the dictionary's definition.
+CREATE USER IF NOT EXISTS driftline_dictionary IDENTIFIED WITH no_password HOST LOCAL;
+
+GRANT SELECT ON $database.feature_grids TO driftline_dictionary WITH REPLACE OPTION;

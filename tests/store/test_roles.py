@@ -1,0 +1,382 @@
+"""Each service works with its role, uses all that the role holds, and may do nothing else.
+
+The engine's own access control decides: see ``restricted``. What it can't do in a process is keep roles and
+users, so the statements that create these are parsed by the engine and not run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from contextlib import ExitStack, closing
+
+import pytest
+from click.testing import CliRunner
+from clickhouse_connect.driver.exceptions import DatabaseError
+from starlette.testclient import TestClient
+
+from driftline.cli.app import driftline
+from driftline.drift.metrics import WORKER_METRICS
+from driftline.drift.worker import DriftWorker
+from driftline.errors import SettingError, StoreError
+from driftline.lander import LANDER_METRICS, Lander
+from driftline.lander.replay import replay_letters
+from driftline.lander.service import GROUP
+from driftline.log import Record, open_log
+from driftline.metrics import Metrics
+from driftline.store import migrate, open_store, ready_client
+from driftline.store.dead_letters import LetterFilter
+from driftline.store.migrate import load_migrations
+from driftline.store.users import (
+    DICTIONARY_USER,
+    SERVICES,
+    Account,
+    migrate_with_users,
+    read_accounts,
+    role_statements,
+)
+from driftline.web import create_app
+from driftline.wire import PREDICTIONS_TOPIC, TOPICS
+from tests.store.restricted import EVERYTHING, TOKEN, Restricted
+from tests.support.traffic import MODEL, serve
+
+EVENTS = 3000
+ACCESS_DENIED = 497
+
+# What every server lets everybody read: without it no client comes up.
+COMMON = {"SELECT ON system.one", "SELECT ON system.settings"}
+# What a server asks for only where it writes into each view who created it; this engine does not.
+UNUSED = {"admin": {"dictGet ON driftline.*"}}
+
+
+def granted(role):
+    """Return the GRANT of a role, without whom it is granted to."""
+    for statement in role_statements("driftline"):
+        if match := re.fullmatch(
+            rf"(GRANT\s.*?)\s+TO driftline_{role} WITH REPLACE OPTION", statement, re.DOTALL
+        ):
+            return re.sub(r"\s+", " ", match[1])
+    raise AssertionError(role)
+
+
+def privileges(grant):
+    """Return each privilege of a GRANT, or of a list of them, as ``INSERT ON driftline.predictions``."""
+    without_columns = re.sub(r"\([^)]*\)|`", "", grant.removeprefix("GRANT "))
+    parts = re.findall(r"([\w ,]+?) ON ([^\s,]+)", without_columns)
+    return {
+        f"{name.strip()} ON {place}" for names, place in parts for name in names.split(",") if name.strip()
+    }
+
+
+def covers(held, used):
+    """Say whether a privilege is held by its name, or on the whole database."""
+    name, _, place = used.partition(" ON ")
+    return used in held or f"{name} ON {place.partition('.')[0]}.*" in held
+
+
+def implied(privilege):
+    """Say whether whoever may do anything with a table may see that it is there."""
+    return privilege.startswith(("SHOW COLUMNS", "SHOW TABLES", "SHOW DATABASES"))
+
+
+def with_grants(play, grants, action, **names):
+    """Let an action ask a store whose user holds these grants."""
+    with ExitStack() as stack:
+        server = stack.enter_context(Restricted(play.folder / "store", grants, **names))
+        store = stack.enter_context(open_store(server.url))
+        return action(stack.enter_context(closing(store.client())))
+
+
+class Play:
+    """A store that is created, filled, judged and read, each by whom it takes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.log_url = (folder / "log").as_uri()
+        self.used = {service: set() for service in SERVICES}
+
+    def acting(self, service, action):
+        with Restricted(self.folder / "store", granted(service)) as server:
+            with open_store(server.url) as store:
+                result = action(store)
+            self.used[service] |= {one for text in server.used() for one in privileges(text)}
+        return result
+
+    def as_owner(self, action, **names):
+        return with_grants(self, EVERYTHING, action, **names)
+
+    def land(self, store):
+        with open_log(self.log_url) as log:
+            lander = Lander(log, store, metrics=Metrics(LANDER_METRICS), monotonic=time.monotonic)
+            with closing(lander):
+                return lander.run_until_idle()
+
+    def replay(self, store):
+        with open_log(self.log_url) as log:
+            return replay_letters(log, store, LetterFilter(), limit=10)
+
+    def repeat(self):
+        """Have the lander repeat the first range, as after a crash."""
+        with open_log(self.log_url) as log, closing(log.reader(GROUP, TOPICS)) as reader:
+            reader.rewind(PREDICTIONS_TOPIC, 0)
+            reader.intend(reader.fetch(PREDICTIONS_TOPIC))
+
+
+def damage(client):
+    client.command("DELETE FROM predictions WHERE sequence = 7")
+    for table in ("numeric", "feature", "categorical", "session"):
+        client.command(f"DELETE FROM {table}_profiles WHERE environment = 'production'")
+
+
+def create(store):
+    with closing(store.client()) as client:
+        return migrate(client, dictionary_user=DICTIONARY_USER)
+
+
+def judge(store):
+    worker = DriftWorker(
+        store, metrics=Metrics(WORKER_METRICS), monotonic=time.monotonic, reference_patience_s=0.0
+    )
+    with closing(worker):
+        return worker.watch_once()
+
+
+def read(store, event_id):
+    ready_client(store).close()
+    url = f"clickhouse://someone@{store._url.host}:{store._url.port}/driftline"
+    env = {"DRIFTLINE_STORE": url, "DRIFTLINE_STORE_PASSWORD": TOKEN}
+    asked = ("trace", event_id), ("completeness",), ("verdicts",), ("dead-letters", "list")
+    answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
+    pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
+    paths = (
+        "/",
+        f"/models/{MODEL}",
+        f"/models/{MODEL}/features/amount",
+        f"/models/{MODEL}/features/city",
+        "/healthz",
+    )
+    return [(answer.exit_code, answer.output) for answer in answers], [pages.get(path) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def play(tmp_path_factory):
+    played = Play(tmp_path_factory.mktemp("roles"))
+    played.created = played.acting("admin", create)
+    event_id = serve(played.log_url, EVENTS, 0.0, with_reference=True)[0]
+    with open_log(played.log_url) as log:
+        log.writer().append([Record(PREDICTIONS_TOPIC, b"", b"no event")])
+    played.landed = played.acting("lander", played.land)
+    played.as_owner(damage)
+    played.repeat()
+    played.repeated = played.acting("lander", played.land)
+    played.replayed = played.acting("lander", played.replay)
+    played.rows = played.as_owner(
+        lambda client: (
+            client.query("SELECT count() FROM predictions WHERE environment = 'production'").result_rows
+        )
+    )
+    played.judged = played.acting("watcher", judge)
+    played.answers, played.pages = played.acting("reader", lambda store: read(store, event_id))
+    return played
+
+
+def test_each_service_does_its_work_with_its_role(play):
+    assert play.created
+    assert play.landed > EVENTS
+    assert play.repeated
+    assert play.rows == [(EVENTS,)]
+    assert play.replayed.refused == 1
+    assert play.judged > 0
+    assert [code for code, _ in play.answers] == [0] * len(play.answers), play.answers
+    assert [page.status_code for page in play.pages] == [200] * len(play.pages), [
+        page.text for page in play.pages
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_role_holds_is_what_its_service_uses(play, service):
+    held = privileges(granted(service))
+    used = play.used[service] - COMMON
+    missing = {privilege for privilege in used if not covers(held, privilege) and not implied(privilege)}
+    idle = {privilege for privilege in held if not any(covers({privilege}, one) for one in used)}
+    assert (missing, idle) == (set(), UNUSED.get(service, set()))
+
+
+DENIED = {
+    "lander": [
+        "SELECT actual_number FROM outcomes",
+        "SELECT * FROM drift_verdicts",
+        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "DELETE FROM predictions WHERE 1",
+        "ALTER TABLE predictions DROP COLUMN tags",
+        "TRUNCATE TABLE numeric_profiles",
+        "DROP TABLE predictions",
+        "INSERT INTO schema_migrations (number) VALUES (99)",
+    ],
+    "watcher": [
+        "SELECT * FROM outcomes",
+        "INSERT INTO predictions (model_name) VALUES ('m')",
+        "INSERT INTO feature_grids (model_name) VALUES ('m')",
+        "DELETE FROM drift_verdicts WHERE 1",
+        "SYSTEM RELOAD DICTIONARY feature_grid",
+    ],
+    "reader": [
+        "INSERT INTO predictions (model_name) VALUES ('m')",
+        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO training_runs (model_name) VALUES ('m')",
+        "DELETE FROM numeric_profiles WHERE 1",
+        "DROP TABLE outcomes",
+        "SYSTEM RELOAD DICTIONARY feature_grid",
+    ],
+    "admin": [
+        "DROP TABLE predictions",
+        "TRUNCATE TABLE predictions",
+        "DELETE FROM predictions WHERE 1",
+    ],
+}
+DENIED_TO_ALL = [
+    "CREATE TABLE other.t (n UInt8) ENGINE = MergeTree ORDER BY n",
+    "CREATE DATABASE other",
+    "CREATE USER mallory",
+    "GRANT SELECT ON driftline.predictions TO default",
+    "SELECT * FROM system.users",
+    "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'n UInt8')",
+    "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+    "SELECT * FROM remote('127.0.0.1:1', 'system', 'one')",
+    "DROP DATABASE driftline",
+]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_role_may_do_nothing_else(play, service):
+    tried = DENIED[service] + DENIED_TO_ALL
+    told = with_grants(play, granted(service), lambda client: [code(client, text) for text in tried])
+    assert dict(zip(tried, told, strict=True)) == dict.fromkeys(tried, ACCESS_DENIED)
+
+
+def code(client, statement):
+    try:
+        client.command(statement)
+    except DatabaseError as error:
+        return error.code
+    return None
+
+
+@pytest.mark.parametrize("service", ["lander", "watcher", "reader"])
+def test_tables_that_are_missing_are_told_to_a_service_that_may_not_create_them(tmp_path, service):
+    with pytest.raises(StoreError, match=r"are missing, .* run `driftline migrate` with a user who may"):
+        Play(tmp_path).acting(service, ready_client)
+
+
+def test_tables_of_another_version_are_told_to_a_service(tmp_path):
+    play = Play(tmp_path)
+    play.acting("admin", create)
+    play.as_owner(lambda client: client.command("DELETE FROM schema_migrations WHERE number = 5"))
+    with pytest.raises(
+        StoreError, match=r"are older than this program, which knows 0005_\w+, .*`driftline migrate`"
+    ):
+        play.acting("watcher", lambda store: ready_client(store).close())
+    newer = "INSERT INTO schema_migrations (number, name) VALUES (5, 'verdicts'), (77, 'later')"
+    play.as_owner(lambda client: client.command(newer))
+    with pytest.raises(StoreError, match=r"newer than this program: they are at 0077_later"):
+        play.acting("watcher", lambda store: ready_client(store).close())
+
+
+def test_a_user_without_a_role_is_told_where_roles_come_from(play):
+    with pytest.raises(
+        StoreError, match=r"give it one of driftline's roles, which `driftline migrate --users`"
+    ):
+        with_grants(play, "GRANT SHOW DATABASES ON *.*", migrate)
+
+
+def test_the_dictionarys_user_needs_its_one_grant_and_has_no_other(play):
+    end = f" TO {DICTIONARY_USER} WITH REPLACE OPTION"
+    (statement,) = (text for text in role_statements("driftline") if text.endswith(end))
+    assert statement.removesuffix(end) == "GRANT SELECT ON driftline.feature_grids"
+
+    def reload(client):
+        return code(client, "SYSTEM RELOAD DICTIONARY feature_grid")
+
+    assert play.as_owner(reload, dictionary=statement.removesuffix(end)) is None
+    assert play.as_owner(reload, dictionary="GRANT SELECT ON driftline.outcomes") == ACCESS_DENIED
+
+
+class WithoutUsers:
+    """A client of an engine that keeps no users: what is said of them is parsed, and noted."""
+
+    def __init__(self, client):
+        self.client, self.noted = client, []
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def command(self, statement, **arguments):
+        if not re.match(r"(CREATE|ALTER) (ROLE|USER)|GRANT", statement):
+            return self.client.command(statement, **arguments)
+        self.noted.append(statement)
+        read = "SELECT formatQuery({text:String})"
+        return self.client.command(read, parameters={"text": statement}, use_database=False)
+
+
+def test_users_are_created_first_and_the_dictionary_asks_as_its_own(tmp_path):
+    def twice(client):
+        noting = WithoutUsers(client)
+        applied = [
+            migrate_with_users(noting, [Account("lander", "p")], random_hex=lambda size: "ab" * size)
+            for _ in range(2)
+        ]
+        client.command("INSERT INTO feature_grids (model_name, feature, center) VALUES ('m', 'f', 7)")
+        client.command("SYSTEM RELOAD DICTIONARY feature_grid")
+        center = "SELECT dictGet('driftline.feature_grid', 'center', ('m', 'f'))"
+        return applied, noting.noted, client.command("SHOW CREATE feature_grid"), client.command(center)
+
+    (first, second), noted, created, center = Play(tmp_path).as_owner(twice)
+    assert ([one.number for one in first], second) == ([one.number for one in load_migrations()], [])
+    assert noted[: len(noted) // 2] == noted[len(noted) // 2 :]
+    assert noted[-1] == "GRANT driftline_lander TO driftline_lander_user"
+    assert f"USER \\'{DICTIONARY_USER}\\'" in created
+    assert center == 7
+
+
+def test_an_embedded_store_keeps_no_users(play):
+    def with_users(client):
+        return migrate_with_users(client, [], random_hex=lambda size: "ab" * size)
+
+    with pytest.raises(StoreError, match="roles and users can't be created: an embedded store has none"):
+        play.as_owner(with_users)
+
+
+def test_every_statement_about_roles_and_users_is_one_that_the_engine_reads(client):
+    accounts = [
+        statement
+        for service in SERVICES
+        for statement in Account(service, "it's \\ secret").statements("5a17")
+    ]
+    for statement in [*role_statements("driftline"), *accounts]:
+        client.query("SELECT formatQuery({text:String})", parameters={"text": statement})
+    with pytest.raises(DatabaseError, match="SYNTAX_ERROR"):
+        client.query("SELECT formatQuery('GRANT SELECT ON driftline.predictions FOR driftline_reader')")
+
+
+def test_a_password_is_sent_as_its_salted_hash():
+    account = Account("reader", "correct horse")
+    assert "correct horse" not in repr(account)
+    created, changed, granted_role = account.statements("5a17")
+    digest = hashlib.sha256(b"correct horse5a17").hexdigest()
+    identified = f"driftline_reader_user IDENTIFIED WITH sha256_hash BY '{digest}' SALT '5a17'"
+    assert created == f"CREATE USER IF NOT EXISTS {identified}"
+    assert changed == f"ALTER USER {identified}"
+    assert granted_role == "GRANT driftline_reader TO driftline_reader_user"
+
+
+def test_users_are_those_whose_password_is_given(tmp_path):
+    (tmp_path / "lander").write_text("one\n")
+    environ = {
+        "DRIFTLINE_LANDER_PASSWORD_FILE": str(tmp_path / "lander"),
+        "DRIFTLINE_READER_PASSWORD": "two",
+        "DRIFTLINE_WATCHER_PASSWORD": "",
+    }
+    assert read_accounts(environ) == [Account("lander", "one"), Account("reader", "two")]
+    with pytest.raises(SettingError, match="DRIFTLINE_LANDER_PASSWORD_FILE=/nowhere can't be read"):
+        read_accounts({"DRIFTLINE_LANDER_PASSWORD_FILE": "/nowhere"})
