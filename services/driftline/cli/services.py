@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
 import threading
 import time
@@ -17,8 +19,10 @@ from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store, ready_client
+from driftline.store.users import SERVICES, migrate_with_users, read_accounts
 from driftline.up import Up
 from driftline.web import WebServer, create_app
+from driftline.wire import TOPICS
 
 _PORT = 8321
 
@@ -78,14 +82,36 @@ def up(log_url: str, store_url: str, host: str, port: int, timezone: str) -> Non
 
 @click.command("migrate")
 @store_option
+@click.option(
+    "--log", "log_url", envvar="DRIFTLINE_LOG", help="Event log in which to create the topics, too."
+)
+@click.option(
+    "--users",
+    "with_users",
+    is_flag=True,
+    help="Create a role for each service, too, and a user where DRIFTLINE_LANDER_PASSWORD_FILE, "
+    "..._WATCHER_..., ..._READER_... or ..._ADMIN_... name a file with a password.",
+)
 @clean_errors
-def migrate_command(store_url: str) -> None:
-    """Create or update the store's tables."""
+def migrate_command(store_url: str, log_url: str | None, with_users: bool) -> None:
+    """Create or update the store's tables, and the log's topics where a log is given."""
+    accounts = read_accounts(os.environ) if with_users else []
     with open_store(store_url) as store, closing(store.client()) as client:
-        applied = migrate(client)
+        if with_users:
+            applied = migrate_with_users(client, accounts, random_hex=secrets.token_hex)
+        else:
+            applied = migrate(client)
     for migration in applied:
         click.echo(f"applied {migration.number:04d}_{migration.name}")
     click.echo(f"{len(applied)} applied; the store is up to date")
+    if with_users:
+        names = ", ".join(account.user for account in accounts) or "none; no password is given"
+        click.echo(f"roles   {', '.join(f'driftline_{service}' for service in SERVICES)}")
+        click.echo(f"users   {names}")
+    if log_url:
+        with open_log(log_url) as log:
+            log.ensure_topics(TOPICS)
+        click.echo(f"topics  {', '.join(TOPICS)}")
 
 
 @click.command()
