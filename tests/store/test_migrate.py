@@ -20,6 +20,47 @@ def test_migrating_again_changes_nothing(client):
     assert [row[0] for row in after] == [migration.number for migration in load_migrations()]
 
 
+class Asked:
+    """A client that notes what it is told to do."""
+
+    def __init__(self, client):
+        self.client, self.told = client, []
+
+    def __getattr__(self, name):
+        if name in {"command", "insert"}:
+            self.told.append(name)
+        return getattr(self.client, name)
+
+
+def test_a_store_that_is_up_to_date_is_only_read(client):
+    """So that a service needs no right to create anything."""
+    asked = Asked(client)
+    migrate(asked)
+    assert asked.told == []
+    migrate(
+        asked,
+        [*load_migrations(), Migration(9000, "one_more", "CREATE TABLE more (x UInt8) ENGINE = Null;\n")],
+    )
+    assert asked.told == ["command", "insert"]
+    client.command("DELETE FROM schema_migrations WHERE number = 9000")
+
+
+def test_tables_that_are_newer_than_the_program_are_told(client):
+    known = load_migrations()
+    with pytest.raises(
+        StoreError, match=rf"are at {known[-1].number:04d}_{known[-1].name}, it knows 0002; update"
+    ):
+        migrate(client, known[:2])
+
+
+def test_the_dictionary_asks_as_the_user_that_is_given():
+    profiles = next(migration for migration in load_migrations() if migration.name == "profiles")
+    sources = [
+        "\n".join(profiles.statements("base", **given)) for given in ({}, {"dictionary_user": "grids"})
+    ]
+    assert ["USER 'default'" in sources[0], "USER 'grids'" in sources[1]] == [True, True]
+
+
 def test_an_edited_migration_is_refused_by_name(client):
     shipped = load_migrations()
     edited = [replace(shipped[0], text=shipped[0].text + "-- one more word\n"), *shipped[1:]]
@@ -34,9 +75,10 @@ def test_statements_are_split_at_line_ends_and_comments_left_out():
 
 
 def test_a_migration_that_failed_half_way_is_repeated_as_a_whole(client):
+    known = load_migrations()
     text = "CREATE TABLE half (x UInt8) ENGINE = Memory;\nCREATE TABLE other (x {kind}) ENGINE = Memory;\n"
     with pytest.raises(ClickHouseError):
-        migrate(client, [Migration(9001, "half", text.format(kind="Nonsense"))])
+        migrate(client, [*known, Migration(9001, "half", text.format(kind="Nonsense"))])
     mended = Migration(9001, "half", text.format(kind="UInt8"))
-    assert migrate(client, [mended]) == [mended]
-    assert migrate(client, [mended]) == []
+    assert migrate(client, [*known, mended]) == [mended]
+    assert migrate(client, [*known, mended]) == []

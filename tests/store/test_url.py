@@ -1,4 +1,4 @@
-"""What a store's URL means."""
+"""What a store's URL and the environment mean; no secret is told."""
 
 from __future__ import annotations
 
@@ -7,42 +7,143 @@ from pathlib import Path
 import pytest
 
 from driftline.errors import SettingError
-from driftline.store.url import EmbeddedUrl, ServerUrl, parse_store_url
+from driftline.store.url import EmbeddedUrl, ServerUrl, has_secret, parse_store_url, without_secrets
+
+
+def parse(url, **environ):
+    return parse_store_url(url, environ)
 
 
 def test_an_embedded_store_is_a_folder():
-    assert parse_store_url("chdb:///var/lib/drift%20line") == EmbeddedUrl(Path("/var/lib/drift line"))
+    assert parse("chdb:///var/lib/drift%20line") == EmbeddedUrl(Path("/var/lib/drift line"))
 
 
-def test_a_server_is_named_with_user_password_database_and_settings():
-    url = parse_store_url("clickhouses://me:p%40ss@db.example:9999/models?max_threads=2")
-    assert url == ServerUrl(
-        "db.example", 9999, "me", "p@ss", "models", secure=True, settings=(("max_threads", "2"),)
-    )
-    assert "p@ss" not in repr(url)
+def test_a_server_is_named_with_user_password_and_database():
+    url = parse("clickhouses://me:p%40ss@db.example:9999/models")
+    assert url == ServerUrl("db.example", 9999, "me", "p@ss", "models", secure=True)
 
 
 @pytest.mark.parametrize(("url", "port"), [("clickhouse://db", 8123), ("clickhouses://db", 8443)])
 def test_what_a_server_url_leaves_out_has_defaults(url, port):
-    parsed = parse_store_url(url)
+    parsed = parse(url)
     assert (parsed.port, parsed.user, parsed.password, parsed.database) == (port, "default", "", "driftline")
+
+
+def test_what_the_client_knows_is_an_option_and_the_rest_is_a_setting_of_the_server(tmp_path):
+    authority = tmp_path / "ca.pem"
+    authority.touch()
+    url = parse(
+        f"clickhouses://db?verify=False&ca_cert={authority}&connect_timeout=3&insert_quorum=2&compress=lz4"
+        "&http_proxy=http://proxy:3128&server_host_name=db.internal"
+    )
+    assert dict(url.options) == {
+        "verify": False,
+        "ca_cert": str(authority),
+        "connect_timeout": "3",
+        "compress": "lz4",
+        "http_proxy": "http://proxy:3128",
+        "server_host_name": "db.internal",
+    }
+    assert url.settings == (("insert_quorum", "2"),)
+
+
+def test_a_user_and_password_that_the_url_leaves_out_come_from_the_environment(tmp_path):
+    (tmp_path / "password").write_text("from file\n")
+    in_file = {"DRIFTLINE_STORE_USER": "lander", "DRIFTLINE_STORE_PASSWORD_FILE": str(tmp_path / "password")}
+    from_file = parse("clickhouse://db", **in_file)
+    assert (from_file.user, from_file.password) == ("lander", "from file")
+    assert parse("clickhouse://me@db", DRIFTLINE_STORE_PASSWORD="p").password == "p"
+    named = parse("clickhouse://me:own@db", **in_file)
+    assert (named.user, named.password) == ("me", "own")
+
+
+def test_a_token_stands_for_user_and_password():
+    url = parse("clickhouses://db?access_token=abc", DRIFTLINE_STORE_PASSWORD="p")
+    assert (url.user, url.password, dict(url.options)) == ("", "", {"access_token": "abc"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"DRIFTLINE_STORE_PASSWORD_FILE": "/nowhere"}, "PASSWORD_FILE=/nowhere can't be read: No such file"),
+        ({"DRIFTLINE_STORE_PASSWORD_FILE": "/dev/null"}, "PASSWORD_FILE=/dev/null is empty"),
+        ({"DRIFTLINE_STORE_PASSWORD_FILE": "/x", "DRIFTLINE_STORE_PASSWORD": "s3cret"}, "are both set"),
+    ],
+)
+def test_a_password_that_can_not_be_had_is_told(environ, told):
+    with pytest.raises(SettingError, match=told) as refused:
+        parse("clickhouse://db", **environ)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("", "is not known"),
+        ("chdb://folder", "absolute/folder"),
+        ("chdb:///", "absolute/folder"),
+        ("chdb:relative", "absolute/folder"),
+        ("chdb:///folder?max_threads=2", "absolute/folder"),
+        ("clickhouse://", "names no host"),
+        ("clickhouse://db:port/x", "port is no number"),
+        ("clickhouse://[db/x", "store URL is none"),
+        ("clickhouse://db/one/two", "letters, digits and _"),
+        ("clickhouse://db/one;DROP", "letters, digits and _"),
+        ("clickhouse://db?user=me", "user is no option"),
+        ("clickhouse://db?password=s3cret", "password is no option"),
+        ("clickhouse://db?verify=false", "over TLS only"),
+        ("clickhouses://db?ca_cert=/nowhere.pem", "ca_cert=/nowhere.pem can't be read: No such file"),
+        ("clickhouse://db?a-b=1", "option=value"),
+        ("postgres://db/x", "is not known"),
+    ],
+)
+def test_what_is_no_store_is_refused_with_what_is_wrong(url, told):
+    with pytest.raises(SettingError, match=told) as refused:
+        parse(url)
+    assert "s3cret" not in str(refused.value)
+
+
+SECRETS = [
+    "clickhouse://me:s3cret@db:port",
+    "clickhouse://me:s3cret/s3cret@db/x",
+    "clickhouse://me:s3cret#s3cret@db/x",
+    "clickhouse://me:s3cret?s3cret@db/x",
+    "clickhouse://me:1/s3cret@db/x",
+    "clickhouse://me:1#s3cret@db/x",
+    "clickhouse://me:1?s3cret@db/x",
+    "clickhouse://me:[s3cret@db",
+    "chdb://me:s3cret@folder",
+    "postgres://me:s3cret@db",
+]
+
+
+@pytest.mark.parametrize("url", SECRETS)
+def test_a_url_that_is_wrong_is_refused_without_its_password(url):
+    with pytest.raises(SettingError) as refused:
+        parse(url)
+    assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "",
-        "chdb://folder",
-        "chdb:///",
-        "chdb:relative",
-        "clickhouse://",
-        "clickhouse://db:port/x",
-        "postgres://db/x",
+        *SECRETS,
+        "clickhouse://me:p@db",
+        "clickhouses://db?access_token=t",
+        "clickhouse://db?http_proxy=a:b@c:1",
     ],
 )
-def test_what_is_no_store_is_refused_without_telling_a_password(url):
-    with pytest.raises(SettingError):
-        parse_store_url(url)
-    with pytest.raises(SettingError) as refused:
-        parse_store_url("clickhouse://me:secret@db:port")
-    assert "secret" not in str(refused.value)
+def test_a_url_with_a_secret_is_known_as_one(url):
+    assert has_secret(url)
+
+
+@pytest.mark.parametrize("url", ["clickhouse://me@db:8123/x?insert_quorum=2", "chdb:///folder"])
+def test_a_url_without_a_secret_is_known_as_one(url):
+    assert not has_secret(url)
+
+
+def test_what_may_be_a_secret_stays_out_of_what_is_shown():
+    url = parse("clickhouses://me:s3cret@db/x?access_token=s3cret&http_proxy=http://a:s3cret@p&custom=s3cret")
+    assert "s3cret" not in repr(url)
+    assert "s3cret" not in repr(parse("clickhouses://me:s3cret@db/x"))
+    assert without_secrets("clickhouses://me:s3cret@db:1/x?access_token=s3cret") == "clickhouses://db:1/x"

@@ -14,8 +14,10 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import clickhouse_connect
+import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, ProgrammingError
 from clickhouse_connect.driver.httputil import default_pool_manager
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from driftline.errors import SettingError, StoreAwayError, StoreBusyError, StoreError
 from driftline.store.url import (
@@ -131,13 +133,15 @@ def _unreachable(url: ServerUrl, error: Exception) -> SettingError | StoreError:
     """Say in one sentence why there is no client, without the URL: it may hold a password."""
     where = f"{url.host}:{url.port}"
     cause = root_cause(error)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return StoreError(
-            f"the store at {where} shows a certificate that is not to be trusted: {cause.verify_message}; "
-            "name its authority (ca_cert=/path.pem) or the host in it (server_host_name) in the store's URL"
-        )
-    if isinstance(cause, ssl.SSLError):
-        return StoreError(f"the store at {where} and this client don't agree on TLS: {cause.reason or cause}")
+    if isinstance(cause, urllib3.exceptions.SSLError):
+        refused = cause.args[0] if cause.args else cause
+        if isinstance(refused, (ssl.SSLCertVerificationError, CertificateError)):
+            why = getattr(refused, "verify_message", refused)
+            return StoreError(
+                f"the store at {where} shows a certificate that is not to be trusted: {why}; name its "
+                "authority (ca_cert=/path.pem) or the host in it (server_host_name) in the store's URL"
+            )
+        return StoreError(f"the store at {where} and this client don't agree on TLS: {refused}")
     code = error.code if isinstance(error, DatabaseError) else None
     if code in _REFUSED_CODES:
         return StoreError(
