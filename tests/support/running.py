@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -41,6 +42,11 @@ class Place:
     def owner_file(self) -> Path:
         return self.folder / "store" / "owner.json"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands run with."""
+        return dict(os.environ)
+
     def command(self, name: str, *arguments: str) -> list[str]:
         """Return the command line of one of driftline's commands."""
         line = [sys.executable, "-m", "driftline.cli", *name.split()]
@@ -51,7 +57,8 @@ class Place:
     def start(self, name: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a command, to be waited for."""
         line = self.command(name, *arguments)
-        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(line, **pipes, text=True, env=self.environment)
 
     def ask_owner(self) -> dict[str, Any]:
         """Return what the store's owner tells of itself."""
@@ -60,7 +67,8 @@ class Place:
     def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         line = self.command(name, *arguments)
-        return subprocess.run(line, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
+        limits = {"timeout": START_TIMEOUT_S, "env": self.environment}
+        return subprocess.run(line, check=False, capture_output=True, text=True, **limits)
 
     def ask(self, name: str, *arguments: str) -> Any:
         """Run a command that must succeed and return the JSON that it prints."""
@@ -72,6 +80,34 @@ class Place:
         """Return how many records the lander has still to land."""
         with open_log(self.log_url) as log:
             return sum(log.reader(GROUP, TOPICS).lag().values())
+
+
+@dataclass(frozen=True)
+class Fleet(Place):
+    """A deployment as in production: a log and a store that are reached by URL, named in the environment.
+
+    Args:
+        log: the log's URL.
+        store: the store's, with its password.
+    """
+
+    log: str = ""
+    store: str = ""
+
+    @property
+    def log_url(self) -> str:
+        return self.log
+
+    @property
+    def store_url(self) -> str:
+        return self.store
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "DRIFTLINE_LOG": self.log, "DRIFTLINE_STORE": self.store}
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "driftline.cli", *name.split(), *arguments]
 
 
 class Up:

@@ -7,7 +7,8 @@ import secrets
 import signal
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,7 @@ from driftline.drift import DriftSettings
 from driftline.drift.metrics import WORKER_METRICS
 from driftline.drift.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
+from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store, ready_client
@@ -23,6 +25,9 @@ from driftline.store.users import SERVICES, migrate_with_users, read_accounts
 from driftline.up import Up
 from driftline.web import WebServer, create_app
 from driftline.wire import TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PORT = 8321
 
@@ -37,6 +42,35 @@ _timezone_option = click.option(
 _port_option = click.option(
     "--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one."
 )
+
+
+_metrics_port_option = click.option(
+    "--metrics-port",
+    type=int,
+    help="Serve this service's /metrics on this port of every address; 0: a free one. Default: not at all.",
+)
+_dead_letter_limit_option = click.option(
+    "--dead-letter-limit",
+    type=click.FloatRange(0, 1),
+    default=LIMIT_SHARE,
+    show_default=True,
+    help="Stop when more than this share of the records can't be landed; 1: never.",
+)
+
+
+@contextmanager
+def _exposed(metrics: Metrics, port: int | None) -> Iterator[None]:
+    """Serve the metrics while the block runs, unless no port is given."""
+    if port is None:
+        yield
+        return
+    server = WebServer(metrics.app(), "0.0.0.0", port, name="metrics")  # noqa: S104  Prometheus asks from afar
+    server.start()
+    click.echo(f"metrics http://127.0.0.1:{server.port}/metrics")
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 def stop_on_signals() -> threading.Event:
@@ -65,12 +99,16 @@ def drift_settings(timezone: str) -> DriftSettings:
 @_host_option
 @_port_option
 @_timezone_option
+@_dead_letter_limit_option
 @clean_errors
-def up(log_url: str, store_url: str, host: str, port: int, timezone: str) -> None:
+def up(
+    log_url: str, store_url: str, host: str, port: int, timezone: str, dead_letter_limit: float
+) -> None:
     """Run everything in one process: lander, drift worker, pages and metrics."""
     stop = stop_on_signals()
     drift = drift_settings(timezone)
-    with Up(log_url=log_url, store_url=store_url, host=host, port=port, drift=drift) as running:
+    where = {"log_url": log_url, "store_url": store_url, "host": host}
+    with Up(**where, port=port, drift=drift, dead_letter_limit=dead_letter_limit) as running:
         click.echo(f"events  {running.log.url}")
         click.echo(f"store   {store_url.partition('://')[0]}")
         click.echo(f"page    {running.url}/")
@@ -118,13 +156,28 @@ def migrate_command(store_url: str, log_url: str | None, with_users: bool) -> No
 @log_option
 @store_option
 @click.option("--until-idle", is_flag=True, help="End when the log holds nothing new.")
+@click.option(
+    "--from-start", is_flag=True, help="Go through the whole log once more; what has landed does not again."
+)
+@_dead_letter_limit_option
+@_metrics_port_option
 @clean_errors
-def land(log_url: str, store_url: str, until_idle: bool) -> None:
-    """Land events from the log in the store."""
+def land(
+    log_url: str,
+    store_url: str,
+    until_idle: bool,
+    from_start: bool,
+    dead_letter_limit: float,
+    metrics_port: int | None,
+) -> None:
+    """Land events from the log in the store. Several may land one Kafka log, and share its partitions."""
     stop = stop_on_signals()
-    with open_log(log_url) as log, open_store(store_url) as store:
-        lander = Lander(log, store, metrics=Metrics(LANDER_METRICS), monotonic=time.monotonic)
+    metrics = Metrics(LANDER_METRICS)
+    with open_log(log_url) as log, open_store(store_url) as store, _exposed(metrics, metrics_port):
+        lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit)
         try:
+            if from_start:
+                lander.rewind()
             if until_idle:
                 click.echo(f"{lander.run_until_idle()} records landed")
             else:
@@ -139,12 +192,13 @@ def land(log_url: str, store_url: str, until_idle: bool) -> None:
     "--once", is_flag=True, help="Judge every window that has closed and is not judged yet, then end."
 )
 @_timezone_option
+@_metrics_port_option
 @clean_errors
-def watch(store_url: str, once: bool, timezone: str) -> None:
+def watch(store_url: str, once: bool, timezone: str, metrics_port: int | None) -> None:
     """Judge windows as they close."""
     stop = stop_on_signals()
-    with open_store(store_url) as store:
-        metrics = Metrics(WORKER_METRICS)
+    metrics = Metrics(WORKER_METRICS)
+    with open_store(store_url) as store, _exposed(metrics, metrics_port):
         patience_s = 0.0 if once else 600.0
         worker = DriftWorker(
             store,

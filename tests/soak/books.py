@@ -1,0 +1,177 @@
+"""The books at the end of a soak: what clients say they logged against what the store holds, to the event."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from driftline.store.ledger import read_ledger
+from driftline.store.rollups import ROLLUPS, contribution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from clickhouse_connect.driver.client import Client
+
+_SESSIONS = """
+SELECT
+    session_id, toString(model_version) AS version, countDistinct(sequence) AS landed, max(sequence) AS last,
+    count() AS rows
+FROM predictions WHERE model_name = 'soak' GROUP BY session_id, version
+"""
+_OUTCOMES = """
+SELECT session_id, countDistinct(sequence) AS landed, max(sequence) AS last
+FROM outcomes WHERE model_name = 'soak' GROUP BY session_id
+"""
+_BEATS = """
+SELECT session_id, last_sequence, last_outcome_sequence, abandoned
+FROM sessions FINAL WHERE model_name = 'soak'
+"""
+# What a rollup counts, by all that its rows are told apart by: in the table, and by the rows.
+_KEYS = {
+    "numeric_profiles": "model_name, model_version, environment, segment, feature, minute",
+    "feature_profiles": "model_name, model_version, environment, segment, feature, minute",
+    "categorical_profiles": "model_name, model_version, environment, segment, feature, minute, value",
+    "session_profiles": "model_name, model_version, environment, session_id, minute",
+}
+
+
+@dataclass
+class Books:
+    """How the books stand.
+
+    Args:
+        sessions: how many logging sessions there were, by how they ended: in order, or killed.
+        accepted: predictions that sessions gave a number, as far as the store knows.
+        landed: different predictions in the store.
+        rows: rows there.
+        abandoned: predictions that were numbered and given up, told by their session, by reason.
+        dropped: events refused before they had a number, by reason; of sessions that ended in order.
+        outcomes: outcomes landed.
+        dead_lettered: dead letters in the store.
+        missing: what the ledger misses.
+        doubled: what the ledger has twice.
+        wrong: what does not balance, in words; empty when all is well.
+    """
+
+    sessions: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+    landed: int = 0
+    rows: int = 0
+    abandoned: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    outcomes: int = 0
+    dead_lettered: int = 0
+    missing: int = 0
+    doubled: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def read_journals(folder: Path) -> Mapping[str, dict[str, Any]]:
+    """Return the last line that each session wrote, by session id; a line cut short by a kill is none."""
+    last: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for text in path.read_text(encoding="utf-8").splitlines():
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:
+                continue
+            last[line["session"]] = line
+    return last
+
+
+def check_books(client: Client, journals: Mapping[str, dict[str, Any]], poison: int) -> Books:
+    """Compare everything with everything."""
+    books = Books()
+    _check_sessions(client, journals, books)
+    _check_ledger(client, books, poison)
+    for rollup in ROLLUPS:
+        _check_rollup(client, rollup.table, contribution(client, rollup, rows="1"), rollup.counted, books)
+    return books
+
+
+def _check_sessions(client: Client, journals: Mapping[str, dict[str, Any]], books: Books) -> None:
+    landed = {row["session_id"]: row for row in _rows(client, _SESSIONS)}
+    outcomes = {row["session_id"]: row for row in _rows(client, _OUTCOMES)}
+    beats = {row["session_id"]: row for row in _rows(client, _BEATS)}
+    for session, line in journals.items():
+        rows = landed.get(session, {"landed": 0, "last": 0, "rows": 0})
+        truths = outcomes.get(session, {"landed": 0, "last": 0})
+        beat = beats.get(
+            session, {"last_sequence": 0, "last_outcome_sequence": 0, "abandoned": {}, "final": False}
+        )
+        abandoned = sum(beat["abandoned"].values())
+        last = max(rows["last"], beat["last_sequence"])
+        books.abandoned.update(beat["abandoned"])
+        books.rows += rows["rows"]
+        books.landed += rows["landed"]
+        books.outcomes += truths["landed"]
+        books.accepted += last
+        problem = ""
+        if rows["rows"] != rows["landed"]:
+            problem = f"{rows['rows'] - rows['landed']} rows doubled"
+        elif line["final"]:
+            books.sessions["ended in order"] += 1
+            books.dropped.update(line["dropped"])
+            given_up = sum(line["abandoned"].values())
+            if line["accepted"] != beat["last_sequence"] + beat["last_outcome_sequence"]:
+                problem = f"accepted {line['accepted']}, its last beat says {beat}"
+            elif rows["landed"] + truths["landed"] + given_up != line["accepted"]:
+                problem = (
+                    f"accepted {line['accepted']}, landed {rows} and outcomes {truths}, given up {given_up}"
+                )
+        else:
+            books.sessions["killed"] += 1
+            if rows["landed"] + abandoned != last or truths["landed"] != truths["last"]:
+                problem = f"holes: landed {rows}, outcomes {truths}, beat {beat}"
+            elif rows["landed"] + truths["landed"] < line["appended"]:
+                problem = f"the log had taken {line['appended']}, landed {rows}, outcomes {truths}"
+        if problem:
+            books.wrong.append(f"session {session}: {problem}")
+    if strangers := set(landed) - set(journals):
+        books.wrong.append(f"{len(strangers)} sessions in the store are in no journal")
+
+
+def _check_ledger(client: Client, books: Books, poison: int) -> None:
+    lines = [line for line in read_ledger(client) if line.model_name == "soak"]
+    books.missing = sum(line.missing for line in lines)
+    books.doubled = sum(line.duplicates for line in lines)
+    books.dead_lettered = int(client.query("SELECT count() FROM dead_letters FINAL").result_rows[0][0])
+    claims = {
+        "missing by the ledger": (books.missing, 0),
+        "doubled by the ledger": (books.doubled, 0),
+        "landed by the ledger": (sum(line.landed for line in lines), books.landed),
+        "sent by the ledger": (sum(line.sent for line in lines), books.accepted),
+        "dead letters": (books.dead_lettered, poison),
+        "accepted = landed + abandoned": (books.accepted, books.landed + books.abandoned.total()),
+    }
+    books.wrong += [
+        f"{name}: {is_} is not {should}" for name, (is_, should) in claims.items() if is_ != should
+    ]
+
+
+def _check_rollup(client: Client, table: str, expected: str, counted: str, books: Books) -> None:
+    keys = _KEYS[table]
+    difference = f"""
+    SELECT count(), sum(abs(is)), sum(abs(should)) FROM
+    (
+        SELECT {keys}, sum(amount * (side = 1)) AS is, sum(amount * (side = 0)) AS should FROM
+        (
+            SELECT {keys}, toInt64({counted}) AS amount, 1 AS side FROM {table} WHERE model_name != ''
+            UNION ALL
+            SELECT {keys}, toInt64({counted}) AS amount, 0 AS side FROM ({expected}) WHERE model_name != ''
+        )
+        GROUP BY {keys}
+    )
+    WHERE is != should
+    """
+    ((different, is_, should),) = client.query(difference).result_rows
+    if different:
+        books.wrong.append(f"{table}: {different} groups differ, {is_} counted where the rows say {should}")
+
+
+def _rows(client: Client, query: str) -> Sequence[dict[str, Any]]:
+    return list(client.query(query).named_results())
