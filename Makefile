@@ -5,7 +5,7 @@
 
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help demo kafka test check format clean
+.PHONY: help demo kafka test soak check format clean
 
 PYTHON ?= python3
 ARGS =
@@ -16,6 +16,7 @@ help:
 	@echo "make demo     the whole pipeline on real flights (ARGS='--events 20000 --json')"
 	@echo "make kafka    Apache Kafka on port 9092; needs Java 17 and Maven (ARGS='--brokers 3 --secure')"
 	@echo "make test     every test (ARGS='tests/log -k crash')"
+	@echo "make soak     everything at once, for minutes, while everything fails (ARGS='--minutes 30 --seed 7')"
 	@echo "make check    style, format, types, layers and tidiness, without the other tests"
 	@echo "make format   sort imports and format the code"
 	@echo "make clean    remove .venv, caches and what was built"
@@ -29,6 +30,9 @@ kafka: .venv/.dev
 
 test: .venv/.dev
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: .venv/.dev
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 # Every gate runs, so that one look shows all that is wrong; those that failed are named at the end.
 check: .venv/.dev

@@ -22,6 +22,8 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--landers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="this kind of fault only, such as 'broker killed'")
+    parser.add_argument("--lasts", type=float, help="each fault lasts so many seconds")
     parser.add_argument("--folder", type=Path, help="kept; default: a temporary one")
     parser.add_argument("--json", type=Path, help="write the report there as well")
     options = parser.parse_args()
@@ -33,12 +35,14 @@ def main() -> int:
         clients=options.clients,
         landers=options.landers,
         seed=options.seed,
+        only=options.only,
+        lasts_s=options.lasts,
     )
     with tempfile.TemporaryDirectory(prefix="driftline-soak-", ignore_cleanup_errors=True) as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         outcome = soak(folder, plan, tell)
-    tell(as_text(outcome.books, outcome.faults, outcome.poison, outcome.seconds))
+    tell(as_text(outcome))
     if options.json:
         options.json.write_text(json.dumps(dataclasses.asdict(outcome), indent=2) + "\n", encoding="utf-8")
     return 1 if outcome.books.wrong else 0

@@ -112,10 +112,11 @@ class Mischief:
     Args:
         faults: what can happen.
         seed: of every choice.
-        weights: how likely each is.
+        lasts_s: how long each lasts; None: as it comes.
     """
 
-    def __init__(self, faults: Sequence[Fault], seed: int) -> None:
+    def __init__(self, faults: Sequence[Fault], seed: int, *, lasts_s: float | None = None) -> None:
+        self._lasts_s = lasts_s
         self.counted: Counter[str] = Counter()
         self._faults = faults
         self._random = random.Random(seed)
@@ -133,7 +134,9 @@ class Mischief:
                 self._mend(now_s)
                 time.sleep(_TICK_S)
             self._break(tell)
-        self._mend(float("inf"))
+        while self._broken:
+            self._mend(time.monotonic())
+            time.sleep(_TICK_S)
 
     def _break(self, tell: Callable[[str], None]) -> None:
         busy = {fault.target for _, _, fault in self._broken}
@@ -144,7 +147,7 @@ class Mischief:
             self._mend(time.monotonic())
             busy = {broken.target for _, _, broken in self._broken}
             time.sleep(_TICK_S)
-        lasts_s = self._random.uniform(fault.shortest_s, fault.longest_s)
+        lasts_s = self._lasts_s or self._random.uniform(fault.shortest_s, fault.longest_s)
         tell(f"{fault.kind}: {fault.target}, {lasts_s:.1f} s")
         fault.begin()
         self.counted[fault.kind] += 1

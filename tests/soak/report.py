@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.soak.books import Books
+    from tests.soak.run import Outcome
 
 
-def as_text(books: Books, faults: Mapping[str, int], poison: Mapping[str, int], seconds: float) -> str:
+def as_text(outcome: Outcome) -> str:
     """Return the report for people."""
+    books, faults, poison, seconds = outcome.books, outcome.faults, outcome.poison, outcome.seconds
     lines = [
         f"{sum(faults.values())} faults in {seconds / 60:.1f} minutes",
         *(f"  {count:>6,}  {kind}" for kind, count in sorted(faults.items(), key=lambda item: -item[1])),
@@ -25,6 +26,10 @@ def as_text(books: Books, faults: Mapping[str, int], poison: Mapping[str, int], 
         f"{sum(poison.values()):,} records of poison, {books.dead_lettered:,} dead letters",
         *(f"  {count:>6,}  {kind}" for kind, count in sorted(poison.items(), key=lambda item: -item[1])),
     ]
+    lines.append(
+        f"{outcome.largest_lag:,.0f} was the largest lag told; all landed {outcome.caught_up_s:.0f} s "
+        "after the clients ended"
+    )
     if books.wrong:
         lines += ["THE BOOKS DO NOT BALANCE", *(f"  {problem}" for problem in books.wrong)]
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SETTLE_TIMEOUT_S = 600.0
+_LONG_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Plan:
         landers: processes that land.
         poison_share: of the records, those that nobody can land.
         seed: of every choice.
+        only: the one kind of fault that happens; empty: all.
+        lasts_s: how long each fault lasts; None: as it comes.
     """
 
     seconds: float
@@ -41,31 +45,46 @@ class Plan:
     landers: int = 2
     poison_share: float = 0.01
     seed: int = 1
+    only: str = ""
+    lasts_s: float | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it."""
+    """What came of it.
+
+    Args:
+        books: how they stand.
+        faults: how many there were of each kind.
+        poison: how many records nobody could land, by kind.
+        seconds: how long faults happened.
+        largest_lag: that the landers told Prometheus of.
+        caught_up_s: from the clients' end until everything had landed.
+    """
 
     books: Books
     faults: Counter[str]
     poison: Counter[str]
     seconds: float
-    lag_at_end: int
+    largest_lag: float
     caught_up_s: float
 
 
 def soak(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Outcome:
     """Run a plan in a folder, which keeps every log file."""
-    world = World(folder, clients=plan.clients, landers=plan.landers, rate=plan.rate)
+    is_long = plan.lasts_s is not None and plan.lasts_s > _LONG_S
+    world = World(
+        folder, clients=plan.clients, landers=plan.landers, rate=plan.rate, has_small_disk=not is_long
+    )
     try:
         poison = Poison(world.log_url, plan.rate * plan.poison_share, plan.seed)
-        mischief = Mischief(possible_faults(world), plan.seed)
+        faults = [fault for fault in possible_faults(world) if plan.only in {"", fault.kind}]
+        mischief = Mischief(faults, plan.seed, lasts_s=plan.lasts_s)
+        watch = LagWatch(world)
         began_s = time.monotonic()
         mischief.run(plan.faults, plan.seconds, tell)
         seconds = time.monotonic() - began_s
         tell("no more faults; clients end")
-        lag = world.lag()
         for process in world.clients:
             process.terminate()
         for process in world.clients:
@@ -77,9 +96,30 @@ def soak(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Outcome:
             client = store.client()
             books = check_books(client, read_journals(world.journals), poison.appended.total())
             client.close()
-        return Outcome(books, mischief.counted, poison.appended, seconds, lag, settled_s)
+        return Outcome(books, mischief.counted, poison.appended, seconds, watch.stop(), settled_s)
     finally:
         world.close()
+
+
+class LagWatch:
+    """Remembers the largest lag that landers told of."""
+
+    def __init__(self, world: World) -> None:
+        self._largest = 0.0
+        self._world = world
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lag-watch", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(1.0):
+            self._largest = max(self._largest, self._world.told_lag())
+
+    def stop(self) -> float:
+        """Return the largest lag until now."""
+        self._stop.set()
+        self._thread.join()
+        return self._largest
 
 
 def _wait_until_landed(world: World, tell: Callable[[str], None]) -> float:

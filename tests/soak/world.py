@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from itertools import count
 from pathlib import Path
-
-from tests.support.store_process import StoreProcess
 
 from driftline.lander.service import GROUP
 from driftline.log import open_log
 from driftline.store import migrate, open_store
 from driftline.wire import TOPICS
-from tests.support.java.process import ServerProcess
+from tests.support.java.process import ServerProcess, free_ports
 from tests.support.kafka import Kafka
+from tests.support.store_process import StoreProcess
 
 PARTITIONS = 6
 SPILL_DISK_MIB = 48
+_LAG = re.compile(r"^driftline_lander_lag_events\{[^}]*\} (\S+)$", re.MULTILINE)
 
 
 class SpillDisk:
@@ -26,13 +28,14 @@ class SpillDisk:
 
     Args:
         folder: where it is mounted; without the right to mount, an ordinary folder that can't be filled.
+        is_small: whether to mount it at all.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_small: bool) -> None:
         self.folder = folder
         folder.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={SPILL_DISK_MIB}m", "driftline-soak", str(folder)]
-        self.is_small = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        self.is_small = is_small and subprocess.run(mount, capture_output=True, check=False).returncode == 0
         self._filler = folder / "filler"
 
     def fill(self) -> None:
@@ -62,15 +65,19 @@ class World:
         clients: how many processes log.
         landers: how many land.
         rate: events a second of all clients together.
+        has_small_disk: whether the clients' spill has a small disk of its own.
     """
 
-    def __init__(self, folder: Path, *, clients: int, landers: int, rate: float) -> None:
+    def __init__(
+        self, folder: Path, *, clients: int, landers: int, rate: float, has_small_disk: bool = True
+    ) -> None:
         self._folder = folder
         self._rate = rate / clients
         self._numbers = count(1)
+        self._metrics: dict[str, str] = {}
         self.journals = folder / "journals"
         self.journals.mkdir()
-        self.disk = SpillDisk(folder / "spill")
+        self.disk = SpillDisk(folder / "spill", is_small=has_small_disk)
         self.kafka = Kafka(folder / "kafka")
         self.kafka.start()
         self.store = StoreProcess(folder / "store")
@@ -91,7 +98,9 @@ class World:
 
     def _lander(self) -> ServerProcess:
         name = f"lander-{next(self._numbers)}"
-        command = [sys.executable, "-m", "driftline.cli", "land"]
+        port = free_ports(1)[0]
+        self._metrics[name] = f"http://127.0.0.1:{port}/metrics"
+        command = [sys.executable, "-m", "driftline.cli", "land", "--metrics-port", str(port)]
         return ServerProcess(name, command, self._folder / f"{name}.log", self._environment)
 
     def _client(self, version: str) -> ServerProcess:
@@ -119,6 +128,17 @@ class World:
         """Return how many records have still to be landed."""
         with open_log(self.log_url) as log:
             return sum(log.reader(GROUP, TOPICS).lag().values())
+
+    def told_lag(self) -> float:
+        """Return the lag that the landers tell Prometheus of, all of them and all topics together."""
+        lag = 0.0
+        for url in list(self._metrics.values()):
+            try:
+                text = urllib.request.urlopen(url, timeout=1.0).read().decode()
+            except OSError:  # Ended, or stopped.
+                continue
+            lag += sum(map(float, _LAG.findall(text)))
+        return lag
 
     def close(self) -> None:
         """End everything."""
