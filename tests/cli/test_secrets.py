@@ -1,4 +1,4 @@
-"""Where a password may stand, and that it is told nowhere."""
+"""Where a password may stand, and that it is told nowhere; nor what an event says of somebody."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
 from driftline.cli.options import load_settings
+from driftline.log import Record
 from driftline.log.local import LocalLog
 from driftline.metrics import Metrics
 from driftline.store import open_store
 from driftline.web import create_app
-from driftline.wire import TOPICS
-from tests.support.running import wait_until
+from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, TOPICS, decode_record, encode_record
+from tests.support.landing import Landing
+from tests.support.running import Place, wait_until
+from tests.support.traffic import make_logger
 
 SECRET = "s3cret-word"
 AWAY = f"clickhouse://me:{SECRET}@127.0.0.1:1/driftline"
@@ -133,3 +136,33 @@ def test_users_of_an_embedded_store_are_refused(run, tmp_path):
     assert result.exit_code == 1
     assert "an embedded store has none" in result.output
     assert "Traceback" not in result.output
+
+
+def test_what_is_logged_of_a_refused_record_holds_no_feature(tmp_path, caplog):
+    """It names the rule that was broken and the value that broke it; no rule is about what is said of anybody."""
+    caplog.set_level(logging.WARNING)
+    told = {
+        "features": {"diagnosis": SECRET},
+        "prediction": 0.5,
+        "entity_id": SECRET,
+        "tags": {"who": SECRET},
+    }
+    landing = Landing(Place(tmp_path))
+    try:
+        with make_logger(landing.log) as logger:
+            logger.log(**told)
+        good = landing.log.reader("look", [PREDICTIONS_TOPIC]).fetch(PREDICTIONS_TOPIC).values[0]
+        refused = encode_record(PREDICTION, {**decode_record(good)[1], "model_version": ""})
+        for value in (
+            refused,
+            good[: len(good) // 2],
+            good.replace(SECRET.encode(), SECRET.encode()[:-1] + b"\xff"),
+        ):
+            landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value)])
+        landing.lander.run_until_idle()
+        assert landing.count("dead_letters") == 2
+    finally:
+        landing.close()
+    assert "violates_model_version_given" in caplog.text
+    assert "undecodable" in caplog.text
+    assert SECRET not in caplog.text

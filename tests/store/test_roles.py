@@ -319,24 +319,41 @@ class WithoutUsers:
         return self.client.command(read, parameters={"text": statement}, use_database=False)
 
 
-def test_users_are_created_first_and_the_dictionary_asks_as_its_own(tmp_path):
+CHOSEN = """
+INSERT INTO feature_grids (model_name, feature, generation, scale, resolution) VALUES ('m', 'f', 3, 1, 32)
+"""
+LANDED = """
+INSERT INTO prediction_inbox (event_id, event_time, model_name, model_version, training_run_id, session_id,
+    sequence, environment, numeric_features)
+VALUES (generateUUIDv4(), now(), 'm', '1', 'r', 's', 1, 'production', map('f', 7.))
+"""
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_users_are_created_and_the_dictionary_asks_as_its_own(tmp_path, was_there):
+    """Also where the tables were created before, without users."""
+
     def twice(client):
         noting = WithoutUsers(client)
+        if was_there:
+            migrate(client)
         applied = [
             migrate_with_users(noting, [Account("lander", "p")], random_hex=lambda size: "ab" * size)
             for _ in range(2)
         ]
-        client.command("INSERT INTO feature_grids (model_name, feature, center) VALUES ('m', 'f', 7)")
+        client.command(CHOSEN)
         client.command("SYSTEM RELOAD DICTIONARY feature_grid")
-        center = "SELECT dictGet('driftline.feature_grid', 'center', ('m', 'f'))"
-        return applied, noting.noted, client.command("SHOW CREATE feature_grid"), client.command(center)
+        client.command(LANDED)
+        counted = client.query("SELECT feature, generation, count FROM numeric_profiles").result_rows
+        return applied, noting.noted, client.command("SHOW CREATE feature_grid"), counted
 
-    (first, second), noted, created, center = Play(tmp_path).as_owner(twice)
-    assert ([one.number for one in first], second) == ([one.number for one in load_migrations()], [])
+    (first, second), noted, created, counted = Play(tmp_path).as_owner(twice)
+    shipped = [] if was_there else load_migrations()
+    assert ([one.number for one in first], second) == ([one.number for one in shipped], [])
     assert noted[: len(noted) // 2] == noted[len(noted) // 2 :]
     assert noted[-1] == "GRANT driftline_lander TO driftline_lander_user"
     assert f"USER \\'{DICTIONARY_USER}\\'" in created
-    assert center == 7
+    assert counted == [("f", 3, 1)]
 
 
 def test_an_embedded_store_keeps_no_users(play):
