@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +31,12 @@ def certificates(tmp_path_factory):
 @pytest.fixture(scope="module")
 def own(tmp_path_factory, certificates):
     """A broker that only the tests of this module break."""
+    broker = Kafka(tmp_path_factory.mktemp("own"), certificates=certificates)
     try:
-        broker = Kafka(tmp_path_factory.mktemp("own"), certificates=certificates)
-    except JavaMissingError as error:
-        pytest.skip(str(error))
-    broker.start()
-    yield broker
-    broker.stop()
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
 
 
 def test_what_is_written_is_read(kafka, make_topic):
@@ -113,6 +113,13 @@ def test_of_three_brokers_one_may_be_missed(tmp_path, make_topic):
 
 
 def test_a_broker_that_can_not_start_says_why(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        broken = Kafka(tmp_path, port=taken.getsockname()[1])
+        with pytest.raises(ServerError, match=r"broker 1 ended while coming up(.|\n)*Address already in use"):
+            broken.start()
+
+
+def test_a_setting_that_is_wrong_is_told(tmp_path):
     broken = Kafka(tmp_path, settings={"log.cleaner.threads": "none"})
     with pytest.raises(ServerError, match=r"log\.cleaner\.threads"):
         broken.start()

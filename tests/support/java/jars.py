@@ -8,14 +8,15 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from unittest import SkipTest
 
 CACHE = Path(__file__).resolve().parents[3] / ".cache" / "java"
 JAVA_VERSION = 17
 FETCH_TIMEOUT_S = 240.0
 
 
-class JavaMissingError(Exception):
-    """What runs on Java can't run here; the message says why."""
+class JavaMissingError(SkipTest):
+    """What runs on Java can't run here; the message says why. A test in which it is raised is skipped."""
 
 
 def fetch(name: str) -> Path:
