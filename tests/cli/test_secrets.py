@@ -139,7 +139,7 @@ def test_users_of_an_embedded_store_are_refused(run, tmp_path):
 
 
 def test_what_is_logged_of_a_refused_record_holds_no_feature(tmp_path, caplog):
-    """It names the rule that was broken and the value that broke it; no rule is about what is said of anybody."""
+    """It names the rule that was broken and the value that broke it; no rule is about a feature."""
     caplog.set_level(logging.WARNING)
     told = {
         "features": {"diagnosis": SECRET},

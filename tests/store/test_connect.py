@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 import traceback
 from contextlib import closing
@@ -138,3 +139,23 @@ def test_an_owners_token_goes_through_no_proxy(landing, owner, monkeypatch):
     assert isinstance(following, FollowingStore)
     following.client().close()
     assert isinstance(following._current, ServerStore)
+
+
+def test_settings_of_the_engine_that_lie_in_the_working_folder_are_refused(tmp_path, monkeypatch):
+    """The engine reads them when it is loaded: whoever writes to that folder would rule it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.xml").write_text("<clickhouse/>")
+    with pytest.raises(
+        StoreError, match=rf"{tmp_path}/config.xml for its own settings; start driftline in another"
+    ):
+        open_store(f"chdb://{tmp_path / 'store'}")
+
+
+def test_the_engine_reads_settings_in_the_working_folder(tmp_path):
+    """Should this fail, the engine no longer does, and the refusal can go."""
+    settings = "<clickhouse><max_server_memory_usage>1</max_server_memory_usage></clickhouse>"
+    (tmp_path / "config.xml").write_text(settings)
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import chdb"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "MEMORY_LIMIT_EXCEEDED" in loaded.stderr

@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import clickhouse_connect
@@ -30,7 +31,6 @@ from driftline.store.url import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from types import TracebackType
 
     from clickhouse_connect.driver.client import Client
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _OWNER_FILE = "owner.json"
 _LOCK_FILE = "owner.lock"
+_ENGINE_SETTINGS = "config.xml"
 _PATIENCE_S = 10.0
 # A client is one thread's, and its queries are told apart by the server.
 _DEFAULTS: Mapping[str, Any] = {
@@ -290,10 +291,20 @@ def _reach(parsed: EmbeddedUrl, *, patience_s: float) -> ServerStore | OwnedStor
 
 def _own(url: EmbeddedUrl, lock: IO[bytes]) -> OwnedStore:
     try:
+        _check_working_folder()
         return OwnedStore(url, lock)
     except BaseException:
         lock.close()
         raise
+
+
+def _check_working_folder() -> None:
+    """Refuse a file that the engine would take for its settings, unasked, whoever wrote it."""
+    if os.path.lexists(_ENGINE_SETTINGS):
+        raise StoreError(
+            f"the embedded engine would take {Path.cwd() / _ENGINE_SETTINGS} for its own settings; start "
+            "driftline in another folder"
+        )
 
 
 def _ask_owner(url: EmbeddedUrl) -> ServerStore | None:
