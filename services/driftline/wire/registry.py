@@ -1,0 +1,115 @@
+"""A schema registry: which id a schema has there, and which schema an id."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from driftline.errors import LogError
+from driftline.wire.schemas import event_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from confluent_kafka.schema_registry import SchemaRegistryClient
+
+AUTO_REGISTER: Final = "auto.register.schemas"
+_CONFLICT = 409
+_TIMEOUT_S = 5.0
+
+
+class Registry:
+    """A schema registry that speaks Confluent's protocol. Safe to use from several threads.
+
+    Args:
+        url: where it is.
+        options: options of confluent-kafka's client, and ``auto.register.schemas``: with ``false`` schemas
+            are only looked up, and someone else has registered them.
+        topic_prefix: how the topics' names begin on the broker, and with them the subjects'.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, str], *, topic_prefix: str = "") -> None:
+        self._url = url
+        self._options = dict(options)
+        self._may_register = self._options.pop(AUTO_REGISTER, "true").lower() != "false"
+        self._topic_prefix = topic_prefix
+        self._lock = threading.Lock()
+        self._client: SchemaRegistryClient | None = None
+        self._ids: dict[str, int] = {}
+        self._texts: dict[int, str] = {}
+
+    def schema_id(self, event_name: str) -> int:
+        """Return the id of an event's schema, under ``<topic>-value``; register it if it is not there.
+
+        Known after the first call; until then it blocks for some seconds at most.
+
+        Raises:
+            LogError: the registry is away, or refuses the schema.
+        """
+        known = self._ids.get(event_name)
+        return self._ask_id(event_name) if known is None else known
+
+    def schema_text(self, schema_id: int) -> str:
+        """Return the schema with that id, as JSON. Blocks as ``schema_id`` does.
+
+        Raises:
+            LogError: the registry is away, or does not know it.
+        """
+        known = self._texts.get(schema_id)
+        if known is None:
+            schema = self._ask(f"schema id {schema_id} can't be looked up", "get_schema", schema_id)
+            known = self._texts[schema_id] = str(schema.schema_str)
+        return known
+
+    def _ask_id(self, event_name: str) -> int:
+        from confluent_kafka.schema_registry import Schema  # noqa: PLC0415 - see ``_connected``.
+
+        schema = event_schema(event_name)
+        subject = f"{self._topic_prefix}{schema.topic}-value"
+        # In one line: registries keep the text as it comes.
+        text = json.dumps(json.loads(schema.text), separators=(",", ":"))
+        doing, call = ("registered", "register_schema") if self._may_register else ("found", "lookup_schema")
+        answer = self._ask(
+            f"subject {subject}: its schema can't be {doing}", call, subject, Schema(text, "AVRO")
+        )
+        found = int(answer if self._may_register else answer.schema_id)
+        self._ids[event_name] = found
+        return found
+
+    def _ask(self, failed: str, call: str, *arguments: Any) -> Any:
+        client = self._connected()
+        from confluent_kafka.schema_registry import SchemaRegistryError  # noqa: PLC0415 - see ``_connected``.
+
+        try:
+            return getattr(client, call)(*arguments)
+        except SchemaRegistryError as error:
+            told = " ".join(str(error.error_message).split())
+            if error.http_status_code == _CONFLICT:
+                told = f"it is not compatible with the versions that are there: {told}"
+            raise LogError(f"schema registry {self._url}: {failed}: {told}") from error
+        except Exception as error:  # The client passes on what its HTTP library raises.
+            raise LogError(f"schema registry {self._url}: {failed}: {error!r}") from error
+
+    def _connected(self) -> SchemaRegistryClient:
+        """Return the client; make it at first use.
+
+        Raises:
+            LogError: its packages are not installed, or an option is wrong.
+        """
+        with self._lock:
+            if self._client is None:
+                # Not at import: who has no registry need not have the packages either.
+                try:
+                    from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 - see above.
+                except ImportError as error:
+                    raise LogError(
+                        f"schema registry {self._url}: its client is not installed ({error}): "
+                        "pip install 'driftline[registry]'"
+                    ) from error
+                chosen = {"url": self._url, "timeout": _TIMEOUT_S, "max.retries": 1}
+                try:
+                    self._client = SchemaRegistryClient({**chosen, **self._options})
+                except (TypeError, ValueError) as error:
+                    raise LogError(f"schema registry {self._url}: {error}") from error
+            return self._client
