@@ -83,9 +83,8 @@ def run_anyhow(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_wheel_holds_the_schemas(wheel: Path) -> None:
-    schemas = {
-        path.relative_to(ROOT) for kind in ("avro", "clickhouse") for path in ROOT.glob(f"schemas/{kind}/*")
-    }
+    files = [path for kind in ("avro", "clickhouse") for path in ROOT.glob(f"schemas/{kind}/**/*")]
+    schemas = {path.relative_to(ROOT) for path in files if path.is_file()}
     assert schemas
     assert {f"driftline/{path}" for path in schemas} <= set(ZipFile(wheel).namelist())
 
