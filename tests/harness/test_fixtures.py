@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_KAFKA = "tests/harness/test_kafka.py::test_what_is_written_is_read"
-NEEDS_REGISTRY = "tests/harness/test_registry.py::test_what_is_not_there_is_not_found"
+NEEDS_REGISTRY = "tests/harness/test_fixtures.py::test_the_registry_answers"
 NO_MAVEN = "#!/bin/sh\necho 'the mirror is away'\nexit 1\n"
 
 
@@ -42,6 +43,10 @@ def why(done):
     """Return what is told at the end of each test that did not run."""
     told = done.stdout.partition("NOT PROVEN")[2].splitlines()
     return dict(line.split(": ", 1) for line in told if line.startswith("tests/"))
+
+
+def test_the_registry_answers(registry):
+    assert httpx.get(f"{registry.url}/config").json()["compatibilityLevel"] == "BACKWARD"
 
 
 def test_without_java_they_are_skipped_and_that_is_told(run_without):

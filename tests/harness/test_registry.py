@@ -7,18 +7,20 @@ import uuid
 from contextlib import ExitStack
 
 import pytest
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
-from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from tests.support.java.process import is_listening
 from tests.support.registry import Registry
+
+clients = pytest.importorskip(
+    "confluent_kafka.schema_registry", reason="needs what confluent-kafka[schemaregistry] installs"
+)
 
 
 @pytest.fixture
 def connect():
     """Return what makes clients, which remember nothing of one another."""
-    with ExitStack() as clients:
-        yield lambda registry: clients.enter_context(SchemaRegistryClient({"url": registry.url}))
+    with ExitStack() as opened:
+        yield lambda registry: opened.enter_context(clients.SchemaRegistryClient({"url": registry.url}))
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def record(**defaults):
         {"name": name, "type": "long"} | ({} if default is None else {"default": default})
         for name, default in defaults.items()
     ]
-    return Schema(json.dumps({"type": "record", "name": "Made", "fields": described}), "AVRO")
+    return clients.Schema(json.dumps({"type": "record", "name": "Made", "fields": described}), "AVRO")
 
 
 def test_a_schema_has_one_number_and_is_found_by_it(registry, connect, client, subject):
@@ -53,7 +55,7 @@ def test_a_schema_that_can_not_read_what_was_written_is_refused(client, subject)
     assert client.get_compatibility() == "BACKWARD"
     first = client.register_schema(subject, record(a=None))
     assert not client.test_compatibility(subject, record(a=None, b=None))
-    with pytest.raises(SchemaRegistryError) as refused:
+    with pytest.raises(clients.SchemaRegistryError) as refused:
         client.register_schema(subject, record(a=None, b=None))
     assert refused.value.http_status_code == 409
     assert client.test_compatibility(subject, record(a=None, b=0))
@@ -66,7 +68,7 @@ def test_what_is_not_there_is_not_found(client, subject):
         lambda: client.lookup_schema(subject, record(a=None)),
         lambda: client.get_latest_version(subject),
     ):
-        with pytest.raises(SchemaRegistryError) as missing:
+        with pytest.raises(clients.SchemaRegistryError) as missing:
             ask()
         assert missing.value.http_status_code == 404
 
