@@ -34,6 +34,8 @@ class Stats:
         queued: of these, events in memory.
         dropped: events that were refused, by reason.
         abandoned: accepted events that were given up, by reason.
+        spilled: records, beats among them, that a log which is not on this host has not taken yet: they
+            count as appended, since they survive on disk, and are forwarded.
     """
 
     accepted: int
@@ -41,6 +43,7 @@ class Stats:
     queued: int
     dropped: Mapping[str, int]
     abandoned: Mapping[str, int]
+    spilled: int = 0
 
 
 class Progress(NamedTuple):

@@ -37,6 +37,11 @@ class PredictionLogger:
 
     Safe to use from several threads, and across a fork: the child has a session of its own.
 
+    The end of the process appends what is left, for 5 s at most, also when SIGTERM ends it: where that
+    signal would kill the process at once and the logger is made on the main thread, a handler closes all
+    loggers first; then the process dies by the signal as before. Python runs it only between two steps of
+    the main thread. A handler that someone else set, before or after, is left alone.
+
     Args:
         model_name: which model; stable over its versions.
         model_version: which version of the model answers.
@@ -278,7 +283,7 @@ class PredictionLogger:
 
     def stats(self) -> Stats:
         """Return what became of this session's events so far."""
-        return (self._session or self._begin_session()).buffer.stats()
+        return (self._session or self._begin_session()).stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until the log has taken every event accepted so far.

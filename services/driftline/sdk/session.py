@@ -10,16 +10,19 @@ import threading
 import time
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from driftline.log import EventLog, LogWriter, open_log
 from driftline.sdk.buffer import Buffer, Topic
 from driftline.sdk.shipper import Pace, Shipper
+from driftline.sdk.termination import close_when_terminated
 from driftline.wire import EventEncoder, OpenRecord, Reason, SessionFields, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from driftline.sdk.buffer import Stats
 
 EXIT_TIMEOUT_S = 5.0
 """How long all open loggers together may hold up the end of the process."""
@@ -91,6 +94,7 @@ class Session:
         self._warned: set[str] = set()
         _shippers.add(self.shipper)
         _close_at_the_end_of_a_child()
+        close_when_terminated(close_all_sessions, EXIT_TIMEOUT_S)
 
     def offer(self, topic: Topic, record: OpenRecord) -> bool:
         """Number a record and keep it; or count, and say once, why not."""
@@ -120,6 +124,10 @@ class Session:
                 "%s %s: an event was dropped (%s): %s. Further ones are only counted",
                 *(self.fields.model_name, self.fields.model_version, reason.value, detail),
             )
+
+    def stats(self) -> Stats:
+        """Return what became of the events so far."""
+        return replace(self.buffer.stats(), spilled=self.shipper.spilled())
 
     def close(self, timeout_s: float) -> bool:
         """Append what is left and end; return whether everything was appended."""

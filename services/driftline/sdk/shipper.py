@@ -89,6 +89,11 @@ class Shipper:
                 else:
                     self._thread = thread
 
+    def spilled(self) -> int:
+        """Return how many records the log's writer has on disk, for want of the log itself."""
+        count = getattr(self._writer, "spilled", None)  # Not every kind of log has such a disk.
+        return 0 if count is None else int(count())
+
     def flush(self, timeout_s: float) -> bool:
         """Have everything accepted so far appended, and a beat; return whether that came to pass in time."""
         self.start()

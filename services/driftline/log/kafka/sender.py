@@ -40,7 +40,7 @@ _STAGE_BYTES = 2 << 20  # More than a run has: bounded only after a broker has r
 # An event of the largest size fits; librdkafka's own bound would be smaller than the broker's.
 _CHOSEN = {
     "linger.ms": 5,
-    "log_level": 2,  # Each failed connection, twenty a second; the clients' error callback tells now and then.
+    "log_level": 2,  # Not each failed connection, twenty a second: the error callback tells now and then.
     "message.max.bytes": _BROKERS_DEFAULT_MAX_BYTES,
     "queue.buffering.max.kbytes": 32 << 10,
     "reconnect.backoff.max.ms": 1_000,

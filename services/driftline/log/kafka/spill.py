@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import shutil
+import threading
 import time
 import weakref
 from contextlib import suppress
@@ -91,6 +92,7 @@ class Spill:
         self._reader = self._log.reader(_GROUP)
         self._oldest_s: float | None = None
         self._others = (0.0, 0)
+        self._closing = threading.Lock()
         _fork_guard.spills.add(self)
 
     @classmethod
@@ -195,22 +197,24 @@ class Spill:
             self._oldest_s = None
 
     def waiting(self) -> int:
-        """Return how many records wait.
+        """Return how many records wait; 0 after it was closed.
 
         Raises:
             LogError: the disk refuses.
         """
-        return self._reader.lag().get(SPILL_TOPIC, 0)
+        with self._closing:  # A reader that was closed would open the file again, and make it anew.
+            return 0 if self._lock < 0 else self._reader.lag().get(SPILL_TOPIC, 0)
 
     def close(self) -> None:
         """Let go of it; remove it if nothing waits in it. Closing twice is allowed."""
-        lock, self._lock = self._lock, -1
-        if lock < 0:
-            return
         is_empty = False
         with suppress(LogError):
             is_empty = not self.waiting()
-        self._log.close()
+        with self._closing:
+            lock, self._lock = self._lock, -1
+            if lock < 0:
+                return
+            self._log.close()
         if is_empty:
             with suppress(OSError):
                 gone = self.folder.rename(self._settings.root / f".gone-{self.folder.name}")
@@ -219,6 +223,7 @@ class Spill:
 
     def begin_anew(self) -> None:
         """Let go, in a forked child, of the parent's lock, which would outlive the parent here."""
+        self._closing = threading.Lock()
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
