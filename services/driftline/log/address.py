@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from driftline.errors import SettingError
 from driftline.log.database import LocalLogSettings
+from driftline.log.folders import data_folder
+from driftline.log.kafka.settings import parse_kafka_url
 from driftline.log.local import LocalLog
 
 if TYPE_CHECKING:
@@ -18,35 +21,37 @@ if TYPE_CHECKING:
 
 
 def default_log_url(environ: Mapping[str, str]) -> str:
-    """Return the URL in ``DRIFTLINE_LOG``, else a local log in the user's data folder.
-
-    The data folder is ``XDG_DATA_HOME``, else ``~/.local/share`` (XDG Base Directory Specification).
-    """
-    if url := environ.get("DRIFTLINE_LOG"):
-        return url
-    data_home = environ.get("XDG_DATA_HOME", "")
-    # The specification says that a relative path is to be ignored.
-    home = Path(data_home) if data_home.startswith("/") else Path.home() / ".local" / "share"
-    return (home / "driftline" / "log").as_uri()
+    """Return the URL in ``DRIFTLINE_LOG``, else a local log in the user's data folder."""
+    return environ.get("DRIFTLINE_LOG") or (data_folder(environ) / "log").as_uri()
 
 
-def open_log(url: str) -> EventLog:
-    """Return the event log at a URL. Touches neither disk nor network yet.
+def open_log(url: str, environ: Mapping[str, str] | None = None) -> EventLog:
+    """Return the event log at a URL. Touches no network, and of the disk only files that hold secrets.
 
     Args:
-        url: ``file:///folder``, optionally with ``?max_bytes=4294967296&synchronous=normal``.
+        url: ``file:///folder``, optionally with ``?max_bytes=4294967296&synchronous=normal``, or
+            ``kafka://host:9092,host2:9092`` with the options that ``driftline.log.kafka.settings`` tells.
+        environ: variables that complete a ``kafka://`` URL; None: those of this process.
 
     Raises:
-        SettingError: the URL is none that is understood.
+        SettingError: the URL is none that is understood, or a variable is wrong.
     """
+    if url.startswith("kafka:"):
+        return _open_kafka(url, os.environ if environ is None else environ)
     parts = urlsplit(url)
-    if parts.scheme == "kafka":
-        raise SettingError(f"log URL {url!r}: kafka:// is not supported yet; use file:///folder")
     if parts.scheme != "file":
-        raise SettingError(f"log URL {url!r}: it must begin with file:///")
+        raise SettingError(f"log URL {url!r}: it must begin with file:/// or kafka://")
     if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/") or parts.fragment:
         raise SettingError(f"log URL {url!r}: after file:// comes an absolute path, such as file:///var/log")
     return LocalLog(_local_settings(url, Path(unquote(parts.path)), parts.query))
+
+
+def _open_kafka(url: str, environ: Mapping[str, str]) -> EventLog:
+    settings = parse_kafka_url(url, environ)
+    # Who uses a local log does not load librdkafka.
+    from driftline.log.kafka.log import KafkaLog  # noqa: PLC0415  as said above
+
+    return KafkaLog(settings)
 
 
 def _local_settings(url: str, folder: Path, query: str) -> LocalLogSettings:

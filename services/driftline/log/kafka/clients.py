@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 CLIENT_ID: Final = "driftline"
 
 _Client = TypeVar("_Client")
+_LOG_EVERY_S = 60.0
 _logger = logging.getLogger("driftline.log.kafka")
 
 
@@ -31,13 +33,15 @@ def consumer_config(settings: KafkaSettings, group: str, protocol: str) -> dict[
     """
     config = {
         "queued.max.messages.kbytes": 32 << 10,
+        "max.partition.fetch.bytes": 4 << 20,
         "fetch.wait.max.ms": 100,
+        "fetch.queue.backoff.ms": 20,  # Else a full queue, once emptied, stays empty for a second.
         **_common(settings),
         "group.id": settings.broker_group(group),
         "group.protocol": protocol,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",  # The reader itself looks what became of a position.
         "isolation.level": "read_committed",
         "enable.partition.eof": True,
         "allow.auto.create.topics": False,
@@ -133,16 +137,31 @@ def told(error: KafkaError | KafkaException) -> str:
 def _common(settings: KafkaSettings) -> dict[str, Any]:
     return {
         "client.id": CLIENT_ID,
+        "socket.timeout.ms": 10_000,
         **settings.options,
         **settings.secrets,
         "bootstrap.servers": settings.bootstrap,
         "logger": _logger,
-        "error_cb": _log_error,
+        "error_cb": _SeldomLogged(),
     }
 
 
-def _log_error(error: KafkaError) -> None:
-    _logger.warning("%s", told(error))
+class _SeldomLogged:
+    """Logs errors of a client that librdkafka is dealing with itself: each kind now and then.
+
+    While a broker is away it reports twenty failed connections a second.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logged_s: dict[str, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        """Log it, unless one of its kind was logged a moment ago."""
+        now_s = self._clock()
+        if now_s >= self._logged_s.get(error.name(), -_LOG_EVERY_S) + _LOG_EVERY_S:
+            self._logged_s[error.name()] = now_s
+            _logger.warning("%s", told(error))
 
 
 def _made(make: Callable[[dict[str, Any]], _Client], config: Mapping[str, Any]) -> _Client:

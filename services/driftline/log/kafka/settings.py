@@ -170,7 +170,7 @@ def _take_apart(url: str) -> tuple[str, dict[str, str]]:
     if "@" in parts.netloc:
         raise SettingError(
             "kafka:// URL: no user and no password before @, since process lists show them; use "
-            "sasl.username= and the variable DRIFTLINE_KAFKA_SASL_PASSWORD or DRIFTLINE_KAFKA_SASL_PASSWORD_FILE"
+            "sasl.username= and the variable DRIFTLINE_KAFKA_SASL_PASSWORD, or ..._PASSWORD_FILE"
         )
     if parts.path not in {"", "/"} or parts.fragment:
         raise SettingError(

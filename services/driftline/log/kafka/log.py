@@ -1,0 +1,80 @@
+"""An event log in topics of an Apache Kafka cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from driftline.log.kafka.clients import check_options
+from driftline.log.kafka.cluster import Cluster
+from driftline.log.kafka.reader import KafkaReader
+from driftline.log.kafka.relay import Relay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.log.kafka.settings import KafkaSettings
+
+
+class KafkaLog:
+    """A log on a cluster. Clients are made when they are needed; making this touches no network.
+
+    Args:
+        settings: which cluster, and how to speak with it.
+
+    Raises:
+        SettingError: librdkafka does not know an option, or not its value.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        check_options(settings)
+        self.settings = settings
+        self._cluster = Cluster(settings)
+        self._opened: list[KafkaReader | Relay] = []
+
+    @property
+    def url(self) -> str:
+        """Where the log is, as it was given; it holds no secrets."""
+        return self.settings.url
+
+    def ensure_topics(self, topics: Sequence[str]) -> None:
+        """Create those of the topics that are not there, and wait until they can be used.
+
+        Partitions and copies are those of the settings; how long records are kept is up to the brokers.
+
+        Raises:
+            LogError: the cluster does not answer, or this user may not create topics.
+        """
+        self._cluster.create_topics(topics)
+
+    def writer(self) -> Relay:
+        """Return a writer."""
+        writer = Relay(self.settings)
+        self._opened.append(writer)
+        return writer
+
+    def reader(self, group: str, topics: Sequence[str]) -> KafkaReader:
+        """Return a reader of that group, which joins it when it is first used."""
+        reader = KafkaReader(self._cluster, group, topics)
+        self._opened.append(reader)
+        return reader
+
+    def topics(self) -> Sequence[str]:
+        """Return the names of the topics that there are, of those with this log's prefix.
+
+        Raises:
+            LogError: the cluster does not answer.
+        """
+        return list(self._cluster.topics())
+
+    def close(self) -> None:
+        """Close everything that came from this log."""
+        for opened in self._opened:
+            opened.close()
+        self._opened.clear()
+        self._cluster.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -1,0 +1,319 @@
+"""One member of a consumer group: joined when it is needed, and anew after it was put out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
+
+from driftline.errors import LogMovedError
+from driftline.log.kafka.clients import consumer_config, log_error, make_consumer, told
+from driftline.log.kafka.stretch import Stretch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from confluent_kafka import Consumer, Message
+
+    from driftline.log.kafka.cluster import Cluster, Place
+    from driftline.log.kafka.note import Note
+
+ANSWER_TIMEOUT_S: Final = 5.0
+"""How long to wait for the group's coordinator."""
+
+_JOIN_S = 6.0  # A broker may hold the first member back for 3 s, to see whether others come.
+_STEP_RECORDS = 5_000
+_POLL_S = 0.05
+_MOVED = frozenset(
+    {
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.GROUP_ID_NOT_FOUND,
+        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001  librdkafka's own errors are named so
+    }
+)
+# Others join or leave, and this member has not heard yet; what it has not given back is still its own.
+_SETTLING = frozenset({KafkaError.STALE_MEMBER_EPOCH, KafkaError.REBALANCE_IN_PROGRESS})
+_ASTRAY = frozenset(
+    {
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  as above
+        KafkaError._LOG_TRUNCATION,  # noqa: SLF001  as above
+    }
+)
+_FORBIDDEN = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+_NO_CONSUMER_PROTOCOL = ("API version not supported", "feature not supported")
+
+_logger = logging.getLogger(__name__)
+
+
+class Member:
+    """A member of a group. For one thread at a time.
+
+    Partitions come and go while ``take`` and ``join`` run, and at no other moment.
+
+    Attributes:
+        stretches: the partitions that are this member's now.
+
+    Args:
+        cluster: where the group is.
+        group: its name.
+        topics: what it reads.
+        clock: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self, cluster: Cluster, group: str, topics: Sequence[str], clock: Callable[[], float]
+    ) -> None:
+        self.stretches: dict[Place, Stretch] = {}
+        self._cluster = cluster
+        self._group = group
+        self._topics = list(topics)
+        self._clock = clock
+        self._consumer: Consumer | None = None
+        self._forced = cluster.settings.options.get("group.protocol", "")
+        self.protocol = self._forced or "consumer"
+        self._settled = False
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether it is in the group, as far as it knows."""
+        return self._consumer is not None
+
+    def join(self) -> None:
+        """Join the group, if that is to be done, and wait a few seconds for partitions.
+
+        Does nothing while none of the topics is there.
+
+        Raises:
+            LogError: the cluster does not answer, or does not let this member in.
+        """
+        if self._settled:
+            return
+        if self._consumer is None:
+            there = self._cluster.topics()
+            if not any(topic in there for topic in self._topics):
+                return
+            self._subscribe()
+        end = self._clock() + _JOIN_S
+        while not self.stretches and self._clock() < end:
+            self.take(_POLL_S)
+        if not self.stretches:
+            self._cluster.topics()  # Is it that others have them all, or does nobody answer?
+        self._settled = True
+
+    def _subscribe(self) -> None:
+        settings = self._cluster.settings
+        self._consumer = make_consumer(consumer_config(settings, self._group, self.protocol))
+        self._consumer.subscribe(
+            [settings.broker_topic(topic) for topic in self._topics],
+            on_assign=self._gain,
+            on_revoke=self._give,
+            on_lost=self._give,
+        )
+
+    def _gain(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for partition in partitions:
+            # Nobody wants its end: where to begin is asked outside of this callback, which must not fail.
+            partition.offset = OFFSET_END
+            place = self._cluster.place(partition)
+            self.stretches[place] = Stretch(place)
+            self.stretches[place].is_paused = True
+        consumer.incremental_assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+            _logger.info("%s: partitions %s are ours now", self._group, sorted(map(str, self.stretches)))
+
+    def _give(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        del consumer
+        for partition in partitions:
+            self.stretches.pop(self._cluster.place(partition), None)
+
+    def take(self, timeout_s: float) -> None:
+        """Take in what has been fetched and what the group decided; wait for some of it at most so long.
+
+        Raises:
+            LogError: this member may not read, or it has been put out for good and will join anew.
+        """
+        if self._consumer is None:
+            return
+        try:
+            messages = self._consumer.consume(1, timeout_s) if timeout_s > 0 else []
+            messages += self._consumer.consume(_STEP_RECORDS, 0)
+        except KafkaException as error:
+            self.leave()
+            raise log_error(error, f"{self._cluster.settings.bootstrap}: can't read") from error
+        self._sort(messages)
+
+    def _sort(self, messages: list[Message]) -> None:
+        """Give each message to its partition, and look at what is none."""
+        stretch, current = None, None
+        run: list[Message] = []
+        refused: KafkaError | None = None
+        for message in messages:
+            partition = message.topic(), message.partition()
+            if (error := message.error()) is not None or partition != current:
+                if stretch is not None:
+                    stretch.take(run)
+                run, current = [], partition
+                stretch = self._stretch(*partition)
+                if error is not None:
+                    refused = self._note_error(error, stretch, message.offset()) or refused
+                    current = None
+                    continue
+            run.append(message)
+        if stretch is not None:
+            stretch.take(run)
+        if refused is not None:
+            self._refuse(refused)
+
+    def _stretch(self, broker_topic: str | None, partition: int | None) -> Stretch | None:
+        """Return the stretch of a message; None where a message is late, or about no partition."""
+        topic = self._cluster.settings.topic(broker_topic or "")
+        stretch = self.stretches.get((topic or "", -1 if partition is None else partition))
+        return stretch if stretch is not None and stretch.is_known else None
+
+    def _note_error(
+        self, error: KafkaError, stretch: Stretch | None, offset: int | None
+    ) -> KafkaError | None:
+        """Note what an event says that is no record; return it if it ends the reading."""
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's own errors are named so
+            if stretch is not None and offset is not None:
+                stretch.reach(offset)
+        elif code in _ASTRAY:
+            if stretch is not None:
+                stretch.is_astray = True
+        elif error.fatal() or code == KafkaError._FATAL or code in _FORBIDDEN:  # noqa: SLF001  as above
+            return error
+        else:
+            _logger.warning("%s: %s", self._group, told(error))
+        return None
+
+    def _refuse(self, error: KafkaError) -> None:
+        self.leave()
+        if self.protocol == "consumer" and not self._forced and _names(error, _NO_CONSUMER_PROTOCOL):
+            _logger.info("%s: the brokers know only the classic group protocol", self._group)
+            self.protocol = "classic"
+            self._subscribe()
+            return
+        raise log_error(error, f"{self._cluster.settings.bootstrap}: group {self._group} can't read")
+
+    def committed(self, places: Sequence[Place]) -> dict[Place, tuple[int | None, str]]:
+        """Return committed offset, None where there is none, and what stands beside it.
+
+        Raises:
+            LogError: the group's coordinator does not answer.
+        """
+        doing = f"{self._cluster.settings.bootstrap}: can't ask where group {self._group} is"
+        try:
+            answers = self._joined().committed(
+                [self._cluster.partition(place) for place in places], timeout=ANSWER_TIMEOUT_S
+            )
+        except KafkaException as error:
+            raise log_error(error, doing) from error
+        if errors := [answer.error for answer in answers if answer.error]:
+            raise log_error(errors[0], doing)
+        return {
+            self._cluster.place(answer): (
+                answer.offset if answer.offset >= 0 else None,
+                answer.metadata or "",
+            )
+            for answer in answers
+        }
+
+    def commit(self, stretch: Stretch, offset: int, note: Note) -> None:
+        """Commit an offset as this member, and wait until that is done.
+
+        Raises:
+            LogMovedError: this member is none any more.
+            LogError: it is not known whether it is done. This member has left, so that a request that is
+                still on its way is refused when it arrives.
+        """
+        place = stretch.place
+        end = self._clock() + ANSWER_TIMEOUT_S
+        while error := self._try_commit(place, offset, note):
+            if error.code() in _SETTLING and self._clock() < end:
+                time.sleep(_POLL_S)
+                continue
+            stretch.forget()
+            doing = f"{place[0]}, partition {place[1]}: can't commit as a reader of group {self._group}"
+            if error.code() in _MOVED | _SETTLING:
+                raise LogMovedError(f"{doing}: {told(error)}")
+            self.leave()
+            raise log_error(error, doing)
+
+    def _try_commit(self, place: Place, offset: int, note: Note) -> KafkaError | None:
+        wanted = self._cluster.partition(place, offset, str(note))
+        try:
+            done = self._joined().commit(offsets=[wanted], asynchronous=False)
+        except KafkaException as error:
+            inner: KafkaError = error.args[0]
+            return inner
+        return next((partition.error for partition in done or () if partition.error), None)
+
+    def seek(self, stretch: Stretch) -> None:
+        """Go on fetching where a stretch ends.
+
+        Raises:
+            LogError: that can't be done now.
+        """
+        partition = self._cluster.partition(stretch.place, stretch.reached)
+        end = self._clock() + ANSWER_TIMEOUT_S
+        while True:
+            try:
+                self._joined().seek(partition)
+            except KafkaException as error:
+                # A partition that has just come takes a moment until it can be told where to begin.
+                if error.args[0].code() != KafkaError._STATE or self._clock() > end:  # noqa: SLF001  as above
+                    raise log_error(error, f"{stretch.place}: can't seek {stretch.reached}") from error
+                time.sleep(_POLL_S / 10)
+            else:
+                stretch.is_astray = False
+                return
+
+    def pause(self, stretches: Sequence[Stretch], *, paused: bool) -> None:
+        """Fetch nothing further of some partitions, or do so again.
+
+        Raises:
+            LogError: that can't be done now.
+        """
+        changing = [stretch for stretch in stretches if stretch.is_paused != paused]
+        if not changing:
+            return
+        consumer = self._joined()
+        try:
+            (consumer.pause if paused else consumer.resume)(
+                [self._cluster.partition(stretch.place) for stretch in changing]
+            )
+        except KafkaException as error:
+            raise log_error(error, "can't pause or resume") from error
+        for stretch in changing:
+            stretch.is_paused = paused
+
+    def leave(self) -> None:
+        """Leave the group; the next ``join`` joins anew. Doing so twice is allowed."""
+        consumer, self._consumer = self._consumer, None
+        self._settled = False
+        if consumer is not None:
+            consumer.close()
+        self.stretches.clear()
+
+    def _joined(self) -> Consumer:
+        if self._consumer is None:
+            raise LogMovedError(f"group {self._group}: this reader is not in it now")
+        return self._consumer
+
+
+def _names(error: KafkaError, texts: Sequence[str]) -> bool:
+    return any(text in error.str() for text in texts)

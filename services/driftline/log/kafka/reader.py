@@ -1,0 +1,323 @@
+"""Reads topics of a cluster on behalf of a group, each intended range exactly again.
+
+A position is a committed offset. An intent stands beside it, in the commit's metadata: the offset is
+committed unchanged, with the range that is about to be processed. Whoever gets the partition next reads both.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from driftline.errors import LogError, LogMovedError
+from driftline.log.kafka.cluster import TIMEOUT_S, lag
+from driftline.log.kafka.member import Member
+from driftline.log.kafka.note import Note, parse_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from driftline.log.base import Batch
+    from driftline.log.kafka.cluster import Cluster, Place
+    from driftline.log.kafka.stretch import Stretch
+
+BUFFER_BYTES: Final = 64 << 20
+"""How much of all partitions together may wait in Python, besides the batch that is being fetched."""
+
+_WAIT_S = 0.1
+_LAG_EVERY_S = 1.0
+
+_logger = logging.getLogger(__name__)
+
+
+class KafkaReader:
+    """A member of a consumer group. See ``LogReader``. Joins the group when it is first used.
+
+    Args:
+        cluster: where the topics are.
+        group: name of the group, without the prefix that it has on the broker.
+        topics: what it reads.
+        clock: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        group: str,
+        topics: Sequence[str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster = cluster
+        self._group = group
+        self._topics = list(topics)
+        self._clock = clock
+        self._member = Member(cluster, group, topics, clock)
+        self._bounds: tuple[float, dict[Place, int], dict[Place, int]] | None = None
+
+    @property
+    def protocol(self) -> str:
+        """The group protocol that it speaks: ``consumer`` or ``classic``; known once it has joined."""
+        return self._member.protocol
+
+    def partitions(self, topic: str) -> Sequence[int]:
+        """Return the partitions of a topic that are this reader's now, rising.
+
+        The first call joins the group and waits for a few seconds at most.
+
+        Raises:
+            LogError: the log can't be used now.
+        """
+        self._member.join()
+        self._take(None, 0)
+        return sorted(partition for name, partition in self._member.stretches if name == topic)
+
+    def fetch(
+        self, topic: str, partition: int = 0, *, max_records: int = 10_000, max_bytes: int = 16 << 20
+    ) -> Batch | None:
+        """Return the next records, or the intended range again, or None when there are none now.
+
+        Blocks until what is in the log by now is here, or fills the batch: for 10 s at most.
+
+        Raises:
+            LogError: the log can't be used now, or was cut behind the group's position.
+        """
+        self._member.join()
+        self._take(None, 0)
+        stretch = self._member.stretches.get((topic, partition))
+        if stretch is None:
+            return None
+        self._know(stretch)
+        if stretch.intent is None:
+            filled = self._fill(stretch, lambda: stretch.fills(max_records, max_bytes))
+            return stretch.next_batch(max_records, max_bytes) if filled else None
+        first, last = stretch.intent
+        if not self._fill(stretch, lambda: stretch.reached > last):
+            return None
+        if stretch.reached <= last:
+            raise LogError(
+                f"{stretch.place}: the log ends at {stretch.reached}, within the range {first}-{last}"
+            )
+        return stretch.intended_batch(first, last)
+
+    def _fill(self, stretch: Stretch, enough: Callable[[], bool]) -> bool:
+        """Take in records until there are enough, or all that are in the log by now.
+
+        Returns whether the partition is still this reader's.
+        """
+        deadline = self._clock() + TIMEOUT_S
+        end: int | None = None
+        while not enough() and (end is None or stretch.reached < end):
+            reached = stretch.reached
+            if stretch.is_astray:
+                self._align(stretch)
+            self._take(stretch, 0 if end is None else _WAIT_S)
+            if self._member.stretches.get(stretch.place) is not stretch:
+                return False
+            if end is None and stretch.reached == reached:
+                end = self._cluster.ends([stretch.place])[stretch.place]
+            if self._clock() > deadline:
+                if stretch.intent is None and stretch.held_bytes:
+                    break
+                raise LogError(f"{stretch.place}: records from {stretch.reached} on do not come; they should")
+        return True
+
+    def _take(self, wanted: Stretch | None, timeout_s: float) -> None:
+        """Take in what came; no more of partitions of which enough waits already, but for the wanted one."""
+        stretches = list(self._member.stretches.values())
+        share = BUFFER_BYTES // max(1, len(stretches))
+        flowing = [
+            stretch
+            for stretch in stretches
+            if stretch.is_known
+            and not stretch.is_astray
+            and (stretch is wanted or stretch.held_bytes < share)
+        ]
+        self._member.pause([stretch for stretch in stretches if stretch not in flowing], paused=True)
+        self._member.pause(flowing, paused=False)
+        self._member.take(timeout_s)
+
+    def _know(self, wanted: Stretch) -> None:
+        """Ask where the group is in the partitions of which that is not known.
+
+        Raises:
+            LogError: it can't be known of the wanted one.
+        """
+        if wanted.is_known:
+            return
+        places = [place for place, stretch in self._member.stretches.items() if not stretch.is_known]
+        committed = self._member.committed(places)
+        topic_ids = self._cluster.topic_ids({topic for topic, _ in places})
+        places = [place for place in places if place[0] in topic_ids]
+        starts, ends = self._cluster.starts(places), self._cluster.ends(places, readable=False)
+        cluster_id = self._cluster.cluster_id()
+        for place in places:
+            try:
+                self._begin(
+                    place,
+                    f"{cluster_id}:{topic_ids[place[0]]}",
+                    committed[place],
+                    (starts[place], ends[place]),
+                )
+            except LogError:
+                if place == wanted.place:
+                    raise
+        if not wanted.is_known:
+            raise LogError(f"topic {wanted.place[0]} is not there any more")
+
+    def _begin(
+        self, place: Place, source: str, committed: tuple[int | None, str], bounds: tuple[int, int]
+    ) -> None:
+        position, note = committed[0], parse_note(committed[1])
+        start, end = bounds
+        if note is not None and note.topic_id != _topic_id(source):
+            _logger.warning(
+                "%s was created anew since group %s read it: reading from the beginning", place, self._group
+            )
+            position = note = None
+        if position is not None and position > end:
+            raise LogError(
+                f"{place[0]}, partition {place[1]}: group {self._group} is at {position}, but the log ends "
+                f"at {end}: the cluster has lost records that it had acknowledged. Set the position to where "
+                "the group is to go on, by rewinding"
+            )
+        self._member.stretches[place].begin(source, position, note.intent if note else None, start)
+
+    def _align(self, stretch: Stretch) -> None:
+        """Fetch on where the stretch ends, or where the log begins by now."""
+        place = stretch.place
+        stretch.skip_to(self._cluster.starts([place])[place])
+        if stretch.reached > self._cluster.ends([place], readable=False)[place]:
+            stretch.forget()
+            raise LogError(
+                f"{place}: the log was cut where this reader was; it will look again where the group is"
+            )
+        self._member.seek(stretch)
+
+    def intend(self, batch: Batch) -> None:
+        """Record durably that the batch is about to be processed, without moving the position.
+
+        Blocks for 5 s while the cluster does not answer; for 45 s if it stops answering just now.
+
+        Raises:
+            LogMovedError: another reader of the group was faster, or the partition is not this reader's now.
+            LogError: the log can't be used now.
+        """
+        stretch = self._owned(batch)
+        bounds = batch.first_offset, batch.last_offset
+        position = batch.first_offset if stretch.position is None else stretch.position
+        self._member.commit(stretch, position, Note(_topic_id(batch.source), bounds))
+        stretch.position, stretch.intent = position, bounds
+
+    def commit(self, batch: Batch) -> None:
+        """Move the position past the batch and clear the intent, in one step. Blocks as ``intend``.
+
+        Raises:
+            LogMovedError: as ``intend``.
+            LogError: as ``intend``.
+        """
+        stretch = self._owned(batch)
+        self._member.commit(stretch, batch.last_offset + 1, Note(_topic_id(batch.source)))
+        stretch.move(batch.last_offset + 1)
+
+    def _owned(self, batch: Batch) -> Stretch:
+        """Return the stretch of a batch, after a look at what the group has committed.
+
+        Any member may commit any partition, as far as a broker is concerned. So this reader looks whether the
+        partition is its own. It stays so until it polls, or until its session is over: then the broker
+        refuses what it commits.
+        """
+        stretch = self._member.stretches.get((batch.topic, batch.partition))
+        if stretch is None:
+            raise LogMovedError(f"{batch.topic}: partition {batch.partition} is not this reader's now")
+        self._know(stretch)
+        if batch.source != stretch.source:
+            raise LogMovedError(f"{batch.topic}: the topic was created anew since the batch was fetched")
+        position, text = self._member.committed([stretch.place])[stretch.place]
+        note = parse_note(text)
+        intent = note.intent if note and note.topic_id == _topic_id(batch.source) else None
+        if (position, intent) != (stretch.position, stretch.intent):
+            stretch.forget()
+        bounds = batch.first_offset, batch.last_offset
+        if (position is not None and position > batch.first_offset) or intent not in {None, bounds}:
+            raise LogMovedError(
+                f"{batch.topic}, partition {batch.partition}: another reader of group {self._group!r} is at "
+                f"{position} with intent {intent}, not at {bounds}"
+            )
+        self._know(stretch)
+        return stretch
+
+    def stay(self) -> None:
+        """Say that this reader still lives, and take in no further records. Raises nothing."""
+        try:
+            self._member.pause(list(self._member.stretches.values()), paused=True)
+            self._member.take(0)
+        except LogError as error:
+            _logger.warning("%s: %s", self._group, error)
+
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the offset to be read next, by topic and partition, for each that the group has read.
+
+        Raises:
+            LogError: the log can't be used now.
+        """
+        return self._cluster.positions(self._group)
+
+    def lag(self) -> Mapping[str, int]:
+        """Return how many offsets lie between the group's position and the end, by topic.
+
+        Over this reader's partitions, with ends that were asked for within the last second; over all
+        partitions as long as it has not joined.
+
+        Raises:
+            LogError: the log can't be used now.
+        """
+        if not self._member.has_joined:
+            counts = self._cluster.topics()
+            places = [(topic, at) for topic in self._topics for at in range(counts.get(topic, 0))]
+            positions = self._cluster.positions(self._group)
+            return lag(positions, self._cluster.starts(places), self._cluster.ends(places))
+        for stretch in self._member.stretches.values():
+            self._know(stretch)
+        places = list(self._member.stretches)
+        starts, ends = self._bounds_of(places)
+        known = {place: stretch.position for place, stretch in self._member.stretches.items()}
+        here = {place: position for place, position in known.items() if position is not None}
+        return dict.fromkeys(self._topics, 0) | lag(here, starts, ends)
+
+    def _bounds_of(self, places: list[Place]) -> tuple[dict[Place, int], dict[Place, int]]:
+        now_s = self._clock()
+        asked = self._bounds
+        if asked is None or now_s > asked[0] + _LAG_EVERY_S or set(asked[2]) != set(places):
+            asked = now_s, self._cluster.starts(places), self._cluster.ends(places)
+            self._bounds = asked
+        return asked[1], asked[2]
+
+    def rewind(self, topic: str, offset: int, partition: int = 0) -> None:
+        """Set the position, forwards or backwards, and forget an intent.
+
+        A reader that has not joined can do so only while the group has no readers.
+
+        Raises:
+            LogError: the log can't be used now, or the group has readers, and this one not that partition.
+        """
+        place = topic, partition
+        topic_ids = self._cluster.topic_ids([topic])
+        if topic not in topic_ids:
+            raise LogError(f"topic {topic} is not there")
+        note = Note(topic_ids[topic])
+        stretch = self._member.stretches.get(place)
+        if stretch is None:
+            self._cluster.set_position(self._group, place, max(0, offset), str(note))
+        else:
+            self._member.commit(stretch, max(0, offset), note)
+            stretch.forget()
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._member.leave()
+
+
+def _topic_id(source: str) -> str:
+    return source.rpartition(":")[2]
