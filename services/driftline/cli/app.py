@@ -9,6 +9,7 @@ import click
 
 from driftline.cli.dead_letters import dead_letters
 from driftline.cli.demo import demo
+from driftline.cli.forward import forward
 from driftline.cli.options import load_settings
 from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.services import land, migrate_command, serve, up, watch
@@ -50,5 +51,6 @@ def _default_map(settings: dict[str, object]) -> dict[str, object]:
     return spread
 
 
-for _command in (up, demo, migrate_command, land, watch, serve, trace, completeness, verdicts, dead_letters):
+_SERVICES = (up, demo, migrate_command, land, watch, serve, forward)
+for _command in (*_SERVICES, trace, completeness, verdicts, dead_letters):
     driftline.add_command(_command)

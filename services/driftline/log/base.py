@@ -202,6 +202,13 @@ class EventLog(Protocol):
         """Return a writer."""
         ...
 
+    def without_spill(self) -> EventLog:
+        """Return the same log, to be closed for itself, whose writers fail where they can't reach it.
+
+        A log that is not on this host may otherwise count what waits on this host's disk as appended.
+        """
+        ...
+
     def reader(self, group: str, topics: Sequence[str]) -> LogReader:
         """Return a reader of that group, which reads those topics."""
         ...

@@ -68,6 +68,10 @@ class LocalLog:
         self._opened.append(writer)
         return writer
 
+    def without_spill(self) -> LocalLog:
+        """Return the same log: a local one has no spill."""
+        return LocalLog(self._settings, clock=self._clock)
+
     def ensure_topics(self, topics: Sequence[str]) -> None:
         """Do nothing: a topic comes to be with its first record."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import random as random_module
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from driftline.errors import LogError, SettingError
+from driftline.errors import LogError, LogFullError, SettingError
 from driftline.log import EventLog, Record, default_log_url, open_log
 from driftline.sdk.arguments import check_text, checked_numbers, checked_texts
 from driftline.sdk.batch import BatchEncoder, PredictionTable
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 REFERENCE_ENVIRONMENT = "reference"
+_RETRY_S = 0.2
 _system_random = random_module.SystemRandom().getrandbits
 
 
@@ -64,7 +65,9 @@ def register_training_run(
     The reference rows are logged as predictions of environment ``reference`` under the run, by a
     ``PredictionLogger``: training and serving are profiled by the same code. They should be rows that
     the model has not been fitted to. The run itself comes last, so that a run which is known is known
-    in whole. Unlike logging, this raises: it is part of training, not of serving.
+    in whole. Unlike logging, this raises: it is part of training, not of serving. On Kafka it returns when
+    the brokers have acknowledged everything; nothing waits on this host's disk, where a training job that
+    ends may leave it for ever.
 
     Args:
         training_run_id: identity of the run. Default: a new UUIDv7.
@@ -131,9 +134,29 @@ def register_training_run(
             environment: dict[str, Any] = {"environment": REFERENCE_ENVIRONMENT, "log": target}
             with PredictionLogger(**identity, **environment, clock=clock, random=random) as logger:
                 rows.log(logger, timeout_s)
-        with closing(target.writer()) as writer:
-            writer.append([record])
+        _append(target, record, timeout_s)
     return run_id
+
+
+def _append(log: EventLog, record: Record, timeout_s: float) -> None:
+    """Append the run, trying again for a while: a cluster may be choosing a new leader.
+
+    Raises:
+        LogError: the log does not take it in time, or is full.
+    """
+    end = time.monotonic() + timeout_s
+    with closing(log.writer()) as writer:
+        while True:
+            try:
+                writer.append([record])
+            except LogFullError:
+                raise
+            except LogError:
+                if time.monotonic() + _RETRY_S > end:
+                    raise
+                time.sleep(_RETRY_S)
+            else:
+                return
 
 
 def _code_state(git_commit: str | None, git_dirty: bool | None) -> Mapping[str, Any]:
@@ -160,11 +183,10 @@ def _checked_places(**places: str | None) -> Mapping[str, str | None]:
 @contextmanager
 def _opened(log: str | EventLog | None) -> Iterator[EventLog]:
     """Open a log that is given as URL, and close it again; leave one that is open as it is."""
-    if log is not None and not isinstance(log, str):
-        yield log
-        return
-    with open_log(default_log_url(os.environ) if log is None else log) as opened:
-        yield opened
+    with ExitStack() as stack:
+        if log is None or isinstance(log, str):
+            log = stack.enter_context(open_log(default_log_url(os.environ) if log is None else log))
+        yield stack.enter_context(log.without_spill())
 
 
 @dataclass(frozen=True, slots=True)

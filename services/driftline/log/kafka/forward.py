@@ -9,14 +9,15 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from driftline.errors import LogError, LogMovedError
+from driftline.log.kafka.sender import Sender
 from driftline.log.kafka.spill import Spill, SpillSettings, spill_folders, sweep
+from driftline.wire.registry import Registry
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
     from pathlib import Path
 
-    from driftline.log.kafka.sender import Delivery, Sender
+    from driftline.log.kafka.sender import Delivery
     from driftline.log.kafka.settings import KafkaSettings
     from driftline.log.kafka.spill import SpilledRun
 
@@ -129,9 +130,7 @@ def has_orphans(settings: KafkaSettings) -> bool:
     return False
 
 
-def forward_orphans(
-    settings: KafkaSettings, make_sender: Callable[[], Sender], stop: threading.Event
-) -> Forwarded:
+def forward_orphans(settings: KafkaSettings, stop: threading.Event) -> Forwarded:
     """Forward the spills of processes that are gone, one by one, until ``stop`` is set.
 
     While the cluster is away, waits for it.
@@ -140,7 +139,7 @@ def forward_orphans(
     if found is None:
         return Forwarded(0, [], [])
     sweep(found.root)
-    sender = make_sender()
+    sender = open_sender(settings)
     records = 0
     error = ""
     owned: list[Path] = []
@@ -163,6 +162,16 @@ def forward_orphans(
     finally:
         sender.close()
     return Forwarded(records, [folder for folder in owned if folder.exists()], left, error)
+
+
+def open_sender(settings: KafkaSettings) -> Sender:
+    """Return a sender, with the schema registry if there is one."""
+    registry = (
+        Registry(settings.registry, settings.registry_options, topic_prefix=settings.topic_prefix)
+        if settings.registry
+        else None
+    )
+    return Sender(settings, registry)
 
 
 def spill_settings(settings: KafkaSettings) -> SpillSettings | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from driftline.log.kafka.clients import check_options
@@ -51,6 +52,10 @@ class KafkaLog:
         writer = Relay(self.settings)
         self._opened.append(writer)
         return writer
+
+    def without_spill(self) -> KafkaLog:
+        """Return the same log, whose writers fail where the cluster takes nothing."""
+        return KafkaLog(replace(self.settings, spill=None))
 
     def reader(self, group: str, topics: Sequence[str]) -> KafkaReader:
         """Return a reader of that group, which joins it when it is first used."""

@@ -22,10 +22,15 @@ import weakref
 from typing import TYPE_CHECKING
 
 from driftline.errors import LogError
-from driftline.log.kafka.forward import Forwarding, Progress, forward_orphans, has_orphans, spill_settings
-from driftline.log.kafka.sender import Sender
+from driftline.log.kafka.forward import (
+    Forwarding,
+    Progress,
+    forward_orphans,
+    has_orphans,
+    open_sender,
+    spill_settings,
+)
 from driftline.log.kafka.spill import Spill
-from driftline.wire.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from driftline.log.kafka.settings import KafkaSettings
 
 DIRECT_TIMEOUT_S = 1.0
+FIRST_TIMEOUT_S = 3.0
 CLOSE_TIMEOUT_S = 1.0
 _ORPHANS_EVERY_S = 60.0
 _FIRST_PAUSE_S = 0.1
@@ -49,6 +55,7 @@ class Relay:
     Args:
         settings: which cluster, and where records wait while it takes none.
         direct_timeout_s: how long an append waits for the cluster's answer before it turns to the disk.
+        first_timeout_s: the same until the cluster has answered for the first time, which takes longer.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         monotonic: a clock in seconds.
     """
@@ -58,25 +65,23 @@ class Relay:
         settings: KafkaSettings,
         *,
         direct_timeout_s: float = DIRECT_TIMEOUT_S,
+        first_timeout_s: float = FIRST_TIMEOUT_S,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._direct_timeout_s = direct_timeout_s
+        self._first_timeout_s = max(direct_timeout_s, first_timeout_s)
         self._clock = clock
         self._monotonic = monotonic
-        self._registry = (
-            Registry(settings.registry, settings.registry_options, topic_prefix=settings.topic_prefix)
-            if settings.registry
-            else None
-        )
         self.begin_anew()
         _fork_guard.relays.add(self)
 
     def begin_anew(self) -> None:
         """Be as new: in a forked child, whose parent goes on with what was under way."""
         self._lock = threading.Lock()
-        self._sender = self._make_sender()
+        self._sender = open_sender(self._settings)
+        self._timeout_s = self._first_timeout_s
         self._flight: Delivery | None = None
         self._forwarding: Forwarding | None = None
         self._thread: threading.Thread | None = None
@@ -87,7 +92,8 @@ class Relay:
     def append(self, records: Sequence[Record], *, may_use_reserve: bool = False) -> None:
         """Have the cluster take all records, or the disk; both survive this process.
 
-        Blocks for about ``direct_timeout_s`` at most. When it fails, some records may be on their way; the
+        Blocks for about ``direct_timeout_s`` at most; for some seconds until cluster and schema registry have
+        answered for the first time. When it fails, some records may be on their way; the
         same append, tried again, waits for those and does not send them twice.
 
         Raises:
@@ -134,9 +140,6 @@ class Relay:
             forwarding.spill.close()
         self._sender.close()
 
-    def _make_sender(self) -> Sender:
-        return Sender(self._settings, self._registry, monotonic=self._monotonic)
-
     def _is_taken(self, records: Sequence[Record]) -> bool:
         """Send; return whether cluster or disk took the records; False: the disk is to take them.
 
@@ -150,11 +153,11 @@ class Relay:
             flight = self._flight = self._sender.send(records)
         elif flight.is_stalled:
             self._sender.retry(flight)
-        if not self._sender.wait(flight, self._direct_timeout_s):
+        if not self._sender.wait(flight, self._timeout_s):
             self._begin_spilling(flight)
             self._flight = None
             return not is_another
-        self._flight = None
+        self._flight, self._timeout_s = None, self._direct_timeout_s
         if is_another:  # Nobody asked again for that one, which has arrived now.
             return self._is_taken(records)
         self._look_for_orphans()
@@ -167,7 +170,7 @@ class Relay:
             LogFullError: the disk is full.
             LogError: there is no spill, or the disk refuses.
         """
-        reason = flight.error or f"no answer within {self._direct_timeout_s:g} s"
+        reason = flight.error or f"no answer within {self._timeout_s:g} s"
         found = spill_settings(self._settings)
         if found is None:
             raise LogError(f"{self._settings.url} takes nothing: {reason}")
@@ -241,7 +244,7 @@ class Relay:
 
     def _forward_orphans(self) -> None:
         try:
-            forwarded = forward_orphans(self._settings, self._make_sender, self._closing)
+            forwarded = forward_orphans(self._settings, self._closing)
         except Exception:
             _logger.exception("spills of processes that are gone could not be forwarded")
         else:

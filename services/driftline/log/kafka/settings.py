@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KAFKA_VARIABLES: Final = "DRIFTLINE_KAFKA_"
 REGISTRY_VARIABLE: Final = "DRIFTLINE_REGISTRY"
 REGISTRY_OPTIONS: Final = (
+    "auto.register.schemas",
     "basic.auth.user.info",
     "bearer.auth.token",
     "ssl.ca.location",
@@ -91,7 +92,7 @@ class KafkaSettings:
         replication: copies of each partition of a topic that is created; -1: as the broker is configured.
         spill: folder for records that the cluster does not take now; None: they are not kept.
         spill_bytes: bound of that folder.
-        spill_age_s: records that waited longer are given up, seconds.
+        spill_age_s: while the oldest record there waits longer, it takes no more, seconds.
         topic_prefix: how the topics' names begin on the broker, and nowhere else.
         group_prefix: how the groups' names begin on the broker.
         group_instance_id: static membership: this member's name, which it keeps over restarts; empty: none.
