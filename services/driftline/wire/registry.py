@@ -107,7 +107,10 @@ class Registry:
                         f"schema registry {self._url}: its client is not installed ({error}): "
                         "pip install 'driftline[registry]'"
                     ) from error
-                chosen = {"url": self._url, "timeout": _TIMEOUT_S, "max.retries": 1}
+                chosen: dict[str, Any] = {"url": self._url, "timeout": _TIMEOUT_S, "max.retries": 1}
+                if "bearer.auth.token" in self._options:  # A logical cluster is asked for, and may be empty.
+                    chosen["bearer.auth.credentials.source"] = "STATIC_TOKEN"
+                    chosen["bearer.auth.logical.cluster"] = ""
                 try:
                     self._client = SchemaRegistryClient({**chosen, **self._options})
                 except (TypeError, ValueError) as error:

@@ -245,12 +245,8 @@ class Spill:
         """Return what the other spills take, as it was a moment ago."""
         now_s = time.monotonic()
         if now_s >= self._others[0]:
-            files = (
-                Path(folder, FILE_NAME)
-                for folder in spill_folders(self._settings.root)
-                if folder != self.folder
-            )
-            self._others = now_s + _OTHERS_AGE_S, sum(map(_file_bytes, files))
+            folders = (folder for folder in spill_folders(self._settings.root) if folder != self.folder)
+            self._others = now_s + _OTHERS_AGE_S, sum(map(_disk_bytes, folders))
         return self._others[1]
 
 
@@ -299,11 +295,13 @@ def _lock(path: Path) -> int | None:
     return None
 
 
-def _file_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _disk_bytes(folder: Path) -> int:
+    """Return what a spill takes, with what has not been moved from its WAL into its file yet."""
+    size = 0
+    for suffix in ("", "-wal"):
+        with suppress(OSError):
+            size += (folder / f"{FILE_NAME}{suffix}").stat().st_size
+    return size
 
 
 def _size(records: Sequence[Record]) -> int:
