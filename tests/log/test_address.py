@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +25,10 @@ def test_a_file_url_is_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("kafka://localhost:9092", "not supported yet"),
+        ("kafka:", "is no host:port"),
+        ("kafka://host:9092?no.such.option=1", "no.such.option"),
+        ("kafka://host:9092?linger.ms=soon", "queue.buffering.max.ms"),
+        ("kafka://host:9092?security.protocol=magic", "magic"),
         ("/var/log", "file:///"),
         ("", "file:///"),
         ("http://localhost/", "file:///"),
@@ -49,3 +56,29 @@ def test_the_environment_says_where_the_log_is():
 def test_the_log_is_in_the_users_data_folder_by_default(data_home):
     folder = Path.home() / ".local" / "share" / "driftline" / "log"
     assert default_log_url({"XDG_DATA_HOME": data_home}) == folder.as_uri()
+
+
+def test_opening_a_kafka_url_touches_no_network():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.5)
+        url = f"kafka://127.0.0.1:{server.getsockname()[1]}?security.protocol=SASL_SSL&sasl.mechanism=PLAIN"
+        with open_log(url, {}) as log:
+            log.reader("lander", ["driftline.predictions"])
+            assert log.url == url
+            with pytest.raises(TimeoutError):
+                server.accept()
+
+
+def test_variables_complete_a_kafka_url():
+    with pytest.raises(SettingError, match=r"no\.such\.option"):
+        open_log("kafka://host:9092", {"DRIFTLINE_KAFKA_NO_SUCH_OPTION": "1"})
+
+
+def test_only_a_kafka_url_loads_librdkafka(tmp_path):
+    program = (
+        "import json, sys\nimport driftline\nfrom driftline.log import open_log\n"
+        "def loaded(url):\n    open_log(url).close()\n    return 'confluent_kafka' in sys.modules\n"
+        f"print(json.dumps([loaded({tmp_path.as_uri()!r}), loaded('kafka://host:9092')]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [False, True]

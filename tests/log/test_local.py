@@ -46,6 +46,12 @@ def run(values: range) -> list[Record]:
     return [Record("t", b"", b"%d" % value) for value in values]
 
 
+def test_an_append_is_all_or_nothing(url):
+    with open_log(url) as log, pytest.raises(LogError):
+        log.writer().append([*run(range(3)), Record("No Topic", b"", b"")])
+    assert values_of(url) == []
+
+
 def test_several_processes_append_at_once_and_nothing_is_lost_or_torn_apart(url):
     context = get_context("spawn")
     names = ("a", "b", "c")

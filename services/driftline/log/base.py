@@ -75,15 +75,15 @@ class LogWriter(Protocol):
     """Appends records. Safe to use from several threads."""
 
     def append(self, records: Sequence[Record], *, may_use_reserve: bool = False) -> None:
-        """Append all records or none.
+        """Append all records; when that fails, none, or, where a cluster keeps the log, any of them.
 
         ``may_use_reserve`` is for the few records that say what became of others, so that a full log
         still takes them: a log with a bound keeps a small share of it back. Others ignore it.
 
         Success means that they survive this process, killed at any moment; whether they survive a loss
-        of power depends on the log's settings. It does not mean that anyone has read them. Failure
-        means that none was appended, as far as the log can tell. May block for as long as the log's own
-        timeouts allow.
+        of power depends on the log's settings. It does not mean that anyone has read them. After a failure
+        the same append may be tried again: it appends nothing that this writer knows to be there. May
+        block for as long as the log's own timeouts allow.
 
         Raises:
             LogFullError: the log is at its bound.
@@ -119,7 +119,9 @@ class LogReader(Protocol):
         If the group has intended a range of the partition and not committed it, exactly that range is
         returned again, whatever the bounds say. Fetching moves nothing: without a commit the same
         records come again. A batch has at least one record, even if that is larger than max_bytes.
-        Waits for no record to come. None, too, when the partition is another reader's now.
+        A group without a position begins with the oldest record that is kept. Waits for no record to
+        come, only for those that are in the log by now. None, too, when the partition is another
+        reader's now.
 
         Raises:
             LogError: the log can't be used now.
@@ -163,7 +165,8 @@ class LogReader(Protocol):
         """Return how many offsets lie between the group's position and the end, by topic.
 
         Over this reader's partitions; over all of them when it has not fetched yet. An upper bound of the
-        records to come, since offsets may have gaps. May block while the log is asked.
+        records to come, since offsets may have gaps; those of the last second may be left out. May block
+        while the log is asked.
 
         Raises:
             LogError: the log can't be used now.
@@ -173,7 +176,11 @@ class LogReader(Protocol):
     def rewind(self, topic: str, offset: int, partition: int = 0) -> None:
         """Set the position, forwards or backwards, and forget an intent.
 
-        What lies behind is read again, in ranges that need not be the earlier ones.
+        What lies behind is read again, in ranges that need not be the earlier ones. To be done while
+        nobody else of the group reads the partition.
+
+        Raises:
+            LogError: the log can't be used now, or another reader of the group has the partition.
         """
         ...
 

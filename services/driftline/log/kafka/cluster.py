@@ -97,7 +97,8 @@ class Cluster:
         answers = self._client().describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT_S)
         for name, answer in answers.items():
             try:
-                ids[names[name]] = str(answer.result().topic_id)
+                # As Kafka's own tools write it, and fit for a URL.
+                ids[names[name]] = str(answer.result().topic_id).replace("+", "-").replace("/", "_")
             except KafkaException as error:
                 if error.args[0].code() not in _ABSENT:
                     raise self._error(error, f"can't describe topic {name}") from error

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from driftline.errors import LogMovedError
 from driftline.log.kafka.clients import consumer_config, log_error, make_consumer, told
 from driftline.log.kafka.stretch import Stretch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from confluent_kafka import Consumer, Message
 
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_S: Final = 5.0
 """How long to wait for the group's coordinator."""
 
-_JOIN_S = 6.0  # A broker may hold the first member back for 3 s, to see whether others come.
+_JOIN_S: Final[Mapping[str, float]] = {
+    "consumer": 2.0,  # The answer to the first heartbeat tells what is free.
+    "classic": 6.0,  # The broker may hold the first member back for 3 s, to see whether others come.
+}
 _STEP_RECORDS = 5_000
 _POLL_S = 0.05
+_WAKE_S = 0.5
 _MOVED = frozenset(
     {
         KafkaError.UNKNOWN_MEMBER_ID,
@@ -82,7 +87,7 @@ class Member:
         self._clock = clock
         self._consumer: Consumer | None = None
         self._forced = cluster.settings.options.get("group.protocol", "")
-        self.protocol = self._forced or "consumer"
+        self.protocol = self._forced.lower() or "consumer"
         self._settled = False
 
     @property
@@ -105,8 +110,8 @@ class Member:
             if not any(topic in there for topic in self._topics):
                 return
             self._subscribe()
-        end = self._clock() + _JOIN_S
-        while not self.stretches and self._clock() < end:
+        begin_s = self._clock()
+        while not self.stretches and self._clock() < begin_s + _JOIN_S[self.protocol]:
             self.take(_POLL_S)
         if not self.stretches:
             self._cluster.topics()  # Is it that others have them all, or does nobody answer?
@@ -124,8 +129,9 @@ class Member:
 
     def _gain(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
-            # Nobody wants its end: where to begin is asked outside of this callback, which must not fail.
-            partition.offset = OFFSET_END
+            # Where to begin is asked outside of this callback, which must not fail. Until then it is paused
+            # at an offset that librdkafka need not look up.
+            partition.offset = 0
             place = self._cluster.place(partition)
             self.stretches[place] = Stretch(place)
             self.stretches[place].is_paused = True
@@ -300,6 +306,17 @@ class Member:
             raise log_error(error, "can't pause or resume") from error
         for stretch in changing:
             stretch.is_paused = paused
+            stretch.is_asleep = not paused
+
+    def wake(self, stretch: Stretch) -> None:
+        """Have a partition fetched that was resumed a moment ago.
+
+        librdkafka does not look at a connection that had nothing to fetch for up to a second, unless there is
+        something to ask.
+        """
+        stretch.is_asleep = False
+        with suppress(KafkaException):  # Then it takes that second.
+            self._joined().get_watermark_offsets(self._cluster.partition(stretch.place), timeout=_WAKE_S)
 
     def leave(self) -> None:
         """Leave the group; the next ``join`` joins anew. Doing so twice is allowed."""

@@ -117,6 +117,8 @@ class KafkaReader:
                 return False
             if end is None and stretch.reached == reached:
                 end = self._cluster.ends([stretch.place])[stretch.place]
+                if stretch.is_asleep and stretch.reached < end:
+                    self._member.wake(stretch)
             if self._clock() > deadline:
                 if stretch.intent is None and stretch.held_bytes:
                     break

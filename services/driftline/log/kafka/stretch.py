@@ -32,6 +32,7 @@ class Stretch:
         is_known: whether all this is so.
         is_astray: whether librdkafka has to be told again where to fetch.
         is_paused: whether librdkafka has been told to fetch nothing of it.
+        is_asleep: whether it was told to fetch again, and nothing has come yet.
         held_bytes: about how much memory the waiting records take.
     """
 
@@ -41,6 +42,7 @@ class Stretch:
         "_offsets",
         "held_bytes",
         "intent",
+        "is_asleep",
         "is_astray",
         "is_known",
         "is_paused",
@@ -53,6 +55,7 @@ class Stretch:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.is_paused = False
+        self.is_asleep = False
         self.forget()
 
     def forget(self) -> None:
@@ -91,10 +94,12 @@ class Stretch:
                 self._offsets.append(offset)
                 self.held_bytes += len(message) + _RECORD_BYTES
                 self.reached = offset + 1
+                self.is_asleep = False
 
     def reach(self, offset: int) -> None:
         """Note that there is no further record below an offset."""
         self.reached = max(self.reached, offset)
+        self.is_asleep = False
 
     def fills(self, max_records: int, max_bytes: int) -> bool:
         """Tell whether the records that wait here fill a batch."""
