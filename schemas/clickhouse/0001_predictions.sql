@@ -2,6 +2,46 @@
 -- The inbox stores nothing. Its maps have plain String keys because that reads Avro four times as fast;
 -- the views behind it write the same rows typed for reading.
 
+-- The grids that a model's features are counted on. All of a model's grids together are a *generation*; a new
+-- one is written in one insert, the unchanged grids among it, so that it is seen in whole or not at all.
+-- Generations and recounts are numbered by the store's clock, so that two landers never give the same number.
+CREATE TABLE feature_grids
+(
+    model_name String,
+    generation UInt64 COMMENT 'microseconds; the largest is in force for what lands',
+    feature String COMMENT 'empty: the generation itself',
+    center Float64,
+    scale Float64,
+    resolution UInt16,
+    chosen_from String COMMENT 'reference or production',
+    chosen_rows UInt64,
+    chosen_at DateTime64(3, 'UTC') DEFAULT now64(3),
+    recount UInt64 COMMENT 'of feature empty: the recount of earlier rows that is in force; 0: none yet'
+)
+ENGINE = ReplacingMergeTree(recount)
+ORDER BY (model_name, generation, feature);
+
+-- Under (model, '', 0) stands which generation is in force: it changes in the same moment as the grids do.
+CREATE DICTIONARY feature_grid
+(
+    model_name String,
+    feature String,
+    generation UInt64,
+    current UInt64 DEFAULT 0,
+    center Float64 DEFAULT 0,
+    scale Float64 DEFAULT 1,
+    resolution UInt16 DEFAULT 32
+)
+PRIMARY KEY model_name, feature, generation
+SOURCE(CLICKHOUSE(USER '$dictionary_user' QUERY '
+    SELECT
+        model_name, feature, if(feature = \'\', 0, generation) AS key, max(generation),
+        any(center), any(scale), any(resolution)
+    FROM $database.feature_grids GROUP BY model_name, feature, key
+'))
+LAYOUT(COMPLEX_KEY_HASHED())
+LIFETIME(0);
+
 CREATE TABLE prediction_inbox
 (
     event_id UUID,
@@ -24,6 +64,10 @@ CREATE TABLE prediction_inbox
     tags Map(String, String),
     latency_us Nullable(Int64),
     compute_us Nullable(Int64),
+    block UInt64 DEFAULT cityHash64(splitByChar('|', getSetting('insert_deduplication_token'))[-1])
+        COMMENT 'which block of the log: the hash of its token, of what stands behind the last | of it',
+    generation UInt64 DEFAULT dictGet('$database.feature_grid', 'current', (model_name, '', toUInt64(0)))
+        COMMENT 'of the grids that the row is counted on',
     CONSTRAINT event_time_in_range CHECK
         event_time >= toDateTime64('1970-01-01', 6, 'UTC')
         AND event_time < toDateTime64('2100-01-01', 6, 'UTC'),
@@ -32,7 +76,12 @@ CREATE TABLE prediction_inbox
     CONSTRAINT training_run_id_given CHECK training_run_id != '',
     CONSTRAINT environment_given CHECK environment != '',
     CONSTRAINT session_id_given CHECK session_id != '',
-    CONSTRAINT sequence_positive CHECK sequence > 0
+    CONSTRAINT sequence_positive CHECK sequence > 0,
+    -- In the rollups, the feature without a name marks a block.
+    CONSTRAINT feature_names_given CHECK
+        NOT mapContainsKey(numeric_features, '')
+        AND NOT mapContainsKey(categorical_features, '')
+        AND NOT has(missing_features, '')
 )
 ENGINE = Null;
 
@@ -59,7 +108,10 @@ CREATE TABLE predictions
     tags Map(LowCardinality(String), String) CODEC(ZSTD),
     latency_us Nullable(Int64) CODEC(ZSTD),
     compute_us Nullable(Int64) CODEC(ZSTD),
-    INDEX event_id_filter event_id TYPE bloom_filter(0.01) GRANULARITY 1
+    block UInt64 DEFAULT cityHash64(splitByChar('|', getSetting('insert_deduplication_token'))[-1])
+        CODEC(ZSTD),
+    INDEX event_id_filter event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX block_filter block TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)
@@ -67,4 +119,22 @@ ORDER BY (model_name, model_version, environment, toStartOfHour(event_time), eve
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW predictions_view TO predictions AS
-SELECT * FROM prediction_inbox;
+SELECT * EXCEPT generation FROM prediction_inbox;
+
+-- Which ranges of the log the landers have begun to land, and which of them have landed in whole. A range
+-- that is fetched again, because a group's position was set back, is cut as it was, or passed over.
+
+CREATE TABLE landed_ranges
+(
+    source String COMMENT 'identity of the log',
+    topic LowCardinality(String),
+    partition UInt32,
+    first_offset UInt64 CODEC(Delta, ZSTD),
+    last_offset UInt64 CODEC(Delta, ZSTD),
+    recorded_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD),
+    repeats Array(UInt64) COMMENT 'offsets of records that were left out, since they had landed before',
+    checksum UInt32 COMMENT 'CRC-32 of the last record: offsets alone do not tell a log that was set back',
+    landed Bool
+)
+ENGINE = ReplacingMergeTree(landed)
+ORDER BY (source, topic, partition, first_offset);

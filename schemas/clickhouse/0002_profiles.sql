@@ -1,43 +1,14 @@
 -- Profiles: counts that merge exactly, written while landing. A drift verdict reads these and never the rows.
 -- segment '' is the whole traffic.
+--
+-- Beside its counts, each view writes *marks*: one row a landed block and month, with model_name, feature and
+-- all other names empty, minute the month's begin, and block the block's number, which is 0 everywhere else.
+-- A mark stands in the same part as the counts of its block and month, so it is there exactly when they are.
 
--- The grid of each model's feature; the newest row is in force. A grid is written before the profiles are
--- counted anew with it (rebuilt = false), and again when they are (rebuilt = true), so that an interruption
--- is noticed.
-CREATE TABLE feature_grids
-(
-    model_name String,
-    feature String,
-    generation UInt32,
-    center Float64,
-    scale Float64,
-    resolution UInt16,
-    chosen_from String COMMENT 'reference of RUN, or production',
-    chosen_rows UInt64,
-    chosen_at DateTime64(3, 'UTC') DEFAULT now64(3),
-    rebuilt Bool,
-    revision UInt64 DEFAULT generation * 2 + rebuilt
-)
-ENGINE = ReplacingMergeTree(revision)
-ORDER BY (model_name, feature);
-
-CREATE DICTIONARY feature_grid
-(
-    model_name String,
-    feature String,
-    generation UInt32 DEFAULT 0,
-    center Float64 DEFAULT 0,
-    scale Float64 DEFAULT 1,
-    resolution UInt16 DEFAULT 32
-)
-PRIMARY KEY model_name, feature
-SOURCE(CLICKHOUSE(USER '$dictionary_user' QUERY '
-    SELECT model_name, feature, generation, center, scale, resolution FROM $database.feature_grids FINAL
-'))
-LAYOUT(COMPLEX_KEY_HASHED())
-LIFETIME(0);
-
--- Finite values of numeric features, and the predicted number, by bucket of the feature's grid.
+-- Finite values of numeric features, and the predicted number, by bucket of the feature's grid. Rows that had
+-- landed when a generation of grids was chosen are counted on it later: recount then says in which go. Only
+-- rows of one generation, and of its recount in force, go together. In marks model_version is the model's
+-- name, since each model has generations of its own.
 CREATE TABLE numeric_profiles
 (
     model_name LowCardinality(String),
@@ -46,43 +17,64 @@ CREATE TABLE numeric_profiles
     segment LowCardinality(String),
     feature LowCardinality(String),
     minute DateTime('UTC') CODEC(Delta, ZSTD),
-    generation UInt32,
+    generation UInt64 CODEC(Delta, ZSTD),
+    recount UInt64 CODEC(Delta, ZSTD),
     bucket Int32 CODEC(Delta, ZSTD),
+    block UInt64 CODEC(ZSTD),
     count UInt64 CODEC(T64, ZSTD)
 )
 ENGINE = SummingMergeTree(count)
 PARTITION BY toYYYYMM(minute)
-ORDER BY (model_name, model_version, environment, segment, feature, minute, generation, bucket)
+ORDER BY (
+    model_name, model_version, environment, segment, feature, minute, generation, recount, bucket, block
+)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW numeric_profiles_view TO numeric_profiles AS
-WITH dictGet(
-    '$database.feature_grid', ('generation', 'center', 'scale', 'resolution'), (model_name, feature)
-) AS grid
 SELECT
-    model_name,
-    model_version,
-    environment,
+    if(name = '', '', model) AS model_name,
+    if(name = '', model, version) AS model_version,
+    if(name = '', '', place) AS environment,
     '' AS segment,
-    feature,
-    toStartOfMinute(event_time) AS minute,
-    grid.1 AS generation,
-    toInt32(round(grid.4 * asinh((value - grid.2) / grid.3))) AS bucket,
-    count() AS count
+    name AS feature,
+    if(name = '', toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
+    generation,
+    toUInt64(0) AS recount,
+    number AS bucket,
+    if(name = '', landed, 0) AS block,
+    counted AS count
 FROM
 (
-    SELECT model_name, model_version, environment, event_time, feature, value
-    FROM prediction_inbox
-    ARRAY JOIN
-        arrayConcat(
-            mapKeys(numeric_features),
-            if(prediction_number IS NULL, [], ['prediction.number'])) AS feature,
-        arrayConcat(
-            mapValues(numeric_features),
-            if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)])) AS value
-    WHERE isFinite(value)
-)
-GROUP BY model_name, model_version, environment, segment, feature, minute, generation, bucket;
+    WITH dictGet(
+        '$database.feature_grid', ('center', 'scale', 'resolution'), (model, name, generation)
+    ) AS grid
+    SELECT
+        model,
+        version,
+        place,
+        name,
+        toStartOfMinute(event_time) AS time,
+        generation,
+        landed,
+        toInt32(round(grid.3 * asinh((value - grid.1) / grid.2))) AS number,
+        count() AS counted
+    FROM
+    (
+        SELECT
+            model_name AS model, model_version AS version, environment AS place, event_time, generation,
+            block AS landed, name, value
+        FROM prediction_inbox
+        ARRAY JOIN
+            arrayConcat(
+                mapKeys(numeric_features),
+                if(prediction_number IS NULL, [''], ['prediction.number', ''])) AS name,
+            arrayConcat(
+                mapValues(numeric_features),
+                if(prediction_number IS NULL, [0.], [assumeNotNull(prediction_number), 0.])) AS value
+        WHERE isFinite(value)
+    )
+    GROUP BY model, version, place, name, time, generation, landed, number
+);
 
 -- Per numeric feature and minute: what the buckets can't tell. Nulls of both kinds of features are here.
 CREATE TABLE feature_profiles
@@ -93,6 +85,7 @@ CREATE TABLE feature_profiles
     segment LowCardinality(String),
     feature LowCardinality(String),
     minute DateTime('UTC') CODEC(Delta, ZSTD),
+    block UInt64 CODEC(ZSTD),
     finite SimpleAggregateFunction(sum, UInt64),
     nulls SimpleAggregateFunction(sum, UInt64),
     nans SimpleAggregateFunction(sum, UInt64),
@@ -104,40 +97,61 @@ CREATE TABLE feature_profiles
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(minute)
-ORDER BY (model_name, model_version, environment, segment, feature, minute)
+ORDER BY (model_name, model_version, environment, segment, feature, minute, block)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW feature_profiles_view TO feature_profiles AS
 SELECT
-    model_name,
-    model_version,
-    environment,
+    if(name = '', '', model) AS model_name,
+    if(name = '', '', version) AS model_version,
+    if(name = '', '', place) AS environment,
     '' AS segment,
-    feature,
-    toStartOfMinute(event_time) AS minute,
-    countIf(isFinite(value)) AS finite,
-    countIf(value IS NULL) AS nulls,
-    countIf(isNaN(value)) AS nans,
-    countIf(isInfinite(value)) AS infinities,
-    minIf(value, isFinite(value)) AS minimum,
-    maxIf(value, isFinite(value)) AS maximum,
-    sumIf(assumeNotNull(value), isFinite(value)) AS total,
-    sumIf(assumeNotNull(value) * assumeNotNull(value), isFinite(value)) AS squares
+    name AS feature,
+    if(name = '', toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
+    if(name = '', landed, 0) AS block,
+    finite,
+    if(name = '', 0, missing) AS nulls,
+    nans,
+    infinities,
+    minimum,
+    maximum,
+    total,
+    squares
 FROM
 (
-    SELECT model_name, model_version, environment, event_time, feature, value
-    FROM prediction_inbox
-    ARRAY JOIN
-        arrayConcat(
-            mapKeys(numeric_features),
-            missing_features,
-            if(prediction_number IS NULL, [], ['prediction.number'])) AS feature,
-        arrayConcat(
-            arrayMap(x -> toNullable(x), mapValues(numeric_features)),
-            arrayMap(x -> CAST(NULL, 'Nullable(Float64)'), missing_features),
-            if(prediction_number IS NULL, [], [prediction_number])) AS value
-)
-GROUP BY model_name, model_version, environment, segment, feature, minute;
+    SELECT
+        model,
+        version,
+        place,
+        name,
+        toStartOfMinute(event_time) AS time,
+        landed,
+        countIf(isFinite(value)) AS finite,
+        countIf(value IS NULL) AS missing,
+        countIf(isNaN(value)) AS nans,
+        countIf(isInfinite(value)) AS infinities,
+        minIf(value, isFinite(value)) AS minimum,
+        maxIf(value, isFinite(value)) AS maximum,
+        sumIf(assumeNotNull(value), isFinite(value)) AS total,
+        sumIf(assumeNotNull(value) * assumeNotNull(value), isFinite(value)) AS squares
+    FROM
+    (
+        SELECT
+            model_name AS model, model_version AS version, environment AS place, event_time, block AS landed,
+            name, value
+        FROM prediction_inbox
+        ARRAY JOIN
+            arrayConcat(
+                mapKeys(numeric_features),
+                missing_features,
+                if(prediction_number IS NULL, [''], ['prediction.number', ''])) AS name,
+            arrayConcat(
+                arrayMap(x -> toNullable(x), mapValues(numeric_features)),
+                arrayMap(x -> CAST(NULL, 'Nullable(Float64)'), missing_features),
+                if(prediction_number IS NULL, [NULL], [prediction_number, NULL])) AS value
+    )
+    GROUP BY model, version, place, name, time, landed
+);
 
 -- Values of categorical features, and the predicted label. Of one feature, minute and landed block the 256
 -- most frequent values keep their names; the others are counted together (folded).
@@ -151,51 +165,52 @@ CREATE TABLE categorical_profiles
     minute DateTime('UTC') CODEC(Delta, ZSTD),
     folded Bool,
     value String CODEC(ZSTD),
+    block UInt64 CODEC(ZSTD),
     count UInt64 CODEC(T64, ZSTD)
 )
 ENGINE = SummingMergeTree(count)
 PARTITION BY toYYYYMM(minute)
-ORDER BY (model_name, model_version, environment, segment, feature, minute, folded, value)
+ORDER BY (model_name, model_version, environment, segment, feature, minute, folded, value, block)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW categorical_profiles_view TO categorical_profiles AS
 SELECT
-    model_name,
-    model_version,
-    environment,
-    segment,
-    feature,
-    minute,
-    place > 256 AS folded,
+    if(name = '', '', model) AS model_name,
+    if(name = '', '', version) AS model_version,
+    if(name = '', '', place) AS environment,
+    '' AS segment,
+    name AS feature,
+    if(name = '', toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
+    rank > 256 AS folded,
     if(folded, '', category) AS value,
+    if(name = '', landed, 0) AS block,
     sum(named) AS count
 FROM
 (
     SELECT
         *,
         row_number() OVER (
-            PARTITION BY model_name, model_version, environment, segment, feature, minute
-            ORDER BY named DESC, category) AS place
+            PARTITION BY model, version, place, name, time, landed ORDER BY named DESC, category) AS rank
     FROM
     (
         SELECT
-            model_name,
-            model_version,
-            environment,
-            '' AS segment,
-            feature,
-            toStartOfMinute(event_time) AS minute,
+            model_name AS model,
+            model_version AS version,
+            environment AS place,
+            toStartOfMinute(event_time) AS time,
+            block AS landed,
+            name,
             category,
             count() AS named
         FROM prediction_inbox
         ARRAY JOIN
             arrayConcat(
-            mapKeys(categorical_features),
-            if(prediction_label IS NULL, [], ['prediction.label'])) AS feature,
+                mapKeys(categorical_features),
+                if(prediction_label IS NULL, [''], ['prediction.label', ''])) AS name,
             arrayConcat(
-            mapValues(categorical_features),
-            if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)])) AS category
-        GROUP BY model_name, model_version, environment, segment, feature, minute, category
+                mapValues(categorical_features),
+                if(prediction_label IS NULL, [''], [assumeNotNull(prediction_label), ''])) AS category
+        GROUP BY model, version, place, time, landed, name, category
     )
 )
-GROUP BY model_name, model_version, environment, segment, feature, minute, folded, value;
+GROUP BY model_name, model_version, environment, segment, feature, minute, folded, value, block;

@@ -9,6 +9,7 @@ CREATE TABLE session_profiles
     environment LowCardinality(String),
     session_id String,
     minute DateTime('UTC') CODEC(Delta, ZSTD),
+    block UInt64 CODEC(ZSTD) COMMENT 'of marks, as in the profiles; else 0',
     rows SimpleAggregateFunction(sum, UInt64),
     sequences AggregateFunction(groupBitmap, UInt64),
     last_sequence SimpleAggregateFunction(max, UInt64),
@@ -18,26 +19,45 @@ CREATE TABLE session_profiles
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(minute)
-ORDER BY (model_name, model_version, environment, session_id, minute)
+ORDER BY (model_name, model_version, environment, session_id, minute, block)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW session_profiles_view TO session_profiles AS
 SELECT
-    model_name,
-    model_version,
-    environment,
-    session_id,
-    toStartOfMinute(event_time) AS minute,
-    count() AS rows,
-    groupBitmapState(toUInt64(sequence)) AS sequences,
-    toUInt64(max(sequence)) AS last_sequence,
-    sum(arrayCount(x -> isFinite(x), mapValues(numeric_features)) + ifNull(isFinite(prediction_number), 0))
-        AS numeric_values,
-    sum(length(numeric_features) + length(missing_features) + (prediction_number IS NOT NULL))
-        AS feature_entries,
-    sum(length(categorical_features) + (prediction_label IS NOT NULL)) AS categorical_values
-FROM prediction_inbox
-GROUP BY model_name, model_version, environment, session_id, minute;
+    if(mark, '', model) AS model_name,
+    if(mark, '', version) AS model_version,
+    if(mark, '', place) AS environment,
+    if(mark, '', session) AS session_id,
+    if(mark, toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
+    if(mark, landed, 0) AS block,
+    if(mark, 0, counted) AS rows,
+    if(mark, arrayReduce('groupBitmapState', emptyArrayUInt64()), numbers) AS sequences,
+    if(mark, 0, last) AS last_sequence,
+    if(mark, 0, numeric) AS numeric_values,
+    if(mark, 0, entries) AS feature_entries,
+    if(mark, 0, categorical) AS categorical_values
+FROM
+(
+    SELECT
+        model_name AS model,
+        model_version AS version,
+        environment AS place,
+        session_id AS session,
+        toStartOfMinute(event_time) AS time,
+        block AS landed,
+        count() AS counted,
+        groupBitmapState(toUInt64(sequence)) AS numbers,
+        toUInt64(max(sequence)) AS last,
+        sum(arrayCount(x -> isFinite(x), mapValues(numeric_features))
+            + ifNull(isFinite(prediction_number), 0))
+            AS numeric,
+        sum(length(numeric_features) + length(missing_features) + (prediction_number IS NOT NULL))
+            AS entries,
+        sum(length(categorical_features) + (prediction_label IS NOT NULL)) AS categorical
+    FROM prediction_inbox
+    GROUP BY model, version, place, session, time, landed
+)
+ARRAY JOIN [false, true] AS mark;
 
 -- The newest beat of each session.
 CREATE TABLE sessions

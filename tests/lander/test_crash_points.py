@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from driftline.lander.metrics import SETTLED
 from driftline.log import Record
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.support.landing import Landing
@@ -26,15 +27,24 @@ from tests.support.traffic import event, expected_books, make_logger, read_books
 
 TABLES = ("predictions", "numeric_profiles", "feature_profiles", "categorical_profiles", "session_profiles")
 NUMBERS, TOTAL = (1, 2, 3), 4
-"""The first two events are of two months; the engine refuses the record behind them; then comes the third."""
+"""They are of two months. Between them stands a record that the engine refuses, so they land as its rest."""
 
-PARTS = (2 + 1) * len(TABLES)
+PARTS = 2 * len(TABLES)
+MONTHS = (202601, 202602)
 STRACE = ["strace", "-f"]
-OTHER_RENAMES = 2
-"""The file that names the store's owner, and the beat; dead letters are written by a thread of their own."""
+OTHER_RENAMES = 3
+"""The file that names the store's owner; the dead letter; the beat. Ranges are written by other threads."""
 
-TRANSACTIONS = 2 * 2
-"""Predictions and the beat: intended, committed. Each writes a header and a page, the first the WAL's too."""
+
+def part(number, month="all", level=0):
+    """Return the name that the engine gives a part on its way in."""
+    return f"tmp_insert_{month}_{number}_{number}_{level}"
+
+
+PART_NAMES = [part(number, month, level) for number in range(40) for month in MONTHS for level in (0, 1)]
+
+WAL_PAGES = 3 * 2 + 3
+"""Three topics are intended and committed, and the dead letter's topic is begun. A header and a page each."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,8 @@ class Point:
 POINTS = [
     *(Point("token", number) for number in range(1, PARTS + 1)),
     *(Point("rename", number) for number in range(1, PARTS + OTHER_RENAMES + 1)),
-    Point("burial", 1),
-    *(Point("position", number) for number in range(1, 2 * TRANSACTIONS + 2)),
+    *(Point("range", number) for number in (1, 2)),
+    *(Point("position", number) for number in range(1, 2 * WAL_PAGES + 2)),
 ]
 
 
@@ -64,7 +74,7 @@ def prepared(tmp_path_factory):
     rows = landing.client.query(
         "SELECT name, data_paths[1] FROM system.tables "
         "WHERE database = 'driftline' AND name IN {names:Array(String)}",
-        parameters={"names": [*TABLES, "dead_letters"]},
+        parameters={"names": [*TABLES, "landed_ranges"]},
     ).result_rows
     landing.close()
     write_records(place)
@@ -100,16 +110,23 @@ def refused_record():
 
 
 @pytest.fixture(scope="module")
-def killed(request, prepared, tmp_path_factory):
-    """By point that is tested: a copy of the prepared folder in which the lander was killed there."""
+def victims():
+    """Landers to be killed at a system call."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed: crash points can't be met one by one")
     if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False).returncode:
         pytest.skip("ptrace is forbidden here: crash points can't be met one by one")
+    with Victims() as waiting:
+        yield waiting
+
+
+@pytest.fixture(scope="module")
+def killed(request, prepared, victims, tmp_path_factory):
+    """By point that is tested: a copy of the prepared folder in which the lander was killed there."""
     root = tmp_path_factory.mktemp("killed")
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     points = {call.params["point"] for call in calls if call and isinstance(call.params.get("point"), Point)}
-    with Victims() as victims, ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         places = pool.map(lambda point: (point, kill_at(point, prepared, root / str(point), victims)), points)
         return dict(places)
 
@@ -134,16 +151,19 @@ class Victims:
 
 def kill_at(point, prepared, folder, victims):
     place, folders = prepared
-    shutil.copytree(place.folder, folder, symlinks=True)
+    if not folder.exists():
+        shutil.copytree(place.folder, folder, symlinks=True)
     logs = [f"{folder}/{folders[table]}deduplication_logs/deduplication_log_1.txt" for table in TABLES]
+    parts = [f"{folder}/{folders[table]}{name}/" for table in TABLES for name in PART_NAMES]
     calls = {
-        "token": ("write", logs),
-        "rename": ("rename", []),
-        "burial": ("rename", [f"{folder}/{folders['dead_letters']}tmp_insert_all_1_1_1/"]),
-        "position": ("pwrite64", [f"{folder}/log/events.sqlite-wal"]),
+        "token": ("write", logs, point.number),
+        "part": ("rename", parts, point.number),
+        "rename": ("rename", [], point.number),
+        "range": ("rename", [f"{folder}/{folders['landed_ranges']}{part(point.number, level=1)}/"], 1),
+        "position": ("pwrite64", [f"{folder}/log/events.sqlite-wal"], point.number),
     }
-    name, paths = calls[point.call]
-    options = ["-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={point.number}"]
+    name, paths, number = calls[point.call]
+    options = ["-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"]
     options += [option for path in paths for option in ("-P", path)]
     trace_and_continue(victims.take(folder), folder / "calls", options)
     assert "+++ killed by SIGKILL +++" in (folder / "calls").read_text(), f"{point} was not met"
@@ -172,6 +192,23 @@ def test_books_are_exact_after_a_kill_at(point, killed):
         landing.close()
 
 
+@pytest.mark.timeout(300)
+def test_a_lander_that_dies_between_token_and_part_again_and_again_lands_in_the_end(
+    prepared, victims, tmp_path
+):
+    """First until the engine remembers parts that it does not hold, then while settling puts these in."""
+    folder = tmp_path / "again"
+    for _ in range(PARTS + 5):
+        kill_at(Point("part", 1), prepared, folder, victims)
+    landing = Landing(Place(folder))
+    try:
+        landing.lander.run_until_idle()
+        assert landing.metrics._series[SETTLED][()] > 0
+        assert_books_are_exact(landing)
+    finally:
+        landing.close()
+
+
 def assert_books_are_exact(landing):
     assert read_books(landing.client) == expected_books(TOTAL, NUMBERS)
     letters = landing.client.query("SELECT topic, offset, reason FROM dead_letters FINAL").result_rows
@@ -180,17 +217,13 @@ def assert_books_are_exact(landing):
     assert (line.sent, line.landed, line.missing, line.duplicates) == (3, 3, 0, 0)
 
 
-def test_every_crash_point_is_among_those_killed_at(prepared, killed, tmp_path):
+def test_every_crash_point_is_among_those_killed_at(prepared, victims, tmp_path):
     """Counted on a run without a kill: one token and one rename a part, and the few renames around them."""
-    del killed
     folder = tmp_path / "whole"
     shutil.copytree(prepared[0].folder, folder, symlinks=True)
-    with Victims() as victims:
-        trace_and_continue(
-            victims.take(folder), tmp_path / "calls", ["-e", "trace=write,rename,pwrite64", "-y"]
-        )
+    trace_and_continue(victims.take(folder), tmp_path / "calls", ["-e", "trace=write,rename,pwrite64", "-y"])
     calls = (tmp_path / "calls").read_text().splitlines()
     assert sum("deduplication_log_" in call and "write(" in call for call in calls) == PARTS
     # Parts that are written by an insert; those that the engine merges in its background have other names.
-    assert sum("rename(" in call and "/tmp_insert_" in call for call in calls) == PARTS + OTHER_RENAMES
-    assert sum("pwrite64(" in call and "-wal>" in call for call in calls) == 2 * TRANSACTIONS + 1
+    assert sum("rename(" in call and "/tmp_insert_" in call for call in calls) == PARTS + 4
+    assert sum("pwrite64(" in call and "-wal>" in call for call in calls) == 2 * WAL_PAGES + 1

@@ -10,7 +10,6 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from driftline.errors import LogError, StoreError
 from driftline.lander import insert, service
 from driftline.lander.metrics import EVENTS, STORE_FAILURES
-from driftline.lander.settle import settle_predictions
 from driftline.log import Record
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.lander.test_crash_points import refused_record
@@ -62,11 +61,11 @@ def test_a_crash_at_a_step_of_the_lander_is_mended_by_the_next_one(
         monkeypatch.setattr(
             inserter,
             "_insert",
-            lambda *given: crash() if len(calls) == 3 else (calls.append(1), whole(*given)),
+            lambda *given, **more: crash() if len(calls) == 3 else (calls.append(1), whole(*given, **more)),
         )
     elif point == "after insert":
         land = inserter.land
-        monkeypatch.setattr(inserter, "land", lambda *given: crash(land(*given)))
+        monkeypatch.setattr(inserter, "land", lambda *given, **more: crash(land(*given, **more)))
     else:
         monkeypatch.setattr(lander._reader, "commit", crash)
     if point != "between pieces" or refused_after:
@@ -177,7 +176,7 @@ def test_a_repeated_batch_whose_parts_are_gone_is_put_in_anew(landing, monkeypat
     """The engine remembers tokens of parts that it does not hold: they are taken away behind its back."""
     serve(landing)
     with monkeypatch.context() as patched:
-        patched.setattr(landing.lander._reader, "commit", crash)
+        patched.setattr(landing.lander._ranges, "finish", crash)
         with pytest.raises(Crash):
             landing.lander.land_once()
     client = landing.client
@@ -187,19 +186,6 @@ def test_a_repeated_batch_whose_parts_are_gone_is_put_in_anew(landing, monkeypat
     landing.again()
     landing.lander.run_until_idle()
     assert_exact(landing)
-
-
-@pytest.mark.parametrize("table", ["predictions", "session_profiles"])
-def test_settling_is_not_taken_for_an_earlier_settling(landing, table):
-    """A crash may leave the token of what settling itself inserted, too, without its part."""
-    serve(landing)
-    batch = landing.lander._reader.fetch(PREDICTIONS_TOPIC)
-    landing.lander.run_until_idle()
-    for _ in range(2):
-        landing.client.command(f"DELETE FROM {table} WHERE 1")
-        assert settle_predictions(landing.client, batch.values) > 0
-        assert_exact(landing)
-    assert settle_predictions(landing.client, batch.values) == 0
 
 
 def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
@@ -245,7 +231,7 @@ def test_a_beat_waits_for_what_follows_a_repeated_batch(landing, monkeypatch):
             if number == 9:
                 assert logger.flush()
                 with monkeypatch.context() as patch:
-                    patch.setattr(type(landing.lander._reader), "commit", crash)
+                    patch.setattr(landing.lander._ranges, "finish", crash)
                     with pytest.raises(Crash):
                         landing.lander.land_once()
     landing.again()

@@ -54,7 +54,7 @@ def test_tables_that_are_newer_than_the_program_are_told(client):
 
 
 def test_the_dictionary_asks_as_the_user_that_is_given():
-    profiles = next(migration for migration in load_migrations() if migration.name == "profiles")
+    profiles = next(migration for migration in load_migrations() if migration.name == "predictions")
     sources = [
         "\n".join(profiles.statements("base", **given)) for given in ({}, {"dictionary_user": "grids"})
     ]

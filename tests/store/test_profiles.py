@@ -7,15 +7,7 @@ import pytest
 
 from driftline import register_training_run
 from driftline.profiles import Grid
-from driftline.store import grids
-from driftline.store.grids import (
-    PRODUCTION_ROWS,
-    choose_grids,
-    is_reference_complete,
-    pending_choices,
-    read_grids,
-    rebuild_profiles,
-)
+from driftline.store.grids import PRODUCTION_ROWS, is_reference_complete, read_grids
 from driftline.store.profiles import Stream, read_hours, read_streams
 from tests.support.landing import put
 
@@ -150,34 +142,3 @@ def test_without_a_reference_a_grid_is_chosen_once_enough_rows_landed(landing, c
     assert read_grids(client, "unreferred") == {}
     put(landing, rows[-1:], model_name="unreferred")
     assert read_grids(client, "unreferred") == {"x": Grid.from_values([row["features"]["x"] for row in rows])}
-
-
-@pytest.mark.parametrize("step", ["delete", "insert", "write"])
-def test_counting_anew_may_be_interrupted_and_repeated(landing, client, monkeypatch, step):
-    """Interrupted before it deletes, before it counts, or before it notes that it is done."""
-    model, columns = f"rebuilt {step}", made(300, seed=5)
-    put(landing, events(columns), model_name=model)
-    monkeypatch.setattr(grids, "PRODUCTION_ROWS", 100)
-    for choice in pending_choices(client):
-        choose_grids(client, choice)
-
-    def interrupted(*_arguments, **_options):
-        raise KeyboardInterrupt
-
-    original = client.command
-    with monkeypatch.context() as patched:
-        if step == "write":
-            patched.setattr(grids, "_write", interrupted)
-        else:
-            patched.setattr(
-                client,
-                "command",
-                lambda query, **options: (
-                    interrupted() if query.lower().startswith(step) else original(query, **options)
-                ),
-            )
-        with pytest.raises(KeyboardInterrupt):
-            rebuild_profiles(client)
-    assert rebuild_profiles(client) > 0
-    assert_equal_to_numpy(client, model, columns)
-    assert rebuild_profiles(client) == 0

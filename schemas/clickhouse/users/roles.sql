@@ -4,17 +4,17 @@
 CREATE ROLE IF NOT EXISTS driftline_lander;
 
 -- The views behind the inbox run with the rights of whoever inserts: hence SELECT on the inbox, which holds
--- no row, and dictGet. Tables of counts are deleted from and filled again when a repeated range is settled,
--- and when a feature gets its grid. A view's own query is read from system.tables, which shows what one may
--- see.
+-- no row, and dictGet. When a repeated range is settled, what tables lack is counted by the views' own
+-- queries, read from system.tables, which shows what one may see. Counts on earlier grids are deleted.
 GRANT
     SELECT ON $database.schema_migrations,
     INSERT, SELECT ON $database.prediction_inbox,
     INSERT, SELECT ON $database.predictions,
     INSERT, SELECT, ALTER DELETE ON $database.numeric_profiles,
-    INSERT, SELECT, ALTER DELETE ON $database.feature_profiles,
-    INSERT, SELECT, ALTER DELETE ON $database.categorical_profiles,
-    INSERT, SELECT, ALTER DELETE ON $database.session_profiles,
+    INSERT, SELECT ON $database.feature_profiles,
+    INSERT, SELECT ON $database.categorical_profiles,
+    INSERT, SELECT ON $database.session_profiles,
+    INSERT, SELECT ON $database.landed_ranges,
     SELECT(database, name, as_select) ON system.tables,
     SELECT(database, table, name, position) ON system.columns,
     SHOW TABLES ON $database.numeric_profiles_view,
@@ -22,7 +22,7 @@ GRANT
     SHOW TABLES ON $database.categorical_profiles_view,
     SHOW TABLES ON $database.session_profiles_view,
     INSERT, SELECT ON $database.feature_grids,
-    dictGet ON $database.feature_grid,
+    dictGet, SELECT ON $database.feature_grid,
     SYSTEM RELOAD DICTIONARY ON *.*,
     INSERT ON $database.outcomes,
     INSERT, SELECT ON $database.training_runs,

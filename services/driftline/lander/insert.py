@@ -3,13 +3,13 @@
 Of a block that the store's engine refuses, suspicious records are inserted alone, and the rest is bisected
 until the records that are refused stand alone; these are dead letters, and the others land. Each piece
 carries a deduplication token made of its exact offset range, and a batch is always cut in the same way, so
-that repeating it is a no-op.
+that repeating it is a no-op. Where tables can say what they hold of a piece, a repeated one is settled too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
@@ -19,7 +19,7 @@ from driftline.lander.screen import suspects
 from driftline.wire import event_schema, schema_of_fingerprint, split_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -38,6 +38,8 @@ INSERT_SETTINGS: Mapping[str, int] = {
     "max_insert_threads": 1,
     "max_partitions_per_insert_block": 0,
     "max_threads": 1,
+    "min_insert_block_size_bytes": 1 << 50,
+    "min_insert_block_size_rows": 1 << 50,
 }
 
 # What ClickHouse answers when the data is at fault. Whatever else fails is the store's trouble and is tried
@@ -80,17 +82,56 @@ class DeadLetter:
     value: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a batch that is inserted as one block.
+
+    Args:
+        token: what the engine remembers the block by, and its rows are marked with.
+        ref: names the schema that wrote the records.
+        schema: that schema.
+        first_offset: where the piece begins.
+        last_offset: where it ends, inclusive.
+        records: place in the batch, and datum, of each of its records.
+        is_rest: whether suspicious records were taken out of it: its bounds alone do not say what is in it.
+    """
+
+    token: str
+    ref: SchemaRef
+    schema: EventSchema
+    first_offset: int
+    last_offset: int
+    records: Sequence[tuple[int, bytes]]
+    is_rest: bool
+
+
+class Settler(Protocol):
+    """Says what tables hold of a piece, and puts in what they lack."""
+
+    def holds(self, piece: Piece) -> tuple[bool, bool]:
+        """Return whether the tables hold any of a piece, and whether they hold all of it."""
+        ...
+
+    def settle(self, piece: Piece) -> int:
+        """Put in what the tables lack of a piece that the engine took; return how many parts that was."""
+        ...
+
+
 @dataclass(slots=True)
 class Landing:
     """What became of a batch.
 
     Args:
         landed: positions in the batch of the records that the store took, ascending.
+        repeats: positions of those that were left out, since they had landed before.
         dead_letters: the others.
+        settled: parts that tables lacked although the engine remembered them, and that were put in.
     """
 
     landed: list[int] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    settled: int = 0
 
 
 Check: TypeAlias = "Callable[[Sequence[DeadLetter]], None]"
@@ -109,42 +150,63 @@ class Inserter:
         event: the event's name, such as ``PredictionEvent``.
         table: where its blocks go.
         database: the table's database.
+        settler: of the tables that views fill from this one; None: a row that is repeated does no harm here.
     """
 
-    def __init__(self, client: Client, *, event: str, table: str, database: str) -> None:
+    def __init__(
+        self, client: Client, *, event: str, table: str, database: str, settler: Settler | None = None
+    ) -> None:
         self._client = client
         self._schema = event_schema(event)
         self._table = f"{database}.{table}"
+        self._settler = settler
         self._columns = [column["name"] for column in self._schema.parsed["fields"]]
+        self._schemas: dict[SchemaRef, EventSchema] = {}
         self._writers: dict[SchemaRef, BlockWriter] = {}
 
-    def land(self, batch: Batch, check: Check = _no_check) -> Landing:
+    def land(
+        self,
+        batch: Batch,
+        check: Check = _no_check,
+        *,
+        repeats: Collection[int] = (),
+        may_be_under_way: bool = True,
+    ) -> Landing:
         """Insert every record that the store takes. Blocks for the store.
 
-        Doing it again with the same batch changes nothing, as long as the store's deduplication window holds.
+        Doing it again changes nothing, as long as the store's deduplication window holds; with a settler also
+        when it does not, if the batch says that it is repeated.
 
         Args:
             batch: of this topic.
             check: is called with the dead letters so far, whenever there are more; may raise to end it.
+            repeats: positions to be left out, since these records have landed before.
+            may_be_under_way: of a repeated batch, whether an earlier insert of it may still be at work. If
+                not, what the tables hold of it is taken as it is, and nothing is left to the window.
 
         Raises:
             StoreError: the store is away or in trouble. What was inserted before stands; repeat the batch.
         """
-        landing = Landing()
+        landing = Landing(repeats=sorted(repeats))
         groups = self._by_schema(batch, landing)
         check(landing.dead_letters)
-        for ref, positions in groups.items():
-            self._insert(batch, ref, positions, landing, check)
+        for ref, records in groups.items():
+            piece = self._piece(batch, ref, records, batch.first_offset, batch.last_offset)
+            self._insert(batch, piece, landing, check, may_be_under_way=may_be_under_way)
         landing.landed.sort()
         return landing
 
     def _by_schema(self, batch: Batch, landing: Landing) -> Mapping[SchemaRef, list[tuple[int, bytes]]]:
         groups: dict[SchemaRef, list[tuple[int, bytes]]] = {}
+        left_out = frozenset(landing.repeats)
         for position, value in enumerate(batch.values):
+            if position in left_out:
+                continue
             try:
                 ref, datum = split_frame(value)
                 if ref not in self._writers:
-                    self._writers[ref] = BlockWriter(self._writer_schema(ref).text)
+                    self._schemas[ref] = self._writer_schema(ref)
+                    self._writers[ref] = BlockWriter(self._schemas[ref].text)
             except WireError as error:
                 landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
             else:
@@ -159,51 +221,68 @@ class Inserter:
             raise WireError("wrong_topic", f"a {schema.name} stands in the topic of {self._schema.name}")
         return schema
 
-    def _insert(
+    def _piece(
         self,
         batch: Batch,
         ref: SchemaRef,
         records: Sequence[tuple[int, bytes]],
-        landing: Landing,
-        check: Check,
-    ) -> None:
-        first, last = (batch.offsets[records[end][0]] for end in (0, -1))
+        first: int,
+        last: int,
+        *,
+        is_rest: bool = False,
+    ) -> Piece:
         frame = ref.fingerprint.hex() if ref.fingerprint else f"id{ref.schema_id}"
-        token = f"{batch.source}:{batch.topic}:{batch.partition}:{first}-{last}:{frame}"
-        try:
-            insert_block(
-                self._client,
-                self._table,
-                self._columns,
-                self._writers[ref].container([datum for _, datum in records]),
-                settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
-            )
-        except RefusedError as error:
-            if len(records) == 1:
-                position = records[0][0]
-                landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
-                check(landing.dead_letters)
-                return
-            for part in self._parts(ref, records):
-                self._insert(batch, ref, part, landing, check)
-        else:
-            landing.landed.extend(position for position, _ in records)
+        bounds = f"{first}-{last}{'-rest' if is_rest else ''}"
+        token = f"{batch.source}:{batch.topic}:{batch.partition}:{bounds}:{frame}"
+        return Piece(token, ref, self._schemas[ref], first, last, records, is_rest)
 
-    def _parts(
-        self, ref: SchemaRef, records: Sequence[tuple[int, bytes]]
-    ) -> Iterator[Sequence[tuple[int, bytes]]]:
+    def _insert(
+        self, batch: Batch, piece: Piece, landing: Landing, check: Check, *, may_be_under_way: bool
+    ) -> None:
+        settler = self._settler if batch.repeated else None
+        some, whole = settler.holds(piece) if settler else (False, False)
+        # Of what is there in part the rest may be under way: the same insert again waits until it is in.
+        if not some or (may_be_under_way and not whole):
+            try:
+                self._insert_block(piece)
+            except RefusedError as error:
+                if len(piece.records) == 1:
+                    position = piece.records[0][0]
+                    landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
+                    check(landing.dead_letters)
+                    return
+                for part in self._parts(batch, piece):
+                    self._insert(batch, part, landing, check, may_be_under_way=may_be_under_way)
+                return
+        if settler and not whole:
+            landing.settled += settler.settle(piece)
+        landing.landed.extend(position for position, _ in piece.records)
+
+    def _insert_block(self, piece: Piece) -> None:
+        insert_block(
+            self._client,
+            self._table,
+            self._columns,
+            self._writers[piece.ref].container([datum for _, datum in piece.records]),
+            settings={**INSERT_SETTINGS, "insert_deduplication_token": piece.token},
+        )
+
+    def _parts(self, batch: Batch, piece: Piece) -> Iterator[Piece]:
         """Cut a refused block: suspicious records alone and the rest together; without any, into halves."""
-        suspicious = set(suspects(self._writer_schema(ref), [datum for _, datum in records]))
+        ref, records, rest = piece.ref, piece.records, piece.is_rest
+        suspicious = set(suspects(piece.schema, [datum for _, datum in records]))
         if not suspicious:
             middle = len(records) // 2
-            yield records[:middle]
-            yield records[middle:]
+            cut = batch.offsets[records[middle][0]]
+            yield self._piece(batch, ref, records[:middle], piece.first_offset, cut - 1, is_rest=rest)
+            yield self._piece(batch, ref, records[middle:], cut, piece.last_offset, is_rest=rest)
             return
         for place in sorted(suspicious):
-            yield [records[place]]
-        rest = [record for place, record in enumerate(records) if place not in suspicious]
-        if rest:
-            yield rest
+            offset = batch.offsets[records[place][0]]
+            yield self._piece(batch, ref, [records[place]], offset, offset)
+        others = [record for place, record in enumerate(records) if place not in suspicious]
+        if others:
+            yield self._piece(batch, ref, others, piece.first_offset, piece.last_offset, is_rest=True)
 
 
 class RefusedError(WireError):

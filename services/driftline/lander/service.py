@@ -17,7 +17,8 @@ from driftline.errors import LogError, LogMovedError, StoreError
 from driftline.lander.dead_letters import LIMIT_SHARE, DeadLetterLimit, letter_record, tell
 from driftline.lander.insert import Inserter
 from driftline.lander.metrics import EVENTS, LAG, LOST, SETTLED, STORE_FAILURES
-from driftline.lander.settle import settle_predictions
+from driftline.lander.ranges import Ranges
+from driftline.lander.settle import PredictionSettler
 from driftline.lander.turn import Turn
 from driftline.store import ready_client
 from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles, reload_grids
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.lander.insert import DeadLetter
+    from driftline.lander.ranges import Piece
     from driftline.log import Batch, EventLog
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
@@ -106,11 +108,11 @@ class Lander:
         self._grids_unseen = True
         self._next_grid_check_s = monotonic()
         self._next_lag_check_s = monotonic()
-        self._client, self._inserters = self._connect()
+        self._client, self._inserters, self._ranges = self._connect()
 
-    def _connect(self) -> tuple[Client, dict[str, Inserter]]:
+    def _connect(self) -> tuple[Client, dict[str, Inserter], Ranges]:
         client = ready_client(self._store, prepare=reload_grids)
-        return client, make_inserters(client, self._store.database)
+        return client, make_inserters(client, self._store.database), Ranges(client, [PREDICTIONS_TOPIC])
 
     def rewind(self) -> None:
         """Go back to the beginning of the log. What has landed is known there, and does not land again.
@@ -141,7 +143,7 @@ class Lander:
                     continue
                 if has_failed:  # An embedded store may have another owner now.
                     self._client.close()
-                    self._client, self._inserters = self._connect()
+                    self._client, self._inserters, self._ranges = self._connect()
                 landed = self.land_once()
                 has_failed = False
             except LogMovedError as error:
@@ -207,39 +209,48 @@ class Lander:
         beats = list(self._fetch(SESSIONS_TOPIC))
         fetched, caught_up = 0, True
         for topic in (TRAINING_RUNS_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC, DEAD_LETTERS_TOPIC):
-            for batch in self._fetch(topic):
-                self._land(batch)
-                fetched += len(batch.values)
-                caught_up &= topic != PREDICTIONS_TOPIC or not _may_be_followed(batch)
-        for batch in beats:
-            if caught_up or batch.repeated:
-                self._land(batch)
-                fetched += len(batch.values)
+            for piece in self._fetch(topic):
+                self._land(piece)
+                fetched += len(piece.batch.values)
+                caught_up &= topic != PREDICTIONS_TOPIC or not _may_be_followed(piece.batch)
+        for piece in beats:
+            if caught_up or piece.batch.repeated:
+                self._land(piece)
+                fetched += len(piece.batch.values)
         self._grids_unseen = self._grids_unseen or fetched > 0
         self._tend_grids(force=False)
         self._tell_lag()
         return fetched
 
-    def _fetch(self, topic: str) -> Iterator[Batch]:
+    def _fetch(self, topic: str) -> Iterator[Piece]:
         for partition in self._reader.partitions(topic):
-            batch = self._reader.fetch(topic, partition, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES)
-            if batch is not None:
-                yield batch
+            piece = self._ranges.fetch(
+                self._reader, topic, partition, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES
+            )
+            if piece is not None:
+                yield piece
 
-    def _land(self, batch: Batch) -> None:
-        if not batch.repeated:
+    def _land(self, piece: Piece) -> None:
+        batch = piece.batch
+        if not piece.is_intended:
             self._reader.intend(batch)
-        landing = self._inserters[batch.topic].land(batch, partial(self._limit.check, len(batch.values)))
-        if batch.topic == PREDICTIONS_TOPIC and batch.repeated:
-            settled = settle_predictions(self._client, [batch.values[place] for place in landing.landed])
-            self._metrics.count(SETTLED, settled)
+        self._ranges.record(piece)
+        landing = self._inserters[batch.topic].land(
+            batch,
+            partial(self._limit.check, len(batch.values)),
+            repeats=piece.repeats,
+            may_be_under_way=piece.may_be_under_way,
+        )
+        self._metrics.count(SETTLED, landing.settled)
         self._bury(landing.dead_letters)
         if batch.topic == TRAINING_RUNS_TOPIC:
             self._next_grid_check_s = self._monotonic()
+        self._ranges.finish(piece)
         self._reader.commit(batch)
         self._limit.count(len(batch.values), len(landing.dead_letters))
         self._metrics.count(EVENTS, len(landing.landed), stage=batch.topic, outcome="landed")
         self._metrics.count(EVENTS, len(landing.dead_letters), stage=batch.topic, outcome="dead_lettered")
+        self._metrics.count(EVENTS, len(landing.repeats), stage=batch.topic, outcome="repeated")
         self._metrics.count(LOST, batch.missing_count, topic=batch.topic)
 
     def _bury(self, letters: Sequence[DeadLetter]) -> None:
@@ -278,8 +289,9 @@ class Lander:
 
 def make_inserters(client: Client, database: str) -> dict[str, Inserter]:
     """Return what inserts each topic's records."""
+    settlers = {PREDICTIONS_TOPIC: PredictionSettler(client)}
     return {
-        topic: Inserter(client, event=event, table=table, database=database)
+        topic: Inserter(client, event=event, table=table, database=database, settler=settlers.get(topic))
         for topic, event, table in _TABLES
     }
 

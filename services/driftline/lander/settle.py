@@ -1,132 +1,154 @@
-"""After a repeated batch: see that its rows stand in every table, and put right what does not.
+"""After a repeated piece: see that its rows stand in every table once, whoever else lands meanwhile.
 
 A repeated insert is a no-op where the engine remembers its token. But a plain MergeTree notes the token
 *before* the part: killed in between, it remembers an insert that it does not hold, and repeating it under the
-same token adds nothing. (Seen by killing the engine at each of its system calls.) So a batch that is
-repeated, which happens after a crash or a failed insert only, is looked up by its event ids.
+same token adds nothing. (Seen by killing the engine at each of its system calls.) And past the
+deduplication window it remembers nothing.
 
-Raw rows that are missing are put in; then the rollups of the batch's minutes are compared with the rows, and
-minutes that differ are counted anew from them. Which part of which block is missing need not be known.
+So each table says itself what it holds: the raw rows carry their block's number, and each rollup has a *mark*
+for every block and month, in the same part as the counts. What lacks its mark is put in, month by month: raw
+rows from the records, counts from the raw rows, by the view's own query. These inserts have tokens of their
+own, numbered by attempt, so that two landers that settle one piece at once insert it once: an attempt
+is given up, and the next one begun, only by who has seen that its part is not there after its insert was
+answered. Then it will never be there, since a running engine notes a token and its part in one step.
 Source: ClickHouse's ``MergeTreeSink`` and ``MergeTreeDeduplicationLog``.
 """
 
 from __future__ import annotations
 
 import logging
-import uuid
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import fastavro
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError
 from driftline.lander.blocks import BlockWriter
-from driftline.lander.insert import INSERT_SETTINGS, insert_block
-from driftline.store.rollups import ROLLUPS, Rollup, contribution
-from driftline.wire import PREDICTION, decode_record, event_schema, schema_of_fingerprint, split_frame
+from driftline.lander.insert import INSERT_SETTINGS, RefusedError, insert_block
+from driftline.store.rollups import IS_MARK, ROLLUPS, columns, contribution
+from driftline.wire import PREDICTION, event_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.lander.insert import Piece
+
 _logger = logging.getLogger(__name__)
 
-_LARGE_QUERY = {
-    "max_query_size": 256 * 1024 * 1024,
-    "max_ast_elements": 10_000_000,
-    "max_expanded_ast_elements": 10_000_000,
-}
+ATTEMPTS = 20
+"""An attempt fails when the engine is killed in the middle of it, at one of a few system calls."""
+
+_RAW = "predictions"
 
 
-def settle_predictions(client: Client, records: Sequence[bytes]) -> int:
-    """Make sure that landed predictions stand in the raw table, and in every rollup once.
-
-    Interrupted, it is simply done again: it looks at what is there. Nothing else may land meanwhile.
+class PredictionSettler:
+    """Settles pieces of the topic of predictions: in the raw table and in the rollups.
 
     Args:
-        client: of the store.
-        records: framed events that the store took, perhaps twice.
-
-    Returns:
-        How many raw rows were put in, and how many minutes of a rollup were counted anew.
-
-    Raises:
-        StoreError: the store is away.
+        client: a client of this thread's own.
     """
-    event_ids = [str(decode_record(record)[1]["event_id"]) for record in records]
-    if not event_ids:
-        return 0
-    chosen = f"event_id IN ({', '.join(repr(event_id) for event_id in event_ids)})"
-    rows = client.query(f"SELECT toString(event_id) FROM predictions WHERE {chosen}", settings=_LARGE_QUERY)
-    stored = {row[0] for row in rows.result_rows}
-    pairs = zip(event_ids, records, strict=True)
-    missing = [record for event_id, record in pairs if event_id not in stored]
-    if missing:
-        _insert_raw(client, missing)
-    mended = sum(_settle_rollup(client, rollup, chosen) for rollup in ROLLUPS)
-    if missing or mended:
-        _logger.warning(
-            "settled a repeated batch: %d rows put in, %d minutes counted anew", len(missing), mended
-        )
-    return len(missing) + mended
 
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        time = [field for field in event_schema(PREDICTION).parsed["fields"] if field["name"] == "event_time"]
+        # Only this field is decoded; whatever stands in the others is stepped over.
+        self._time_alone = fastavro.parse_schema({**event_schema(PREDICTION).parsed, "fields": time})
 
-def _anew() -> Mapping[str, object]:
-    """Return the settings of an insert that no engine takes for an earlier one.
+    def holds(self, piece: Piece) -> tuple[bool, bool]:
+        """Return whether the tables hold any of a piece, and whether they hold all of it.
 
-    A token of its own says so to every version; ``insert_deduplicate = 0`` means nothing to newer ones, which
-    then know an equal block by its contents.
-    """
-    return {**INSERT_SETTINGS, "insert_deduplication_token": f"settle:{uuid.uuid4()}"}
+        Raises:
+            StoreError: the store is away.
+        """
+        lacking = self._lacking(piece.token, self._by_month(piece))
+        total = sum(map(len, lacking.values()))
+        places = len(lacking) * (1 + len(ROLLUPS))
+        return total < places, total == 0
 
+    def settle(self, piece: Piece) -> int:
+        """Put in what the tables lack of a piece; return in how many parts that was.
 
-def _insert_raw(client: Client, records: Sequence[bytes]) -> None:
-    columns = [column["name"] for column in event_schema(PREDICTION).parsed["fields"]]
-    by_schema: dict[bytes, list[bytes]] = {}
-    for record in records:
-        ref, datum = split_frame(record)
-        by_schema.setdefault(ref.fingerprint or b"", []).append(datum)
-    for fingerprint, datums in by_schema.items():
-        schema = schema_of_fingerprint(fingerprint)
-        if schema is None:
-            raise StoreError(f"no schema is known for {fingerprint.hex()}")
-        container = BlockWriter(schema.text).container(datums)
-        insert_block(client, f"{client.database}.predictions", columns, container, settings=_anew())
+        Raises:
+            StoreError: the store is away, or it does not keep what it takes.
+        """
+        months = self._by_month(piece)
+        put_in = 0
+        for attempt in range(ATTEMPTS):
+            lacking = self._lacking(piece.token, months)
+            if not any(lacking.values()):
+                if put_in:
+                    _logger.warning("settled %s: %d parts put in", piece.token, put_in)
+                return put_in
+            for month, tables in lacking.items():
+                for table in tables:  # The raw table comes first: the others are counted from it.
+                    token = f"settle:{table}:{month}:{attempt}|{piece.token}"
+                    self._put_in(piece, table, month, months[month], token)
+                    put_in += 1
+        raise StoreError(f"the store takes {piece.token} and does not hold it; look at the server's log")
 
+    def _by_month(self, piece: Piece) -> Mapping[int, Sequence[bytes]]:
+        """Return a piece's datums by the month of their events, such as 202601.
 
-def _settle_rollup(client: Client, rollup: Rollup, chosen: str) -> int:
-    """Count those of the chosen rows' minutes anew that differ from the rows; return how many."""
-    same_minutes = f"IN (SELECT toStartOfMinute(event_time) FROM predictions WHERE {chosen})"
-    given = contribution(client, rollup, rows=f"toStartOfMinute(event_time) {same_minutes}")
-    expected = _by_minute(client, rollup, f"({given})")
-    actual = _by_minute(client, rollup, f"(SELECT * FROM {rollup.table} WHERE minute {same_minutes})")
-    wrong = [minute for minute, counted in expected.items() if counted != actual.get(minute, 0)]
-    if not wrong:
-        return 0
-    listed = f"IN ({', '.join(map(str, wrong))})"
-    client.command(
-        f"DELETE FROM {rollup.table} WHERE toUnixTimestamp(minute) {listed}", settings=_LARGE_QUERY
-    )
-    columns = ", ".join(_columns(client, rollup))
-    query = contribution(client, rollup, rows=f"toUnixTimestamp(toStartOfMinute(event_time)) {listed}")
-    client.command(
-        f"INSERT INTO {rollup.table} ({columns}) SELECT {columns} FROM ({query})",
-        settings={**_anew(), **_LARGE_QUERY},
-    )
-    return len(wrong)
+        What has no time is left out: the engine takes no such record.
+        """
+        months: dict[int, list[bytes]] = {}
+        for _, datum in piece.records:
+            try:
+                event: Any = fastavro.schemaless_reader(BytesIO(datum), piece.schema.parsed, self._time_alone)
+                time: datetime = event["event_time"]
+            except Exception:  # noqa: BLE001, S112  fastavro raises whatever its parts raise on garbage.
+                continue
+            months.setdefault(time.year * 100 + time.month, []).append(datum)
+        return months
 
+    def _lacking(self, token: str, months: Collection[int]) -> Mapping[int, Sequence[str]]:
+        """Return by month which tables lack a block, the raw table first."""
+        if not months:
+            return {}
+        listed = f"IN ({', '.join(map(str, months))})"
+        number = "block = cityHash64({token:String})"
+        queries = [f"SELECT '{_RAW}', toYYYYMM(event_time) AS month FROM {_RAW} WHERE {number}"]
+        queries += [
+            f"SELECT '{rollup.table}', toYYYYMM(minute) AS month FROM {rollup.table} "
+            f"WHERE {IS_MARK} AND {number}"
+            for rollup in ROLLUPS
+        ]
+        query = " UNION ALL ".join(f"{query} AND month {listed} GROUP BY month" for query in queries)
+        try:
+            rows = self._client.query(query, parameters={"token": token}).result_rows
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"the store does not say what it holds of {token}: {error}") from error
+        held = {(table, month) for table, month in rows}
+        tables = [_RAW, *(rollup.table for rollup in ROLLUPS)]
+        return {month: [table for table in tables if (table, month) not in held] for month in months}
 
-def _columns(client: Client, rollup: Rollup) -> Sequence[str]:
-    rows = client.query(
-        "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} "
-        "ORDER BY position",
-        parameters={"database": client.database, "table": rollup.table},
-    ).result_rows
-    return [str(row[0]) for row in rows]
+    def _put_in(self, piece: Piece, table: str, month: int, datums: Sequence[bytes], token: str) -> None:
+        settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+        if table == _RAW:
+            self._put_in_rows(piece, datums, settings)
+            return
+        rollup = next(rollup for rollup in ROLLUPS if rollup.table == table)
+        rows = f"block = cityHash64({{token:String}}) AND toYYYYMM(event_time) = {month}"
+        try:
+            names = ", ".join(columns(self._client, table))
+            counted = contribution(self._client, rollup, rows=rows)
+            self._client.command(
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM ({counted})",
+                parameters={"token": piece.token},
+                settings=settings,
+            )
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"the store does not count {piece.token} for {table}: {error}") from error
 
-
-def _by_minute(client: Client, rollup: Rollup, source: str) -> Mapping[int, int]:
-    """Return how many things a rollup, or a query of its columns, counts, by minute (a Unix time)."""
-    rows = client.query(
-        f"SELECT toUnixTimestamp(minute), sum({rollup.counted}) FROM {source} GROUP BY minute",
-        settings=_LARGE_QUERY,
-    ).result_rows
-    return {int(minute): int(counted) for minute, counted in rows}
+    def _put_in_rows(self, piece: Piece, datums: Sequence[bytes], settings: dict[str, Any]) -> None:
+        names = [field["name"] for field in event_schema(PREDICTION).parsed["fields"]]
+        container = BlockWriter(piece.schema.text).container(datums)
+        table = f"{self._client.database}.{_RAW}"
+        try:
+            insert_block(self._client, table, names, container, settings=settings)
+        except RefusedError as error:
+            raise StoreError(f"the store takes {piece.token} into the inbox alone: {error}") from error

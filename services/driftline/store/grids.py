@@ -1,12 +1,18 @@
 """Which grid each feature is counted on: chosen from its first reference, then counted anew from the rows.
 
-Only the lander calls this, between two batches: nothing lands while profiles are counted anew.
+Others land meanwhile, and nobody waits. A model's grids have a *generation*. A block that lands is counted on
+the generation in force at that moment, and its mark in ``numeric_profiles`` says which. After a new one was
+written, what had landed before is counted on it too: in a *recount*, whose rows count for nobody until its
+number is written beside the generation. So a recount may be cut short, or made by two landers at once:
+the later number counts, and it holds all that the earlier one held. A block that was under way while the
+generation changed has a mark of the old one; as long as there is such a mark, the recount is made again.
+
+Readers use the newest generation that has a recount (``IN_FORCE``): grids and counts always fit together.
 """
 
 from __future__ import annotations
 
 import logging
-import uuid
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -14,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.profiles import Grid
-from driftline.store.rollups import ROLLUPS, contribution
+from driftline.store.rollups import IS_MARK, ROLLUPS, columns, contribution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,19 +33,58 @@ PRODUCTION_ROWS = 5_000
 """Without a reference, a grid is chosen once so many production values are there."""
 
 _SAMPLE_ROWS = 200_000
+_RECOUNTS = 3
+"""Times in a row that a recount is made again at once; then again after the next batches."""
+
 _NUMERIC = next(rollup for rollup in ROLLUPS if rollup.table == "numeric_profiles")
 
-_WITHOUT_GRID = """
+_COUNTED = (
+    "(SELECT max((generation, recount)) FROM feature_grids "
+    "WHERE model_name = {model:String} AND feature = '' AND recount > 0)"
+)
+IN_FORCE = f"(generation = {_COUNTED}.1 AND (recount = 0 OR recount = {_COUNTED}.2))"
+"""SQL: which rows of ``numeric_profiles`` go together, of the model that is bound as ``model``."""
+
+_GENERATIONS = """
+SELECT model_name, max(generation) AS newest, argMax(recount, (generation, recount)) AS recounted
+FROM feature_grids WHERE feature = '' GROUP BY model_name
+"""
+
+_WITHOUT_GRID = f"""
 SELECT
     model_name,
     feature,
     sumIf(finite, environment = 'reference') AS reference,
     sumIf(finite, environment = 'production') AS production
 FROM feature_profiles
-WHERE (model_name, feature) NOT IN (SELECT model_name, feature FROM feature_grids)
+WHERE NOT {IS_MARK} AND (model_name, feature) NOT IN
+(
+    SELECT model_name, feature FROM feature_grids
+    WHERE (model_name, generation) IN (SELECT model_name, newest FROM ({_GENERATIONS}))
+)
 GROUP BY model_name, feature
 HAVING reference + production > 0
 ORDER BY model_name, feature
+"""
+
+# By model: how many blocks are not counted on its newest generation; how many are, and on others still.
+_UNSETTLED = f"""
+SELECT model, max(newest), max(recounted), countIf(NOT is_held), countIf(is_held AND is_over)
+FROM
+(
+    SELECT
+        model_version AS model,
+        any(g.newest) AS newest,
+        any(g.recounted) AS recounted,
+        max(generation = g.newest AND recount IN (0, g.recounted)) AS is_held,
+        max(generation < g.newest OR recount BETWEEN 1 AND g.recounted - 1) AS is_over
+    FROM numeric_profiles AS p
+    JOIN (SELECT model_name AS model_version, newest, recounted FROM ({_GENERATIONS})) AS g
+        USING (model_version)
+    WHERE p.{IS_MARK}
+    GROUP BY model, minute, block
+)
+GROUP BY model ORDER BY model
 """
 
 _FIRST_REFERENCE = """
@@ -63,17 +108,17 @@ ORDER BY r.registered LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Where the grid of some of a model's features is to be chosen from.
+    """Which of a model's features get a grid now.
 
     Args:
         model_name: the model.
         features: numeric features without a grid.
-        environment: whose rows: ``reference`` or ``production``.
+        environments: whose rows each is chosen from: ``reference`` or ``production``. As many.
     """
 
     model_name: str
     features: tuple[str, ...]
-    environment: str
+    environments: tuple[str, ...]
 
 
 def reload_grids(client: Client) -> None:
@@ -82,10 +127,10 @@ def reload_grids(client: Client) -> None:
 
 
 def read_grids(client: Client, model_name: str) -> Mapping[str, Grid]:
-    """Return the grid in force of each of a model's features; a feature that is not named has ``Grid()``."""
+    """Return the grid that each of a model's features is counted on; one that is not named has ``Grid()``."""
     rows = client.query(
         "SELECT feature, center, scale, resolution FROM feature_grids FINAL "
-        "WHERE model_name = {model:String}",
+        f"WHERE model_name = {{model:String}} AND feature != '' AND generation = {_COUNTED}.1",
         parameters={"model": model_name},
     ).result_rows
     return {feature: Grid(center, scale, resolution) for feature, center, scale, resolution in rows}
@@ -93,18 +138,16 @@ def read_grids(client: Client, model_name: str) -> Mapping[str, Grid]:
 
 def pending_choices(client: Client) -> Sequence[Choice]:
     """Return which grids can be chosen now: the reference is complete, or enough production rows landed."""
-    rows = client.query(_WITHOUT_GRID).result_rows
     choices = []
-    for model_name, group in groupby(rows, key=lambda row: row[0]):
-        features = list(group)
+    for model_name, group in groupby(client.query(_WITHOUT_GRID).result_rows, key=lambda row: row[0]):
         complete = is_reference_complete(client, model_name) is True
-        from_reference = tuple(row[1] for row in features if complete and row[2] > 0)
-        from_production = tuple(
-            row[1] for row in features if row[1] not in from_reference and row[3] >= PRODUCTION_ROWS
-        )
-        for chosen, environment in ((from_reference, "reference"), (from_production, "production")):
-            if chosen:
-                choices.append(Choice(model_name, chosen, environment))
+        chosen = {
+            feature: "reference" if complete and reference > 0 else "production"
+            for _, feature, reference, production in group
+            if (complete and reference > 0) or production >= PRODUCTION_ROWS
+        }
+        if chosen:
+            choices.append(Choice(model_name, tuple(chosen), tuple(chosen.values())))
     return choices
 
 
@@ -116,80 +159,146 @@ def is_reference_complete(client: Client, model_name: str) -> bool | None:
 
 def is_grid_due(client: Client, model_name: str) -> bool:
     """Say whether a model's grids are about to be chosen, or its profiles about to be counted on them."""
+    newest = f"SELECT newest FROM ({_GENERATIONS}) WHERE model_name = {{model:String}}"
     rows = client.query(
-        "SELECT "
-        "(SELECT count() FROM feature_grids FINAL WHERE model_name = {model:String} AND NOT rebuilt) + "
+        f"SELECT (SELECT count() FROM ({_GENERATIONS}) "
+        "WHERE model_name = {model:String} AND recounted = 0) + "
         "(SELECT count() FROM feature_profiles WHERE model_name = {model:String} "
         "AND environment = 'reference' AND finite > 0 AND feature NOT IN "
-        "(SELECT feature FROM feature_grids WHERE model_name = {model:String}))",
+        "(SELECT feature FROM feature_grids WHERE model_name = {model:String} "
+        f"AND generation IN ({newest})))",
         parameters={"model": model_name},
     ).result_rows
     return bool(rows[0][0])
 
 
 def choose_grids(client: Client, choice: Choice) -> None:
-    """Choose grids from the rows and write them down. They are in force, and not counted with yet."""
-    rows = []
-    for feature in choice.features:
-        values = _sample(client, choice, feature)
+    """Choose grids from the rows and put them in force for what lands from now on.
+
+    Grids of the model's other features stay as they are. Two landers that choose at once put two
+    generations in force, one after the other; a feature that only the first has chosen is chosen again.
+    """
+    bound = {"model": choice.model_name}
+    names = "feature center scale resolution chosen_from chosen_rows"
+    kept = client.query(
+        f"SELECT {', '.join(names.split())} FROM feature_grids FINAL WHERE model_name = {{model:String}} "
+        f"AND feature != '' AND generation = (SELECT max(generation) FROM feature_grids "
+        "WHERE model_name = {model:String} AND feature = '')",
+        parameters=bound,
+    ).result_rows
+    rows = [list(row) for row in kept if row[0] not in choice.features]
+    for feature, environment in zip(choice.features, choice.environments, strict=True):
+        values = _sample(client, choice.model_name, feature, environment)
         grid = Grid.from_values(values)
-        rows.append(
-            [
-                choice.model_name,
-                feature,
-                1,
-                grid.center,
-                grid.scale,
-                grid.resolution,
-                choice.environment,
-                values.size,
-                False,
-            ]
-        )
-    _write(client, rows)
+        rows.append([feature, grid.center, grid.scale, grid.resolution, environment, values.size])
+    generation = _next_number(client)
+    written = [[choice.model_name, generation, *row, 0] for row in [*rows, ["", 0.0, 1.0, 0, "", 0]]]
+    columns_written = ["model_name", "generation", *names.split(), "recount"]
+    client.insert("feature_grids", written, column_names=columns_written)
+    reload_grids(client)
+    _logger.info("%s: chose grids of %s", choice.model_name, ", ".join(choice.features))
 
 
 def rebuild_profiles(client: Client) -> int:
-    """Count the profiles of features anew whose grid is newer than their profile; return how many features.
+    """Count what is not counted on its model's newest grids; return how many models that were.
 
-    Doing it again is harmless: an interrupted rebuild is simply repeated.
+    Blocks while the rows are read. Others may land, and count anew, meanwhile. Interrupted, it is made again.
+
+    Raises:
+        StoreError: the view that counts is not there.
     """
-    pending = client.query(
-        "SELECT model_name, feature, generation, center, scale, resolution, chosen_from, chosen_rows "
-        "FROM feature_grids FINAL WHERE NOT rebuilt ORDER BY model_name, feature"
-    ).result_rows
-    if not pending:
-        return 0
+    models = set()
+    for _ in range(_RECOUNTS):
+        due = _due(client)
+        for model_name, generation in due:
+            _recount(client, model_name, generation)
+            models.add(model_name)
+        if not due:
+            break
+    for model_name, generation, recount, _, left_over in client.query(_UNSETTLED).result_rows:
+        if recount and left_over:
+            _clean(client, model_name, generation, recount)
+    return len(models)
+
+
+def _due(client: Client) -> Sequence[tuple[str, int]]:
+    """Return models of which landed blocks are not counted on the newest generation, and that generation."""
+    unsettled = {row[0] for row in client.query(_UNSETTLED).result_rows if row[3]}
+    generations = client.query(_GENERATIONS).result_rows
+    return [
+        (model, newest) for model, newest, recounted in generations if not recounted or model in unsettled
+    ]
+
+
+def _recount(client: Client, model_name: str, generation: int) -> None:
+    """Count on a generation all that landed on others, and let it count.
+
+    The number is taken first: whoever counts later sees at least as many blocks, and has the higher number.
+    A block has its mark in ``numeric_profiles`` when it is counted there at all: one that is only on
+    its way is left alone, or it would count twice in the end.
+    """
+    recount = _next_number(client)
     reload_grids(client)
-    for model_name, group in groupby(pending, key=lambda row: row[0]):
-        rows = [list(row) for row in group]
-        features = [row[1] for row in rows]
-        _rebuild(client, model_name, features)
-        _write(client, [[*row, True] for row in rows])
-        _logger.info("profiles of %s counted anew for %s", model_name, ", ".join(features))
-    return len(pending)
-
-
-def _rebuild(client: Client, model_name: str, features: Sequence[str]) -> None:
-    bound = {"model": model_name, "features": list(features)}
-    chosen = "model_name = {model:String} AND feature IN {features:Array(String)}"
-    client.command(f"DELETE FROM numeric_profiles WHERE {chosen}", parameters=bound)
+    marks = f"{IS_MARK} AND model_version = {{model:String}}"
+    bound = {"model": model_name}
     months = client.query(
-        "SELECT DISTINCT toYYYYMM(event_time) AS month FROM predictions "
-        "WHERE model_name = {model:String} ORDER BY month",
-        parameters={"model": model_name},
+        f"SELECT DISTINCT toYYYYMM(minute) AS month FROM numeric_profiles WHERE {marks} ORDER BY month",
+        parameters=bound,
     ).result_rows
+    names = ", ".join(columns(client, "numeric_profiles"))
     for (month,) in months:
-        rows = f"model_name = {{model:String}} AND toYYYYMM(event_time) = {int(month)}"
+        earlier = (
+            f"SELECT block FROM numeric_profiles WHERE {marks} AND toYYYYMM(minute) = {int(month)} "
+            f"GROUP BY block HAVING NOT max(generation = {int(generation)} AND recount = 0)"
+        )
+        rows = (
+            f"model_name = {{model:String}} AND toYYYYMM(event_time) = {int(month)} AND block IN ({earlier})"
+        )
+        counted = contribution(client, _NUMERIC, rows=rows, generation=generation)
         client.command(
-            f"INSERT INTO numeric_profiles "
-            f"SELECT * FROM ({contribution(client, _NUMERIC, rows=rows)}) WHERE {chosen}",
+            f"INSERT INTO numeric_profiles ({names}) "
+            f"SELECT {names} FROM (SELECT * REPLACE (toUInt64({recount}) AS recount) FROM ({counted}))",
             parameters=bound,
-            settings={"insert_deduplication_token": f"rebuild:{uuid.uuid4()}"},
+            settings={"insert_deduplication_token": f"recount:{recount}:{month}"},
+        )
+    client.insert(
+        "feature_grids",
+        [[model_name, generation, "", 0.0, 1.0, 0, recount]],
+        column_names="model_name generation feature center scale resolution recount".split(),
+    )
+    _logger.info("%s: counted anew on the grids of generation %d", model_name, generation)
+
+
+def _clean(client: Client, model_name: str, generation: int, recount: int) -> None:
+    """Delete counts that no longer count: of earlier generations, of earlier recounts.
+
+    Marks go last, and only of blocks that the recount holds: others are still to be counted.
+    """
+    earlier = f"generation = {generation} AND recount BETWEEN 1 AND {recount - 1}"
+    over = f"(generation < {generation} OR ({earlier}))"
+    marks = f"{IS_MARK} AND model_version = {{model:String}}"
+    held = (
+        f"SELECT minute, block FROM numeric_profiles "
+        f"WHERE {marks} AND generation = {generation} AND recount IN (0, {recount})"
+    )
+    for chosen in ("model_name = {model:String}", f"{marks} AND (minute, block) IN ({held})"):
+        client.command(
+            f"DELETE FROM numeric_profiles WHERE {over} AND {chosen}", parameters={"model": model_name}
         )
 
 
-def _sample(client: Client, choice: Choice, feature: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _next_number(client: Client) -> int:
+    """Return a number that is higher than all that were given before: the store's time in microseconds."""
+    rows = client.query(
+        "SELECT greatest(toUInt64(toUnixTimestamp64Micro(now64(6))), "
+        "max(greatest(generation, recount)) + 1) FROM feature_grids"
+    ).result_rows
+    return int(rows[0][0])
+
+
+def _sample(
+    client: Client, model_name: str, feature: str, environment: str
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     value = "prediction_number" if feature == "prediction.number" else "numeric_features[{feature:String}]"
     present = (
         "prediction_number IS NOT NULL"
@@ -200,12 +309,7 @@ def _sample(client: Client, choice: Choice, feature: str) -> np.ndarray[tuple[in
         f"SELECT assumeNotNull({value}) AS value FROM predictions WHERE model_name = {{model:String}} "
         f"AND environment = {{environment:String}} AND {present} "
         f"ORDER BY cityHash64(event_id) LIMIT {_SAMPLE_ROWS}",
-        parameters={"model": choice.model_name, "environment": choice.environment, "feature": feature},
+        parameters={"model": model_name, "environment": environment, "feature": feature},
         column_oriented=True,
     )
     return np.asarray(result.result_set[0] if result.result_set else [], dtype=np.float64)
-
-
-def _write(client: Client, rows: Sequence[Sequence[object]]) -> None:
-    names = "model_name feature generation center scale resolution chosen_from chosen_rows rebuilt".split()
-    client.insert("feature_grids", rows, column_names=names)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
+from driftline.store.grids import IN_FORCE
+from driftline.store.rollups import IS_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +40,7 @@ SELECT hour, name, groupArray(bucket), groupArray(counted)
 FROM
 (
     SELECT {_HOUR}, toString(feature) AS name, bucket, sum(count) AS counted
-    FROM numeric_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN}
+    FROM numeric_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN} AND {IN_FORCE}
     GROUP BY hour, name, bucket ORDER BY hour, name, bucket
 )
 GROUP BY hour, name
@@ -85,7 +87,7 @@ def read_streams(client: Client) -> Sequence[StreamSpan]:
     rows = client.query(
         f"SELECT {keys}, intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour, "
         f"intDiv(toUnixTimestamp(max(minute)), 3600), sum(rows) FROM session_profiles "
-        f"GROUP BY {keys} ORDER BY first_hour, {keys}"
+        f"WHERE NOT {IS_MARK} GROUP BY {keys} ORDER BY first_hour, {keys}"
     ).result_rows
     return [StreamSpan(Stream(*row[:3]), *row[3:]) for row in rows]
 

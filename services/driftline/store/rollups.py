@@ -1,6 +1,6 @@
-"""The tables behind the inbox: what each counts, and its view's query over stored rows.
+"""The tables behind the inbox: what each counts, how it says what it holds, and its view's query over rows.
 
-A view's query is asked of the store itself, so that landing, repair and profiling anew never count by
+A view's query is asked of the store itself, so that landing, repair and counting anew never count by
 different code.
 """
 
@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from driftline.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clickhouse_connect.driver.client import Client
+
+IS_MARK = "model_name = ''"
+"""SQL: whether a rollup's row marks a landed block. Whoever reads over all models leaves these out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,16 @@ ROLLUPS = (
 )
 
 
-def contribution(client: Client, rollup: Rollup, *, rows: str) -> str:
-    """Return a query of what stored predictions contribute to a rollup: its view's query over them.
+def contribution(client: Client, rollup: Rollup, *, rows: str, generation: int | None = None) -> str:
+    """Return a query of what stored predictions contribute to a rollup, marks included.
+
+    That is its view's query over them. Its columns are the rollup's.
 
     Args:
         client: reads the view's definition.
         rollup: whose.
         rows: SQL condition over ``predictions``.
+        generation: of the grids to count on; None: each model's own, as it is in force when the query starts.
 
     Raises:
         StoreError: the view is not there.
@@ -55,4 +63,23 @@ def contribution(client: Client, rollup: Rollup, *, rows: str) -> str:
     inbox = f"FROM {client.database}.prediction_inbox"
     if not found or inbox not in found[0][0]:
         raise StoreError(f"the view {view} is not there, or does not read the inbox; run the migrations")
-    return str(found[0][0]).replace(inbox, f"FROM (SELECT * FROM {client.database}.predictions WHERE {rows})")
+    counted_on = _in_force(client) if generation is None else f"toUInt64({int(generation)})"
+    given = f"SELECT *, {counted_on} AS generation FROM {client.database}.predictions WHERE {rows}"
+    return str(found[0][0]).replace(inbox, f"FROM ({given})")
+
+
+def columns(client: Client, table: str) -> Sequence[str]:
+    """Return the names of a table's columns, in order."""
+    rows = client.query(
+        "SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String} "
+        "ORDER BY position",
+        parameters={"database": client.database, "table": table},
+    ).result_rows
+    return [str(row[0]) for row in rows]
+
+
+def _in_force(client: Client) -> str:
+    """Return SQL for the generation of a row's model. All rows of a query get it from one look."""
+    looked_up = f"SELECT (groupArray(model_name), groupArray(current)) FROM {client.database}.feature_grid"
+    models = f"({looked_up} WHERE feature = '')"
+    return f"transform(toString(model_name), {models}.1, {models}.2, toUInt64(0))"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from driftline.store.grids import IN_FORCE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -36,7 +38,7 @@ _HOUR = "toInt64(intDiv(toUnixTimestamp(minute), 3600)) AS hour"
 
 _BUCKETS = f"""
 SELECT {_LAYER} AS layer, bucket, sum(count) FROM (SELECT *, {_HOUR} FROM numeric_profiles)
-WHERE {_ROWS} GROUP BY layer, bucket ORDER BY layer, bucket
+WHERE {_ROWS} AND {IN_FORCE} GROUP BY layer, bucket ORDER BY layer, bucket
 """
 _FEATURES = f"""
 SELECT {_LAYER} AS layer, sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)

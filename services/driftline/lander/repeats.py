@@ -1,0 +1,130 @@
+"""Records whose earlier copy has landed: a client died between appending and learning that it had.
+
+Only records that say so of themselves are looked at; nothing else can stand in the log twice.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import fastavro
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from driftline.errors import StoreError, WireError
+from driftline.wire import PREDICTION, event_schema, schema_of_fingerprint, split_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.log import Batch
+    from driftline.wire import EventSchema, SchemaRef
+
+SchemaOf: TypeAlias = "Callable[[SchemaRef], EventSchema | None]"
+
+_CHUNK = 2_000
+_FIELDS = frozenset("event_id event_time model_name session_id sequence".split())
+_LARGE_QUERY = {
+    "max_query_size": 16 << 20,
+    "max_ast_elements": 1_000_000,
+    "max_expanded_ast_elements": 1_000_000,
+}
+
+
+class _Identity(NamedTuple):
+    """What tells a prediction from all others; with where it stands in the store."""
+
+    event_id: str
+    session_id: str
+    sequence: int
+    model_name: str
+    time: datetime
+
+
+def known_schema(ref: SchemaRef) -> EventSchema | None:
+    """Return the schema that a record names by its fingerprint, if it is one of driftline's."""
+    return schema_of_fingerprint(ref.fingerprint) if ref.fingerprint else None
+
+
+def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf = known_schema) -> tuple[int, ...]:
+    """Return the positions of a batch's records that stand in the store, or earlier in the batch, rising.
+
+    Blocks for the store if the batch has records that may repeat; otherwise costs nothing. To be asked before
+    any of the batch is inserted, and to be written down then: afterwards it would find the batch itself.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    if not batch.may_repeat:
+        return ()
+    seen: set[tuple[str, str, int]] = set()
+    repeats = set()
+    asked: dict[int, _Identity] = {}
+    for place, value in enumerate(batch.values):
+        identity = _identity(value, schema_of)
+        if identity is None:
+            continue
+        if place in batch.may_repeat:
+            if identity[:3] in seen:
+                repeats.add(place)
+                continue
+            asked[place] = identity
+        seen.add(identity[:3])
+    held = _held(client, list(asked.values()))
+    return tuple(sorted(repeats | {place for place, identity in asked.items() if identity[:3] in held}))
+
+
+def _held(client: Client, identities: Sequence[_Identity]) -> set[tuple[str, str, int]]:
+    """Return which predictions the store holds."""
+    held: set[tuple[str, str, int]] = set()
+    for start in range(0, len(identities), _CHUNK):
+        chunk = identities[start : start + _CHUNK]
+        times = [each.time.timestamp() for each in chunk]
+        # What the table is sorted by, too: so it is a look at a few places.
+        query = (
+            "SELECT toString(event_id), toString(session_id), sequence FROM predictions "
+            f"WHERE model_name IN ({_listed(each.model_name for each in chunk)}) "
+            f"AND event_time >= toDateTime64({math.floor(min(times))}, 6, 'UTC') "
+            f"AND event_time <= toDateTime64({math.ceil(max(times))}, 6, 'UTC') "
+            f"AND event_id IN ({_listed(each.event_id for each in chunk)})"
+        )
+        try:
+            rows = client.query(query, settings=_LARGE_QUERY).result_rows
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"the store does not say which predictions it holds: {error}") from error
+        held |= {(str(event_id), str(session_id), int(sequence)) for event_id, session_id, sequence in rows}
+    return held
+
+
+def _listed(texts: Iterable[str]) -> str:
+    escaped = {text.replace("\\", "\\\\").replace("'", "\\'") for text in texts}
+    return ", ".join(f"'{text}'" for text in sorted(escaped))
+
+
+def _identity(record: bytes, schema_of: SchemaOf) -> _Identity | None:
+    """Return what tells a record's prediction from others; None if it holds none that can land."""
+    try:
+        ref, datum = split_frame(record)
+        schema = schema_of(ref)
+        if schema is None or schema.name != PREDICTION:
+            return None
+        event: Any = fastavro.schemaless_reader(BytesIO(datum), schema.parsed, _few_fields())
+        event_id = str(uuid.UUID(str(event["event_id"])))
+    except WireError:
+        return None
+    except Exception:  # noqa: BLE001  fastavro raises whatever its parts raise on garbage.
+        return None
+    names = (event["session_id"], event["sequence"], event["model_name"], event["event_time"])
+    return _Identity(event_id, *names)
+
+
+@cache
+def _few_fields() -> Any:
+    parsed = event_schema(PREDICTION).parsed
+    return {**parsed, "fields": [field for field in parsed["fields"] if field["name"] in _FIELDS]}
