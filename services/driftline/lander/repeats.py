@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import fastavro
+from clickhouse_connect.driver.binding import format_str
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError, WireError
@@ -103,8 +104,7 @@ def _held(client: Client, identities: Sequence[_Identity]) -> set[tuple[str, str
 
 
 def _listed(texts: Iterable[str]) -> str:
-    escaped = {text.replace("\\", "\\\\").replace("'", "\\'") for text in texts}
-    return ", ".join(f"'{text}'" for text in sorted(escaped))
+    return ", ".join(format_str(text) for text in sorted(set(texts)))
 
 
 def _identity(record: bytes, schema_of: SchemaOf) -> _Identity | None:
