@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from driftline.errors import LogError
 from driftline.wire.schemas import event_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from confluent_kafka.schema_registry import SchemaRegistryClient
 
 AUTO_REGISTER: Final = "auto.register.schemas"
 _CONFLICT = 409
 _TIMEOUT_S = 5.0
+Answer = TypeVar("Answer")
 
 
 class Registry:
@@ -34,8 +34,6 @@ class Registry:
         self._options = dict(options)
         self._may_register = self._options.pop(AUTO_REGISTER, "true").lower() != "false"
         self._topic_prefix = topic_prefix
-        self._lock = threading.Lock()
-        self._client: SchemaRegistryClient | None = None
         self._ids: dict[str, int] = {}
         self._texts: dict[int, str] = {}
 
@@ -58,32 +56,48 @@ class Registry:
         """
         known = self._texts.get(schema_id)
         if known is None:
-            schema = self._ask(f"schema id {schema_id} can't be looked up", "get_schema", schema_id)
-            known = self._texts[schema_id] = str(schema.schema_str)
+            known = self._texts[schema_id] = self._ask(
+                f"schema id {schema_id} can't be looked up",
+                lambda client: str(client.get_schema(schema_id).schema_str),
+            )
         return known
 
     def _ask_id(self, event_name: str) -> int:
-        from confluent_kafka.schema_registry import Schema  # noqa: PLC0415 - see ``_connected``.
-
         schema = event_schema(event_name)
         subject = f"{self._topic_prefix}{schema.topic}-value"
         # In one line: registries keep the text as it comes.
         text = json.dumps(json.loads(schema.text), separators=(",", ":"))
-        doing, call = ("registered", "register_schema") if self._may_register else ("found", "lookup_schema")
-        answer = self._ask(
-            f"subject {subject}: its schema can't be {doing}", call, subject, Schema(text, "AVRO")
-        )
-        found = int(answer if self._may_register else answer.schema_id)
-        self._ids[event_name] = found
+
+        def answer(client: SchemaRegistryClient) -> int:
+            from confluent_kafka.schema_registry import Schema  # noqa: PLC0415 - see ``_ask``.
+
+            if self._may_register:
+                return client.register_schema(subject, Schema(text, "AVRO"))
+            return int(client.lookup_schema(subject, Schema(text, "AVRO")).schema_id or 0)
+
+        doing = "registered" if self._may_register else "found"
+        found = self._ids[event_name] = self._ask(f"subject {subject}: its schema can't be {doing}", answer)
         return found
 
-    def _ask(self, failed: str, call: str, *arguments: Any) -> Any:
-        client = self._connected()
-        from confluent_kafka.schema_registry import SchemaRegistryError  # noqa: PLC0415 - see ``_connected``.
+    def _ask(self, failed: str, answer: Callable[[SchemaRegistryClient], Answer]) -> Answer:
+        """Return the registry's answer.
 
+        Raises:
+            LogError: there is none.
+        """
+        # Not at import: who has no registry need not have the packages either.
         try:
-            return getattr(client, call)(*arguments)
-        except SchemaRegistryError as error:
+            from confluent_kafka import schema_registry  # noqa: PLC0415 - see above.
+        except ImportError as error:
+            raise LogError(
+                f"schema registry {self._url}: its client is not installed ({error}): "
+                "pip install 'driftline[registry]'"
+            ) from error
+        try:
+            # A client for each question: there are few, and no connection is left for a fork to share.
+            with schema_registry.SchemaRegistryClient(self._client_options()) as client:
+                return answer(client)
+        except schema_registry.SchemaRegistryError as error:
             told = " ".join(str(error.error_message).split())
             if error.http_status_code == _CONFLICT:
                 told = f"it is not compatible with the versions that are there: {told}"
@@ -91,28 +105,9 @@ class Registry:
         except Exception as error:  # The client passes on what its HTTP library raises.
             raise LogError(f"schema registry {self._url}: {failed}: {error!r}") from error
 
-    def _connected(self) -> SchemaRegistryClient:
-        """Return the client; make it at first use.
-
-        Raises:
-            LogError: its packages are not installed, or an option is wrong.
-        """
-        with self._lock:
-            if self._client is None:
-                # Not at import: who has no registry need not have the packages either.
-                try:
-                    from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 - see above.
-                except ImportError as error:
-                    raise LogError(
-                        f"schema registry {self._url}: its client is not installed ({error}): "
-                        "pip install 'driftline[registry]'"
-                    ) from error
-                chosen: dict[str, Any] = {"url": self._url, "timeout": _TIMEOUT_S, "max.retries": 1}
-                if "bearer.auth.token" in self._options:  # A logical cluster is asked for, and may be empty.
-                    chosen["bearer.auth.credentials.source"] = "STATIC_TOKEN"
-                    chosen["bearer.auth.logical.cluster"] = ""
-                try:
-                    self._client = SchemaRegistryClient({**chosen, **self._options})
-                except (TypeError, ValueError) as error:
-                    raise LogError(f"schema registry {self._url}: {error}") from error
-            return self._client
+    def _client_options(self) -> dict[str, Any]:
+        chosen: dict[str, Any] = {"url": self._url, "timeout": _TIMEOUT_S, "max.retries": 1}
+        if "bearer.auth.token" in self._options:  # A logical cluster is asked for, and may be empty.
+            chosen["bearer.auth.credentials.source"] = "STATIC_TOKEN"
+            chosen["bearer.auth.logical.cluster"] = ""
+        return {**chosen, **self._options}

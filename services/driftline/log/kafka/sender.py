@@ -332,11 +332,11 @@ class Sender:
             self._is_broken, self._answered_at_s = False, None
         if self._producer is None:
             # Not at import: who logs to files never needs it, and who logs to Kafka not on this thread.
-            from driftline.log.kafka.clients import make_producer, producer_config  # noqa: PLC0415 - see above.
+            from driftline.log.kafka import clients  # noqa: PLC0415 - see above.
 
-            config = {**_CHOSEN, **producer_config(self._settings), **_FIXED}
+            config = {**_CHOSEN, **clients.producer_config(self._settings), **_FIXED}
             with _fork_guard.making:
-                self._producer = make_producer(config)
+                self._producer = clients.make_producer(config)
         return self._producer
 
 
