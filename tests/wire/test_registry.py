@@ -111,11 +111,7 @@ def test_while_the_registry_is_away_events_wait_on_disk(topics, tmp_path):
         assert logger.stats().spilled >= 10
         server.start()
         try:
-            for _ in range(200):
-                if not logger.stats().spilled:
-                    break
-                logger.flush(0.1)
-                server.wait_until(lambda: True, timeout_s=1)
+            server.wait_until(lambda: not logger.stats().spilled, timeout_s=15)
             logger.log()
             assert logger.flush(10)
             assert logger.close(10)
