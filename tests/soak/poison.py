@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from driftline.errors import LogError
 from driftline.log import Record, open_log
 from driftline.wire import (
     OUTCOMES_TOPIC,
@@ -74,7 +76,13 @@ class Poison:
         writer = self._log.writer()
         while not self._stop.wait(_TICK_S):
             kinds = self._random.choices(list(KINDS), k=max(1, round(self._rate * _TICK_S)))
-            writer.append([KINDS[kind]() for kind in kinds])
+            records = [KINDS[kind]() for kind in kinds]
+            while True:
+                try:
+                    writer.append(records)
+                    break
+                except LogError:  # The broker is away and the disk is full: the same records, once more.
+                    time.sleep(_TICK_S)
             self.appended.update(kinds)
         writer.close()
 

@@ -164,11 +164,8 @@ class Lander:
         """Wait without fetching, as a member of the group that still lives, and tell how much is waiting."""
         end_s = self._monotonic() + seconds
         while (left_s := end_s - self._monotonic()) > 0 and not stop.wait(min(left_s, _STAY_S)):
-            try:
-                self._reader.stay()
-                self._tell_lag()
-            except LogError:  # It is told when landing goes on; here it is enough not to end.
-                continue
+            self._reader.stay()
+            self._tell_lag()
 
     def run_until_idle(self) -> int:
         """Land until the log holds nothing new for the whole group; return how many records that were.
@@ -261,10 +258,17 @@ class Lander:
             tell(letters)
 
     def _tell_lag(self) -> None:
-        if self._monotonic() >= self._next_lag_check_s:
-            self._next_lag_check_s = self._monotonic() + _LAG_CHECK_S
-            for topic, lag in self._reader.lag().items():
-                self._metrics.set(LAG, lag, topic=topic)
+        """Tell how much waits, as far as the log says so: landing does not depend on it."""
+        if self._monotonic() < self._next_lag_check_s:
+            return
+        self._next_lag_check_s = self._monotonic() + _LAG_CHECK_S
+        try:
+            lags = self._reader.lag()
+        except LogError as error:
+            _logger.info("how much waits is not known now: %s", error)
+            return
+        for topic, lag in lags.items():
+            self._metrics.set(LAG, lag, topic=topic)
 
     def _tend_grids(self, *, force: bool) -> None:
         """Choose grids that can be chosen now, and count their profiles anew, between two batches."""
