@@ -15,10 +15,10 @@ import pytest
 
 from driftline.errors import LogError, LogFullError
 from driftline.log import Record
-from driftline.log.kafka.forward import forward_orphans
+from driftline.log.kafka.forward import Forwarding, Progress, forward_orphans, open_sender, spill_settings
 from driftline.log.kafka.relay import Relay
-from driftline.log.kafka.sender import MAY_REPEAT_HEADER
-from driftline.log.kafka.spill import spill_folders
+from driftline.log.kafka.sender import MAY_REPEAT_HEADER, SETTLE_S
+from driftline.log.kafka.spill import Spill, spill_folders
 from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, SESSIONS_TOPIC
 from tests.log.kafka.topics import Topics
 
@@ -286,6 +286,28 @@ def test_closing_is_bounded_tells_what_waits_and_the_command_forwards_it(kafka, 
     assert set(numbers(topics)) == set(range(30))
     twice = Counter(one.value for one in topics.read(EVENTS) if not one.headers)
     assert set(twice.values()) == {1}
+
+
+def test_what_may_have_been_sent_waits_until_the_cluster_has_answered_for_a_moment(kafka, topics):
+    """A broker that comes back may still work off the last request of the process that is gone."""
+    found = spill_settings(topics.settings())
+    gone = Spill.create(found)
+    gone.put(events(0, 10))
+    gone.take()
+    gone.close()
+    (folder,) = spill_folders(topics.spill)
+    forwarding = Forwarding(Spill.adopt(found, folder), open_sender(topics.settings()))
+    kafka.pause()
+    began = time.monotonic()
+    while time.monotonic() < began + SETTLE_S + 0.5:
+        assert forwarding.step() is Progress.WAITING
+    kafka.resume()
+    began = time.monotonic()
+    while forwarding.step() is not Progress.EMPTY:
+        assert time.monotonic() < began + 20
+    assert time.monotonic() - began >= SETTLE_S
+    forwarding.spill.close()
+    assert [bool(one.headers) for one in topics.read(EVENTS)] == [True] * 10
 
 
 def test_a_living_process_keeps_its_spill(kafka, topics):

@@ -213,9 +213,12 @@ sender = Sender(parse_kafka_url(sys.argv[1], {}))
 first = [Record("driftline.predictions", b"k", b"parent")] * 100
 assert sender.wait(sender.send(first), 20)
 under_way = sender.send(first)
+producer = sender._producer
+references = sys.getrefcount(producer)
 if (pid := os.fork()) == 0:
     signal.alarm(20)  # A child that hangs ends with a signal.
     assert sender._producer is None
+    assert sys.getrefcount(producer) == references  # One that nobody holds: it is never destroyed here.
     assert sender.wait(sender.send([Record("driftline.predictions", b"k", b"child")]), 20)
     sys.exit()
 assert sender.wait(under_way, 20)

@@ -52,6 +52,7 @@ _FILE_OPTIONS = frozenset(
 )
 _IN_THE_URL = f"the brokers stand in the URL: {_FORM}"
 _POSITIONS = "a position moves when its records have landed, and only then"
+_NEVER_GIVES_UP = "what was taken is sent until the brokers have it, and waits on disk meanwhile"
 _DURABLE = "an append that succeeded is on all replicas in sync, once and in order"
 _REFUSED = {
     "bootstrap.servers": _IN_THE_URL,
@@ -69,6 +70,10 @@ _REFUSED = {
     "enable.idempotence": _DURABLE,
     "acks": _DURABLE,
     "request.required.acks": _DURABLE,
+    "message.timeout.ms": _NEVER_GIVES_UP,
+    "delivery.timeout.ms": _NEVER_GIVES_UP,
+    "retries": _NEVER_GIVES_UP,
+    "message.send.max.retries": _NEVER_GIVES_UP,
     "transactional.id": "appends are idempotent, and in no transactions",
     "default.topic.config": "name its options one by one",
     "opaque": "it can't be set by text",
@@ -91,7 +96,7 @@ class KafkaSettings:
         partitions: how many a topic gets that is created; -1: as the broker is configured.
         replication: copies of each partition of a topic that is created; -1: as the broker is configured.
         spill: folder for records that the cluster does not take now; None: they are not kept.
-        spill_bytes: bound of that folder.
+        spill_bytes: bound of that folder, all processes' spills together.
         spill_age_s: while the oldest record there waits longer, it takes no more, seconds.
         topic_prefix: how the topics' names begin on the broker, and nowhere else.
         group_prefix: how the groups' names begin on the broker.
