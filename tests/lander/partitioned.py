@@ -1,0 +1,155 @@
+"""A log of several partitions in memory, whose partitions go from reader to reader at any moment.
+
+Harsher than Kafka: a reader is not told that a partition is another's now, and learns it when it intends or
+commits. Until then it goes on inserting what the other one repeats.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from driftline.errors import LogMovedError
+from driftline.log import Batch
+
+
+@dataclass
+class Partition:
+    """Records with their offsets, and where the group is."""
+
+    offsets: list[int] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    may_repeat: set[int] = field(default_factory=set)
+    position: int = 0
+    intent: tuple[int, int] | None = None
+    owner: object = None
+
+
+class PartitionedLog:
+    """Topics with any number of partitions. Safe for threads."""
+
+    url = "memory://"
+
+    def __init__(self, source="memory"):
+        self.source = source
+        self.lock = threading.RLock()
+        self.partitions: dict[tuple[str, int], Partition] = {}
+
+    def at(self, topic, partition=0) -> Partition:
+        return self.partitions.setdefault((topic, partition), Partition())
+
+    def append(self, topic, partition, values, *, gap=0, may_repeat=False):
+        """Append records, ``gap`` offsets behind the last one."""
+        with self.lock:
+            held = self.at(topic, partition)
+            for value in values:
+                offset = (held.offsets[-1] + 1 if held.offsets else 0) + gap
+                gap = 0
+                if may_repeat:
+                    held.may_repeat.add(offset)
+                held.offsets.append(offset)
+                held.values.append(value)
+
+    def give(self, topic, partition, reader):
+        """Make a partition a reader's, whatever others are doing with it."""
+        with self.lock:
+            self.at(topic, partition).owner = reader
+
+    def lag(self):
+        with self.lock:
+            return sum(
+                len(held.offsets) - bisect_left(held.offsets, held.position)
+                for held in self.partitions.values()
+            )
+
+    def reader(self, group="lander", topics=()):
+        del group, topics
+        return PartitionedReader(self)
+
+    def writer(self):
+        return PartitionedWriter(self)
+
+    def ensure_topics(self, topics):
+        del topics
+
+
+class PartitionedWriter:
+    """Appends to the first partition."""
+
+    def __init__(self, log):
+        self.append = lambda records: [log.append(each.topic, 0, [each.value]) for each in records]
+
+    def close(self):
+        """Nothing is held."""
+
+
+class PartitionedReader:
+    """See ``LogReader``."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def partitions(self, topic):
+        with self.log.lock:
+            return sorted(
+                number
+                for (name, number), held in self.log.partitions.items()
+                if name == topic and held.owner is self
+            )
+
+    def fetch(self, topic, partition=0, *, max_records=10_000, max_bytes=1 << 30):
+        del max_bytes
+        with self.log.lock:
+            held = self.log.at(topic, partition)
+            if held.owner is not self:
+                return None
+            start = bisect_left(held.offsets, held.intent[0] if held.intent else held.position)
+            end = bisect_left(held.offsets, held.intent[1] + 1) if held.intent else start + max_records
+            offsets = held.offsets[start:end]
+            if not offsets:
+                return None
+            first, last = held.intent or (offsets[0], offsets[-1])
+            return Batch(
+                source=self.log.source,
+                topic=topic,
+                partition=partition,
+                first_offset=first,
+                last_offset=last,
+                values=held.values[start:end],
+                keys=[b""] * len(offsets),
+                offsets=offsets,
+                timestamps_ms=[0] * len(offsets),
+                may_repeat=frozenset(place for place, at in enumerate(offsets) if at in held.may_repeat),
+                repeated=held.intent is not None,
+            )
+
+    def _owned(self, batch):
+        held = self.log.at(batch.topic, batch.partition)
+        bounds = (batch.first_offset, batch.last_offset)
+        if held.owner is not self or held.position > bounds[0] or held.intent not in {None, bounds}:
+            raise LogMovedError(f"{batch.topic}/{batch.partition}: another reader went on")
+        return held
+
+    def intend(self, batch):
+        with self.log.lock:
+            self._owned(batch).intent = (batch.first_offset, batch.last_offset)
+
+    def commit(self, batch):
+        with self.log.lock:
+            held = self._owned(batch)
+            held.position, held.intent = batch.last_offset + 1, None
+
+    def rewind(self, topic, offset, partition=0):
+        with self.log.lock:
+            held = self.log.at(topic, partition)
+            held.position, held.intent = offset, None
+
+    def stay(self):
+        """A partition is taken whether its reader stays or not."""
+
+    def lag(self):
+        return {"all": self.log.lag()}
+
+    def close(self):
+        """Partitions are given by hand."""
