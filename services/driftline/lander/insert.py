@@ -16,13 +16,14 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from driftline.errors import StoreError, WireError
 from driftline.lander.blocks import BlockWriter
 from driftline.lander.screen import suspects
-from driftline.wire import event_schema, schema_of_fingerprint, split_frame
+from driftline.wire import event_schema, split_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch
     from driftline.wire import EventSchema, SchemaRef
 
@@ -150,15 +151,24 @@ class Inserter:
         event: the event's name, such as ``PredictionEvent``.
         table: where its blocks go.
         database: the table's database.
+        schema_of: finds the schema that wrote a record.
         settler: of the tables that views fill from this one; None: a row that is repeated does no harm here.
     """
 
     def __init__(
-        self, client: Client, *, event: str, table: str, database: str, settler: Settler | None = None
+        self,
+        client: Client,
+        *,
+        event: str,
+        table: str,
+        database: str,
+        schema_of: SchemaOf,
+        settler: Settler | None = None,
     ) -> None:
         self._client = client
         self._schema = event_schema(event)
         self._table = f"{database}.{table}"
+        self._schema_of = schema_of
         self._settler = settler
         self._columns = [column["name"] for column in self._schema.parsed["fields"]]
         self._schemas: dict[SchemaRef, EventSchema] = {}
@@ -186,6 +196,7 @@ class Inserter:
 
         Raises:
             StoreError: the store is away or in trouble. What was inserted before stands; repeat the batch.
+            LogError: the schema registry is away.
         """
         landing = Landing(repeats=sorted(repeats))
         groups = self._by_schema(batch, landing)
@@ -214,9 +225,10 @@ class Inserter:
         return groups
 
     def _writer_schema(self, ref: SchemaRef) -> EventSchema:
-        schema = schema_of_fingerprint(ref.fingerprint) if ref.fingerprint else None
+        schema = self._schema_of(ref)
         if schema is None:
-            raise WireError("unknown_schema", f"no schema is known for {ref}")
+            named = ref.fingerprint.hex() if ref.fingerprint else f"id {ref.schema_id}"
+            raise WireError("unknown_schema", f"no schema of an event is known as {named}")
         if schema.name != self._schema.name:
             raise WireError("wrong_topic", f"a {schema.name} stands in the topic of {self._schema.name}")
         return schema

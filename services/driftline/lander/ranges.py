@@ -18,7 +18,7 @@ from clickhouse_connect.driver.binding import format_str
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError
-from driftline.lander.repeats import find_repeats, known_schema
+from driftline.lander.repeats import find_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -112,9 +112,7 @@ class Ranges:
         schema_of: finds the schema that wrote a record.
     """
 
-    def __init__(
-        self, client: Client, topics: Collection[str], *, schema_of: SchemaOf = known_schema
-    ) -> None:
+    def __init__(self, client: Client, topics: Collection[str], *, schema_of: SchemaOf) -> None:
         self._client = client
         self._topics = frozenset(topics)
         self._schema_of = schema_of

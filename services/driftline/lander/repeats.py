@@ -16,7 +16,7 @@ from clickhouse_connect.driver.binding import format_str
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError, WireError
-from driftline.wire import PREDICTION, event_schema, schema_of_fingerprint, split_frame
+from driftline.wire import PREDICTION, event_schema, split_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,12 +48,7 @@ class _Identity(NamedTuple):
     time: datetime
 
 
-def known_schema(ref: SchemaRef) -> EventSchema | None:
-    """Return the schema that a record names by its fingerprint, if it is one of driftline's."""
-    return schema_of_fingerprint(ref.fingerprint) if ref.fingerprint else None
-
-
-def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf = known_schema) -> tuple[int, ...]:
+def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf) -> tuple[int, ...]:
     """Return the positions of a batch's records that stand in the store, or earlier in the batch, rising.
 
     Blocks for the store if the batch has records that may repeat; otherwise costs nothing. To be asked before
@@ -61,6 +56,7 @@ def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf = known_schem
 
     Raises:
         StoreError: the store is away.
+        LogError: the schema registry is away.
     """
     if not batch.may_repeat:
         return ()
@@ -112,12 +108,13 @@ def _identity(record: bytes, schema_of: SchemaOf) -> _Identity | None:
     try:
         ref, datum = split_frame(record)
         schema = schema_of(ref)
-        if schema is None or schema.name != PREDICTION:
-            return None
-        event: Any = fastavro.schemaless_reader(BytesIO(datum), schema.parsed, _few_fields())
-        event_id = str(uuid.UUID(str(event["event_id"])))
     except WireError:
         return None
+    if schema is None or schema.name != PREDICTION:
+        return None
+    try:
+        event: Any = fastavro.schemaless_reader(BytesIO(datum), schema.parsed, _few_fields())
+        event_id = str(uuid.UUID(str(event["event_id"])))
     except Exception:  # noqa: BLE001  fastavro raises whatever its parts raise on garbage.
         return None
     names = (event["session_id"], event["sequence"], event["model_name"], event["event_time"])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from driftline.errors import StoreError
+from driftline.lander.schemas import WriterSchemas
 from driftline.lander.service import make_inserters
 from driftline.log import Batch
 from driftline.store import ready_client
@@ -52,12 +53,12 @@ def replay_letters(
 
     Raises:
         StoreError: the store is away. What was landed until then is noted.
+        LogError: the schema registry is away.
     """
     client = ready_client(store, prepare=reload_grids)
     try:
-        inserters = make_inserters(client, store.database)
+        inserters = make_inserters(client, store.database, WriterSchemas(log))
         landed = refused = 0
-        del log
         for letter in read_letters(client, dataclasses.replace(chosen, waiting=True), limit=limit):
             now = _again(inserters, letter, datetime.fromtimestamp(clock(), UTC))
             write_letter(client, now)
@@ -74,7 +75,7 @@ def _again(inserters: Mapping[str, Inserter], letter: StoredLetter, now: datetim
     inserter = inserters.get(letter.topic)
     if inserter is None:
         raise StoreError(f"{letter.place}: nothing of the topic {letter.topic!r} is landed")
-    landing = inserter.land(_alone(letter))
+    landing = inserter.land(_alone(letter), may_be_under_way=False)
     if landing.dead_letters:
         (refusal,) = landing.dead_letters
         return dataclasses.replace(later, reason=refusal.reason, detail=refusal.detail)

@@ -18,6 +18,7 @@ from driftline.lander.dead_letters import LIMIT_SHARE, DeadLetterLimit, letter_r
 from driftline.lander.insert import Inserter
 from driftline.lander.metrics import EVENTS, LAG, LOST, SETTLED, STORE_FAILURES
 from driftline.lander.ranges import Ranges
+from driftline.lander.schemas import WriterSchemas
 from driftline.lander.settle import PredictionSettler
 from driftline.lander.turn import Turn
 from driftline.store import ready_client
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from driftline.lander.insert import DeadLetter
     from driftline.lander.ranges import Piece
+    from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch, EventLog
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
@@ -108,11 +110,13 @@ class Lander:
         self._grids_unseen = True
         self._next_grid_check_s = monotonic()
         self._next_lag_check_s = monotonic()
+        self._schema_of = WriterSchemas(log)
         self._client, self._inserters, self._ranges = self._connect()
 
     def _connect(self) -> tuple[Client, dict[str, Inserter], Ranges]:
         client = ready_client(self._store, prepare=reload_grids)
-        return client, make_inserters(client, self._store.database), Ranges(client, [PREDICTIONS_TOPIC])
+        ranges = Ranges(client, [PREDICTIONS_TOPIC], schema_of=self._schema_of)
+        return client, make_inserters(client, self._store.database, self._schema_of), ranges
 
     def rewind(self) -> None:
         """Go back to the beginning of the log. What has landed is known there, and does not land again.
@@ -291,11 +295,18 @@ class Lander:
         self._turn.release()
 
 
-def make_inserters(client: Client, database: str) -> dict[str, Inserter]:
+def make_inserters(client: Client, database: str, schema_of: SchemaOf) -> dict[str, Inserter]:
     """Return what inserts each topic's records."""
     settlers = {PREDICTIONS_TOPIC: PredictionSettler(client)}
     return {
-        topic: Inserter(client, event=event, table=table, database=database, settler=settlers.get(topic))
+        topic: Inserter(
+            client,
+            event=event,
+            table=table,
+            database=database,
+            schema_of=schema_of,
+            settler=settlers.get(topic),
+        )
         for topic, event, table in _TABLES
     }
 

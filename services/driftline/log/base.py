@@ -228,6 +228,14 @@ class EventLog(Protocol):
         """
         ...
 
+    def writer_schema(self, schema_id: int) -> str | None:
+        """Return, as JSON, the schema that has an id in the log's registry; None: no registry knows it.
+
+        Raises:
+            LogError: the registry is away.
+        """
+        ...
+
     def close(self) -> None:
         """Close everything that came from this log. Closing twice is allowed."""
         ...

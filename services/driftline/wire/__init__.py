@@ -27,6 +27,7 @@ from driftline.wire.schemas import (
     TRAINING_RUNS_TOPIC,
     EventSchema,
     event_schema,
+    parse_event_schema,
     schema_folder,
     schema_of_fingerprint,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "event_schema",
     "frame_header",
     "new_id",
+    "parse_event_schema",
     "schema_folder",
     "schema_of_fingerprint",
     "split_frame",

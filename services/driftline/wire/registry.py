@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     from confluent_kafka.schema_registry import SchemaRegistryClient
 
 AUTO_REGISTER: Final = "auto.register.schemas"
+_NOT_FOUND = 404
 _CONFLICT = 409
 _TIMEOUT_S = 5.0
 Answer = TypeVar("Answer")
+
+
+class _UnknownError(LogError):
+    """The registry answers that it does not know what it was asked for."""
 
 
 class Registry:
@@ -48,19 +53,24 @@ class Registry:
         known = self._ids.get(event_name)
         return self._ask_id(event_name) if known is None else known
 
-    def schema_text(self, schema_id: int) -> str:
-        """Return the schema with that id, as JSON. Blocks as ``schema_id`` does.
+    def schema_text(self, schema_id: int) -> str | None:
+        """Return the schema with that id, as JSON; None: there is none. Blocks as ``schema_id`` does.
 
         Raises:
-            LogError: the registry is away, or does not know it.
+            LogError: the registry is away.
         """
         known = self._texts.get(schema_id)
-        if known is None:
-            known = self._texts[schema_id] = self._ask(
+        if known is not None:
+            return known
+        try:
+            text = self._ask(
                 f"schema id {schema_id} can't be looked up",
                 lambda client: str(client.get_schema(schema_id).schema_str),
             )
-        return known
+        except _UnknownError:
+            return None
+        self._texts[schema_id] = text
+        return text
 
     def _ask_id(self, event_name: str) -> int:
         schema = event_schema(event_name)
@@ -99,6 +109,8 @@ class Registry:
                 return answer(client)
         except schema_registry.SchemaRegistryError as error:
             told = " ".join(str(error.error_message).split())
+            if error.http_status_code == _NOT_FOUND:
+                raise _UnknownError(f"schema registry {self._url}: {failed}: {told}") from error
             if error.http_status_code == _CONFLICT:
                 told = f"it is not compatible with the versions that are there: {told}"
             raise LogError(f"schema registry {self._url}: {failed}: {told}") from error

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
+from driftline.errors import WireError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,20 +83,43 @@ def event_schema(name: str) -> EventSchema:
     Raises:
         KeyError: there is no such event.
     """
-    topic = TOPIC_BY_EVENT[name]
-    text = (schema_folder("avro") / f"{name}.avsc").read_text(encoding="utf-8")
-    document = json.loads(text)
-    # fastavro gives the digits of the little-endian bytes, which is the order on the wire.
-    crc = bytes.fromhex(fingerprint(to_parsing_canonical_form(document), "CRC-64-AVRO"))
-    return EventSchema(name, topic, text, parse_schema(document), crc)
+    path = schema_folder("avro") / f"{name}.avsc"
+    if name not in TOPIC_BY_EVENT:
+        raise KeyError(name)
+    return parse_event_schema(path.read_text(encoding="utf-8"))
+
+
+def parse_event_schema(text: str) -> EventSchema:
+    """Return a schema of one of the events, of whatever release.
+
+    Args:
+        text: as JSON.
+
+    Raises:
+        WireError: ``unknown_schema``: it is no schema, or of no event.
+    """
+    try:
+        document = json.loads(text)
+        name = str(document["name"]).rpartition(".")[2]
+        # fastavro gives the digits of the little-endian bytes, which is the order on the wire.
+        crc = bytes.fromhex(fingerprint(to_parsing_canonical_form(document), "CRC-64-AVRO"))
+        return EventSchema(name, TOPIC_BY_EVENT[name], text, parse_schema(document), crc)
+    except Exception as error:  # fastavro raises whatever its parts raise on garbage.
+        raise WireError("unknown_schema", f"no event's schema: {error!r}") from error
+
+
+def known_schemas(folder: Path) -> Mapping[bytes, EventSchema]:
+    """Return each schema in a folder and below by its fingerprint; ``earlier/`` has other releases'."""
+    schemas = [parse_event_schema(path.read_text(encoding="utf-8")) for path in folder.rglob("*.avsc")]
+    return MappingProxyType({schema.fingerprint: schema for schema in schemas})
 
 
 @cache
 def _schema_by_fingerprint() -> Mapping[bytes, EventSchema]:
-    schemas = map(event_schema, TOPIC_BY_EVENT)
-    return MappingProxyType({schema.fingerprint: schema for schema in schemas})
+    own = {schema.fingerprint: schema for schema in map(event_schema, TOPIC_BY_EVENT)}
+    return {**known_schemas(schema_folder("avro")), **own}
 
 
 def schema_of_fingerprint(crc: bytes) -> EventSchema | None:
-    """Return this release's schema with that fingerprint, or None: then it must be asked for elsewhere."""
+    """Return the schema with that fingerprint, of this release or an earlier one; None: of neither."""
     return _schema_by_fingerprint().get(crc)

@@ -166,12 +166,14 @@ def forward_orphans(settings: KafkaSettings, stop: threading.Event) -> Forwarded
 
 def open_sender(settings: KafkaSettings) -> Sender:
     """Return a sender, with the schema registry if there is one."""
-    registry = (
-        Registry(settings.registry, settings.registry_options, topic_prefix=settings.topic_prefix)
-        if settings.registry
-        else None
-    )
-    return Sender(settings, registry)
+    return Sender(settings, open_registry(settings))
+
+
+def open_registry(settings: KafkaSettings) -> Registry | None:
+    """Return the schema registry, which is asked when it is needed; None: there is none."""
+    if not settings.registry:
+        return None
+    return Registry(settings.registry, settings.registry_options, topic_prefix=settings.topic_prefix)
 
 
 def spill_settings(settings: KafkaSettings) -> SpillSettings | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from driftline.log.kafka.clients import check_options
 from driftline.log.kafka.cluster import Cluster
+from driftline.log.kafka.forward import open_registry
 from driftline.log.kafka.reader import KafkaReader
 from driftline.log.kafka.relay import Relay
 
@@ -30,6 +31,7 @@ class KafkaLog:
         check_options(settings)
         self.settings = settings
         self._cluster = Cluster(settings)
+        self._registry = open_registry(settings)
         self._opened: list[KafkaReader | Relay] = []
 
     @property
@@ -70,6 +72,14 @@ class KafkaLog:
             LogError: the cluster does not answer.
         """
         return list(self._cluster.topics())
+
+    def writer_schema(self, schema_id: int) -> str | None:
+        """Return, as JSON, the schema that has an id in the registry; None: there is none.
+
+        Raises:
+            LogError: the registry is away.
+        """
+        return None if self._registry is None else self._registry.schema_text(schema_id)
 
     def close(self) -> None:
         """Close everything that came from this log."""

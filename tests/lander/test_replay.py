@@ -1,0 +1,106 @@
+"""Dead letters are sent through again once the cause is mended, and land once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from driftline.lander import replay
+from driftline.lander.replay import Replayed, replay_letters
+from driftline.store.dead_letters import LetterFilter, read_letters
+from driftline.wire import PREDICTION, event_schema
+from tests.lander.test_schemas import record
+
+TEXT = event_schema(PREDICTION).text
+LIMIT = 100
+TOTAL = 6
+
+
+@pytest.fixture
+def mended(landing, monkeypatch):
+    """A landing with six dead letters of one session, whose schema has become known since."""
+    landing.log.writer().append([record(7, TEXT, number) for number in range(1, TOTAL + 1)])
+    landing.lander.run_until_idle()
+    assert landing.count("dead_letters") == TOTAL
+    monkeypatch.setattr(landing.log, "writer_schema", {7: TEXT}.get)
+    return landing
+
+
+def again(landing, chosen=LetterFilter()):  # noqa: B008  frozen
+    return replay_letters(landing.log, landing.store, chosen, limit=LIMIT)
+
+
+def rows(landing):
+    return landing.client.query("SELECT sequence FROM predictions ORDER BY sequence").result_rows
+
+
+def counted(landing):
+    """Return how many rows each rollup counts."""
+    asked = "SELECT (SELECT sum(count) FROM numeric_profiles WHERE model_name != ''), "
+    asked += "(SELECT sum(rows) FROM session_profiles WHERE model_name != '')"
+    return landing.client.query(asked).result_rows[0]
+
+
+def test_what_waits_lands_in_the_rows_and_in_every_rollup(mended):
+    assert again(mended) == Replayed(landed=TOTAL, refused=0)
+    assert rows(mended) == [(number,) for number in range(1, TOTAL + 1)]
+    assert counted(mended) == (TOTAL, TOTAL)
+    assert read_letters(mended.client, LetterFilter(), limit=LIMIT) == []
+    assert len(read_letters(mended.client, LetterFilter(waiting=False), limit=LIMIT)) == TOTAL
+
+
+def test_what_has_landed_is_not_tried_again(mended):
+    again(mended)
+    assert again(mended) == Replayed(landed=0, refused=0)
+    assert counted(mended) == (TOTAL, TOTAL)
+
+
+def test_interrupted_before_it_was_noted_a_letter_lands_once_all_the_same(mended, monkeypatch):
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replay, "write_letter", crash)
+        with pytest.raises(KeyboardInterrupt):
+            again(mended)
+    assert len(rows(mended)) == 1
+    assert again(mended) == Replayed(landed=TOTAL, refused=0)
+    assert rows(mended) == [(number,) for number in range(1, TOTAL + 1)]
+    assert counted(mended) == (TOTAL, TOTAL)
+
+
+def test_going_through_the_log_once_more_lands_neither_the_letters_nor_the_rest_again(mended):
+    again(mended)
+    mended.lander.rewind()
+    mended.lander.run_until_idle()
+    assert rows(mended) == [(number,) for number in range(1, TOTAL + 1)]
+    assert counted(mended) == (TOTAL, TOTAL)
+
+
+def test_only_what_is_chosen_is_sent_through(mended):
+    assert again(mended, LetterFilter(offset=2)) == Replayed(landed=1, refused=0)
+    assert rows(mended) == [(3,)]
+    assert again(mended, LetterFilter(reason="undecodable")) == Replayed(landed=0, refused=0)
+
+
+def test_what_is_refused_again_stays_with_what_is_wrong_now(landing, monkeypatch):
+    late = record(7, TEXT, 1, event_time=5_680_281_600_000_000)
+    landing.log.writer().append([late])
+    landing.lander.run_until_idle()
+    monkeypatch.setattr(landing.log, "writer_schema", {7: TEXT}.get)
+    (before,) = read_letters(landing.client, LetterFilter(), limit=LIMIT)
+    assert again(landing) == Replayed(landed=0, refused=1)
+    (after,) = read_letters(landing.client, LetterFilter(), limit=LIMIT)
+    assert (before.reason, after.reason) == ("unknown_schema", "violates_event_time_in_range")
+    assert replace(after, reason=before.reason, detail=before.detail, revision=0) == before
+
+
+def test_the_ledger_counts_a_letter_until_it_lands(mended):
+    def line():
+        (found,) = mended.ledger()
+        return found.sent, found.landed, found.dead_lettered, found.missing
+
+    again(mended, LetterFilter(offset=5))
+    again(mended)
+    assert line() == (TOTAL, TOTAL, 0, 0)
