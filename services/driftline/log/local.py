@@ -214,6 +214,23 @@ class LocalReader:
 
         return self._database.run(select, write=False)
 
+    def read(self, topic: str, offset: int, *, max_records: int, max_bytes: int) -> Batch | None:
+        """Return records from an offset on, wherever the group is, or None when there are none.
+
+        Raises:
+            LogError: the log can't be used now.
+        """
+
+        def select(connection: sqlite3.Connection) -> Batch | None:
+            if topic not in _end_offsets(connection):
+                return None
+            rows = _select_next(connection, topic, offset, max_records=max_records, max_bytes=max_bytes)
+            if not rows:
+                return None
+            return self._batch(topic, offset, (rows[0][0], rows[-1][0]), rows, repeated=False)
+
+        return self._database.run(select, write=False)
+
     def _batch(
         self,
         topic: str,

@@ -210,3 +210,63 @@ def test_what_killed_processes_left_half_made_is_swept_after_an_hour(settings):
         os.utime(settings.root / name, (time.time() - 4_000,) * 2)
     sweep(settings.root)
     assert [left.name for left in settings.root.iterdir()] == [".new-young"]
+
+
+def full(*_arguments, **_options):
+    raise LogFullError("database or disk is full")
+
+
+def test_on_a_full_disk_everything_is_forwarded_without_notes_and_the_room_given_back(settings, monkeypatch):
+    spill = Spill.create(settings)
+    spill.put(some_records(5_000))
+    monkeypatch.setattr(spill._reader, "intend", full)
+    monkeypatch.setattr(spill._reader, "commit", full)
+    taken = []
+    while (run := spill.take()) is not None:
+        taken += run.records
+        spill.done(run)
+        assert spill.waiting() == 5_000 - len(taken)
+    assert taken == some_records(5_000)
+    spill.close()
+    assert spill_folders(settings.root) == []
+
+
+def test_a_disk_that_fills_up_while_a_run_is_on_its_way_loses_and_repeats_nothing(settings, monkeypatch):
+    spill = Spill.create(settings)
+    spill.put(some_records(4_500))
+    first = spill.take()
+    monkeypatch.setattr(spill._reader, "commit", full)
+    spill.done(first)
+    assert spill.waiting() == 2_500
+    second = spill.take()
+    assert second.records == some_records(2_000, first=2_000)
+    spill.done(second)
+    spill.put(some_records(1, first=4_500))
+    third = spill.take()
+    assert third.records == some_records(501, first=4_000)
+    spill.done(third)
+    assert spill.take() is None
+
+
+def test_who_adopts_a_spill_without_notes_takes_every_record_for_one_that_may_have_been_sent(
+    settings, monkeypatch
+):
+    spill = Spill.create(settings)
+    spill.put(some_records(3_000))
+    monkeypatch.setattr(spill._reader, "intend", full)
+    spill.done(spill.take())
+    spill.begin_anew()  # Its process dies.
+    adopted = Spill.adopt(settings, spill.folder)
+    values = []
+    while (run := adopted.take()) is not None:
+        assert all(record.may_repeat for record in run.records)
+        values += [record.value for record in run.records]
+        adopted.done(run)
+    assert values == [record.value for record in some_records(3_000)]
+    adopted.close()
+
+
+def test_a_spill_that_could_not_be_begun_leaves_nothing_behind(settings):
+    spill = Spill.create(settings)
+    spill.discard()
+    assert list(settings.root.iterdir()) == []

@@ -178,7 +178,7 @@ class Relay:
         try:
             run = spill.put_first(flight.remaining())
         except BaseException:
-            spill.close()
+            spill.discard()
             raise
         _logger.warning(
             "%s takes nothing, events wait on disk in %s: %s", self._settings.url, spill.folder, reason
@@ -247,7 +247,8 @@ class Relay:
             forwarded = forward_orphans(self._settings, self._closing)
         except Exception:
             _logger.exception("spills of processes that are gone could not be forwarded")
-        else:
+            return
+        if forwarded.records:
             _logger.warning(
                 "%d events that processes had left on disk at their end were forwarded", forwarded.records
             )

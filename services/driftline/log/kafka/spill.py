@@ -3,6 +3,11 @@
 A spill is a folder of its own under a root that all processes of the host share. Who forwards it holds the
 lock on its lock file; when that process is gone, however it ended, the lock is free, and whoever finds
 the folder then adopts it.
+
+What may have been sent is noted in the spill itself. On a full disk nothing can be noted, and nothing would
+ever be forwarded. So a file says from the beginning that everything is noted, and is removed, which takes no
+room, when that no longer holds: then forwarding goes on without notes, and whoever adopts such a spill
+takes every record for one that may have been sent.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ SPILL_TOPIC: Final = "driftline.spill"
 
 _GROUP = "forward"
 _LOCK_NAME = "owner.lock"
+_NOTED_NAME = "noted"
 _OTHERS_AGE_S = 1.0
 _RUN_RECORDS = 2_000
 _RUN_BYTES = 1 << 20
@@ -91,6 +97,9 @@ class Spill:
         self._writer = self._log.writer()
         self._reader = self._log.reader(_GROUP)
         self._oldest_s: float | None = None
+        self._is_noted = (folder / _NOTED_NAME).exists()
+        self._was_unnoted = not self._is_noted
+        self._next_offset: int | None = None
         self._others = (0.0, 0)
         self._closing = threading.Lock()
         _fork_guard.spills.add(self)
@@ -107,6 +116,7 @@ class Spill:
         try:
             draft.mkdir(mode=0o700, parents=True)
             (draft / _LOCK_NAME).touch(mode=0o600)
+            (draft / _NOTED_NAME).touch(mode=0o600)
             lock = _lock(draft / _LOCK_NAME)
             # Only now it is to be seen, so that nobody takes it for an orphan.
             folder = draft.rename(settings.root / name)
@@ -182,8 +192,11 @@ class Spill:
             LogError: the disk refuses.
         """
         run = self._fetch(_RUN_RECORDS, _RUN_BYTES)
-        if run is not None and not run.batch.repeated:
-            self._reader.intend(run.batch)
+        if run is not None and self._is_noted and not run.batch.repeated:
+            try:
+                self._reader.intend(run.batch)
+            except LogFullError:
+                self._stop_noting(run.batch.first_offset)
         return run
 
     def done(self, run: SpilledRun) -> None:
@@ -192,7 +205,14 @@ class Spill:
         Raises:
             LogError: the disk refuses.
         """
-        self._reader.commit(run.batch)
+        end = run.batch.last_offset + 1
+        if self._is_noted:
+            try:
+                self._reader.commit(run.batch)
+            except LogFullError:
+                self._stop_noting(end)
+        else:
+            self._next_offset = end
         if not self.waiting():
             self._oldest_s = None
 
@@ -203,7 +223,10 @@ class Spill:
             LogError: the disk refuses.
         """
         with self._closing:  # A reader that was closed would open the file again, and make it anew.
-            return 0 if self._lock < 0 else self._reader.lag().get(SPILL_TOPIC, 0)
+            if self._lock < 0:
+                return 0
+            lag = self._reader.lag().get(SPILL_TOPIC, 0)
+            return lag if self._next_offset is None else lag + self._position() - self._next_offset
 
     def close(self) -> None:
         """Let go of it; remove it if nothing waits in it. Closing twice is allowed."""
@@ -221,6 +244,31 @@ class Spill:
                 shutil.rmtree(gone, ignore_errors=True)
         os.close(lock)
 
+    def discard(self) -> None:
+        """Let go of a spill that nothing was put into, and remove it, whatever the disk says."""
+        with self._closing:
+            lock, self._lock = self._lock, -1
+            self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(lock)
+
+    def _stop_noting(self, next_offset: int) -> None:
+        """Go on without notes from an offset on.
+
+        Raises:
+            LogError: the disk refuses even that.
+        """
+        try:
+            (self.folder / _NOTED_NAME).unlink(missing_ok=True)
+        except OSError as error:
+            raise LogError(f"{self.folder}: {error.strerror}") from error
+        self._is_noted = False
+        self._next_offset = next_offset
+        _logger.warning("%s: the disk is full; forwarding goes on without notes", self.folder)
+
+    def _position(self) -> int:
+        return self._reader.positions().get((SPILL_TOPIC, 0), 0)
+
     def begin_anew(self) -> None:
         """Let go, in a forked child, of the parent's lock, which would outlive the parent here."""
         self._closing = threading.Lock()
@@ -229,14 +277,20 @@ class Spill:
             os.close(lock)
 
     def _fetch(self, max_records: int, max_bytes: int) -> SpilledRun | None:
-        batch = self._reader.fetch(SPILL_TOPIC, max_records=max_records, max_bytes=max_bytes)
+        if self._is_noted:
+            batch = self._reader.fetch(SPILL_TOPIC, max_records=max_records, max_bytes=max_bytes)
+        else:
+            if self._next_offset is None:
+                self._next_offset = self._position()
+            bounds = {"max_records": max_records, "max_bytes": max_bytes}
+            batch = self._reader.read(SPILL_TOPIC, self._next_offset, **bounds)
         if batch is None:
             self._oldest_s = None
             return None
         if batch.timestamps_ms:
             self._oldest_s = batch.timestamps_ms[0] / 1000
         records = [
-            _unpacked(key, value, may_repeat=batch.repeated)
+            _unpacked(key, value, may_repeat=batch.repeated or self._was_unnoted)
             for key, value in zip(batch.keys, batch.values, strict=True)
         ]
         return SpilledRun(records, batch)
