@@ -360,9 +360,13 @@ def test_other_wrong_arguments_of_the_constructor_are_told(log, arguments, told)
         quick_logger(log, **arguments)
 
 
-def test_a_log_that_is_not_supported_is_told_at_construction():
-    with pytest.raises(SettingError, match="kafka"):
-        quick_logger("kafka://localhost")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [("redis://localhost", "redis"), ("kafka://localhost?no.such.option=1", "no.such.option")],
+)
+def test_a_log_that_is_not_supported_is_told_at_construction(url, told):
+    with pytest.raises(SettingError, match=told):
+        quick_logger(url)
 
 
 def test_the_log_is_where_the_environment_says(tmp_path, monkeypatch):

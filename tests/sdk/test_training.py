@@ -155,7 +155,7 @@ def test_reference_rows_are_predictions_of_the_reference_environment(url):
         ({"parameters": {"depth": []}}, "depth"),
         ({"metrics": {"auc": "high"}}, "auc"),
         ({"tags": {"team": "\ud800"}}, "team"),
-        ({"log": "kafka://localhost"}, "kafka"),
+        ({"log": "kafka://localhost?no.such.option=1"}, "no.such.option"),
         ({"reference": {"customer": [1, 2**53 + 1]}}, r"1 of 2 .* 'customer'"),
         ({"reference": {"a": [1.0], "b": [1.0, 2.0]}}, "'b'"),
         ({"reference": {"a": [1.0]}, "reference_predictions": [1.0, 2.0]}, "predictions"),
