@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 
 from driftline.errors import LogMovedError
 from driftline.log import Batch
+from driftline.wire import schema_of_fingerprint
+
+
+def known_schema(ref):
+    """Return the schema that a record names by its fingerprint."""
+    return schema_of_fingerprint(ref.fingerprint) if ref.fingerprint else None
 
 
 @dataclass

@@ -16,7 +16,7 @@ from driftline.lander.ranges import Ranges
 from driftline.lander.service import make_inserters
 from driftline.store import migrate, open_store
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
-from tests.lander.partitioned import PartitionedLog
+from tests.lander.partitioned import PartitionedLog, known_schema
 
 NUMBERS = itertools.count(1)
 
@@ -53,8 +53,8 @@ class World:
         self.log = PartitionedLog(self.session)
         self.reader = self.log.reader()
         self.log.give(PREDICTIONS_TOPIC, 0, self.reader)
-        self.ranges = Ranges(client, [PREDICTIONS_TOPIC])
-        self.inserter = make_inserters(client, client.database)[PREDICTIONS_TOPIC]
+        self.ranges = Ranges(client, [PREDICTIONS_TOPIC], schema_of=known_schema)
+        self.inserter = make_inserters(client, client.database, known_schema)[PREDICTIONS_TOPIC]
         self.appended = 0
         self.append(records)
 
@@ -93,7 +93,7 @@ class World:
 
     def begin_anew(self):
         """As another process does, which knows nothing."""
-        self.ranges = Ranges(self.client, [PREDICTIONS_TOPIC])
+        self.ranges = Ranges(self.client, [PREDICTIONS_TOPIC], schema_of=known_schema)
 
     def rewind(self, offset):
         self.reader.rewind(PREDICTIONS_TOPIC, offset)
