@@ -6,6 +6,7 @@ import pytest
 
 from driftline.errors import DeadLetterLimitError
 from driftline.lander.dead_letters import (
+    LIMIT_AT_LEAST,
     LIMIT_WINDOW_S,
     MAX_VALUE_BYTES,
     DeadLetterLimit,
@@ -71,7 +72,7 @@ def test_a_letter_of_a_very_large_record_is_cut_and_says_so():
 
 def test_single_bad_records_stay_below_the_limit():
     limit = DeadLetterLimit(0.2, Clock())
-    limit.check(100, [letter()] * 100)
+    limit.check(LIMIT_AT_LEAST, [letter()] * LIMIT_AT_LEAST)
     limit.check(20_000, [letter()] * 4_000)
 
 
@@ -87,12 +88,13 @@ def test_small_batches_add_up_and_are_forgotten_in_time():
     clock = Clock()
     limit = DeadLetterLimit(0.2, clock)
     for _ in range(9):
-        limit.check(10, [letter()] * 10)
-        limit.count(10, 10)
+        limit.check(LIMIT_AT_LEAST // 10, [letter()] * (LIMIT_AT_LEAST // 10))
+        limit.count(LIMIT_AT_LEAST // 10, LIMIT_AT_LEAST // 10)
+    one_more = [letter()] * (LIMIT_AT_LEAST // 10 + 1)
     with pytest.raises(DeadLetterLimitError):
-        limit.check(11, [letter()] * 11)
+        limit.check(len(one_more), one_more)
     clock.now_s += LIMIT_WINDOW_S + 1
-    limit.check(11, [letter()] * 11)
+    limit.check(len(one_more), one_more)
 
 
 def test_a_limit_of_one_lets_everything_pass():
@@ -100,14 +102,16 @@ def test_a_limit_of_one_lets_everything_pass():
 
 
 def test_a_lander_above_its_limit_buries_nothing_and_repeats_the_range_when_it_may(landing):
-    records = [Record(PREDICTIONS_TOPIC, b"", b"garbage %d" % number) for number in range(150)]
+    records = [
+        Record(PREDICTIONS_TOPIC, b"", b"garbage %d" % number) for number in range(LIMIT_AT_LEAST + 50)
+    ]
     landing.log.writer().append([*records, Record(PREDICTIONS_TOPIC, b"", prediction())])
     with pytest.raises(DeadLetterLimitError):
         landing.lander.run_until_idle()
     assert landing.count("dead_letters") == 0
     landing.again(dead_letter_limit=1.0)
     landing.lander.run_until_idle()
-    assert landing.count("dead_letters") == 150
+    assert landing.count("dead_letters") == LIMIT_AT_LEAST + 50
     assert landing.client.query("SELECT count() FROM predictions").result_rows == [(1,)]
 
 

@@ -101,6 +101,8 @@ class World:
         port = free_ports(1)[0]
         self._metrics[name] = f"http://127.0.0.1:{port}/metrics"
         command = [sys.executable, "-m", "driftline.cli", "land", "--metrics-port", str(port)]
+        # Poison is spread over all partitions, and a few sessions are not: some partitions hold nothing else.
+        command += ["--dead-letter-limit", "1"]
         return ServerProcess(name, command, self._folder / f"{name}.log", self._environment)
 
     def _client(self, version: str) -> ServerProcess:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-LIMIT_SHARE = 0.2
-LIMIT_AT_LEAST = 100
+LIMIT_SHARE = 0.5
+LIMIT_AT_LEAST = 1_000
 LIMIT_WINDOW_S = 600.0
 MAX_VALUE_BYTES = 900_000
 """Of a refused record, so many bytes are kept: a letter must fit where the record just fitted."""
