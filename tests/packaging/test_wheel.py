@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT_LIMIT_S = 0.2
 HEAVY = frozenset(
-    {"numpy", "scipy", "pandas", "pyarrow", "clickhouse_connect", "chdb", "click", "prometheus_client"}
+    "numpy scipy pandas pyarrow clickhouse_connect chdb click prometheus_client confluent_kafka".split()
 )
 
 TIME_THE_IMPORT = """

@@ -20,6 +20,17 @@ CLIENT_ID: Final = "driftline"
 
 _Client = TypeVar("_Client")
 _LOG_EVERY_S = 60.0
+_MANY_KINDS = 1_000
+_OF_MEMBERS = frozenset(
+    {
+        "group.protocol",
+        "group.remote.assignor",
+        "group.protocol.type",
+        "heartbeat.interval.ms",
+        "max.poll.interval.ms",
+        "session.timeout.ms",
+    }
+)
 _logger = logging.getLogger("driftline.log.kafka")
 
 
@@ -52,6 +63,18 @@ def consumer_config(settings: KafkaSettings, group: str, protocol: str) -> dict[
     if settings.group_instance_id:
         config["group.instance.id"] = settings.group_instance_id
     return config
+
+
+def asking_config(settings: KafkaSettings, group: str) -> dict[str, Any]:
+    """Return what a consumer is made with that joins no group, and only asks on behalf of one."""
+    config = {name: value for name, value in _common(settings).items() if name not in _OF_MEMBERS}
+    return {
+        **config,
+        "group.id": settings.broker_group(group),
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "allow.auto.create.topics": False,
+    }
 
 
 def producer_config(settings: KafkaSettings) -> dict[str, Any]:
@@ -135,33 +158,60 @@ def told(error: KafkaError | KafkaException) -> str:
 
 
 def _common(settings: KafkaSettings) -> dict[str, Any]:
+    troubles = Troubles()
     return {
         "client.id": CLIENT_ID,
         "socket.timeout.ms": 10_000,
         **settings.options,
         **settings.secrets,
         "bootstrap.servers": settings.bootstrap,
-        "logger": _logger,
-        "error_cb": _SeldomLogged(),
+        "logger": troubles,
+        "error_cb": troubles,
     }
 
 
-class _SeldomLogged:
-    """Logs errors of a client that librdkafka is dealing with itself: each kind now and then.
+class Troubles:
+    """What a client of librdkafka says of its own accord, into Python's log: each trouble now and then.
 
-    While a broker is away it reports twenty failed connections a second.
+    While a broker is away, that is twenty failed connections a second. Used from several threads.
+
+    Attributes:
+        last: the last error, for those who only hear that something took too long.
+
+    Args:
+        clock: seconds of a clock that never goes back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.last = ""
         self._clock = clock
         self._logged_s: dict[str, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
-        """Log it, unless one of its kind was logged a moment ago."""
+        """Take an error that librdkafka deals with itself."""
+        self.last = told(error)
+        if self._is_new(error.name()):
+            _logger.warning("%s", self.last)
+
+    @property
+    def before(self) -> str:
+        """What to add to a message that only says that something took too long."""
+        return f"; before that: {self.last}" if self.last else ""
+
+    def log(self, level: int, form: str, *args: str) -> None:
+        """Take what librdkafka logs, with the name of its part first."""
+        if level < logging.WARNING or self._is_new(" ".join([*args[:1], *args[-1].split()[:2]])):
+            _logger.log(level, form, *args)
+
+    def _is_new(self, kind: str) -> bool:
+        """Tell whether nothing of this kind was logged for a while."""
         now_s = self._clock()
-        if now_s >= self._logged_s.get(error.name(), -_LOG_EVERY_S) + _LOG_EVERY_S:
-            self._logged_s[error.name()] = now_s
-            _logger.warning("%s", told(error))
+        if len(self._logged_s) > _MANY_KINDS:
+            self._logged_s.clear()
+        if now_s < self._logged_s.get(kind, -_LOG_EVERY_S) + _LOG_EVERY_S:
+            return False
+        self._logged_s[kind] = now_s
+        return True
 
 
 def _made(make: Callable[[dict[str, Any]], _Client], config: Mapping[str, Any]) -> _Client:

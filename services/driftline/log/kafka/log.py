@@ -86,7 +86,6 @@ class KafkaLog:
         for opened in self._opened:
             opened.close()
         self._opened.clear()
-        self._cluster.close()
 
     def __enter__(self) -> Self:
         return self

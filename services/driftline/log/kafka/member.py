@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from driftline.errors import LogMovedError
 from driftline.log.kafka.clients import consumer_config, log_error, make_consumer, told
@@ -89,6 +89,7 @@ class Member:
         self._forced = cluster.settings.options.get("group.protocol", "")
         self.protocol = self._forced.lower() or "consumer"
         self._settled = False
+        self._told_absent = False
 
     @property
     def has_joined(self) -> bool:
@@ -108,6 +109,7 @@ class Member:
         if self._consumer is None:
             there = self._cluster.topics()
             if not any(topic in there for topic in self._topics):
+                self._tell_absent()
                 return
             self._subscribe()
         begin_s = self._clock()
@@ -116,6 +118,14 @@ class Member:
         if not self.stretches:
             self._cluster.topics()  # Is it that others have them all, or does nobody answer?
         self._settled = True
+
+    def _tell_absent(self) -> None:
+        if not self._told_absent:
+            _logger.warning(
+                "%s: group %s waits for topics that are not there, or that this user may not see: %s",
+                *(self._cluster.settings.bootstrap, self._group, ", ".join(self._topics)),
+            )
+        self._told_absent = True
 
     def _subscribe(self) -> None:
         settings = self._cluster.settings
@@ -129,9 +139,9 @@ class Member:
 
     def _gain(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
-            # Where to begin is asked outside of this callback, which must not fail. Until then it is paused
-            # at an offset that librdkafka need not look up.
-            partition.offset = 0
+            # Where to begin is asked outside of this callback, which must not fail; until then it is paused.
+            # An offset that may be gone would end librdkafka's fetching for good.
+            partition.offset = OFFSET_BEGINNING
             place = self._cluster.place(partition)
             self.stretches[place] = Stretch(place)
             self.stretches[place].is_paused = True
@@ -285,7 +295,7 @@ class Member:
                     raise log_error(error, f"{stretch.place}: can't seek {stretch.reached}") from error
                 time.sleep(_POLL_S / 10)
             else:
-                stretch.is_astray = False
+                stretch.is_to_seek = False
                 return
 
     def pause(self, stretches: Sequence[Stretch], *, paused: bool) -> None:

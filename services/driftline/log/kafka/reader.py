@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from driftline.errors import LogError, LogMovedError
-from driftline.log.kafka.cluster import TIMEOUT_S, lag
 from driftline.log.kafka.member import Member
 from driftline.log.kafka.note import Note, parse_note
+from driftline.log.kafka.offsets import Offsets, lag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BUFFER_BYTES: Final = 64 << 20
 """How much of all partitions together may wait in Python, besides the batch that is being fetched."""
 
+_TRIES = 3
+_FETCH_S = 10.0
 _WAIT_S = 0.1
 _LAG_EVERY_S = 1.0
 
@@ -54,6 +56,7 @@ class KafkaReader:
         self._topics = list(topics)
         self._clock = clock
         self._member = Member(cluster, group, topics, clock)
+        self._offsets = Offsets(cluster, group)
         self._bounds: tuple[float, dict[Place, int], dict[Place, int]] | None = None
 
     @property
@@ -83,9 +86,18 @@ class KafkaReader:
         Raises:
             LogError: the log can't be used now, or was cut behind the group's position.
         """
+        for _ in range(_TRIES):
+            try:
+                return self._fetch((topic, partition), max_records, max_bytes)
+            except _AstrayError as error:
+                _logger.warning("%s", error)
+                self._member.leave()
+        raise LogError(f"{topic}, partition {partition}: records are deleted faster than they are read")
+
+    def _fetch(self, place: Place, max_records: int, max_bytes: int) -> Batch | None:
         self._member.join()
         self._take(None, 0)
-        stretch = self._member.stretches.get((topic, partition))
+        stretch = self._member.stretches.get(place)
         if stretch is None:
             return None
         self._know(stretch)
@@ -106,17 +118,22 @@ class KafkaReader:
 
         Returns whether the partition is still this reader's.
         """
-        deadline = self._clock() + TIMEOUT_S
+        deadline = self._clock() + _FETCH_S
         end: int | None = None
         while not enough() and (end is None or stretch.reached < end):
             reached = stretch.reached
-            if stretch.is_astray:
-                self._align(stretch)
+            if stretch.is_to_seek:
+                self._member.seek(stretch)
             self._take(stretch, 0 if end is None else _WAIT_S)
             if self._member.stretches.get(stretch.place) is not stretch:
                 return False
+            if stretch.is_astray:
+                raise _AstrayError(
+                    f"{stretch.place}: offset {stretch.reached} was deleted before it was read, or the log "
+                    "was cut there; joining anew, to see where the group is"
+                )
             if end is None and stretch.reached == reached:
-                end = self._cluster.ends([stretch.place])[stretch.place]
+                end = self._offsets.ends([stretch.place])[stretch.place]
                 if stretch.is_asleep and stretch.reached < end:
                     self._member.wake(stretch)
             if self._clock() > deadline:
@@ -133,7 +150,7 @@ class KafkaReader:
             stretch
             for stretch in stretches
             if stretch.is_known
-            and not stretch.is_astray
+            and not stretch.is_to_seek
             and (stretch is wanted or stretch.held_bytes < share)
         ]
         self._member.pause([stretch for stretch in stretches if stretch not in flowing], paused=True)
@@ -150,18 +167,12 @@ class KafkaReader:
             return
         places = [place for place, stretch in self._member.stretches.items() if not stretch.is_known]
         committed = self._member.committed(places)
-        topic_ids = self._cluster.topic_ids({topic for topic, _ in places})
-        places = [place for place in places if place[0] in topic_ids]
-        starts, ends = self._cluster.starts(places), self._cluster.ends(places, readable=False)
-        cluster_id = self._cluster.cluster_id()
+        sources = self._cluster.sources({topic for topic, _ in places})
+        places = [place for place in places if place[0] in sources]
+        starts, ends = self._offsets.starts(places), self._offsets.ends(places)
         for place in places:
             try:
-                self._begin(
-                    place,
-                    f"{cluster_id}:{topic_ids[place[0]]}",
-                    committed[place],
-                    (starts[place], ends[place]),
-                )
+                self._begin(place, sources[place[0]], committed[place], (starts[place], ends[place]))
             except LogError:
                 if place == wanted.place:
                     raise
@@ -185,17 +196,6 @@ class KafkaReader:
                 "the group is to go on, by rewinding"
             )
         self._member.stretches[place].begin(source, position, note.intent if note else None, start)
-
-    def _align(self, stretch: Stretch) -> None:
-        """Fetch on where the stretch ends, or where the log begins by now."""
-        place = stretch.place
-        stretch.skip_to(self._cluster.starts([place])[place])
-        if stretch.reached > self._cluster.ends([place], readable=False)[place]:
-            stretch.forget()
-            raise LogError(
-                f"{place}: the log was cut where this reader was; it will look again where the group is"
-            )
-        self._member.seek(stretch)
 
     def intend(self, batch: Batch) -> None:
         """Record durably that the batch is about to be processed, without moving the position.
@@ -264,7 +264,7 @@ class KafkaReader:
         Raises:
             LogError: the log can't be used now.
         """
-        return self._cluster.positions(self._group)
+        return self._offsets.positions(self._all_places())
 
     def lag(self) -> Mapping[str, int]:
         """Return how many offsets lie between the group's position and the end, by topic.
@@ -276,10 +276,9 @@ class KafkaReader:
             LogError: the log can't be used now.
         """
         if not self._member.has_joined:
-            counts = self._cluster.topics()
-            places = [(topic, at) for topic in self._topics for at in range(counts.get(topic, 0))]
-            positions = self._cluster.positions(self._group)
-            return lag(positions, self._cluster.starts(places), self._cluster.ends(places))
+            places = self._all_places()
+            positions = self._offsets.positions(places)
+            return lag(positions, self._offsets.starts(places), self._offsets.ends(places))
         for stretch in self._member.stretches.values():
             self._know(stretch)
         places = list(self._member.stretches)
@@ -292,9 +291,13 @@ class KafkaReader:
         now_s = self._clock()
         asked = self._bounds
         if asked is None or now_s > asked[0] + _LAG_EVERY_S or set(asked[2]) != set(places):
-            asked = now_s, self._cluster.starts(places), self._cluster.ends(places)
+            asked = now_s, self._offsets.starts(places), self._offsets.ends(places)
             self._bounds = asked
         return asked[1], asked[2]
+
+    def _all_places(self) -> list[Place]:
+        counts = self._cluster.topics()
+        return [(topic, at) for topic in self._topics for at in range(counts.get(topic, 0))]
 
     def rewind(self, topic: str, offset: int, partition: int = 0) -> None:
         """Set the position, forwards or backwards, and forget an intent.
@@ -305,13 +308,13 @@ class KafkaReader:
             LogError: the log can't be used now, or the group has readers, and this one not that partition.
         """
         place = topic, partition
-        topic_ids = self._cluster.topic_ids([topic])
-        if topic not in topic_ids:
+        sources = self._cluster.sources([topic])
+        if topic not in sources:
             raise LogError(f"topic {topic} is not there")
-        note = Note(topic_ids[topic])
+        note = Note(_topic_id(sources[topic]))
         stretch = self._member.stretches.get(place)
         if stretch is None:
-            self._cluster.set_position(self._group, place, max(0, offset), str(note))
+            self._offsets.set_position(place, max(0, offset), str(note))
         else:
             self._member.commit(stretch, max(0, offset), note)
             stretch.forget()
@@ -319,6 +322,11 @@ class KafkaReader:
     def close(self) -> None:
         """Leave the group."""
         self._member.leave()
+        self._offsets.close()
+
+
+class _AstrayError(LogError):
+    """The log does not have what was to be fetched next."""
 
 
 def _topic_id(source: str) -> str:

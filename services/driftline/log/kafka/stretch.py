@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from driftline.log.base import Batch
+from driftline.log.kafka.sender import MAY_REPEAT_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from driftline.log.kafka.cluster import Place
-
-MAY_REPEAT_HEADER: Final = "driftline-may-repeat"
-"""Header of a record that an earlier append may have put into the log already."""
 
 _RECORD_BYTES = 300  # What Python adds to a record that waits here.
 
@@ -30,7 +28,8 @@ class Stretch:
         intent: first and last offset of the range that is being processed.
         reached: every record below that is not read yet waits here, or is lost.
         is_known: whether all this is so.
-        is_astray: whether librdkafka has to be told again where to fetch.
+        is_to_seek: whether librdkafka has yet to be told where to fetch.
+        is_astray: whether librdkafka has given up, since the log does not have what was to be fetched.
         is_paused: whether librdkafka has been told to fetch nothing of it.
         is_asleep: whether it was told to fetch again, and nothing has come yet.
         held_bytes: about how much memory the waiting records take.
@@ -46,6 +45,7 @@ class Stretch:
         "is_astray",
         "is_known",
         "is_paused",
+        "is_to_seek",
         "place",
         "position",
         "reached",
@@ -65,6 +65,7 @@ class Stretch:
         self.intent: tuple[int, int] | None = None
         self.reached = 0
         self.is_known = False
+        self.is_to_seek = False
         self.is_astray = False
         self.held_bytes = 0
         self._messages: list[Message] = []
@@ -76,14 +77,10 @@ class Stretch:
         self.forget()
         self.source, self.position, self.intent = source, position, intent
         self.reached = start if position is None else intent[0] if intent else position
-        self.skip_to(start)
-        self.is_known = self.is_astray = True
-
-    def skip_to(self, start: int) -> None:
-        """Go on at the first offset that is still kept; what lies before it is lost."""
         if self.reached < start:
             self._lost.append(range(self.reached, start))
             self.reached = start
+        self.is_known = self.is_to_seek = True
 
     def take(self, messages: Iterable[Message]) -> None:
         """Take in what was fetched, in order. What is here already is left out."""
@@ -155,7 +152,7 @@ class Stretch:
         ]
         if self.reached < position:
             self.reached = position
-            self.is_astray = True
+            self.is_to_seek = True
 
 
 def _may_repeat(message: Message) -> bool:
