@@ -356,3 +356,73 @@ def test_a_forked_child_begins_anew_and_neither_disturbs_the_other(kafka, topics
     assert numbers(topics, key=b"child") == list(range(20))
     assert numbers(topics, key=b"parent") == list(range(30 if is_spilling else 20))
     assert spill_folders(topics.spill) == []
+
+
+class FakeDelivery:
+    def __init__(self, records):
+        self.records = list(records)
+        self.is_stalled = False
+        self.error = "no answer"
+
+    def remaining(self):
+        return self.records
+
+
+class FakeSender:
+    """Says of each wait what it was told to say."""
+
+    def __init__(self, answers):
+        self.sent = []
+        self.answers = list(answers)
+
+    def send(self, records):
+        self.sent.append(list(records))
+        return FakeDelivery(records)
+
+    def wait(self, _delivery, _timeout_s):
+        return self.answers.pop(0)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def relay_of(topics):
+    def make(answers, spill):
+        relay = Relay(topics.settings(spill=spill or "off"))
+        relay._sender.close()
+        relay._sender = FakeSender(answers)
+        return relay
+
+    return make
+
+
+def test_an_append_that_arrives_while_another_one_is_tried_is_not_sent_again(relay_of):
+    relay = relay_of([False, True, True], None)
+    events_, beat = events(0, 3), events(9, 1, topic=BEATS)
+    with pytest.raises(LogError):
+        relay.append(events_)
+    relay.append(beat)
+    relay.append(events_)
+    assert relay._sender.sent == [events_, beat]
+    relay.close()
+
+
+def test_an_append_that_goes_to_disk_while_another_one_is_tried_is_not_put_there_again(
+    relay_of, tmp_path, monkeypatch
+):
+    relay = relay_of([False] * 1_000, tmp_path / "spill")
+    events_, beat = events(0, 3), events(9, 1, topic=BEATS)
+    with monkeypatch.context() as patched:
+        patched.setattr(Spill, "put_first", _full)
+        with pytest.raises(LogFullError):
+            relay.append(events_)
+    relay.append(beat)
+    relay.append(events_)
+    assert relay.spilled() == len(events_) + len(beat)
+    assert relay._sender.sent == [events_]
+    relay.close()
+
+
+def _full(*_):
+    raise LogFullError("the disk is full")

@@ -19,6 +19,7 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING
 
 from driftline.errors import LogError
@@ -43,6 +44,7 @@ DIRECT_TIMEOUT_S = 1.0
 FIRST_TIMEOUT_S = 3.0
 CLOSE_TIMEOUT_S = 1.0
 _ORPHANS_EVERY_S = 60.0
+_TAKEN_LATE = 64
 _FIRST_PAUSE_S = 0.1
 _LAST_PAUSE_S = 2.0
 
@@ -83,6 +85,8 @@ class Relay:
         self._sender = open_sender(self._settings)
         self._timeout_s = self._first_timeout_s
         self._flight: Delivery | None = None
+        # What was taken after its append had failed: the same append, tried again, has nothing left to do.
+        self._taken_late: deque[list[Record]] = deque(maxlen=_TAKEN_LATE)
         self._forwarding: Forwarding | None = None
         self._thread: threading.Thread | None = None
         self._orphans_thread: threading.Thread | None = None
@@ -105,6 +109,8 @@ class Relay:
         with self._lock:
             if self._closing.is_set():
                 raise LogError(f"{self._settings.url}: this writer was closed")
+            if self._was_taken_late(records):
+                return
             if self._forwarding is None and self._is_taken(records):
                 return
             if self._forwarding is not None:
@@ -140,6 +146,14 @@ class Relay:
             forwarding.spill.close()
         self._sender.close()
 
+    def _was_taken_late(self, records: Sequence[Record]) -> bool:
+        """Return whether cluster or disk took these records while another append was being tried."""
+        found = next((taken for taken in self._taken_late if taken == list(records)), None)
+        if found is None:
+            return False
+        self._taken_late.remove(found)
+        return True
+
     def _is_taken(self, records: Sequence[Record]) -> bool:
         """Send; return whether cluster or disk took the records; False: the disk is to take them.
 
@@ -156,9 +170,12 @@ class Relay:
         if not self._sender.wait(flight, self._timeout_s):
             self._begin_spilling(flight)
             self._flight = None
+            if is_another:
+                self._taken_late.append(flight.records)
             return not is_another
         self._flight, self._timeout_s = None, self._direct_timeout_s
-        if is_another:  # Nobody asked again for that one, which has arrived now.
+        if is_another:  # That one has arrived now, and has still to be asked for again.
+            self._taken_late.append(flight.records)
             return self._is_taken(records)
         self._look_for_orphans()
         return True
