@@ -74,6 +74,7 @@ def test_single_bad_records_stay_below_the_limit():
     limit = DeadLetterLimit(0.2, Clock())
     limit.check(LIMIT_AT_LEAST, [letter()] * LIMIT_AT_LEAST)
     limit.check(20_000, [letter()] * 4_000)
+    assert limit.allowed(20_000) == 4_000
 
 
 def test_more_than_the_share_stops_the_lander_and_says_what_to_do():
@@ -98,7 +99,9 @@ def test_small_batches_add_up_and_are_forgotten_in_time():
 
 
 def test_a_limit_of_one_lets_everything_pass():
-    DeadLetterLimit(1.0, Clock()).check(10_000, [letter()] * 10_000)
+    limit = DeadLetterLimit(1.0, Clock())
+    limit.check(10_000, [letter()] * 10_000)
+    assert limit.allowed(10_000) == 10_000
 
 
 def test_a_lander_above_its_limit_buries_nothing_and_repeats_the_range_when_it_may(landing):

@@ -64,7 +64,8 @@ def _exposed(metrics: Metrics, port: int | None) -> Iterator[None]:
     if port is None:
         yield
         return
-    server = WebServer(metrics.app(), "0.0.0.0", port, name="metrics")  # noqa: S104  Prometheus asks from afar
+    # Prometheus asks from afar.
+    server = WebServer(metrics.app(), "0.0.0.0", port, name="metrics")  # noqa: S104  see above
     server.start()
     click.echo(f"metrics http://127.0.0.1:{server.port}/metrics")
     try:
@@ -101,9 +102,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @_timezone_option
 @_dead_letter_limit_option
 @clean_errors
-def up(
-    log_url: str, store_url: str, host: str, port: int, timezone: str, dead_letter_limit: float
-) -> None:
+def up(log_url: str, store_url: str, host: str, port: int, timezone: str, dead_letter_limit: float) -> None:
     """Run everything in one process: lander, drift worker, pages and metrics."""
     stop = stop_on_signals()
     drift = drift_settings(timezone)

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import re
 import time
-from functools import lru_cache
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 from driftline.errors import LogError, LogFullError, LogMovedError
 from driftline.log.base import Batch
 from driftline.log.database import Database, LocalLogSettings, quoted
+from driftline.log.rows import insert_rows, select_next, select_range
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
     from driftline.log.base import Record
+    from driftline.log.rows import Row
 
 RESERVE_SHARE = 1 / 64
 """Share of the bound that only appends which ask for it may use."""
 
 _ROW_BYTES = 24  # What SQLite adds to a record: header, offset, time, its share of page headers.
 _MIN_TRIM_STEP = 1_000
-_FETCH_STEP = 1_000
-_ROWS_PER_STATEMENT = 50
-_Row: TypeAlias = tuple[int, int, bytes, bytes]
 _topic_name = re.compile(r"(?!sqlite_)[a-z][a-z0-9._-]{0,248}").fullmatch
 
 
@@ -165,7 +163,7 @@ class LocalWriter:
                 _make_topic(connection, topic)
             first = ends.get(topic, 0)
             ends[topic] = first + len(run)
-            _insert_rows(connection, topic, first, now_ms, run)
+            insert_rows(connection, topic, first, now_ms, run)
         for topic in {record.topic for record in records}:
             connection.execute(
                 'UPDATE "log/topics" SET next_offset = ? WHERE topic = ?', (ends[topic], topic)
@@ -205,9 +203,9 @@ class LocalReader:
                 return None
             position, intent = self._state(connection, topic)
             if intent is not None:
-                rows = _select_range(connection, topic, *intent)
+                rows = select_range(connection, topic, *intent)
                 return self._batch(topic, intent[0], intent, rows, repeated=True)
-            rows = _select_next(connection, topic, position, max_records=max_records, max_bytes=max_bytes)
+            rows = select_next(connection, topic, position, max_records=max_records, max_bytes=max_bytes)
             if not rows:
                 return None
             return self._batch(topic, position, (rows[0][0], rows[-1][0]), rows, repeated=False)
@@ -224,7 +222,7 @@ class LocalReader:
         def select(connection: sqlite3.Connection) -> Batch | None:
             if topic not in _end_offsets(connection):
                 return None
-            rows = _select_next(connection, topic, offset, max_records=max_records, max_bytes=max_bytes)
+            rows = select_next(connection, topic, offset, max_records=max_records, max_bytes=max_bytes)
             if not rows:
                 return None
             return self._batch(topic, offset, (rows[0][0], rows[-1][0]), rows, repeated=False)
@@ -236,7 +234,7 @@ class LocalReader:
         topic: str,
         start: int,
         bounds: tuple[int, int],
-        rows: list[_Row],
+        rows: list[Row],
         *,
         repeated: bool,
     ) -> Batch:
@@ -347,56 +345,6 @@ def _make_topic(connection: sqlite3.Connection, topic: str) -> None:
         "(offset INTEGER PRIMARY KEY, timestamp_ms INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL)"
     )
     connection.execute('INSERT INTO "log/topics" VALUES (?, 0)', (topic,))
-
-
-def _insert_rows(
-    connection: sqlite3.Connection, topic: str, first: int, now_ms: int, records: Sequence[Record]
-) -> None:
-    """Insert records from offset ``first`` on, many with one statement: a third faster than one by one.
-
-    It also lets go of the interpreter's lock, and waits for it again, so much less often.
-    """
-    for start in range(0, len(records), _ROWS_PER_STATEMENT):
-        run = records[start : start + _ROWS_PER_STATEMENT]
-        columns = chain.from_iterable((record.key, record.value) for record in run)
-        connection.execute(_insertion(topic, len(run)), (first + start, now_ms, *columns))
-
-
-@lru_cache(maxsize=256)
-def _insertion(topic: str, count: int) -> str:
-    """Return the statement that inserts ``count`` records: first offset, time, then key, value, key, ..."""
-    rows = ", ".join(f"(?1 + {i}, ?2, ?{2 * i + 3}, ?{2 * i + 4})" for i in range(count))
-    return f"INSERT INTO {quoted(topic)} VALUES {rows}"
-
-
-def _select_range(connection: sqlite3.Connection, topic: str, first: int, last: int) -> list[_Row]:
-    """Return (offset, timestamp_ms, key, value) of all records of a range, both ends included."""
-    query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset BETWEEN ? AND ?"
-    return connection.execute(query + " ORDER BY offset", (first, last)).fetchall()
-
-
-def _select_next(
-    connection: sqlite3.Connection, topic: str, first: int, *, max_records: int, max_bytes: int
-) -> list[_Row]:
-    """Return (offset, timestamp_ms, key, value) from ``first`` on within the bounds, one at least."""
-    query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset >= ? ORDER BY offset"
-    cursor = connection.execute(query + " LIMIT ?", (first, max(1, max_records)))
-    rows: list[_Row] = []
-    room = max_bytes
-    # In steps, so that a topic of large records is not read far beyond the bound.
-    while step := cursor.fetchmany(_FETCH_STEP):
-        size = sum(len(row[3]) for row in step)
-        if size > room:
-            for row in step:
-                room -= len(row[3])
-                if room < 0 and rows:
-                    break
-                rows.append(row)
-            break
-        room -= size
-        rows += step
-    cursor.close()
-    return rows
 
 
 def _trim(connection: sqlite3.Connection, step: int) -> None:

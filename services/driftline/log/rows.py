@@ -1,0 +1,71 @@
+"""A topic's rows in a local log's file."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, TypeAlias
+
+from driftline.log.database import quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from driftline.log.base import Record
+
+Row: TypeAlias = tuple[int, int, bytes, bytes]
+"""offset, timestamp_ms, key and value of a record."""
+
+_FETCH_STEP = 1_000
+_ROWS_PER_STATEMENT = 50
+
+
+def insert_rows(
+    connection: sqlite3.Connection, topic: str, first: int, now_ms: int, records: Sequence[Record]
+) -> None:
+    """Insert records from offset ``first`` on, many with one statement: a third faster than one by one.
+
+    It also lets go of the interpreter's lock, and waits for it again, so much less often.
+    """
+    for start in range(0, len(records), _ROWS_PER_STATEMENT):
+        run = records[start : start + _ROWS_PER_STATEMENT]
+        columns = chain.from_iterable((record.key, record.value) for record in run)
+        connection.execute(_insertion(topic, len(run)), (first + start, now_ms, *columns))
+
+
+@lru_cache(maxsize=256)
+def _insertion(topic: str, count: int) -> str:
+    """Return the statement that inserts ``count`` records: first offset, time, then key, value, key, ..."""
+    rows = ", ".join(f"(?1 + {i}, ?2, ?{2 * i + 3}, ?{2 * i + 4})" for i in range(count))
+    return f"INSERT INTO {quoted(topic)} VALUES {rows}"
+
+
+def select_range(connection: sqlite3.Connection, topic: str, first: int, last: int) -> list[Row]:
+    """Return (offset, timestamp_ms, key, value) of all records of a range, both ends included."""
+    query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset BETWEEN ? AND ?"
+    return connection.execute(query + " ORDER BY offset", (first, last)).fetchall()
+
+
+def select_next(
+    connection: sqlite3.Connection, topic: str, first: int, *, max_records: int, max_bytes: int
+) -> list[Row]:
+    """Return (offset, timestamp_ms, key, value) from ``first`` on within the bounds, one at least."""
+    query = f"SELECT offset, timestamp_ms, key, value FROM {quoted(topic)} WHERE offset >= ? ORDER BY offset"
+    cursor = connection.execute(query + " LIMIT ?", (first, max(1, max_records)))
+    rows: list[Row] = []
+    room = max_bytes
+    # In steps, so that a topic of large records is not read far beyond the bound.
+    while step := cursor.fetchmany(_FETCH_STEP):
+        size = sum(len(row[3]) for row in step)
+        if size > room:
+            for row in step:
+                room -= len(row[3])
+                if room < 0 and rows:
+                    break
+                rows.append(row)
+            break
+        room -= size
+        rows += step
+    cursor.close()
+    return rows
