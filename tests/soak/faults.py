@@ -60,24 +60,25 @@ def possible_faults(world: World) -> Sequence[Fault]:
     die, refuse, drop = (
         partial(store.fail_next, *mode) for mode in ((1, "die"), (3, "before"), (2, "after"))
     )
+
+    def mend() -> None:
+        store.forget_failures()  # No insert may have come meanwhile: it would fail when nobody waits for it.
+        store.start()
+
     faults += [
         Fault("broker killed", "broker", kafka.kill, kafka.start, 6.0),
         Fault("broker stopped and resumed", "broker", kafka.pause, kafka.resume, 8.0, 1.0),
         Fault("store ended and started", "store", store.stop, store.start, 5.0),
         Fault("store stopped and resumed", "store", store.pause, store.resume, 6.0),
         Fault("store killed", "store", store.kill, store.start, 3.0),
-        Fault("store killed within an insert", "store", die, store.start, 3.0, 2.0),
-        Fault("store refused inserts", "store", refuse, _nothing, 1.0),
-        Fault("store's answer lost", "store", drop, _nothing, 1.0),
+        Fault("store killed within an insert", "store", die, mend, 3.0, 2.0),
+        Fault("store refused inserts", "store", refuse, mend, 1.0),
+        Fault("store's answer lost", "store", drop, mend, 1.0),
         _joining(world),
     ]
     if world.disk.is_small:
         faults.append(_disk_full(world))
     return faults
-
-
-def _nothing() -> None:
-    return None
 
 
 def _joining(world: World) -> Fault:
