@@ -171,6 +171,14 @@ class Buffer:
         with self._lock:
             return self._progress()
 
+    def settled_progress(self) -> Progress:
+        """Return how far the log is: what waits in memory is not counted, and dies with the process."""
+        with self._lock:
+            predictions, outcomes = self._lanes[PREDICTIONS_TOPIC], self._lanes[OUTCOMES_TOPIC]
+            return self._progress()._replace(
+                last_sequence=predictions.settled, last_outcome_sequence=outcomes.settled
+            )
+
     def _progress(self) -> Progress:
         predictions, outcomes = self._lanes[PREDICTIONS_TOPIC], self._lanes[OUTCOMES_TOPIC]
         return Progress(

@@ -222,8 +222,8 @@ class Shipper:
         return None
 
     def _beat_on_reserve(self) -> None:
-        """Say, through the log's reserve, how far the session is: its drops show although the log is full."""
-        progress = self._buffer.progress()
+        """Say, through the log's reserve, what was dropped: it shows although the log is full."""
+        progress = self._buffer.settled_progress()
         if time.monotonic() >= self._next_beat_at and progress != self._last_beat:
             self._next_beat_at = time.monotonic() + self._pace.beat_interval_s
             if self._try_append([self._beat(progress, is_final=False)]) is None:
