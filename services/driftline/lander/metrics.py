@@ -15,7 +15,8 @@ LANDER_METRICS = (
         EVENTS,
         "counter",
         ("stage", "outcome"),
-        "Events by stage (the topic they were landed from) and outcome: landed or dead_lettered. An event "
+        "Events by stage (the topic they were landed from) and outcome: landed, dead_lettered, or repeated "
+        "(its client said that it may stand in the log twice, and it had landed before). An event "
         "that is repeated after a failure is counted once, when its batch is committed.",
         "outcome dead_lettered grows",
     ),
