@@ -205,6 +205,11 @@ def test_a_recount_that_was_cut_short_counts_for_nobody(landing, client, monkeyp
     counted = f"SELECT sum(count) FROM numeric_profiles WHERE model_name = {{model:String}} AND {IN_FORCE}"
     assert client.query(counted, parameters={"model": "cut short"}).result_rows == [(finite,)]
     assert_equal_to_numpy(client, "cut short", columns)
+    rebuild_profiles(client)
+    assert len({recount for _, recount in held(client, "cut short")}) == 2  # Perhaps it is still at work.
+    monkeypatch.setattr(grids, "_GIVEN_UP_US", 0)
+    grids._clean(client, "cut short", *in_force(client, "cut short"))
+    assert_settled(client, "cut short", columns)
 
 
 def test_a_block_of_which_the_counts_are_still_to_come_is_left_alone(landing, client, monkeypatch):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driftline import PredictionLogger, register_training_run
+from driftline.store.grids import IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,11 +94,13 @@ def read_books(client: Client, environment: str = "production") -> Books:
 
     def ask(columns: str, table: str, group: str = "") -> list[tuple[Any, ...]]:
         query = f"SELECT {columns} FROM {table} WHERE environment = {{environment:String}} {group}"
-        return client.query(query, parameters={"environment": environment}).result_rows
+        return client.query(query, parameters={"environment": environment, "model": MODEL}).result_rows
 
     books = Books()
     ((books.rows, books.event_ids),) = ask("count(), uniqExact(event_id)", "predictions")
-    books.numeric = Counter(dict(ask("feature, sum(count)", "numeric_profiles", "GROUP BY feature")))
+    books.numeric = Counter(
+        dict(ask("feature, sum(count)", "numeric_profiles", f"AND {IN_FORCE} GROUP BY feature"))
+    )
     features = ask(
         "feature, sum(finite), sum(nulls), sum(nans), sum(infinities)", "feature_profiles", "GROUP BY feature"
     )

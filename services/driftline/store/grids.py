@@ -36,6 +36,9 @@ _SAMPLE_ROWS = 200_000
 _RECOUNTS = 3
 """Times in a row that a recount is made again at once; then again after the next batches."""
 
+_GIVEN_UP_US = 24 * 3600 * 1_000_000
+"""A recount that was begun longer ago, and does not count yet, never will: its rows are deleted."""
+
 _NUMERIC = next(rollup for rollup in ROLLUPS if rollup.table == "numeric_profiles")
 
 _COUNTED = (
@@ -77,7 +80,9 @@ FROM
         any(g.newest) AS newest,
         any(g.recounted) AS recounted,
         max(generation = g.newest AND recount IN (0, g.recounted)) AS is_held,
-        max(generation < g.newest OR recount BETWEEN 1 AND g.recounted - 1) AS is_over
+        max(generation < g.newest OR recount BETWEEN 1 AND g.recounted - 1
+            OR (recount > g.recounted AND recount + {_GIVEN_UP_US} < toUnixTimestamp64Micro(now64(6))))
+            AS is_over
     FROM numeric_profiles AS p
     JOIN (SELECT model_name AS model_version, newest, recounted FROM ({_GENERATIONS})) AS g
         USING (model_version)
@@ -270,12 +275,13 @@ def _recount(client: Client, model_name: str, generation: int) -> None:
 
 
 def _clean(client: Client, model_name: str, generation: int, recount: int) -> None:
-    """Delete counts that no longer count: of earlier generations, of earlier recounts.
+    """Delete counts that no longer count: of earlier generations and recounts, and of one that was cut short.
 
     Marks go last, and only of blocks that the recount holds: others are still to be counted.
     """
-    earlier = f"generation = {generation} AND recount BETWEEN 1 AND {recount - 1}"
-    over = f"(generation < {generation} OR ({earlier}))"
+    given_up = _next_number(client) - _GIVEN_UP_US
+    others = f"recount NOT IN (0, {recount}) AND recount < {max(recount, given_up)}"
+    over = f"(generation < {generation} OR (generation = {generation} AND {others}))"
     marks = f"{IS_MARK} AND model_version = {{model:String}}"
     held = (
         f"SELECT minute, block FROM numeric_profiles "
