@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.errors import LogError
 from driftline.store import open_store
 from tests.soak.books import Books, check_books, read_journals
 from tests.soak.faults import Mischief, possible_faults
@@ -125,8 +126,15 @@ class LagWatch:
 def _wait_until_landed(world: World, tell: Callable[[str], None]) -> float:
     """Wait until nothing is left to land; return how long that took."""
     began_s = time.monotonic()
-    while (lag := world.lag()) and time.monotonic() < began_s + _SETTLE_TIMEOUT_S:
-        tell(f"{lag:,} records still to be landed")
+    while time.monotonic() < began_s + _SETTLE_TIMEOUT_S:
+        try:
+            lag = world.lag()
+        except LogError as error:  # A broker that is busy, or just back: it is asked again.
+            tell(str(error))
+        else:
+            if not lag:
+                break
+            tell(f"{lag:,} records still to be landed")
         time.sleep(2.0)
     time.sleep(2.0)
     return time.monotonic() - began_s
