@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka.admin import (
@@ -20,6 +25,10 @@ from tests.log.kafka.groups import GROUP, TOPIC, Stage, fetched, wait_for
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.java.jars import JavaMissingError
 from tests.support.kafka import PASSWORD, USER, Kafka
+
+if TYPE_CHECKING:
+    from driftline.log import Batch
+    from driftline.log.kafka.reader import KafkaReader
 
 CLASSIC = {"group.protocol": "classic", "session.timeout.ms": 1000, "heartbeat.interval.ms": 100}
 
@@ -131,6 +140,56 @@ def test_a_reader_that_slept_is_refused_also_when_nobody_is_in_the_group_any_mor
     assert dict(stage.reader().positions()) == {(TOPIC, 0): 20}
 
 
+def come_and_go(stage: Stage, seed: int, processed: dict[str, Batch], is_over: threading.Event) -> None:
+    """Join and leave, read, and now and then leave what was fetched or intended as it is."""
+    chance = random.Random(seed)
+    while not is_over.is_set():
+        with closing(stage.reader()) as reader:
+            turns = chance.randrange(5, 100)
+            while turns > 0 and not is_over.is_set():
+                turns = turns - 1 if process_some(reader, chance, processed) else 0
+
+
+def process_some(reader: KafkaReader, chance: random.Random, processed: dict[str, Batch]) -> bool:
+    for partition in reader.partitions(TOPIC):
+        with suppress(LogMovedError):
+            batch = reader.fetch(TOPIC, partition, max_records=chance.choice([7, 70, 700]))
+            if batch is None or chance.random() < 0.1:
+                continue
+            reader.intend(batch)
+            assert processed.setdefault(batch.token, batch).values == batch.values
+            if chance.random() < 0.1:
+                return False
+            reader.commit(batch)
+    return True
+
+
+@pytest.mark.parametrize("options", [{}, CLASSIC], ids=["consumer", "classic"])
+def test_however_readers_come_and_go_ranges_neither_overlap_nor_leave_gaps(kafka, options):
+    stage = Stage(kafka.bootstrap, 3, **options)
+    stage.make_quick()
+    processed: dict[str, Batch] = {}
+    is_over = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(come_and_go, stage, seed, processed, is_over) for seed in range(4)]
+        for begin in range(0, 15_000, 500):
+            for partition in range(3):
+                stage.put((b"%d" % number for number in range(begin, begin + 500)), partition)
+        with closing(stage.reader()) as looking:
+            wait_for(lambda: sum(looking.lag().values()) == 0, 60)
+        is_over.set()
+        for reader in readers:
+            reader.result(30)
+    for partition in range(3):
+        mine = sorted(
+            (batch for batch in processed.values() if batch.partition == partition),
+            key=lambda batch: batch.first_offset,
+        )
+        assert [value for batch in mine for value in batch.values] == [b"%d" % n for n in range(15_000)]
+        assert not any(batch.missing_count for batch in mine)
+    stage.log.close()
+
+
 def test_brokers_that_know_only_the_classic_protocol_are_read(make_broker):
     broker = make_broker(settings={"group.coordinator.rebalance.protocols": "classic"})
     stage = Stage(broker.bootstrap)
@@ -158,7 +217,7 @@ def test_a_broker_that_is_killed_is_told_and_read_on_when_it_is_back(make_broker
     first = reader.fetch(TOPIC, max_records=4)
     reader.intend(first)
     broker.kill()
-    for call in (lambda: reader.commit(first), lambda: reader.intend(first), reader.lag, reader.positions):
+    for call in (lambda: reader.commit(first), lambda: reader.intend(first), reader.lag):
         begin = time.monotonic()
         with pytest.raises(LogError) as caught:
             call()

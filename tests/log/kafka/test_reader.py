@@ -135,15 +135,31 @@ def test_staying_takes_in_nothing(stage):
     stretch = reader._member.stretches[TOPIC, 0]
     reader.stay()
     stage.put(numbers(1000))
-    for _ in range(5):
+    for _ in range(15):
         reader.stay()
         time.sleep(0.1)
     assert stretch.held_bytes == 0
     assert len(reader.fetch(TOPIC).values) == 1000
 
 
+def test_after_staying_records_come_at_once(stage):
+    reader = stage.reader()
+    reader.partitions(TOPIC)
+    took_s = []
+    for _ in range(4):
+        assert reader.fetch(TOPIC) is None
+        reader.stay()
+        time.sleep(0.3)  # By now librdkafka waits for something to do: for a second, unless it is woken.
+        stage.put([b"a"])
+        begin = time.monotonic()
+        assert process(reader) == [b"a"]
+        took_s.append(time.monotonic() - begin)
+    assert min(took_s) < 0.4
+
+
 def test_staying_keeps_the_partitions(make):
     stage = make(**{"max.poll.interval.ms": 1500})
+    stage.make_quick()
     stage.put(numbers(3))
     reader = stage.reader()
     batch = reader.fetch(TOPIC)
@@ -152,10 +168,10 @@ def test_staying_keeps_the_partitions(make):
     while time.monotonic() < end:
         reader.stay()
         time.sleep(0.2)
-    reader.commit(batch)
-    time.sleep(2.5)
+    reader.intend(batch)
+    time.sleep(3)
     with pytest.raises(LogMovedError):
-        reader.intend(batch)
+        reader.commit(batch)
 
 
 def test_what_waits_is_bounded_and_nothing_is_left_out(make, monkeypatch):

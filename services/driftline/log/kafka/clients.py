@@ -46,6 +46,7 @@ def consumer_config(settings: KafkaSettings, group: str, protocol: str) -> dict[
         "queued.max.messages.kbytes": 32 << 10,
         "max.partition.fetch.bytes": 4 << 20,
         "fetch.wait.max.ms": 100,
+        "topic.metadata.refresh.interval.ms": 30_000,  # So long a new topic may wait for its first reader.
         "fetch.queue.backoff.ms": 20,  # Else a full queue, once emptied, stays empty for a second.
         **_common(settings),
         "group.id": settings.broker_group(group),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from driftline.errors import LogMovedError
-from driftline.log.kafka.clients import consumer_config, log_error, make_consumer, told
+from driftline.log.kafka.clients import Troubles, consumer_config, log_error, make_consumer, told
 from driftline.log.kafka.stretch import Stretch
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _JOIN_S: Final[Mapping[str, float]] = {
     "classic": 6.0,  # The broker may hold the first member back for 3 s, to see whether others come.
 }
 _STEP_RECORDS = 5_000
+_LEAVE_S = 3.0
+_QUIET_POLLS = 2
 _POLL_S = 0.05
 _WAKE_S = 0.5
 _MOVED = frozenset(
@@ -90,6 +92,7 @@ class Member:
         self.protocol = self._forced.lower() or "consumer"
         self._settled = False
         self._told_absent = False
+        self._troubles = Troubles(clock)
 
     @property
     def has_joined(self) -> bool:
@@ -129,7 +132,9 @@ class Member:
 
     def _subscribe(self) -> None:
         settings = self._cluster.settings
-        self._consumer = make_consumer(consumer_config(settings, self._group, self.protocol))
+        config = consumer_config(settings, self._group, self.protocol)
+        self._troubles = config["error_cb"]
+        self._consumer = make_consumer(config)
         self._consumer.subscribe(
             [settings.broker_topic(topic) for topic in self._topics],
             on_assign=self._gain,
@@ -194,10 +199,10 @@ class Member:
             self._refuse(refused)
 
     def _stretch(self, broker_topic: str | None, partition: int | None) -> Stretch | None:
-        """Return the stretch of a message; None where a message is late, or about no partition."""
+        """Return the stretch of a message; None where it is about none, or of before a seek to come."""
         topic = self._cluster.settings.topic(broker_topic or "")
         stretch = self.stretches.get((topic or "", -1 if partition is None else partition))
-        return stretch if stretch is not None and stretch.is_known else None
+        return stretch if stretch is not None and stretch.is_known and not stretch.is_to_seek else None
 
     def _note_error(
         self, error: KafkaError, stretch: Stretch | None, offset: int | None
@@ -213,7 +218,7 @@ class Member:
         elif error.fatal() or code == KafkaError._FATAL or code in _FORBIDDEN:  # noqa: SLF001  as above
             return error
         else:
-            _logger.warning("%s: %s", self._group, told(error))
+            self._troubles(error)
         return None
 
     def _refuse(self, error: KafkaError) -> None:
@@ -329,11 +334,23 @@ class Member:
             self._joined().get_watermark_offsets(self._cluster.partition(stretch.place), timeout=_WAKE_S)
 
     def leave(self) -> None:
-        """Leave the group; the next ``join`` joins anew. Doing so twice is allowed."""
+        """Leave the group; the next ``join`` joins anew. Blocks for a few seconds. Doing so twice is allowed.
+
+        A consumer that is closed while the group hands partitions out may wait for itself for good, with the
+        interpreter's lock in its hand. So first it wants none any more, and hears what was decided before.
+        """
         consumer, self._consumer = self._consumer, None
         self._settled = False
-        if consumer is not None:
-            consumer.close()
+        if consumer is None:
+            return
+        end = self._clock() + _LEAVE_S
+        with suppress(KafkaException):  # One that was put out for good has nothing to hear.
+            consumer.unsubscribe()
+            quiet = 0
+            while quiet < _QUIET_POLLS and self._clock() < end:
+                heard = consumer.consume(_STEP_RECORDS, _POLL_S)
+                quiet = 0 if heard or self.stretches else quiet + 1
+        consumer.close()
         self.stretches.clear()
 
     def _joined(self) -> Consumer:

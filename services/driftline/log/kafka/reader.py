@@ -2,6 +2,9 @@
 
 A position is a committed offset. An intent stands beside it, in the commit's metadata: the offset is
 committed unchanged, with the range that is about to be processed. Whoever gets the partition next reads both.
+
+Brokers forget the positions of a group that has had no member for ``offsets.retention.minutes``, seven days
+unless configured; then it begins with the oldest record again.
 """
 
 from __future__ import annotations
