@@ -146,6 +146,27 @@ def test_forked_workers_have_sessions_of_their_own_and_lose_nothing(topics, code
     check_beats(topics)
 
 
+IMPORTS = """
+import threading
+began = []
+def note(event, arguments):
+    if event == "import" and threading.current_thread().name == "driftline-shipper":
+        began.append(arguments[0])
+sys.addaudithook(note)
+logger = begin()
+work(logger, 50)
+assert logger.close(20)
+if began: sys.exit("imported on the thread: " + ", ".join(began))
+"""
+
+
+def test_the_thread_of_a_session_imports_nothing(topics, tmp_path):
+    """A fork amid an import would leave half a module to the child, for good."""
+    for url in (topics.url(), (tmp_path / "log").as_uri()):
+        finished = python(IMPORTS, url)
+        assert (finished.returncode, finished.stderr) == (0, "")
+
+
 def test_spawned_workers_lose_nothing(topics, tmp_path):
     module = tmp_path / "worker.py"
     module.write_text(

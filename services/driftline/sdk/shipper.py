@@ -75,7 +75,8 @@ class Shipper:
         self._outage_began_at: float | None = None
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
-        self._client = ""
+        # Not on the thread: a fork amid its imports would leave half a module to the child.
+        self._client = client()
 
     def start(self) -> None:
         """Start the thread, unless it runs or ran. A system that has no thread left is tried again later."""
@@ -128,7 +129,6 @@ class Shipper:
         self._wake.set()
 
     def _run(self) -> None:
-        self._client = client()
         is_last = False
         while not is_last:
             # Looked at before the buffer is: what was accepted before closing is in this round.

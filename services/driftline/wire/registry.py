@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from driftline.errors import LogError
@@ -10,6 +11,7 @@ from driftline.wire.schemas import event_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     from confluent_kafka.schema_registry import SchemaRegistryClient
 
@@ -41,6 +43,9 @@ class Registry:
         self._topic_prefix = topic_prefix
         self._ids: dict[str, int] = {}
         self._texts: dict[int, str] = {}
+        # On this thread, not on one that asks: a fork amid an import would leave half a module to the child.
+        with suppress(LogError):
+            _client_module(url)
 
     def schema_id(self, event_name: str) -> int:
         """Return the id of an event's schema, under ``<topic>-value``; register it if it is not there.
@@ -95,14 +100,7 @@ class Registry:
         Raises:
             LogError: there is none.
         """
-        # Not at import: who has no registry need not have the packages either.
-        try:
-            from confluent_kafka import schema_registry  # noqa: PLC0415 - see above.
-        except ImportError as error:
-            raise LogError(
-                f"schema registry {self._url}: its client is not installed ({error}): "
-                "pip install 'driftline[registry]'"
-            ) from error
+        schema_registry = _client_module(self._url)
         try:
             # A client for each question: there are few, and no connection is left for a fork to share.
             with schema_registry.SchemaRegistryClient(self._client_options()) as client:
@@ -123,3 +121,18 @@ class Registry:
             chosen["bearer.auth.credentials.source"] = "STATIC_TOKEN"
             chosen["bearer.auth.logical.cluster"] = ""
         return {**chosen, **self._options}
+
+
+def _client_module(url: str) -> ModuleType:
+    """Return confluent-kafka's registry client, imported late: who has no registry need not have its packages.
+
+    Raises:
+        LogError: it is not installed.
+    """
+    try:
+        from confluent_kafka import schema_registry  # noqa: PLC0415 - see above.
+    except ImportError as error:
+        raise LogError(
+            f"schema registry {url}: its client is not installed ({error}): pip install 'driftline[registry]'"
+        ) from error
+    return schema_registry
