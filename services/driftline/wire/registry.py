@@ -124,7 +124,7 @@ class Registry:
 
 
 def _client_module(url: str) -> ModuleType:
-    """Return confluent-kafka's registry client, imported late: who has no registry need not have its packages.
+    """Return confluent-kafka's registry client, imported late: without a registry nobody needs its packages.
 
     Raises:
         LogError: it is not installed.
