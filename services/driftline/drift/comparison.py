@@ -84,6 +84,7 @@ def compare(
     *,
     settings: DriftSettings,
     may_page: BoolArray,
+    caution: float = 1.0,
 ) -> Comparison:
     """Compare the windows that end with the last of these hours.
 
@@ -92,24 +93,26 @@ def compare(
         recent: the hours, projected onto the baseline, (h, ...); hours without traffic hold zeros.
         scales_hours: window lengths, at most h; one per row of the baseline's noise.
         settings: effects and samples.
-        may_page: which channels may page, (c,).
+        may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
+        caution: what a page needs is multiplied by it: critical values, not the rule of stuck features.
     """
     size, features, channels = recent.columns.shape[0], len(baseline.features), baseline.channels
     windows = np.array([np.arange(size) >= size - scale for scale in scales_hours], dtype=np.float64)
-    tests = _test(baseline, recent, windows, settings, may_page=may_page)
+    tests = _test(baseline, recent, windows, settings, may_page=may_page, caution=caution)
     stuck = _stuck(baseline, recent, scales_hours, settings)
+    may_be_stuck = may_page[channels.by_feature].any(-1)
     worst = channels.by_feature[np.arange(features), tests.score[:, channels.by_feature].argmax(-1)]
     scale = np.arange(len(scales_hours))[:, None]
     observed, expected = tests.observed[scale, worst], tests.expected[scale, worst]
-    z, critical = tests.z[scale, worst], baseline.critical[scale, worst]
+    z, critical = tests.z[scale, worst], baseline.critical[scale, worst] * caution
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
     sample, behind = tests.window[scale, worst], tests.reference[scale, worst]
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected))
     return Comparison(
         channel=worst,
-        pages=tests.pages[:, channels.by_feature].any(-1) | stuck,
-        warns=np.asarray(tests.warns[:, channels.by_feature].any(-1), dtype=np.bool_),
+        pages=tests.pages[:, channels.by_feature].any(-1) | (stuck & may_be_stuck),
+        warns=tests.warns[:, channels.by_feature].any(-1) | stuck,
         stuck=stuck,
         observed=observed,
         expected=expected,
@@ -128,7 +131,13 @@ def compare(
 
 
 def _test(
-    baseline: Baseline, recent: Counted, windows: FloatArray, settings: DriftSettings, *, may_page: BoolArray
+    baseline: Baseline,
+    recent: Counted,
+    windows: FloatArray,
+    settings: DriftSettings,
+    *,
+    may_page: BoolArray,
+    caution: float,
 ) -> _Tests:
     channels, noise = baseline.channels, baseline.noise
     totals = (windows @ recent.groups)[:, channels.group]
@@ -141,7 +150,7 @@ def _test(
     n = np.maximum(totals, 1e-9)
     z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
-    pages = (z > baseline.critical) & may_page
+    pages = (z > baseline.critical * caution) & may_page
     surest = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical))
     return _Tests(
         observed=p,

@@ -1,17 +1,18 @@
 """Reference hygiene: what is held out of a feature's reference, and what is taken back.
 
 Hours under a page must not teach the reference that a fault is normal. An episode that lasts two weeks
-is the new normal: its hours are taken back, and what came before it is dropped.
+is the new normal: its hours are taken back, and what came before it is dropped. Somebody who looked may
+decide otherwise: accept it at once, say that it is a fault however long it lasts, or that it was none.
 
-All of it follows from the pages alone, each of them with the hour at which it was decided, so that a
-judge can be rebuilt from stored verdicts, and can say what was held out at any past hour.
+All of it follows from the pages and decisions alone, each of them with the hour at which it was made, so
+that a judge can be rebuilt from what is stored, and can say what was held out at any past hour.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from driftline.drift.arrays import BoolArray, IntArray
     from driftline.drift.verdict import Feature, Reference
+
+Word = Literal["real", "noise", "accept"]
+"""What an engineer says of a page: a fault; nothing, these hours were normal; the new normal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,33 @@ class Episode:
         episode_id: the same whenever the same hours are judged again.
         start: the first hour of its first window.
         last: when its last window ended.
-        accepted_at: the hour at which it became the new normal, None before.
     """
 
     episode_id: str
     start: int
     last: int
-    accepted_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of an episode, by somebody's word or by its age.
+
+    Args:
+        segment: of which part of the traffic; empty: of all of it.
+        reference: that it paged against.
+        feature: that paged.
+        episode_id: which episode.
+        word: `accept`: it is the new normal; `real`: it is a fault, and never becomes normal by its age;
+            `noise`: its hours are as good a reference as any.
+        at: the hour from which this is known.
+    """
+
+    segment: str
+    reference: Reference
+    feature: Feature
+    episode_id: str
+    word: Word
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +83,8 @@ class PageLog:
         self._accept_after = accept_after_hours
         self._episodes: dict[Feature, list[Episode]] = {}
         self._holds: dict[Feature, list[_Hold]] = {}
+        self._decided: dict[Word, dict[str, int]] = {"accept": {}, "real": {}, "noise": {}}
+        self._accepted_features: dict[Feature, int] = {}
 
     def record(self, feature: Feature, *, first: int, window_start: int, window_end: int) -> Episode:
         """Note that a feature pages, and return the episode this belongs to.
@@ -70,26 +96,44 @@ class PageLog:
             window_end: when these windows end.
         """
         episodes = self._episodes.setdefault(feature, [])
-        if episodes and episodes[-1].accepted_at is None and window_end - episodes[-1].last <= self._quiet:
+        if episodes and self._continues(episodes[-1], window_end):
             episode = replace(episodes[-1], last=window_end)
-            if window_end - episode.start >= self._accept_after:
-                episode = replace(episode, accepted_at=window_end)
             episodes[-1] = episode
+            is_fault = self._is("real", episode.episode_id, by=window_end - 1)
+            if window_end - episode.start >= self._accept_after and not is_fault:
+                self.decide(feature, episode.episode_id, "accept", at=window_end)
         else:
             episode = Episode(self._episode_id(feature, first), first, window_end)
             episodes.append(episode)
-        self._hold(feature, _Hold(window_start, window_end, window_end, episode.episode_id))
+        hold = _Hold(window_start, window_end, window_end, episode.episode_id)
+        self._holds.setdefault(feature, []).append(hold)
         return episode
 
-    def last_accepted(self, *, by: int) -> int | None:
-        """Return the latest hour, up to `by`, at which an episode became the new normal."""
-        accepted = [
-            episode.accepted_at
-            for episodes in self._episodes.values()
-            for episode in episodes
-            if episode.accepted_at is not None and episode.accepted_at <= by
-        ]
-        return max(accepted, default=None)
+    def decide(self, feature: Feature, episode_id: str, word: Word, *, at: int) -> bool:
+        """Note what became of an episode, and say whether that was news; the earliest such word holds.
+
+        Args:
+            feature: that paged.
+            episode_id: of an episode that was recorded, or will be.
+            word: what became of it.
+            at: the hour from which this is known.
+        """
+        known = self._decided[word].get(episode_id)
+        if known is not None and known <= at:
+            return False
+        self._decided[word][episode_id] = at
+        if word == "accept":
+            self._accepted_features[feature] = min(at, self._accepted_features.get(feature, at))
+        return True
+
+    def last_decided(self, *, by: int) -> int | None:
+        """Return the latest hour, up to `by`, at which hours were taken back into the reference."""
+        decided = (*self._decided["accept"].values(), *self._decided["noise"].values())
+        return max((at for at in decided if at <= by), default=None)
+
+    def is_accepted(self, feature: Feature, *, by: int) -> bool:
+        """Say whether a new normal of the feature was accepted up to an hour."""
+        return self._accepted_features.get(feature, by + 1) <= by
 
     def usable(self, hours: IntArray, features: Sequence[Feature], *, as_of: int) -> BoolArray:
         """Say which hours may serve as reference for which feature, knowing what was known at `as_of`.
@@ -97,23 +141,26 @@ class PageLog:
         Args:
             hours: ascending, (h,).
             features: (f,).
-            as_of: only pages decided by then count.
+            as_of: only pages and decisions made by then count.
 
         Returns:
             (h, f).
         """
         usable = np.ones((hours.size, len(features)), dtype=np.bool_)
         for index, feature in enumerate(features):
-            accepted = {
-                episode.episode_id: episode.start
+            accepted = [
+                episode.start
                 for episode in self._episodes.get(feature, ())
-                if episode.accepted_at is not None and episode.accepted_at <= as_of
-            }
+                if self._is("accept", episode.episode_id, by=as_of)
+            ]
             for hold in self._holds.get(feature, ()):
-                if hold.decided <= as_of and hold.episode_id not in accepted:
+                taken_back = self._is("accept", hold.episode_id, by=as_of) or self._is(
+                    "noise", hold.episode_id, by=as_of
+                )
+                if hold.decided <= as_of and not taken_back:
                     usable[(hours >= hold.start) & (hours < hold.end), index] = False
             if accepted:
-                usable[hours < max(accepted.values()), index] = False
+                usable[hours < max(accepted), index] = False
         return usable
 
     def forget(self, *, before: int) -> None:
@@ -123,8 +170,12 @@ class PageLog:
         for feature, episodes in self._episodes.items():
             self._episodes[feature] = [episode for episode in episodes if episode.last > before]
 
-    def _hold(self, feature: Feature, hold: _Hold) -> None:
-        self._holds.setdefault(feature, []).append(hold)
+    def _continues(self, episode: Episode, window_end: int) -> bool:
+        accepted = self._is("accept", episode.episode_id, by=window_end - 1)
+        return window_end - episode.last <= self._quiet and not accepted
+
+    def _is(self, word: Word, episode_id: str, *, by: int) -> bool:
+        return self._decided[word].get(episode_id, by + 1) <= by
 
     def _episode_id(self, feature: Feature, start: int) -> str:
         parts = "\x1f".join((self._identity, self._reference, feature.kind, feature.name, str(start)))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.drift.arrays import BoolArray
+    from driftline.drift.hygiene import Decision
     from driftline.profiles import HourProfile
 
 _TRAINING_WEEKS = 53
@@ -39,6 +40,7 @@ class Judge:
         training: the training reference, hour by hour; empty where there is none.
         settings: budgets and thresholds.
         identity: names model, version, environment and segment; episode ids are made of it.
+        segment: what the verdicts name as their part of the traffic; empty: all of it.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class Judge:
         training: Sequence[HourProfile] = (),
         settings: DriftSettings | None = None,
         identity: str,
+        segment: str = "",
     ) -> None:
         self._settings = settings or DriftSettings()
+        self._segment = segment
         self._grids = dict(grids)
         self._vocabulary = Vocabulary()
         self._clock = Clock(self._settings.timezone)
@@ -93,13 +97,15 @@ class Judge:
         self._append(profile, completeness)
         self._production = self._training = self._as_of = None
 
-    def resume(self, pages: Iterable[Verdict]) -> None:
+    def resume(self, pages: Iterable[Verdict], decisions: Iterable[Decision] = ()) -> None:
         """Take up the episodes of pages given before; call it once, before the first `judge`.
 
         Args:
             pages: stored verdicts, in any order; those that are no pages are left aside. They need
                 `feature`, `kind`, `reference`, `window_start`, `window_end` and `episode_start`.
+            decisions: all that were made of this judge's episodes.
         """
+        self.decide(decisions)
         grouped: dict[tuple[int, Reference, Feature], list[Verdict]] = {}
         for page in pages:
             if page.verdict == "page":
@@ -112,12 +118,31 @@ class Judge:
             )
             self._pages[reference].record(feature, first=first, window_start=min(starts), window_end=end)
 
-    def judge(self, profile: HourProfile, *, completeness: float = 1.0) -> list[Verdict]:
+    def decide(self, decisions: Iterable[Decision]) -> None:
+        """Take back into the reference, or keep out of it, what somebody decided; repeating it is harmless.
+
+        What is accepted as the new normal is judged against itself from the next hour on: `learning`, where
+        it is younger than the reference has to be. Against the training data, which can't follow, its
+        features only warn from then on.
+
+        Args:
+            decisions: of this judge's episodes; those of other segments are left aside.
+        """
+        for one in decisions:
+            if one.segment == self._segment:
+                pages = self._pages[one.reference]
+                if pages.decide(one.feature, one.episode_id, one.word, at=one.at):
+                    self._as_of = None
+
+    def judge(
+        self, profile: HourProfile, *, completeness: float = 1.0, caution: float = 1.0
+    ) -> list[Verdict]:
         """Judge all windows that end with this hour.
 
         Args:
             profile: the hour, later than all before it; hours without traffic are simply left out.
             completeness: the share of its events that arrived.
+            caution: what a page needs is multiplied by it, see `PageBook.caution`.
 
         Returns:
             A verdict per reference, scale and feature.
@@ -129,9 +154,9 @@ class Judge:
             raise ValueError(f"hour {profile.hour} must come after hour {self._hours[-1].hour}")
         hour = self._append(profile, completeness)
         self._refresh(hour)
-        verdicts = self._judge_production(hour)
+        verdicts = self._judge_production(hour, caution)
         if self._training_baseline is not None:
-            verdicts += self._judge_training(hour, self._training_baseline)
+            verdicts += self._judge_training(hour, self._training_baseline, caution)
         return verdicts
 
     def _append(self, profile: HourProfile, completeness: float) -> HourCounts:
@@ -172,10 +197,10 @@ class Judge:
         )
 
     def _refresh(self, hour: HourCounts) -> None:
-        """Take the newest hour into the windows; once a day, and when a new normal is accepted, anew."""
-        accepted = self._pages["production"].last_accepted(by=hour.hour)
+        """Take the newest hour into the windows; once a day, and when hours are taken back, anew."""
+        decided = self._pages["production"].last_decided(by=hour.hour)
         midnight = hour.hour // HOURS_PER_DAY * HOURS_PER_DAY
-        as_of = max(midnight, accepted or midnight)
+        as_of = max(midnight, decided or midnight)
         if as_of == self._as_of:
             for recent in (self._production, self._training):
                 if recent is not None:
@@ -239,31 +264,34 @@ class Judge:
             lent=None if self._training_baseline is None else self._training_baseline.extremes(),
         )
 
-    def _judge_production(self, hour: HourCounts) -> list[Verdict]:
+    def _judge_production(self, hour: HourCounts, caution: float) -> list[Verdict]:
         scales = self._settings.scales_hours
         windows = [self._window("production", hour.hour + 1, scale) for scale in scales]
         known: tuple[Feature, ...] = ()
         verdicts: list[Verdict] = []
         if self._production is not None:
             known = self._production.baseline.features
-            verdicts = self._report(self._production, windows, "production")
+            verdicts = self._report(self._production, windows, "production", caution)
         young = [feature for feature in hour.features if feature not in known]
         return verdicts + report_learning(young, windows, self._settings)
 
-    def _judge_training(self, hour: HourCounts, training: Baseline) -> list[Verdict]:
+    def _judge_training(self, hour: HourCounts, training: Baseline, caution: float) -> list[Verdict]:
         scales = (self._settings.longest_scale_hours,) if training.timed else (HOURS_PER_WEEK,)
         windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
         if self._training is None:
             return report_learning(training.features, windows, self._settings)
-        return self._report(self._training, windows, "training")
+        return self._report(self._training, windows, "training", caution)
 
-    def _report(self, recent: Recent, windows: Sequence[Window], reference: Reference) -> list[Verdict]:
+    def _report(
+        self, recent: Recent, windows: Sequence[Window], reference: Reference, caution: float
+    ) -> list[Verdict]:
         comparison = compare(
             recent.baseline,
             recent.counted,
             tuple(window.scale_hours for window in windows),
             settings=self._settings,
             may_page=self._may_page(recent.baseline, reference),
+            caution=caution,
         )
         return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)
 
@@ -272,14 +300,18 @@ class Judge:
 
         Season moves what is served away from what was learned, so against the training data only rare
         channels page, and new numbers only until production is known: a summer's day is out of the range
-        of a winter's training, and what is new about it production tells.
+        of a winter's training, and what is new about it production tells. Nor do features page of which a new
+        normal was accepted: the training data can't follow.
         """
         channels = baseline.channels
         if reference == "production":
             return np.ones(channels.size, dtype=np.bool_)
         known = () if self._production is None else self._production.baseline.features
         is_known = np.array([feature in known for feature in baseline.features], dtype=np.bool_)
-        return channels.is_rare & ~(channels.is_new_number & is_known[channels.feature])
+        newest = self._hours[-1].hour
+        accepted = [self._pages[reference].is_accepted(feature, by=newest) for feature in baseline.features]
+        silent = channels.is_new_number & is_known[channels.feature]
+        return channels.is_rare & ~silent & ~np.array(accepted, dtype=np.bool_)[channels.feature]
 
     def _window(self, reference: Reference, end: int, scale: int) -> Window:
         inside = [hour for hour in self._hours[-scale:] if hour.hour >= end - scale]
@@ -292,6 +324,7 @@ class Judge:
             rows=rows,
             completeness=rows / sent if sent else min(hour.completeness for hour in inside),
             covered=self._hours[0].hour <= end - scale,
+            segment=self._segment,
         )
 
     def _forget(self, as_of: int) -> None:

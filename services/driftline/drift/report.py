@@ -35,6 +35,7 @@ class Window:
         rows: prediction events in it.
         completeness: the share of its events that arrived.
         covered: whether the judge knows hours as old as its first.
+        segment: of which part of the traffic; empty: of all of it.
     """
 
     reference: Reference
@@ -43,10 +44,12 @@ class Window:
     rows: int
     completeness: float
     covered: bool
+    segment: str
 
     def common(self) -> dict[str, Any]:
         """Return what all verdicts of this window share."""
         return {
+            "segment": self.segment,
             "reference": self.reference,
             "scale_hours": self.scale_hours,
             "window_start": self.end - self.scale_hours,
@@ -120,7 +123,10 @@ def report_comparison(
                     verdict, episode = "page", episodes[index]
                 elif comparison.warns[scale, index]:
                     verdict = "warn"
-                reason = _reason(verdict, evidence, window, episode, timed=baseline.timed)
+                is_accepted = pages.is_accepted(feature, by=window.end - 1)
+                reason = _reason(
+                    verdict, evidence, window, episode, timed=baseline.timed, is_accepted=is_accepted
+                )
             verdicts.append(
                 Verdict(
                     feature=feature.name,
@@ -240,6 +246,7 @@ def _reason(
     episode: Episode | None,
     *,
     timed: bool,
+    is_accepted: bool,
 ) -> str:
     past = {"production": "the same hours of past weeks", "training": "the training data"}[window.reference]
     if not timed:
@@ -251,6 +258,8 @@ def _reason(
         what = f"{evidence['channel']}: {seen:.2%} where {past} lead to expect {expected:.2%}"
     if episode is not None:
         return f"{what}; since {_time(episode.start)}"
+    if verdict == "warn" and is_accepted and window.reference == "training":
+        return f"{what}; surely changed, and accepted as the new normal"
     if verdict == "warn":
         return f"{what}; surely changed, not surely by more than a page needs"
     detectable = evidence["detectable_effect"]

@@ -25,6 +25,8 @@ class DriftSettings:
         minimum_completeness: a window of which a smaller share of its events arrived is `incomplete`.
         quiet_hours: a page that follows the last one within so many hours belongs to its episode.
         accept_after_hours: an episode that lasts so long is taken as the new normal.
+        controller_step: a page that nobody confirmed adds so much to the logarithm of what critical values
+            are multiplied by, and `page_budget_hours` take it away; 0 switches the budget controller off.
         timezone: the clock that the traffic follows, so that the same hour of the week stays the same when
             summer time begins or ends; a name of the IANA database.
         stuck_hours: a numeric feature that shows one single value for so long is stuck.
@@ -45,6 +47,7 @@ class DriftSettings:
     quiet_hours: int = 24
     accept_after_hours: int = 14 * HOURS_PER_DAY
     stuck_hours: int = 6
+    controller_step: float = 0.3
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
@@ -62,6 +65,8 @@ class DriftSettings:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"timezone {self.timezone!r} is no name of the IANA database") from error
+        if not 0 <= self.controller_step <= 3:
+            raise ValueError("controller_step must lie between 0 and 3")
         if self.reference_weeks < 2:
             raise ValueError("reference_weeks must be at least 2, or the noise could not be learned")
         if self.page_budget_hours <= 0 or not 0 <= self.minimum_completeness <= 1 or self.minimum_sample < 1:

@@ -57,6 +57,7 @@ class Verdict:
         rank: 1 for the feature with the largest effect of this window, and so on.
         listed: kept by Benjamini-Hochberg among the features of this window.
         reason: one sentence for the engineer.
+        segment: of which part of the traffic, as `key=value`; empty: of all of it.
     """
 
     feature: str
@@ -86,3 +87,4 @@ class Verdict:
     rank: int | None = None
     listed: bool = False
     reason: str = ""
+    segment: str = ""
