@@ -13,6 +13,7 @@ CREATE TABLE drift_verdicts
     window_start DateTime('UTC') CODEC(Delta, ZSTD),
     window_end DateTime('UTC') CODEC(Delta, ZSTD),
     revision UInt32,
+    revised_because String COMMENT 'empty: judged once' CODEC(ZSTD),
     judged_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD),
     verdict LowCardinality(String) COMMENT 'ok, warn, page, learning, insufficient_data, incomplete',
     channel Nullable(String) COMMENT 'the share that moved most; null: nothing could be compared' CODEC(ZSTD),
@@ -34,8 +35,26 @@ CREATE TABLE drift_verdicts
     episode_start Nullable(DateTime('UTC')),
     rank Nullable(UInt16) COMMENT 'of the features of this window, by effect; 1 is the largest',
     listed Bool COMMENT 'significant by Benjamini-Hochberg among the features of this window',
+    drivers Map(LowCardinality(String), Float64) COMMENT 'what the effect comes from, and its share of it',
     reason String CODEC(ZSTD)
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(window_end)
 ORDER BY (model_name, model_version, environment, segment, reference, feature, scale_hours, window_end);
+
+-- What each hour was judged on. Where the profiles and the ledger tell something else by now, it is judged anew:
+-- an hour is written here after its verdicts, so that one that was cut short is found again.
+CREATE TABLE judged_hours
+(
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    environment LowCardinality(String),
+    hour DateTime('UTC') CODEC(Delta, ZSTD),
+    rows UInt64,
+    missing Float64 COMMENT 'events of this hour that the ledger missed then',
+    revision UInt32 COMMENT '1: judged once',
+    judged_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD)
+)
+ENGINE = ReplacingMergeTree(revision)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (model_name, model_version, environment, hour);

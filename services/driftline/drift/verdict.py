@@ -56,6 +56,7 @@ class Verdict:
         episode_start: its first hour.
         rank: 1 for the feature with the largest effect of this window, and so on.
         listed: kept by Benjamini-Hochberg among the features of this window.
+        drivers: what the effect comes from, such as segments, and which share of it each makes.
         reason: one sentence for the engineer.
         segment: of which part of the traffic, as `key=value`; empty: of all of it.
     """
@@ -86,5 +87,6 @@ class Verdict:
     episode_start: int | None = None
     rank: int | None = None
     listed: bool = False
+    drivers: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     segment: str = ""

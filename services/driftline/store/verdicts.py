@@ -37,6 +37,7 @@ class StoredVerdict:
     window_start: datetime
     window_end: datetime
     revision: int = 1
+    revised_because: str = ""
     verdict: str
     channel: str | None
     effect: float | None
@@ -57,10 +58,31 @@ class StoredVerdict:
     episode_start: datetime | None
     rank: int | None
     listed: bool
+    drivers: Mapping[str, float] = dataclasses.field(default_factory=dict)
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedHour:
+    """What an hour was judged on.
+
+    Args:
+        hour: hours since the Unix epoch, UTC.
+        rows: that had landed.
+        missing: events of this hour that the ledger missed.
+        revision: how often it was judged.
+    """
+
+    hour: int
+    rows: int
+    missing: float
+    revision: int = 1
+
+
 _NAMES = [field.name for field in dataclasses.fields(StoredVerdict)]
+_STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
 
 
 def hour_time(hour: int) -> datetime:
@@ -119,16 +141,75 @@ def read_verdicts(
     return list(client.query(query, parameters=bound).named_results())
 
 
+def read_windows(
+    client: Client, stream: Stream, *, first_end: int, last_end: int
+) -> Sequence[StoredVerdict]:
+    """Return a stream's verdicts on windows that ended from one hour to another, both of them included.
+
+    Args:
+        client: of the store.
+        stream: which.
+        first_end: hours since the Unix epoch, UTC.
+        last_end: the same.
+    """
+    rows = client.query(
+        f"SELECT {', '.join(_NAMES)} FROM drift_verdicts FINAL WHERE {_STREAM} "
+        "AND window_end BETWEEN toDateTime({first:UInt32} * 3600, 'UTC') "
+        "AND toDateTime({last:UInt32} * 3600, 'UTC')",
+        parameters={**_bound(stream), "first": first_end, "last": last_end},
+    ).result_rows
+    return [
+        StoredVerdict(
+            **{
+                name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+                for name, value in zip(_NAMES, row, strict=True)
+            }
+        )
+        for row in rows
+    ]
+
+
 def last_judged_hour(client: Client, stream: Stream) -> int | None:
     """Return the hour (since the Unix epoch) behind the last window that was judged, or None."""
     rows = client.query(
         "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM drift_verdicts "
-        "WHERE model_name = {model:String} AND model_version = {version:String} "
-        "AND environment = {environment:String}",
-        parameters={
-            "model": stream.model_name,
-            "version": stream.model_version,
-            "environment": stream.environment,
-        },
+        f"WHERE {_STREAM}",
+        parameters=_bound(stream),
     ).result_rows
     return int(rows[0][1]) if rows[0][0] else None
+
+
+def write_judged_hours(client: Client, stream: Stream, hours: Sequence[JudgedHour]) -> None:
+    """Note on what hours were judged, after their verdicts.
+
+    Raises:
+        StoreError: the store did not take it.
+    """
+    if not hours:
+        return
+    names = "model_name model_version environment hour rows missing revision".split()
+    stands = (stream.model_name, stream.model_version, stream.environment)
+    rows = [[*stands, hour_time(one.hour), one.rows, one.missing, one.revision] for one in hours]
+    try:
+        client.insert("judged_hours", rows, column_names=names)
+    except ClickHouseError as error:
+        raise StoreError(f"the store did not take what {len(hours)} hours were judged on: {error}") from error
+
+
+def read_judged_hours(client: Client, stream: Stream, *, weeks: int) -> Mapping[int, JudgedHour]:
+    """Return what a stream's hours were judged on, by hour, as far back from the last one as some weeks."""
+    rows = client.query(
+        "SELECT intDiv(toUnixTimestamp(hour), 3600), rows, missing, revision FROM judged_hours FINAL "
+        f"WHERE {_STREAM} AND hour > "
+        f"(SELECT max(hour) FROM judged_hours WHERE {_STREAM}) - toIntervalWeek({{weeks:UInt32}})",
+        parameters={**_bound(stream), "weeks": weeks},
+    ).result_rows
+    return {row[0]: JudgedHour(*row) for row in rows}
+
+
+def _bound(stream: Stream) -> dict[str, Any]:
+    return {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+    }
