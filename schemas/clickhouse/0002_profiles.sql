@@ -56,7 +56,9 @@ FROM
         toStartOfMinute(event_time) AS time,
         generation,
         landed,
-        toInt32(round(grid.3 * asinh((value - grid.1) / grid.2))) AS number,
+        -- Bounded, since a distance that overflows has no bucket: a reading of DBL_MAX would be refused.
+        toInt32(round(grid.3 * asinh(greatest(
+            least((value - grid.1) / grid.2, 1.7976931348623157e308), -1.7976931348623157e308)))) AS number,
         count() AS counted
     FROM
     (

@@ -21,6 +21,8 @@ DEFAULT_RESOLUTION = 32
 
 _CROWDED_SHARE = 0.02
 _MAX_RESOLUTION = 256
+_LARGEST = np.finfo(np.float64).max
+"""Distances from the centre, in scales, that are larger count as this, as in the views of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Grid:
 
     def bucket(self, values: ArrayLike) -> NDArray[np.int32]:
         """Return each finite value's bucket. Shape (n,) in, (n,) out. Rounds half to even, as ClickHouse."""
-        z = (np.asarray(values, dtype=np.float64) - self.center) / self.scale
+        with np.errstate(over="ignore"):
+            z = (np.asarray(values, dtype=np.float64) - self.center) / self.scale
+        z = np.clip(z, -_LARGEST, _LARGEST)
         return np.asarray(np.rint(self.resolution * np.arcsinh(z)), dtype=np.int32)
 
     def upper_edge(self, bucket: ArrayLike) -> NDArray[np.float64]:
@@ -51,7 +55,9 @@ class Grid:
         return self._value(np.asarray(bucket, dtype=np.float64))
 
     def _value(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.center + self.scale * np.sinh(position / self.resolution)
+        with np.errstate(over="ignore"):
+            value = self.center + self.scale * np.sinh(position / self.resolution)
+        return np.clip(value, -_LARGEST, _LARGEST)
 
     @classmethod
     def from_values(cls, values: ArrayLike) -> Self:
@@ -65,10 +71,12 @@ class Grid:
         sample = sample[np.isfinite(sample)]
         if sample.size == 0:
             return cls()
-        low, q5, q25, q50, q75, q95, high = np.quantile(sample, (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1))
-        candidates = ((q75 - q25) / 2, (q95 - q5) / 4, (high - low) / 8, abs(q50), 1.0)
-        scale = next(s for s in candidates if s > 0 and np.isfinite(s))
-        grid = cls(float(q50), float(scale))
+        # Of the largest numbers, the difference of two is none; of a quarter of each, it is.
+        unit = 4.0 if np.abs(sample).max() > _LARGEST / 4 else 1.0
+        quantiles = np.quantile(sample / unit, (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1))
+        low, q5, q25, q50, q75, q95, high = (float(quantile) for quantile in quantiles)
+        candidates = ((q75 - q25) / 2, (q95 - q5) / 4, (high - low) / 8, abs(q50), 1 / unit)
+        grid = cls(q50 * unit, next(scale for scale in candidates if scale > 0) * unit)
         while grid.resolution < _MAX_RESOLUTION and grid.is_crowded(sample):
             grid = cls(grid.center, grid.scale, grid.resolution * 2)
         return grid

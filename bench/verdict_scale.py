@@ -1,0 +1,263 @@
+"""How long a verdict over 24 hours takes: 20 features, a day of 10 million rows, a day of 100 million.
+
+Rows are made by the store itself and pass through the views that landing passes through. They stay in
+``.cache/verdict_scale``, a store for each ``--rows``, so that a run that was cut off goes on where it
+stopped. Only the five weeks of history stand in ``predictions``; the view that fills it is taken away
+before the day, whose rows would take 20 GB and are read by no verdict.
+
+Run: python bench/verdict_scale.py [--rows 10000000] [--runs 7] [--evidently] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftline.drift import DriftSettings, Judge
+from driftline.store import migrate, open_store
+from driftline.store.grids import choose_grids, pending_choices, read_grids, rebuild_profiles
+from driftline.store.profiles import Stream, read_hours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.profiles import HourProfile
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache"
+STREAM = Stream("scale", "1", "production")
+DAY_HOUR = 489_984
+"""The first hour of the day: 2025-11-24T00:00:00Z, a Monday."""
+
+HISTORY_DAYS = 36
+HISTORY_ROWS_AN_HOUR = 1_000
+CHUNK_ROWS = 250_000
+NUMERIC = (
+    *(f"randNormal({10 * place}, {1 + place}, {place})" for place in range(5)),
+    *(f"randLogNormal({place}, 0.{5 + place}, {place})" for place in range(5)),
+    *(f"toFloat64(randPoisson({3 + place}, {place}))" for place in range(2)),
+    "if(rand(20) % 10 < 7, 0., randExponential(1, 20))",
+    "1e6 + randNormal(0, 1, 21)",
+    "randStudentT(3, 22)",
+)
+CATEGORICAL = tuple(
+    f"concat('v', toString(least(rand({30 + place}) % 40, {8 + 8 * place})))" for place in range(5)
+)
+
+
+def insert(client: Client, *, begin_s: int, seconds: int, rows: int) -> None:
+    """Let the store make and land rows of some seconds; repeated, it is a no-op."""
+    numeric = ", ".join(f"'number_{place:02}', {made}" for place, made in enumerate(NUMERIC))
+    categorical = ", ".join(f"'word_{place}', {made}" for place, made in enumerate(CATEGORICAL))
+    client.command(
+        "INSERT INTO prediction_inbox (event_id, event_time, model_name, model_version, training_run_id, "
+        "session_id, sequence, environment, numeric_features, categorical_features) "
+        f"SELECT generateUUIDv4(), fromUnixTimestamp64Micro(toInt64({begin_s}000000 + "
+        f"intDiv(number * {seconds}000000, {rows}))), "
+        f"'{STREAM.model_name}', '{STREAM.model_version}', 'run', "
+        f"'at {begin_s}', number + 1, '{STREAM.environment}', map({numeric}), map({categorical}) "
+        f"FROM numbers({rows})",
+        # One thread and whole blocks, so that a repeated insert is cut as it was.
+        settings={
+            "insert_deduplication_token": f"scale|{begin_s}",
+            "max_threads": 1,
+            "max_insert_threads": 1,
+            "max_block_size": 1 << 16,
+        },
+    )
+
+
+def rows_of_hour(rows: int, hour: int) -> int:
+    """Return how many of a day's rows fall into one of its hours: most in the afternoon."""
+    return round(rows * (1 + 0.6 * math.sin(2 * math.pi * (hour - 9) / 24)) / 24)
+
+
+class Progress:
+    """Which inserts of a store are done, in a file beside it: what is not noted is repeated."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._done = set(file.read_text().split()) if file.exists() else set()
+
+    def __contains__(self, name: object) -> bool:
+        return str(name) in self._done
+
+    def note(self, name: object) -> None:
+        """Note that something is done."""
+        self._done.add(str(name))
+        with self._file.open("a") as file:
+            file.write(f"{name}\n")
+
+
+def build(client: Client, progress: Progress, rows: int) -> None:
+    """Land five weeks and the day, as far as they are not there yet."""
+    day_s = 3600 * DAY_HOUR
+    if "history" not in progress:
+        for day in range(HISTORY_DAYS, 0, -1):
+            insert(client, begin_s=day_s - 86_400 * day, seconds=86_400, rows=24 * HISTORY_ROWS_AN_HOUR)
+            if day == HISTORY_DAYS:  # As soon as there are rows enough, as landers do.
+                for choice in pending_choices(client):
+                    choose_grids(client, choice)
+                rebuild_profiles(client)
+        client.command("DROP VIEW IF EXISTS predictions_view")
+        progress.note("history")
+    for hour in range(24):
+        of_hour = rows_of_hour(rows, hour)
+        pieces = max(round(of_hour / CHUNK_ROWS), 1)
+        for piece in range(pieces):
+            first, last = 3600 * piece // pieces, 3600 * (piece + 1) // pieces
+            begin_s = day_s + 3600 * hour + first
+            if begin_s not in progress:
+                insert(client, begin_s=begin_s, seconds=last - first, rows=of_hour // pieces)
+                progress.note(begin_s)
+        print(f"\rlanded {hour + 1} of 24 hours", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+
+
+def warmed_judge(client: Client) -> tuple[Judge, float, float]:
+    """Return a judge that knows what came before the day; seconds of reading that, and of taking it in."""
+    judge = Judge(
+        grids=read_grids(client, STREAM.model_name), settings=DriftSettings(), identity="scale/1/production"
+    )
+    began = time.perf_counter()
+    history = read_hours(
+        client, STREAM, first_hour=DAY_HOUR - judge.history_hours, end_hour=DAY_HOUR
+    ).profiles
+    read = time.perf_counter()
+    for profile in history[:-1]:
+        judge.remember(profile)
+    judge.judge(history[-1])
+    return judge, read - began, time.perf_counter() - read
+
+
+def measure(client: Client, runs: int) -> dict[str, float]:
+    """Return what a verdict over the day takes, medians of some runs, in seconds.
+
+    The verdict: reading the 24 hours and judging the newest, by a judge that judged the hours before it.
+    """
+    timings: dict[str, list[float]] = {}
+
+    def note(name: str, seconds: float) -> None:
+        timings.setdefault(name, []).append(seconds)
+
+    day: Sequence[HourProfile] = ()
+    for _ in range(runs):
+        judge, read_history, warm = warmed_judge(client)
+        began = time.perf_counter()
+        day = read_hours(client, STREAM, first_hour=DAY_HOUR, end_hour=DAY_HOUR + 24).profiles
+        read = time.perf_counter()
+        calls = []
+        for profile in day:
+            begin = time.perf_counter()
+            verdicts = judge.judge(profile)
+            calls.append(time.perf_counter() - begin)
+        judged = time.perf_counter()
+        note("verdict_s", read - began + calls[-1])
+        note("read_day_s", read - began)
+        note("judge_newest_hour_s", calls[-1])
+        note("judge_first_hour_of_day_s", calls[0])  # It chooses the reference anew.
+        note("read_and_judge_all_24_hours_s", judged - began)
+        note("restart_s", read_history + warm + judged - began)
+        begin = time.perf_counter()
+        read_hours(client, STREAM, first_hour=DAY_HOUR + 23, end_hour=DAY_HOUR + 24)
+        note("read_one_hour_s", time.perf_counter() - begin)
+    figures = {name: round(statistics.median(seconds), 4) for name, seconds in timings.items()}
+    counted = client.query(
+        "SELECT count() FROM numeric_profiles WHERE model_name = {model:String} "
+        "AND minute >= toDateTime({begin:UInt32}, 'UTC')",
+        parameters={"model": STREAM.model_name, "begin": 3600 * DAY_HOUR},
+    ).result_rows
+    features = {verdict.feature for verdict in verdicts}
+    return {
+        "rows": sum(profile.rows for profile in day),
+        "features": len(features),
+        "verdicts": len(verdicts),
+        "profile_rows": counted[0][0],
+        **figures,
+    }
+
+
+EVIDENTLY = """
+import json, sys, time
+import numpy as np, pandas as pd
+from evidently import Report, __version__
+from evidently.presets import DataDriftPreset
+
+rows = int(sys.argv[1])
+def made(seed):
+    rng = np.random.default_rng(seed)
+    columns = {f"number_{i:02}": rng.normal(10 * i, 1 + i, rows) for i in range(5)}
+    columns |= {f"number_{5 + i:02}": rng.lognormal(i, 0.5 + i / 10, rows) for i in range(5)}
+    columns |= {f"number_{10 + i:02}": rng.poisson(3 + i, rows).astype(float) for i in range(2)}
+    columns["number_12"] = np.where(rng.random(rows) < 0.7, 0.0, rng.exponential(1, rows))
+    columns["number_13"] = 1e6 + rng.normal(0, 1, rows)
+    columns["number_14"] = rng.standard_t(3, rows)
+    for i in range(5):
+        words = np.array([f"v{j}" for j in range(9 + 8 * i)])
+        columns[f"word_{i}"] = words[np.minimum(rng.integers(0, 40, rows), 8 + 8 * i)]
+    return pd.DataFrame(columns)
+
+reference, current = made(1), made(2)
+began = time.perf_counter()
+found = Report([DataDriftPreset()]).run(current, reference).dict()
+seconds = time.perf_counter() - began
+print(json.dumps({"seconds": seconds, "version": __version__, "answers": len(found["metrics"])}))
+"""
+
+
+def evidently(rows: int) -> dict[str, float | str]:
+    """Return what evidently takes for as many rows of the same columns against as many of reference."""
+    folder = CACHE / "peers" / "evidently"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    installed = subprocess.run([python, "-c", "import evidently"], check=False, capture_output=True)
+    if installed.returncode:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "evidently", "pandas<3"], check=True)
+    told = subprocess.run(
+        [python, "-W", "ignore", "-c", EVIDENTLY, str(rows)], check=True, capture_output=True, text=True
+    )
+    answer: dict[str, float | str] = json.loads(told.stdout.splitlines()[-1])
+    return {"rows": rows, **answer}
+
+
+def main() -> None:
+    """Build what is missing, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=10_000_000, help="of the day")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--build-only", action="store_true")
+    parser.add_argument("--evidently", action="store_true", help="and evidently on a million rows")
+    parser.add_argument("--json", type=Path, help="file that keeps the figures of all runs")
+    options = parser.parse_args()
+    folder = CACHE / "verdict_scale" / str(options.rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_store(f"chdb://{folder / 'store'}") as store, closing(store.client()) as client:
+        migrate(client)
+        began = time.perf_counter()
+        build(client, Progress(folder / "landed.txt"), options.rows)
+        print(f"landing took {time.perf_counter() - began:.0f} s", file=sys.stderr)
+        if options.build_only:
+            return
+        figures: dict[str, object] = {"driftline": measure(client, options.runs)}
+    if options.evidently:
+        figures["evidently"] = evidently(1_000_000)
+    print(json.dumps(figures, indent=2))
+    if options.json:
+        kept = json.loads(options.json.read_text()) if options.json.exists() else {}
+        options.json.write_text(json.dumps(kept | {str(options.rows): figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
