@@ -83,7 +83,8 @@ class PageLog:
         self._accept_after = accept_after_hours
         self._episodes: dict[Feature, list[Episode]] = {}
         self._holds: dict[Feature, list[_Hold]] = {}
-        self._decided: dict[Word, dict[str, int]] = {"accept": {}, "real": {}, "noise": {}}
+        self._accepted: dict[str, int] = {}
+        self._words: dict[str, list[tuple[int, Word]]] = {}
         self._accepted_features: dict[Feature, int] = {}
 
     def record(self, feature: Feature, *, first: int, window_start: int, window_end: int) -> Episode:
@@ -99,7 +100,7 @@ class PageLog:
         if episodes and self._continues(episodes[-1], window_end):
             episode = replace(episodes[-1], last=window_end)
             episodes[-1] = episode
-            is_fault = self._is("real", episode.episode_id, by=window_end - 1)
+            is_fault = self._word(episode.episode_id, by=window_end - 1) == "real"
             if window_end - episode.start >= self._accept_after and not is_fault:
                 self.decide(feature, episode.episode_id, "accept", at=window_end)
         else:
@@ -110,7 +111,9 @@ class PageLog:
         return episode
 
     def decide(self, feature: Feature, episode_id: str, word: Word, *, at: int) -> bool:
-        """Note what became of an episode, and say whether that was news; the earliest such word holds.
+        """Note what became of an episode, and say whether that was news.
+
+        What was accepted stays so, from the earliest hour named; of the other words the newest holds.
 
         Args:
             feature: that paged.
@@ -118,17 +121,22 @@ class PageLog:
             word: what became of it.
             at: the hour from which this is known.
         """
-        known = self._decided[word].get(episode_id)
-        if known is not None and known <= at:
-            return False
-        self._decided[word][episode_id] = at
         if word == "accept":
+            if self._accepted.get(episode_id, at + 1) <= at:
+                return False
+            self._accepted[episode_id] = at
             self._accepted_features[feature] = min(at, self._accepted_features.get(feature, at))
+            return True
+        words = self._words.setdefault(episode_id, [])
+        if (at, word) in words:
+            return False
+        words.append((at, word))
+        words.sort(key=lambda each: each[0])
         return True
 
     def last_decided(self, *, by: int) -> int | None:
-        """Return the latest hour, up to `by`, at which hours were taken back into the reference."""
-        decided = (*self._decided["accept"].values(), *self._decided["noise"].values())
+        """Return the latest hour, up to `by`, at which it was decided which hours serve as reference."""
+        decided = [*self._accepted.values(), *(at for words in self._words.values() for at, _ in words)]
         return max((at for at in decided if at <= by), default=None)
 
     def is_accepted(self, feature: Feature, *, by: int) -> bool:
@@ -151,13 +159,12 @@ class PageLog:
             accepted = [
                 episode.start
                 for episode in self._episodes.get(feature, ())
-                if self._is("accept", episode.episode_id, by=as_of)
+                if self._is_accepted(episode.episode_id, by=as_of)
             ]
             for hold in self._holds.get(feature, ()):
-                taken_back = self._is("accept", hold.episode_id, by=as_of) or self._is(
-                    "noise", hold.episode_id, by=as_of
-                )
-                if hold.decided <= as_of and not taken_back:
+                is_held = not self._is_accepted(hold.episode_id, by=as_of)
+                is_held = is_held and self._word(hold.episode_id, by=as_of) != "noise"
+                if hold.decided <= as_of and is_held:
                     usable[(hours >= hold.start) & (hours < hold.end), index] = False
             if accepted:
                 usable[hours < max(accepted), index] = False
@@ -171,11 +178,16 @@ class PageLog:
             self._episodes[feature] = [episode for episode in episodes if episode.last > before]
 
     def _continues(self, episode: Episode, window_end: int) -> bool:
-        accepted = self._is("accept", episode.episode_id, by=window_end - 1)
-        return window_end - episode.last <= self._quiet and not accepted
+        is_accepted = self._is_accepted(episode.episode_id, by=window_end - 1)
+        return window_end - episode.last <= self._quiet and not is_accepted
 
-    def _is(self, word: Word, episode_id: str, *, by: int) -> bool:
-        return self._decided[word].get(episode_id, by + 1) <= by
+    def _is_accepted(self, episode_id: str, *, by: int) -> bool:
+        return self._accepted.get(episode_id, by + 1) <= by
+
+    def _word(self, episode_id: str, *, by: int) -> Word | None:
+        """Return the newest word on an episode that was known by an hour, `accept` aside."""
+        known = (word for at, word in reversed(self._words.get(episode_id, ())) if at <= by)
+        return next(known, None)
 
     def _episode_id(self, feature: Feature, start: int) -> str:
         parts = "\x1f".join((self._identity, self._reference, feature.kind, feature.name, str(start)))

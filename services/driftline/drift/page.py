@@ -1,0 +1,178 @@
+"""A page, what it found, and what was said of it. Hours count from the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from driftline.drift.hygiene import Word
+    from driftline.drift.verdict import Kind, Reference, Verdict
+
+State = Literal["open", "ended", "accepted", "withdrawn"]
+
+_NAMED_FEATURES = 3
+
+
+class Key(NamedTuple):
+    """What findings are told apart by."""
+
+    segment: str
+    feature: str
+    kind: Kind
+    reference: Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What pages for one feature, in one part of the traffic, against one reference.
+
+    The evidence is that of its surest window. Hours count from the Unix epoch, UTC.
+
+    Args:
+        segment: of which part of the traffic, as `key=value`; empty: of all of it.
+        feature: its name.
+        kind: numeric or categorical.
+        reference: what the windows were compared with.
+        channel: the proportion that moved most, in words.
+        effect: observed - expected.
+        expected: the share that the reference leads to expect.
+        observed: the share that was seen.
+        z: how surely; None: the feature is stuck, which needs no test.
+        scale_hours: the length of the surest window.
+        since: the first hour of its shortest windows that page.
+        detected: when the window that paged first ended.
+        last: when the last window that pages ended.
+        episode_ids: of the episodes that its verdicts name, the earliest first.
+        accepted_at: when it had lasted long enough to be the new normal; None before.
+    """
+
+    segment: str
+    feature: str
+    kind: Kind
+    reference: Reference
+    channel: str
+    effect: float
+    expected: float
+    observed: float
+    z: float | None
+    scale_hours: int
+    since: int
+    detected: int
+    last: int
+    episode_ids: tuple[str, ...]
+    accepted_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of one stream. Hours count from the Unix epoch, UTC.
+
+    Args:
+        page_id: the same whenever the same hours are judged again.
+        detected: when the window that paged first ended.
+        state: `open`; `ended`: nothing of it paged for 24 hours; `accepted`: it is the new normal, by
+            somebody's word or because it lasted two weeks; `withdrawn`: late events took it back.
+        findings: gravest first: those of all the traffic, by effect, then those of its parts.
+        word: what was said of it last; None: nothing.
+        accepted_at: the hour from which it is the new normal; None: it is not.
+        revision: grows with each change.
+    """
+
+    page_id: str
+    detected: int
+    state: State
+    findings: tuple[Finding, ...]
+    word: Word | None = None
+    accepted_at: int | None = None
+    revision: int = 1
+
+    @property
+    def since(self) -> int:
+        """The first hour of the windows that page."""
+        return min(finding.since for finding in self.findings)
+
+    @property
+    def last(self) -> int:
+        """When the last window that pages ended."""
+        return max(finding.last for finding in self.findings)
+
+    @property
+    def headline(self) -> str:
+        """One line: which features, and what moved most."""
+        first = self.findings[0]
+        names = list(dict.fromkeys(finding.feature for finding in self.findings))
+        more = len(names) - _NAMED_FEATURES
+        if more > 0:
+            names = [*names[:_NAMED_FEATURES], f"{more} more"]
+        told = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        where = f" in {first.segment}" if first.segment else ""
+        if first.channel == "stuck":
+            return f"{told}: one single value{where}"
+        moved = "rose" if first.effect >= 0 else "fell"
+        change = f"{moved} from {first.expected:.2%} to {first.observed:.2%}"
+        return f"{told}: {first.channel} {change}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody's word on a page.
+
+    Args:
+        page_id: which page.
+        detected: when it was detected. Events that arrive late may move that, and with it the page's id; the
+            word then holds for the page nearest to it, within a day.
+        word: `real`: a fault; `noise`: a false page; `accept`: a change that is normal from now on.
+        at: the hour from which it is known: when the newest window that was judged by then ended.
+    """
+
+    page_id: str
+    detected: int
+    word: Word
+    at: int
+
+
+def key_of(one: Verdict | Finding) -> Key:
+    """Return which finding a verdict belongs to."""
+    return Key(one.segment, one.feature, one.kind, one.reference)
+
+
+def gravity(finding: Finding) -> tuple[bool, float, str, bool, str]:
+    """Return what findings are sorted by: of all the traffic first, then by effect."""
+    is_part = finding.segment != ""
+    return is_part, -abs(finding.effect), finding.feature, finding.reference != "production", finding.segment
+
+
+def with_verdict(known: Finding | None, verdict: Verdict) -> Finding:
+    """Return a finding with one more of its verdicts; the surest one is its evidence."""
+    start = verdict.window_start if verdict.episode_start is None else verdict.episode_start
+    episode_ids = () if verdict.episode_id is None else (verdict.episode_id,)
+    fresh = Finding(
+        **key_of(verdict)._asdict(),
+        channel=verdict.channel or "",
+        effect=verdict.effect or 0.0,
+        expected=verdict.expected or 0.0,
+        observed=verdict.observed or 0.0,
+        z=verdict.z,
+        scale_hours=verdict.scale_hours,
+        since=start,
+        detected=verdict.window_end,
+        last=verdict.window_end,
+        episode_ids=episode_ids,
+    )
+    if known is None:
+        return fresh
+    evidence = fresh if _sureness(fresh) > _sureness(known) else known
+    return replace(
+        evidence,
+        since=min(known.since, start),
+        detected=min(known.detected, fresh.detected),
+        last=max(known.last, fresh.last),
+        episode_ids=tuple(dict.fromkeys([*known.episode_ids, *episode_ids])),
+        accepted_at=known.accepted_at,
+    )
+
+
+def _sureness(finding: Finding) -> float:
+    return math.inf if finding.z is None else finding.z
