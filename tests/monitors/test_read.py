@@ -22,6 +22,11 @@ def told(path: Path) -> str:
     return str(refused.value).replace(f"{path.parent}/", "")
 
 
+def unwrapped(text: str) -> str:
+    """Return expected lines as they are told; in the files beside they are wrapped, and indented by four."""
+    return text.replace("\n    ", " ").strip()
+
+
 def test_every_broken_file_has_its_text_beside_it_and_no_text_is_left_over():
     assert len(BROKEN) >= 10
     texts = (HERE / "broken").glob("*.txt")
@@ -30,7 +35,7 @@ def test_every_broken_file_has_its_text_beside_it_and_no_text_is_left_over():
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
 def test_a_broken_file_is_refused_with_every_problem_at_its_place(path):
-    assert told(path) + "\n" == path.with_suffix(".txt").read_text()
+    assert told(path) == unwrapped(path.with_suffix(".txt").read_text())
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
