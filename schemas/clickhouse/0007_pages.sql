@@ -1,0 +1,54 @@
+-- Pages: one row a page; a later revision replaces an earlier one. A page gathers what one cause made page.
+
+CREATE TABLE pages
+(
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    environment LowCardinality(String),
+    page_id String COMMENT 'the same whenever the same hours are judged again',
+    detected DateTime('UTC') COMMENT 'when the window that paged first ended',
+    since DateTime('UTC') COMMENT 'the first hour of the windows that page',
+    last DateTime('UTC') COMMENT 'when the last window that pages ended',
+    state LowCardinality(String) COMMENT 'open, ended, accepted, withdrawn (late events took it back)',
+    accepted_at Nullable(DateTime('UTC')) COMMENT 'from when it is the new normal; null: it is not',
+    headline String COMMENT 'which features, and what moved most, in one line' CODEC(ZSTD),
+    findings Array(Tuple(
+        segment String,
+        feature String,
+        kind String,
+        reference String,
+        channel String,
+        effect Float64,
+        expected Float64,
+        observed Float64,
+        z Nullable(Float64),
+        scale_hours UInt16,
+        since DateTime('UTC'),
+        detected DateTime('UTC'),
+        last DateTime('UTC'),
+        episode_ids Array(String),
+        accepted_at Nullable(DateTime('UTC'))
+    )) COMMENT 'gravest first, each with the evidence of its surest window' CODEC(ZSTD),
+    revision UInt32,
+    written_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(revision)
+ORDER BY (model_name, model_version, environment, page_id);
+
+-- What engineers said of pages, one row a word.
+CREATE TABLE acknowledgements
+(
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    environment LowCardinality(String),
+    page_id String,
+    detected DateTime('UTC') COMMENT 'of the page, which gets another id when late events move it',
+    word LowCardinality(String) COMMENT 'real: a fault; noise: a false page; accept: the new normal',
+    known_from DateTime('UTC') COMMENT 'when the newest window that was judged by then ended',
+    given_by String,
+    note String,
+    given_at DateTime64(6, 'UTC'),
+    CONSTRAINT word_is_known CHECK word IN ('real', 'noise', 'accept')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (model_name, model_version, environment, page_id, given_at);

@@ -1,0 +1,274 @@
+"""Pages and what engineers said of them: pages are written by the drift worker, words by who is on call."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from driftline.errors import NotFoundError, SettingError, StoreError
+from driftline.store.profiles import Stream
+from driftline.store.verdicts import hour_time, last_judged_hour
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+WORDS = ("real", "noise", "accept")
+
+_STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFinding:
+    """What pages for one feature; the columns are documented in ``schemas/clickhouse``. Times are in UTC."""
+
+    segment: str
+    feature: str
+    kind: str
+    reference: str
+    channel: str
+    effect: float
+    expected: float
+    observed: float
+    z: float | None
+    scale_hours: int
+    since: datetime
+    detected: datetime
+    last: datetime
+    episode_ids: Sequence[str]
+    accepted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPage:
+    """One row of ``pages``; the columns are documented in ``schemas/clickhouse``. Times are in UTC."""
+
+    model_name: str
+    model_version: str
+    environment: str
+    page_id: str
+    detected: datetime
+    since: datetime
+    last: datetime
+    state: str
+    accepted_at: datetime | None
+    headline: str
+    findings: Sequence[StoredFinding]
+    revision: int
+
+    @property
+    def stream(self) -> Stream:
+        """Of which model version and environment."""
+        return Stream(self.model_name, self.model_version, self.environment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAcknowledgement:
+    """One row of ``acknowledgements``: somebody's word on a page. Times are in UTC.
+
+    Args:
+        model_name: of the page's stream.
+        model_version: of the page's stream.
+        environment: of the page's stream.
+        page_id: which page.
+        detected: when it was detected.
+        word: ``real``, ``noise`` or ``accept``.
+        known_from: when the newest window that was judged by then ended.
+        given_by: who said it.
+        note: why.
+        given_at: when it was said.
+    """
+
+    model_name: str
+    model_version: str
+    environment: str
+    page_id: str
+    detected: datetime
+    word: str
+    known_from: datetime
+    given_by: str
+    note: str
+    given_at: datetime
+
+    @property
+    def stream(self) -> Stream:
+        """Of which model version and environment."""
+        return Stream(self.model_name, self.model_version, self.environment)
+
+
+_PAGE_NAMES = [field.name for field in dataclasses.fields(StoredPage)]
+_FINDING_NAMES = [field.name for field in dataclasses.fields(StoredFinding)]
+_WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)]
+
+
+def write_pages(client: Client, pages: Sequence[StoredPage]) -> None:
+    """Insert pages; a later revision replaces an earlier one.
+
+    Raises:
+        StoreError: the store did not take them.
+    """
+    if not pages:
+        return
+    rows = [
+        [
+            [_as_tuple(finding) for finding in page.findings] if name == "findings" else getattr(page, name)
+            for name in _PAGE_NAMES
+        ]
+        for page in pages
+    ]
+    try:
+        client.insert("pages", rows, column_names=_PAGE_NAMES)
+    except ClickHouseError as error:
+        raise StoreError(f"the store did not take {len(pages)} pages: {error}") from error
+
+
+def read_pages(
+    client: Client,
+    *,
+    stream: Stream | None = None,
+    model_name: str | None = None,
+    page_id: str = "",
+    states: Sequence[str] = (),
+    since: datetime | None = None,
+    limit: int = 100_000,
+) -> Sequence[StoredPage]:
+    """Return pages, the newest first.
+
+    Args:
+        client: of the store.
+        stream: of this one only.
+        model_name: of this model only.
+        page_id: of those whose id begins so only.
+        states: in one of these states only.
+        since: of those that paged after this time only.
+        limit: at most so many.
+    """
+    conditions = {
+        _STREAM: stream,
+        "model_name = {name:String}": model_name,
+        "startsWith(page_id, {page:String})": page_id or None,
+        "state IN {states:Array(String)}": states or None,
+        "last > {since:DateTime('UTC')}": since,
+    }
+    chosen = [condition for condition, value in conditions.items() if value is not None] or ["1"]
+    bound: dict[str, Any] = {
+        **_bound(stream or Stream("", "", "")),
+        "name": model_name or "",
+        "page": page_id,
+        "states": list(states),
+        "since": since or hour_time(0),
+        "limit": limit,
+    }
+    rows = client.query(
+        f"SELECT {', '.join(_PAGE_NAMES)} FROM pages FINAL WHERE {' AND '.join(chosen)} "
+        "ORDER BY detected DESC, model_name, model_version, environment LIMIT {limit:UInt32}",
+        parameters=bound,
+    ).result_rows
+    return [_page(dict(zip(_PAGE_NAMES, row, strict=True))) for row in rows]
+
+
+def read_acknowledgements(client: Client, *, stream: Stream | None = None) -> Sequence[StoredAcknowledgement]:
+    """Return everything that was said of pages, or of one stream's, in the order in which it was said."""
+    rows = client.query(
+        f"SELECT {', '.join(_WORD_NAMES)} FROM acknowledgements FINAL "
+        f"WHERE {_STREAM if stream else '1'} ORDER BY given_at, page_id",
+        parameters=_bound(stream or Stream("", "", "")),
+    ).result_rows
+    return [StoredAcknowledgement(**_in_utc(dict(zip(_WORD_NAMES, row, strict=True)))) for row in rows]
+
+
+def write_acknowledgement(
+    client: Client, page_id: str, *, word: str, given_by: str, note: str, given_at: datetime
+) -> tuple[StoredPage, StoredAcknowledgement]:
+    """Say something of a page, and return the page and what was written. Repeating it writes it once.
+
+    Args:
+        client: of the store.
+        page_id: the page's id, or as much of its beginning as no other page's begins with.
+        word: ``real``, ``noise`` or ``accept``.
+        given_by: who says it.
+        note: why.
+        given_at: now.
+
+    Raises:
+        NotFoundError: there is no such page, or there are several.
+        SettingError: the word is none of these, or the page was withdrawn.
+        StoreError: the store did not take it.
+    """
+    if word not in WORDS:
+        raise SettingError(f"{word!r} is nothing to say of a page; say one of {', '.join(WORDS)}")
+    page = find_page(client, page_id)
+    if page.state == "withdrawn":
+        raise SettingError(
+            f"page {page.page_id} was withdrawn: events that arrived late took it back, so there is nothing "
+            "to say of it"
+        )
+    judged = last_judged_hour(client, page.stream)
+    said = StoredAcknowledgement(
+        model_name=page.model_name,
+        model_version=page.model_version,
+        environment=page.environment,
+        page_id=page.page_id,
+        detected=page.detected,
+        word=word,
+        known_from=page.last if judged is None else max(hour_time(judged), page.last),
+        given_by=given_by,
+        note=note,
+        given_at=given_at,
+    )
+    try:
+        client.insert(
+            "acknowledgements", [[getattr(said, name) for name in _WORD_NAMES]], column_names=_WORD_NAMES
+        )
+    except ClickHouseError as error:
+        raise StoreError(f"the store did not take what was said of page {page.page_id}: {error}") from error
+    return page, said
+
+
+def find_page(client: Client, page_id: str) -> StoredPage:
+    """Return the page with an id, or with the only id that begins so.
+
+    Raises:
+        NotFoundError: there is no such page, or there are several.
+    """
+    found = read_pages(client, page_id=page_id, limit=3) if page_id else []
+    if not found:
+        raise NotFoundError(f"there is no page {page_id!r}; `driftline pages` lists those that there are")
+    if len(found) > 1:
+        raise NotFoundError(
+            f"several pages begin with {page_id!r}, such as {found[0].page_id} and {found[1].page_id}; "
+            "name one of those that `driftline pages` lists in full"
+        )
+    return found[0]
+
+
+def _as_tuple(finding: StoredFinding) -> tuple[Any, ...]:
+    return tuple(getattr(finding, name) for name in _FINDING_NAMES)
+
+
+def _page(row: Mapping[str, Any]) -> StoredPage:
+    findings = [StoredFinding(**_in_utc(finding)) for finding in row["findings"]]
+    return StoredPage(**_in_utc({**row, "findings": findings}))
+
+
+def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row whose times say that they are in UTC."""
+    return {
+        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
+
+
+def _bound(stream: Stream) -> dict[str, Any]:
+    return {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+    }
