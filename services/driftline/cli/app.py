@@ -10,6 +10,7 @@ import click
 from driftline.cli.dead_letters import dead_letters
 from driftline.cli.demo import demo
 from driftline.cli.forward import forward
+from driftline.cli.monitors import monitors_group
 from driftline.cli.options import load_settings
 from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.services import land, migrate_command, serve, up, watch
@@ -52,5 +53,5 @@ def _default_map(settings: dict[str, object]) -> dict[str, object]:
 
 
 _SERVICES = (up, demo, migrate_command, land, watch, serve, forward)
-for _command in (*_SERVICES, trace, completeness, verdicts, dead_letters):
+for _command in (*_SERVICES, trace, completeness, verdicts, dead_letters, monitors_group):
     driftline.add_command(_command)

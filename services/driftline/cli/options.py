@@ -16,10 +16,13 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import DriftlineError
 from driftline.log import default_log_url
+from driftline.monitors import Monitors, read_monitors
 from driftline.store.url import PASSWORD_FILE_VARIABLE, has_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from driftline.drift import DriftSettings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,6 +106,25 @@ def _refuse_visible_secret(context: click.Context, parameter: click.Parameter, u
             f"store = ... in {_FILE}. A password that stood in a flag is no longer secret"
         )
     return url
+
+
+def monitors_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command ``--monitors``: the path of a file, or None; `load_monitors` reads it."""
+    return click.option(
+        "--monitors",
+        type=click.Path(path_type=Path),
+        envvar="DRIFTLINE_MONITORS",
+        help="File that says what is monitored of which model; see 'driftline monitors check'.",
+    )(command)
+
+
+def load_monitors(path: Path | None, settings: DriftSettings) -> Monitors[DriftSettings]:
+    """Return what a file says, or without one that every model is judged by the settings.
+
+    Raises:
+        MonitorsError: the file is missing, or something in it is wrong.
+    """
+    return Monitors.default(settings) if path is None else read_monitors(path, settings)
 
 
 def json_option(command: Callable[P, R]) -> Callable[P, R]:
