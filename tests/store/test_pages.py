@@ -57,6 +57,7 @@ PAGE = StoredPage(
         FINDING,
         replace(FINDING, feature="b", z=None, accepted_at=hour_time(HOUR + 5), episode_ids=[]),
     ],
+    word="",
     revision=1,
 )
 

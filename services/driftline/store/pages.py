@@ -61,6 +61,7 @@ class StoredPage:
     accepted_at: datetime | None
     headline: str
     findings: Sequence[StoredFinding]
+    word: str
     revision: int
 
     @property
