@@ -9,7 +9,7 @@ import numpy as np
 
 from driftline.drift.channels import RARE_PER_FEATURE, Channels
 from driftline.drift.expected import shares_by_level, sizes_by_level
-from driftline.drift.familiar import FamiliarPlan
+from driftline.drift.familiar import FamiliarPlan, typical_channels
 from driftline.drift.hours import Stack, Vocabulary, stack
 from driftline.drift.layout import Layout
 from driftline.drift.noise import Noise, critical_values, learn_noise, lend_noise
@@ -201,12 +201,11 @@ def build_baseline(
     )
     slot_groups = _sum_weeks(sizes)
     columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK)
-    column_shares, _ = _matched(
-        columns, slot_groups[:, layout.column_feature], np.where(by_day, 1, 2)[layout.column_feature]
-    )
     hourly = _channel_hours(stacked, layout, channels, rare_hours, position)
     channel_sizes = sizes[:, channels.group]
     noise = _noise(hourly, channel_sizes, channels, by_day[channels.feature], settings.scales_hours)
+    level = noise.level[typical_channels(channels, noise.level)]
+    column_shares, _ = _matched(columns, slot_groups[:, layout.column_feature], level[layout.column_feature])
     channel_shares, slot_sizes = _matched(_sum_weeks(hourly), slot_groups[:, channels.group], noise.level)
     alpha = 1 / (settings.page_budget_hours * channels.size * len(settings.scales_hours))
     return Baseline(

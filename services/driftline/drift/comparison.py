@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.drift.familiar import familiar_statistics
+from driftline.drift.familiar import familiar_statistics, typical_channels
 from driftline.drift.minimum_effect import detectable_effect, effect_interval, surprise
 from driftline.drift.ranking import Ranking, feature_p_values, rank_features
 from driftline.drift.stuck import is_stuck
@@ -109,6 +109,7 @@ def compare(
     sample, behind = tests.window[scale, worst], tests.reference[scale, worst]
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected))
+    typical = typical_channels(channels, baseline.noise.level)
     return Comparison(
         channel=worst,
         pages=tests.pages[:, channels.by_feature].any(-1) | (stuck & may_be_stuck),
@@ -126,7 +127,7 @@ def compare(
         reference_size=behind,
         detectable=detectable_effect(expected, sample / phi, behind / phi, critical, settings.minimum_effect),
         ranking=rank_features(effects, feature_p_values(z, df, channels.sizes, stuck)),
-        statistics=_familiar(baseline, recent, windows, tests.reference[:, channels.by_feature[:, 0]]),
+        statistics=_familiar(baseline, recent, windows, tests.reference[:, typical]),
     )
 
 

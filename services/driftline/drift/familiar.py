@@ -17,6 +17,7 @@ from driftline.drift.layout import Layout, NumericColumns
 
 if TYPE_CHECKING:
     from driftline.drift.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.channels import Channels
 
 DECILES = np.arange(1, 10) / 10
 _WINSOR_SHARES = (0.005, 0.995)
@@ -71,6 +72,22 @@ class FamiliarPlan:
             deviation=deviation,
             numeric=np.array([feature.kind == "numeric" for feature in layout.features]),
         )
+
+
+def typical_channels(channels: Channels, level: IntArray) -> IntArray:
+    """Return the channel of each feature by which all of its values are matched, (f,).
+
+    It is the one whose level is the median of the feature's value channels. So expected shares are taken
+    from as many rows of the reference as pays, and p-values know from how many.
+
+    Args:
+        channels: of a baseline.
+        level: how finely each channel is matched, (c,).
+    """
+    order = np.lexsort((level, channels.is_rare, channels.feature))
+    values = np.bincount(channels.feature[~channels.is_rare], minlength=channels.features)
+    first = np.cumsum(channels.sizes) - channels.sizes
+    return np.asarray(order[first + np.maximum(values - 1, 0) // 2], dtype=np.int64)
 
 
 def winsorised(columns: NumericColumns) -> tuple[FloatArray, float]:

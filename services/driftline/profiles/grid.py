@@ -24,6 +24,8 @@ _MAX_RESOLUTION = 256
 _LARGEST = np.finfo(np.float64).max
 """Distances from the centre, in scales, that are larger count as this, as in the views of the store."""
 
+_MIDDLE_BOUND = 1e140
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -51,8 +53,11 @@ class Grid:
         return self._value(np.asarray(bucket, dtype=np.float64) + 0.5)
 
     def midpoint(self, bucket: ArrayLike) -> NDArray[np.float64]:
-        """Return the value in the middle of each bucket, in the feature's own unit."""
-        return self._value(np.asarray(bucket, dtype=np.float64))
+        """Return the value in the middle of each bucket, in the feature's own unit, within +-1e140.
+
+        So that means, squares and sums of it over any number of rows are finite.
+        """
+        return np.clip(self._value(np.asarray(bucket, dtype=np.float64)), -_MIDDLE_BOUND, _MIDDLE_BOUND)
 
     def _value(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(over="ignore"):
