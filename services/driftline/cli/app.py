@@ -7,6 +7,7 @@ import os
 
 import click
 
+from driftline.cli.ack import ack, pages
 from driftline.cli.dead_letters import dead_letters
 from driftline.cli.demo import demo
 from driftline.cli.forward import forward
@@ -53,5 +54,5 @@ def _default_map(settings: dict[str, object]) -> dict[str, object]:
 
 
 _SERVICES = (up, demo, migrate_command, land, watch, serve, forward)
-for _command in (*_SERVICES, trace, completeness, verdicts, dead_letters, monitors_group):
+for _command in (*_SERVICES, trace, completeness, verdicts, pages, ack, dead_letters, monitors_group):
     driftline.add_command(_command)

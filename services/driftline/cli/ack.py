@@ -1,0 +1,150 @@
+"""``driftline pages`` and ``driftline ack``: what paged, and the engineer's word on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.cli.questions import ask_store, echo_json
+from driftline.store.pages import WORDS, read_acknowledgements, read_pages, write_acknowledgement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.pages import StoredAcknowledgement, StoredFinding, StoredPage
+
+_STATES = ("open", "ended", "accepted", "withdrawn")
+_MEANINGS = {
+    "real": "a fault: it counts as confirmed, and its hours stay out of the reference",
+    "noise": "a false page: it counts against the budget, and its hours are reference again",
+    "accept": "the new normal: what came before it is no reference any more",
+}
+
+
+@click.command("pages")
+@store_option
+@click.option("--model", "model_name", help="Of this model only.")
+@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="In this state only.")
+@click.option("--limit", default=100, show_default=True, help="At most so many.")
+@json_option
+@clean_errors
+def pages(store_url: str, model_name: str | None, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """List pages, the newest first: what each found, since when, and what was said of it."""
+    _list(store_url, as_json, model_name=model_name, states=states, limit=limit)
+
+
+@click.command()
+@click.argument("page_id", metavar="[PAGE]", required=False)
+@click.option("--real", is_flag=True, help="A fault: confirmed, its hours stay out of the reference.")
+@click.option("--noise", is_flag=True, help="A false page: its hours are as good a reference as any.")
+@click.option("--accept", is_flag=True, help="The new normal: judge against it from now on.")
+@click.option("--by", "given_by", help="Who says it; default: your user name.")
+@click.option("--note", default="", help="Why.")
+@click.option("--list", "as_list", is_flag=True, help="List pages, as `driftline pages` does.")
+@store_option
+@json_option
+@clean_errors
+def ack(
+    page_id: str | None,
+    real: bool,
+    noise: bool,
+    accept: bool,
+    given_by: str | None,
+    note: str,
+    as_list: bool,
+    store_url: str,
+    as_json: bool,
+) -> None:
+    """Say what a page was: it steers how sure pages have to be, and what counts as reference.
+
+    PAGE is a page's id, or as much of its beginning as no other page's begins with. The last word counts;
+    what was accepted stays so.
+    """
+    if as_list:
+        _list(store_url, as_json, model_name=None, states=(), limit=100)
+        return
+    words = [word for word, is_said in zip(WORDS, (real, noise, accept), strict=True) if is_said]
+    if page_id is None or len(words) != 1:
+        raise click.UsageError(
+            "name one page and say one of --real, --noise, --accept; `driftline pages` lists pages"
+        )
+    name = _user() if given_by is None else given_by
+    now = datetime.now(UTC)
+
+    def say(client: Client) -> tuple[StoredPage, StoredAcknowledgement]:
+        return write_acknowledgement(client, page_id, word=words[0], given_by=name, note=note, given_at=now)
+
+    page, said = ask_store(store_url, say)
+    if as_json:
+        echo_json(_row(page, [said]))
+        return
+    click.echo(f"page {page.page_id} of {_whose(page)}: {page.headline}")
+    click.echo(f"  {said.word}: {_MEANINGS[said.word]}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A container's user may have no name.
+        return ""
+
+
+def _list(
+    store_url: str, as_json: bool, *, model_name: str | None, states: Sequence[str], limit: int
+) -> None:
+    def question(client: Client) -> tuple[Sequence[StoredPage], Sequence[StoredAcknowledgement]]:
+        found = read_pages(client, model_name=model_name, states=states, limit=limit)
+        return found, read_acknowledgements(client) if found else []
+
+    found, said = ask_store(store_url, question)
+    of_page = {page.page_id: [one for one in said if one.page_id == page.page_id] for page in found}
+    if as_json:
+        echo_json([_row(page, of_page[page.page_id]) for page in found])
+    elif not found:
+        click.echo("no pages")
+    for page in found if not as_json else ():
+        _echo(page, of_page[page.page_id])
+
+
+def _row(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> dict[str, Any]:
+    words = ("word", "given_by", "note", "given_at", "known_from")
+    told = [{name: getattr(one, name) for name in words} for one in said]
+    word = said[-1].word if said else page.word or None
+    return {**dataclasses.asdict(page), "word": word, "acknowledgements": told}
+
+
+def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
+    click.secho(f"{page.page_id}  {page.state:<9}  {_whose(page)}", bold=True)
+    click.echo(f"  {page.headline}")
+    accepted = "" if page.accepted_at is None else f", the new normal from {_time(page.accepted_at)}"
+    click.echo(
+        f"  since {_time(page.since)}, detected {_time(page.detected)}, last {_time(page.last)} UTC{accepted}"
+    )
+    for finding in page.findings:
+        click.echo(f"    {_told(finding)}")
+    for one in said:
+        note = f": {one.note}" if one.note else ""
+        click.echo(f"  {one.word}, said {one.given_by or 'somebody'} at {_time(one.given_at)}{note}")
+
+
+def _told(finding: StoredFinding) -> str:
+    where = f" in {finding.segment}" if finding.segment else ""
+    moved = f"{finding.expected:.2%} -> {finding.observed:.2%}"
+    moved = "" if finding.channel == "stuck" else f" {moved}"
+    against = f"{finding.scale_hours} h against {finding.reference}"
+    return f"{finding.feature}{where}: {finding.channel}{moved}  ({against}, since {_time(finding.since)})"
+
+
+def _whose(page: StoredPage) -> str:
+    return f"{page.model_name} {page.model_version} ({page.environment})"
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"
