@@ -2,9 +2,10 @@
 -- The inbox stores nothing. Its maps have plain String keys because that reads Avro four times as fast;
 -- the views behind it write the same rows typed for reading.
 
--- The grids that a model's features are counted on. All of a model's grids together are a *generation*; a new
--- one is written in one insert, the unchanged grids among it, so that it is seen in whole or not at all.
--- Generations and recounts are numbered by the store's clock, so that two landers never give the same number.
+-- The grids that a model's features are counted on, and the segments that are counted beside the whole
+-- traffic. All grids and segments of a model together are a *generation*; a new one is written in one
+-- insert, what is unchanged among it, so that it is seen in whole or not at all. Generations and recounts are
+-- numbered by the store's clock, so that two landers never give the same number.
 CREATE TABLE feature_grids
 (
     model_name String,
@@ -16,12 +17,28 @@ CREATE TABLE feature_grids
     chosen_from String COMMENT 'reference or production',
     chosen_rows UInt64,
     chosen_at DateTime64(3, 'UTC') DEFAULT now64(3),
+    segments Array(String) COMMENT 'of feature empty: key=value of tags and of categorical features',
     recount UInt64 COMMENT 'of feature empty: the recount of earlier rows that is in force; 0: none yet'
 )
 ENGINE = ReplacingMergeTree(recount)
 ORDER BY (model_name, generation, feature);
 
--- Under (model, '', 0) stands which generation is in force: it changes in the same moment as the grids do.
+-- Which segments of a model are to be counted: a wish, until a lander has made a generation of it.
+CREATE TABLE monitored_segments
+(
+    model_name String,
+    segments Array(String) COMMENT 'key=value, ascending',
+    set_at DateTime64(6, 'UTC') DEFAULT now64(6),
+    CONSTRAINT model_name_given CHECK model_name != '',
+    CONSTRAINT segments_bounded CHECK length(segments) <= 200
+)
+ENGINE = ReplacingMergeTree(set_at)
+ORDER BY model_name;
+
+-- Under (model, '', 0) stands which generation is in force: it changes in the same moment as the grids do,
+-- and as the segments. Under (model, segment, generation) stands whether that is one, and under
+-- (model, '', generation) whether there is any. A feature may be called as a segment is ("city=Bergen"): then
+-- both stand in one entry.
 CREATE DICTIONARY feature_grid
 (
     model_name String,
@@ -30,14 +47,27 @@ CREATE DICTIONARY feature_grid
     current UInt64 DEFAULT 0,
     center Float64 DEFAULT 0,
     scale Float64 DEFAULT 1,
-    resolution UInt16 DEFAULT 32
+    resolution UInt16 DEFAULT 32,
+    is_segment UInt8 DEFAULT 0
 )
 PRIMARY KEY model_name, feature, generation
 SOURCE(CLICKHOUSE(USER '$dictionary_user' QUERY '
     SELECT
-        model_name, feature, if(feature = \'\', 0, generation) AS key, max(generation),
-        any(center), any(scale), any(resolution)
-    FROM $database.feature_grids GROUP BY model_name, feature, key
+        model_name, name, key, max(number),
+        argMax(middle, is_grid), argMax(width, is_grid), argMax(buckets, is_grid), max(is_listed)
+    FROM
+    (
+        SELECT
+            model_name, feature AS name, if(feature = \'\', 0, generation) AS key, generation AS number,
+            center AS middle, scale AS width, resolution AS buckets, 1 AS is_grid, 0 AS is_listed
+        FROM $database.feature_grids
+        UNION ALL
+        SELECT
+            model_name, arrayJoin(arrayPushBack(segments, \'\')) AS name, generation AS key,
+            generation AS number, 0 AS middle, 1 AS width, 32 AS buckets, 0 AS is_grid, 1 AS is_listed
+        FROM $database.feature_grids WHERE notEmpty(segments)
+    )
+    GROUP BY model_name, name, key
 '))
 LAYOUT(COMPLEX_KEY_HASHED())
 LIFETIME(0);
@@ -68,6 +98,16 @@ CREATE TABLE prediction_inbox
         COMMENT 'which block of the log: the hash of its token, of what stands behind the last | of it',
     generation UInt64 DEFAULT dictGet('$database.feature_grid', 'current', (model_name, '', toUInt64(0)))
         COMMENT 'of the grids that the row is counted on',
+    segments Array(String) DEFAULT if(
+        dictGet('$database.feature_grid', 'is_segment', (model_name, '', generation)) = 1,
+        arrayPushFront(arrayDistinct(arrayFilter(
+            segment -> dictGet('$database.feature_grid', 'is_segment', (model_name, segment, generation)) = 1,
+            arrayMap(
+                (key, value) -> concat(key, '=', value),
+                arrayConcat(mapKeys(tags), mapKeys(categorical_features)),
+                arrayConcat(mapValues(tags), mapValues(categorical_features))))), ''),
+        [''])
+        COMMENT 'that the row is counted in; empty: the whole traffic',
     CONSTRAINT event_time_in_range CHECK
         event_time >= toDateTime64('1970-01-01', 6, 'UTC')
         AND event_time < toDateTime64('2100-01-01', 6, 'UTC'),
@@ -119,7 +159,7 @@ ORDER BY (model_name, model_version, environment, toStartOfHour(event_time), eve
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW predictions_view TO predictions AS
-SELECT * EXCEPT generation FROM prediction_inbox;
+SELECT * EXCEPT (generation, segments) FROM prediction_inbox;
 
 -- Which ranges of the log the landers have begun to land, and which of them have landed in whole. A range
 -- that is fetched again, because a group's position was set back, is cut as it was, or passed over.

@@ -1,14 +1,19 @@
 -- Profiles: counts that merge exactly, written while landing. A drift verdict reads these and never the rows.
--- segment '' is the whole traffic.
+-- segment '' is the whole traffic, another one is key=value of a tag or a categorical feature.
 --
--- Beside its counts, each view writes *marks*: one row a landed block and month, with model_name, feature and
--- all other names empty, minute the month's begin, and block the block's number, which is 0 everywhere else.
--- A mark stands in the same part as the counts of its block and month, so it is there exactly when they are.
+-- Beside its counts, each view writes *marks*: one row a landed block, month and model, with model_name,
+-- feature and all other names empty, model_version the model's name, minute the month's begin, and block the
+-- block's number, which is 0 everywhere else. A mark stands in the same part as the counts of its block and
+-- month, so it is there exactly when they are.
+--
+-- What depends on grids or segments is counted by generation of these. What had landed when a generation was
+-- chosen is counted on it later: recount then says in which go. Only rows of one generation, and of its
+-- recount in force, go together. What does not depend on them has generation and recount 0.
+--
+-- Minutes age: after three days a merge sums up those of an hour, and leaves any of them. An hour goes as a
+-- whole, in its part, and what is counted of it later joins it. Marks stay, since no two have the same block.
 
--- Finite values of numeric features, and the predicted number, by bucket of the feature's grid. Rows that had
--- landed when a generation of grids was chosen are counted on it later: recount then says in which go. Only
--- rows of one generation, and of its recount in force, go together. In marks model_version is the model's
--- name, since each model has generations of its own.
+-- Finite values of numeric features, and the predicted number, by bucket of the feature's grid.
 CREATE TABLE numeric_profiles
 (
     model_name LowCardinality(String),
@@ -26,8 +31,14 @@ CREATE TABLE numeric_profiles
 ENGINE = SummingMergeTree(count)
 PARTITION BY toYYYYMM(minute)
 ORDER BY (
-    model_name, model_version, environment, segment, feature, minute, generation, recount, bucket, block
+    model_name, model_version, environment, segment, feature, toStartOfHour(minute), generation, recount,
+    bucket, block, minute
 )
+TTL toStartOfHour(minute) + INTERVAL 3 DAY
+GROUP BY
+    model_name, model_version, environment, segment, feature, toStartOfHour(minute), generation, recount,
+    bucket, block
+SET count = sum(count)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW numeric_profiles_view TO numeric_profiles AS
@@ -35,7 +46,7 @@ SELECT
     if(name = '', '', model) AS model_name,
     if(name = '', model, version) AS model_version,
     if(name = '', '', place) AS environment,
-    '' AS segment,
+    segment,
     name AS feature,
     if(name = '', toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
     generation,
@@ -52,6 +63,7 @@ FROM
         model,
         version,
         place,
+        segment,
         name,
         toStartOfMinute(event_time) AS time,
         generation,
@@ -63,9 +75,15 @@ FROM
     FROM
     (
         SELECT
-            model_name AS model, model_version AS version, environment AS place, event_time, generation,
-            block AS landed, name, value
-        FROM prediction_inbox
+            model_name AS model, model_version AS version, environment AS place, segment, event_time,
+            generation, block AS landed, name, value
+        FROM
+        (
+            SELECT
+                model_name, model_version, environment, segment, event_time, generation, block,
+                numeric_features, prediction_number
+            FROM prediction_inbox ARRAY JOIN segments AS segment
+        )
         ARRAY JOIN
             arrayConcat(
                 mapKeys(numeric_features),
@@ -73,9 +91,9 @@ FROM
             arrayConcat(
                 mapValues(numeric_features),
                 if(prediction_number IS NULL, [0.], [assumeNotNull(prediction_number), 0.])) AS value
-        WHERE isFinite(value)
+        WHERE isFinite(value) AND (segment = '' OR name != '')
     )
-    GROUP BY model, version, place, name, time, generation, landed, number
+    GROUP BY model, version, place, segment, name, time, generation, landed, number
 );
 
 -- Per numeric feature and minute: what the buckets can't tell. Nulls of both kinds of features are here.
@@ -87,6 +105,8 @@ CREATE TABLE feature_profiles
     segment LowCardinality(String),
     feature LowCardinality(String),
     minute DateTime('UTC') CODEC(Delta, ZSTD),
+    generation UInt64 CODEC(Delta, ZSTD),
+    recount UInt64 CODEC(Delta, ZSTD),
     block UInt64 CODEC(ZSTD),
     finite SimpleAggregateFunction(sum, UInt64),
     nulls SimpleAggregateFunction(sum, UInt64),
@@ -99,17 +119,29 @@ CREATE TABLE feature_profiles
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(minute)
-ORDER BY (model_name, model_version, environment, segment, feature, minute, block)
+ORDER BY (
+    model_name, model_version, environment, segment, feature, toStartOfHour(minute), generation, recount,
+    block, minute
+)
+TTL toStartOfHour(minute) + INTERVAL 3 DAY
+GROUP BY
+    model_name, model_version, environment, segment, feature, toStartOfHour(minute), generation, recount,
+    block
+SET
+    finite = sum(finite), nulls = sum(nulls), nans = sum(nans), infinities = sum(infinities),
+    minimum = min(minimum), maximum = max(maximum), total = sum(total), squares = sum(squares)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW feature_profiles_view TO feature_profiles AS
 SELECT
     if(name = '', '', model) AS model_name,
-    if(name = '', '', version) AS model_version,
+    if(name = '', model, version) AS model_version,
     if(name = '', '', place) AS environment,
-    '' AS segment,
+    segment,
     name AS feature,
     if(name = '', toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
+    if(name = '' OR segment != '', chosen, 0) AS generation,
+    toUInt64(0) AS recount,
     if(name = '', landed, 0) AS block,
     finite,
     if(name = '', 0, missing) AS nulls,
@@ -125,8 +157,10 @@ FROM
         model,
         version,
         place,
+        segment,
         name,
         toStartOfMinute(event_time) AS time,
+        chosen,
         landed,
         countIf(isFinite(value)) AS finite,
         countIf(value IS NULL) AS missing,
@@ -139,9 +173,15 @@ FROM
     FROM
     (
         SELECT
-            model_name AS model, model_version AS version, environment AS place, event_time, block AS landed,
-            name, value
-        FROM prediction_inbox
+            model_name AS model, model_version AS version, environment AS place, segment, event_time,
+            generation AS chosen, block AS landed, name, value
+        FROM
+        (
+            SELECT
+                model_name, model_version, environment, segment, event_time, generation, block,
+                numeric_features, missing_features, prediction_number
+            FROM prediction_inbox ARRAY JOIN segments AS segment
+        )
         ARRAY JOIN
             arrayConcat(
                 mapKeys(numeric_features),
@@ -151,8 +191,9 @@ FROM
                 arrayMap(x -> toNullable(x), mapValues(numeric_features)),
                 arrayMap(x -> CAST(NULL, 'Nullable(Float64)'), missing_features),
                 if(prediction_number IS NULL, [NULL], [prediction_number, NULL])) AS value
+        WHERE segment = '' OR name != ''
     )
-    GROUP BY model, version, place, name, time, landed
+    GROUP BY model, version, place, segment, name, time, chosen, landed
 );
 
 -- Values of categorical features, and the predicted label. Of one feature, minute and landed block the 256
@@ -165,6 +206,8 @@ CREATE TABLE categorical_profiles
     segment LowCardinality(String),
     feature LowCardinality(String),
     minute DateTime('UTC') CODEC(Delta, ZSTD),
+    generation UInt64 CODEC(Delta, ZSTD),
+    recount UInt64 CODEC(Delta, ZSTD),
     folded Bool,
     value String CODEC(ZSTD),
     block UInt64 CODEC(ZSTD),
@@ -172,17 +215,27 @@ CREATE TABLE categorical_profiles
 )
 ENGINE = SummingMergeTree(count)
 PARTITION BY toYYYYMM(minute)
-ORDER BY (model_name, model_version, environment, segment, feature, minute, folded, value, block)
+ORDER BY (
+    model_name, model_version, environment, segment, feature, toStartOfHour(minute), generation, recount,
+    folded, value, block, minute
+)
+TTL toStartOfHour(minute) + INTERVAL 3 DAY
+GROUP BY
+    model_name, model_version, environment, segment, feature, toStartOfHour(minute), generation, recount,
+    folded, value, block
+SET count = sum(count)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW categorical_profiles_view TO categorical_profiles AS
 SELECT
     if(name = '', '', model) AS model_name,
-    if(name = '', '', version) AS model_version,
+    if(name = '', model, version) AS model_version,
     if(name = '', '', place) AS environment,
-    '' AS segment,
+    segment,
     name AS feature,
     if(name = '', toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
+    if(name = '' OR segment != '', chosen, 0) AS generation,
+    toUInt64(0) AS recount,
     rank > 256 AS folded,
     if(folded, '', category) AS value,
     if(name = '', landed, 0) AS block,
@@ -192,19 +245,29 @@ FROM
     SELECT
         *,
         row_number() OVER (
-            PARTITION BY model, version, place, name, time, landed ORDER BY named DESC, category) AS rank
+            PARTITION BY model, version, place, segment, name, time, chosen, landed
+            ORDER BY named DESC, category
+        ) AS rank
     FROM
     (
         SELECT
             model_name AS model,
             model_version AS version,
             environment AS place,
+            segment,
             toStartOfMinute(event_time) AS time,
+            generation AS chosen,
             block AS landed,
             name,
             category,
             count() AS named
-        FROM prediction_inbox
+        FROM
+        (
+            SELECT
+                model_name, model_version, environment, segment, event_time, generation, block,
+                categorical_features, prediction_label
+            FROM prediction_inbox ARRAY JOIN segments AS segment
+        )
         ARRAY JOIN
             arrayConcat(
                 mapKeys(categorical_features),
@@ -212,7 +275,82 @@ FROM
             arrayConcat(
                 mapValues(categorical_features),
                 if(prediction_label IS NULL, [''], [assumeNotNull(prediction_label), ''])) AS category
-        GROUP BY model, version, place, time, landed, name, category
+        WHERE segment = '' OR name != ''
+        GROUP BY model, version, place, segment, time, chosen, landed, name, category
     )
 )
-GROUP BY model_name, model_version, environment, segment, feature, minute, folded, value, block;
+GROUP BY
+    model_name, model_version, environment, segment, feature, minute, generation, recount, folded, value,
+    block;
+
+-- Control totals of the profiles by segment: events, and how many values the other profiles must count of
+-- them. Where the whole traffic has as many events here as in session_profiles, all segments are complete.
+CREATE TABLE segment_profiles
+(
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    environment LowCardinality(String),
+    segment LowCardinality(String),
+    minute DateTime('UTC') CODEC(Delta, ZSTD),
+    generation UInt64 CODEC(Delta, ZSTD),
+    recount UInt64 CODEC(Delta, ZSTD),
+    block UInt64 CODEC(ZSTD),
+    rows SimpleAggregateFunction(sum, UInt64),
+    numeric_values SimpleAggregateFunction(sum, UInt64) COMMENT 'what numeric_profiles counts',
+    feature_entries SimpleAggregateFunction(sum, UInt64) COMMENT 'what feature_profiles counts',
+    categorical_values SimpleAggregateFunction(sum, UInt64) COMMENT 'what categorical_profiles counts'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(minute)
+ORDER BY (
+    model_name, model_version, environment, segment, toStartOfHour(minute), generation, recount, block, minute
+)
+TTL toStartOfHour(minute) + INTERVAL 3 DAY
+GROUP BY model_name, model_version, environment, segment, toStartOfHour(minute), generation, recount, block
+SET
+    rows = sum(rows), numeric_values = sum(numeric_values), feature_entries = sum(feature_entries),
+    categorical_values = sum(categorical_values)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+CREATE MATERIALIZED VIEW segment_profiles_view TO segment_profiles AS
+SELECT
+    if(mark, '', model) AS model_name,
+    if(mark, model, version) AS model_version,
+    if(mark, '', place) AS environment,
+    segment,
+    if(mark, toDateTime(toStartOfMonth(time), 'UTC'), time) AS minute,
+    generation,
+    toUInt64(0) AS recount,
+    if(mark, landed, 0) AS block,
+    if(mark, 0, counted) AS rows,
+    if(mark, 0, numeric) AS numeric_values,
+    if(mark, 0, entries) AS feature_entries,
+    if(mark, 0, categorical) AS categorical_values
+FROM
+(
+    SELECT
+        model_name AS model,
+        model_version AS version,
+        environment AS place,
+        segment,
+        toStartOfMinute(event_time) AS time,
+        generation,
+        block AS landed,
+        count() AS counted,
+        sum(numbers) AS numeric,
+        sum(names) AS entries,
+        sum(words) AS categorical
+    FROM
+    (
+        SELECT
+            model_name, model_version, environment, event_time, generation, block, segments,
+            arrayCount(x -> isFinite(x), mapValues(numeric_features)) + ifNull(isFinite(prediction_number), 0)
+                AS numbers,
+            length(numeric_features) + length(missing_features) + (prediction_number IS NOT NULL) AS names,
+            length(categorical_features) + (prediction_label IS NOT NULL) AS words
+        FROM prediction_inbox
+    )
+    ARRAY JOIN segments AS segment
+    GROUP BY model, version, place, segment, time, generation, landed
+)
+ARRAY JOIN if(segment = '', [false, true], [false]) AS mark;

@@ -19,7 +19,13 @@ CREATE TABLE session_profiles
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(minute)
-ORDER BY (model_name, model_version, environment, session_id, minute, block)
+ORDER BY (model_name, model_version, environment, session_id, toStartOfHour(minute), block, minute)
+TTL toStartOfHour(minute) + INTERVAL 3 DAY
+GROUP BY model_name, model_version, environment, session_id, toStartOfHour(minute), block
+SET
+    rows = sum(rows), sequences = groupBitmapMergeState(sequences), last_sequence = max(last_sequence),
+    numeric_values = sum(numeric_values), feature_entries = sum(feature_entries),
+    categorical_values = sum(categorical_values)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW session_profiles_view TO session_profiles AS

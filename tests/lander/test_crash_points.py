@@ -20,12 +20,13 @@ import pytest
 
 from driftline.lander.metrics import SETTLED
 from driftline.log import Record
+from driftline.store.rollups import ROLLUPS
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.support.landing import Landing
 from tests.support.running import Place
 from tests.support.traffic import event, expected_books, make_logger, read_books
 
-TABLES = ("predictions", "numeric_profiles", "feature_profiles", "categorical_profiles", "session_profiles")
+TABLES = ("predictions", *(rollup.table for rollup in ROLLUPS))
 NUMBERS, TOTAL = (1, 2, 3), 4
 """They are of two months. Between them stands a record that the engine refuses, so they land as its rest."""
 

@@ -170,11 +170,12 @@ def assert_books_are_exact(url):
         assert client.query(sessions).result_rows == [(RECORDS, RECORDS)]
         for rollup in ROLLUPS:
             # A tender that died while it counted leaves rows that count for nobody.
-            counts = f"NOT {IS_MARK}" + (f" AND {IN_FORCE}" if rollup.table == "numeric_profiles" else "")
-            by_minute = f"SELECT minute, sum({rollup.counted}) FROM {{}} GROUP BY minute ORDER BY minute"
+            counts = f"NOT {IS_MARK} AND (NOT ({rollup.by_generation}) OR {IN_FORCE})"
+            hour = "toStartOfHour(minute) AS hour"  # Minutes age.
+            by_hour = f"SELECT {hour}, sum({rollup.counted}) FROM {{}} GROUP BY hour ORDER BY hour"
             given = contribution(client, rollup, rows="1")
             held, expected = (
-                client.query(by_minute.format(source), parameters={"model": "crowd"}).result_rows
+                client.query(by_hour.format(source), parameters={"model": "crowd"}).result_rows
                 for source in (
                     f"{rollup.table} WHERE {counts}",
                     f"({given}) WHERE NOT {IS_MARK}",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.store.rollups import Rollup
+
 _SESSIONS = """
 SELECT
     session_id, toString(model_version) AS version, countDistinct(sequence) AS landed, max(sequence) AS last,
@@ -31,12 +33,13 @@ _BEATS = """
 SELECT session_id, last_sequence, last_outcome_sequence, abandoned
 FROM sessions FINAL WHERE model_name = 'soak'
 """
-# What a rollup counts, by all that its rows are told apart by: in the table, and by the rows.
+# What a rollup counts, by all that its rows are told apart by once minutes aged: in the table, and by rows.
 _KEYS = {
-    "numeric_profiles": "model_name, model_version, environment, segment, feature, minute",
-    "feature_profiles": "model_name, model_version, environment, segment, feature, minute",
-    "categorical_profiles": "model_name, model_version, environment, segment, feature, minute, value",
-    "session_profiles": "model_name, model_version, environment, session_id, minute",
+    "numeric_profiles": "model_name, model_version, environment, segment, feature, hour",
+    "feature_profiles": "model_name, model_version, environment, segment, feature, hour",
+    "categorical_profiles": "model_name, model_version, environment, segment, feature, hour, value",
+    "segment_profiles": "model_name, model_version, environment, segment, hour",
+    "session_profiles": "model_name, model_version, environment, session_id, hour",
 }
 
 
@@ -90,7 +93,7 @@ def check_books(client: Client, journals: Mapping[str, dict[str, Any]], poison: 
     _check_sessions(client, journals, books)
     _check_ledger(client, books, poison)
     for rollup in ROLLUPS:
-        _check_rollup(client, rollup.table, contribution(client, rollup, rows="1"), rollup.counted, books)
+        _check_rollup(client, rollup, books)
     return books
 
 
@@ -154,19 +157,22 @@ def _check_ledger(client: Client, books: Books, poison: int) -> None:
     ]
 
 
-def _check_rollup(client: Client, table: str, expected: str, counted: str, books: Books) -> None:
-    keys = _KEYS[table]
+def _check_rollup(client: Client, rollup: Rollup, books: Books) -> None:
+    table, counted, keys = rollup.table, rollup.counted, _KEYS[rollup.table]
     # A lander that was killed while it counted anew leaves rows that count for nobody.
-    counts = IN_FORCE if table == "numeric_profiles" else "1"
+    counts = f"(NOT ({rollup.by_generation}) OR {IN_FORCE})"
+    expected = contribution(client, rollup, rows="1")
     difference = f"""
     SELECT count(), sum(abs(is)), sum(abs(should)) FROM
     (
         SELECT {keys}, sum(amount * (side = 1)) AS is, sum(amount * (side = 0)) AS should FROM
         (
-            SELECT {keys}, toInt64({counted}) AS amount, 1 AS side FROM {table}
+            SELECT {keys}, toInt64({counted}) AS amount, 1 AS side
+            FROM (SELECT *, toStartOfHour(minute) AS hour FROM {table})
             WHERE model_name != '' AND {counts}
             UNION ALL
-            SELECT {keys}, toInt64({counted}) AS amount, 0 AS side FROM ({expected}) WHERE model_name != ''
+            SELECT {keys}, toInt64({counted}) AS amount, 0 AS side
+            FROM (SELECT *, toStartOfHour(minute) AS hour FROM ({expected})) WHERE model_name != ''
         )
         GROUP BY {keys}
     )

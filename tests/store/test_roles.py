@@ -126,7 +126,7 @@ class Play:
 def damage(client):
     client.command("DELETE FROM landed_ranges WHERE 1")
     client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
-    for table in ("numeric", "feature", "categorical", "session"):
+    for table in ("numeric", "feature", "categorical", "segment", "session"):
         client.command(f"DELETE FROM {table}_profiles WHERE toYYYYMM(minute) = 202602")
 
 

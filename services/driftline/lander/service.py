@@ -23,6 +23,7 @@ from driftline.lander.settle import PredictionSettler
 from driftline.lander.turn import Turn
 from driftline.store import ready_client
 from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles, reload_grids
+from driftline.store.segments import follow_segments
 from driftline.wire import (
     DEAD_LETTER,
     DEAD_LETTERS_TOPIC,
@@ -275,15 +276,19 @@ class Lander:
             self._metrics.set(LAG, lag, topic=topic)
 
     def _tend_grids(self, *, force: bool) -> None:
-        """Choose grids that can be chosen now, and count their profiles anew, between two batches."""
+        """Choose grids that can be chosen now, and count profiles anew on them, between two batches.
+
+        So are segments that were set, also while nothing lands.
+        """
         if 0 not in self._reader.partitions(TRAINING_RUNS_TOPIC):  # One lander of all tends them.
             return
-        if not force and not (self._grids_unseen and self._monotonic() >= self._next_grid_check_s):
+        if not force and self._monotonic() < self._next_grid_check_s:
             return
-        rebuild_profiles(self._client)
-        for choice in pending_choices(self._client):
-            choose_grids(self._client, choice)
-        rebuild_profiles(self._client)
+        if follow_segments(self._client) or self._grids_unseen or force:
+            rebuild_profiles(self._client)
+            for choice in pending_choices(self._client):
+                choose_grids(self._client, choice)
+            rebuild_profiles(self._client)
         self._grids_unseen = False
         self._next_grid_check_s = self._monotonic() + _GRID_CHECK_S
 

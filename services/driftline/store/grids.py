@@ -1,11 +1,12 @@
 """Which grid each feature is counted on: chosen from its first reference, then counted anew from the rows.
 
-Others land meanwhile, and nobody waits. A model's grids have a *generation*. A block that lands is counted on
-the generation in force at that moment, and its mark in ``numeric_profiles`` says which. After a new one was
-written, what had landed before is counted on it too: in a *recount*, whose rows count for nobody until its
-number is written beside the generation. So a recount may be cut short, or made by two landers at once:
-the later number counts, and it holds all that the earlier one held. A block that was under way while the
-generation changed has a mark of the old one; as long as there is such a mark, the recount is made again.
+Others land meanwhile, and nobody waits. A model's grids, and the segments that it is counted in, have a
+*generation*. A block that lands is counted on the generation in force at that moment, and its mark in each
+rollup says which. After a new one was written, what had landed before is counted on it too: in a *recount*,
+whose rows count for nobody until its number is written beside the generation. So a recount may be cut short,
+or made by two landers at once: the later number counts, and it holds all that the earlier one held. A
+block that was under way while the generation changed has a mark of the old one; as long as there is such a
+mark, the recount is made again.
 
 Readers use the newest generation that has a recount (``IN_FORCE``): grids and counts always fit together.
 """
@@ -20,12 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.profiles import Grid
-from driftline.store.rollups import IS_MARK, ROLLUPS, columns, contribution
+from driftline.store.rollups import ALWAYS, IS_MARK, NEVER, ROLLUPS, columns, contribution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
+
+    from driftline.store.rollups import Rollup
 
 _logger = logging.getLogger(__name__)
 
@@ -36,22 +39,35 @@ _SAMPLE_ROWS = 200_000
 _RECOUNTS = 3
 """Times in a row that a recount is made again at once; then again after the next batches."""
 
+_GRID = ("feature", "center", "scale", "resolution", "chosen_from", "chosen_rows")
+_NO_GRID = ("", 0.0, 1.0, 0, "", 0)
+_WRITTEN = ("model_name", "generation", *_GRID, "segments", "recount")
+
 _GIVEN_UP_US = 24 * 3600 * 1_000_000
 """A recount that was begun longer ago, and does not count yet, never will: its rows are deleted."""
 
-_NUMERIC = next(rollup for rollup in ROLLUPS if rollup.table == "numeric_profiles")
+# What depends on grids comes last: as long as anything is left there, cleaning up is not done.
+_RECOUNTED = sorted(
+    (rollup for rollup in ROLLUPS if rollup.by_generation != NEVER),
+    key=lambda rollup: rollup.table == "numeric_profiles",
+)
 
 _COUNTED = (
     "(SELECT max((generation, recount)) FROM feature_grids "
     "WHERE model_name = {model:String} AND feature = '' AND recount > 0)"
 )
 IN_FORCE = f"(generation = {_COUNTED}.1 AND (recount = 0 OR recount = {_COUNTED}.2))"
-"""SQL: which rows of ``numeric_profiles`` go together, of the model that is bound as ``model``."""
+"""SQL: which rows that are counted by generation go together, of the model that is bound as ``model``."""
 
-_GENERATIONS = """
-SELECT model_name, max(generation) AS newest, argMax(recount, (generation, recount)) AS recounted
+GENERATIONS = """
+SELECT
+    model_name,
+    max(generation) AS newest,
+    argMax(recount, (generation, recount)) AS recounted,
+    argMax(segments, (generation, recount)) AS segments
 FROM feature_grids WHERE feature = '' GROUP BY model_name
 """
+"""SQL: by model its newest generation, the recount of that one that is in force, and its segments."""
 
 _WITHOUT_GRID = f"""
 SELECT
@@ -60,34 +76,45 @@ SELECT
     sumIf(finite, environment = 'reference') AS reference,
     sumIf(finite, environment = 'production') AS production
 FROM feature_profiles
-WHERE NOT {IS_MARK} AND (model_name, feature) NOT IN
+WHERE NOT {IS_MARK} AND segment = '' AND (model_name, feature) NOT IN
 (
     SELECT model_name, feature FROM feature_grids
-    WHERE (model_name, generation) IN (SELECT model_name, newest FROM ({_GENERATIONS}))
+    WHERE (model_name, generation) IN (SELECT model_name, newest FROM ({GENERATIONS}))
 )
 GROUP BY model_name, feature
 HAVING reference + production > 0
 ORDER BY model_name, feature
 """
 
-# By model: how many blocks are not counted on its newest generation; how many are, and on others still.
+# What of a model without segments does not depend on its grids is not counted anew.
+_MARKS = " UNION ALL ".join(
+    f"SELECT '{rollup.table}' AS table, model_version AS model, minute, block, generation, recount "
+    f"FROM {rollup.table} WHERE {IS_MARK}"
+    + (
+        ""
+        if rollup.by_generation == ALWAYS
+        else f" AND model_version IN (SELECT model_name FROM ({GENERATIONS}) WHERE notEmpty(segments))"
+    )
+    for rollup in _RECOUNTED
+)
+
+# By model: in how many places a block is not counted on its newest generation; and in how many it is, and on
+# others still.
 _UNSETTLED = f"""
 SELECT model, max(newest), max(recounted), countIf(NOT is_held), countIf(is_held AND is_over)
 FROM
 (
     SELECT
-        model_version AS model,
+        model,
         any(g.newest) AS newest,
         any(g.recounted) AS recounted,
         max(generation = g.newest AND recount IN (0, g.recounted)) AS is_held,
         max(generation < g.newest OR recount BETWEEN 1 AND g.recounted - 1
             OR (recount > g.recounted AND recount + {_GIVEN_UP_US} < toUnixTimestamp64Micro(now64(6))))
             AS is_over
-    FROM numeric_profiles AS p
-    JOIN (SELECT model_name AS model_version, newest, recounted FROM ({_GENERATIONS})) AS g
-        USING (model_version)
-    WHERE p.{IS_MARK}
-    GROUP BY model, minute, block
+    FROM ({_MARKS}) AS p
+    JOIN (SELECT model_name AS model, newest, recounted FROM ({GENERATIONS})) AS g USING (model)
+    GROUP BY table, model, minute, block
 )
 GROUP BY model ORDER BY model
 """
@@ -164,12 +191,13 @@ def is_reference_complete(client: Client, model_name: str) -> bool | None:
 
 def is_grid_due(client: Client, model_name: str) -> bool:
     """Say whether a model's grids are about to be chosen, or its profiles about to be counted on them."""
-    newest = f"SELECT newest FROM ({_GENERATIONS}) WHERE model_name = {{model:String}}"
+    newest = f"SELECT newest FROM ({GENERATIONS}) WHERE model_name = {{model:String}}"
     rows = client.query(
-        f"SELECT (SELECT count() FROM ({_GENERATIONS}) "
+        f"SELECT (SELECT count() FROM ({GENERATIONS}) "
         "WHERE model_name = {model:String} AND recounted = 0) + "
         "(SELECT count() FROM feature_profiles WHERE model_name = {model:String} "
-        "AND environment = 'reference' AND finite > 0 AND feature NOT IN "
+        "AND environment = 'reference' AND segment = '' AND finite > 0 "
+        "AND feature NOT IN "
         "(SELECT feature FROM feature_grids WHERE model_name = {model:String} "
         f"AND generation IN ({newest})))",
         parameters={"model": model_name},
@@ -180,32 +208,52 @@ def is_grid_due(client: Client, model_name: str) -> bool:
 def choose_grids(client: Client, choice: Choice) -> None:
     """Choose grids from the rows and put them in force for what lands from now on.
 
-    Grids of the model's other features stay as they are. Two landers that choose at once put two
-    generations in force, one after the other; a feature that only the first has chosen is chosen again.
+    Grids of the model's other features stay as they are, and so do its segments. Two landers that choose at
+    once put two generations in force, one after the other; what only the first has chosen is chosen again.
     """
-    bound = {"model": choice.model_name}
-    names = "feature center scale resolution chosen_from chosen_rows"
-    kept = client.query(
-        f"SELECT {', '.join(names.split())} FROM feature_grids FINAL WHERE model_name = {{model:String}} "
-        f"AND feature != '' AND generation = (SELECT max(generation) FROM feature_grids "
-        "WHERE model_name = {model:String} AND feature = '')",
-        parameters=bound,
-    ).result_rows
-    rows = [list(row) for row in kept if row[0] not in choice.features]
+    kept, segments = _newest(client, choice.model_name)
+    grids = [row for row in kept if row[0] not in choice.features]
     for feature, environment in zip(choice.features, choice.environments, strict=True):
         values = _sample(client, choice.model_name, feature, environment)
         grid = Grid.from_values(values)
-        rows.append([feature, grid.center, grid.scale, grid.resolution, environment, values.size])
-    generation = _next_number(client)
-    written = [[choice.model_name, generation, *row, 0] for row in [*rows, ["", 0.0, 1.0, 0, "", 0]]]
-    columns_written = ["model_name", "generation", *names.split(), "recount"]
-    client.insert("feature_grids", written, column_names=columns_written)
-    reload_grids(client)
+        grids.append([feature, grid.center, grid.scale, grid.resolution, environment, values.size])
+    _put_in_force(client, choice.model_name, grids, segments)
     _logger.info("%s: chose grids of %s", choice.model_name, ", ".join(choice.features))
 
 
+def choose_segments(client: Client, model_name: str, segments: Sequence[str]) -> None:
+    """Put in force in which segments a model is counted from now on. Its grids stay as they are."""
+    grids, _ = _newest(client, model_name)
+    _put_in_force(client, model_name, grids, segments)
+    _logger.info("%s: %d segments are counted", model_name, len(segments))
+
+
+def _newest(client: Client, model_name: str) -> tuple[Sequence[Sequence[object]], Sequence[str]]:
+    """Return the grids, as rows, and the segments of a model's newest generation."""
+    bound = {"model": model_name}
+    newest = f"SELECT newest, segments FROM ({GENERATIONS}) WHERE model_name = {{model:String}}"
+    found = client.query(newest, parameters=bound).result_rows
+    generation, segments = found[0] if found else (0, [])
+    grids = client.query(
+        f"SELECT {', '.join(_GRID)} FROM feature_grids FINAL WHERE model_name = {{model:String}} "
+        f"AND feature != '' AND generation = {generation}",
+        parameters=bound,
+    ).result_rows
+    return [list(row) for row in grids], segments
+
+
+def _put_in_force(
+    client: Client, model_name: str, grids: Sequence[Sequence[object]], segments: Sequence[str]
+) -> None:
+    generation = _next_number(client)
+    rows: list[list[object]] = [[model_name, generation, *grid, [], 0] for grid in grids]
+    rows.append([model_name, generation, *_NO_GRID, segments, 0])
+    client.insert("feature_grids", rows, column_names=_WRITTEN)
+    reload_grids(client)
+
+
 def rebuild_profiles(client: Client) -> int:
-    """Count what is not counted on its model's newest grids; return how many models that were.
+    """Count what is not counted on its model's newest grids and segments; return how many models that were.
 
     Blocks while the rows are read. Others may land, and count anew, meanwhile. Interrupted, it is made again.
 
@@ -229,9 +277,9 @@ def rebuild_profiles(client: Client) -> int:
 def _due(client: Client) -> Sequence[tuple[str, int]]:
     """Return models of which landed blocks are not counted on the newest generation, and that generation."""
     unsettled = {row[0] for row in client.query(_UNSETTLED).result_rows if row[3]}
-    generations = client.query(_GENERATIONS).result_rows
+    generations = client.query(GENERATIONS).result_rows
     return [
-        (model, newest) for model, newest, recounted in generations if not recounted or model in unsettled
+        (model, newest) for model, newest, recounted, _ in generations if not recounted or model in unsettled
     ]
 
 
@@ -239,39 +287,54 @@ def _recount(client: Client, model_name: str, generation: int) -> None:
     """Count on a generation all that landed on others, and let it count.
 
     The number is taken first: whoever counts later sees at least as many blocks, and has the higher number.
-    A block has its mark in ``numeric_profiles`` when it is counted there at all: one that is only on
-    its way is left alone, or it would count twice in the end.
     """
     recount = _next_number(client)
     reload_grids(client)
-    marks = f"{IS_MARK} AND model_version = {{model:String}}"
+    segments = client.query(
+        "SELECT segments FROM feature_grids FINAL "
+        "WHERE model_name = {model:String} AND generation = {generation:UInt64} AND feature = ''",
+        parameters={"model": model_name, "generation": generation},
+    ).result_rows[0][0]
+    for rollup in _RECOUNTED:
+        if segments or rollup.by_generation == ALWAYS:
+            _recount_table(client, rollup, model_name, generation, recount)
+    client.insert(
+        "feature_grids",
+        [[model_name, generation, *_NO_GRID, segments, recount]],
+        column_names=_WRITTEN,
+    )
+    _logger.info("%s: counted anew on the grids of generation %d", model_name, generation)
+
+
+def _recount_table(client: Client, rollup: Rollup, model_name: str, generation: int, recount: int) -> None:
+    """Count in one rollup what it holds on other generations.
+
+    A block has its mark there when it is counted there at all: one that is only on its way is left alone, or
+    it would count twice in the end.
+    """
+    table, marks = rollup.table, f"{IS_MARK} AND model_version = {{model:String}}"
     bound = {"model": model_name}
     months = client.query(
-        f"SELECT DISTINCT toYYYYMM(minute) AS month FROM numeric_profiles WHERE {marks} ORDER BY month",
+        f"SELECT DISTINCT toYYYYMM(minute) AS month FROM {table} WHERE {marks} ORDER BY month",
         parameters=bound,
     ).result_rows
-    names = ", ".join(columns(client, "numeric_profiles"))
+    names = ", ".join(columns(client, table))
     for (month,) in months:
         earlier = (
-            f"SELECT block FROM numeric_profiles WHERE {marks} AND toYYYYMM(minute) = {int(month)} "
+            f"SELECT block FROM {table} WHERE {marks} AND toYYYYMM(minute) = {int(month)} "
             f"GROUP BY block HAVING NOT max(generation = {int(generation)} AND recount = 0)"
         )
         rows = (
             f"model_name = {{model:String}} AND toYYYYMM(event_time) = {int(month)} AND block IN ({earlier})"
         )
-        counted = contribution(client, _NUMERIC, rows=rows, generation=generation)
+        counted = contribution(client, rollup, rows=rows, generation=generation)
         client.command(
-            f"INSERT INTO numeric_profiles ({names}) "
-            f"SELECT {names} FROM (SELECT * REPLACE (toUInt64({recount}) AS recount) FROM ({counted}))",
+            f"INSERT INTO {table} ({names}) "
+            f"SELECT {names} FROM (SELECT * REPLACE (toUInt64({recount}) AS recount) FROM ({counted}) "
+            f"WHERE {rollup.by_generation} OR {IS_MARK})",
             parameters=bound,
             settings={"insert_deduplication_token": f"recount:{recount}:{month}"},
         )
-    client.insert(
-        "feature_grids",
-        [[model_name, generation, "", 0.0, 1.0, 0, recount]],
-        column_names="model_name generation feature center scale resolution recount".split(),
-    )
-    _logger.info("%s: counted anew on the grids of generation %d", model_name, generation)
 
 
 def _clean(client: Client, model_name: str, generation: int, recount: int) -> None:
@@ -283,14 +346,16 @@ def _clean(client: Client, model_name: str, generation: int, recount: int) -> No
     others = f"recount NOT IN (0, {recount}) AND recount < {max(recount, given_up)}"
     over = f"(generation < {generation} OR (generation = {generation} AND {others}))"
     marks = f"{IS_MARK} AND model_version = {{model:String}}"
-    held = (
-        f"SELECT minute, block FROM numeric_profiles "
-        f"WHERE {marks} AND generation = {generation} AND recount IN (0, {recount})"
-    )
-    for chosen in ("model_name = {model:String}", f"{marks} AND (minute, block) IN ({held})"):
-        client.command(
-            f"DELETE FROM numeric_profiles WHERE {over} AND {chosen}", parameters={"model": model_name}
+    for rollup in _RECOUNTED:
+        held = (
+            f"SELECT minute, block FROM {rollup.table} "
+            f"WHERE {marks} AND generation = {generation} AND recount IN (0, {recount})"
         )
+        counted = f"model_name = {{model:String}} AND {rollup.by_generation}"
+        for chosen in (counted, f"{marks} AND (minute, block) IN ({held})"):
+            client.command(
+                f"DELETE FROM {rollup.table} WHERE {over} AND {chosen}", parameters={"model": model_name}
+            )
 
 
 def _next_number(client: Client) -> int:

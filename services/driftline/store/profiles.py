@@ -23,16 +23,27 @@ _STREAM = (
 _SPAN = (
     "minute >= toDateTime({first:UInt32} * 3600, 'UTC') AND minute < toDateTime({end:UInt32} * 3600, 'UTC')"
 )
+# What does not depend on the grids is not counted by generation, of the whole traffic.
+_SEGMENT = f"segment = {{segment:String}} AND (segment = '' OR {IN_FORCE})"
 
 _TOTALS = f"""
 SELECT {_HOUR}, sum(rows), sum(numeric_values), sum(feature_entries), sum(categorical_values)
 FROM session_profiles WHERE {_STREAM} AND {_SPAN} GROUP BY hour ORDER BY hour
 """
 
+# Of a segment; and of the whole traffic, how much of it is counted in segments.
+_SEGMENT_TOTALS = f"""
+SELECT {_HOUR}, sumIf(rows, segment = ''), sumIf(rows, is_own), sumIf(numeric_values, is_own),
+    sumIf(feature_entries, is_own), sumIf(categorical_values, is_own)
+FROM (SELECT *, segment = {{segment:String}} AS is_own FROM segment_profiles)
+WHERE {_STREAM} AND segment IN ('', {{segment:String}}) AND {_SPAN} AND {IN_FORCE}
+GROUP BY hour
+"""
+
 _FEATURES = f"""
 SELECT {_HOUR}, toString(feature) AS name,
     sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
-FROM feature_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN} GROUP BY hour, name ORDER BY hour, name
+FROM feature_profiles WHERE {_STREAM} AND {_SEGMENT} AND {_SPAN} GROUP BY hour, name ORDER BY hour, name
 """
 
 _BUCKETS = f"""
@@ -40,7 +51,8 @@ SELECT hour, name, groupArray(bucket), groupArray(counted)
 FROM
 (
     SELECT {_HOUR}, toString(feature) AS name, bucket, sum(count) AS counted
-    FROM numeric_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN} AND {IN_FORCE}
+    FROM numeric_profiles
+    WHERE {_STREAM} AND segment = {{segment:String}} AND {_SPAN} AND {IN_FORCE}
     GROUP BY hour, name, bucket ORDER BY hour, name, bucket
 )
 GROUP BY hour, name
@@ -48,7 +60,7 @@ GROUP BY hour, name
 
 _VALUES = f"""
 SELECT {_HOUR}, toString(feature) AS name, folded, value, sum(count)
-FROM categorical_profiles WHERE {_STREAM} AND segment = '' AND {_SPAN}
+FROM categorical_profiles WHERE {_STREAM} AND {_SEGMENT} AND {_SPAN}
 GROUP BY hour, name, folded, value ORDER BY hour, name, folded, value
 """
 
@@ -106,16 +118,28 @@ class Hours:
     end_hour: int
 
 
-def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Hours:
-    """Return the profiles of hours in [first_hour, end_hour), up to the first that is being written."""
+def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int, segment: str = "") -> Hours:
+    """Return the profiles of hours in [first_hour, end_hour), up to the first that is being written.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        first_hour: hours since the Unix epoch, UTC.
+        end_hour: the hour behind the last.
+        segment: ``key=value``; empty: the whole traffic. Hours without rows of it are left out, and one that
+            is not counted in segments yet is not read.
+    """
     bound = {
         "model": stream.model_name,
         "version": stream.model_version,
         "environment": stream.environment,
         "first": first_hour,
         "end": end_hour,
+        "segment": segment,
     }
     totals = client.query(_TOTALS, parameters=bound).result_rows
+    if segment:
+        totals, end_hour = _segment_totals(client, bound, totals)
     numeric, nulls = _numeric(client, bound)
     categorical = _categorical(client, bound, nulls)
     profiles: list[HourProfile] = []
@@ -125,6 +149,21 @@ def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int
             return Hours(profiles, hour)
         profiles.append(profile)
     return Hours(profiles, end_hour)
+
+
+def _segment_totals(
+    client: Client, bound: dict[str, Any], totals: Sequence[Sequence[Any]]
+) -> tuple[Sequence[Sequence[Any]], int]:
+    """Return a segment's control totals, and the hour up to which all that landed is counted in segments."""
+    found = {hour: counts for hour, *counts in client.query(_SEGMENT_TOTALS, parameters=bound).result_rows}
+    own: list[Sequence[Any]] = []
+    for hour, rows, *_ in totals:
+        whole, *expected = found.get(hour, (0, 0))
+        if whole != rows:
+            return own, int(hour)
+        if expected[0]:
+            own.append((hour, *expected))
+    return own, int(bound["end"])
 
 
 def _counted(profile: HourProfile) -> tuple[int, int, int]:

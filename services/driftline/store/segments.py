@@ -1,0 +1,171 @@
+"""In which segments a model is counted, beside the whole traffic: by any of its tags or categorical features.
+
+A segment is a string ``key=value``. What is set here is a wish: the lander that tends the grids makes a new
+generation of it within a second or so (``driftline.store.grids``). From then on every event that lands is
+counted in each segment that it belongs to; what had landed before is counted in them next, and when that is
+done readers see them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.errors import SettingError
+from driftline.store.grids import GENERATIONS, IN_FORCE, choose_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.profiles import Stream
+
+MAX_SEGMENTS = 200
+"""Of a model: each is counted as the whole traffic is."""
+
+MAX_VALUES = 50
+"""Of a key: the most frequent ones."""
+
+MIN_SHARE = 0.01
+"""A value that fewer rows of an environment have is no segment of its own."""
+
+_SPAN_DAYS = 28
+
+# By environment, since a reference may be much larger than what was served until now.
+_FEATURE_VALUES = f"""
+SELECT environment, value, sum(count) / any(rows) AS share
+FROM
+(
+    SELECT environment, value, count FROM categorical_profiles
+    WHERE model_name = {{model:String}} AND segment = '' AND feature = {{key:String}} AND NOT folded
+) AS c
+JOIN
+(
+    SELECT environment, sum(rows) AS rows FROM session_profiles
+    WHERE model_name = {{model:String}} GROUP BY environment
+) AS t USING (environment)
+GROUP BY environment, value HAVING share >= {MIN_SHARE}
+"""
+
+# Tags are in the rows only: of each environment the newest weeks are read.
+_TAG_VALUES = f"""
+SELECT environment, value, counted / rows AS share
+FROM
+(
+    SELECT
+        environment,
+        mapContains(tags, {{key:String}}) AS is_there,
+        tags[{{key:String}}] AS value,
+        count() AS counted,
+        sum(counted) OVER (PARTITION BY environment) AS rows
+    FROM predictions AS p
+    JOIN
+    (
+        SELECT environment, max(minute) - INTERVAL {_SPAN_DAYS} DAY AS since FROM session_profiles
+        WHERE model_name = {{model:String}} GROUP BY environment
+    ) AS t USING (environment)
+    WHERE model_name = {{model:String}} AND event_time >= since
+    GROUP BY environment, is_there, value
+)
+WHERE is_there AND share >= {MIN_SHARE}
+"""
+
+_SEGMENTS = f"""
+SELECT segment FROM segment_profiles
+WHERE model_name = {{model:String}} AND model_version = {{version:String}}
+    AND environment = {{environment:String}} AND segment != '' AND {IN_FORCE}
+GROUP BY segment ORDER BY sum(rows) DESC, segment
+"""
+
+_CHANGED = f"""
+SELECT w.model_name, w.segments
+FROM (SELECT model_name, segments FROM monitored_segments FINAL) AS w
+LEFT JOIN ({GENERATIONS}) AS g USING (model_name)
+WHERE w.segments != g.segments
+ORDER BY w.model_name
+"""
+
+
+def set_segments(client: Client, model_name: str, keys: Sequence[str]) -> Sequence[str]:
+    """Count a model by values of these tags and categorical features; return the segments that this makes.
+
+    Of each key those values are taken that at least 1 % of the rows of any environment have; at most 50.
+    They replace what was set before; without keys nothing is counted but the whole traffic.
+
+    Raises:
+        SettingError: no value of a key is known, or there are too many segments.
+    """
+    segments: list[str] = []
+    for key in keys:
+        values = _values(client, model_name, key)
+        if not values:
+            raise SettingError(
+                f"model {model_name!r} has no tag or categorical feature {key!r} yet with a value that "
+                f"{MIN_SHARE:.0%} of its rows have; name the values with name_segments before they land"
+            )
+        segments += [f"{key}={value}" for value in values]
+    return name_segments(client, model_name, segments)
+
+
+def name_segments(client: Client, model_name: str, segments: Sequence[str]) -> Sequence[str]:
+    """Count a model in these segments, ``key=value`` each, whether or not any of them is known yet.
+
+    They replace what was set before. Returns them as they are kept: ascending, each once.
+
+    Raises:
+        SettingError: one is not of this form, or there are too many.
+    """
+    wanted = sorted(set(segments))
+    for segment in wanted:
+        key, is_given, _ = segment.partition("=")
+        if not (key and is_given):
+            raise SettingError(f"segment {segment!r} is not key=value, of a tag or a categorical feature")
+    if len(wanted) > MAX_SEGMENTS:
+        raise SettingError(
+            f"{len(wanted)} segments of model {model_name!r}; at most {MAX_SEGMENTS}, since each is counted "
+            "as the whole traffic is. Name fewer keys, or choose values with name_segments"
+        )
+    if not model_name:
+        raise SettingError("segments are of a model, and its name is empty")
+    client.insert("monitored_segments", [[model_name, wanted]], column_names=["model_name", "segments"])
+    return wanted
+
+
+def wanted_segments(client: Client, model_name: str) -> Sequence[str]:
+    """Return in which segments a model is, or is about to be, counted; ascending."""
+    rows = client.query(
+        "SELECT segments FROM monitored_segments FINAL WHERE model_name = {model:String}",
+        parameters={"model": model_name},
+    ).result_rows
+    return list(rows[0][0]) if rows else []
+
+
+def read_segments(client: Client, stream: Stream) -> Sequence[str]:
+    """Return the segments that a stream has rows in, the largest first. Without the whole traffic."""
+    rows = client.query(
+        _SEGMENTS,
+        parameters={
+            "model": stream.model_name,
+            "version": stream.model_version,
+            "environment": stream.environment,
+        },
+    ).result_rows
+    return [str(row[0]) for row in rows]
+
+
+def follow_segments(client: Client) -> int:
+    """Put in force what was set since; return of how many models. `rebuild_profiles` then counts in them."""
+    changed = client.query(_CHANGED).result_rows
+    for model_name, segments in changed:
+        choose_segments(client, model_name, segments)
+    return len(changed)
+
+
+def _values(client: Client, model_name: str, key: str) -> Sequence[str]:
+    """Return the most frequent values of a tag or a categorical feature, those of the largest share first."""
+    bound = {"model": model_name, "key": key}
+    shares: dict[str, float] = {}
+    for query in (_FEATURE_VALUES, _TAG_VALUES):
+        for _, value, share in client.query(query, parameters=bound).result_rows:
+            shares[value] = max(share, shares.get(value, 0.0))
+    return sorted(shares, key=lambda value: (-shares[value], value))[:MAX_VALUES]

@@ -1,0 +1,324 @@
+"""Segments: whatever landed, before they were set or since, each is counted as the whole traffic is."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import numpy as np
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from driftline.errors import SettingError
+from driftline.profiles import Grid
+from driftline.store.grids import choose_segments, read_grids, rebuild_profiles, reload_grids
+from driftline.store.profiles import Stream, read_hours
+from driftline.store.segments import (
+    MAX_SEGMENTS,
+    MAX_VALUES,
+    follow_segments,
+    name_segments,
+    read_segments,
+    set_segments,
+    wanted_segments,
+)
+from tests.store.test_grids import Died, choose, die, land_block, together
+from tests.store.test_profiles import HOUR, assert_equal_to_numpy, events, made
+from tests.support.landing import put
+
+CITIES = ["city=", "city=Ankara", "city=Bergen"]
+REGIONS = np.array(["north", "south"])
+
+
+def stream(model):
+    return Stream(model, "3", "production")
+
+
+def tagged(columns):
+    """Events whose region goes by their place."""
+    for place, event in enumerate(events(columns)):
+        yield {**event, "tags": {"region": str(REGIONS[place % 2])}}
+
+
+def region_of(columns):
+    return REGIONS[np.arange(len(columns["hour"])) % 2]
+
+
+def read(client, model, segment, end=10):
+    return read_hours(client, stream(model), first_hour=HOUR, end_hour=HOUR + end, segment=segment)
+
+
+def assert_counted(client, model, columns, segment, own):
+    """A segment's profiles are those that numpy makes of its rows."""
+    grid_of = read_grids(client, model)
+    hours = read(client, model, segment)
+    assert hours.end_hour == HOUR + 10
+    assert [profile.hour - HOUR for profile in hours.profiles] == sorted(set(columns["hour"][own].tolist()))
+    for profile in hours.profiles:
+        rows = own & (columns["hour"] == profile.hour - HOUR)
+        assert profile.rows == rows.sum()
+        amount, age = columns["amount"][rows], columns["age"][rows & ~columns["is_null"]]
+        for name, values in (("amount", amount), ("age", age)):
+            finite = values[np.isfinite(values)]
+            buckets, counts = np.unique(grid_of.get(name, Grid()).bucket(finite), return_counts=True)
+            np.testing.assert_array_equal(profile.numeric[name].buckets, buckets)
+            np.testing.assert_array_equal(profile.numeric[name].counts, counts)
+            assert (profile.numeric[name].minimum, profile.numeric[name].maximum) == (
+                finite.min(),
+                finite.max(),
+            )
+        assert profile.numeric["amount"].nans == np.isnan(amount).sum()
+        assert profile.numeric["age"].nulls == (rows & columns["is_null"]).sum()
+        assert profile.categorical["prediction.label"].counts == {"yes": rows.sum()}
+
+
+def assert_all_counted(client, model, columns):
+    """By city; and the whole traffic as without segments."""
+    assert rebuild_profiles(client) == 0
+    assert_equal_to_numpy(client, model, columns)
+    assert sorted(read_segments(client, stream(model))) == CITIES
+    for segment in CITIES:
+        assert_counted(client, model, columns, segment, columns["city"] == segment.removeprefix("city="))
+
+
+def test_a_model_without_segments_has_none(landing, client):
+    put(landing, events(made(50, seed=1)), model_name="bare")
+    assert read_segments(client, stream("bare")) == []
+    assert read(client, "bare", "city=Bergen").profiles == []
+    assert wanted_segments(client, "bare") == []
+    rows = "SELECT count() FROM numeric_profiles WHERE model_name = 'bare' AND segment != ''"
+    assert client.query(rows).result_rows == [(0,)]
+
+
+def test_a_segment_counts_what_landed_before_it_was_set_and_since(landing, client):
+    before, after = made(400, seed=2), made(300, seed=3)
+    put(landing, events(before), model_name="set later")
+    assert set_segments(client, "set later", ["city"]) == CITIES == wanted_segments(client, "set later")
+    assert read_segments(client, stream("set later")) == []
+    put(landing, events(after), model_name="set later")
+    assert_all_counted(client, "set later", together(before, after))
+
+
+def test_segments_are_named_before_anything_landed(landing, client):
+    assert name_segments(client, "named", [*reversed(CITIES), "city=Cork", "city=Cork"]) == [
+        *CITIES,
+        "city=Cork",
+    ]
+    landing.lander.run_until_idle()
+    columns = made(300, seed=4)
+    put(landing, events(columns), model_name="named")
+    recounted = "SELECT count() FROM feature_profiles WHERE model_name = 'named' AND recount != 0"
+    assert client.query(recounted).result_rows == [(0,)]
+    assert_all_counted(client, "named", columns)
+
+
+def test_an_event_is_in_the_segments_of_its_tags_and_of_its_features(landing, client):
+    columns = made(400, seed=5)
+    put(landing, tagged(columns), model_name="tagged")
+    wanted = set_segments(client, "tagged", ["region", "city"])
+    assert wanted == [*CITIES, "region=north", "region=south"]
+    landing.lander.run_until_idle()
+    region = region_of(columns)
+    for name in REGIONS:
+        assert_counted(client, "tagged", columns, f"region={name}", region == name)
+    for segment in CITIES:
+        assert_counted(client, "tagged", columns, segment, columns["city"] == segment[5:])
+
+
+def test_a_tag_and_a_feature_of_one_name_and_value_count_an_event_once(landing, client):
+    columns = made(60, seed=6)
+    name_segments(client, "both", ["city=Bergen"])
+    put(
+        landing,
+        ({**event, "tags": {"city": "Bergen"}} for event in events(columns)),
+        model_name="both",
+    )
+    assert_counted(client, "both", columns, "city=Bergen", np.full(60, True))
+
+
+def test_a_feature_that_is_called_as_a_segment_keeps_its_grid(landing, client, monkeypatch):
+    rows = [
+        {**event, "features": {**event["features"], "city=Bergen": 5.0 + place % 40}}
+        for place, event in enumerate(events(made(300, seed=7)))
+    ]
+    name_segments(client, "one hot", ["city=Bergen"])
+    put(landing, rows, model_name="one hot")
+    choose(client, "one hot", monkeypatch)
+    rebuild_profiles(client)
+    chosen = read_grids(client, "one hot")["city=Bergen"]
+    assert chosen == Grid.from_values([row["features"]["city=Bergen"] for row in rows])
+    held = read(client, "one hot", "city=Bergen").profiles[0].numeric["city=Bergen"].buckets
+    assert set(held) <= set(chosen.bucket(np.arange(5.0, 45.0)))
+
+
+def test_grids_that_are_chosen_later_keep_the_segments(landing, client, monkeypatch):
+    columns, more = made(300, seed=8), made(200, seed=9)
+    put(landing, events(columns), model_name="regridded")
+    set_segments(client, "regridded", ["city"])
+    landing.lander.run_until_idle()
+    choose(client, "regridded", monkeypatch)
+    put(landing, events(more), model_name="regridded")
+    assert set(read_grids(client, "regridded")) == {"age", "amount"}
+    assert_all_counted(client, "regridded", together(columns, more))
+
+
+def test_segments_that_are_set_anew_replace_the_earlier_ones(landing, client):
+    columns = made(300, seed=10)
+    put(landing, tagged(columns), model_name="changed")
+    for keys, expected in ((["city"], CITIES), (["region"], ["region=north", "region=south"]), ([], [])):
+        set_segments(client, "changed", keys)
+        landing.lander.run_until_idle()
+        assert sorted(read_segments(client, stream("changed"))) == expected
+        for table in ("numeric_profiles", "feature_profiles", "categorical_profiles", "segment_profiles"):
+            held = client.query(
+                f"SELECT DISTINCT segment FROM {table} "
+                "WHERE model_name = 'changed' AND segment != '' ORDER BY segment"
+            ).result_rows
+            assert [row[0] for row in held] == expected, table
+    assert_equal_to_numpy(client, "changed", columns)
+    set_segments(client, "changed", ["city"])
+    landing.lander.run_until_idle()
+    assert_all_counted(client, "changed", columns)
+
+
+def test_only_values_that_a_hundredth_of_the_rows_have_become_segments(landing, client):
+    words = ["often"] * 197 + ["seldom"] * 2 + ["once"]
+    rows = [{"features": {"word": word}, "event_time": float(HOUR * 3600)} for word in words]
+    rows = [
+        {**row, "tags": {"t": word} if word != "often" else {}} for row, word in zip(rows, words, strict=True)
+    ]
+    put(landing, rows, model_name="rare")
+    assert set_segments(client, "rare", ["word"]) == ["word=often", "word=seldom"]
+    assert set_segments(client, "rare", ["t"]) == ["t=seldom"]
+
+
+def test_of_a_key_with_very_many_values_the_most_frequent_are_taken(landing, client):
+    rows = [
+        {"features": {"word": f"w{number % 60:02}"}, "event_time": float(HOUR * 3600)}
+        for number in range(630)
+    ]
+    put(landing, rows, model_name="many")
+    chosen = set_segments(client, "many", ["word"])
+    assert len(chosen) == MAX_VALUES
+    assert {f"word=w{number:02}" for number in range(30)} <= set(chosen)
+
+
+def test_what_can_not_be_counted_is_refused(client):
+    with pytest.raises(SettingError, match="no tag or categorical feature 'nowhere'"):
+        set_segments(client, "bare", ["nowhere"])
+    with pytest.raises(SettingError, match="'north' is not key=value"):
+        name_segments(client, "bare", ["north"])
+    too_many = [f"n={number}" for number in range(MAX_SEGMENTS + 1)]
+    with pytest.raises(SettingError, match="201 segments of model 'bare'; at most 200"):
+        name_segments(client, "bare", too_many)
+    with pytest.raises(DatabaseError, match="segments_bounded"):
+        client.insert("monitored_segments", [["bare", too_many]], column_names=["model_name", "segments"])
+    with pytest.raises(SettingError, match="its name is empty"):
+        name_segments(client, "", [])
+    assert wanted_segments(client, "bare") == []
+
+
+@pytest.mark.parametrize(
+    "table", ["numeric_profiles", "feature_profiles", "categorical_profiles", "segment_profiles"]
+)
+def test_an_hour_of_a_segment_that_is_not_written_in_whole_is_not_read(landing, client, table):
+    model = f"torn segment {table}"
+    name_segments(client, model, CITIES)
+    landing.lander.run_until_idle()
+    put(landing, events(made(300, seed=11)), model_name=model)
+    second = (HOUR + 1) * 3600
+    segments = "('', 'city=Bergen')" if table == "segment_profiles" else "('city=Bergen')"
+    client.command(
+        f"DELETE FROM {table} WHERE model_name = '{model}' AND minute >= {second} AND segment IN {segments}"
+    )
+    hours = read(client, model, "city=Bergen")
+    assert hours.end_hour == HOUR + 1
+    assert [profile.hour for profile in hours.profiles] == [HOUR]
+    assert read(client, model, "").end_hour == HOUR + 10
+
+
+def test_a_block_that_comes_late_on_earlier_segments_is_counted_in_those_in_force(landing, client):
+    first, late = made(300, seed=12), made(80, seed=13)
+    put(landing, events(first), model_name="late segment")
+    set_segments(client, "late segment", ["city"])
+    landing.lander.run_until_idle()
+    land_block(client, "late segment", late, "late segment", generation=0)
+    assert read(client, "late segment", "city=Bergen").end_hour < HOUR + 3
+    assert rebuild_profiles(client) == 1
+    assert_all_counted(client, "late segment", together(first, late))
+
+
+STEPS = [
+    "numeric_profiles",
+    "feature_profiles",
+    "categorical_profiles",
+    "segment_profiles",
+    "write",
+    "delete",
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_whoever_comes_next_finishes_counting_in_segments(landing, client, monkeypatch, step):
+    model, columns = f"cut segment {step}", made(300, seed=14)
+    put(landing, events(columns), model_name=model)
+    set_segments(client, model, ["city"])
+    command, insert, deleted = client.command, client.insert, []
+
+    def dying_command(query, **options):
+        deleted.extend(["DELETE"] * query.startswith("DELETE"))
+        if query.startswith(f"INSERT INTO {step}") or (step == "delete" and len(deleted) == 3):
+            die()
+        return command(query, **options)
+
+    def dying_insert(table, rows, **options):
+        if step == "write" and rows[0][-1] != 0:
+            die()
+        return insert(table, rows, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "command", dying_command)
+        patched.setattr(client, "insert", dying_insert)
+        follow_segments(client)
+        with pytest.raises(Died):
+            rebuild_profiles(client)
+    reload_grids(client)
+    more = made(100, seed=15)
+    put(landing, events(more), model_name=model)
+    assert_all_counted(client, model, together(columns, more))
+
+
+def test_landers_and_tenders_meet_and_every_segment_is_exact(landing, client):
+    """Two land blocks; another changes the segments of the same model, and counts anew, all the time."""
+    model, store = "segment crowd", landing.store
+    parts = [made(60, seed=100 + number) for number in range(12)]
+    put(landing, events(parts[0]), model_name=model)
+    to_land = iter(enumerate(parts[1:]))
+    lock, done = threading.Lock(), threading.Event()
+
+    def land():
+        with closing(store.client()) as own:
+            while True:
+                with lock:
+                    number, columns = next(to_land, (0, None))
+                if columns is None:
+                    return
+                land_block(own, model, columns, f"segment crowd {number}")
+
+    def tend():
+        with closing(store.client()) as own:
+            while not done.is_set():
+                for segments in (CITIES[:1], CITIES):
+                    choose_segments(own, model, segments)
+                    rebuild_profiles(own)
+
+    with ThreadPoolExecutor(3) as pool:
+        tending = pool.submit(tend)
+        landed = [pool.submit(land) for _ in range(2)]
+        for each in landed:
+            each.result()
+        done.set()
+        tending.result()
+    rebuild_profiles(client)
+    assert_all_counted(client, model, together(*parts))
