@@ -9,6 +9,8 @@
 
 PYTHON ?= python3
 ARGS =
+# A file's tests stay together, since they share what takes long to start. Each process may start a broker.
+PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadfile
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -29,7 +31,7 @@ kafka: .venv/.dev
 	@$(BIN)/python -m tests.support.kafka --port 9092 --folder .cache/kafka $(ARGS)
 
 test: .venv/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 soak: .venv/.dev
 	@$(BIN)/python -m tests.soak $(ARGS)

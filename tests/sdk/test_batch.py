@@ -102,6 +102,12 @@ def logger(log):
         yield logger
 
 
+def test_in_a_column_of_texts_and_numbers_every_kind_of_nothing_is_missing(log, logger):
+    logger.log_batch({"x": [1.0, "UA", pd.NA, math.nan, None]})
+    logger.flush()
+    assert [event["missing_features"] for event in log.predictions] == [[], [], ["x"], ["x"], ["x"]]
+
+
 FRAME = pd.DataFrame({"distance": [733.0, math.nan], "carrier": ["UA", None], "seats": [180, 50]})
 
 
@@ -158,7 +164,7 @@ def test_nullable_columns_of_pandas_tell_missing_from_nan(log, logger):
         pa.array([datetime(2024, 1, 1), datetime(2100, 1, 1)]),  # noqa: DTZ001 - a naive time is UTC.
         np.array([1704067200, -5]),
     ],
-    ids=repr,
+    ids=lambda times: type(times).__name__,
 )
 def test_times_of_every_kind_are_understood_and_bad_ones_drop_their_row_only(log, logger, times):
     ids = logger.log_batch(predictions=[0.5, 0.5], event_times=times)

@@ -116,7 +116,7 @@ def test_every_kind_of_missing_value_is_missing(value):
         [1.0],
         np.array([1.0]),
         {"a": 1},
-        object(),
+        pytest.param(object(), id="an object"),
         float,
     ],
     ids=repr,
@@ -246,7 +246,9 @@ def test_an_event_id_becomes_canonical(uuid):
         assert event_id_text(told) == str(uuid)
 
 
-@pytest.mark.parametrize("value", [None, "", "x", 5, b"\x00" * 16, "\ud800", object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [None, "", "x", 5, b"\x00" * 16, "\ud800", pytest.param(object(), id="an object")], ids=repr
+)
 def test_what_is_no_uuid_is_no_event_id(value):
     assert refusal(event_id_text, value) is Reason.INVALID_EVENT_ID
 

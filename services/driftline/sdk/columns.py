@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from driftline.errors import SettingError
@@ -68,7 +69,8 @@ def column_values(column: Any, argument: str) -> list[Any]:
     listed: list[Any] = list(values)
     types = set(map(type, listed))
     if float in types and (str in types or getattr(dtype, "name", "") in _TEXT_DTYPES):
-        return [None if value != value else value for value in listed]  # noqa: PLR0124 - NaN.
+        # Not every value can be compared with itself: pandas NA can't.
+        return [None if isinstance(value, float) and isnan(value) else value for value in listed]
     return listed
 
 
