@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -30,10 +31,15 @@ _WHOLE = r"(?:0|[1-9][0-9]*)"
 _is_whole = re.compile(_WHOLE).fullmatch
 _is_number = re.compile(rf"[-+]?(?:{_WHOLE}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?").fullmatch
 _PERCENTAGE = rf"({_WHOLE}(?:\.[0-9]+)?) ?%"
+# The same within bounds, for editors: 0% and 100% are, or are no shares.
+_PERCENTAGE_BETWEEN = r"^(?!0(\.0+)? ?%)[1-9]?[0-9](\.[0-9]+)? ?%$"
+_PERCENTAGE_FROM_TO = r"^([1-9]?[0-9](\.[0-9]+)?|100(\.0+)?) ?%$"
 _is_percentage = re.compile(_PERCENTAGE).fullmatch
 _is_duration = re.compile(rf"({_WHOLE})([hdw])").fullmatch
 _LABEL = r"^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$"
 _is_label = re.compile(_LABEL).fullmatch
+# What an editor takes for a number or a boolean is here the text that it was written as.
+_TEXT_TYPES = MappingProxyType({"type": ["string", "number", "boolean"]})
 _HOURS_IN = (("w", _HOURS_PER_WEEK), ("d", 24), ("h", 1))
 
 
@@ -60,11 +66,12 @@ def _share(*, with_ends: bool) -> Scalar:
 
     bounds = ("minimum", "maximum") if with_ends else ("exclusiveMinimum", "exclusiveMaximum")
     numbers = {"type": "number", bounds[0]: 0, bounds[1]: 1}
+    pattern = _PERCENTAGE_FROM_TO if with_ends else _PERCENTAGE_BETWEEN
     return Scalar(
         noun="a share",
         allowed=f"a number {between}, or a percentage such as 0.5%",
         parse=parse,
-        json={"anyOf": [numbers, {"type": "string", "pattern": f"^{_PERCENTAGE}$"}]},
+        json={"anyOf": [numbers, {"type": "string", "pattern": pattern}]},
         form=lambda value: f"{value * 100:.6g}%",
     )
 
@@ -156,9 +163,7 @@ def _text(what: str) -> Scalar:
             raise ValueError(f"{what} has at least one character")
         return text
 
-    # Plain numbers and booleans are read as the text that they were written as.
-    kinds = {"type": ["string", "number", "boolean"], "minLength": 1}
-    return Scalar("a text", what, parse, kinds, is_text=True)
+    return Scalar("a text", what, parse, {**_TEXT_TYPES, "minLength": 1}, is_text=True)
 
 
 def _segment(text: str) -> str:
@@ -305,7 +310,7 @@ MODEL: Final = Section(
                     "a tag or a categorical feature (every value with 1 % of the rows or more), "
                     "or one value as `carrier=DL`",
                     _segment,
-                    {"type": "string", "pattern": "^[^=\\s]([^=]*[^=\\s])?(=.+)?$"},
+                    {**_TEXT_TYPES, "pattern": "^[^=\\s]([^=]*[^=\\s])?(=.+)?$"},
                     is_text=True,
                 ),
                 least=0,
