@@ -17,7 +17,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
+from driftline.drift import DriftSettings
 from driftline.drift.metrics import WORKER_METRICS
+from driftline.drift.page_store import keep_pages, open_book
 from driftline.drift.worker import DriftWorker
 from driftline.errors import SettingError, StoreError
 from driftline.lander import LANDER_METRICS, Lander
@@ -28,6 +30,9 @@ from driftline.metrics import Metrics
 from driftline.store import migrate, open_store, ready_client
 from driftline.store.dead_letters import LetterFilter
 from driftline.store.migrate import load_migrations
+from driftline.store.profiles import Stream, read_hours
+from driftline.store.segments import name_segments, read_segments
+from driftline.store.profiles import Stream
 from driftline.store.users import (
     DICTIONARY_USER,
     SERVICES,
@@ -38,10 +43,12 @@ from driftline.store.users import (
 )
 from driftline.web import create_app
 from driftline.wire import PREDICTIONS_TOPIC, TOPICS
+from tests.drift.test_pages import START, verdict
 from tests.store.restricted import EVERYTHING, TOKEN, Restricted
-from tests.support.traffic import MODEL, serve
+from tests.support.traffic import MODEL, START_S, VERSION, serve
 
 EVENTS = 3000
+PRODUCTION = Stream(MODEL, VERSION, "production")
 ACCESS_DENIED = 497
 
 # What every server lets everybody read: without it no client comes up.
@@ -135,6 +142,14 @@ def create(store):
         return migrate(client, dictionary_user=DICTIONARY_USER)
 
 
+def read_segment(store):
+    """As whoever judges a segment does."""
+    with closing(store.client()) as client:
+        (segment,) = read_segments(client, PRODUCTION)
+        hour = START_S // 3600
+        return read_hours(client, PRODUCTION, first_hour=hour, end_hour=hour + 48, segment=segment).profiles
+
+
 def judge(store):
     worker = DriftWorker(
         store, metrics=Metrics(WORKER_METRICS), monotonic=time.monotonic, reference_patience_s=0.0
@@ -143,11 +158,28 @@ def judge(store):
         return worker.watch_once()
 
 
+def page(store):
+    stream = Stream(MODEL, "3", "production")
+    with closing(ready_client(store)) as client:
+        book, _ = open_book(client, stream, DriftSettings(), next_hour=START)
+        keep_pages(client, stream, book.take(START, [verdict("amount", START + 1)]))
+        return book.pages
+
+
+def environment(store):
+    url = f"clickhouse://someone@{store._url.host}:{store._url.port}/driftline"
+    return {"DRIFTLINE_STORE": url, "DRIFTLINE_STORE_PASSWORD": TOKEN}
+
+
+def respond(store, page_id):
+    asked = ("pages",), ("ack", page_id, "--real")
+    return [CliRunner().invoke(driftline, question, env=environment(store)) for question in asked]
+
+
 def read(store, event_id):
     ready_client(store).close()
-    url = f"clickhouse://someone@{store._url.host}:{store._url.port}/driftline"
-    env = {"DRIFTLINE_STORE": url, "DRIFTLINE_STORE_PASSWORD": TOKEN}
-    asked = ("trace", event_id), ("completeness",), ("verdicts",), ("dead-letters", "list")
+    env = environment(store)
+    asked = ("trace", event_id), ("completeness",), ("verdicts",), ("pages",), ("dead-letters", "list")
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
     paths = (
@@ -164,6 +196,7 @@ def read(store, event_id):
 def play(tmp_path_factory):
     played = Play(tmp_path_factory.mktemp("roles"))
     played.created = played.acting("admin", create)
+    played.as_owner(lambda client: name_segments(client, MODEL, ["city=Bergen"]))
     event_id = serve(played.log_url, EVENTS, 0.0, with_reference=True)[0]
     with open_log(played.log_url) as log:
         log.writer().append([Record(PREDICTIONS_TOPIC, b"", b"no event")])
@@ -178,6 +211,9 @@ def play(tmp_path_factory):
         )
     )
     played.judged = played.acting("watcher", judge)
+    played.segment = played.acting("watcher", read_segment)
+    (told,) = played.acting("watcher", page)
+    played.responses = played.acting("responder", lambda store: respond(store, told.page_id))
     played.answers, played.pages = played.acting("reader", lambda store: read(store, event_id))
     return played
 
@@ -189,6 +225,8 @@ def test_each_service_does_its_work_with_its_role(play):
     assert play.rows == [(EVENTS,)]
     assert play.replayed.refused == 1
     assert play.judged > 0
+    assert sum(profile.rows for profile in play.segment) == EVENTS // 3
+    assert [done.exit_code for done in play.responses] == [0, 0], play.responses[0].output
     assert [code for code, _ in play.answers] == [0] * len(play.answers), play.answers
     assert [page.status_code for page in play.pages] == [200] * len(play.pages), [
         page.text for page in play.pages
@@ -220,6 +258,7 @@ DENIED = {
         "INSERT INTO predictions (model_name) VALUES ('m')",
         "INSERT INTO feature_grids (model_name) VALUES ('m')",
         "DELETE FROM drift_verdicts WHERE 1",
+        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
         "SYSTEM RELOAD DICTIONARY feature_grid",
     ],
     "reader": [
@@ -229,6 +268,13 @@ DENIED = {
         "DELETE FROM numeric_profiles WHERE 1",
         "DROP TABLE outcomes",
         "SYSTEM RELOAD DICTIONARY feature_grid",
+        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
+    ],
+    "responder": [
+        "SELECT * FROM predictions",
+        "INSERT INTO pages (page_id) VALUES ('p')",
+        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "DELETE FROM acknowledgements WHERE 1",
     ],
     "admin": [
         "DROP TABLE predictions",

@@ -47,7 +47,11 @@ GRANT
     SELECT ON $database.training_runs,
     SELECT ON $database.sessions,
     SELECT ON $database.dead_letters,
-    INSERT, SELECT ON $database.drift_verdicts
+    SELECT(database, table, partition_id, active, max_block_number) ON system.parts,
+    INSERT, SELECT ON $database.judged_hours,
+    INSERT, SELECT ON $database.drift_verdicts,
+    INSERT, SELECT ON $database.pages,
+    SELECT ON $database.acknowledgements
 TO driftline_watcher WITH REPLACE OPTION;
 
 CREATE ROLE IF NOT EXISTS driftline_reader;
@@ -58,15 +62,26 @@ GRANT
     SELECT ON $database.numeric_profiles,
     SELECT ON $database.feature_profiles,
     SELECT ON $database.categorical_profiles,
-    SELECT ON $database.segment_profiles,
     SELECT ON $database.session_profiles,
     SELECT ON $database.feature_grids,
     SELECT ON $database.outcomes,
     SELECT ON $database.training_runs,
     SELECT ON $database.sessions,
     SELECT ON $database.dead_letters,
-    SELECT ON $database.drift_verdicts
+    SELECT ON $database.drift_verdicts,
+    SELECT ON $database.pages,
+    SELECT ON $database.acknowledgements
 TO driftline_reader WITH REPLACE OPTION;
+
+-- Who is on call: reads pages, and says what they were.
+CREATE ROLE IF NOT EXISTS driftline_responder;
+
+GRANT
+    SELECT ON $database.schema_migrations,
+    SELECT ON $database.drift_verdicts,
+    SELECT ON $database.pages,
+    INSERT, SELECT ON $database.acknowledgements
+TO driftline_responder WITH REPLACE OPTION;
 
 CREATE ROLE IF NOT EXISTS driftline_admin;
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from driftline.store.migrate import Migration
 
-SERVICES = ("lander", "watcher", "reader", "admin")
-"""The last one applies migrations; the others are ``land``, ``watch`` and whoever only asks."""
+SERVICES = ("lander", "watcher", "reader", "responder", "admin")
+"""``land``, ``watch``, whoever only asks, whoever says what pages were, and whoever applies migrations."""
 
 DICTIONARY_USER = "driftline_dictionary"
 
