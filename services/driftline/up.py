@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from driftline.drift import DriftSettings
 from driftline.drift.metrics import WORKER_METRICS
 from driftline.drift.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from driftline.drift import DriftSettings
     from driftline.store import Store
 
 
@@ -57,8 +57,9 @@ class Up:
             self._lander = Lander(
                 self.log, self.store, metrics=self.metrics, dead_letter_limit=dead_letter_limit
             )
+            settings = drift or DriftSettings()
             self._worker = DriftWorker(
-                self.store, metrics=self.metrics, monotonic=time.monotonic, settings=drift
+                self.store, metrics=self.metrics, monotonic=time.monotonic, settings_of=lambda _: settings
             )
             self._web = WebServer(create_app(self.store, self.metrics, clock=time.time), host, port)
             self._web.start()

@@ -172,11 +172,13 @@ def test_a_new_version_begins_with_the_history_of_the_one_before_it(landing):
 
 def test_only_versions_that_are_served_are_exported(landing):
     put_hours(landing, 0, 3, model_version="old")
-    worker = make_worker(landing)
+    clock = Clock()
+    worker = make_worker(landing, clock=clock)
     worker.watch_once()
     exported = worker._metrics._series
     assert {key[:2] for key in exported[VERDICT]} == {("till", "old")}
     put_hours(landing, 2, 50, model_version="new")
+    clock.now_s = 10.0
     worker.watch_once()
     exported = worker._metrics._series
     for metric in (VERDICT, EVALUATED, COMPLETENESS, SCORE):

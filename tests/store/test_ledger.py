@@ -7,7 +7,8 @@ import uuid
 import pytest
 
 from driftline.log import Record
-from driftline.store.ledger import missing_by_hour, read_ledger
+from driftline.store.ledger import Ledger, read_ledger
+from driftline.store.profiles import Stream
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 
 HOUR_US = 3_600_000_000
@@ -40,7 +41,7 @@ def line_of(client, model):
 
 
 def hours_of(client, model):
-    by_hour = missing_by_hour(client, model_name=model, model_version="1", environment="production")
+    by_hour = Ledger(client).missing(Stream(model, "1", "production"))
     return {hour - FIRST_HOUR: count for hour, count in by_hour.items()}
 
 

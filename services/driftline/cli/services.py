@@ -198,13 +198,10 @@ def watch(store_url: str, once: bool, timezone: str, metrics_port: int | None) -
     stop = stop_on_signals()
     metrics = Metrics(WORKER_METRICS)
     with open_store(store_url) as store, _exposed(metrics, metrics_port):
-        patience_s = 0.0 if once else 600.0
+        settings = drift_settings(timezone)
+        patience = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
         worker = DriftWorker(
-            store,
-            metrics=metrics,
-            monotonic=time.monotonic,
-            settings=drift_settings(timezone),
-            reference_patience_s=patience_s,
+            store, metrics=metrics, monotonic=time.monotonic, settings_of=lambda _: settings, **patience
         )
         try:
             if once:

@@ -9,6 +9,7 @@ VERDICT = "driftline_drift_verdict"
 EVALUATED = "driftline_window_evaluated_timestamp_seconds"
 COMPLETENESS = "driftline_completeness_ratio"
 JUDGED = "driftline_verdicts_total"
+REVISED = "driftline_late_hours_total"
 FAILURES = "driftline_worker_failures_total"
 
 WORKER_METRICS = (
@@ -42,6 +43,13 @@ WORKER_METRICS = (
         "below 0.99 for 10 minutes",
     ),
     Metric(JUDGED, "counter", ("verdict",), "Verdicts given, by name.", ""),
+    Metric(
+        REVISED,
+        "counter",
+        (),
+        "Hours that were judged anew, since their events arrived late, or were found to be missing.",
+        "grows all the time: look what holds events up",
+    ),
     Metric(
         FAILURES,
         "counter",

@@ -7,12 +7,16 @@ kept as bitmaps, exact and mergeable, so that the ledger reads sessions and neve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
+
+    from driftline.store.profiles import Stream
 
 # One row a session. A session without a beat yet has sent at least its highest landed number.
 _SESSIONS = """
@@ -24,6 +28,9 @@ SELECT
     greatest(l.last_sequence, b.last_sequence) AS sent,
     l.landed AS landed,
     l.rows - l.landed AS duplicates,
+    l.last_sequence AS last_landed,
+    l.first_hour AS first_hour,
+    l.last_hour AS last_hour,
     arraySum(mapValues(b.abandoned)) AS abandoned,
     arraySum(mapValues(b.dropped)) + abandoned AS dropped,
     least(d.letters, sent - landed) AS dead_lettered,
@@ -35,7 +42,9 @@ FROM
         toString(model_name) AS model_name,
         toString(model_version) AS model_version,
         toString(environment) AS environment,
-        sum(rows) AS rows, groupBitmapMerge(sequences) AS landed, max(last_sequence) AS last_sequence
+        sum(rows) AS rows, groupBitmapMerge(sequences) AS landed, max(last_sequence) AS last_sequence,
+        intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour,
+        intDiv(toUnixTimestamp(max(minute)), 3600) AS last_hour
     FROM session_profiles WHERE session_id != '' GROUP BY session_id, model_name, model_version, environment
 ) AS l
 FULL JOIN
@@ -55,6 +64,17 @@ LEFT JOIN
 ) AS d ON d.session_id = if(l.session_id != '', l.session_id, b.session_id)
 """
 
+# What a session's hours hold, from its bitmaps. Where the numbers ascend with the hours, that tells all.
+_HELD = """
+SELECT hour, bitmapMin(numbers), bitmapMax(numbers), bitmapCardinality(numbers)
+FROM
+(
+    SELECT intDiv(toUnixTimestamp(minute), 3600) AS hour, groupBitmapMergeState(sequences) AS numbers
+    FROM session_profiles WHERE {stream} AND session_id = {{session:String}} GROUP BY hour
+)
+ORDER BY hour
+"""
+
 _GAPS = """
 SELECT before_hour, hour, sequence - before - 1 AS missing
 FROM
@@ -65,10 +85,28 @@ FROM
         lagInFrame(sequence, 1, 0) OVER session AS before,
         lagInFrame(hour, 1, hour) OVER session AS before_hour
     FROM predictions
-    WHERE session_id = {session:String} AND model_name = {model:String}
+    WHERE {stream} AND session_id = {{session:String}}
+        AND event_time >= toDateTime({{first:UInt32}} * 3600, 'UTC')
+        AND event_time < toDateTime({{end:UInt32}} * 3600, 'UTC')
     WINDOW session AS (ORDER BY sequence ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 )
 WHERE sequence > before + 1
+"""
+
+_STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
+
+# Merges keep a part's highest block number: it moves when something is written, and then only.
+_SIGN = """
+SELECT groupBitXor(cityHash64(table, partition_id, newest))
+FROM
+(
+    SELECT table, partition_id, max(max_block_number) AS newest FROM system.parts
+    WHERE active AND database = {database:String}
+        AND table IN ('session_profiles', 'sessions', 'dead_letters', 'feature_grids', 'training_runs')
+    GROUP BY table, partition_id
+)
 """
 
 
@@ -103,16 +141,36 @@ class LedgerLine:
 
 def read_ledger(client: Client) -> Sequence[LedgerLine]:
     """Return the ledger, a line a model version and environment."""
+    return [line for line, _ in _read(client)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """A session of which predictions are missing: what was sent and landed, and the hours that landed."""
+
+    session_id: str
+    sent: int
+    landed: int
+    last_sequence: int
+    first_hour: int
+    last_hour: int
+
+
+def _read(client: Client) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
     keys = "model_name, model_version, environment"
     rows = client.query(
         f"SELECT {keys}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped), "
-        "sum(dead_lettered) "
+        "sum(dead_lettered), "
+        "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), missing > 0) "
         f"FROM ({_SESSIONS}) GROUP BY {keys} ORDER BY {keys}",
         settings={"join_use_nulls": 0},
     ).result_rows
     return [
-        LedgerLine(model, version, where, sent, landed, gone, twice, refused, dead, _share(landed, sent))
-        for model, version, where, sent, landed, gone, twice, refused, dead in rows
+        (
+            LedgerLine(model, version, where, sent, landed, gone, twice, refused, dead, _share(landed, sent)),
+            [_Hole(*hole) for hole in holes],
+        )
+        for model, version, where, sent, landed, gone, twice, refused, dead, holes in rows
     ]
 
 
@@ -120,43 +178,135 @@ def _share(landed: int, sent: int) -> float:
     return landed / sent if sent else 1.0
 
 
-def missing_by_hour(
-    client: Client, *, model_name: str, model_version: str, environment: str
-) -> Mapping[int, float]:
-    """Return how many predictions are missing in which hour (hours since the Unix epoch, UTC).
+def read_landing_sign(client: Client) -> int:
+    """Return a number that changes when something lands that a verdict may depend on. Reads no rows."""
+    return int(client.query(_SIGN, parameters={"database": client.database}).result_rows[0][0])
 
-    A missing prediction has no time; it is counted, in equal parts, in the hours from the landed prediction
-    before it to the landed one behind it. Those at a session's end are counted in its last hour; those of a
-    session of which nothing landed, in the hour of its newest beat.
-    Sessions without loss cost nothing here.
+
+class Ledger:
+    """The ledger as it was when it was asked first; ``refresh`` lets it be read anew. For one thread.
+
+    What is missing when is looked up again only for sessions of which something landed since.
+
+    Args:
+        client: of the store.
     """
-    sessions = client.query(
-        f"SELECT session_id, sent FROM ({_SESSIONS}) WHERE missing > 0 AND model_name = {{model:String}} "
-        "AND model_version = {version:String} AND environment = {environment:String}",
-        parameters={"model": model_name, "version": model_version, "environment": environment},
-        settings={"join_use_nulls": 0},
-    ).result_rows
-    missing: dict[int, float] = {}
-    for session_id, sent in sessions:
-        bound = {"session": session_id, "model": model_name}
-        gaps = list(client.query(_GAPS, parameters=bound).result_rows)
-        ends = client.query(
-            "SELECT max(sequence), intDiv(toUnixTimestamp(max(event_time)), 3600) FROM predictions "
-            "WHERE session_id = {session:String} AND model_name = {model:String}",
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._read: Sequence[tuple[LedgerLine, Sequence[_Hole]]] | None = None
+        self._known: dict[_Hole, Mapping[int, float]] = {}
+
+    def refresh(self) -> None:
+        """Read anew when asked next: something has landed."""
+        self._read = None
+
+    def lines(self) -> Sequence[LedgerLine]:
+        """Return a line a model version and environment."""
+        return [line for line, _ in self._rows()]
+
+    def missing(self, stream: Stream, *, since_hour: int = 0) -> Mapping[int, float]:
+        """Return how many predictions of a stream are missing in which hour (since the Unix epoch, UTC).
+
+        A missing prediction has no time; it is counted, in equal parts, in the hours from the landed
+        prediction before it to the landed one behind it. Those at a session's end are counted in its last
+        hour; those of a session of which nothing landed, in the hour of its newest beat.
+        Sessions without loss cost nothing here.
+
+        Args:
+            stream: which.
+            since_hour: sessions that ended before this hour are left aside.
+        """
+        wanted = (stream.model_name, stream.model_version, stream.environment)
+        missing: dict[int, float] = {}
+        for line, holes in self._rows():
+            if (line.model_name, line.model_version, line.environment) != wanted:
+                continue
+            for hole in holes:
+                if hole.landed and hole.last_hour < since_hour:
+                    continue
+                if hole not in self._known:
+                    self._known[hole] = _missing_of(self._client, stream, hole)
+                for hour, count in self._known[hole].items():
+                    missing[hour] = missing.get(hour, 0.0) + count
+        return missing
+
+    def _rows(self) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
+        if self._read is None:
+            self._read = _read(self._client)
+            present = {hole for _, holes in self._read for hole in holes}
+            self._known = {hole: hours for hole, hours in self._known.items() if hole in present}
+        return self._read
+
+
+def _missing_of(client: Client, stream: Stream, hole: _Hole) -> Mapping[int, float]:
+    """Return what is missing of one session, by hour."""
+    bound = {**_bound(stream), "session": hole.session_id}
+    if not hole.landed:
+        beats = client.query(
+            "SELECT intDiv(toUnixTimestamp(beat_time), 3600) FROM sessions FINAL "
+            "WHERE session_id = {session:String}",
             parameters=bound,
         ).result_rows
-        last, last_hour = ends[0]
-        if not last:
-            beats = client.query(
-                "SELECT intDiv(toUnixTimestamp(beat_time), 3600) FROM sessions FINAL "
-                "WHERE session_id = {session:String}",
-                parameters=bound,
-            ).result_rows
-            last_hour = beats[0][0]
-        if sent > last:
-            gaps.append((last_hour, last_hour, sent - last))
-        for before_hour, hour, count in gaps:
-            first, end = min(before_hour, hour), max(before_hour, hour) + 1
-            for each in range(first, end):
-                missing[each] = missing.get(each, 0.0) + count / (end - first)
+        return {beats[0][0]: float(hole.sent)}
+    held = client.query(_HELD.format(stream=_STREAM), parameters=bound).result_rows
+    gaps = _gaps_between([(row[0], row[1], row[2], row[3]) for row in held])
+    if gaps is None:  # Its events do not ascend with their numbers: the rows tell which follows which.
+        hours = {"first": hole.first_hour, "end": hole.last_hour + 1}
+        found = client.query(_GAPS.format(stream=_STREAM), parameters={**bound, **hours}).result_rows
+        gaps = [(row[0], row[1], row[2]) for row in found]
+    if hole.sent > hole.last_sequence:
+        gaps = [*gaps, (hole.last_hour, hole.last_hour, hole.sent - hole.last_sequence)]
+    missing: dict[int, float] = {}
+    for before_hour, hour, count in gaps:
+        first, end = min(before_hour, hour), max(before_hour, hour) + 1
+        for each in range(first, end):
+            missing[each] = missing.get(each, 0.0) + count / (end - first)
     return missing
+
+
+def _gaps_between(held: Sequence[tuple[int, int, int, int]]) -> Sequence[tuple[int, int, int]] | None:
+    """Return gaps as (hour before, hour behind, how many), or None where hours overlap in their numbers.
+
+    Args:
+        held: hour, lowest and highest number, how many numbers; the hours ascend.
+    """
+    gaps: list[tuple[int, int, int]] = []
+    before_hour, before = (held[0][0] if held else 0), 0
+    for hour, low, high, count in held:
+        if low <= before:
+            return None
+        gaps += [(before_hour, hour, low - before - 1), (hour, hour, high - low + 1 - count)]
+        before_hour, before = hour, high
+    return [gap for gap in gaps if gap[2]]
+
+
+def read_rows_by_hour(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Mapping[int, int]:
+    """Return how many rows of a stream landed, by hour (since the Unix epoch, UTC) in [first, end)."""
+    rows = client.query(
+        "SELECT intDiv(toUnixTimestamp(minute), 3600) AS hour, sum(rows) FROM session_profiles "
+        f"WHERE {_STREAM} AND minute >= toDateTime({{first:UInt32}} * 3600, 'UTC') "
+        "AND minute < toDateTime({end:UInt32} * 3600, 'UTC') GROUP BY hour",
+        parameters={**_bound(stream), "first": first_hour, "end": end_hour},
+    ).result_rows
+    return {row[0]: row[1] for row in rows}
+
+
+def read_last_landings(client: Client, stream: Stream, hours: Sequence[int]) -> Mapping[int, datetime]:
+    """Return when the last row of each of some hours landed, in UTC; hours without rows are left out."""
+    rows = client.query(
+        "SELECT intDiv(toUnixTimestamp(toStartOfHour(event_time)), 3600) AS hour, max(landed_at) "
+        f"FROM predictions WHERE {_STREAM} "
+        "AND toStartOfHour(event_time) IN "
+        "(SELECT toDateTime(arrayJoin({hours:Array(UInt32)}) * 3600, 'UTC')) GROUP BY hour",
+        parameters={**_bound(stream), "hours": list(hours)},
+    ).result_rows
+    return {hour: time.replace(tzinfo=UTC) for hour, time in rows}
+
+
+def _bound(stream: Stream) -> dict[str, Any]:
+    return {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+    }

@@ -141,9 +141,7 @@ def read_verdicts(
     return list(client.query(query, parameters=bound).named_results())
 
 
-def read_windows(
-    client: Client, stream: Stream, *, first_end: int, last_end: int
-) -> Sequence[StoredVerdict]:
+def read_windows(client: Client, stream: Stream, *, first_end: int, last_end: int) -> Sequence[StoredVerdict]:
     """Return a stream's verdicts on windows that ended from one hour to another, both of them included.
 
     Args:
@@ -158,22 +156,21 @@ def read_windows(
         "AND toDateTime({last:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "first": first_end, "last": last_end},
     ).result_rows
-    return [
-        StoredVerdict(
-            **{
-                name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-                for name, value in zip(_NAMES, row, strict=True)
-            }
-        )
-        for row in rows
-    ]
+    return [_verdict(dict(zip(_NAMES, row, strict=True))) for row in rows]
+
+
+def _verdict(row: dict[str, Any]) -> StoredVerdict:
+    """Return a row as it was written: times come back without a zone."""
+    for name, value in row.items():
+        if isinstance(value, datetime):
+            row[name] = value.replace(tzinfo=UTC)
+    return StoredVerdict(**row)
 
 
 def last_judged_hour(client: Client, stream: Stream) -> int | None:
     """Return the hour (since the Unix epoch) behind the last window that was judged, or None."""
     rows = client.query(
-        "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM drift_verdicts "
-        f"WHERE {_STREAM}",
+        f"SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM drift_verdicts WHERE {_STREAM}",
         parameters=_bound(stream),
     ).result_rows
     return int(rows[0][1]) if rows[0][0] else None
@@ -196,13 +193,13 @@ def write_judged_hours(client: Client, stream: Stream, hours: Sequence[JudgedHou
         raise StoreError(f"the store did not take what {len(hours)} hours were judged on: {error}") from error
 
 
-def read_judged_hours(client: Client, stream: Stream, *, weeks: int) -> Mapping[int, JudgedHour]:
-    """Return what a stream's hours were judged on, by hour, as far back from the last one as some weeks."""
+def read_judged_hours(client: Client, stream: Stream, *, hours: int) -> Mapping[int, JudgedHour]:
+    """Return what a stream's hours were judged on, by hour: the last one, and some hours back from it."""
     rows = client.query(
         "SELECT intDiv(toUnixTimestamp(hour), 3600), rows, missing, revision FROM judged_hours FINAL "
         f"WHERE {_STREAM} AND hour > "
-        f"(SELECT max(hour) FROM judged_hours WHERE {_STREAM}) - toIntervalWeek({{weeks:UInt32}})",
-        parameters={**_bound(stream), "weeks": weeks},
+        f"(SELECT max(hour) FROM judged_hours WHERE {_STREAM}) - toIntervalHour({{hours:UInt32}})",
+        parameters={**_bound(stream), "hours": hours},
     ).result_rows
     return {row[0]: JudgedHour(*row) for row in rows}
 

@@ -1,0 +1,88 @@
+"""Verdicts as they stand in the store, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.drift.verdict import Verdict
+from driftline.store.verdicts import StoredVerdict, hour_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.profiles import Stream
+
+
+def stored(stream: Stream, segment: str, verdict: Verdict) -> StoredVerdict:
+    """Return a judge's verdict as the store keeps it."""
+    return StoredVerdict(
+        model_name=stream.model_name,
+        model_version=stream.model_version,
+        environment=stream.environment,
+        segment=segment,
+        feature=verdict.feature,
+        kind=verdict.kind,
+        reference=verdict.reference,
+        scale_hours=verdict.scale_hours,
+        window_start=hour_time(verdict.window_start),
+        window_end=hour_time(verdict.window_end),
+        verdict=verdict.verdict,
+        channel=verdict.channel,
+        effect=verdict.effect,
+        effect_low=verdict.effect_low,
+        effect_high=verdict.effect_high,
+        expected=verdict.expected,
+        observed=verdict.observed,
+        z=verdict.z,
+        critical=verdict.critical,
+        overdispersion=verdict.phi,
+        freedom=verdict.df,
+        detectable_effect=verdict.detectable_effect,
+        sample_size=verdict.sample_size,
+        reference_size=verdict.reference_size,
+        completeness=verdict.completeness,
+        statistics={name: number for name, number in verdict.statistics.items() if number is not None},
+        episode_id=verdict.episode_id,
+        episode_start=None if verdict.episode_start is None else hour_time(verdict.episode_start),
+        rank=verdict.rank,
+        listed=verdict.listed,
+        drivers=verdict.drivers,
+        reason=verdict.reason,
+    )
+
+
+def read_pages(
+    client: Client, stream: Stream, segment: str, *, after_hour: int, until_hour: int
+) -> Sequence[Verdict]:
+    """Return stored pages, as a judge resumes them, whose windows ended in (after_hour, until_hour]."""
+    rows = client.query(
+        "SELECT feature, kind, reference, scale_hours, intDiv(toUnixTimestamp(window_start), 3600), "
+        "intDiv(toUnixTimestamp(window_end), 3600), intDiv(toUnixTimestamp(episode_start), 3600) "
+        "FROM drift_verdicts FINAL WHERE verdict = 'page' AND model_name = {model:String} "
+        "AND model_version = {version:String} AND environment = {environment:String} "
+        "AND segment = {segment:String} AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
+        "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
+        parameters={
+            "model": stream.model_name,
+            "version": stream.model_version,
+            "environment": stream.environment,
+            "segment": segment,
+            "after": after_hour,
+            "until": until_hour,
+        },
+    ).result_rows
+    return [
+        Verdict(
+            feature=feature,
+            kind=kind,
+            reference=reference,
+            scale_hours=scale_hours,
+            window_start=start,
+            window_end=end,
+            verdict="page",
+            episode_start=episode_start,
+        )
+        for feature, kind, reference, scale_hours, start, end, episode_start in rows
+    ]

@@ -1,0 +1,191 @@
+"""One stream under watch: its hours are judged once they have closed, and anew when events arrive late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.drift.late import (
+    INTERRUPTED,
+    Arrival,
+    Revision,
+    by_key,
+    is_late,
+    rewritten,
+)
+from driftline.drift.panel import WHOLE, build_panel, read_stream_hours
+from driftline.drift.records import stored
+from driftline.store.grids import read_grids
+from driftline.store.ledger import read_last_landings, read_rows_by_hour
+from driftline.store.verdicts import (
+    JudgedHour,
+    last_judged_hour,
+    read_judged_hours,
+    read_windows,
+    write_judged_hours,
+    write_verdicts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.drift.panel import Ground, Panel, StreamHours
+    from driftline.drift.verdict import Verdict
+    from driftline.store.verdicts import StoredVerdict
+
+LATE_HOURS = 5 * 7 * 24
+"""Events that are later than this are in the tables, and change no verdict."""
+
+_CHUNK_HOURS = 7 * 24
+_LONGEST_WAIT = 10
+"""A trickle that never ends is judged anew after so many times the quiet that it never comes to."""
+
+
+class StreamWatch:
+    """A stream's judges, what its hours were judged on, and the next hour to be judged. For one thread.
+
+    After an error of the store it is of no use: the store then holds what counts, and a new one is made.
+
+    Args:
+        ground: of the stream, at this moment.
+        late_quiet_s: how long nothing may have arrived late before late events are judged.
+    """
+
+    def __init__(self, ground: Ground, *, late_quiet_s: float) -> None:
+        stream = ground.span.stream
+        self._stream = stream
+        self._quiet_s = late_quiet_s
+        self._judged = dict(read_judged_hours(ground.client, stream, hours=LATE_HOURS))
+        self.next_hour = max(self._judged) + 1 if self._judged else ground.span.first_hour
+        # Verdicts were written on these windows, and not yet noted on what.
+        self._cut_short_end = last_judged_hour(ground.client, stream) or 0
+        self._panel: Panel | None = None
+        self._late: Mapping[int, Arrival] = {}
+        self._late_since_s = 0.0
+        self._late_changed_s = 0.0
+        self.latest: Sequence[Verdict] = ()
+
+    def look_for_late(self, ground: Ground, now_s: float) -> None:
+        """Compare what is there of the last weeks with what was judged.
+
+        Args:
+            ground: of the stream.
+            now_s: the time, by a clock that never goes back.
+        """
+        late = self._find_late(ground)
+        if late != self._late:
+            if not self._late:
+                self._late_since_s = now_s
+            self._late_changed_s = now_s
+        self._late = late
+
+    def is_late_due(self, now_s: float) -> bool:
+        """Say whether events arrived late, and no more of them for a while."""
+        return bool(self._late) and (
+            now_s - self._late_changed_s >= self._quiet_s
+            or now_s - self._late_since_s >= self._quiet_s * _LONGEST_WAIT
+        )
+
+    def judge_closed(self, ground: Ground, end_hour: int) -> Sequence[StoredVerdict]:
+        """Judge all hours before one that are not judged yet; return the verdicts that were written.
+
+        Where a block is landing at this moment, `next_hour` stays behind; the rest is judged next time.
+
+        Raises:
+            BeingWrittenError: try again.
+            StoreError: the store is away.
+        """
+        written: list[StoredVerdict] = []
+        while self.next_hour < end_hour:
+            if self._panel is None or not self._panel.fits(ground):
+                self._panel = build_panel(ground, as_of=self.next_hour)
+            wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
+            read = read_stream_hours(ground, self._stream, first_hour=self.next_hour, end_hour=wanted)
+            if read_grids(ground.client, self._stream.model_name) != self._panel.grids:
+                break  # The buckets just read may be of either grid: begin again with the new one.
+            written += self._judge(ground, self._panel, read)
+            if read.end_hour < wanted:
+                break
+        return written
+
+    def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Sequence[StoredVerdict]:
+        rows: list[StoredVerdict] = []
+        for hour in read.hours:
+            given = panel.judge(hour)
+            rows += [stored(self._stream, segment, verdict) for segment, verdict in given]
+            self.latest = [verdict for segment, verdict in given if segment == WHOLE]
+        if self._cut_short_end > self.next_hour:
+            known = read_windows(
+                ground.client, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
+            )
+            rows = list(rewritten(by_key(known), rows, INTERRUPTED))
+        write_verdicts(ground.client, rows)
+        self._note(
+            ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
+        )
+        self.next_hour = read.end_hour
+        return rows
+
+    def revise(self, ground: Ground) -> Sequence[Revision]:
+        """Judge anew what late events change; return what was written.
+
+        Hours far apart are judged one group after the other, each as it would have been judged then.
+
+        Raises:
+            BeingWrittenError: try again.
+            StoreError: the store is away.
+        """
+        late = sorted(self._find_late(ground))
+        revisions: list[Revision] = []
+        while late:
+            revision = self._revise_from(ground, late)
+            if revision is None:
+                return revisions  # New grids are coming into force: the rest is late still.
+            revisions.append(revision)
+            late = [hour for hour in late if hour >= revision.end_hour]
+        self._late = {}
+        self._panel = None  # It remembers the hours as they were.
+        return revisions
+
+    def _revise_from(self, ground: Ground, late: Sequence[int]) -> Revision | None:
+        """Judge from the first late hour on, as far as it matters."""
+        revision = Revision(
+            self._stream,
+            late,
+            judged=self._judged,
+            landings=read_last_landings(ground.client, self._stream, late),
+            settings=ground.settings,
+        )
+        panel = build_panel(ground, as_of=late[0])
+        hour = late[0]
+        latest: Sequence[Verdict] = ()
+        while hour < (end := min(revision.end_hour, self.next_hour)):
+            end = min(end, hour + _CHUNK_HOURS)
+            read = read_stream_hours(ground, self._stream, first_hour=hour, end_hour=end, also=late)
+            known = by_key(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
+            for each in read.whole(self._stream):
+                given = panel.judge(each)
+                revision.take(each, given, known)
+                latest = [verdict for segment, verdict in given if segment == WHOLE]
+            hour = end
+        if not panel.fits(ground):
+            return None
+        write_verdicts(ground.client, revision.verdicts)
+        self._note(ground, revision.hours)
+        if self.latest and latest and latest[0].window_end == self.latest[0].window_end:
+            self.latest = latest
+        return revision
+
+    def _find_late(self, ground: Ground) -> Mapping[int, Arrival]:
+        first = max(self.next_hour - LATE_HOURS, 0)
+        rows = read_rows_by_hour(ground.client, self._stream, first_hour=first, end_hour=self.next_hour)
+        missing = ground.ledger.missing(self._stream, since_hour=first)
+        hours = {hour for hour, count in missing.items() if count >= 1 and first <= hour < self.next_hour}
+        hours.update(rows, (hour for hour in self._judged if hour >= first))
+        arrived = {hour: Arrival(rows.get(hour, 0), missing.get(hour, 0.0)) for hour in hours}
+        return {hour: now for hour, now in arrived.items() if is_late(self._judged.get(hour), now)}
+
+    def _note(self, ground: Ground, hours: Sequence[JudgedHour]) -> None:
+        write_judged_hours(ground.client, self._stream, hours)
+        self._judged.update((hour.hour, hour) for hour in hours)
+        oldest = max(self._judged, default=0) - LATE_HOURS
+        self._judged = {hour: known for hour, known in self._judged.items() if hour > oldest}
