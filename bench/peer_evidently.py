@@ -25,9 +25,13 @@ def main() -> None:
     frame = pd.DataFrame(
         {name.removeprefix("column:"): asked[name] for name in asked.files if name.startswith("column:")}
     )
+    sample = int(asked["sample"])
     answers = []
     for begin, end, first, last in asked["jobs"].tolist():
-        snapshot = Report([DataDriftPreset()]).run(frame.iloc[first:last], frame.iloc[begin:end])
+        reference = frame.iloc[begin:end]
+        if sample:
+            reference = reference.sample(sample, random_state=0)
+        snapshot = Report([DataDriftPreset()]).run(frame.iloc[first:last], reference)
         drifted = next(
             metric["value"]
             for metric in snapshot.dict()["metrics"]

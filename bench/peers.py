@@ -77,12 +77,14 @@ class Question:
         chunk: the window of each row, ascending, (n,).
         jobs: first and end row of the reference, first and end row of the window, (w, 4).
         chunk_hours: the length of a window, 1 or 24.
+        sample: rows of the reference that are taken at random; 0: all.
     """
 
     columns: dict[str, np.ndarray]
     chunk: np.ndarray
     jobs: np.ndarray
     chunk_hours: int
+    sample: int = 0
 
 
 class PeerError(Exception):
@@ -125,6 +127,7 @@ def ask(peer: Peer, question: Question) -> dict[str, Any]:
             chunk=question.chunk,
             jobs=question.jobs,
             chunk_hours=np.array(question.chunk_hours),
+            sample=np.array(question.sample),
             **named,
         )
         script = Path(__file__).with_name(peer.script)
@@ -166,7 +169,9 @@ def simulated(kind: Kind, rows: int, reference_rows: int, windows: int, rng: np.
     )
 
 
-def daily(columns: dict[str, np.ndarray], day: np.ndarray, days: Sequence[int], weeks: int = 4) -> Question:
+def daily(
+    columns: dict[str, np.ndarray], day: np.ndarray, days: Sequence[int], *, weeks: int, sample: int
+) -> Question:
     """Compare days of real rows with the weeks before each of them.
 
     Args:
@@ -174,6 +179,7 @@ def daily(columns: dict[str, np.ndarray], day: np.ndarray, days: Sequence[int], 
         day: of each row, ascending, (n,).
         days: which are judged.
         weeks: before each of them.
+        sample: rows of these weeks that serve as reference; 0: all.
     """
     begins = np.searchsorted(day, np.arange(day[0], day[-1] + 2))
 
@@ -181,7 +187,7 @@ def daily(columns: dict[str, np.ndarray], day: np.ndarray, days: Sequence[int], 
         return int(begins[wanted - day[0]])
 
     jobs = [(at(one - 7 * weeks), at(one), at(one), at(one + 1)) for one in days]
-    return Question(columns, day, np.array(jobs), _DAY_HOURS)
+    return Question(columns, day, np.array(jobs), _DAY_HOURS, sample)
 
 
 def summary(answers: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ import numpy as np
 from bench.tables import print_simulation
 from bench.traffic import FAULTS, Kind, Traffic, make_columns
 from driftline.drift import DriftSettings, Judge
+from driftline.drift.pages import PageBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,10 +97,10 @@ class Pages:
         return {"starts": self.starts, "paging_hours": self.paging_hours}
 
 
-def make_judge(traffic: Traffic, history_hours: int = HISTORY_HOURS) -> Judge:
-    """Return a judge that knows five weeks of traffic."""
+def make_judge(traffic: Traffic) -> Judge:
+    """Return a judge that knows the weeks before."""
     judge = Judge(grids=traffic.grids, settings=DriftSettings(), identity="simulation")
-    for _ in range(history_hours):
+    for _ in range(HISTORY_HOURS):
         judge.remember(traffic.next_profile())
     return judge
 
@@ -109,7 +110,7 @@ def run_job(job: Job) -> dict[str, Any]:
     rng = np.random.default_rng((job.seed, _KINDS.index(job.kind), job.rows, job.stream))
     traffic = Traffic(job.kind, job.rows, rng, make_columns())
     judge = make_judge(traffic)
-    return _hard(job, traffic, judge) if job.kind in HARD else _calm(job, traffic, judge, rng)
+    return judge_hard(job, traffic, judge) if job.kind in HARD else _calm(job, traffic, judge, rng)
 
 
 def _calm(job: Job, traffic: Traffic, judge: Judge, rng: np.random.Generator) -> dict[str, Any]:
@@ -139,18 +140,21 @@ def find_fault(name: str, traffic: Traffic, judge: Judge, rng: np.random.Generat
     return None
 
 
-def _hard(job: Job, traffic: Traffic, free: Judge) -> dict[str, Any]:
+def judge_hard(job: Job, traffic: Traffic, free: Judge) -> dict[str, Any]:
     """Judge the same hours twice: at the stated budget, and with the controller that keeps to it."""
-    from driftline.drift.pages import PageBook  # noqa: PLC0415  seam until it is there
-
-    held, book = copy.deepcopy(free), PageBook()
+    book = PageBook(identity="simulation", settings=DriftSettings())
+    held: Judge | None = None
     free_pages, held_pages = Pages(), Pages()
     for hour in range(job.hours):
         profile = traffic.next_profile()
-        free_pages.take(hour, free.judge(profile))
-        verdicts = held.judge(profile, caution=book.caution(profile.hour))
+        verdicts = free.judge(profile)
+        free_pages.take(hour, verdicts)
+        if held is not None:
+            verdicts = held.judge(profile, caution=book.caution(profile.hour))
         book.take(profile.hour, verdicts)
         held_pages.take(hour, verdicts)
+        if held is None and held_pages.starts:
+            held = copy.deepcopy(free)  # Until the first page both say the same.
     return {**free_pages.as_dict(), "hours": job.hours, "held": held_pages.as_dict()}
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from scipy.special import ndtri
 from scipy.stats import chisquare
 
-from bench.simulation import Job, Pages, load, run_job, save
+from bench.simulation import Job, Pages, judge_hard, load, run_job, save
 from bench.tables import at_most, print_simulation, quantile
 from bench.traffic import CATEGORY, CITIES, FAULTS, NULL_COLUMN, NULL_SHARE, Fault, Hour, Traffic
 from driftline.drift import Verdict
+
+if TYPE_CHECKING:
+    from driftline.profiles import HourProfile
 
 NO_FAULT = Fault()
 
@@ -105,6 +109,21 @@ def test_a_tiny_cell_runs_and_continues_from_its_file(tmp_path, capsys) -> None:
     assert "| independent rows | 0.00 (< 49.93; 0.0; 60) |" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="choose another"):
         load(path, {"windows": 61, "seed": 1})
+
+
+class Nervous:
+    """Stands for a judge: pages every other day, unless it is told to be cautious."""
+
+    def judge(self, profile: HourProfile, *, caution: float = 1.0) -> list[Verdict]:
+        return [a_page(str(profile.hour))] if profile.hour % 48 == 0 and caution < 1.2 else []
+
+
+def test_a_hard_regime_is_judged_with_and_without_the_controller() -> None:
+    """A page that nobody confirms makes the next one harder to get, for 400 hours."""
+    job = Job("wander", 30, 0, windows=300, seed=2, hard_length=1)
+    result = judge_hard(job, Traffic("wander", 30, np.random.default_rng(2)), Nervous())
+    assert len(result["starts"]) == 300 // 48
+    assert result["held"]["starts"] == result["starts"][:1]
 
 
 def test_features_that_page_within_a_day_of_the_first_are_one_page() -> None:
