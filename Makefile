@@ -5,7 +5,7 @@
 
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help demo kafka test soak check format clean
+.PHONY: help demo kafka test soak bench check format clean
 
 PYTHON ?= python3
 ARGS =
@@ -19,6 +19,7 @@ help:
 	@echo "make kafka    Apache Kafka on port 9092; needs Java 17 and Maven (ARGS='--brokers 3 --secure')"
 	@echo "make test     every test (ARGS='tests/log -k crash')"
 	@echo "make soak     everything at once, for minutes, while everything fails (ARGS='--minutes 30 --seed 7')"
+	@echo "make bench    what the README says was measured, in short; says how to measure all of it"
 	@echo "make check    style, format, types, layers and tidiness, without the other tests"
 	@echo "make format   sort imports and format the code"
 	@echo "make clean    remove .venv, caches and what was built"
@@ -35,6 +36,25 @@ test: .venv/.dev
 
 soak: .venv/.dev
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+# Short forms only: minutes, not hours. Their figures are too few to quote.
+bench: .venv/.dev
+	@echo "--- simulated traffic: false pages, delays, hard regimes"
+	@$(BIN)/python -m bench.simulation --quick
+	@echo "--- real flights: pages without faults, delays"
+	@$(BIN)/python -m bench.flights_drift --quick
+	@echo "--- another monitor on the same simulated hours"
+	@$(BIN)/python -m bench.peers --quick
+	@echo "--- landing"
+	@$(BIN)/python -m bench.landing --records 20000
+	@echo "--- what a call of log() takes"
+	@$(BIN)/python -m bench.log_latency --calls 20000
+	@echo "--- all of it: $(BIN)/python -m bench.NAME"
+	@echo "simulation      hours; writes .cache/bench/simulation.json, and goes on there when run again"
+	@echo "flights_drift   an hour, most of it other monitors; --days 0 leaves them out"
+	@echo "peers           an hour; writes .cache/bench/peers.json, and goes on there when run again"
+	@echo "landing, log_latency, verdict_scale   minutes"
+	@echo "kafka_outage    ten minutes; needs Java 17 and Maven"
 
 # Every gate runs, so that one look shows all that is wrong; those that failed are named at the end.
 check: .venv/.dev
