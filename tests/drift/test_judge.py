@@ -318,6 +318,7 @@ def test_training_without_times_is_compared_by_whole_weeks(traffic, grids):
         {"reference_weeks": 1},
         {"page_budget_hours": 0},
         {"minimum_completeness": 1.5},
+        {"controller_step": -0.1},
     ],
 )
 def test_settings_that_cannot_be_honoured_are_refused(wrong):

@@ -1,0 +1,105 @@
+"""Which hours serve as reference, given what paged and what was said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from driftline.drift import Feature
+from driftline.drift.hygiene import PageLog
+
+AGE, CITY = Feature("age", "numeric"), Feature("city", "categorical")
+HOURS = np.arange(1000, 1100)
+TWO_WEEKS = 14 * 24
+
+
+def new_log():
+    return PageLog(identity="m", reference="production", quiet_hours=24, accept_after_hours=TWO_WEEKS)
+
+
+def page(log, end, feature=AGE):
+    return log.record(feature, first=end - 1, window_start=end - 6, window_end=end)
+
+
+def held(log, *, as_of, feature=AGE):
+    usable = log.usable(HOURS, [CITY if feature is AGE else AGE, feature], as_of=as_of)
+    assert usable[:, 0].all()
+    return HOURS[~usable[:, 1]].tolist()
+
+
+def test_hours_under_a_page_are_held_out_of_its_feature_from_when_it_was_decided():
+    log = new_log()
+    page(log, 1050)
+    assert held(log, as_of=1049) == []
+    assert held(log, as_of=1050) == list(range(1044, 1050))
+
+
+def test_an_episode_goes_on_until_a_quiet_day_and_its_id_is_repeatable():
+    def ids():
+        log = new_log()
+        return [page(log, end).episode_id for end in (1010, 1034, 1059)]
+
+    assert ids() == ids()
+    first, second, third = ids()
+    assert first == second != third
+
+
+def test_an_accepted_episode_is_taken_back_and_what_came_before_it_is_dropped():
+    log = new_log()
+    episode = page(log, 1050)
+    assert log.decide(AGE, episode.episode_id, "accept", at=1051)
+    assert not log.decide(AGE, episode.episode_id, "accept", at=1060)
+    assert held(log, as_of=1050) == list(range(1044, 1050))
+    assert held(log, as_of=1051) == list(range(1000, 1049))
+    assert (log.is_accepted(AGE, by=1050), log.is_accepted(AGE, by=1051)) == (False, True)
+    assert not log.is_accepted(CITY, by=1051)
+    assert page(log, 1052).episode_id != episode.episode_id
+
+
+def test_noise_is_reference_again_and_the_last_word_holds():
+    log = new_log()
+    episode = page(log, 1050)
+    log.decide(AGE, episode.episode_id, "noise", at=1060)
+    page(log, 1056)
+    assert held(log, as_of=1059) == list(range(1044, 1056))
+    assert held(log, as_of=1060) == []
+    log.decide(AGE, episode.episode_id, "real", at=1070)
+    assert held(log, as_of=1069) == []
+    assert held(log, as_of=1070) == list(range(1044, 1056))
+    assert not log.decide(AGE, episode.episode_id, "real", at=1070)
+
+
+@pytest.mark.parametrize(("word", "is_accepted"), [(None, True), ("noise", True), ("real", False)])
+def test_two_weeks_make_an_episode_normal_unless_somebody_said_that_it_is_a_fault(word, is_accepted):
+    log = new_log()
+    episode = page(log, 1001)
+    if word:
+        log.decide(AGE, episode.episode_id, word, at=1002)
+    for end in range(1002, 1002 + TWO_WEEKS):
+        page(log, end)
+    assert log.is_accepted(AGE, by=1000 + TWO_WEEKS) is is_accepted
+    assert log.last_decided(by=1000 + TWO_WEEKS) == {None: 1000 + TWO_WEEKS, "noise": 1000 + TWO_WEEKS}.get(
+        word, 1002
+    )
+
+
+def test_decisions_may_come_before_the_episode_when_a_log_is_rebuilt():
+    known = page(new_log(), 1050).episode_id
+    log = new_log()
+    log.decide(AGE, known, "accept", at=1051)
+    page(log, 1050)
+    page(log, 1051)
+    assert held(log, as_of=1051) == list(range(1000, 1049))
+    assert page(log, 1052).episode_id != known
+
+
+def test_nothing_decided_is_no_hour():
+    assert new_log().last_decided(by=2000) is None
+
+
+def test_what_no_reference_reaches_is_forgotten():
+    log = new_log()
+    page(log, 1020)
+    page(log, 1060)
+    log.forget(before=1030)
+    assert held(log, as_of=1100) == list(range(1054, 1060))
