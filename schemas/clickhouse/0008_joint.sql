@@ -8,7 +8,7 @@ CREATE TABLE joint_projections
     model_version LowCardinality(String),
     environment LowCardinality(String),
     week UInt32 COMMENT 'in which it is in use, counted from the Unix epoch',
-    projection String COMMENT 'as JSON' CODEC(ZSTD),
+    `projection` String COMMENT 'as JSON' CODEC(ZSTD),
     fitted_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree(fitted_at)
