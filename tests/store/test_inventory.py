@@ -23,7 +23,7 @@ def test_each_model_has_its_features_by_kind_and_the_tags_of_its_predictions(lan
     put(landing, [{"features": {}, "label": "yes"}], model_name="inventory-bare")
     known = read_known_models(client)
     assert known["inventory-churn"] == KnownModel(
-        numeric=frozenset({"age", "pay"}),
+        numeric=frozenset({"age", "pay", "prediction.number"}),
         categorical=frozenset({"city"}),
         tags=frozenset({"country", "tenant"}),
     )

@@ -97,7 +97,7 @@ def set_segments(client: Client, model_name: str, keys: Sequence[str]) -> Sequen
     """
     segments: list[str] = []
     for key in keys:
-        values = _values(client, model_name, key)
+        values = known_values(client, model_name, key)
         if not values:
             raise SettingError(
                 f"model {model_name!r} has no tag or categorical feature {key!r} yet with a value that "
@@ -161,7 +161,7 @@ def follow_segments(client: Client) -> int:
     return len(changed)
 
 
-def _values(client: Client, model_name: str, key: str) -> Sequence[str]:
+def known_values(client: Client, model_name: str, key: str) -> Sequence[str]:
     """Return the most frequent values of a tag or a categorical feature, those of the largest share first."""
     bound = {"model": model_name, "key": key}
     shares: dict[str, float] = {}

@@ -1,0 +1,45 @@
+"""From what a file of monitors says of a model to what the store counts of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.store.segments import MAX_SEGMENTS, known_values, name_segments, wanted_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.monitors import ModelMonitor
+    from driftline.monitors.model import S
+
+
+def follow_segments_of(client: Client, model_name: str, monitor: ModelMonitor[S]) -> Sequence[str]:
+    """Have a model counted in the segments that its monitor names; return warnings, none if all is well.
+
+    Of a key those values are taken that are frequent now (see ``set_segments``), and those that were taken
+    before: a value that is rarer today is still judged. Values that come later are found by doing this
+    again. Where nothing is new, nothing is written: a change has all rows of the model counted anew.
+    """
+    before = wanted_segments(client, model_name)
+    warnings: list[str] = []
+    found: list[str] = list(monitor.segments)
+    for key in monitor.segment_keys:
+        kept = [segment for segment in before if segment.partition("=")[0] == key]
+        new = [f"{key}={value}" for value in known_values(client, model_name, key)]
+        if not kept and not new:
+            warnings.append(
+                f"model {model_name!r} has no tag or categorical feature {key!r} with frequent values"
+            )
+        found += [*kept, *new]
+    wanted = list(dict.fromkeys(found))
+    if len(wanted) > MAX_SEGMENTS:
+        warnings.append(
+            f"{len(wanted)} segments of model {model_name!r} are too many; {MAX_SEGMENTS} are counted, "
+            f"{wanted[MAX_SEGMENTS]!r} and what follows are not: name fewer keys in the file of monitors"
+        )
+        wanted = wanted[:MAX_SEGMENTS]
+    if set(wanted) != set(before):
+        name_segments(client, model_name, wanted)
+    return warnings

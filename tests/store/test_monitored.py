@@ -1,0 +1,74 @@
+"""What a monitor says of segments is what the store is asked to count."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftline.drift import DriftSettings
+from driftline.monitors import ModelMonitor
+from driftline.store.monitored import follow_segments_of
+from driftline.store.segments import wanted_segments
+from tests.support.landing import put
+
+
+def monitor(*segments):
+    return ModelMonitor(
+        settings=DriftSettings(),
+        segment_keys=tuple(segment for segment in segments if "=" not in segment),
+        segments=tuple(segment for segment in segments if "=" in segment),
+    )
+
+
+def served(landing, model_name, *countries):
+    events = [{"features": {}, "prediction": 0.5, "tags": {"country": country}} for country in countries]
+    put(landing, events, model_name=model_name)
+
+
+@pytest.fixture
+def written(client):
+    return lambda: client.query("SELECT count() FROM monitored_segments").result_rows[0][0]
+
+
+def test_a_key_stands_for_its_frequent_values_and_a_value_for_itself(landing, client):
+    served(landing, "segmented", *["NO"] * 60, *["SE"] * 139, "FI")
+    assert follow_segments_of(client, "segmented", monitor("country", "carrier=DL")) == []
+    assert wanted_segments(client, "segmented") == ["carrier=DL", "country=NO", "country=SE"]
+
+
+def test_a_value_that_is_rare_now_stays_and_one_that_is_frequent_now_is_added(landing, client):
+    served(landing, "changing", "NO")
+    follow_segments_of(client, "changing", monitor("country"))
+    served(landing, "changing", *["SE"] * 150)
+    follow_segments_of(client, "changing", monitor("country"))
+    assert wanted_segments(client, "changing") == ["country=NO", "country=SE"]
+
+
+def test_nothing_is_written_where_nothing_is_new(landing, client, written):
+    served(landing, "steady", "NO")
+    follow_segments_of(client, "steady", monitor("country"))
+    before = written()
+    follow_segments_of(client, "steady", monitor("country"))
+    assert written() == before
+
+
+def test_segments_that_the_file_names_no_more_are_counted_no_more(landing, client):
+    served(landing, "dropped", "NO")
+    follow_segments_of(client, "dropped", monitor("country", "carrier=DL"))
+    follow_segments_of(client, "dropped", monitor("carrier=DL"))
+    assert wanted_segments(client, "dropped") == ["carrier=DL"]
+    follow_segments_of(client, "dropped", monitor())
+    assert wanted_segments(client, "dropped") == []
+
+
+def test_a_key_without_values_is_warned_of_and_the_others_are_counted(landing, client):
+    served(landing, "warned", "NO")
+    (warning,) = follow_segments_of(client, "warned", monitor("county", "country"))
+    assert "no tag or categorical feature 'county'" in warning
+    assert wanted_segments(client, "warned") == ["country=NO"]
+
+
+def test_what_is_too_many_is_cut_and_warned_of(client):
+    named = [f"shop={number:03d}" for number in range(201)]
+    (warning,) = follow_segments_of(client, "crowded", monitor(*named))
+    assert "'shop=200'" in warning
+    assert wanted_segments(client, "crowded") == named[:200]
