@@ -134,17 +134,24 @@ def verdicts(
     as_json: bool,
 ) -> None:
     """List drift verdicts, the newest first."""
-    after = _time(since) if since else None
+    after = parse_time(since) if since else None
     chosen = partial(read_verdicts, model_name=model_name, since=after, verdicts=names, limit=limit)
     found = ask_store(store_url, chosen)
     if as_json:
         echo_json(found)
         return
-    columns = "window_end model_name model_version feature reference scale_hours verdict effect sample_size"
-    echo_table(found, [*columns.split(), "completeness", "reason"])
+    columns = "window_end model_name model_version feature reference scale_hours verdict revision effect"
+    echo_table([_shown(row) for row in found], [*columns.split(), "sample_size", "completeness", "reason"])
 
 
-def _time(text: str) -> datetime:
+def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a verdict as it is listed: the reason of its revision behind its own."""
+    because = row["revised_because"]
+    return {**row, "reason": f"{row['reason']} [revised: {because}]"} if because else row
+
+
+def parse_time(text: str) -> datetime:
+    """Return a time that was given as text; UTC unless it says otherwise."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
