@@ -8,9 +8,11 @@ import os
 import click
 
 from driftline.cli.ack import ack, pages
+from driftline.cli.calibrate import calibrate_command
 from driftline.cli.dead_letters import dead_letters
 from driftline.cli.demo import demo
 from driftline.cli.forward import forward
+from driftline.cli.invalid import invalid, rules
 from driftline.cli.monitors import monitors_group
 from driftline.cli.options import load_settings
 from driftline.cli.questions import completeness, trace, verdicts
@@ -54,5 +56,17 @@ def _default_map(settings: dict[str, object]) -> dict[str, object]:
 
 
 _SERVICES = (up, demo, migrate_command, land, watch, serve, forward)
-for _command in (*_SERVICES, trace, completeness, verdicts, pages, ack, dead_letters, monitors_group):
+for _command in (
+    *_SERVICES,
+    trace,
+    completeness,
+    verdicts,
+    invalid,
+    rules,
+    pages,
+    ack,
+    calibrate_command,
+    dead_letters,
+    monitors_group,
+):
     driftline.add_command(_command)
