@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.drift.page_store import keep_pages, open_book
+from driftline.drift.page import Acknowledgement
+from driftline.drift.page_store import keep_pages, open_book, read_words
 from driftline.drift.pages import PageBook
 from driftline.store.pages import read_pages, write_acknowledgement
 from driftline.store.profiles import Stream
@@ -62,6 +63,8 @@ def test_a_book_is_taken_up_from_the_store_as_it_was(client):
     write_acknowledgement(
         client, steady.pages[0].page_id, word="real", given_by="Ada", note="", given_at=hour_time(START)
     )
+    page = steady.pages[0]
+    assert read_words(client) == {STREAM: [Acknowledgement(page.page_id, page.detected, "real", START + 200)]}
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 200)
     assert [(page.page_id, page.word) for page in unkept] == [(steady.pages[0].page_id, "real")]
     keep_pages(client, STREAM, unkept)

@@ -173,6 +173,16 @@ def test_what_lasts_two_weeks_is_accepted_and_what_it_pages_for_later_is_another
     assert [page.state for page in book.pages] == ["accepted", "open"]
 
 
+def test_a_part_of_the_traffic_that_is_accepted_a_little_later_is_no_new_page():
+    book = new_book()
+    part = {"segment": "carrier=DL", "since": START + 9}
+    late = [verdict("a", START + TWO_WEEKS + hours, **part) for hours in range(1, 10)]
+    run(book, [*lasting("a", START + 1, START + TWO_WEEKS), *late], START, START + TWO_WEEKS + 10)
+    (page,) = book.pages
+    assert (page.state, page.accepted_at) == ("accepted", START + TWO_WEEKS + 9)
+    assert {one.segment: one.at - START - TWO_WEEKS for one in book.decisions()} == {"": 0, "carrier=DL": 9}
+
+
 def test_what_was_confirmed_to_be_a_fault_is_never_accepted_by_its_age():
     book = new_book()
     paging = lasting("a", START + 1, START + TWO_WEEKS + 50)

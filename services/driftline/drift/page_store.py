@@ -17,7 +17,7 @@ from driftline.store.pages import (
 from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
@@ -60,7 +60,7 @@ def open_book(
     unkept = book.resume(
         stored=[_page(stored) for stored in read_pages(client, stream=stream)],
         verdicts=read_page_verdicts(client, stream, since_hour=since, until_hour=next_hour),
-        said=read_words(client, stream),
+        said=read_words(client, stream).get(stream, ()),
         since=since,
         next_hour=next_hour,
     )
@@ -76,12 +76,14 @@ def keep_pages(client: Client, stream: Stream, pages: Sequence[Page]) -> None:
     write_pages(client, [_stored(stream, page) for page in pages])
 
 
-def read_words(client: Client, stream: Stream) -> Sequence[Acknowledgement]:
-    """Return what was said of a stream's pages, as its book hears it."""
-    return [
-        Acknowledgement(said.page_id, _hour(said.detected), cast("Word", said.word), _hour(said.known_from))
-        for said in read_acknowledgements(client, stream=stream)
-    ]
+def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, Sequence[Acknowledgement]]:
+    """Return what was said of the pages of all streams, or of one, as their books hear it."""
+    words: dict[Stream, list[Acknowledgement]] = {}
+    for said in read_acknowledgements(client, stream=stream):
+        word = cast("Word", said.word)
+        known = Acknowledgement(said.page_id, _hour(said.detected), word, _hour(said.known_from))
+        words.setdefault(said.stream, []).append(known)
+    return words
 
 
 def read_page_verdicts(

@@ -43,10 +43,15 @@ class _Draft:
     def last(self) -> int:
         return max((finding.last for finding in self.findings.values()), default=self.detected)
 
-    def holds(self, feature: str, end: int) -> bool:
-        """Say whether a feature is part of it by an hour, and not yet its new normal."""
+    def holds(self, feature: str, end: int, quiet: int) -> bool:
+        """Say whether a feature is part of it by an hour, and was not its new normal for a while already.
+
+        Its parts of the traffic, and the other reference, may take a little longer to be accepted.
+        """
         return any(
-            key.feature == feature and finding.detected <= end and not _is_known(finding.accepted_at, end)
+            key.feature == feature
+            and finding.detected <= end
+            and (finding.accepted_at is None or end - finding.accepted_at <= quiet)
             for key, finding in self.findings.items()
         )
 
@@ -199,7 +204,7 @@ class PageBook:
             # What is accepted may go on for a day: judges hear of it a little later than it was said.
             accepted = self._said_at(draft.page_id, "accept", by=end - 1)
             last = draft.last if accepted is None else min(accepted, draft.last)
-            if draft.holds(key.feature, end) and end - last <= quiet:
+            if draft.holds(key.feature, end, quiet) and end - last <= quiet:
                 return draft
         for draft in newest_first:
             is_accepted = self._said_at(draft.page_id, "accept", by=end - 1) is not None
