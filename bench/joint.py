@@ -1,8 +1,9 @@
 """The joint check: false warnings, and how long it takes to find that features go together otherwise.
 
-Simulated traffic of 20 numeric columns (independent; with a daily and weekly season), where the relation of
-two columns changes and no column does by itself; and the real flights of New York, 2013, where temperatures
-are exchanged among the flights of a day. At most 2,000 rows an hour, a projection fitted anew each week.
+Simulated traffic of 20 numeric columns (the same at all hours; with a daily and weekly season), where the
+relation of two columns changes and no column does by itself; and the real flights of New York, 2013, where
+temperatures are exchanged among the flights of a day. At most 2,000 rows an hour, a projection fitted anew
+each week.
 
 Run: python -m bench.joint [--hours 1000] [--streams 2] [--only flights]
 """
@@ -10,6 +11,7 @@ Run: python -m bench.joint [--hours 1000] [--streams 2] [--only flights]
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Rows = tuple[dict[str, np.ndarray[Any, Any]], dict[str, np.ndarray[Any, Any]]]
-    Traffic = Callable[[int, bool], Rows | None]
+    Traffic = Callable[[int, int | None], Rows | None]
 
 WEEK = 168
 HISTORY = 4 * WEEK + 48
 FITTED_ROWS, SAMPLED_ROWS = 20_000, 2_000
 COLUMNS = 20
+RELATIONS = ((0.8, -0.8), (0.3, -0.3), (0.0, 0.5))
+"""Correlations of columns 0 and 1, of 2 and 3, and of 4 and 5: before, and under a fault."""
 
 
 class Stream:
@@ -43,11 +47,11 @@ class Stream:
         self._projection: Projection | None = None
         self._pages: list[Verdict] = []
 
-    def hour(self, hour: int, *, faulty: bool = False) -> list[Verdict]:
+    def hour(self, hour: int, fault: int | None = None) -> list[Verdict]:
         """Judge one hour; at the first hour of a week, fit and count the past anew."""
         if hour // WEEK != self._week:
             self._begin(hour)
-        sample = self._take(hour, faulty=faulty)
+        sample = self._take(hour, fault)
         if sample is None:
             return []
         self._held[hour] = sample
@@ -56,8 +60,8 @@ class Stream:
         self._pages += [each for each in given if each.verdict == "page"]
         return report_joint(given, self._projection)
 
-    def _take(self, hour: int, *, faulty: bool) -> Sample | None:
-        made = self._traffic(hour, faulty)
+    def _take(self, hour: int, fault: int | None = None) -> Sample | None:
+        made = self._traffic(hour, fault)
         if made is None:
             return None
         numeric, categorical = made
@@ -67,7 +71,7 @@ class Stream:
     def _begin(self, hour: int) -> None:
         self._week = hour // WEEK
         for past in range(hour - HISTORY, hour):
-            if past not in self._held and (sample := self._take(past, faulty=False)) is not None:
+            if past not in self._held and (sample := self._take(past)) is not None:
                 self._held[past] = sample
         self._held = {past: sample for past, sample in self._held.items() if past >= hour - HISTORY}
         start = self._week * WEEK
@@ -94,14 +98,16 @@ def _some(samples: list[Sample], rows: int) -> Sample:
     return Sample(hours, **kinds)
 
 
-def made_traffic(rows: int, before: float, after: float, *, season: bool, seed: int) -> Traffic:
-    """Return traffic in which columns 0 and 1 have one correlation, and another under a fault."""
+def made_traffic(rows: int, *, season: bool, seed: int) -> Traffic:
+    """Return traffic with three related pairs of columns, of which a fault changes one."""
 
-    def traffic(hour: int, faulty: bool) -> Rows:  # The benchmark's own callback.
+    def traffic(hour: int, fault: int | None) -> Rows:
         rng = np.random.default_rng((seed, hour))
         values = rng.normal(size=(min(rows, SAMPLED_ROWS), COLUMNS))
-        correlation = after if faulty else before
-        values[:, 1] = correlation * values[:, 0] + np.sqrt(1 - correlation**2) * values[:, 1]
+        for place, relation in enumerate(RELATIONS):
+            correlation = relation[place == fault]
+            own = np.sqrt(1 - correlation**2) * values[:, 2 * place + 1]
+            values[:, 2 * place + 1] = correlation * values[:, 2 * place] + own
         if season:
             daily = np.sin(2 * np.pi * hour / 24 + np.arange(COLUMNS))
             weekly = np.sin(2 * np.pi * hour / WEEK + np.arange(COLUMNS))
@@ -111,41 +117,43 @@ def made_traffic(rows: int, before: float, after: float, *, season: bool, seed: 
     return traffic
 
 
-def _play(traffic: Traffic, first: int, hours: int, settings: DriftSettings, *, watch: int) -> None:
-    stream = Stream(traffic, settings)
-    warnings, spans, began = 0, 0, time.perf_counter()
-    quiet_since = -25
-    judged = 0
+def _quiet(stream: Stream, first: int, hours: int) -> None:
+    """Judge hours in which nothing changes, and print how many warn."""
+    warnings, episodes, judged, last = 0, 0, 0, first - 25
+    began = time.perf_counter()
     for hour in range(first, first + hours):
         told = stream.hour(hour)
         judged += bool(told)
-        if any(each.verdict == "warn" for each in told):
-            warnings += 1
-            spans += hour - quiet_since > 24
-            quiet_since = hour
-            if spans and hour - quiet_since == 0 and warnings <= 2:
-                print("    ", next(each.reason for each in told if each.verdict == "warn")[:160])
-    seconds = time.perf_counter() - began
-    print(
-        f"    quiet: {warnings} of {judged} hours warn, {spans} episodes; {1000 * seconds / hours:.0f} ms/h"
-    )
-    for hour in range(first + hours, first + hours + watch):
-        found = [each for each in stream.hour(hour, faulty=True) if each.verdict == "warn"]
+        warned = [each for each in told if each.verdict == "warn"]
+        if warned:
+            if hour - last > 24:
+                episodes += 1
+                print(f"    warns: {warned[0].reason}")
+            warnings, last = warnings + 1, hour
+    per_hour_ms = 1000 * (time.perf_counter() - began) / hours
+    print(f"    quiet: {warnings} of {judged} hours warn, {episodes} episodes; {per_hour_ms:.0f} ms an hour")
+
+
+def _faulty(stream: Stream, first: int, fault: int, *, watch: int) -> None:
+    """Print after how many hours a fault is found."""
+    for hour in range(first, first + watch):
+        found = [each for each in stream.hour(hour, fault) if each.verdict == "warn"]
         if found:
-            print(f"    found after {hour + 1 - first - hours} h: {found[0].reason}", flush=True)
+            print(f"    found after {hour + 1 - first} h: {found[0].reason}", flush=True)
             return
     print(f"    not found in {watch} h", flush=True)
 
 
 def _simulated(hours: int, streams: int) -> None:
     first = 480_000
-    for rows in (500, 5000):
-        for season in (False, True):
-            for before, after in ((0.8, -0.8), (0.3, -0.3), (0.0, 0.5)):
-                for seed in range(streams):
-                    print(f"{rows} rows, season {season}, {before} to {after}, stream {seed}")
-                    traffic = made_traffic(rows, before, after, season=season, seed=seed)
-                    _play(traffic, first, hours, DriftSettings(), watch=72)
+    for rows, season in ((500, False), (5000, False), (500, True), (5000, True)):
+        for seed in range(streams):
+            print(f"{rows} rows an hour, {'seasons' if season else 'no seasons'}, stream {seed}")
+            stream = Stream(made_traffic(rows, season=season, seed=seed), DriftSettings())
+            _quiet(stream, first, hours)
+            for fault, (before, after) in enumerate(RELATIONS):
+                print(f"    correlation {before} becomes {after}")
+                _faulty(copy.deepcopy(stream), first + hours, fault, watch=72)
 
 
 def _flights(hours: int) -> None:
@@ -159,13 +167,10 @@ def _flights(hours: int) -> None:
     mixed = temperature.copy()
     mixed[np.argsort(local, kind="stable")] = temperature[np.lexsort((rng.random(len(local)), local))]
     exchanged["temp"] = mixed
-    tables = {
-        False: dict(tuple(frame.groupby("event_hour"))),
-        True: dict(tuple(exchanged.groupby("event_hour"))),
-    }
+    tables = [dict(tuple(rows.groupby("event_hour"))) for rows in (frame, exchanged)]
 
-    def traffic(hour: int, faulty: bool) -> Rows | None:  # The benchmark's own callback.
-        held = tables[faulty].get(hour)
+    def traffic(hour: int, fault: int | None) -> Rows | None:
+        held = tables[fault is not None].get(hour)
         if held is None:
             return None
         return (
@@ -175,10 +180,12 @@ def _flights(hours: int) -> None:
 
     for date in real.DATES:
         begin = real.hour_of(date)
-        quiet = min(hours, begin - min(tables[False]) - HISTORY)
+        quiet = min(hours, begin - min(tables[0]) - HISTORY)
         if quiet > 0:
             print(f"flights, temperatures exchanged within the day from {date} on")
-            _play(traffic, begin - quiet, quiet, real.SETTINGS, watch=WEEK)
+            stream = Stream(traffic, real.SETTINGS)
+            _quiet(stream, begin - quiet, quiet)
+            _faulty(stream, begin, 0, watch=WEEK)
 
 
 def main() -> None:

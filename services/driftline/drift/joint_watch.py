@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from driftline.drift.joint import Projection, count, fit, profile
 from driftline.drift.joint_report import report_joint
 from driftline.drift.judge import Judge
-from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
+from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
 from driftline.drift.verdict import Verdict
 from driftline.store.joint import (
     JointFinding,
@@ -23,7 +23,7 @@ from driftline.store.joint import (
 from driftline.store.samples import count_rows, read_even_sample, read_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FITTED_ROWS = 20_000
 SAMPLED_ROWS = 2_000
 """Rows of an hour. More would only tell smaller changes than anybody acts on."""
+
+_ROWS_AT_ONCE = 50_000
 
 
 class JointWatch:
@@ -139,21 +141,18 @@ class JointWatch:
             end_hour=end_hour,
             since_hour=self._since_hour,
         )
-        days = {hour // HOURS_PER_DAY for hour in held.keys() - known.keys()}
-        for day in sorted(days):
+        unknown = {hour: rows for hour, rows in held.items() if hour not in known}
+        for run in _runs(unknown):
             sample = read_sample(
                 self._client,
                 self._stream,
-                first_hour=max(day * HOURS_PER_DAY, first_hour),
-                end_hour=min((day + 1) * HOURS_PER_DAY, end_hour),
+                first_hour=min(run),
+                end_hour=max(run) + 1,
                 rows_per_hour=SAMPLED_ROWS,
                 since_hour=self._since_hour,
+                counted=run,
             )
-            new = [
-                replace(counts, total=held[counts.hour])
-                for counts in count(projection, sample)
-                if counts.hour not in known
-            ]
+            new = [replace(counts, total=held[counts.hour]) for counts in count(projection, sample)]
             write_joint_counts(self._client, self._stream, week, new)
             known |= {counts.hour: counts for counts in new}
         return [known[hour] for hour in sorted(known)]
@@ -174,6 +173,18 @@ class JointWatch:
             verdicts += report_joint(given, self._projection)
         write_joint_findings(self._client, self._stream, findings)
         return verdicts
+
+
+def _runs(rows: Mapping[int, int]) -> Iterable[Mapping[int, int]]:
+    """Cut hours into runs of so many rows as are read at once. An hour is never cut."""
+    run: dict[int, int] = {}
+    for hour in sorted(rows):
+        run[hour] = rows[hour]
+        if sum(min(size, SAMPLED_ROWS) for size in run.values()) >= _ROWS_AT_ONCE:
+            yield run
+            run = {}
+    if run:
+        yield run
 
 
 def _completeness(counts: JointCounts, lost: Mapping[int, float]) -> float:

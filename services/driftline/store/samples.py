@@ -97,6 +97,7 @@ def read_sample(
     end_hour: int,
     rows_per_hour: int,
     since_hour: int = 0,
+    counted: Mapping[int, int] | None = None,
 ) -> Sample:
     """Return rows of each hour in [first_hour, end_hour): about so many of each, or all that there are.
 
@@ -107,8 +108,10 @@ def read_sample(
         end_hour: the hour after the last one.
         rows_per_hour: the most that is expected of an hour; by chance it may be a few percent more.
         since_hour: of hours before it, rows of all versions of the model are taken.
+        counted: what `count_rows` told of these hours, where somebody has asked already.
     """
-    counted = count_rows(client, stream, first_hour=first_hour, end_hour=end_hour, since_hour=since_hour)
+    if counted is None:
+        counted = count_rows(client, stream, first_hour=first_hour, end_hour=end_hour, since_hour=since_hour)
     shares = {hour: min(rows_per_hour / rows, 1.0) for hour, rows in counted.items()}
     return _read(client, _bound(stream, first_hour, end_hour, since_hour), shares)
 
