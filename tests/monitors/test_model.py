@@ -129,11 +129,17 @@ def test_texts_stay_as_they_were_written():
 def test_rules_are_those_of_the_name_in_full_else_of_the_first_pattern_the_models_own_before_the_defaults():
     monitor = read_monitors(VALID / "full.yaml", DriftSettings()).of("flight-delay")
     assert monitor.feature("dep_delay").rules == {"minimum": -60, "maximum": 2000, "may_be_missing": True}
-    assert monitor.feature("dep_time").rules == {"may_be_missing": False}
+    allowed = {"may_be_missing": False, "may_be_absent": True, "may_be_not_finite": True}
+    assert monitor.feature("dep_time").rules == allowed
     assert monitor.feature("distance") == FeatureMonitor()
     rules = monitor.rules(["dep_time", "distance", "tmp_x"])
-    assert sorted(rules) == ["arr_delay", "carrier", "dep_delay", "dep_time"]
+    assert sorted(rules) == ["arr_delay", "carrier", "dep_delay", "dep_time", "hash"]
     assert rules["arr_delay"] == {"minimum": None, "allowed": None}, "off is told, and not left out"
+
+
+def test_rules_that_are_off_are_none_and_not_left_out(write):
+    monitor = write("version: 1\ndefaults: {features: {id: {rules: off}, x: {warn_only: true}}}\n").of("any")
+    assert monitor.rules([]) == {"id": None}
 
 
 def test_what_only_warns_or_is_ignored_never_pages(write):

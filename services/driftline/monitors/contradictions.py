@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from driftline.monitors.keys import MODEL, show_hours
-from driftline.monitors.kinds import Told, matches
+from driftline.monitors.kinds import OFF, Told, matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,6 +82,10 @@ def _feature(told: Tree) -> Iterator[tuple[Place, str]]:
             max(allowed.place, number.place),
             "minimum and maximum are for numbers, allowed is for categories; a feature is one of these",
         )
+    rules = _told(told, "rules")
+    others = [name for name in told if name not in {"rules", "warn_only"}]
+    if rules and rules.value == OFF and others:
+        yield rules.place, f"rules are off, and {others[0]} is one; take out one of the two"
 
 
 def _told(tree: Tree, name: str) -> Told | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.monitors.keys import FEATURE, MODEL
+from driftline.monitors.kinds import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +71,8 @@ def _values(monitor: ModelMonitor[S]) -> dict[str, Any]:
 
 
 def _told(feature: FeatureMonitor) -> Mapping[str, Any]:
-    return {**feature.rules, **({"warn_only": True} if feature.warn_only else {})}
+    rules = {"rules": OFF} if feature.rules is None else feature.rules
+    return {**rules, **({"warn_only": True} if feature.warn_only else {})}
 
 
 def _first_line(monitor: ModelMonitor[S], feature: str) -> int | None:

@@ -22,6 +22,8 @@ MOST_SEGMENTS: Final = 200
 
 _HOURS_PER_WEEK = 168
 _WEEKS_PER_YEAR = 52
+_MOST_HOURS = 1_000_000  # More than a century; what is longer is a slip.
+_MOST = 1_000_000_000
 _OWN_LABELS = frozenset(
     "model_name model_version environment segment feature verdict statistic reason".split()
 )
@@ -76,20 +78,20 @@ def _share(*, with_ends: bool) -> Scalar:
     )
 
 
-def _hours(least: int, most: int | None = None) -> Scalar:
+def _hours(least: int, most: int = _MOST_HOURS) -> Scalar:
     """Return a whole number of hours, which may be written in days or weeks."""
-    span = f"{least} or more" if most is None else f"from {least} to {most}"
+    span = f"{least} or more" if most == _MOST_HOURS else f"from {least} to {most}"
 
     def parse(text: str) -> int:
         duration = _is_duration(text)
         if not duration and not _is_whole(text):
             raise ValueError
         hours = int(duration[1]) * dict(_HOURS_IN)[duration[2]] if duration else int(text)
-        if hours < least or (most is not None and hours > most):
-            raise ValueError(f"hours are {span} here")
+        if not least <= hours <= most:
+            raise ValueError(f"hours are from {least} to {most} here")
         return hours
 
-    numbers = {"type": "integer", "minimum": least} | ({} if most is None else {"maximum": most})
+    numbers = {"type": "integer", "minimum": least, "maximum": most}
     return Scalar(
         noun="a number of hours",
         allowed=f"a whole number, {span}, or a time such as 36h, 14d or 2w",
@@ -107,17 +109,17 @@ def show_hours(hours: float) -> str:
     return next(exact, f"{_show_number(hours)}h")
 
 
-def _whole(least: int, most: int | None = None) -> Scalar:
-    span = f"{least} or more" if most is None else f"from {least} to {most}"
+def _whole(least: int, most: int = _MOST) -> Scalar:
+    span = f"{least} or more" if most == _MOST else f"from {least} to {most}"
 
     def parse(text: str) -> int:
         if not _is_whole(text):
             raise ValueError
-        if int(text) < least or (most is not None and int(text) > most):
-            raise ValueError(f"it is {span} here")
+        if not least <= int(text) <= most:
+            raise ValueError(f"it is from {least} to {most} here")
         return int(text)
 
-    numbers = {"type": "integer", "minimum": least} | ({} if most is None else {"maximum": most})
+    numbers = {"type": "integer", "minimum": least, "maximum": most}
     return Scalar("a whole number", f"a whole number in decimal digits, {span}", parse, numbers)
 
 
@@ -285,7 +287,10 @@ FEATURE: Final = Section(
             "Another category is an invalid value.",
             "learned",
         ),
-        Key("may_be_missing", _flag(), "Whether an event may come without it.", "learned"),
+        Key("may_be_missing", _flag(), "Whether an event may say that it has no value.", "learned"),
+        Key("may_be_absent", _flag(), "Whether an event may leave it out.", "learned"),
+        Key("may_be_not_finite", _flag(), "Whether it may be NaN or infinite.", "learned"),
+        Key("rules", _choice("learned", OFF), "`off`: no value of it is invalid.", "`learned`"),
         Key("warn_only", _flag(), "Drift of this feature only warns; it never pages.", "`false`"),
     ),
     elsewhere={"ignore": "to the model: write ignore_features: [...] there"},

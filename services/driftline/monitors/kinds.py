@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from driftline.monitors.problems import quoted
 from driftline.monitors.syntax import Items, Mapped, Text
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from driftline.monitors.problems import Place, Problems
     from driftline.monitors.syntax import Node
 
-_LONGEST_SHOWN = 60
 OFF: Final = "off"
 
 
@@ -367,11 +367,6 @@ def matches(pattern: str, name: str) -> bool:
             return False
         at = found + len(part)
     return True
-
-
-def quoted(text: str) -> str:
-    """Return a text in quotes, cut where it is long."""
-    return f'"{text}"' if len(text) <= _LONGEST_SHOWN else f'"{text[:_LONGEST_SHOWN]}..."'
 
 
 def _bare(noun: str) -> str:

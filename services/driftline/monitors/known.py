@@ -75,7 +75,7 @@ def _checks(monitor: ModelMonitor[S], model: KnownModel) -> Iterator[tuple[int, 
 def _wrong_rule(name: str, rule: str, feature: FeatureMonitor, model: KnownModel) -> str:
     if not any(matches(name, known) for known in model.features):
         return _no_feature(name, model)
-    if "*" in name or feature.rules.get(rule) is None:
+    if "*" in name or feature.rules is None or feature.rules.get(rule) is None:
         return ""
     if rule in {"minimum", "maximum"} and name not in model.numeric:
         return "has it as a category, to which no bound applies"

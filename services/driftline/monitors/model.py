@@ -28,11 +28,12 @@ class FeatureMonitor:
     Args:
         warn_only: its drift never pages.
         rules: what replaces the learned rules for invalid values, by `minimum`, `maximum`, `allowed` (a tuple
-            of texts) and `may_be_missing`; only those that the file tells. None switches a rule off.
+            of texts), `may_be_missing`, `may_be_absent` and `may_be_not_finite`; only those that the file
+            tells, and of these None switches one off. None instead of rules switches all of them off.
     """
 
     warn_only: bool = False
-    rules: Mapping[str, Any] = field(default_factory=_nothing)
+    rules: Mapping[str, Any] | None = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class ModelMonitor(Generic[S]):
         """Say whether drift of a feature may page."""
         return not (self.warn_only or self.ignores(feature) or self.feature(feature).warn_only)
 
-    def rules(self, features: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
+    def rules(self, features: Iterable[str]) -> Mapping[str, Mapping[str, Any] | None]:
         """Return the rules for invalid values that replace the learned ones.
 
         Args:
@@ -88,7 +89,7 @@ class ModelMonitor(Generic[S]):
         """
         names = [*(name for name in self.features if "*" not in name), *features]
         told = {name: self.feature(name).rules for name in names}
-        return {name: rules for name, rules in told.items() if rules}
+        return {name: rules for name, rules in told.items() if rules is None or rules}
 
 
 T = TypeVar("T")

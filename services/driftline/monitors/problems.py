@@ -12,6 +12,12 @@ from driftline.errors import SettingError
 _plain_name = re.compile(r"[\w*-]+").fullmatch
 
 
+def quoted(text: str, *, most: int = 60) -> str:
+    """Return a text in quotes, as one line that can be printed; cut where it is longer than `most`."""
+    told = json.dumps(text if len(text) <= most else f"{text[:most]}...", ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in told)
+
+
 class Place(NamedTuple):
     """Where something stands in a file; lines and columns count from 1.
 
@@ -27,7 +33,7 @@ class Place(NamedTuple):
 
     def under(self, name: str, line: int, column: int) -> Place:
         """Return the place of a key or an item below this one."""
-        shown = name if _plain_name(name) else json.dumps(name, ensure_ascii=False)
+        shown = name if _plain_name(name) else quoted(name)
         return Place(line, column, f"{self.path}.{shown}" if self.path else shown)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.monitors.contradictions import contradictions
 from driftline.monitors.keys import FILE, MODEL
-from driftline.monitors.kinds import Told
+from driftline.monitors.kinds import OFF, Told
 from driftline.monitors.model import FeatureMonitor, ModelMonitor, Monitors
 from driftline.monitors.problems import Place, Problems
 from driftline.monitors.syntax import Mapped, read_yaml
@@ -90,8 +90,9 @@ def _monitor(tree: Tree, settings: S, problems: Problems) -> ModelMonitor[S]:
 
 
 def _feature(values: Mapping[str, Any]) -> FeatureMonitor:
-    rules = {name: value for name, value in values.items() if name != "warn_only"}
-    return FeatureMonitor(values.get("warn_only", False), MappingProxyType(rules))
+    rules = {name: value for name, value in values.items() if name not in {"warn_only", "rules"}}
+    is_off = values.get("rules") == OFF
+    return FeatureMonitor(values.get("warn_only", False), None if is_off else MappingProxyType(rules))
 
 
 def _plain(tree: Tree) -> dict[str, Any]:

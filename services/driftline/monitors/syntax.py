@@ -156,6 +156,8 @@ class _Converter:
         elif isinstance(node, yaml.SequenceNode):
             done = Items(line, column, tuple(self.node(item, at) for item in node.value))
         else:
+            if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+                self.problems.add(at, "half of a surrogate pair is no character; write the character itself")
             is_quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
             done = Text(line, column, node.value, quoted=is_quoted)
         self._open.discard(id(node))
