@@ -1,0 +1,114 @@
+"""``driftline calibrate`` on a store of three weeks: what it prints, draws and refuses."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner
+
+from driftline.cli.app import driftline
+from driftline.store import migrate, open_store
+
+START_S = 1_763_942_400
+"""2025-11-24T00:00:00Z, a Monday."""
+
+HOURS, ROWS_AN_HOUR = 21 * 24 + 3, 40
+
+
+def insert(client, model, *, hours=HOURS, environment="production"):
+    rows = hours * ROWS_AN_HOUR
+    client.command(
+        "INSERT INTO prediction_inbox (event_id, event_time, model_name, model_version, training_run_id, "
+        "session_id, sequence, environment, numeric_features, categorical_features) "
+        f"SELECT generateUUIDv4(), fromUnixTimestamp64Micro(toInt64({START_S}000000 "
+        f"+ intDiv(number * {hours} * 3600000000, {rows}))), '{model}', '1', 'run', '{model}', number + 1, "
+        f"'{environment}', map('share', intHash64(number) % 1000 / 1000), "
+        f"map('<word>', ['a', 'b', 'c'][intHash64(number + {rows}) % 3 + 1]) FROM numbers({rows})",
+        settings={"insert_deduplication_token": f"{model}|{environment}", "max_block_size": rows},
+    )
+
+
+@pytest.fixture(scope="module")
+def store_url(tmp_path_factory):
+    url = f"chdb://{tmp_path_factory.mktemp('calibrate') / 'store'}"
+    with open_store(url) as store, closing(store.client()) as client:
+        migrate(client)
+        insert(client, "three weeks")
+        insert(client, "young", hours=60)
+    return url
+
+
+def run(*arguments):
+    return CliRunner().invoke(driftline, ["calibrate", *arguments])
+
+
+WAY = ("--model", "three weeks", "--learn-weeks", "2", "--dates", "1")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return tmp_path_factory.mktemp("page") / "calibrate.html"
+
+
+@pytest.fixture(scope="module")
+def told(store_url, page):
+    result = run("--store", store_url, *WAY, "--json", "--out", str(page))
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_json_tells_pages_and_delays(told):
+    assert (told["model_name"], told["model_version"]) == ("three weeks", "1")
+    assert told["first_hour"] == "2025-12-08T00:00:00+00:00"
+    assert told["model"]["hours"] == HOURS - 14 * 24 - 1  # The newest hour may not have closed.
+    assert told["model"]["pages"] == 0
+    assert {feature["name"] for feature in told["features"]} == {"share", "<word>"}
+    delays = {(each["feature"], each["shift"]): each for each in told["delays"]}
+    assert delays["share", "mean + 0.5 sd"]["median_hours"] <= 3
+    assert delays["share", "stuck"]["hours"] == [1]
+    assert delays["<word>", "a value renamed"]["p90_hours"] == 1
+    assert len(told["dates"]) == 1
+
+
+def test_the_picture_is_one_whole_document_that_needs_nothing_else(told, page):
+    text = page.read_text(encoding="utf-8")
+    root = ET.fromstring(
+        text.removeprefix("<!doctype html>")
+        .replace('charset="utf-8">', 'charset="utf-8"/>')
+        .replace('width=device-width">', 'width=device-width"/>')
+    )
+    labels = {element.get("aria-label") for element in root.iter("svg")}
+    assert "<word>: median 1 h, 90 % 1 h" in labels
+    headings = [element.text for element in root.iter("h2")]
+    assert headings[0] == "Pages that nobody injected"
+    assert "a value renamed, categories" in headings
+    assert len(headings) == 1 + len({(each["kind"], each["shift"]) for each in told["delays"]})
+    assert "prefers-color-scheme: dark" in text
+    assert "http" not in text
+
+
+def test_the_table_tells_the_same_in_words(store_url):
+    result = run("--store", store_url, *WAY, "--hours", "169")
+    assert result.exit_code == 0, result.output
+    assert "three weeks version 1, production: 169 hours judged" in result.stdout
+    assert "pages by themselves: 0 where the budget allows 0.2" in result.stdout
+    (row,) = (line for line in result.stdout.splitlines() if "stuck" in line)
+    assert row.split() == ["share", "stuck", "1", "h", "1", "h", "0", "of", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "choose one by --model: three weeks, young"),
+        (("--model", "none"), "no predictions of none"),
+        (("--model", "young"), "2 days old, and the first 28 are only learned from"),
+        (("--model", "young", "--timezone", "Mars/Olympus"), "no name of the IANA database"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said(store_url, arguments, reason):
+    result = run("--store", store_url, *arguments)
+    assert result.exit_code != 0
+    assert reason in result.output
