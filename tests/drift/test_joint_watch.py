@@ -60,10 +60,10 @@ def insert(client, hours, stream=STREAM, **options):
 
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory):
-    """Three weeks in which two features hang together, and twelve hours in which they do otherwise."""
+    """Three weeks in which two features hang together, and two days in which they do otherwise."""
     opened = Landing(Place(tmp_path_factory.mktemp("joint")))
     insert(opened.client, range(START, END - 12))
-    insert(opened.client, range(END - 12, END), turned=True)
+    insert(opened.client, range(END - 12, END + 50), turned=True)
     yield opened
     opened.close()
 
@@ -102,6 +102,17 @@ def test_judged_hour_by_hour_by_watches_of_their_own_it_says_the_same(landing):
         for verdict in JointWatch(landing.client, STREAM).judge([hour])
     ]
     assert one_by_one == at_once
+
+
+def test_hours_that_warned_are_no_reference_also_after_a_restart(landing):
+    """What is found would be the new normal after days, or only for a worker that ran all the time."""
+    told = JointWatch(landing.client, STREAM).judge(range(END - 12, END + 50))
+    again = JointWatch(landing.client, STREAM).judge([END + 48, END + 49])
+    assert again == told[-6:]
+    assert {one.verdict for one in again} == {"warn"}
+    landing.client.command("TRUNCATE TABLE joint_findings")
+    forgetful = JointWatch(landing.client, STREAM).judge([END + 48, END + 49])
+    assert [one.expected for one in forgetful] != [one.expected for one in again]
 
 
 def test_a_new_week_is_fitted_anew_and_that_alone_changes_nothing(landing):
