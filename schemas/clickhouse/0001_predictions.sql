@@ -98,6 +98,10 @@ CREATE TABLE prediction_inbox
         COMMENT 'which block of the log: the hash of its token, of what stands behind the last | of it',
     generation UInt64 DEFAULT dictGet('$database.feature_grid', 'current', (model_name, '', toUInt64(0)))
         COMMENT 'of the grids that the row is counted on',
+    rules UInt64 DEFAULT if(environment = 'reference', 0, dictGetUInt64OrDefault(
+        '$database.feature_rule', 'current', cityHash64(model_name, model_version),
+        dictGetUInt64('$database.feature_rule', 'current', cityHash64(model_name, ''))))
+        COMMENT 'by which set the row is checked, see feature_rule; 0: by none',
     segments Array(String) DEFAULT if(
         dictGet('$database.feature_grid', 'is_segment', (model_name, '', generation)) = 1,
         arrayPushFront(arrayDistinct(arrayFilter(
@@ -150,6 +154,9 @@ CREATE TABLE predictions
     compute_us Nullable(Int64) CODEC(ZSTD),
     block UInt64 DEFAULT cityHash64(splitByChar('|', getSetting('insert_deduplication_token'))[-1])
         CODEC(ZSTD),
+    rules UInt64 DEFAULT if(environment = 'reference', 0, dictGetUInt64OrDefault(
+        '$database.feature_rule', 'current', cityHash64(model_name, model_version),
+        dictGetUInt64('$database.feature_rule', 'current', cityHash64(model_name, '')))) CODEC(ZSTD),
     INDEX event_id_filter event_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX block_filter block TYPE bloom_filter(0.01) GRANULARITY 1
 )

@@ -40,6 +40,7 @@ _KEYS = {
     "categorical_profiles": "model_name, model_version, environment, segment, feature, hour, value",
     "segment_profiles": "model_name, model_version, environment, segment, hour",
     "session_profiles": "model_name, model_version, environment, session_id, hour",
+    "invalid_values": "model_name, model_version, environment, segment, feature, reason, hour",
 }
 
 

@@ -50,7 +50,7 @@ class Restricted:
 
     folder: Path
     grants: str
-    dictionary: str = "GRANT SELECT ON driftline.feature_grids"
+    dictionary: str = "GRANT SELECT ON driftline.feature_grids, SELECT ON driftline.feature_rules"
     _process: subprocess.Popen[str] = field(init=False)
     port: int = field(init=False)
 

@@ -32,7 +32,6 @@ from driftline.store.dead_letters import LetterFilter
 from driftline.store.migrate import load_migrations
 from driftline.store.profiles import Stream, read_hours
 from driftline.store.segments import name_segments, read_segments
-from driftline.store.profiles import Stream
 from driftline.store.users import (
     DICTIONARY_USER,
     SERVICES,
@@ -135,6 +134,7 @@ def damage(client):
     client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
     for table in ("numeric", "feature", "categorical", "segment", "session"):
         client.command(f"DELETE FROM {table}_profiles WHERE toYYYYMM(minute) = 202602")
+    client.command("DELETE FROM invalid_values WHERE toYYYYMM(minute) = 202602")
 
 
 def create(store):
@@ -180,6 +180,7 @@ def read(store, event_id):
     ready_client(store).close()
     env = environment(store)
     asked = ("trace", event_id), ("completeness",), ("verdicts",), ("pages",), ("dead-letters", "list")
+    asked += ("invalid",), ("rules", MODEL)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
     paths = (
@@ -337,16 +338,20 @@ def test_a_user_without_a_role_is_told_where_roles_come_from(play):
         with_grants(play, "GRANT SHOW DATABASES ON *.*", migrate)
 
 
-def test_the_dictionarys_user_needs_its_one_grant_and_has_no_other(play):
+def test_the_user_of_the_dictionaries_needs_its_grants_and_has_no_other(play):
     end = f" TO {DICTIONARY_USER} WITH REPLACE OPTION"
     (statement,) = (text for text in role_statements("driftline") if text.endswith(end))
-    assert statement.removesuffix(end) == "GRANT SELECT ON driftline.feature_grids"
+    held = privileges(re.sub(r"\s+", " ", statement.removesuffix(end)))
+    assert held == {"SELECT ON driftline.feature_grids", "SELECT ON driftline.feature_rules"}
 
     def reload(client):
-        return code(client, "SYSTEM RELOAD DICTIONARY feature_grid")
+        return [code(client, f"SYSTEM RELOAD DICTIONARY feature_{name}") for name in ("grid", "rule")]
 
-    assert play.as_owner(reload, dictionary=statement.removesuffix(end)) is None
-    assert play.as_owner(reload, dictionary="GRANT SELECT ON driftline.outcomes") == ACCESS_DENIED
+    assert play.as_owner(reload) == [None, None]
+    for place, granted_alone in enumerate(sorted(held)):
+        told = [ACCESS_DENIED, ACCESS_DENIED]
+        told[place] = None
+        assert play.as_owner(reload, dictionary=f"GRANT {granted_alone}") == told
 
 
 class WithoutUsers:

@@ -16,6 +16,7 @@ GRANT
     INSERT, SELECT, ALTER DELETE ON $database.segment_profiles,
     INSERT, SELECT ON $database.session_profiles,
     SELECT ON $database.monitored_segments,
+    INSERT, SELECT ON $database.invalid_values,
     INSERT, SELECT ON $database.landed_ranges,
     SELECT(database, name, as_select) ON system.tables,
     SELECT(database, table, name, position, default_expression) ON system.columns,
@@ -24,8 +25,11 @@ GRANT
     SHOW TABLES ON $database.categorical_profiles_view,
     SHOW TABLES ON $database.segment_profiles_view,
     SHOW TABLES ON $database.session_profiles_view,
+    SHOW TABLES ON $database.invalid_values_view,
     INSERT, SELECT ON $database.feature_grids,
     dictGet, SELECT ON $database.feature_grid,
+    INSERT, SELECT ON $database.feature_rules,
+    dictGet ON $database.feature_rule,
     SYSTEM RELOAD DICTIONARY ON *.*,
     INSERT ON $database.outcomes,
     INSERT, SELECT ON $database.training_runs,
@@ -63,6 +67,8 @@ GRANT
     SELECT ON $database.feature_profiles,
     SELECT ON $database.categorical_profiles,
     SELECT ON $database.session_profiles,
+    SELECT ON $database.invalid_values,
+    SELECT ON $database.feature_rules,
     SELECT ON $database.feature_grids,
     SELECT ON $database.outcomes,
     SELECT ON $database.training_runs,
@@ -98,8 +104,11 @@ GRANT
     TABLE ENGINE ON SummingMergeTree
 TO driftline_admin WITH REPLACE OPTION;
 
--- The dictionary of grids asks the server it lives in, as this user: from the server itself only, without a
--- password, since a password would stand in the dictionary's definition.
+-- The dictionaries of grids and rules ask the server they live in, as this user: from the server itself only,
+-- without a password, since a password would stand in their definitions.
 CREATE USER IF NOT EXISTS driftline_dictionary IDENTIFIED WITH no_password HOST LOCAL;
 
-GRANT SELECT ON $database.feature_grids TO driftline_dictionary WITH REPLACE OPTION;
+GRANT
+    SELECT ON $database.feature_grids,
+    SELECT ON $database.feature_rules
+TO driftline_dictionary WITH REPLACE OPTION;

@@ -10,6 +10,7 @@ EVALUATED = "driftline_window_evaluated_timestamp_seconds"
 COMPLETENESS = "driftline_completeness_ratio"
 JUDGED = "driftline_verdicts_total"
 REVISED = "driftline_late_hours_total"
+INVALID = "driftline_invalid_values_total"
 FAILURES = "driftline_worker_failures_total"
 
 WORKER_METRICS = (
@@ -41,6 +42,14 @@ WORKER_METRICS = (
         ("model_name", "model_version"),
         "Predictions landed of those that the sessions in production sent, since their beginning.",
         "below 0.99 for 10 minutes",
+    ),
+    Metric(
+        INVALID,
+        "counter",
+        ("model_name", "model_version", "feature", "reason"),
+        "Values in production that broke a rule, since the beginning; driftline invalid names events. It is "
+        "read from the store, so it goes on after a restart. Unknown features are counted together.",
+        "grows for 10 minutes",
     ),
     Metric(JUDGED, "counter", ("verdict",), "Verdicts given, by name.", ""),
     Metric(

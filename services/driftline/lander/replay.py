@@ -14,7 +14,7 @@ from driftline.lander.service import make_inserters
 from driftline.log import Batch
 from driftline.store import ready_client
 from driftline.store.dead_letters import read_letters, write_letter
-from driftline.store.grids import reload_grids
+from driftline.store.rules import reload_for_landing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ def replay_letters(
         StoreError: the store is away. What was landed until then is noted.
         LogError: the schema registry is away.
     """
-    client = ready_client(store, prepare=reload_grids)
+    client = ready_client(store, prepare=reload_for_landing)
     try:
         inserters = make_inserters(client, store.database, WriterSchemas(log))
         landed = refused = 0

@@ -22,7 +22,8 @@ from driftline.lander.schemas import WriterSchemas
 from driftline.lander.settle import PredictionSettler
 from driftline.lander.turn import Turn
 from driftline.store import ready_client
-from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles, reload_grids
+from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles
+from driftline.store.rules import reload_for_landing, tend_rules
 from driftline.store.segments import follow_segments
 from driftline.wire import (
     DEAD_LETTER,
@@ -115,7 +116,7 @@ class Lander:
         self._client, self._inserters, self._ranges = self._connect()
 
     def _connect(self) -> tuple[Client, dict[str, Inserter], Ranges]:
-        client = ready_client(self._store, prepare=reload_grids)
+        client = ready_client(self._store, prepare=reload_for_landing)
         ranges = Ranges(client, [PREDICTIONS_TOPIC], schema_of=self._schema_of)
         return client, make_inserters(client, self._store.database, self._schema_of), ranges
 
@@ -289,6 +290,7 @@ class Lander:
             for choice in pending_choices(self._client):
                 choose_grids(self._client, choice)
             rebuild_profiles(self._client)
+        tend_rules(self._client)
         self._grids_unseen = False
         self._next_grid_check_s = self._monotonic() + _GRID_CHECK_S
 

@@ -45,6 +45,7 @@ ROLLUPS = (
     Rollup("categorical_profiles", "count", IN_SEGMENTS),
     Rollup("segment_profiles", "rows", ALWAYS),
     Rollup("session_profiles", "rows", NEVER),
+    Rollup("invalid_values", "count", NEVER),
 )
 
 

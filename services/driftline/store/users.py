@@ -99,7 +99,8 @@ def migrate_with_users(
             client.command(statement, use_database=False)
         # Before the views: to create one that asks the dictionary loads it, as the user in its definition.
         applied = migrate(client, dictionary_user=DICTIONARY_USER)
-        client.command(_dictionary(database))
+        for statement in _dictionaries(database):
+            client.command(statement)
         for account in accounts:
             for statement in account.statements(random_hex(16)):
                 client.command(statement, use_database=False)
@@ -114,12 +115,11 @@ def migrate_with_users(
     return applied
 
 
-def _dictionary(database: str) -> str:
-    """Return what gives the dictionary of grids its own user, also if it was created before without one."""
-    statements = (
-        statement
+def _dictionaries(database: str) -> Sequence[str]:
+    """Return what gives the dictionaries their own user, also if they were created before without one."""
+    return [
+        re.sub(r"\ACREATE ", "CREATE OR REPLACE ", statement)
         for migration in load_migrations()
         for statement in migration.statements(database, dictionary_user=DICTIONARY_USER)
-    )
-    created = next(text for text in statements if text.startswith("CREATE DICTIONARY feature_grid"))
-    return re.sub(r"\ACREATE ", "CREATE OR REPLACE ", created)
+        if statement.startswith("CREATE DICTIONARY ")
+    ]

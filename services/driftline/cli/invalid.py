@@ -1,0 +1,116 @@
+"""What is invalid, and by which rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.cli.questions import ask_store, echo_json, echo_table, parse_time
+from driftline.store.invalid import read_invalid
+from driftline.store.rules import read_rules, set_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.rules import Rule
+
+
+@click.command()
+@store_option
+@click.option("--model", "model_name", help="Of this model only.")
+@click.option("--version", "model_version", help="Of this version only.")
+@click.option("--since", help="Of events since this time (ISO 8601; UTC unless it says otherwise).")
+@json_option
+@clean_errors
+def invalid(
+    store_url: str, model_name: str | None, model_version: str | None, since: str | None, as_json: bool
+) -> None:
+    """Count values that broke a rule, by feature and reason, with events to trace."""
+    after = parse_time(since) if since else None
+    question = partial(read_invalid, model_name=model_name, model_version=model_version, since=after)
+    found = [dataclasses.asdict(count) for count in ask_store(store_url, question)]
+    if as_json:
+        echo_json(found)
+    elif not found:
+        click.echo("nothing invalid has landed; 'driftline rules MODEL' shows what is checked")
+    else:
+        columns = "model_name model_version environment feature reason count rows last_minute example"
+        echo_table([{**line, "example": line["examples"][0]} for line in found], columns.split())
+
+
+@click.command()
+@click.argument("model_name")
+@store_option
+@click.option(
+    "--set",
+    "overrides",
+    type=click.File(encoding="utf-8"),
+    help="JSON: an object of features, each an object of fields, or null to check nothing; - reads it from "
+    "standard input.",
+)
+@json_option
+@clean_errors
+def rules(model_name: str, store_url: str, overrides: TextIO | None, as_json: bool) -> None:
+    """Show the rules of a model's versions, or set some by hand."""
+    given = _read_overrides(overrides) if overrides else None
+
+    def answer(client: Client) -> Mapping[str, Mapping[str, Rule]]:
+        if given is not None:
+            set_rules(client, model_name, given)
+        return read_rules(client, model_name)
+
+    found = ask_store(store_url, answer)
+    if as_json:
+        by_version = {
+            version: {name: dataclasses.asdict(rule) for name, rule in features.items()}
+            for version, features in found.items()
+        }
+        echo_json(by_version)
+        return
+    lines = [
+        {"version": version or "(set by hand)", "feature": name, "kind": rule.kind, "valid": _words(rule)}
+        for version, features in found.items()
+        for name, rule in sorted(features.items())
+    ]
+    if lines:
+        echo_table(lines, ["version", "feature", "kind", "valid"])
+    else:
+        click.echo(f"{model_name} has no rules yet: its reference, or 5,000 predictions, must land first")
+
+
+def _read_overrides(file: TextIO) -> Mapping[str, Any]:
+    """Return what a file says is to be set; `set_rules` looks at the fields."""
+    try:
+        given = json.load(file)
+    except ValueError as error:
+        raise click.BadParameter(f"{file.name} is no JSON: {error}", param_hint="--set") from error
+    values = given.values() if isinstance(given, dict) else [given]
+    if not all(value is None or isinstance(value, dict) for value in values) or not isinstance(given, dict):
+        example = '{"age": {"minimum": 0}, "note": null}'
+        raise click.BadParameter(f"{file.name} holds no object such as {example}", param_hint="--set")
+    return given
+
+
+def _words(rule: Rule) -> str:
+    """Say what a value must be like."""
+    words = []
+    if rule.minimum is not None or rule.maximum is not None:
+        low, high = ("" if limit is None else f"{limit:.6g}" for limit in (rule.minimum, rule.maximum))
+        words.append(f"{low}..{high}")
+    if rule.allowed is not None:
+        words.append(f"one of {', '.join(rule.allowed)}")
+    forbidden = {
+        "missing": rule.may_be_missing,
+        "absent": rule.may_be_absent,
+        "NaN or infinite": rule.may_be_not_finite,
+    }
+    if never := [name for name, may in forbidden.items() if not may]:
+        words.append(f"never {' or '.join(never)}")
+    return "; ".join(words) or "anything"

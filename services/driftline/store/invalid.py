@@ -1,0 +1,138 @@
+"""Invalid values: how many broke a rule, by feature and reason, and which events to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driftline.store.rollups import IS_MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from clickhouse_connect.driver.client import Client
+
+EXAMPLES = 3
+UNKNOWN = "(unknown)"
+"""Stands for all unknown features of a version together: their names are whatever a client sends."""
+
+_ROWS = """
+SELECT toString(model_name), toString(model_version), toString(environment), sum(rows)
+FROM session_profiles WHERE {conditions} GROUP BY model_name, model_version, environment
+"""
+
+_COUNTS = """
+SELECT
+    toString(model_name) AS model, toString(model_version) AS version, toString(environment) AS place,
+    toString(feature) AS name, toString(reason) AS why,
+    sum(count) AS total, min(minute) AS first, max(minute) AS last,
+    arrayMap(pair -> pair.2, arraySlice(arrayReverseSort(groupUniqArray(example)), 1, {examples:UInt32}))
+        AS newest
+FROM invalid_values WHERE %s
+GROUP BY model, version, place, name, why
+ORDER BY model, version, place, total DESC, name, why
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidCount:
+    """How often one feature of a version broke one rule.
+
+    Args:
+        model_name: the model.
+        model_version: its version.
+        environment: where it served.
+        feature: the feature, or a part of the answer such as ``prediction.number``.
+        reason: which rule, such as ``below_range``.
+        count: how many values.
+        rows: how many predictions landed in the same time; those from before the rules were not checked.
+        first_minute: when it was seen first, by event time, UTC.
+        last_minute: when last.
+        examples: ids of some such events, the newest first.
+    """
+
+    model_name: str
+    model_version: str
+    environment: str
+    feature: str
+    reason: str
+    count: int
+    rows: int
+    first_minute: datetime
+    last_minute: datetime
+    examples: tuple[str, ...]
+
+
+def read_invalid(
+    client: Client,
+    *,
+    model_name: str | None = None,
+    model_version: str | None = None,
+    since: datetime | None = None,
+    examples: int = EXAMPLES,
+) -> Sequence[InvalidCount]:
+    """Return what is invalid, by model version and environment, the most frequent first.
+
+    Args:
+        client: of the store.
+        model_name: of this model only.
+        model_version: of this version only.
+        since: of events of this time or later only, to the minute.
+        examples: how many events to name, at most.
+    """
+    conditions, bound = [f"NOT {IS_MARK}"], {"examples": examples}
+    chosen: Mapping[str, tuple[str, Any]] = {
+        "model": ("model_name = {model:String}", model_name),
+        "version": ("model_version = {version:String}", model_version),
+        "since": ("minute >= toStartOfMinute({since:DateTime('UTC')})", since),
+    }
+    for name, (condition, value) in chosen.items():
+        if value is not None:
+            conditions.append(condition)
+            bound[name] = value
+    where = " AND ".join(conditions)
+    totals = client.query(_ROWS.replace("{conditions}", where), parameters=bound).result_rows
+    rows = {(model, version, place): count for model, version, place, count in totals}
+    found = client.query(_COUNTS % where, parameters=bound).result_rows
+    return [
+        InvalidCount(
+            model_name=model,
+            model_version=version,
+            environment=place,
+            feature=feature,
+            reason=reason,
+            count=count,
+            rows=rows.get((model, version, place), 0),
+            first_minute=first,
+            last_minute=last,
+            examples=tuple(map(str, events)),
+        )
+        for model, version, place, feature, reason, count, first, last, events in found
+    ]
+
+
+def invalid_totals(
+    client: Client, served: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str, str, str], float]:
+    """Return how many values in production were invalid since the beginning, for the metric of that name.
+
+    The series are few: what a client calls features that its model does not have is left out.
+
+    Args:
+        client: of the store.
+        served: model name and version of those to be told; others are left out.
+
+    Returns:
+        Counts by model name, version, feature and reason. They never fall, whoever asks: the store counts.
+    """
+    rows = client.query(
+        "SELECT toString(model_name) AS model, toString(model_version) AS version, "
+        f"if(reason = 'unknown_feature', '{UNKNOWN}', toString(feature)) AS name, toString(reason) AS why, "
+        "sum(count) FROM invalid_values WHERE environment = 'production' GROUP BY model, version, name, why"
+    ).result_rows
+    return {
+        (model, version, feature, reason): float(count)
+        for model, version, feature, reason, count in rows
+        if (model, version) in served
+    }
