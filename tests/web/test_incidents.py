@@ -80,3 +80,23 @@ def test_findings_that_differ_are_told_feature_by_feature():
         plain(incident.finding)
         == "dewp: nulls rose from 1.0 % to 50.0 %; temp: nulls rose from 1.0 % to 31.0 %"
     )
+
+
+def test_episodes_of_one_page_are_one_incident_whatever_moved_and_whenever():
+    page = {"page_id": "aa11", "word": "real"}
+    found = gather(
+        [
+            episode("temp", 100, **page),
+            episode("dewp", 130, channel="stuck", effect=0.9, segment="origin=JFK", **page),
+            episode("humid", 100),
+            episode("wind", 101, page_id="bb22"),
+        ]
+    )
+    told = [([each.feature for each in incident.episodes], incident.page_id) for incident in found]
+    assert sorted(told) == [(["dewp", "temp"], "aa11"), (["humid"], ""), (["wind"], "bb22")]
+    assert [incident.word for incident in found if incident.page_id == "aa11"] == ["real"]
+
+
+def test_a_feature_that_another_page_names_as_well_stands_in_both():
+    found = gather([episode("temp", 100, page_id="aa11"), episode("temp", 105, page_id="bb22")])
+    assert sorted(incident.page_id for incident in found) == ["aa11", "bb22"]

@@ -1,4 +1,7 @@
-"""Episodes that tell one story: an outage of the weather feed is one thing to look at, not twelve."""
+"""Episodes that tell one story: an outage of the weather feed is one thing to look at, not twelve.
+
+Those of one page are one incident; where no page is stored, those that move alike at about the same time.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ if TYPE_CHECKING:
     from driftline.web.queries import Episode
 
 _TOGETHER_HOURS = 6
-"""Features that begin within so many hours of each other, in the same way, are told together."""
+"""Without a page, features that begin within so many hours of each other, in the same way, are one story."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Features of one stream that drifted in the same way at about the same time.
+    """Features of one stream that one cause made drift.
 
     Args:
         episodes: one a feature, the largest effect first; against production where both references page.
@@ -44,6 +47,16 @@ class Incident:
     def segment(self) -> str:
         """Of which part of the traffic; empty: of all of it."""
         return self.episodes[0].segment
+
+    @property
+    def page_id(self) -> str:
+        """Of the page that it is; empty: none is stored."""
+        return self.episodes[0].page_id
+
+    @property
+    def word(self) -> str:
+        """What was said of its page; empty: nothing."""
+        return self.episodes[0].word
 
     @property
     def effect(self) -> float:
@@ -72,7 +85,7 @@ def gather(episodes: Iterable[Episode]) -> Sequence[Incident]:
         one = Incident([episode], [episode.reference], episode.since, episode.until, episode.is_open)
         _add(features, one, _is_same_feature)
     incidents: list[Incident] = []
-    for one in sorted(features, key=lambda each: each.since):
+    for one in sorted(features, key=lambda each: (each.segment != "", each.since)):
         _add(incidents, one, _is_same_story)
     return sorted(incidents, key=lambda each: (-each.is_open, -each.effect if each.is_open else -each.since))
 
@@ -88,11 +101,13 @@ def _add(incidents: list[Incident], one: Incident, belongs: Callable[[Incident, 
 def _is_same_feature(known: Incident, one: Incident) -> bool:
     first, second = known.episodes[0], one.episodes[0]
     same = (first.stream, first.segment, first.feature) == (second.stream, second.segment, second.feature)
-    return same and known.since <= one.until and one.since <= known.until
+    return same and first.page_id == second.page_id and known.since <= one.until and one.since <= known.until
 
 
 def _is_same_story(known: Incident, one: Incident) -> bool:
     first, second = known.episodes[0], one.episodes[0]
+    if first.page_id or second.page_id:
+        return first.page_id == second.page_id
     same = (first.stream, first.segment, first.channel) == (second.stream, second.segment, second.channel)
     near = abs(known.since - one.since) <= _TOGETHER_HOURS
     return same and near and known.is_open == one.is_open

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.store.pages import read_acknowledgements, read_pages
 from driftline.store.profiles import Stream
+from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -121,7 +123,9 @@ class Episode:
         expected: the share expected.
         reason: the verdict's own sentence.
         scale_hours: length of the window that gave the evidence.
-        is_open: whether it may still go on.
+        is_open: whether it may still go on, and is not the new normal.
+        page_id: of the page that it belongs to; empty: of none that is stored.
+        word: what was said of that page last: real, noise or accept; empty: nothing.
     """
 
     stream: Stream
@@ -138,6 +142,8 @@ class Episode:
     reason: str
     scale_hours: int
     is_open: bool
+    page_id: str = ""
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +199,7 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
     """
     bound = {"model": model_name, "first": period.first_hour, "end": period.end_hour}
     rows = client.query(_EPISODES, parameters=bound, settings=_FINAL).result_rows
+    pages = _pages_by_episode(client, model_name, period)
     return [
         Episode(
             stream=Stream(model_name, version, environment),
@@ -208,10 +215,36 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             expected=surest[3] or 0.0,
             reason=surest[4],
             scale_hours=surest[5],
-            is_open=newest_end - until < QUIET_HOURS,
+            is_open=newest_end - until < QUIET_HOURS and not page.is_accepted,
+            page_id=page.page_id,
+            word=page.word,
         )
         for version, environment, segment, feature, reference, episode_id, since, until, surest in rows
+        for page in (pages.get(episode_id or "", _NO_PAGE),)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _PageOf:
+    page_id: str
+    word: str
+    is_accepted: bool
+
+
+_NO_PAGE = _PageOf("", "", is_accepted=False)
+
+
+def _pages_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, _PageOf]:
+    """Return the pages of a model that paged within a period, by the episodes that they gather."""
+    found = read_pages(client, model_name=model_name, since=hour_time(period.first_hour))
+    words = {said.page_id: said.word for said in read_acknowledgements(client)} if found else {}
+    return {
+        episode_id: _PageOf(page.page_id, words.get(page.page_id, page.word), page.state == "accepted")
+        for page in found
+        for finding in page.findings
+        for episode_id in finding.episode_ids
+        if page.state != "withdrawn"
+    }
 
 
 def read_cells(

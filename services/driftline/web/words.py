@@ -27,6 +27,11 @@ VERDICT_MEANINGS = {
     "incomplete": "too many events are missing to judge",
     "insufficient_data": "too few events to judge",
 }
+WORD_MEANINGS = {
+    "real": "Confirmed: a fault, page",
+    "noise": "Said to be a false page:",
+    "accept": "Accepted as the new normal, page",
+}
 VERDICT_SIGNS = {
     "page": "▲",
     "warn": "◆",

@@ -1,0 +1,103 @@
+"""What the web pages make of stored pages and of what was said of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+import pytest
+from starlette.testclient import TestClient
+
+from driftline.metrics import Metrics
+from driftline.store import open_store, ready_client
+from driftline.store.pages import StoredFinding, StoredPage, write_acknowledgement, write_pages
+from driftline.store.verdicts import hour_time, write_verdicts
+from driftline.web import create_app
+from tests.web.browser import text_of
+from tests.web.conftest import END, SINCE, page, stored
+
+MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted"}
+
+
+def of_page(verdict):
+    return StoredFinding(
+        segment=verdict.segment,
+        feature=verdict.feature,
+        kind=verdict.kind,
+        reference=verdict.reference,
+        channel=verdict.channel,
+        effect=verdict.effect,
+        expected=verdict.expected,
+        observed=verdict.observed,
+        z=verdict.z,
+        scale_hours=verdict.scale_hours,
+        since=verdict.episode_start,
+        detected=verdict.window_end,
+        last=verdict.window_end,
+        episode_ids=[verdict.episode_id],
+        accepted_at=None,
+    )
+
+
+def stored_page(model, verdicts):
+    return StoredPage(
+        model_name=model,
+        model_version="3",
+        environment="production",
+        page_id=f"{model}-page",
+        detected=hour_time(SINCE + 1),
+        since=hour_time(SINCE),
+        last=hour_time(END),
+        state=MODELS[model],
+        accepted_at=hour_time(END) if MODELS[model] == "accepted" else None,
+        headline="",
+        findings=[of_page(verdict) for verdict in verdicts],
+        word="",
+        revision=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with open_store(f"chdb://{tmp_path_factory.mktemp('pages')}/store") as store:
+        with closing(ready_client(store)) as client:
+            for model, state in MODELS.items():
+                moved = [
+                    page(feature, END, since, model_name=model, channel=channel)
+                    for feature, since, channel in (("temp", SINCE, "nulls"), ("wind", END - 20, "stuck"))
+                ]
+                write_verdicts(client, [*moved, stored("calm", END, model_name=model)])
+                if state == "accepted":
+                    learning = [
+                        stored(name, END + 1, "learning", model_name=model) for name in ("temp", "wind")
+                    ]
+                    write_verdicts(client, learning)
+                write_pages(client, [stored_page(model, moved)])
+            write_acknowledgement(
+                client, "said-page", word="real", given_by="Ada", note="", given_at=hour_time(END)
+            )
+        yield TestClient(create_app(store, Metrics(), clock=time.time))
+
+
+def told(browser, model):
+    answer = browser.get(f"/models/{model}")
+    assert answer.status_code == 200
+    return text_of(answer.text)
+
+
+def test_a_page_is_told_at_once_with_how_to_say_what_it_was(browser):
+    text = told(browser, "unsaid")
+    assert "temp and wind drifted since 19 Jul 2013, 10:00 UTC" in text
+    assert "What was it? driftline ack unsaid-page --real, --noise or --accept" in text
+
+
+def test_what_was_said_is_told(browser):
+    text = told(browser, "said")
+    assert "Confirmed: a fault, page said-page" in text
+    assert "What was it?" not in text
+
+
+def test_what_is_the_new_normal_is_no_longer_told_as_drift(browser):
+    text = told(browser, "accepted")
+    assert "drifted since" not in text
+    assert "learning" in text
