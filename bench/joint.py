@@ -5,7 +5,7 @@ relation of two columns changes and no column does by itself; and the real fligh
 temperatures are exchanged among the flights of a day. At most 2,000 rows an hour, a projection fitted anew
 each week.
 
-Run: python -m bench.joint [--hours 1000] [--streams 2] [--only flights]
+Run: python -m bench.joint [--hours 1000] [--streams 2] [--only flights] [--rows 500] [--season yes]
 """
 
 from __future__ import annotations
@@ -144,9 +144,9 @@ def _faulty(stream: Stream, first: int, fault: int, *, watch: int) -> None:
     print(f"    not found in {watch} h", flush=True)
 
 
-def _simulated(hours: int, streams: int) -> None:
+def _simulated(hours: int, streams: int, cells: list[tuple[int, bool]]) -> None:
     first = 480_000
-    for rows, season in ((500, False), (5000, False), (500, True), (5000, True)):
+    for rows, season in cells:
         for seed in range(streams):
             print(f"{rows} rows an hour, {'seasons' if season else 'no seasons'}, stream {seed}")
             stream = Stream(made_traffic(rows, season=season, seed=seed), DriftSettings())
@@ -194,11 +194,19 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=1000)
     parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--only", choices=("simulated", "flights"))
+    parser.add_argument("--rows", type=int, choices=(500, 5000))
+    parser.add_argument("--season", choices=("yes", "no"))
     given = parser.parse_args()
+    cells = [
+        (rows, season)
+        for season in (False, True)
+        for rows in (500, 5000)
+        if given.rows in {None, rows} and given.season in {None, "yes" if season else "no"}
+    ]
     if given.only != "simulated":
         _flights(given.hours)
     if given.only != "flights":
-        _simulated(given.hours, given.streams)
+        _simulated(given.hours, given.streams, cells)
 
 
 if __name__ == "__main__":
