@@ -29,7 +29,7 @@ CREATE TABLE pages
         episode_ids Array(String),
         accepted_at Nullable(DateTime('UTC'))
     )) COMMENT 'gravest first, each with the evidence of its surest window' CODEC(ZSTD),
-    word LowCardinality(String) COMMENT 'what was said of it last, as far as the worker knows; empty: nothing',
+    word LowCardinality(String) COMMENT 'what was said of it last, as the worker knows; empty: nothing',
     revision UInt32,
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
