@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from driftline.drift import Feature, Judge
+from driftline.drift import DriftSettings, Feature, Judge
 from driftline.drift.hygiene import Decision
 from tests.drift.conftest import START, WEEK
 from tests.drift.test_judge import (
@@ -34,7 +34,15 @@ def test_caution_multiplies_what_a_page_needs_and_is_told(traffic, grids):
     assert (paging.verdict, held.verdict) == ("page", "warn")
     assert held.critical == pytest.approx(50 * paging.critical)
     assert held.detectable_effect is None or held.detectable_effect > paging.detectable_effect
+    assert "would have paged, but pages that nobody confirmed" in held.reason
     assert (held.z, held.channel, held.effect) == (paging.z, paging.channel, paging.effect)
+
+
+def test_what_caution_holds_back_warns_even_where_it_is_too_small_for_a_warning(traffic, grids):
+    judge = judge_with_history(traffic, grids, settings=DriftSettings(warn_effect=0.9))
+    verdicts = judge.judge(traffic.hour(LEARNED, shifted), caution=50.0)
+    hourly = {v.feature: v.verdict for v in verdicts if v.scale_hours == 1}
+    assert hourly == {"age": "warn", "amount": "ok", "city": "ok"}
 
 
 def test_a_stuck_feature_pages_whatever_the_caution(traffic, grids):

@@ -27,7 +27,8 @@ class Comparison:
     Args:
         channel: place of the worst channel.
         pages: whether it pages.
-        warns: whether it warns.
+        warns: whether it warns, should it not page.
+        held_back: whether it would page without caution.
         stuck: whether the feature is stuck.
         observed: share seen.
         expected: share expected.
@@ -47,6 +48,7 @@ class Comparison:
     channel: IntArray
     pages: BoolArray
     warns: BoolArray
+    held_back: BoolArray
     stuck: BoolArray
     observed: FloatArray
     expected: FloatArray
@@ -73,6 +75,7 @@ class _Tests:
     reference: FloatArray
     z: FloatArray
     pages: BoolArray
+    held_back: BoolArray
     warns: BoolArray
     score: FloatArray
 
@@ -94,7 +97,8 @@ def compare(
         scales_hours: window lengths, at most h; one per row of the baseline's noise.
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
-        caution: what a page needs is multiplied by it: critical values, not the rule of stuck features.
+        caution: what a page needs is multiplied by it: critical values, not the rule of stuck features; at
+            least 1.
     """
     size, features, channels = recent.columns.shape[0], len(baseline.features), baseline.channels
     windows = np.array([np.arange(size) >= size - scale for scale in scales_hours], dtype=np.float64)
@@ -110,10 +114,13 @@ def compare(
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected))
     typical = typical_channels(channels, baseline.noise.level)
+    pages = tests.pages[:, channels.by_feature].any(-1) | (stuck & may_be_stuck)
+    held_back = tests.held_back[:, channels.by_feature].any(-1) & ~pages
     return Comparison(
         channel=worst,
-        pages=tests.pages[:, channels.by_feature].any(-1) | (stuck & may_be_stuck),
-        warns=tests.warns[:, channels.by_feature].any(-1) | stuck,
+        pages=pages,
+        warns=tests.warns[:, channels.by_feature].any(-1) | stuck | held_back,
+        held_back=held_back,
         stuck=stuck,
         observed=observed,
         expected=expected,
@@ -151,7 +158,8 @@ def _test(
     n = np.maximum(totals, 1e-9)
     z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
-    pages = (z > baseline.critical * caution) & may_page
+    may = (z > baseline.critical) & may_page
+    pages = may & (z > baseline.critical * caution)
     surest = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical))
     return _Tests(
         observed=p,
@@ -160,6 +168,7 @@ def _test(
         reference=m,
         z=z,
         pages=pages,
+        held_back=may & ~pages,
         warns=(any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect),
         score=surest + 1e6 * pages,
     )

@@ -123,10 +123,14 @@ def report_comparison(
                     verdict, episode = "page", episodes[index]
                 elif comparison.warns[scale, index]:
                     verdict = "warn"
-                is_accepted = pages.is_accepted(feature, by=window.end - 1)
-                reason = _reason(
-                    verdict, evidence, window, episode, timed=baseline.timed, is_accepted=is_accepted
-                )
+                because = None
+                if comparison.held_back[scale, index]:
+                    because = (
+                        "would have paged, but pages that nobody confirmed make the next ones ask for more"
+                    )
+                elif window.reference == "training" and pages.is_accepted(feature, by=window.end - 1):
+                    because = "surely changed, and accepted as the new normal"
+                reason = _reason(verdict, evidence, window, episode, timed=baseline.timed, because=because)
             verdicts.append(
                 Verdict(
                     feature=feature.name,
@@ -246,7 +250,7 @@ def _reason(
     episode: Episode | None,
     *,
     timed: bool,
-    is_accepted: bool,
+    because: str | None,
 ) -> str:
     past = {"production": "the same hours of past weeks", "training": "the training data"}[window.reference]
     if not timed:
@@ -258,10 +262,8 @@ def _reason(
         what = f"{evidence['channel']}: {seen:.2%} where {past} lead to expect {expected:.2%}"
     if episode is not None:
         return f"{what}; since {_time(episode.start)}"
-    if verdict == "warn" and is_accepted and window.reference == "training":
-        return f"{what}; surely changed, and accepted as the new normal"
     if verdict == "warn":
-        return f"{what}; surely changed, not surely by more than a page needs"
+        return f"{what}; {because or 'surely changed, not surely by more than a page needs'}"
     detectable = evidence["detectable_effect"]
     if detectable is None:
         return f"largest difference in {what}; this window is too small to find any shift there"
