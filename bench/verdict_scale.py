@@ -5,7 +5,7 @@ Rows are made by the store itself and pass through the views that landing passes
 stopped. Only the five weeks of history stand in ``predictions``; the view that fills it is taken away
 before the day, whose rows would take 20 GB and are read by no verdict.
 
-Run: python bench/verdict_scale.py [--rows 10000000] [--runs 7] [--evidently] [--json FILE]
+Run: python bench/verdict_scale.py [--rows 10000000] [--hours 24] [--runs 7] [--evidently] [--json FILE]
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class Progress:
             file.write(f"{name}\n")
 
 
-def build(client: Client, progress: Progress, rows: int) -> None:
-    """Land five weeks and the day, as far as they are not there yet."""
+def build(client: Client, progress: Progress, rows: int, hours: int) -> None:
+    """Land five weeks and the day, or its first hours, as far as they are not there yet."""
     day_s = 3600 * DAY_HOUR
     if "history" not in progress:
         for day in range(HISTORY_DAYS, 0, -1):
@@ -110,7 +110,7 @@ def build(client: Client, progress: Progress, rows: int) -> None:
                 rebuild_profiles(client)
         client.command("DROP VIEW IF EXISTS predictions_view")
         progress.note("history")
-    for hour in range(24):
+    for hour in range(hours):
         of_hour = rows_of_hour(rows, hour)
         pieces = max(round(of_hour / CHUNK_ROWS), 1)
         for piece in range(pieces):
@@ -119,7 +119,7 @@ def build(client: Client, progress: Progress, rows: int) -> None:
             if begin_s not in progress:
                 insert(client, begin_s=begin_s, seconds=last - first, rows=of_hour // pieces)
                 progress.note(begin_s)
-        print(f"\rlanded {hour + 1} of 24 hours", end="", file=sys.stderr, flush=True)
+        print(f"\rlanded {hour + 1} of {hours} hours", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
 
@@ -139,8 +139,8 @@ def warmed_judge(client: Client) -> tuple[Judge, float, float]:
     return judge, read - began, time.perf_counter() - read
 
 
-def measure(client: Client, runs: int) -> dict[str, float]:
-    """Return what a verdict over the day takes, medians of some runs, in seconds.
+def measure(client: Client, runs: int, hours: int) -> dict[str, float]:
+    """Return what a verdict over the day, or its first hours, takes: medians of some runs, in seconds.
 
     The verdict: reading the 24 hours and judging the newest, by a judge that judged the hours before it.
     Seconds are those of the clock; ``cpu`` those of all threads, the engine's too, which other work on the
@@ -157,7 +157,7 @@ def measure(client: Client, runs: int) -> dict[str, float]:
     for _ in range(runs):
         judge, read_history, warm = warmed_judge(client)
         began, began_cpu = time.perf_counter(), time.process_time()
-        day = read_hours(client, STREAM, first_hour=DAY_HOUR, end_hour=DAY_HOUR + 24).profiles
+        day = read_hours(client, STREAM, first_hour=DAY_HOUR, end_hour=DAY_HOUR + hours).profiles
         read, read_cpu = time.perf_counter(), time.process_time()
         calls = []
         for profile in day:
@@ -171,19 +171,24 @@ def measure(client: Client, runs: int) -> dict[str, float]:
         note("read_day_s", read - began)
         note("judge_newest_hour_s", calls[-1][0])
         note("judge_first_hour_of_day_s", calls[0][0])  # It chooses the reference anew.
-        note("read_and_judge_all_24_hours_s", judged - began)
+        note("read_and_judge_all_hours_s", judged - began)
         note("restart_s", read_history + warm + judged - began)
         begin = time.perf_counter()
-        read_hours(client, STREAM, first_hour=DAY_HOUR + 23, end_hour=DAY_HOUR + 24)
+        read_hours(client, STREAM, first_hour=DAY_HOUR + hours - 1, end_hour=DAY_HOUR + hours)
         note("read_one_hour_s", time.perf_counter() - begin)
     figures = {name: round(statistics.median(seconds), 4) for name, seconds in timings.items()}
     counted = client.query(
         "SELECT count() FROM numeric_profiles WHERE model_name = {model:String} "
-        "AND minute >= toDateTime({begin:UInt32}, 'UTC')",
-        parameters={"model": STREAM.model_name, "begin": 3600 * DAY_HOUR},
+        "AND minute >= toDateTime({begin:UInt32}, 'UTC') AND minute < toDateTime({end:UInt32}, 'UTC')",
+        parameters={
+            "model": STREAM.model_name,
+            "begin": 3600 * DAY_HOUR,
+            "end": 3600 * (DAY_HOUR + hours),
+        },
     ).result_rows
     features = {verdict.feature for verdict in verdicts}
     return {
+        "hours": hours,
         "rows": sum(profile.rows for profile in day),
         "features": len(features),
         "verdicts": len(verdicts),
@@ -213,10 +218,10 @@ def made(seed):
     return pd.DataFrame(columns)
 
 reference, current = made(1), made(2)
-began = time.perf_counter()
+began, cpu = time.perf_counter(), time.process_time()
 found = Report([DataDriftPreset()]).run(current, reference).dict()
-seconds = time.perf_counter() - began
-print(json.dumps({"seconds": seconds, "version": __version__, "answers": len(found["metrics"])}))
+took = {"verdict_s": time.perf_counter() - began, "verdict_cpu_s": time.process_time() - cpu}
+print(json.dumps({**took, "version": __version__, "answers": len(found["metrics"])}))
 """
 
 
@@ -242,6 +247,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=10_000_000, help="of the day")
+    parser.add_argument("--hours", type=int, default=24, help="of the day; fewer where it was cut off")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--build-only", action="store_true")
     parser.add_argument("--evidently", action="store_true", help="and evidently on a million rows")
@@ -250,19 +256,23 @@ def main() -> None:
     folder = CACHE / "verdict_scale" / str(options.rows)
     folder.mkdir(parents=True, exist_ok=True)
     with open_store(f"chdb://{folder / 'store'}") as store, closing(store.client()) as client:
-        migrate(client)
+        progress = Progress(folder / "landed.txt")
+        if "history" not in progress:
+            migrate(client)
         began = time.perf_counter()
-        build(client, Progress(folder / "landed.txt"), options.rows)
+        build(client, progress, options.rows, options.hours)
         print(f"landing took {time.perf_counter() - began:.0f} s", file=sys.stderr)
         if options.build_only:
             return
-        figures: dict[str, object] = {"driftline": measure(client, options.runs)}
+        figures: dict[str, object] = {"driftline": measure(client, options.runs, options.hours)}
     if options.evidently:
         figures["evidently"] = evidently(1_000_000)
     print(json.dumps(figures, indent=2))
     if options.json:
         kept = json.loads(options.json.read_text()) if options.json.exists() else {}
-        options.json.write_text(json.dumps(kept | {str(options.rows): figures}, indent=2) + "\n")
+        options.json.write_text(
+            json.dumps(kept | {f"{options.rows}/{options.hours} h": figures}, indent=2) + "\n"
+        )
 
 
 if __name__ == "__main__":

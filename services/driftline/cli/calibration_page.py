@@ -21,7 +21,7 @@ _ROW = 22
 
 _TICKS = (1, 3, 6, 12, 24, 72, HORIZON_HOURS)
 _NEVER = 1.0
-_SCALE = 0.86
+_SCALE = 0.8
 """The share of a panel's width that the hours take; not found stands at its right end."""
 
 _STYLE = """
@@ -105,7 +105,7 @@ def _summary(found: Calibration) -> str:
 
 def _false_pages_words(found: Calibration) -> str:
     model = found.model
-    known = f" {model.known} more are left out as known." if model.known else ""
+    known = f" Besides {model.known} over hours that were left out." if model.known else ""
     none = sum(feature.pages == 0 for feature in found.features)
     return (
         f"The model paged {model.pages} times in {model.hours} hours; the budget allows one in "
@@ -154,7 +154,14 @@ def _panel(delays: Sequence[Delays]) -> Markup:
             element("div", words, class_="number"),
         ]
     ticks = [
-        element("text", f"{tick} h", x=percent(_place(tick)), y="15", text_anchor="middle") for tick in _TICKS
+        element(
+            "text",
+            f"{tick} h" if tick < 72 else f"{tick // 24} d",
+            x=percent(_place(tick)),
+            y="15",
+            text_anchor="middle",
+        )
+        for tick in _TICKS
     ]
     ticks.append(element("text", "not found", x=percent(_NEVER), y="15", text_anchor="end"))
     axis = element("svg", *ticks, height=str(_ROW))
@@ -199,4 +206,4 @@ def _place(hours: int) -> float:
 
 
 def _hours(delay: int | None) -> str:
-    return "never" if delay is None else f"{delay} h"
+    return "> 7 d" if delay is None else f"{delay} h"
