@@ -238,7 +238,7 @@ def print_year(frame: Frame) -> set[int]:
 def days_of(hours: np.ndarray) -> np.ndarray:
     """Return the day of the year of hours, by New York's clock, 0 on 1 January. Shape (n,) in, (n,) out."""
     utc = pd.to_datetime(pd.Series(hours) * 3600, unit="s", utc=True)
-    return (utc.dt.tz_convert(SETTINGS.timezone).dt.dayofyear - 1).to_numpy()
+    return (utc.dt.tz_convert(SETTINGS.timezone).dt.day_of_year - 1).to_numpy()
 
 
 def print_faults(dates: Sequence[str]) -> None:
