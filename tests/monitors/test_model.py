@@ -179,3 +179,8 @@ def test_anchors_are_read_and_own_keys_come_before_what_is_taken_over():
     assert america.settings == dataclasses.replace(europe.settings, timezone="America/New_York")
     assert america.labels == {"team": "churn-us"}
     assert america.features == europe.features == following.features
+
+
+def test_of_two_mappings_that_are_taken_over_the_first_counts():
+    both = read_monitors(VALID / "anchors.yaml", DriftSettings()).of("churn-both")
+    assert (both.settings.quiet_hours, both.settings.stuck_hours, both.warn_only) == (30, 7, True)

@@ -1,12 +1,13 @@
-"""What a monitor says of segments is what the store is asked to count."""
+"""What a monitor says of segments and rules is what the store counts by."""
 
 from __future__ import annotations
 
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.monitors import ModelMonitor
-from driftline.store.monitored import follow_segments_of
+from driftline.monitors import FeatureMonitor, ModelMonitor
+from driftline.store.monitored import follow_rules_of, follow_segments_of
+from driftline.store.rules import Rule, read_rules, set_rules
 from driftline.store.segments import wanted_segments
 from tests.support.landing import put
 
@@ -72,3 +73,37 @@ def test_what_is_too_many_is_cut_and_warned_of(client):
     (warning,) = follow_segments_of(client, "crowded", monitor(*named))
     assert "'shop=200'" in warning
     assert wanted_segments(client, "crowded") == named[:200]
+
+
+def ruled(**rules):
+    features = {name.replace("_any", "_*"): FeatureMonitor(rules=told) for name, told in rules.items()}
+    return ModelMonitor(settings=DriftSettings(), features=features)
+
+
+def test_rules_of_a_monitor_are_in_force_also_those_of_patterns(client):
+    monitor = ruled(age={"minimum": 18.0, "maximum": None}, tmp_any={"may_be_missing": False}, hash=None)
+    follow_rules_of(client, "ruled", monitor, ["age", "tmp_x", "other"])
+    assert read_rules(client, "ruled")[""] == {
+        "age": Rule(minimum=18.0),
+        "tmp_x": Rule(may_be_missing=False),
+        "hash": Rule(),
+    }
+
+
+def test_rules_that_the_file_names_no_more_go_back_to_what_was_learned(client):
+    set_rules(client, "relaxed", {"age": {"minimum": 18.0}, "city": {"allowed": ["Bergen"]}})
+    follow_rules_of(client, "relaxed", ruled(city={"allowed": ("Bergen", "Ankara")}))
+    assert read_rules(client, "relaxed")[""] == {"city": Rule(allowed=("Ankara", "Bergen"))}
+
+
+def test_rules_that_are_as_they_were_are_not_written_again(client):
+    def written():
+        return client.query("SELECT count() FROM feature_rules WHERE model_name = 'calm'").result_rows[0][0]
+
+    monitor = ruled(age={"minimum": 18.0, "maximum": None}, city={"allowed": ("b", "a")}, hash=None)
+    follow_rules_of(client, "calm", monitor)
+    before = written()
+    follow_rules_of(client, "calm", monitor)
+    assert written() == before > 0
+    follow_rules_of(client, "untouched", ruled())
+    assert read_rules(client, "untouched") == {}

@@ -318,7 +318,7 @@ class Named:
         if "*" not in key.text:
             return ""  # A name in full applies wherever it stands.
         for other in earlier:
-            if "*" in other.text and matches(other.text, key.text):
+            if matches(other.text, key.text):
                 return (
                     f"never applies: {other.text} in line {other.line} matches first; put this one before it"
                 )

@@ -100,7 +100,7 @@ def _text_of(path: Path, file: str) -> str:
     if len(content) > _LONGEST_BYTES:
         _refuse(file, 0, 0, f"{len(content)} bytes are too many for a file of monitors ({_LONGEST_BYTES})")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start]
         _refuse(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.store.rules import set_rules
 from driftline.store.segments import MAX_SEGMENTS, known_values, name_segments, wanted_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -43,3 +44,19 @@ def follow_segments_of(client: Client, model_name: str, monitor: ModelMonitor[S]
     if set(wanted) != set(before):
         name_segments(client, model_name, wanted)
     return warnings
+
+
+def follow_rules_of(
+    client: Client, model_name: str, monitor: ModelMonitor[S], features: Iterable[str] = ()
+) -> None:
+    """Have the rules in force that a model's monitor sets, and no others beside those that were learned.
+
+    Doing it again changes nothing. The model may be one of which nothing has landed yet.
+
+    Args:
+        client: of the store.
+        model_name: the model.
+        monitor: what the file says of it.
+        features: that it is known to have, among which patterns are looked up; see ``read_known_models``.
+    """
+    set_rules(client, model_name, monitor.rules(features), replaces=True)

@@ -191,7 +191,7 @@ def learn_rules(client: Client, model_name: str) -> Sequence[str]:
     return learned
 
 
-def set_rules(client: Client, model_name: str, overrides: Overrides) -> None:
+def set_rules(client: Client, model_name: str, overrides: Overrides, *, replaces: bool = False) -> None:
     """Set rules by hand, for all versions of a model, from now on. What is not named stays as it is.
 
     Args:
@@ -200,13 +200,17 @@ def set_rules(client: Client, model_name: str, overrides: Overrides) -> None:
         overrides: by feature (or ``prediction.number`` and so on): fields of its ``Rule`` with their values,
             where None switches a check off. None instead of fields switches all of them off; no fields at all
             go back to what was learned.
+        replaces: what is not named goes back to what was learned; where nothing is new, nothing is written.
 
     Raises:
         SettingError: there is no such field, or its value is none for it.
     """
     checked = {feature: _checked(feature, given) for feature, given in overrides.items()}
     before = _overrides(_read_sets(client, model_name))
-    kept = {feature: given for feature, given in {**before, **checked}.items() if given}
+    named = checked if replaces else {**before, **checked}
+    kept = {feature: given for feature, given in named.items() if given}
+    if replaces and kept == before:
+        return
     _write(client, model_name, "", _next_number(client), _merge(_Set(), kept))
     _settle(client, model_name)
 
