@@ -211,6 +211,26 @@ def test_an_accepted_page_ends_the_cause_and_decides_on_all_its_episodes():
     assert [page.state for page in book.pages] == ["accepted", "open"]
 
 
+def test_what_was_quiet_for_a_day_when_its_page_was_accepted_is_no_new_normal():
+    book = new_book()
+    paging = [
+        *lasting("a", START + 1, START + 60),
+        verdict("b", START + 2),
+        *lasting("c", START + 1, START + 2),
+        *lasting("c", START + 40, START + 60),
+    ]
+    run(book, paging, START, START + 60)
+    book.acknowledge([said(book, "accept", START + 60)])
+    decided = {(one.feature.name, one.episode_id.partition("@")[2], one.word) for one in book.decisions()}
+    since = [str(START + hour) for hour in (0, 1, 39)]
+    assert decided == {
+        ("a", since[0], "accept"),
+        ("b", since[1], "noise"),
+        ("c", since[0], "noise"),
+        ("c", since[2], "accept"),
+    }
+
+
 def test_a_word_that_is_said_again_changes_nothing():
     book = new_book()
     book.take(START, [verdict("a", START + 1)])

@@ -127,13 +127,16 @@ class PageBook:
         return self._changes()
 
     def decisions(self) -> Sequence[Decision]:
-        """Return what became of all episodes, as judges take it, in the order in which it became known."""
+        """Return what became of all episodes, as judges take it, in the order in which it became known.
+
+        Of an accepted page only what still went on is a new normal: what had been quiet for a day by then
+        went back to the old one, so its hours are taken back into the reference, and nothing is dropped.
+        """
         found = [
             Decision(key.segment, key.reference, Feature(key.feature, key.kind), episode_id, word, at)
             for draft in self._drafts.values()
             for key, finding in draft.findings.items()
-            for word, at in self._words(draft.page_id, finding)
-            for episode_id in finding.episode_ids
+            for episode_id, word, at in self._words(draft.page_id, finding)
         ]
         return sorted(found, key=lambda each: (each.at, each.episode_id))
 
@@ -282,11 +285,15 @@ class PageBook:
             default=None,
         )
 
-    def _words(self, page_id: str, finding: Finding) -> Iterator[tuple[Word, int]]:
+    def _words(self, page_id: str, finding: Finding) -> Iterator[tuple[str, Word, int]]:
+        newest = finding.episode_ids[-1:]
         for one in self._said_of.get(page_id, ()):
-            yield one.word, one.at
+            is_over = one.at - finding.last > self._settings.quiet_hours
+            for episode_id in finding.episode_ids:
+                is_normal_again = one.word == "accept" and (is_over or episode_id not in newest)
+                yield episode_id, "noise" if is_normal_again else one.word, one.at
         if finding.accepted_at is not None:
-            yield "accept", finding.accepted_at
+            yield from ((episode_id, "accept", finding.accepted_at) for episode_id in newest)
 
 
 def _order(verdict: Verdict) -> tuple[Key, int]:
