@@ -137,6 +137,22 @@ def test_what_was_counted_is_not_read_again(landing, monkeypatch):
     assert count(landing, "joint_profiles") == counted > WEEK
 
 
+def test_an_hour_is_counted_anew_when_rows_of_it_arrived_late_and_kept_when_they_are_gone(landing):
+    late = Stream("late", "1", "production")
+    hours = range(END - 40 - WEEK, END - 40)
+    insert(landing.client, hours, late)
+    before = JointWatch(landing.client, late).judge([hours[-1]])
+    landing.client.command(
+        "INSERT INTO predictions SELECT * REPLACE (generateUUIDv4() AS event_id) FROM predictions "
+        f"WHERE model_name = 'late' AND toStartOfHour(event_time) = fromUnixTimestamp({hours[-1] * 3600})"
+    )
+    after = JointWatch(landing.client, late).judge([hours[-1]])
+    assert [one.sample_size for one in (before[0], after[0])] == [ROWS, 2 * ROWS]
+    landing.client.command("DELETE FROM predictions WHERE model_name = 'late'")
+    again = JointWatch(landing.client, late).judge([hours[-1]])
+    assert again == after
+
+
 def test_hours_that_were_cut_short_are_judged_again(landing, monkeypatch):
     hours = range(END - 13, END - 9)
     expected = JointWatch(landing.client, STREAM).judge(hours)

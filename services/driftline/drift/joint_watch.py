@@ -133,7 +133,6 @@ class JointWatch:
     ) -> Sequence[JointCounts]:
         """Return the counts of hours, ascending; those that are not in the store are made and kept there."""
         stored = read_joint_counts(self._client, self._stream, week, first_hour=first_hour, end_hour=end_hour)
-        known = {counts.hour: counts for counts in stored}
         held = count_rows(
             self._client,
             self._stream,
@@ -141,6 +140,8 @@ class JointWatch:
             end_hour=end_hour,
             since_hour=self._since_hour,
         )
+        # Where rows arrived since, an hour is counted anew; where they are gone by now, its counts stay.
+        known = {one.hour: one for one in stored if held.get(one.hour, one.total) == one.total}
         unknown = {hour: rows for hour, rows in held.items() if hour not in known}
         for run in _runs(unknown):
             sample = read_sample(
