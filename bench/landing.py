@@ -1,6 +1,6 @@
 """How fast a lander lands, what ranges and marks cost, and how long settling a repeated batch takes.
 
-Run: python bench/landing.py [--records 200000] [--json]
+Run: python bench/landing.py [--records 200000] [--keys 0] [--json]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from driftline.lander.service import BATCH_BYTES, BATCH_RECORDS, make_inserters
 from driftline.log import Record, open_log
 from driftline.store import migrate, open_store
 from driftline.store.rollups import IS_MARK, ROLLUPS
+from driftline.store.segments import follow_segments, name_segments
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def an_event(number: int, chance: random.Random) -> bytes:
         "categorical_features": {f"word_{i}": f"v{chance.randrange(20)}" for i in range(5)},
         "prediction_number": chance.random(),
         "prediction_label": "late",
+        "tags": {f"tag_{i}": f"v{chance.randrange(10)}" for i in range(3)},
     }
     return encode_record(PREDICTION, event)
 
@@ -60,8 +62,8 @@ def median_ms(calls: list[float]) -> float:
     return round(1000 * statistics.median(calls), 1)
 
 
-def measure(folder: Path, records: int) -> dict[str, float]:
-    """Land so many records, then repeat the last batch."""
+def measure(folder: Path, records: int, keys: int) -> dict[str, float]:
+    """Land so many records, in segments of the ten values of each of so many tags; repeat the last batch."""
     chance = random.Random(1)
     with open_log((folder / "log").as_uri()) as log, open_store(f"chdb://{folder / 'store'}") as store:
         writer = log.writer()
@@ -70,6 +72,10 @@ def measure(folder: Path, records: int) -> dict[str, float]:
             writer.append([Record(PREDICTIONS_TOPIC, b"", an_event(number, chance)) for number in numbers])
         with closing(store.client()) as client, closing(log.reader("bench", [PREDICTIONS_TOPIC])) as reader:
             migrate(client)
+            name_segments(
+                client, "bench", [f"tag_{key}=v{value}" for key in range(keys) for value in range(10)]
+            )
+            follow_segments(client)
             schema_of = WriterSchemas(log)
             ranges = Ranges(client, [PREDICTIONS_TOPIC], schema_of=schema_of)
             inserter = make_inserters(client, store.database, schema_of)[PREDICTIONS_TOPIC]
@@ -119,10 +125,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--keys", type=int, default=0, help="tags, of ten values each, to count segments by")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(Path(folder), options.records)
+        figures = measure(Path(folder), options.records, options.keys)
     if options.json:
         print(json.dumps(figures))
     else:
