@@ -233,6 +233,42 @@ def test_running_it_outlives_the_trouble_of_its_store(landing, monkeypatch):
     worker.close()
 
 
+def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypatch):
+    put_hours(landing, 0, 5)
+    clock = Clock()
+    worker = make_worker(landing, clock=clock)
+    assert worker.watch_once() > 0
+    clock.now_s = 100.0
+    worker.watch_once()  # It may look again at what its own verdicts left.
+    asked = []
+    query = worker._client.query
+    monkeypatch.setattr(
+        worker._client, "query", lambda *given, **named: asked.append(given) or query(*given, **named)
+    )
+    clock.now_s = 200.0
+    assert worker.watch_once() == 0
+    assert len(asked) == 1
+    put_hours(landing, 5, 6)
+    assert worker.watch_once() > 0
+    worker.close()
+
+
+def test_how_complete_streams_are_is_told_every_ten_seconds_at_most_and_not_forgotten(landing):
+    put_hours(landing, 0, 3)
+    clock = Clock()
+    worker = make_worker(landing, clock=clock)
+    worker.watch_once()
+    assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0}
+    put_hours(landing, 0, 3, model_version="4")
+    clock.now_s = 9.0
+    worker.watch_once()
+    assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0}
+    clock.now_s = 10.0
+    worker.watch_once()
+    assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0, ("till", "4"): 1.0}
+    worker.close()
+
+
 def test_watch_once_ends_by_itself_and_a_second_one_finds_nothing_to_do(tmp_path):
     landing = Landing(Place(tmp_path))
     put_hours(landing, 0, 5)

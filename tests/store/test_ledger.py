@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from driftline.log import Record
-from driftline.store.ledger import Ledger, read_ledger
+from driftline.store.ledger import Ledger, read_landing_sign, read_ledger
 from driftline.store.profiles import Stream
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 
@@ -100,3 +100,40 @@ def test_a_session_of_which_nothing_landed_is_missed_in_the_hour_of_its_beat(lan
     append(landing, "lost", [], beat=6)
     assert line_of(client, "lost") == (6, 0, 6, 0, 0, 0.0)
     assert hours_of(client, "lost") == {50: 6}
+
+
+def test_a_gap_is_found_too_where_numbers_do_not_ascend_with_the_hours(landing, client):
+    """Events that were logged with times of their own: the rows tell which landed before and behind."""
+    append(landing, "mixed", [1, 2, 3, 6, 7, 8], beat=8, hour_of=lambda number: number % 2)
+    assert hours_of(client, "mixed") == {0: 1.0, 1: 1.0}  # Between number 3 and number 6.
+
+
+def test_what_is_missing_is_looked_up_once_until_something_of_its_session_lands(landing, client, monkeypatch):
+    append(landing, "known", [1, 2, 5], beat=5)
+    ledger, stream = Ledger(client), Stream("known", "1", "production")
+    assert ledger.missing(stream) == {FIRST_HOUR: 2}
+    append(landing, "known", [3])
+    assert ledger.missing(stream) == {FIRST_HOUR: 2}  # As it was read.
+    asked = []
+    query = client.query
+    monkeypatch.setattr(
+        client, "query", lambda *given, **named: asked.append(given) or query(*given, **named)
+    )
+    ledger.refresh()
+    assert ledger.missing(stream) == {FIRST_HOUR: 1}
+    assert len(asked) == 2  # The ledger, and this session.
+    ledger.refresh()
+    assert ledger.missing(stream) == {FIRST_HOUR: 1}
+    assert len(asked) == 3  # The ledger.
+    assert ledger.missing(stream, since_hour=FIRST_HOUR + 1) == {}
+
+
+def test_the_sign_of_landing_changes_when_something_lands_and_not_when_parts_are_merged(landing, client):
+    signs = [read_landing_sign(client)]
+    append(landing, "sign", [1], beat=1)
+    signs.append(read_landing_sign(client))
+    append(landing, "sign", [], beat=2)
+    signs.append(read_landing_sign(client))
+    assert len(set(signs)) == 3
+    client.command("OPTIMIZE TABLE session_profiles FINAL")
+    assert read_landing_sign(client) == signs[-1]

@@ -10,7 +10,17 @@ import pytest
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.profiles import Stream
 from driftline.store.trace import trace
-from driftline.store.verdicts import StoredVerdict, hour_time, last_judged_hour, read_verdicts, write_verdicts
+from driftline.store.verdicts import (
+    JudgedHour,
+    StoredVerdict,
+    hour_time,
+    last_judged_hour,
+    read_judged_hours,
+    read_verdicts,
+    read_windows,
+    write_judged_hours,
+    write_verdicts,
+)
 from tests.support.landing import put
 from tests.support.traffic import make_logger
 
@@ -95,6 +105,29 @@ def test_verdicts_are_chosen_by_time_and_name_the_newest_first(client):
     assert read(client, model_name="chosen", verdicts=["warn"]) == []
     assert last_judged_hour(client, Stream("chosen", "3", "production")) == HOUR + 9
     assert last_judged_hour(client, Stream("chosen", "4", "production")) is None
+
+
+def test_windows_are_read_as_they_were_written_and_only_those_that_end_between_two_hours(client):
+    ended = replace(VERDICT, model_name="windows", revision=2, revised_because="3 events arrived late")
+    ended = [replace(ended, window_end=hour_time(HOUR + end)) for end in (5, 6, 7, 8)]
+    write_verdicts(client, ended)
+    stream = Stream("windows", "3", "production")
+    found = read_windows(client, stream, first_end=HOUR + 6, last_end=HOUR + 7)
+    assert sorted(found, key=lambda one: one.window_end) == ended[1:3]
+
+
+def test_what_hours_were_judged_on_is_read_by_their_newest_revision(client):
+    stream = Stream("judged", "3", "production")
+    hours = [JudgedHour(HOUR + hour, 10 + hour, 0.5) for hour in range(5)]
+    assert read_judged_hours(client, stream, hours=5) == {}
+    write_judged_hours(client, stream, hours)
+    write_judged_hours(client, stream, [replace(hours[3], rows=20, missing=0.0, revision=2)])
+    write_judged_hours(client, stream, [])
+    assert read_judged_hours(client, stream, hours=2) == {
+        HOUR + 3: JudgedHour(HOUR + 3, 20, 0.0, 2),
+        HOUR + 4: hours[4],
+    }
+    assert read_judged_hours(client, replace(stream, model_version="4"), hours=5) == {}
 
 
 def test_a_prediction_is_traced_to_its_outcomes_and_to_findings_of_its_windows(landing, client):

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from driftline.drift.panel import Given, StreamHour
+    from driftline.drift.panel import StreamHour
     from driftline.drift.settings import DriftSettings
+    from driftline.drift.verdict import Verdict
     from driftline.store.profiles import Stream
 
 Key = tuple[object, ...]
@@ -76,6 +77,15 @@ def by_key(verdicts: Iterable[StoredVerdict]) -> Mapping[Key, StoredVerdict]:
     return {key_of(verdict): verdict for verdict in verdicts}
 
 
+def by_end(verdicts: Iterable[StoredVerdict]) -> Mapping[int, Mapping[Key, StoredVerdict]]:
+    """Return a stream's verdicts by the hour (since the Unix epoch) that their windows end with."""
+    ends: dict[int, dict[Key, StoredVerdict]] = {}
+    for verdict in verdicts:
+        end = int(verdict.window_end.timestamp()) // 3600
+        ends.setdefault(end, {})[key_of(verdict)] = verdict
+    return ends
+
+
 def is_same(one: StoredVerdict, other: StoredVerdict) -> bool:
     """Say whether two verdicts on one window say the same, whatever their revision."""
     return all(_equal(getattr(one, name), getattr(other, name)) for name in _COMPARED)
@@ -128,22 +138,21 @@ class Revision:
         self.verdicts: list[StoredVerdict] = []
         self.hours: list[JudgedHour] = []
 
-    def take(self, hour: StreamHour, given: Sequence[Given], known: Mapping[Key, StoredVerdict]) -> None:
+    def take(self, hour: StreamHour, given: Sequence[Verdict], known: Mapping[Key, StoredVerdict]) -> None:
         """Compare what an hour's windows come to now with what the store holds.
 
         Args:
             hour: the next one.
             given: verdicts on windows that end with it.
-            known: the store's verdicts on these windows, and maybe on others.
+            known: the store's verdicts on these windows.
         """
         if hour.hour in self._wanted:
             self._take_late(hour, given)
-        ends = hour_time(hour.hour + 1)
-        compared = {(old.segment, old.reference) for old in known.values() if old.window_end == ends}
-        for segment, verdict in given:
-            new = stored(self._stream, segment, verdict)
+        compared = {(old.segment, old.reference) for old in known.values()}
+        for verdict in given:
+            new = stored(self._stream, verdict)
             old = known.get(key_of(new))
-            if (old is None and compared and (segment, verdict.reference) not in compared) or (
+            if (old is None and compared and (verdict.segment, verdict.reference) not in compared) or (
                 old is not None and is_same(old, new)
             ):
                 continue  # A reference that was not there then is none for this window.
@@ -156,17 +165,17 @@ class Revision:
                 revision = 1 if old is None else old.revision + 1
                 self.verdicts.append(replace(new, revision=revision, revised_because=because))
 
-    def _take_late(self, hour: StreamHour, given: Sequence[Given]) -> None:
+    def _take_late(self, hour: StreamHour, given: Sequence[Verdict]) -> None:
         judged = self._judged.get(hour.hour)
         self._late.append(LateHour(hour.hour, _judged_on(judged), hour.arrived))
         revision = 1 if judged is None else judged.revision + 1
         self.hours.append(JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing, revision))
-        longest = max((verdict.scale_hours for _, verdict in given), default=0)
+        longest = max((verdict.scale_hours for verdict in given), default=0)
         longest = max(longest, self._settings.longest_scale_hours)
         self.end_hour = max(self.end_hour, hour.hour + longest)
 
     def _because(self, inside: Sequence[LateHour], old: StoredVerdict | None, scale_hours: int) -> str:
-        what = self._what(inside or self._late, scale_hours)
+        what = self._what(inside or self._late, is_own_hour=scale_hours == 1 and bool(inside))
         if not inside:
             return f"{what}; this window holds none of them, but a page before it came or went with them"
         if old is None:
@@ -174,9 +183,9 @@ class Revision:
         subject = "it" if scale_hours == 1 else "the window"
         return f"{what}; {subject} was judged {old.verdict} ({old.completeness:.0%} there)"
 
-    def _what(self, late: Sequence[LateHour], scale_hours: int) -> str:
+    def _what(self, late: Sequence[LateHour], *, is_own_hour: bool) -> str:
         first = late[0].hour
-        where = "this hour" if scale_hours == 1 else f"{hour_time(first):%Y-%m-%d %H:%M} UTC"
+        where = "this hour" if is_own_hour else f"{hour_time(first):%Y-%m-%d %H:%M} UTC"
         if len(late) > 1:
             where = f"{len(late)} hours since {hour_time(first):%Y-%m-%d %H:%M} UTC"
         gained = sum(each.now.rows - each.was.rows for each in late)

@@ -1,4 +1,4 @@
-"""The judges of one stream, one for each segment, and the stored hours that they are fed with."""
+"""The judges of one stream, and the stored hours that they are fed with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from driftline.drift.judge import Judge
 from driftline.drift.late import Arrival
-from driftline.drift.records import read_pages
+from driftline.drift.records import read_episodes
 from driftline.errors import StoreError
 from driftline.profiles import HourProfile
 from driftline.store.grids import read_grids
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 REFERENCE = "reference"
 WHOLE = ""
 """The segment that is the whole traffic."""
-
-Given = tuple[str, "Verdict"]
-"""A segment and a verdict on it."""
 
 
 class BeingWrittenError(StoreError):
@@ -76,7 +73,7 @@ class StreamHour:
     Args:
         hour: hours since the Unix epoch, UTC.
         arrived: how much of it is there.
-        profiles: by segment; a segment without rows is left out.
+        profiles: by segment; that of the whole traffic is always there.
     """
 
     hour: int
@@ -112,24 +109,19 @@ class StreamHours:
 
 
 class Panel:
-    """A stream's judges, by segment. For one thread.
+    """A stream's judges. For one thread.
 
     Args:
-        judges: by segment.
-        grids: that they count on.
-        reference_rows: that they were given.
-        settings: that they judge by.
+        judge: of the whole traffic.
+        grids: that it counts on.
+        reference_rows: that it was given.
+        settings: that it judges by.
     """
 
     def __init__(
-        self,
-        judges: Mapping[str, Judge],
-        *,
-        grids: Mapping[str, Grid],
-        reference_rows: int,
-        settings: DriftSettings,
+        self, judge: Judge, *, grids: Mapping[str, Grid], reference_rows: int, settings: DriftSettings
     ) -> None:
-        self._judges = judges
+        self._whole = judge
         self.grids = grids
         self._reference_rows = reference_rows
         self._settings = settings
@@ -144,18 +136,15 @@ class Panel:
 
     def remember(self, hour: StreamHour) -> None:
         """Take an hour as history, without verdicts."""
-        for segment, profile in hour.profiles.items():
-            if segment in self._judges:
-                self._judges[segment].remember(profile, completeness=hour.arrived.completeness)
+        self._whole.remember(hour.profiles[WHOLE], completeness=hour.arrived.completeness)
 
-    def judge(self, hour: StreamHour) -> list[Given]:
-        """Judge all windows that end with an hour, of every segment."""
-        return [
-            (segment, verdict)
-            for segment, profile in hour.profiles.items()
-            if segment in self._judges
-            for verdict in self._judges[segment].judge(profile, completeness=hour.arrived.completeness)
-        ]
+    def resume(self, verdicts: Sequence[Verdict]) -> None:
+        """Take up the episodes of stored verdicts, later than those before; see `read_episodes`."""
+        self._whole.resume(verdict for verdict in verdicts if verdict.segment == WHOLE)
+
+    def judge(self, hour: StreamHour) -> Sequence[Verdict]:
+        """Judge all windows that end with an hour."""
+        return self._whole.judge(hour.profiles[WHOLE], completeness=hour.arrived.completeness)
 
 
 def build_panel(ground: Ground, *, as_of: int) -> Panel:
@@ -179,11 +168,11 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
         settings=ground.settings,
         identity=f"{stream.model_name}/{stream.model_version}/{stream.environment}",
     )
-    panel = Panel({WHOLE: judge}, grids=grids, reference_rows=ground.reference_rows, settings=ground.settings)
+    panel = Panel(judge, grids=grids, reference_rows=ground.reference_rows, settings=ground.settings)
     for hour in _history(ground, max(as_of - judge.history_hours, 0), as_of):
         panel.remember(hour)
     after = max(as_of - judge.page_history_hours, 0)
-    judge.resume(read_pages(ground.client, stream, WHOLE, after_hour=after, until_hour=as_of))
+    panel.resume(read_episodes(ground.client, stream, after_hour=after, until_hour=as_of))
     return panel
 
 

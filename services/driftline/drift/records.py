@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from driftline.store.profiles import Stream
 
 
-def stored(stream: Stream, segment: str, verdict: Verdict) -> StoredVerdict:
+def stored(stream: Stream, verdict: Verdict) -> StoredVerdict:
     """Return a judge's verdict as the store keeps it."""
     return StoredVerdict(
         model_name=stream.model_name,
         model_version=stream.model_version,
         environment=stream.environment,
-        segment=segment,
+        segment=verdict.segment,
         feature=verdict.feature,
         kind=verdict.kind,
         reference=verdict.reference,
@@ -53,36 +53,54 @@ def stored(stream: Stream, segment: str, verdict: Verdict) -> StoredVerdict:
     )
 
 
-def read_pages(
-    client: Client, stream: Stream, segment: str, *, after_hour: int, until_hour: int
-) -> Sequence[Verdict]:
-    """Return stored pages, as a judge resumes them, whose windows ended in (after_hour, until_hour]."""
+def read_episodes(client: Client, stream: Stream, *, after_hour: int, until_hour: int) -> Sequence[Verdict]:
+    """Return stored verdicts that belong to an episode, of all segments, as judges resume them.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        after_hour: of windows that ended after this hour only (since the Unix epoch, UTC).
+        until_hour: and not after this one.
+    """
     rows = client.query(
-        "SELECT feature, kind, reference, scale_hours, intDiv(toUnixTimestamp(window_start), 3600), "
-        "intDiv(toUnixTimestamp(window_end), 3600), intDiv(toUnixTimestamp(episode_start), 3600) "
-        "FROM drift_verdicts FINAL WHERE verdict = 'page' AND model_name = {model:String} "
+        "SELECT segment, feature, kind, reference, verdict, scale_hours, "
+        "intDiv(toUnixTimestamp(window_start), 3600), intDiv(toUnixTimestamp(window_end), 3600), "
+        "episode_id, intDiv(toUnixTimestamp(episode_start), 3600) "
+        "FROM drift_verdicts FINAL WHERE episode_start IS NOT NULL AND model_name = {model:String} "
         "AND model_version = {version:String} AND environment = {environment:String} "
-        "AND segment = {segment:String} AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
+        "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
         "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
         parameters={
             "model": stream.model_name,
             "version": stream.model_version,
             "environment": stream.environment,
-            "segment": segment,
             "after": after_hour,
             "until": until_hour,
         },
     ).result_rows
     return [
         Verdict(
+            segment=segment,
             feature=feature,
             kind=kind,
             reference=reference,
+            verdict=verdict,
             scale_hours=scale_hours,
             window_start=start,
             window_end=end,
-            verdict="page",
+            episode_id=episode_id,
             episode_start=episode_start,
         )
-        for feature, kind, reference, scale_hours, start, end, episode_start in rows
+        for (
+            segment,
+            feature,
+            kind,
+            reference,
+            verdict,
+            scale_hours,
+            start,
+            end,
+            episode_id,
+            episode_start,
+        ) in rows
     ]

@@ -8,12 +8,13 @@ from driftline.drift.late import (
     INTERRUPTED,
     Arrival,
     Revision,
+    by_end,
     by_key,
     is_late,
     rewritten,
 )
 from driftline.drift.panel import WHOLE, build_panel, read_stream_hours
-from driftline.drift.records import stored
+from driftline.drift.records import read_episodes, stored
 from driftline.store.grids import read_grids
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
 from driftline.store.verdicts import (
@@ -111,8 +112,8 @@ class StreamWatch:
         rows: list[StoredVerdict] = []
         for hour in read.hours:
             given = panel.judge(hour)
-            rows += [stored(self._stream, segment, verdict) for segment, verdict in given]
-            self.latest = [verdict for segment, verdict in given if segment == WHOLE]
+            rows += [stored(self._stream, verdict) for verdict in given]
+            self.latest = [verdict for verdict in given if verdict.segment == WHOLE]
         if self._cut_short_end > self.next_hour:
             known = read_windows(
                 ground.client, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
@@ -128,7 +129,7 @@ class StreamWatch:
     def revise(self, ground: Ground) -> Sequence[Revision]:
         """Judge anew what late events change; return what was written.
 
-        Hours far apart are judged one group after the other, each as it would have been judged then.
+        Hours far apart are judged group after group, each as it would have been judged then.
 
         Raises:
             BeingWrittenError: try again.
@@ -136,44 +137,56 @@ class StreamWatch:
         """
         late = sorted(self._find_late(ground))
         revisions: list[Revision] = []
-        while late:
-            revision = self._revise_from(ground, late)
-            if revision is None:
-                return revisions  # New grids are coming into force: the rest is late still.
+        landings = read_last_landings(ground.client, self._stream, late) if late else {}
+        panel = build_panel(ground, as_of=late[0]) if late else None
+        latest: Sequence[Verdict] = ()
+        hour = late[0] if late else self.next_hour
+        while late and panel is not None:
+            self._bridge(ground, panel, hour, late[0])
+            revision = Revision(
+                self._stream, late, judged=self._judged, landings=landings, settings=ground.settings
+            )
+            latest = self._revise_from(ground, panel, revision, late)
+            hour = min(revision.end_hour, self.next_hour)
             revisions.append(revision)
-            late = [hour for hour in late if hour >= revision.end_hour]
+            late = [later for later in late if later >= hour]
+        if panel is not None and not panel.fits(ground):
+            return ()  # New grids are coming into force: all of it is late still.
+        write_verdicts(ground.client, [verdict for revision in revisions for verdict in revision.verdicts])
+        self._note(ground, [noted for revision in revisions for noted in revision.hours])
+        if self.latest and latest and latest[0].window_end == self.latest[0].window_end:
+            self.latest = latest
         self._late = {}
-        self._panel = None  # It remembers the hours as they were.
+        if revisions:
+            self._panel = None  # It remembers the hours as they were.
         return revisions
 
-    def _revise_from(self, ground: Ground, late: Sequence[int]) -> Revision | None:
-        """Judge from the first late hour on, as far as it matters."""
-        revision = Revision(
-            self._stream,
-            late,
-            judged=self._judged,
-            landings=read_last_landings(ground.client, self._stream, late),
-            settings=ground.settings,
-        )
-        panel = build_panel(ground, as_of=late[0])
+    def _bridge(self, ground: Ground, panel: Panel, first_hour: int, end_hour: int) -> None:
+        """Take hours that need no second look as they were judged."""
+        if first_hour < end_hour:
+            read = read_stream_hours(ground, self._stream, first_hour=first_hour, end_hour=end_hour)
+            for hour in read.whole(self._stream):
+                panel.remember(hour)
+            panel.resume(
+                read_episodes(ground.client, self._stream, after_hour=first_hour, until_hour=end_hour)
+            )
+
+    def _revise_from(
+        self, ground: Ground, panel: Panel, revision: Revision, late: Sequence[int]
+    ) -> Sequence[Verdict]:
+        """Judge from the first late hour on, as far as it matters; return the verdicts on the last hour."""
         hour = late[0]
         latest: Sequence[Verdict] = ()
         while hour < (end := min(revision.end_hour, self.next_hour)):
             end = min(end, hour + _CHUNK_HOURS)
             read = read_stream_hours(ground, self._stream, first_hour=hour, end_hour=end, also=late)
-            known = by_key(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
+            known = by_end(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
             for each in read.whole(self._stream):
                 given = panel.judge(each)
-                revision.take(each, given, known)
-                latest = [verdict for segment, verdict in given if segment == WHOLE]
+                revision.take(each, given, known.get(each.hour + 1, {}))
+                latest = [verdict for verdict in given if verdict.segment == WHOLE]
             hour = end
-        if not panel.fits(ground):
-            return None
-        write_verdicts(ground.client, revision.verdicts)
-        self._note(ground, revision.hours)
-        if self.latest and latest and latest[0].window_end == self.latest[0].window_end:
-            self.latest = latest
-        return revision
+        return latest
 
     def _find_late(self, ground: Ground) -> Mapping[int, Arrival]:
         first = max(self.next_hour - LATE_HOURS, 0)
