@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import click
 import pytest
@@ -13,6 +14,8 @@ from driftline.cli.options import load_monitors, monitors_option
 from driftline.drift import DriftSettings
 from driftline.monitors import MonitorsError
 from driftline.monitors.schema import json_schema
+from driftline.store import open_store
+from driftline.store.segments import wanted_segments
 from tests.support.landing import Landing, put
 from tests.support.running import Place
 
@@ -121,6 +124,27 @@ def test_a_store_tells_what_no_model_has(run, tmp_path):
         "models.churm: applies to no model that has landed; did you mean churn?",
         "line 4: county: churn has no such tag or categorical feature; did you mean country?",
     ]
+
+
+def test_a_store_that_the_settings_file_names_follows_a_file(run, tmp_path):
+    place = Place(tmp_path)
+    landing = Landing(place)
+    put(landing, [{"features": {}, "prediction": 0.5, "tags": {"country": "NO"}}], model_name="churn")
+    landing.close()
+    (tmp_path / "driftline.toml").write_text(f'store = "{place.store_url}"\n')
+    (tmp_path / "m.yaml").write_text("version: 1\nmodels:\n  churn: {segments: [country, county]}\n")
+    result = run("apply", "m.yaml")
+    assert (result.exit_code, result.stdout) == (0, "the store follows m.yaml\n")
+    assert "'county'" in result.stderr
+    with open_store(place.store_url) as store, closing(store.client()) as client:
+        assert wanted_segments(client, "churn") == ["country=NO"]
+
+
+def test_a_file_that_is_wrong_is_not_followed(run, tmp_path):
+    result = run("apply", "wrong.yaml", "--store", Place(tmp_path).store_url)
+    assert result.exit_code == 1
+    assert "wrong.yaml:2:1: modles" in result.stderr
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.monitors import FeatureMonitor, ModelMonitor
-from driftline.store.monitored import follow_rules_of, follow_segments_of
+from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
+from driftline.store.monitored import follow_monitors, follow_rules_of, follow_segments_of
 from driftline.store.rules import Rule, read_rules, set_rules
 from driftline.store.segments import wanted_segments
 from tests.support.landing import put
@@ -107,3 +107,19 @@ def test_rules_that_are_as_they_were_are_not_written_again(client):
     assert written() == before > 0
     follow_rules_of(client, "untouched", ruled())
     assert read_rules(client, "untouched") == {}
+
+
+def test_all_models_follow_those_that_landed_and_those_that_are_named(landing, client):
+    served(landing, "all-landed", "NO")
+    mine = ModelMonitor(
+        settings=DriftSettings(),
+        segment_keys=("country",),
+        features={"prediction.*": FeatureMonitor(rules={"maximum": 1.0})},
+    )
+    entries = {"all-coming": mine, "all-*": mine, "other-*": ruled(age={"minimum": 0.0})}
+    warnings = follow_monitors(client, Monitors(ModelMonitor(settings=DriftSettings()), entries))
+    assert not [warning for warning in warnings if "all-" in warning], "what is to come is not warned of"
+    assert wanted_segments(client, "all-landed") == ["country=NO"]
+    assert read_rules(client, "all-landed")[""] == {"prediction.number": Rule(kind="answer", maximum=1.0)}
+    assert wanted_segments(client, "all-coming") == []
+    assert wanted_segments(client, "all-*") == []

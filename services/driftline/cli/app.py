@@ -51,8 +51,16 @@ def _default_map(settings: dict[str, object]) -> dict[str, object]:
     for command in driftline.commands:
         table = settings.get(command)
         own: dict[str, object] = table if isinstance(table, dict) else {}
-        spread[command] = common | {names.get(key, key): value for key, value in own.items()}
+        values = common | {names.get(key, key): value for key, value in own.items()}
+        spread[command] = _with_subcommands(driftline.commands[command], values)
     return spread
+
+
+def _with_subcommands(command: click.Command, values: dict[str, object]) -> dict[str, object]:
+    """Return a command's values and, one level deeper, where click looks for those of its subcommands."""
+    if not isinstance(command, click.Group):
+        return values
+    return values | {name: _with_subcommands(inner, values) for name, inner in command.commands.items()}
 
 
 _SERVICES = (up, demo, migrate_command, land, watch, serve, forward)

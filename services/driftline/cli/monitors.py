@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.cli.options import clean_errors, json_option
+from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.questions import ask_store, echo_json
 from driftline.drift import DriftSettings
 from driftline.monitors import MonitorsError, read_monitors
@@ -18,6 +18,7 @@ from driftline.monitors.explain import as_plain, explain
 from driftline.monitors.known import unmatched
 from driftline.monitors.schema import json_schema
 from driftline.store.inventory import read_known_models
+from driftline.store.monitored import follow_monitors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +58,22 @@ def check(files: tuple[Path, ...], names: tuple[str, ...], known_in: str | None,
             _echo(report)
     if any(report.problems for report in reports):
         raise click.exceptions.Exit(1)
+
+
+@monitors_group.command("apply")
+@click.argument("file", type=click.Path(path_type=Path))
+@store_option
+@clean_errors
+def apply(file: Path, store_url: str) -> None:
+    """Have the store count by the segments and rules of a file.
+
+    The lander then counts all rows anew in new segments, and what lands from now on by new rules. How models
+    are judged is not in the store: give the file to 'driftline watch' or 'driftline up', which also do this.
+    """
+    monitors = read_monitors(file, DriftSettings())
+    for warning in ask_store(store_url, lambda client: follow_monitors(client, monitors)):
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"the store follows {file}")
 
 
 @monitors_group.command("schema")

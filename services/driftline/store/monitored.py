@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.monitors.known import KnownModel
+from driftline.store.inventory import read_known_models
 from driftline.store.rules import set_rules
 from driftline.store.segments import MAX_SEGMENTS, known_values, name_segments, wanted_segments
 
@@ -12,8 +14,26 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.monitors import ModelMonitor
+    from driftline.monitors import ModelMonitor, Monitors
     from driftline.monitors.model import S
+
+
+def follow_monitors(client: Client, monitors: Monitors[S]) -> Sequence[str]:
+    """Have segments and rules of all models be those that a file of monitors names; return warnings.
+
+    Of all models: those that have landed, and those that the file names in full. Doing it again changes
+    nothing, but finds models, and values of segments, that are new.
+
+    Raises:
+        SettingError: a rule is of no use to the store.
+    """
+    known = read_known_models(client)
+    warnings: list[str] = []
+    for name in dict.fromkeys([*known, *(name for name in monitors.entries if "*" not in name)]):
+        told = follow_segments_of(client, name, monitors.of(name))
+        warnings += told if name in known else ()
+        follow_rules_of(client, name, monitors.of(name), known.get(name, KnownModel()).features)
+    return warnings
 
 
 def follow_segments_of(client: Client, model_name: str, monitor: ModelMonitor[S]) -> Sequence[str]:
