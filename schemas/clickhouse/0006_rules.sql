@@ -2,13 +2,13 @@
 -- counted while landing.
 --
 -- The rules of a model version are a *set*, written in one insert, so that it is seen in whole or not at all.
--- Sets are numbered by the store's clock; none is ever changed or deleted, since each landed row says by which
--- set it was checked (`predictions.rules`): so counting again gives what was counted.
+-- Sets are numbered by the store's clock. None is ever changed or deleted: each landed row says by which set
+-- it was checked (`predictions.rules`), so counting again gives what was counted.
 
 CREATE TABLE feature_rules
 (
     model_name String,
-    model_version String COMMENT 'empty: set by hand, for all versions; alone in force where none was learned',
+    model_version String COMMENT 'empty: what was set by hand, for versions that have learned nothing',
     number UInt64 COMMENT 'of the set: microseconds; the largest of a version is in force',
     feature String COMMENT 'empty: the set itself',
     source String COMMENT 'learned or set; where both stand, set is in force',
@@ -111,9 +111,9 @@ PARTITION BY toYYYYMM(minute)
 ORDER BY (model_name, model_version, environment, segment, feature, reason, minute, block)
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- Each value, and each part of the answer, is judged by one look-up. Rows without rules take part in the marks
--- alone; all is grouped once more, so that it is one part. It is kept short: whatever stands here is planned
--- anew for each block that lands.
+-- Each value, and each part of the answer, is checked by one look-up. Rows without rules take part in the
+-- marks alone; all is grouped once more, so that it is one part. It is kept short, since it is planned anew
+-- for each block that lands.
 CREATE MATERIALIZED VIEW invalid_values_view TO invalid_values AS
 SELECT
     model AS model_name,

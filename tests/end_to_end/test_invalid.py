@@ -1,0 +1,39 @@
+"""From the count of invalid values to the event that holds one, and back to its training run."""
+
+from __future__ import annotations
+
+import json
+
+from driftline import register_training_run
+from tests.support.traffic import MODEL, RUN, START_S, VERSION, make_logger
+
+
+def test_an_invalid_value_is_counted_named_and_traced_to_its_training_run(place):
+    register_training_run(
+        RUN,
+        model_name=MODEL,
+        model_version=VERSION,
+        log=place.log_url,
+        git_commit="5c0ffee",
+        reference={"amount": [float(number % 11) for number in range(200)]},
+    )
+    assert place.run("land", "--until-idle").returncode == 0
+    with make_logger(place.log_url) as logger:
+        amounts = [-99.0 if number == 17 else float(number % 11) for number in range(50)]
+        event_ids = [logger.log({"amount": amount}, event_time=START_S) for amount in amounts]
+    assert place.run("land", "--until-idle").returncode == 0
+    (line,) = place.ask("invalid", "--model", MODEL, "--version", VERSION, "--since", "2026-01-31")
+    assert (line["feature"], line["reason"], line["count"], line["rows"]) == ("amount", "below_range", 1, 50)
+    assert line["examples"] == [event_ids[17]]
+    found = place.ask("trace", line["examples"][0])
+    assert found["prediction"]["numeric_features"] == {"amount": -99.0}
+    assert found["training_run"]["git_commit"] == "5c0ffee"
+    assert place.ask("invalid", "--since", "2026-02-01") == []
+
+    given = place.folder / "rules.json"
+    given.write_text(json.dumps({"amount": {"minimum": -100}}))
+    assert place.ask("rules", MODEL, "--set", str(given))[VERSION]["amount"]["minimum"] == -100.0
+    with make_logger(place.log_url) as logger:
+        logger.log({"amount": -99.0}, event_time=START_S)
+    assert place.run("land", "--until-idle").returncode == 0
+    assert [line["count"] for line in place.ask("invalid")] == [1]

@@ -1,0 +1,228 @@
+"""Values that break a rule are counted while landing: once, under their reason, whatever dies or repeats."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections import Counter
+
+import pytest
+
+from driftline import register_training_run
+from driftline.log import Record
+from driftline.store.invalid import UNKNOWN, invalid_totals, read_invalid
+from driftline.store.rollups import IS_MARK, ROLLUPS, contribution
+from driftline.store.rules import set_rules
+from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
+from tests.support.landing import Landing, put
+from tests.support.running import Place
+from tests.support.traffic import START_S
+
+ROWS = 1200
+EVENTS = 2000
+CITIES = ("Ankara", "Bergen", "Cork")
+
+# What is done to an event, and what is counted for it.
+WHOLE = {
+    "amount as text": ({"amount": "12"}, {}, ("amount", "type")),
+    "city as number": ({"city": 3.0}, {}, ("city", "type")),
+    "amount NaN": ({"amount": math.nan}, {}, ("amount", "not_finite")),
+    "amount infinite": ({"amount": -math.inf}, {}, ("amount", "not_finite")),
+    "amount low": ({"amount": -5.1}, {}, ("amount", "below_range")),
+    "amount high": ({"amount": 15.1}, {}, ("amount", "above_range")),
+    "amounts at the limits": ({"amount": -5.0}, {}, None),
+    "another city": ({"city": "Oslo"}, {}, ("city", "not_allowed")),
+    "no amount": ({"amount": None}, {}, ("amount", "missing")),
+    "no city": ({"city": None}, {}, ("city", "missing")),
+    "no age, as in the reference": ({"age": None}, {}, None),
+    "no ratio, as in the reference": ({"ratio": math.nan}, {}, None),
+    "another feature": ({"colour": "red"}, {}, ("colour", "unknown_feature")),
+    "another feature without a value": ({"weight": None}, {}, ("weight", "unknown_feature")),
+    "a score too high": ({}, {"prediction": 1.6}, ("prediction.number", "above_range")),
+    "a score that is none": ({}, {"prediction": math.nan}, ("prediction.number", "not_finite")),
+    "another label": ({}, {"label": "maybe"}, ("prediction.label", "not_allowed")),
+    "no answer": ({}, {"prediction": None, "label": None}, ("prediction", "no_prediction")),
+    "half an answer": ({}, {"prediction": None}, None),
+    "probable": ({}, {"probabilities": {"a": 0.5, "b": 0.4995}}, None),
+    "improbable": (
+        {},
+        {"probabilities": {"a": 1.5, "b": -0.5}},
+        ("prediction.probabilities", "probability_range"),
+    ),
+    "too improbable": (
+        {},
+        {"probabilities": {"a": 0.5, "b": 0.4}},
+        ("prediction.probability_sum", "probability_sum"),
+    ),
+    "in time": ({}, {"latency_us": 0, "compute_us": 7}, None),
+}
+KINDS = (*WHOLE, "absent", "all well")
+
+
+def event(number, scale=1.0):
+    """Return the arguments of ``log``, and what they break."""
+    arguments = {
+        "features": {
+            "amount": number % 11 * scale,
+            "age": float(number % 61),
+            "ratio": 0.5,
+            "city": CITIES[number % 3],
+        },
+        "prediction": float(number % 2),
+        "label": "yes" if number % 2 else "no",
+        "event_time": START_S + number * 60.0,
+    }
+    kind = KINDS[number % len(KINDS)]
+    if kind == "absent":
+        del arguments["features"]["city"]
+        return arguments, ("city", "absent")
+    features, answer, broken = WHOLE.get(kind, ({}, {}, None))
+    arguments["features"] |= features
+    return arguments | answer, broken
+
+
+def register(landing, model, version="3", scale=1.0):
+    register_training_run(
+        f"{model}-{version}",
+        model_name=model,
+        model_version=version,
+        log=landing.log,
+        reference={
+            "amount": [number % 11 * scale for number in range(ROWS)],
+            "age": [None if number % 7 == 0 else float(number % 61) for number in range(ROWS)],
+            "ratio": [math.nan if number % 5 == 0 else 0.5 for number in range(ROWS)],
+            "city": [CITIES[number % 3] for number in range(ROWS)],
+        },
+        reference_predictions=[float(number % 2) for number in range(ROWS)],
+        reference_labels=["yes" if number % 2 else "no" for number in range(ROWS)],
+    )
+    landing.lander.run_until_idle()
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory):
+    opened = Landing(Place(tmp_path_factory.mktemp("invalid")))
+    yield opened
+    opened.close()
+
+
+def counted(landing, model, version="3"):
+    found = read_invalid(landing.client, model_name=model, model_version=version)
+    return Counter({(line.feature, line.reason): line.count for line in found})
+
+
+def expected(numbers):
+    return Counter(broken for broken in (event(number)[1] for number in numbers) if broken)
+
+
+def test_every_reason_is_counted_exactly_and_nothing_else(landing):
+    register(landing, "bulk")
+    event_ids = put(landing, [event(number)[0] for number in range(EVENTS)], model_name="bulk")
+    assert counted(landing, "bulk") == expected(range(EVENTS))
+    assert len({reason for _, reason in expected(range(EVENTS))}) == 11
+    breaks = {event_id: event(number)[1] for number, event_id in enumerate(event_ids)}
+    for line in read_invalid(landing.client, model_name="bulk"):
+        assert len(line.examples) == 3
+        assert {breaks[example] for example in line.examples} == {(line.feature, line.reason)}
+        last = max(number for number in range(EVENTS) if event(number)[1] == (line.feature, line.reason))
+        assert line.examples[0] == event_ids[last]
+        assert line.rows == EVENTS
+
+
+def test_a_negative_latency_is_counted_though_only_other_clients_send_any(landing):
+    register(landing, "early")
+    events = [
+        {
+            "event_id": str(uuid.UUID(int=number)),
+            "event_time": START_S * 1_000_000,
+            "model_name": "early",
+            "model_version": "3",
+            "training_run_id": "r",
+            "session_id": "s",
+            "sequence": number,
+            "environment": "production",
+            "numeric_features": {"amount": 1.0, "age": 1.0, "ratio": 0.5},
+            "categorical_features": {"city": "Cork"},
+            "prediction_number": 1.0,
+            "latency_us": -1 if number % 2 else 1,
+            "compute_us": -1,
+        }
+        for number in (1, 2, 3)
+    ]
+    records = [Record(PREDICTIONS_TOPIC, b"", encode_record(PREDICTION, event)) for event in events]
+    landing.log.writer().append(records)
+    landing.lander.run_until_idle()
+    assert counted(landing, "early") == {
+        ("prediction.latency_us", "below_range"): 2,
+        ("prediction.compute_us", "below_range"): 3,
+    }
+
+
+def test_the_metric_counts_unknown_features_together_and_leaves_out_what_is_not_served(landing):
+    register(landing, "told")
+    put(landing, [event(number)[0] for number in range(100)], model_name="told")
+    put(landing, [event(number)[0] for number in range(100)], model_name="told", environment="shadow")
+    wanted = expected(range(100))
+    unknown = wanted.pop(("colour", "unknown_feature")) + wanted.pop(("weight", "unknown_feature"))
+    told = invalid_totals(landing.client, {("told", "3")})
+    assert told.pop(("told", "3", UNKNOWN, "unknown_feature")) == unknown
+    assert told == {("told", "3", *key): count for key, count in wanted.items()}
+    assert invalid_totals(landing.client, {("told", "2")}) == {}
+
+
+def test_each_version_is_checked_by_its_own_reference(landing):
+    register(landing, "two")
+    register(landing, "two", "4", scale=100.0)
+    rows = [{"features": {"amount": 400.0, "age": 1.0, "ratio": 0.5, "city": "Cork"}, "prediction": 1.0}] * 5
+    put(landing, rows, model_name="two", model_version="4")
+    assert counted(landing, "two", "4") == {}
+    put(landing, rows, model_name="two", model_version="3")
+    assert counted(landing, "two", "3") == {("amount", "above_range"): 5}
+
+
+def test_the_reference_and_models_without_rules_are_not_checked(landing):
+    put(landing, [event(number)[0] for number in range(100)], model_name="free")
+    assert counted(landing, "free") == {}
+    register(landing, "free")
+    assert counted(landing, "free") == {}
+
+
+class Died(BaseException):
+    """Nothing catches it: as if the process ended here."""
+
+
+def die(*_given, **_options):
+    raise Died
+
+
+def test_killed_between_insert_and_commit_nothing_doubles_and_nothing_falls(landing, monkeypatch):
+    register(landing, "killed")
+    with monkeypatch.context() as patched:
+        patched.setattr(landing.lander._reader, "commit", die)
+        with pytest.raises(Died):
+            put(landing, [event(number)[0] for number in range(200)], model_name="killed")
+    assert counted(landing, "killed") == expected(range(200))
+    before = invalid_totals(landing.client, {("killed", "3")})
+    landing.again()
+    assert landing.lander.run_until_idle() > 0
+    assert counted(landing, "killed") == expected(range(200))
+    assert invalid_totals(landing.client, {("killed", "3")}) == before
+
+
+def test_what_landed_is_counted_again_by_the_rules_that_it_was_checked_by(landing):
+    """A table that lost a part is mended from the rows, and rules may have changed meanwhile."""
+    register(landing, "mended")
+    put(landing, [event(number)[0] for number in range(200)], model_name="mended")
+    set_rules(landing.client, "mended", {"amount": None, "city": {"allowed": ["Oslo"]}})
+    put(landing, [event(number)[0] for number in range(200)], model_name="mended")
+    (rollup,) = (rollup for rollup in ROLLUPS if rollup.table == "invalid_values")
+    again = contribution(landing.client, rollup, rows="model_name = 'mended'")
+    query = (
+        f"SELECT feature, reason, minute, sum(count) AS counted, max(example) FROM {{}} WHERE NOT {IS_MARK} "
+        "AND model_name = 'mended' GROUP BY feature, reason, minute ORDER BY feature, reason, minute"
+    )
+    held, made = (
+        landing.client.query(query.format(source)).result_rows for source in ("invalid_values", f"({again})")
+    )
+    assert held == made
+    assert sum(row[3] for row in held) > expected(range(200)).total()
