@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
 from driftline.store import migrate, open_store
+from driftline.store.pages import StoredPage, write_pages
 
 START_S = 1_763_942_400
 """2025-11-24T00:00:00Z, a Monday."""
@@ -31,6 +33,25 @@ def insert(client, model, *, hours=HOURS, environment="production"):
     )
 
 
+def a_page(page_id, hour, hours, word="", state="ended"):
+    since = datetime.fromtimestamp(START_S + 3600 * hour, UTC)
+    return StoredPage(
+        model_name="three weeks",
+        model_version="1",
+        environment="production",
+        page_id=page_id,
+        detected=since + timedelta(hours=1),
+        since=since,
+        last=since + timedelta(hours=hours),
+        state=state,
+        accepted_at=None,
+        headline="made",
+        findings=[],
+        word=word,
+        revision=1,
+    )
+
+
 @pytest.fixture(scope="module")
 def store_url(tmp_path_factory):
     url = f"chdb://{tmp_path_factory.mktemp('calibrate') / 'store'}"
@@ -38,6 +59,12 @@ def store_url(tmp_path_factory):
         migrate(client)
         insert(client, "three weeks")
         insert(client, "young", hours=60)
+        pages = [
+            a_page("quiet", 15 * 24, 6),
+            a_page("fault", 16 * 24, 4, word="real"),
+            a_page("taken back by late events", 17 * 24, 8, word="real", state="withdrawn"),
+        ]
+        write_pages(client, pages)
     return url
 
 
@@ -63,7 +90,7 @@ def told(store_url, page):
 def test_json_tells_pages_and_delays(told):
     assert (told["model_name"], told["model_version"]) == ("three weeks", "1")
     assert told["first_hour"] == "2025-12-08T00:00:00+00:00"
-    assert told["model"]["hours"] == HOURS - 14 * 24 - 1  # The newest hour may not have closed.
+    assert told["model"]["hours"] == HOURS - 14 * 24 - 1 - 4  # The newest hour may not have closed.
     assert told["model"]["pages"] == 0
     assert {feature["name"] for feature in told["features"]} == {"share", "<word>"}
     delays = {(each["feature"], each["shift"]): each for each in told["delays"]}
@@ -93,10 +120,16 @@ def test_the_picture_is_one_whole_document_that_needs_nothing_else(told, page):
 def test_the_table_tells_the_same_in_words(store_url):
     result = run("--store", store_url, *WAY, "--hours", "169")
     assert result.exit_code == 0, result.output
-    assert "three weeks version 1, production: 169 hours judged" in result.stdout
+    assert "three weeks version 1, production: 165 hours judged" in result.stdout
     assert "pages by themselves: 0 where the budget allows 0.2" in result.stdout
     (row,) = (line for line in result.stdout.splitlines() if "stuck" in line)
     assert row.split() == ["share", "stuck", "1", "h", "1", "h", "0", "of", "1"]
+
+
+@pytest.mark.parametrize(("leave_out", "left_out"), [("nothing", 0), ("real", 4), ("pages", 10)])
+def test_hours_of_stored_pages_are_left_out(store_url, leave_out, left_out):
+    result = run("--store", store_url, *WAY, "--dates", "0", "--leave-out", leave_out, "--json")
+    assert json.loads(result.stdout)["model"]["hours"] == HOURS - 14 * 24 - 1 - left_out
 
 
 @pytest.mark.parametrize(

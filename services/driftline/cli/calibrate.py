@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _REFERENCE = "reference"
 _LEAVE_OUT = ("nothing", "real", "pages")
+_CONFIRMS = ("real", "accept")
+"""Words on a page that say that it was right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class _Past:
     type=click.Choice(_LEAVE_OUT),
     default="real",
     show_default=True,
-    help="Hours that don't count: those of pages acknowledged as real, those of all stored pages, or none.",
+    help="Hours that don't count: those of pages acknowledged as real or accepted, of all stored pages, "
+    "or none.",
 )
 @click.option(
     "--timezone",
@@ -239,7 +242,7 @@ def _known(pages: Sequence[StoredPage], leave_out: str) -> Sequence[Stretch]:
     return [
         Stretch(int(page.since.timestamp()) // 3600, int(page.last.timestamp()) // 3600)
         for page in pages
-        if leave_out == "pages" or page.word == "real"
+        if page.state != "withdrawn" and (leave_out == "pages" or page.word in _CONFIRMS)
     ]
 
 
