@@ -155,6 +155,7 @@ def measure(client: Client, runs: int, hours: int) -> dict[str, float]:
         time.sleep(1)
     day: Sequence[HourProfile] = ()
     for _ in range(runs):
+        restarted_cpu = time.process_time()
         judge, read_history, warm = warmed_judge(client)
         began, began_cpu = time.perf_counter(), time.process_time()
         day = read_hours(client, STREAM, first_hour=DAY_HOUR, end_hour=DAY_HOUR + hours).profiles
@@ -173,6 +174,7 @@ def measure(client: Client, runs: int, hours: int) -> dict[str, float]:
         note("judge_first_hour_of_day_s", calls[0][0])  # It chooses the reference anew.
         note("read_and_judge_all_hours_s", judged - began)
         note("restart_s", read_history + warm + judged - began)
+        note("restart_cpu_s", time.process_time() - restarted_cpu)
         begin = time.perf_counter()
         read_hours(client, STREAM, first_hour=DAY_HOUR + hours - 1, end_hour=DAY_HOUR + hours)
         note("read_one_hour_s", time.perf_counter() - begin)
