@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 
 from driftline import register_training_run
+from tests.support.running import Up, wait_until
 from tests.support.traffic import MODEL, RUN, START_S, VERSION, make_logger
+
+SERIES = (
+    f'driftline_invalid_values_total{{feature="amount",model_name="{MODEL}",model_version="{VERSION}",'
+    'reason="below_range"} 1.0'
+)
 
 
 def test_an_invalid_value_is_counted_named_and_traced_to_its_training_run(place):
@@ -30,10 +37,24 @@ def test_an_invalid_value_is_counted_named_and_traced_to_its_training_run(place)
     assert found["training_run"]["git_commit"] == "5c0ffee"
     assert place.ask("invalid", "--since", "2026-02-01") == []
 
-    given = place.folder / "rules.json"
-    given.write_text(json.dumps({"amount": {"minimum": -100}}))
-    assert place.ask("rules", MODEL, "--set", str(given))[VERSION]["amount"]["minimum"] == -100.0
+
+def test_rules_that_are_set_hold_for_what_lands_from_then_on(place):
     with make_logger(place.log_url) as logger:
         logger.log({"amount": -99.0}, event_time=START_S)
     assert place.run("land", "--until-idle").returncode == 0
-    assert [line["count"] for line in place.ask("invalid")] == [1]
+    given = place.folder / "rules.json"
+    given.write_text(json.dumps({"amount": {"minimum": 0}}))
+    assert place.ask("rules", MODEL, "--set", str(given))[""]["amount"]["minimum"] == 0.0
+    with make_logger(place.log_url) as logger:
+        logger.log({"amount": -99.0}, event_time=START_S)
+    assert place.run("land", "--until-idle").returncode == 0
+    assert [(line["reason"], line["count"]) for line in place.ask("invalid")] == [("below_range", 1)]
+    for _ in range(2):  # The second one knows what the first has counted.
+        up = Up(place).wait_until_up()
+        wait_until(lambda url=up.url: SERIES in metrics(url), what="the metric")
+        up.kill()
+
+
+def metrics(url):
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        return answer.read().decode()

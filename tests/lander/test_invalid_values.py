@@ -11,6 +11,7 @@ import pytest
 from driftline import register_training_run
 from driftline.log import Record
 from driftline.store.invalid import UNKNOWN, invalid_totals, read_invalid
+from driftline.store.profiles import Stream
 from driftline.store.rollups import IS_MARK, ROLLUPS, contribution
 from driftline.store.rules import set_rules
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
@@ -164,10 +165,10 @@ def test_the_metric_counts_unknown_features_together_and_leaves_out_what_is_not_
     put(landing, [event(number)[0] for number in range(100)], model_name="told", environment="shadow")
     wanted = expected(range(100))
     unknown = wanted.pop(("colour", "unknown_feature")) + wanted.pop(("weight", "unknown_feature"))
-    told = invalid_totals(landing.client, {("told", "3")})
+    told = invalid_totals(landing.client, {Stream("told", "3", "production")})
     assert told.pop(("told", "3", UNKNOWN, "unknown_feature")) == unknown
     assert told == {("told", "3", *key): count for key, count in wanted.items()}
-    assert invalid_totals(landing.client, {("told", "2")}) == {}
+    assert invalid_totals(landing.client, {Stream("told", "2", "production")}) == {}
 
 
 def test_each_version_is_checked_by_its_own_reference(landing):
@@ -202,11 +203,11 @@ def test_killed_between_insert_and_commit_nothing_doubles_and_nothing_falls(land
         with pytest.raises(Died):
             put(landing, [event(number)[0] for number in range(200)], model_name="killed")
     assert counted(landing, "killed") == expected(range(200))
-    before = invalid_totals(landing.client, {("killed", "3")})
+    before = invalid_totals(landing.client, {Stream("killed", "3", "production")})
     landing.again()
     assert landing.lander.run_until_idle() > 0
     assert counted(landing, "killed") == expected(range(200))
-    assert invalid_totals(landing.client, {("killed", "3")}) == before
+    assert invalid_totals(landing.client, {Stream("killed", "3", "production")}) == before
 
 
 def test_what_landed_is_counted_again_by_the_rules_that_it_was_checked_by(landing):

@@ -47,6 +47,7 @@ GRANT
     SELECT ON $database.categorical_profiles,
     SELECT ON $database.segment_profiles,
     SELECT ON $database.session_profiles,
+    SELECT ON $database.invalid_values,
     SELECT ON $database.feature_grids,
     SELECT ON $database.training_runs,
     SELECT ON $database.sessions,

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.drift.export import export_completeness, export_verdicts, served_streams
-from driftline.drift.metrics import FAILURES, JUDGED, REVISED
+from driftline.drift.metrics import FAILURES, INVALID, JUDGED, REVISED
 from driftline.drift.panel import REFERENCE, BeingWrittenError, Ground
 from driftline.drift.settings import DriftSettings
 from driftline.drift.watch import StreamWatch
 from driftline.errors import StoreError
 from driftline.store import ready_client
 from driftline.store.grids import is_grid_due, is_reference_complete
+from driftline.store.invalid import invalid_totals
 from driftline.store.ledger import Ledger, read_landing_sign
 from driftline.store.profiles import read_streams
 
@@ -131,6 +132,7 @@ class DriftWorker:
         )
         if self._completeness_is_due and now_s - self._completeness_s >= _COMPLETENESS_GAP_S:
             export_completeness(self._metrics, self._ledger.lines(), served)
+            self._metrics.replace(INVALID, invalid_totals(self._client, served))
             self._completeness_is_due, self._completeness_s = False, now_s
         return given
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.store.profiles import Stream
 from driftline.store.rollups import IS_MARK
 
 if TYPE_CHECKING:
@@ -113,15 +114,15 @@ def read_invalid(
 
 
 def invalid_totals(
-    client: Client, served: Collection[tuple[str, str]]
-) -> Mapping[tuple[str, str, str, str], float]:
+    client: Client, served: Collection[Stream]
+) -> Mapping[tuple[str, ...], float]:
     """Return how many values in production were invalid since the beginning, for the metric of that name.
 
     The series are few: what a client calls features that its model does not have is left out.
 
     Args:
         client: of the store.
-        served: model name and version of those to be told; others are left out.
+        served: streams in production to be told of; others are left out.
 
     Returns:
         Counts by model name, version, feature and reason. They never fall, whoever asks: the store counts.
@@ -134,5 +135,5 @@ def invalid_totals(
     return {
         (model, version, feature, reason): float(count)
         for model, version, feature, reason, count in rows
-        if (model, version) in served
+        if Stream(model, version, "production") in served
     }
