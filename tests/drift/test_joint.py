@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from driftline.drift import DriftSettings, Judge
+from driftline.drift import DriftSettings, Judge, Verdict
 from driftline.drift.joint import DISTANCE, LEAST_ROWS, Projection, count, fit, profile
 from driftline.drift.joint_report import JOINT, report_joint
 from driftline.store.samples import Sample
@@ -83,6 +83,28 @@ def test_a_relation_that_breaks_is_told_with_its_culprit(projection, remembered)
     assert warned
     assert any("sum given the others" in each.drivers for each in warned)
     assert any("sum is not what the other features lead to expect" in each.reason for each in warned)
+
+
+def test_a_residual_alone_is_no_finding_and_names_what_the_distance_found(projection):
+    def verdict(feature, name, effect=0.3):
+        return Verdict(
+            feature=feature,
+            kind="numeric",
+            reference="production",
+            scale_hours=6,
+            window_start=START,
+            window_end=START + 6,
+            verdict=name,
+            channel="share at or below 1",
+            effect=effect,
+        )
+
+    residuals = [verdict("sum given the others", "page"), verdict("age given the others", "warn", 0.6)]
+    (alone,) = report_joint([*residuals, verdict(DISTANCE, "ok", 0.01)], projection)
+    assert (alone.verdict, alone.drivers) == ("ok", {})
+    (both,) = report_joint([*residuals, verdict(DISTANCE, "warn", 0.01)], projection)
+    assert both.verdict == "warn"
+    assert list(both.drivers) == ["age given the others", "sum given the others", "all features"]
 
 
 def test_independent_features_that_begin_to_go_together_are_told(projection, remembered):

@@ -4,9 +4,10 @@ Three kinds of pseudo features are counted of a sample of each hour's rows, and 
 
 - *pairs*: of two columns, how many rows have both in their upper half, or neither. Finds that two features
   go together more or less than they did, and names them.
-- *residuals*: of a numeric feature, how far it is from what all others lead to expect. Finds that a tight
-  relation broke which pairs hardly show, and names its culprit.
-- *distance*: how unlike the reference's rows a row is, its squared Mahalanobis distance. Finds the rest.
+- *distance*: how unlike the reference's rows a row is, its squared Mahalanobis distance. Finds the rest, such
+  as a tight relation of many features that broke, which pairs hardly show.
+- *residuals*: of a numeric feature, how far it is from what all others lead to expect. Where the distance
+  changed they name the culprit; they find nothing by themselves.
 
 A numeric feature is mapped to normal scores by the reference's quantiles, a missing value to their median;
 of a category each frequent value is a column of its own. So a feature that drifts by itself shows here too.

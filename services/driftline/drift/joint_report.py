@@ -31,9 +31,8 @@ def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Ve
     words = pair_words(projection)
     told = []
     for group in windows.values():
-        worst = min(group, key=_gravity)
-        changed = [each for each in group if each.verdict in {"page", "warn"}]
-        changed.sort(key=lambda each: (_vagueness(each, words), -abs(each.effect or 0.0), each.feature))
+        worst = min((each for each in group if not _is_residual(each)), key=_gravity)
+        changed = _changed(group, words)
         told.append(
             replace(
                 worst,
@@ -51,6 +50,22 @@ def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Ve
             )
         )
     return told
+
+
+def _changed(group: Sequence[Verdict], words: Mapping[str, str]) -> list[Verdict]:
+    """Return what surely changed, what says most first; residuals only where the distance did.
+
+    A residual alone does not warn: where a feature hardly varies within an hour of the day, it is the others
+    that move its residual, and of the real flights' false warnings nearly all were of this kind.
+    """
+    changed = [each for each in group if each.verdict in {"page", "warn"}]
+    if not any(each.feature == DISTANCE for each in changed):
+        changed = [each for each in changed if not _is_residual(each)]
+    return sorted(changed, key=lambda each: (_vagueness(each, words), -abs(each.effect or 0.0), each.feature))
+
+
+def _is_residual(verdict: Verdict) -> bool:
+    return verdict.kind == "numeric" and verdict.feature.endswith(GIVEN_OTHERS)
 
 
 def _gravity(verdict: Verdict) -> tuple[int, float, float, str]:
