@@ -33,6 +33,12 @@ def test_a_file_that_names_what_there_is_warns_of_nothing(warned):
     )
 
 
+def test_parts_of_the_answer_are_known_of_every_model(warned):
+    assert not warned(
+        "defaults: {features: {prediction.number: {maximum: 1}, prediction: {may_be_missing: false}}}\n"
+    )
+
+
 def test_a_name_or_pattern_of_no_model_is_named_with_the_nearest_one(warned):
     assert warned('models:\n  churn-uk: {}\n  "fraud-*": {}\n  churn-us: {}\n') == [
         "models.churn-uk: applies to no model that has landed; did you mean churn-us?",
