@@ -97,9 +97,12 @@ def test_a_residual_alone_is_no_finding_and_names_what_the_distance_found(projec
             verdict=name,
             channel="share at or below 1",
             effect=effect,
+            effect_low=effect - 0.1,
+            effect_high=effect + 0.1,
         )
 
-    residuals = [verdict("sum given the others", "page"), verdict("age given the others", "warn", 0.6)]
+    residuals = [verdict("rate given the others", "ok", 0.05), verdict("price given the others", "ok", 0.2)]
+    residuals += [verdict("sum given the others", "page"), verdict("age given the others", "warn", 0.6)]
     (alone,) = report_joint([*residuals, verdict(DISTANCE, "ok", 0.01)], projection)
     assert (alone.verdict, alone.drivers) == ("ok", {})
     (both,) = report_joint([*residuals, verdict(DISTANCE, "warn", 0.01)], projection)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 JOINT = "(joint)"
 _NAMED = 3
+_CULPRITS = 2
 _GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
 
@@ -58,10 +59,17 @@ def _changed(group: Sequence[Verdict], words: Mapping[str, str]) -> list[Verdict
     A residual alone does not warn: where a feature hardly varies within an hour of the day, it is the others
     that move its residual, and of the real flights' false warnings nearly all were of this kind.
     """
-    changed = [each for each in group if each.verdict in {"page", "warn"}]
-    if not any(each.feature == DISTANCE for each in changed):
-        changed = [each for each in changed if not _is_residual(each)]
+    changed = [each for each in group if each.verdict in {"page", "warn"} and not _is_residual(each)]
+    if any(each.feature == DISTANCE for each in changed):
+        moved = [each for each in group if _is_residual(each) and _moved(each)]
+        changed += sorted(moved, key=lambda each: (-abs(each.effect or 0.0), each.feature))[:_CULPRITS]
     return sorted(changed, key=lambda each: (_vagueness(each, words), -abs(each.effect or 0.0), each.feature))
+
+
+def _moved(verdict: Verdict) -> bool:
+    """Say whether the 95 % interval of the effect leaves out 0."""
+    low, high = verdict.effect_low, verdict.effect_high
+    return low is not None and high is not None and not low <= 0 <= high
 
 
 def _is_residual(verdict: Verdict) -> bool:
