@@ -7,88 +7,38 @@ from dataclasses import replace
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.drift.metrics import REVISED, WORKER_METRICS
+from driftline.drift.metrics import REVISED
 from driftline.drift.watch import LATE_HOURS
-from driftline.drift.worker import DriftWorker
 from driftline.errors import StoreError
-from driftline.log import Record
-from driftline.metrics import Metrics
-from driftline.store.profiles import Stream
-from driftline.store.verdicts import read_judged_hours, read_verdicts
-from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
-from tests.support.landing import Landing, put
-from tests.support.running import Place
-from tests.support.traffic import MODEL, VERSION
-
-HOUR = 490_008
-HOUR_S = 3600
-PER_HOUR = 40
-STREAM = Stream(MODEL, VERSION, "production")
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self):
-        return self.now_s
+from driftline.store.verdicts import read_judged_hours
+from tests.drift.watching import (
+    HOUR,
+    HOUR_S,
+    KEY,
+    PER_HOUR,
+    STREAM,
+    Clock,
+    ends_of,
+    make_worker,
+    opened_landing,
+    put_hours,
+    put_late,
+    told,
+    without_revisions,
+)
+from tests.support.landing import put
+from tests.support.traffic import MODEL
 
 
 @pytest.fixture
 def landing(tmp_path):
-    opened = Landing(Place(tmp_path))
-    opened.workers = []
-    yield opened
-    for worker in opened.workers:
-        worker.close()
-    opened.close()
+    with opened_landing(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
 def clock():
     return Clock()
-
-
-def make_worker(landing, clock=None, **arguments):
-    arguments = {"late_quiet_s": 0.0, **arguments}
-    metrics = Metrics(WORKER_METRICS)
-    worker = DriftWorker(landing.store, metrics=metrics, monotonic=clock or Clock(), **arguments)
-    landing.workers.append(worker)
-    return worker
-
-
-def put_hours(landing, first, end, *, rows=PER_HOUR, shift=lambda _: 0.0, begin=0, **names):
-    """Land numbers from `begin` to `rows` of each hour; the same number is always the same event."""
-    put(
-        landing,
-        (
-            {
-                "features": {"amount": (7.0 * number + hour) % 31 + shift(hour), "city": "Bergen"},
-                "event_time": float((HOUR + hour) * HOUR_S + number),
-            }
-            for hour in range(first, end)
-            for number in range(begin, rows)
-        ),
-        **names,
-    )
-
-
-def told(landing, **conditions):
-    rows = read_verdicts(landing.client, limit=1_000_000, **conditions)
-    volatile = {"judged_at"}
-    return [{name: value for name, value in row.items() if name not in volatile} for row in rows]
-
-
-def without_revisions(rows):
-    left_out = {"revision", "revised_because"}
-    return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
-
-
-def ends_of(rows):
-    return {int(row["window_end"].timestamp()) // HOUR_S - HOUR for row in rows}
-
-
-def put_late(landing, hour, *, rows=12):
-    put_hours(landing, hour, hour + 1, begin=PER_HOUR, rows=PER_HOUR + rows)
 
 
 def test_late_events_are_in_every_window_that_holds_their_hour_and_in_no_other(landing):
@@ -142,9 +92,6 @@ def test_a_second_look_changes_nothing_and_neither_does_a_restart(landing):
     assert len(after) == len({tuple(row[name] for name in KEY) for row in after})
 
 
-KEY = "model_name model_version segment reference feature scale_hours window_end".split()
-
-
 def test_in_the_end_it_says_what_it_had_said_if_nothing_had_been_late(tmp_path):
     """A fault of nine hours, four of which came a day late: verdicts, pages and episodes are the same.
 
@@ -156,9 +103,10 @@ def test_in_the_end_it_says_what_it_had_said_if_nothing_had_been_late(tmp_path):
         return 40.0 if fault <= hour < fault + 9 else 0.0
 
     def run(folder, *, late):
-        folder.mkdir()
-        landing = Landing(Place(folder))
-        landing.workers = []
+        with opened_landing(folder) as landing:
+            return judge(landing, late=late)
+
+    def judge(landing, *, late):
         worker = make_worker(landing)
         put_hours(landing, 0, fault, shift=shift)
         put_hours(landing, fault, fault + 4, shift=shift, rows=10 if late else PER_HOUR)
@@ -168,10 +116,7 @@ def test_in_the_end_it_says_what_it_had_said_if_nothing_had_been_late(tmp_path):
             put_hours(landing, fault, fault + 4, shift=shift, begin=10)
         put_hours(landing, arrives, end, shift=shift)
         worker.watch_once()
-        verdicts = told(landing)
-        worker.close()
-        landing.close()
-        return verdicts
+        return told(landing)
 
     def touched(rows):
         return [
@@ -377,7 +322,7 @@ def test_a_model_is_judged_by_its_own_settings_and_anew_when_they_change(landing
     put_hours(landing, 0, 4)
     put_hours(landing, 0, 4, model_name="other")
     settings = {MODEL: DriftSettings(scales_hours=(1, 3)), "other": DriftSettings()}
-    worker = make_worker(landing, settings_of=lambda model: settings[model])
+    worker = make_worker(landing, monitors=Monitors(ModelMonitor(settings=DriftSettings()), {name: ModelMonitor(settings=each) for name, each in settings.items()}))
     worker.watch_once()
     assert {row["scale_hours"] for row in told(landing, model_name=MODEL)} == {1, 3}
     assert {row["scale_hours"] for row in told(landing, model_name="other")} == {1, 6, 24}
@@ -386,89 +331,3 @@ def test_a_model_is_judged_by_its_own_settings_and_anew_when_they_change(landing
     worker.watch_once()
     late = [row for row in told(landing, model_name=MODEL) if ends_of([row]) == {5}]
     assert {row["scale_hours"] for row in late} == {1, 2}
-
-
-def append(landing, numbers, *, beat=None, hour_of):
-    """Land events of one session by their numbers, and its beat."""
-    names = {"session_id": "numbered", "model_name": MODEL, "model_version": VERSION}
-    names["environment"] = "production"
-    records = []
-    for number in numbers:
-        own = {"event_id": f"01890000-0000-7000-8000-{number:012x}", "training_run_id": "run"}
-        time = (HOUR + hour_of(number)) * HOUR_S * 1_000_000 + number
-        event = {**names, **own, "sequence": number, "event_time": time, "numeric_features": {"amount": 1.0}}
-        records.append(Record(PREDICTIONS_TOPIC, b"", encode_record(PREDICTION, event)))
-    if beat is not None:
-        said = {"beat_time": HOUR * HOUR_S * 1_000_000, "last_sequence": beat, "last_outcome_sequence": 0}
-        process = {"final": True, "host": "h", "process_id": 1, "client": "test"}
-        value = encode_record(SESSION, {**names, **said, **process, "dropped": {}, "abandoned": {}})
-        records.append(Record(SESSIONS_TOPIC, b"", value))
-    landing.log.writer().append(records)
-    landing.lander.run_until_idle()
-
-
-def of_hour(rows, hour):
-    return [row for row in rows if row["scale_hours"] == 1 and ends_of([row]) == {hour + 1}]
-
-
-def test_what_the_ledger_misses_later_makes_an_hour_incomplete_and_what_arrives_makes_it_whole(landing):
-    def hour_of(number):
-        return min(number // 40, 5)
-
-    append(landing, range(1, 241), hour_of=hour_of)
-    put_hours(landing, 6, 8)
-    worker = make_worker(landing)
-    worker.watch_once()
-    assert {row["verdict"] for row in of_hour(told(landing), 5)} == {"learning"}
-    append(landing, [], beat=281, hour_of=hour_of)
-    worker.watch_once()
-    (row,) = of_hour(told(landing), 5)
-    assert (row["verdict"], row["revision"], row["completeness"]) == ("incomplete", 2, 0.5)
-    assert row["revised_because"] == (
-        "of this hour 41 events are missing by the ledger now, where it was 0; "
-        "it was judged learning (100% there)"
-    )
-    append(landing, range(241, 282), hour_of=hour_of)
-    worker.watch_once()
-    (row,) = of_hour(told(landing), 5)
-    assert (row["verdict"], row["revision"], row["completeness"]) == ("learning", 3, 1.0)
-    assert row["revised_because"].endswith("it was judged incomplete (50% there)")
-    assert worker.watch_once() == 0
-
-
-def test_an_hour_that_is_missing_altogether_is_noted_and_its_neighbours_are_incomplete(landing):
-    """Nobody knows in which of the three hours the missing events were, until they arrive."""
-    append(landing, [*range(1, 200), *range(240, 401)], beat=400, hour_of=lambda number: number // 40)
-    worker = make_worker(landing)
-    worker.watch_once()
-    hourly = [row for row in told(landing) if row["scale_hours"] == 1]
-    assert ends_of(row for row in hourly if row["verdict"] == "incomplete") == {5, 7}
-    judged = read_judged_hours(landing.client, STREAM, hours=LATE_HOURS)[HOUR + 5]
-    assert (judged.rows, round(judged.missing, 3)) == (0, 13.333)
-    append(landing, range(200, 240), hour_of=lambda number: number // 40)
-    worker.watch_once()
-    hourly = [row for row in told(landing) if row["scale_hours"] == 1]
-    assert {row["verdict"] for row in hourly} == {"learning"}
-    assert {row["completeness"] for row in hourly} == {1.0}
-    assert [row["revision"] for hour in (4, 5, 6) for row in of_hour(hourly, hour)] == [2, 1, 2]
-    assert worker.watch_once() == 0
-
-
-def test_an_hour_whose_rows_were_deleted_by_hand_is_judged_by_what_is_left(landing):
-    """The ledger misses them from then on, and can't know in which of three hours."""
-    put_hours(landing, 0, 12)
-    worker = make_worker(landing)
-    worker.watch_once()
-    chosen = (
-        f"WHERE minute >= toDateTime({(HOUR + 5) * HOUR_S}) AND minute < toDateTime({(HOUR + 6) * HOUR_S})"
-    )
-    for table in ("session_profiles", "feature_profiles", "numeric_profiles", "categorical_profiles"):
-        landing.client.command(f"DELETE FROM {table} {chosen}")
-    put_hours(landing, 12, 13)
-    worker.watch_once()
-    long = [row for row in told(landing) if row["scale_hours"] == 6 and ends_of([row]) == {8}]
-    assert {row["sample_size"] for row in long} == {5 * PER_HOUR}
-    assert {row["revised_because"].partition(";")[0] for row in long} == {
-        "40 events of 3 hours since 2025-11-25 04:00 UTC are in the store no more"
-    }
-    assert worker.watch_once() == 0
