@@ -27,11 +27,13 @@ from driftline.lander.replay import replay_letters
 from driftline.lander.service import GROUP
 from driftline.log import Record, open_log
 from driftline.metrics import Metrics
+from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.store import migrate, open_store, ready_client
 from driftline.store.dead_letters import LetterFilter
 from driftline.store.migrate import load_migrations
+from driftline.store.monitored import follow_monitors
 from driftline.store.profiles import Stream, read_hours
-from driftline.store.segments import name_segments, read_segments
+from driftline.store.segments import read_segments
 from driftline.store.users import (
     DICTIONARY_USER,
     SERVICES,
@@ -142,6 +144,14 @@ def create(store):
         return migrate(client, dictionary_user=DICTIONARY_USER)
 
 
+def follow_a_file(store):
+    """As ``driftline monitors apply`` does."""
+    rules = {"of no event": FeatureMonitor(rules={"minimum": 0.0})}
+    monitor = ModelMonitor(settings=DriftSettings(), segments=("city=Bergen",), features=rules)
+    with closing(store.client()) as client:
+        follow_monitors(client, Monitors(monitor, {MODEL: monitor}))
+
+
 def read_segment(store):
     """As whoever judges a segment does."""
     with closing(store.client()) as client:
@@ -197,7 +207,7 @@ def read(store, event_id):
 def play(tmp_path_factory):
     played = Play(tmp_path_factory.mktemp("roles"))
     played.created = played.acting("admin", create)
-    played.as_owner(lambda client: name_segments(client, MODEL, ["city=Bergen"]))
+    played.acting("admin", follow_a_file)
     event_id = serve(played.log_url, EVENTS, 0.0, with_reference=True)[0]
     with open_log(played.log_url) as log:
         log.writer().append([Record(PREDICTIONS_TOPIC, b"", b"no event")])
@@ -340,8 +350,9 @@ def test_a_user_without_a_role_is_told_where_roles_come_from(play):
 
 def test_the_user_of_the_dictionaries_needs_its_grants_and_has_no_other(play):
     end = f" TO {DICTIONARY_USER} WITH REPLACE OPTION"
-    (statement,) = (text for text in role_statements("driftline") if text.endswith(end))
-    held = privileges(re.sub(r"\s+", " ", statement.removesuffix(end)))
+    statements = (re.sub(r"\s+", " ", text) for text in role_statements("driftline"))
+    (statement,) = (text for text in statements if text.endswith(end))
+    held = privileges(statement.removesuffix(end))
     assert held == {"SELECT ON driftline.feature_grids", "SELECT ON driftline.feature_rules"}
 
     def reload(client):
