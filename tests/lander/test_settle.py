@@ -16,6 +16,7 @@ from driftline.log import Batch
 from driftline.store import migrate, open_store
 from driftline.store.grids import IN_FORCE, choose_grids, pending_choices, rebuild_profiles
 from driftline.store.rollups import IS_MARK, ROLLUPS, contribution
+from driftline.store.segments import follow_segments, name_segments
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.lander.partitioned import known_schema
 
@@ -96,8 +97,9 @@ def assert_books_are_exact(client, batch, records=30):
     rows = "SELECT count(), uniqExact(event_id) FROM predictions WHERE model_name = {model:String}"
     assert ask(client, rows, batch) == [(records, records)]
     for rollup in ROLLUPS:
-        total = f"SELECT toStartOfHour(minute) AS hour, sum({rollup.counted}) FROM {{}} "
-        total += "WHERE model_name = {{model:String}} GROUP BY hour ORDER BY hour"
+        part = "''" if rollup.table == "session_profiles" else "segment"
+        total = f"SELECT {part} AS part, toStartOfHour(minute) AS hour, sum({rollup.counted}) FROM {{}} "
+        total += "WHERE model_name = {{model:String}} GROUP BY part, hour ORDER BY part, hour"
         given = contribution(client, rollup, rows="model_name = {model:String}")
         held = ask(client, total.format(rollup.table), batch)
         assert held == ask(client, total.format(f"({given})"), batch), rollup.table
@@ -166,6 +168,59 @@ def test_everything_is_put_in_where_nothing_is_left_but_tokens(client, batch):
             take_away(client, table, batch, month)
     assert again(client, batch) == 2 * len(TABLES)
     assert_books_are_exact(client, batch)
+
+
+def count_in(client, batch, *segments):
+    """Have a batch's model counted in segments from now on."""
+    name_segments(client, batch.source, segments)
+    follow_segments(client)
+
+
+def rows_of(client, batch, segment):
+    """Return how many events a segment has by its control totals, and by each of the profiles."""
+    counted = f"model_name = {{model:String}} AND segment = '{segment}' AND {IN_FORCE}"
+    return [
+        ask(client, f"SELECT {total} FROM {table} WHERE {counted} {feature}", batch)[0][0]
+        for table, total, feature in (
+            ("segment_profiles", "sum(rows)", ""),
+            ("numeric_profiles", "sum(count)", "AND feature = 'x'"),
+            ("feature_profiles", "sum(nans)", "AND feature = 'y'"),
+            ("categorical_profiles", "sum(count)", "AND feature = 'c'"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_put_in_is_counted_in_segments(client, batch, table):
+    """Of thirty records five have c = 1, and four c = 3."""
+    count_in(client, batch, "c=1.0", "c=3.0")
+    rebuild_profiles(client)
+    land(client, batch)
+    for month in (202601, 202602):
+        take_away(client, table, batch, month)
+        assert again(client, batch) >= 1
+        assert_books_are_exact(client, batch)
+    assert rows_of(client, batch, "c=1.0") == [5] * 4
+    assert rows_of(client, batch, "c=3.0") == [4] * 4
+    assert again(client, batch) == 0
+
+
+@pytest.mark.parametrize("is_recounted", [False, True])
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_put_in_after_segments_changed_is_counted_in_the_new_ones(client, batch, table, is_recounted):
+    """A crash took a table's part; then others were set, and perhaps what stood was counted in them."""
+    count_in(client, batch, "c=1.0", "c=2.0")
+    land(client, batch)
+    take_away(client, table, batch, 202601)
+    count_in(client, batch, "c=2.0", "c=3.0")
+    if is_recounted:
+        rebuild_profiles(client)
+    assert again(client, batch) >= 1
+    rebuild_profiles(client)
+    assert_books_are_exact(client, batch)
+    assert rows_of(client, batch, "c=1.0") == [0] * 4
+    assert rows_of(client, batch, "c=2.0") == [5] * 4
+    assert rows_of(client, batch, "c=3.0") == [4] * 4
 
 
 def test_minutes_that_others_count_in_are_not_touched(client, batch):
