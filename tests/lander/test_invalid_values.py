@@ -31,7 +31,8 @@ WHOLE = {
     "amount infinite": ({"amount": -math.inf}, {}, ("amount", "not_finite")),
     "amount low": ({"amount": -5.1}, {}, ("amount", "below_range")),
     "amount high": ({"amount": 15.1}, {}, ("amount", "above_range")),
-    "amounts at the limits": ({"amount": -5.0}, {}, None),
+    "amount at the lower limit": ({"amount": -5.0}, {}, None),
+    "amount at the upper limit": ({"amount": 15.0}, {}, None),
     "another city": ({"city": "Oslo"}, {}, ("city", "not_allowed")),
     "no amount": ({"amount": None}, {}, ("amount", "missing")),
     "no city": ({"city": None}, {}, ("city", "missing")),
@@ -128,6 +129,14 @@ def test_every_reason_is_counted_exactly_and_nothing_else(landing):
         last = max(number for number in range(EVENTS) if event(number)[1] == (line.feature, line.reason))
         assert line.examples[0] == event_ids[last]
         assert line.rows == EVENTS
+
+
+def test_a_feature_under_another_name_is_both_absent_and_unknown(landing):
+    """As many features as ever, so that counting them would not tell."""
+    register(landing, "renamed")
+    features = {"amount": 1.0, "age": 1.0, "ratio": 0.5, "town": "Cork"}
+    put(landing, [{"features": features, "prediction": 1.0}] * 3, model_name="renamed")
+    assert counted(landing, "renamed") == {("city", "absent"): 3, ("town", "unknown_feature"): 3}
 
 
 def test_a_negative_latency_is_counted_though_only_other_clients_send_any(landing):
