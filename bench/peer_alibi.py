@@ -2,7 +2,7 @@
 
 Run by bench/peers.py: python peer_alibi.py ROWS.npz ANSWERS.json
 
-Rows with a missing value are left out, since it takes none.
+Rows with a missing value are left out, since it takes none, and so are columns that a window lacks.
 """
 
 from __future__ import annotations
@@ -16,23 +16,27 @@ import numpy as np
 from alibi_detect.cd import TabularDrift
 
 
+def complete(rows: np.ndarray) -> np.ndarray:
+    """Return the rows without missing values, (n, k) in, (m, k) out."""
+    return rows[~np.isnan(rows).any(axis=1)]
+
+
 def main() -> None:
     """Answer."""
     asked = np.load(sys.argv[1])
-    columns, categories = [], {}
+    columns, is_category = [], []
     for name in asked.files:
         if name.startswith("column:"):
             values = asked[name]
-            if values.dtype.kind not in "fiu":
-                categories[len(columns)] = None
-                values = np.unique(values, return_inverse=True)[1]
-            columns.append(values.astype(float))
-    rows = np.column_stack(columns)
-    complete = ~np.isnan(rows).any(axis=1)
+            is_category.append(values.dtype.kind not in "fiu")
+            columns.append(np.unique(values, return_inverse=True)[1] if is_category[-1] else values)
+    rows = np.column_stack(columns).astype(float)
     answers = []
     for begin, end, first, last in asked["jobs"].tolist():
-        reference, window = rows[begin:end][complete[begin:end]], rows[first:last][complete[first:last]]
-        detector = TabularDrift(reference, categories_per_feature=dict(categories))
+        held = ~np.isnan(rows[first:last]).all(axis=0)
+        reference, window = complete(rows[begin:end, held]), complete(rows[first:last, held])
+        categories = dict.fromkeys(np.flatnonzero(np.array(is_category)[held]).tolist())
+        detector = TabularDrift(reference, categories_per_feature=categories)
         data = detector.predict(window)["data"]
         flagged = int((np.asarray(data["p_val"]) < data["threshold"]).sum())
         answers.append({"flagged": flagged, "dataset": None})

@@ -31,7 +31,8 @@ def main() -> None:
         reference = frame.iloc[begin:end]
         if sample:
             reference = reference.sample(sample, random_state=0)
-        snapshot = Report([DataDriftPreset()]).run(frame.iloc[first:last], reference)
+        window = frame.iloc[first:last].dropna(axis="columns", how="all")  # It refuses empty columns.
+        snapshot = Report([DataDriftPreset()]).run(window, reference[window.columns])
         drifted = next(
             metric["value"]
             for metric in snapshot.dict()["metrics"]
