@@ -98,6 +98,7 @@ GRANT
     CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY ON $database.*,
     INSERT, SELECT ON $database.*,
     dictGet ON $database.*,
+    SYSTEM RELOAD DICTIONARY ON *.*,
     TABLE ENGINE ON Null,
     TABLE ENGINE ON MergeTree,
     TABLE ENGINE ON AggregatingMergeTree,
