@@ -1,12 +1,10 @@
 """Each service works with its role, uses all that the role holds, and may do nothing else.
 
-The engine's own access control decides: see ``restricted``. What it can't do in a process is keep roles and
-users, so the statements that create these are parsed by the engine and not run.
+The engine's own access control decides: see ``restricted``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from contextlib import ExitStack, closing
@@ -21,7 +19,7 @@ from driftline.drift import DriftSettings
 from driftline.drift.metrics import WORKER_METRICS
 from driftline.drift.page_store import keep_pages, open_book
 from driftline.drift.worker import DriftWorker
-from driftline.errors import SettingError, StoreError
+from driftline.errors import StoreError
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.replay import replay_letters
 from driftline.lander.service import GROUP
@@ -30,16 +28,12 @@ from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.store import migrate, open_store, ready_client
 from driftline.store.dead_letters import LetterFilter
-from driftline.store.migrate import load_migrations
 from driftline.store.monitored import follow_monitors
 from driftline.store.profiles import Stream, read_hours
 from driftline.store.segments import read_segments
 from driftline.store.users import (
     DICTIONARY_USER,
     SERVICES,
-    Account,
-    migrate_with_users,
-    read_accounts,
     role_statements,
 )
 from driftline.web import create_app
@@ -363,100 +357,3 @@ def test_the_user_of_the_dictionaries_needs_its_grants_and_has_no_other(play):
         told = [ACCESS_DENIED, ACCESS_DENIED]
         told[place] = None
         assert play.as_owner(reload, dictionary=f"GRANT {granted_alone}") == told
-
-
-class WithoutUsers:
-    """A client of an engine that keeps no users: what is said of them is parsed, and noted."""
-
-    def __init__(self, client):
-        self.client, self.noted = client, []
-
-    def __getattr__(self, name):
-        return getattr(self.client, name)
-
-    def command(self, statement, **arguments):
-        if not re.match(r"(CREATE|ALTER) (ROLE|USER)|GRANT", statement):
-            return self.client.command(statement, **arguments)
-        self.noted.append(statement)
-        read = "SELECT formatQuery({text:String})"
-        return self.client.command(read, parameters={"text": statement}, use_database=False)
-
-
-CHOSEN = """
-INSERT INTO feature_grids (model_name, generation, feature, scale) VALUES ('m', 3, 'f', 1), ('m', 3, '', 1)
-"""
-LANDED = """
-INSERT INTO prediction_inbox (event_id, event_time, model_name, model_version, training_run_id, session_id,
-    sequence, environment, numeric_features)
-VALUES (generateUUIDv4(), now(), 'm', '1', 'r', 's', 1, 'production', map('f', 7.))
-"""
-
-
-@pytest.mark.parametrize("was_there", [False, True])
-def test_users_are_created_and_the_dictionary_asks_as_its_own(tmp_path, was_there):
-    """Also where the tables were created before, without users."""
-
-    def twice(client):
-        noting = WithoutUsers(client)
-        if was_there:
-            migrate(client)
-        applied = [
-            migrate_with_users(noting, [Account("lander", "p")], random_hex=lambda size: "ab" * size)
-            for _ in range(2)
-        ]
-        client.command(CHOSEN)
-        client.command("SYSTEM RELOAD DICTIONARY feature_grid")
-        client.command(LANDED)
-        counted = client.query("SELECT feature, generation, count FROM numeric_profiles").result_rows
-        return applied, noting.noted, client.command("SHOW CREATE feature_grid"), counted
-
-    (first, second), noted, created, counted = Play(tmp_path).as_owner(twice)
-    shipped = [] if was_there else load_migrations()
-    assert ([one.number for one in first], second) == ([one.number for one in shipped], [])
-    assert noted[: len(noted) // 2] == noted[len(noted) // 2 :]
-    assert noted[-1] == "GRANT driftline_lander TO driftline_lander_user"
-    assert f"USER \\'{DICTIONARY_USER}\\'" in created
-    assert ("f", 3, 1) in counted
-
-
-def test_an_embedded_store_keeps_no_users(play):
-    def with_users(client):
-        return migrate_with_users(client, [], random_hex=lambda size: "ab" * size)
-
-    with pytest.raises(StoreError, match="roles and users can't be created: an embedded store has none"):
-        play.as_owner(with_users)
-
-
-def test_every_statement_about_roles_and_users_is_one_that_the_engine_reads(client):
-    accounts = [
-        statement
-        for service in SERVICES
-        for statement in Account(service, "it's \\ secret").statements("5a17")
-    ]
-    for statement in [*role_statements("driftline"), *accounts]:
-        client.query("SELECT formatQuery({text:String})", parameters={"text": statement})
-    with pytest.raises(DatabaseError, match="SYNTAX_ERROR"):
-        client.query("SELECT formatQuery('GRANT SELECT ON driftline.predictions FOR driftline_reader')")
-
-
-def test_a_password_is_sent_as_its_salted_hash():
-    account = Account("reader", "correct horse")
-    assert "correct horse" not in repr(account)
-    created, changed, granted_role = account.statements("5a17")
-    digest = hashlib.sha256(b"correct horse5a17").hexdigest()
-    identified = f"driftline_reader_user IDENTIFIED WITH sha256_hash BY '{digest}' SALT '5a17'"
-    assert created == f"CREATE USER IF NOT EXISTS {identified}"
-    assert changed == f"ALTER USER {identified}"
-    assert granted_role == "GRANT driftline_reader TO driftline_reader_user"
-
-
-def test_users_are_those_whose_password_is_given(tmp_path):
-    (tmp_path / "lander").write_text("one\n")
-    environ = {
-        "DRIFTLINE_LANDER_PASSWORD_FILE": str(tmp_path / "lander"),
-        "DRIFTLINE_READER_PASSWORD": "two",
-        "DRIFTLINE_WATCHER_PASSWORD": "",
-    }
-    assert read_accounts(environ) == [Account("lander", "one"), Account("reader", "two")]
-    with pytest.raises(SettingError, match="DRIFTLINE_LANDER_PASSWORD_FILE=/nowhere can't be read"):
-        read_accounts({"DRIFTLINE_LANDER_PASSWORD_FILE": "/nowhere"})
