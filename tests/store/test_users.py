@@ -1,4 +1,4 @@
-"""Users and roles as they are created. The engine in a process keeps none: statements are parsed, and noted."""
+"""Users and roles as they are created; the engine in a process keeps none, so statements are only parsed."""
 
 from __future__ import annotations
 
