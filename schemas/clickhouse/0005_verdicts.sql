@@ -42,8 +42,8 @@ ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(window_end)
 ORDER BY (model_name, model_version, environment, segment, reference, feature, scale_hours, window_end);
 
--- What each hour was judged on. Where profiles and ledger tell something else by now, it is judged anew. It is
--- written after the hour's verdicts, so that one that was cut short is found again.
+-- What each hour was judged on. Where profiles and ledger tell something else by now, it is judged anew.
+-- It is written after the hour's verdicts, so that one that was cut short is found again.
 CREATE TABLE judged_hours
 (
     model_name LowCardinality(String),
