@@ -6,7 +6,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from driftline.drift import DriftSettings
 from driftline.drift.metrics import WORKER_METRICS
 from driftline.drift.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from driftline.drift import DriftSettings
+    from driftline.monitors import Monitors
     from driftline.store import Store
 
 
@@ -31,7 +32,7 @@ class Up:
         store_url: where they land.
         host: address that the pages listen on.
         port: their port; 0 takes a free one.
-        drift: how to judge.
+        monitors: what is monitored of each model, and how.
         dead_letter_limit: share of the records that may be refused before the lander stops.
 
     Raises:
@@ -45,7 +46,7 @@ class Up:
         store_url: str,
         host: str = "127.0.0.1",
         port: int = 0,
-        drift: DriftSettings | None = None,
+        monitors: Monitors[DriftSettings] | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
     ) -> None:
         self._stop = threading.Event()
@@ -57,9 +58,8 @@ class Up:
             self._lander = Lander(
                 self.log, self.store, metrics=self.metrics, dead_letter_limit=dead_letter_limit
             )
-            settings = drift or DriftSettings()
             self._worker = DriftWorker(
-                self.store, metrics=self.metrics, monotonic=time.monotonic, settings_of=lambda _: settings
+                self.store, metrics=self.metrics, monotonic=time.monotonic, monitors=monitors
             )
             self._web = WebServer(create_app(self.store, self.metrics, clock=time.time), host, port)
             self._web.start()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from driftline.drift import DriftSettings
 from driftline.drift.metrics import REVISED
 from driftline.drift.watch import LATE_HOURS
 from driftline.errors import StoreError
+from driftline.monitors import ModelMonitor, Monitors
 from driftline.store.verdicts import read_judged_hours
 from tests.drift.watching import (
     HOUR,
@@ -321,12 +320,12 @@ def test_what_was_judged_and_not_noted_is_judged_again_and_written_only_where_it
 def test_a_model_is_judged_by_its_own_settings_and_anew_when_they_change(landing):
     put_hours(landing, 0, 4)
     put_hours(landing, 0, 4, model_name="other")
-    settings = {MODEL: DriftSettings(scales_hours=(1, 3)), "other": DriftSettings()}
-    worker = make_worker(landing, monitors=Monitors(ModelMonitor(settings=DriftSettings()), {name: ModelMonitor(settings=each) for name, each in settings.items()}))
+    entries = {MODEL: ModelMonitor(settings=DriftSettings(scales_hours=(1, 3)))}
+    worker = make_worker(landing, monitors=Monitors(ModelMonitor(settings=DriftSettings()), entries))
     worker.watch_once()
     assert {row["scale_hours"] for row in told(landing, model_name=MODEL)} == {1, 3}
     assert {row["scale_hours"] for row in told(landing, model_name="other")} == {1, 6, 24}
-    settings[MODEL] = replace(settings[MODEL], scales_hours=(1, 2))
+    entries[MODEL] = ModelMonitor(settings=DriftSettings(scales_hours=(1, 2)))
     put_hours(landing, 4, 6)
     worker.watch_once()
     late = [row for row in told(landing, model_name=MODEL) if ends_of([row]) == {5}]

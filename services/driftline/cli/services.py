@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from driftline.cli.options import clean_errors, log_option, store_option
+from driftline.cli.options import clean_errors, load_monitors, log_option, monitors_option, store_option
 from driftline.drift import DriftSettings
 from driftline.drift.metrics import WORKER_METRICS
 from driftline.drift.worker import DriftWorker
@@ -28,6 +28,7 @@ from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _PORT = 8321
 
@@ -100,14 +101,23 @@ def drift_settings(timezone: str) -> DriftSettings:
 @_host_option
 @_port_option
 @_timezone_option
+@monitors_option
 @_dead_letter_limit_option
 @clean_errors
-def up(log_url: str, store_url: str, host: str, port: int, timezone: str, dead_letter_limit: float) -> None:
+def up(
+    log_url: str,
+    store_url: str,
+    host: str,
+    port: int,
+    timezone: str,
+    monitors: Path | None,
+    dead_letter_limit: float,
+) -> None:
     """Run everything in one process: lander, drift worker, pages and metrics."""
     stop = stop_on_signals()
-    drift = drift_settings(timezone)
+    watched = load_monitors(monitors, drift_settings(timezone))
     where = {"log_url": log_url, "store_url": store_url, "host": host}
-    with Up(**where, port=port, drift=drift, dead_letter_limit=dead_letter_limit) as running:
+    with Up(**where, port=port, monitors=watched, dead_letter_limit=dead_letter_limit) as running:
         click.echo(f"events  {running.log.url}")
         click.echo(f"store   {store_url.partition('://')[0]}")
         click.echo(f"page    {running.url}/")
@@ -191,18 +201,17 @@ def land(
     "--once", is_flag=True, help="Judge every window that has closed and is not judged yet, then end."
 )
 @_timezone_option
+@monitors_option
 @_metrics_port_option
 @clean_errors
-def watch(store_url: str, once: bool, timezone: str, metrics_port: int | None) -> None:
+def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metrics_port: int | None) -> None:
     """Judge windows as they close."""
     stop = stop_on_signals()
     metrics = Metrics(WORKER_METRICS)
     with open_store(store_url) as store, _exposed(metrics, metrics_port):
-        settings = drift_settings(timezone)
+        watched = load_monitors(monitors, drift_settings(timezone))
         patience = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
-        worker = DriftWorker(
-            store, metrics=metrics, monotonic=time.monotonic, settings_of=lambda _: settings, **patience
-        )
+        worker = DriftWorker(store, metrics=metrics, monotonic=time.monotonic, monitors=watched, **patience)
         try:
             if once:
                 click.echo(f"{worker.watch_once()} verdicts given")

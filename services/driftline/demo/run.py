@@ -9,13 +9,15 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from driftline.demo.flights import TIMEZONE, feed_errors, load_flights, load_weather
+from driftline.demo.flights import feed_errors, load_flights, load_weather
 from driftline.demo.summary import PlannedFault, summarize
 from driftline.drift import DriftSettings
 from driftline.errors import DriftlineError, SettingError
 from driftline.lander.service import GROUP
+from driftline.monitors import read_monitors
 from driftline.store.profiles import read_streams
 from driftline.store.verdicts import last_judged_hour
 from driftline.up import Up
@@ -23,7 +25,9 @@ from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+MONITORS: Final = Path(__file__).with_name("monitors.yaml")
+"""What is monitored in the demo."""
 
 _MARKER = "made-by-driftline-demo"
 _POLL_S = 0.25
@@ -96,7 +100,7 @@ class Demo:
             log_url=self.log_url,
             store_url=self.store_url,
             port=port,
-            drift=DriftSettings(timezone=TIMEZONE),
+            monitors=read_monitors(MONITORS, DriftSettings()),
         )
 
     def run(self, show: Callable[[Progress], None]) -> dict[str, Any]:

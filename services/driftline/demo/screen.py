@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from driftline.demo.flights import TIMEZONE
+from driftline.demo.run import MONITORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ def print_summary(summary: Mapping[str, Any], *, serving: bool) -> None:
     else:
         console.print("To see its pages and metrics again:")
         where = f"--log {summary['log']} --store {summary['store']}"
-        console.print(f"  {summary['command']} up --timezone {TIMEZONE} {where}", soft_wrap=True)
+        console.print(f"  {summary['command']} up --monitors {MONITORS} {where}", soft_wrap=True)
 
 
 def _faults(summary: Mapping[str, Any]) -> Table:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.drift.metrics import COMPLETENESS, EVALUATED, SCORE, VERDICT
+from driftline.drift.metrics import COMPLETENESS, EVALUATED, PAGES, SCORE, VERDICT
 from driftline.store.profiles import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.drift.page import Page
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.store.ledger import LedgerLine
@@ -47,6 +48,18 @@ def export_verdicts(metrics: Metrics, latest: Mapping[Stream, Sequence[Verdict]]
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
     metrics.replace(EVALUATED, evaluated)
+
+
+def export_pages(metrics: Metrics, pages: Mapping[Stream, Sequence[Page]]) -> None:
+    """Export since when each open page lasts, under its gravest finding; not those that were called noise."""
+    since: dict[tuple[str, ...], float] = {}
+    for stream, known in pages.items():
+        for page in known:
+            if page.state == "open" and page.word != "noise":
+                first = page.findings[0]
+                key = (stream.model_name, stream.model_version, page.page_id, first.segment, first.feature)
+                since[key] = page.since * 3600.0
+    metrics.replace(PAGES, since)
 
 
 def export_completeness(metrics: Metrics, lines: Sequence[LedgerLine], served: Sequence[Stream]) -> None:

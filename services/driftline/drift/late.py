@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from driftline.drift.panel import StreamHour
+    from driftline.drift.ground import StreamHour
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.store.profiles import Stream

@@ -6,6 +6,7 @@ from driftline.metrics import Metric
 
 SCORE = "driftline_drift_score"
 VERDICT = "driftline_drift_verdict"
+PAGES = "driftline_page_since_timestamp_seconds"
 EVALUATED = "driftline_window_evaluated_timestamp_seconds"
 COMPLETENESS = "driftline_completeness_ratio"
 JUDGED = "driftline_verdicts_total"
@@ -28,6 +29,15 @@ WORKER_METRICS = (
         "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for "
         "page and warn where it is another.",
         'verdict "page" is 1',
+    ),
+    Metric(
+        PAGES,
+        "gauge",
+        ("model_name", "model_version", "page_id", "segment", "feature"),
+        "Since when what an open page tells lasts, in seconds since the Unix epoch, by event time; one "
+        "series a page, under its gravest finding. Gone once the page has ended, was accepted or called "
+        "noise.",
+        "is there",
     ),
     Metric(
         EVALUATED,

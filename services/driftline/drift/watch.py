@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.drift.ground import WHOLE, read_stream_hours
+from driftline.drift.joint_watch import JointWatch
 from driftline.drift.late import (
     INTERRUPTED,
     Arrival,
@@ -13,7 +15,8 @@ from driftline.drift.late import (
     is_late,
     rewritten,
 )
-from driftline.drift.panel import WHOLE, build_panel, read_stream_hours
+from driftline.drift.page_store import keep_pages, read_page_verdicts
+from driftline.drift.panel import build_panel
 from driftline.drift.records import read_episodes, stored
 from driftline.store.grids import read_grids
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
@@ -29,7 +32,9 @@ from driftline.store.verdicts import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from driftline.drift.panel import Ground, Panel, StreamHours
+    from driftline.drift.ground import Ground, StreamHours
+    from driftline.drift.page import Acknowledgement, Page
+    from driftline.drift.panel import Panel
     from driftline.drift.verdict import Verdict
     from driftline.store.verdicts import StoredVerdict
 
@@ -60,6 +65,8 @@ class StreamWatch:
         # Verdicts were written on these windows, and not yet noted on what.
         self._cut_short_end = last_judged_hour(ground.client, stream) or 0
         self._panel: Panel | None = None
+        self._joint: JointWatch | None = None
+        self._heard: Sequence[Acknowledgement] = ()
         self._late: Mapping[int, Arrival] = {}
         self._late_since_s = 0.0
         self._late_changed_s = 0.0
@@ -86,6 +93,25 @@ class StreamWatch:
             or now_s - self._late_since_s >= self._quiet_s * _LONGEST_WAIT
         )
 
+    @property
+    def pages(self) -> Sequence[Page]:
+        """The stream's pages, as far as they are known by now."""
+        return () if self._panel is None else self._panel.pages
+
+    def hear(self, ground: Ground, words: Sequence[Acknowledgement]) -> None:
+        """Take everything that was said of the stream's pages.
+
+        Raises:
+            BeingWrittenError: try again.
+            StoreError: the store is away.
+        """
+        if list(words) != list(self._heard):
+            if self._panel is None:
+                self._panel = build_panel(ground, as_of=self.next_hour)
+            self._panel.hear(words)
+            self._keep_pages(ground, self._panel)
+            self._heard = words
+
     def judge_closed(self, ground: Ground, end_hour: int) -> Sequence[StoredVerdict]:
         """Judge all hours before one that are not judged yet; return the verdicts that were written.
 
@@ -100,7 +126,13 @@ class StreamWatch:
             if self._panel is None or not self._panel.fits(ground):
                 self._panel = build_panel(ground, as_of=self.next_hour)
             wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
-            read = read_stream_hours(ground, self._stream, first_hour=self.next_hour, end_hour=wanted)
+            read = read_stream_hours(
+                ground,
+                self._stream,
+                first_hour=self.next_hour,
+                end_hour=wanted,
+                segments=self._panel.segments,
+            )
             if read_grids(ground.client, self._stream.model_name) != self._panel.grids:
                 break  # The buckets just read may be of either grid: begin again with the new one.
             written += self._judge(ground, self._panel, read)
@@ -114,6 +146,7 @@ class StreamWatch:
             given = panel.judge(hour)
             rows += [stored(self._stream, verdict) for verdict in given]
             self.latest = [verdict for verdict in given if verdict.segment == WHOLE]
+        rows += [stored(self._stream, verdict) for verdict in self._judge_joint(ground, read)]
         if self._cut_short_end > self.next_hour:
             known = read_windows(
                 ground.client, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
@@ -123,8 +156,27 @@ class StreamWatch:
         self._note(
             ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
         )
+        self._keep_pages(ground, panel)
         self.next_hour = read.end_hour
         return rows
+
+    def _judge_joint(self, ground: Ground, read: StreamHours) -> Sequence[Verdict]:
+        """Judge the features together, where that is wanted. Late events do not change these verdicts."""
+        hours = [hour.hour for hour in read.hours if hour.arrived.rows]
+        if ground.monitor.joint == "off" or not hours:
+            return ()
+        if self._joint is None:
+            self._joint = JointWatch(
+                ground.client, self._stream, ground.settings, since_hour=ground.span.first_hour
+            )
+        since = max(hours[0] - ground.settings.history_hours, 0)
+        verdicts = self._joint.judge(hours, missing=ground.ledger.missing(self._stream, since_hour=since))
+        end = read.hours[-1].hour + 1
+        self.latest = [*self.latest, *(verdict for verdict in verdicts if verdict.window_end == end)]
+        return verdicts
+
+    def _keep_pages(self, ground: Ground, panel: Panel) -> None:
+        keep_pages(ground.client, self._stream, panel.changed_pages())
 
     def revise(self, ground: Ground) -> Sequence[Revision]:
         """Judge anew what late events change; return what was written.
@@ -164,11 +216,16 @@ class StreamWatch:
     def _bridge(self, ground: Ground, panel: Panel, first_hour: int, end_hour: int) -> None:
         """Take hours that need no second look as they were judged."""
         if first_hour < end_hour:
-            read = read_stream_hours(ground, self._stream, first_hour=first_hour, end_hour=end_hour)
+            read = read_stream_hours(
+                ground, self._stream, first_hour=first_hour, end_hour=end_hour, segments=panel.segments
+            )
             for hour in read.whole(self._stream):
                 panel.remember(hour)
             panel.resume(
                 read_episodes(ground.client, self._stream, after_hour=first_hour, until_hour=end_hour)
+            )
+            panel.take_pages(
+                read_page_verdicts(ground.client, self._stream, since_hour=first_hour, until_hour=end_hour)
             )
 
     def _revise_from(
@@ -179,7 +236,9 @@ class StreamWatch:
         latest: Sequence[Verdict] = ()
         while hour < (end := min(revision.end_hour, self.next_hour)):
             end = min(end, hour + _CHUNK_HOURS)
-            read = read_stream_hours(ground, self._stream, first_hour=hour, end_hour=end, also=late)
+            read = read_stream_hours(
+                ground, self._stream, first_hour=hour, end_hour=end, segments=panel.segments, also=late
+            )
             known = by_end(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
             for each in read.whole(self._stream):
                 given = panel.judge(each)

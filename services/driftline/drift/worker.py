@@ -14,22 +14,26 @@ from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from driftline.drift.export import export_completeness, export_verdicts, served_streams
+from driftline.drift.export import export_completeness, export_pages, export_verdicts, served_streams
+from driftline.drift.ground import REFERENCE, BeingWrittenError, Ground
 from driftline.drift.metrics import FAILURES, INVALID, JUDGED, REVISED
-from driftline.drift.panel import REFERENCE, BeingWrittenError, Ground
+from driftline.drift.page_store import read_words
 from driftline.drift.settings import DriftSettings
 from driftline.drift.watch import StreamWatch
 from driftline.errors import StoreError
+from driftline.monitors import Monitors
 from driftline.store import ready_client
 from driftline.store.grids import is_grid_due, is_reference_complete
 from driftline.store.invalid import invalid_totals
 from driftline.store.ledger import Ledger, read_landing_sign
+from driftline.store.monitored import follow_monitors
 from driftline.store.profiles import read_streams
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from driftline.drift.page import Acknowledgement
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
     from driftline.store.profiles import Stream, StreamSpan
@@ -39,11 +43,8 @@ _logger = logging.getLogger(__name__)
 _POLL_S = 1.0
 _COMPLETENESS_GAP_S = 10.0
 _LOOKS_PER_QUIET = 6
-
-
-def _default_settings(model_name: str) -> DriftSettings:
-    del model_name
-    return DriftSettings()
+_FOLLOW_GAP_S = 600.0
+"""How often new models, and new values of segments, are looked for."""
 
 
 class DriftWorker:
@@ -53,7 +54,7 @@ class DriftWorker:
         store: profiles come from it, verdicts go to it.
         metrics: a process's metrics, with the worker's table.
         monotonic: a clock in seconds.
-        settings_of: how to judge a model, by its name.
+        monitors: what is monitored of each model, and how.
         reference_patience_s: how long a stream waits for reference rows that its run announced.
         late_quiet_s: how long nothing may have arrived late before what did is judged: a trickle of late
             events is one revision.
@@ -65,14 +66,14 @@ class DriftWorker:
         *,
         metrics: Metrics,
         monotonic: Callable[[], float],
-        settings_of: Callable[[str], DriftSettings] = _default_settings,
+        monitors: Monitors[DriftSettings] | None = None,
         reference_patience_s: float = 600.0,
         late_quiet_s: float = 60.0,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._monotonic = monotonic
-        self._settings_of = settings_of
+        self._monitors = monitors or Monitors.default(DriftSettings())
         self._patience_s = reference_patience_s
         self._late_quiet_s = late_quiet_s
         self._waiting_since_s: dict[str, float] = {}
@@ -80,10 +81,12 @@ class DriftWorker:
         self._ledger = Ledger(self._client)
         self._watches: dict[Stream, StreamWatch] = {}
         self._spans: Sequence[StreamSpan] = ()
+        self._words: Mapping[Stream, Sequence[Acknowledgement]] = {}
         self._reference_rows: dict[Stream, int] = {}
         self._sign: int | None = None
         self._look_is_due = self._completeness_is_due = False
-        self._looked_s = self._completeness_s = float("-inf")
+        self._looked_s = self._completeness_s = self._followed_s = float("-inf")
+        self._warned: frozenset[str] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
         """Judge until ``stop`` is set. While the store is away, waits and tries again."""
@@ -94,6 +97,7 @@ class DriftWorker:
                     self._client.close()
                     self._client = ready_client(self._store)
                     self._ledger = Ledger(self._client)
+                    self._watches.clear()
                     self._sign = None
                 judged = self.watch_once()
                 has_failed = False
@@ -112,9 +116,9 @@ class DriftWorker:
             StoreError: the store is away.
         """
         now_s = self._monotonic()
-        self._take_news()
+        self._take_news(now_s)
         looks = self._look_is_due and now_s - self._looked_s >= self._late_quiet_s / _LOOKS_PER_QUIET
-        judged = [span for span in self._spans if span.stream.environment != REFERENCE]
+        judged = [span for span in self._spans if self._is_judged(span.stream)]
         newest_hour: dict[str, int] = {}
         for span in judged:
             name = span.stream.model_name
@@ -126,24 +130,39 @@ class DriftWorker:
         if looks:
             self._look_is_due, self._looked_s = False, now_s
         served = served_streams(judged, newest_hour)
-        export_verdicts(
-            self._metrics,
-            {stream: self._watches[stream].latest for stream in served if stream in self._watches},
-        )
+        watched = {stream: self._watches[stream] for stream in served if stream in self._watches}
+        export_verdicts(self._metrics, {stream: watch.latest for stream, watch in watched.items()})
+        export_pages(self._metrics, {stream: watch.pages for stream, watch in watched.items()})
         if self._completeness_is_due and now_s - self._completeness_s >= _COMPLETENESS_GAP_S:
             export_completeness(self._metrics, self._ledger.lines(), served)
             self._metrics.replace(INVALID, invalid_totals(self._client, served))
             self._completeness_is_due, self._completeness_s = False, now_s
         return given
 
-    def _take_news(self) -> None:
-        """Read what streams there are, and let the ledger be read anew, if anything has landed."""
+    def _is_judged(self, stream: Stream) -> bool:
+        return stream.environment != REFERENCE and self._monitors.of(stream.model_name).enabled
+
+    def _take_news(self, now_s: float) -> None:
+        """If anything has landed, read what streams there are, and let the ledger be read anew."""
         sign = read_landing_sign(self._client)
         if sign != self._sign:
             self._ledger.refresh()
             self._spans = read_streams(self._client)
+            self._words = read_words(self._client)
             self._look_is_due = self._completeness_is_due = True
             self._sign = sign
+            if now_s - self._followed_s >= _FOLLOW_GAP_S:
+                self._follow_monitors()
+                self._followed_s = now_s
+
+    def _follow_monitors(self) -> None:
+        """Have the store count by the segments and rules that are monitored, where any are."""
+        if self._monitors == Monitors.default(self._monitors.others.settings):
+            return  # Whoever has no file may have set them otherwise.
+        warnings = frozenset(follow_monitors(self._client, self._monitors))
+        for warning in sorted(warnings - self._warned):
+            _logger.warning("%s", warning)
+        self._warned = warnings
 
     def _watch(self, span: StreamSpan, end_hour: int, *, looks_at_s: float | None) -> int:
         """Do what there is to do for a stream; while there is nothing, asks the store nothing."""
@@ -153,6 +172,7 @@ class DriftWorker:
             watch = self._watches.get(stream)
             if watch is None:
                 watch = self._watches[stream] = StreamWatch(ground, late_quiet_s=self._late_quiet_s)
+            watch.hear(ground, self._words.get(stream, ()))
             if looks_at_s is not None:
                 watch.look_for_late(ground, looks_at_s)
             is_late = watch.is_late_due(self._monotonic())
@@ -175,8 +195,8 @@ class DriftWorker:
 
     def _ground(self, span: StreamSpan) -> Ground:
         """Gather what a stream is judged by, and see whether reference rows landed since the last poll."""
-        settings = self._settings_of(span.stream.model_name)
-        ground = Ground(self._client, span, self._spans, self._ledger, settings)
+        monitor = self._monitors.of(span.stream.model_name)
+        ground = Ground(self._client, span, self._spans, self._ledger, monitor)
         known = self._reference_rows.get(span.stream)
         self._reference_rows[span.stream] = ground.reference_rows
         return replace(ground, is_settled=known == ground.reference_rows)

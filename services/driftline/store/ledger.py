@@ -104,7 +104,9 @@ FROM
 (
     SELECT table, partition_id, max(max_block_number) AS newest FROM system.parts
     WHERE active AND database = {database:String}
-        AND table IN ('session_profiles', 'sessions', 'dead_letters', 'feature_grids', 'training_runs')
+        AND table IN (
+            'session_profiles', 'sessions', 'dead_letters', 'feature_grids', 'training_runs',
+            'acknowledgements')
     GROUP BY table, partition_id
 )
 """
@@ -179,7 +181,7 @@ def _share(landed: int, sent: int) -> float:
 
 
 def read_landing_sign(client: Client) -> int:
-    """Return a number that changes when something lands that a verdict may depend on. Reads no rows."""
+    """Return a number that changes when something comes that a verdict may depend on. Reads no rows."""
     return int(client.query(_SIGN, parameters={"database": client.database}).result_rows[0][0])
 
 
