@@ -200,8 +200,9 @@ def build_baseline(
         _groups(stacked.present, np.where(stacked.known, stacked.rows[:, None], 0.0)), position, span
     )
     slot_groups = _sum_weeks(sizes)
-    columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK)
-    hourly = _channel_hours(stacked, layout, channels, rare_hours, position)
+    column = layout.locate_all(*entries)
+    columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK, column=column)
+    hourly = _channel_hours(stacked, layout, channels, rare_hours, position, column)
     channel_sizes = sizes[:, channels.group]
     noise = _noise(hourly, channel_sizes, channels, by_day[channels.feature], settings.scales_hours)
     level = noise.level[typical_channels(channels, noise.level)]
@@ -256,7 +257,12 @@ def _matched(counts: FloatArray, sizes: FloatArray, level: IntArray) -> tuple[Fl
 
 
 def _channel_hours(
-    stacked: Stack, layout: Layout, channels: Channels, rare_hours: FloatArray, position: IntArray
+    stacked: Stack,
+    layout: Layout,
+    channels: Channels,
+    rare_hours: FloatArray,
+    position: IntArray,
+    column: IntArray,
 ) -> FloatArray:
     """Return the counts of all channels in all hours of the span, (span, c).
 
@@ -266,8 +272,7 @@ def _channel_hours(
     span_hours = rare_hours.shape[0]
     edges = np.unique(np.concatenate([channels.low, channels.high, layout.starts]))
     coarse = np.searchsorted(edges, np.arange(layout.width), side="right") - 1
-    cell = layout.locate(stacked.entry_feature, stacked.entry_key)
-    cell = position[stacked.entry_hour] * edges.size + coarse[cell]
+    cell = position[stacked.entry_hour] * edges.size + coarse[column]
     held = np.bincount(cell, stacked.entry_count, span_hours * edges.size).astype(np.float64)
     ranges = replace(
         channels, low=np.searchsorted(edges, channels.low), high=np.searchsorted(edges, channels.high)

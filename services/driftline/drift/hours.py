@@ -197,8 +197,9 @@ class Stack:
 
     def distinct(self) -> tuple[IntArray, IntArray]:
         """Return the distinct feature << 48 | key, ascending, (d,), and each entry's place there, (n,)."""
-        distinct, place = np.unique((self.entry_feature << KEY_BITS) + self.entry_key, return_inverse=True)
-        return distinct, place
+        combined = (self.entry_feature << KEY_BITS) + self.entry_key
+        distinct = np.unique(combined)
+        return distinct, np.searchsorted(distinct, combined)  # Far faster than to ask for the inverse.
 
     def only(self, usable: BoolArray) -> Stack:
         """Return the stack without the features of those hours that are not usable, (h, f)."""

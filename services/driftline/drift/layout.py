@@ -207,17 +207,26 @@ class Layout:
         unseen = self.never_seen[entry_feature]
         return np.where((unseen >= 0) & (self.lookup[place] != combined), unseen, column)
 
-    def count(self, stacked: Stack, place: IntArray, places: int) -> FloatArray:
+    def locate_all(self, distinct: IntArray, place: IntArray) -> IntArray:
+        """Return the column of each entry, (n,), from what `Stack.distinct` returns."""
+        return self.locate(distinct >> KEY_BITS, distinct & ((1 << KEY_BITS) - 1))[place]
+
+    def count(
+        self, stacked: Stack, place: IntArray, places: int, *, column: IntArray | None = None
+    ) -> FloatArray:
         """Sum the values of all hours into places (hours, slots) and columns.
 
         Args:
             stacked: the hours.
             place: where each hour is summed, (h,).
             places: how many there are.
+            column: of each entry, where that is known, (n,).
 
         Returns:
             (places, columns).
         """
-        cell = place[stacked.entry_hour] * self.width + self.locate(stacked.entry_feature, stacked.entry_key)
+        if column is None:
+            column = self.locate(stacked.entry_feature, stacked.entry_key)
+        cell = place[stacked.entry_hour] * self.width + column
         counts = np.bincount(cell, stacked.entry_count, places * self.width)
         return counts.astype(np.float64).reshape(places, -1)

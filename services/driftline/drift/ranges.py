@@ -156,8 +156,9 @@ def _range_keys(
         if feature.kind == "numeric":
             known = np.isfinite(minimum[:, index])
             least, most = minimum[known, index], maximum[known, index]
-            margin = _WIDENED_BY * (most - least)
             grid = grids[feature.name]
-            low[known, index] = bucket_key(grid.bucket(least - margin).astype(np.int64))
-            high[known, index] = bucket_key(grid.bucket(most + margin).astype(np.int64))
+            with np.errstate(over="ignore"):  # Numbers as large as they get: everything is in range.
+                margin = _WIDENED_BY * (most - least)
+                low[known, index] = bucket_key(grid.bucket(least - margin).astype(np.int64))
+                high[known, index] = bucket_key(grid.bucket(most + margin).astype(np.int64))
     return low, high

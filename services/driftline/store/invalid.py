@@ -113,9 +113,7 @@ def read_invalid(
     ]
 
 
-def invalid_totals(
-    client: Client, served: Collection[Stream]
-) -> Mapping[tuple[str, ...], float]:
+def invalid_totals(client: Client, served: Collection[Stream]) -> Mapping[tuple[str, ...], float]:
     """Return how many values in production were invalid since the beginning, for the metric of that name.
 
     The series are few: what a client calls features that its model does not have is left out.
