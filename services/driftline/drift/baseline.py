@@ -202,7 +202,7 @@ def build_baseline(
     slot_groups = _sum_weeks(sizes)
     column = layout.locate_all(*entries)
     columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK, column=column)
-    hourly = _channel_hours(stacked, layout, channels, rare_hours, position, column)
+    hourly = _channel_hours(stacked, layout, channels, rare_hours, position, column=column)
     channel_sizes = sizes[:, channels.group]
     noise = _noise(hourly, channel_sizes, channels, by_day[channels.feature], settings.scales_hours)
     level = noise.level[typical_channels(channels, noise.level)]
@@ -262,6 +262,7 @@ def _channel_hours(
     channels: Channels,
     rare_hours: FloatArray,
     position: IntArray,
+    *,
     column: IntArray,
 ) -> FloatArray:
     """Return the counts of all channels in all hours of the span, (span, c).
