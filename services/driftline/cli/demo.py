@@ -27,7 +27,11 @@ def _own_command(program: str) -> str:
 
 @click.command()
 @click.option(
-    "--events", type=click.IntRange(min=1), help="Serve at most so many flights; default: all from April on."
+    "--events",
+    type=click.IntRange(min=0),
+    default=100_000,
+    show_default=True,
+    help="Serve so many flights from April on; 0: all of the year.",
 )
 @click.option("--folder", default=_default_folder, help="For log and store; an earlier demo's is emptied.")
 @click.option("--port", default=0, help="Port of the pages; 0: a free one.", show_default=True)
@@ -36,7 +40,7 @@ def _own_command(program: str) -> str:
     "--json", "as_json", is_flag=True, help="Print the summary as one JSON object, as the last line."
 )
 @clean_errors
-def demo(events: int | None, folder: str, port: int, keep_serving: bool, as_json: bool) -> None:
+def demo(events: int, folder: str, port: int, keep_serving: bool, as_json: bool) -> None:
     """Run the whole pipeline on real flights, break the upstream, and see what is found."""
     try:
         from driftline.demo.run import Demo  # noqa: PLC0415  needs the demo extra
@@ -46,7 +50,7 @@ def demo(events: int | None, folder: str, port: int, keep_serving: bool, as_json
         ) from error
     from driftline.demo.screen import ProgressScreen, print_summary  # noqa: PLC0415  as above
 
-    running = Demo(Path(folder).resolve(), events=events, port=port)
+    running = Demo(Path(folder).resolve(), events=events or None, port=port)
     try:
         with ProgressScreen(running.up.url) as screen:
             summary = running.run(screen.show)

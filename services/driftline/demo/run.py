@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.demo.flights import feed_errors, load_flights, load_weather
-from driftline.demo.summary import PlannedFault, summarize
+from driftline.demo.summary import PlannedFault, confirm_pages, summarize
 from driftline.drift import DriftSettings
 from driftline.errors import DriftlineError, SettingError
 from driftline.lander.service import GROUP
@@ -161,6 +162,8 @@ class Demo:
                 self.progress.hours = span.last_hour - span.first_hour
                 judged = last_judged_hour(client, span.stream)
                 self.progress.judged = judged - span.first_hour if judged else 0
+        if self.progress.faults:
+            confirm_pages(client, self.progress.faults, now=datetime.now(UTC))
 
     def _is_done(self, client: Any, reader: Any) -> bool:
         if any(reader.lag().values()):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from driftline.store.ledger import read_ledger
+from driftline.store.pages import read_acknowledgements, read_pages, write_acknowledgement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,6 +116,30 @@ def find_fault(fault: PlannedFault, verdicts: Sequence[PageVerdict]) -> PageVerd
         ):
             return verdict
     return None
+
+
+def confirm_pages(client: Client, faults: Sequence[PlannedFault], *, now: datetime) -> None:
+    """Say of pages that a fault explains that they are real, as an engineer on call would.
+
+    Pages that nobody confirms count as false, and make the next one harder to get.
+    """
+    pages = read_pages(client, states=("open", "ended"))
+    confirmed = {said.page_id for said in read_acknowledgements(client)} if pages else set()
+    for page in pages:
+        names = {finding.feature for finding in page.findings}
+        explained = any(
+            fault.start < page.detected <= fault.end + _LONGEST_WINDOW and names.intersection(fault.features)
+            for fault in faults
+        )
+        if explained and page.page_id not in confirmed:
+            write_acknowledgement(
+                client,
+                page.page_id,
+                word="real",
+                given_by="the demo",
+                note="a fault of its own",
+                given_at=now,
+            )
 
 
 def explain(page: Page, errors: Sequence[FeedError]) -> str | None:

@@ -138,7 +138,10 @@ def read_stream_hours(
         read = read_hours(ground.client, stream, first_hour=first_hour, end_hour=whole_hour, segment=segment)
         whole_hour = min(whole_hour, read.end_hour)
         for profile in read.profiles:
-            profiles.setdefault(profile.hour, {})[segment] = without_ignored(profile, ground.monitor)
+            # What lands between the two reads is of the next poll, or late.
+            if segment == WHOLE or profile.hour in profiles:
+                parts = profiles.setdefault(profile.hour, {})
+                parts[segment] = without_ignored(profile, ground.monitor)
     for hour in (*also, *(hour for hour, count in missing.items() if count >= 1)):
         if first_hour <= hour:
             profiles.setdefault(hour, {WHOLE: HourProfile(hour, 0, {}, {})})

@@ -57,7 +57,8 @@ def is_stuck(
 ) -> BoolArray:
     """Say which features show one single value throughout a window although the reference never did.
 
-    The reference must not hold a run of that length, and the window's must be twice as long as any.
+    The reference must not hold a run of that length, and the window must be three times as long as any: where
+    the longest of 700 hours is L, one of 2 L comes too often by chance among a hundred features and segments.
 
     Args:
         minimum: smallest value of each hour of the window, NaN where none, (h, f).
@@ -75,5 +76,5 @@ def is_stuck(
     high = np.where(held, maximum, -np.inf).max(0)
     hours = held.sum(0)
     enough = (hours >= stuck_hours) & (present.sum(0) >= minimum_sample)
-    unknown = (longest_known < stuck_hours) & (hours >= 2 * longest_known)
+    unknown = (longest_known < stuck_hours) & (hours >= 3 * longest_known)
     return np.asarray(enough & unknown & (low == high), dtype=np.bool_)
