@@ -15,7 +15,7 @@ from driftline.drift.late import (
     is_late,
     rewritten,
 )
-from driftline.drift.page_store import keep_pages, read_page_verdicts
+from driftline.drift.page_store import keep_pages, read_page_verdicts, read_words
 from driftline.drift.panel import build_panel
 from driftline.drift.records import read_episodes, stored
 from driftline.store.grids import read_grids
@@ -125,6 +125,8 @@ class StreamWatch:
         while self.next_hour < end_hour:
             if self._panel is None or not self._panel.fits(ground):
                 self._panel = build_panel(ground, as_of=self.next_hour)
+            # While weeks are caught up with, pages are told and answered.
+            self.hear(ground, read_words(ground.client, self._stream).get(self._stream, ()))
             wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
             read = read_stream_hours(
                 ground,
