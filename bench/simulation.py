@@ -40,6 +40,8 @@ CELLS = (
     *((kind, rows) for rows in ROWS for kind in CALM),
     *((kind, HARD_ROWS) for kind in HARD),
 )
+FAULT_STREAMS = 10
+"""So many streams of a cell are also broken, to see how soon that is found; it takes as long as the rest."""
 HARD_LENGTH = 6
 """Hard regimes are judged for so many times as many hours, with and without the budget controller."""
 
@@ -123,7 +125,7 @@ def _calm(job: Job, traffic: Traffic, judge: Judge, rng: np.random.Generator) ->
         verdicts = judge.judge(profile)
         seconds += time.process_time() - began_s
         pages.take(hour, verdicts)
-        if hour == fault_at:
+        if hour == fault_at and job.stream < FAULT_STREAMS:
             delays = {name: find_fault(name, traffic, judge, rng.spawn(1)[0]) for name in FAULTS}
     return {**pages.as_dict(), "hours": job.hours, "delays": delays, "judge_ms": 1000 * seconds / job.hours}
 

@@ -204,7 +204,8 @@ class Stack:
     def only(self, usable: BoolArray) -> Stack:
         """Return the stack without the features of those hours that are not usable, (h, f)."""
         known = self.known & usable
-        kept = known[self.entry_hour, self.entry_feature]
+        # There are millions of entries, and most of the time all are kept.
+        kept = slice(None) if usable.all() else known[self.entry_hour, self.entry_feature]
         return Stack(
             rows=self.rows,
             known=known,
