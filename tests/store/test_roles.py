@@ -9,6 +9,7 @@ import re
 import time
 from contextlib import ExitStack, closing
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -28,6 +29,16 @@ from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.store import migrate, open_store, ready_client
 from driftline.store.dead_letters import LetterFilter
+from driftline.store.joint import (
+    JointCounts,
+    JointFinding,
+    read_joint_counts,
+    read_joint_findings,
+    read_projection,
+    write_joint_counts,
+    write_joint_findings,
+    write_projection,
+)
 from driftline.store.monitored import follow_monitors
 from driftline.store.profiles import Stream, read_hours
 from driftline.store.segments import read_segments
@@ -155,11 +166,40 @@ def read_segment(store):
 
 
 def judge(store):
+    """By a file of monitors, which it has the store follow."""
+    rules = {"of no event": FeatureMonitor(rules={"minimum": 1.0})}
+    segments = ("city=Bergen", "city=Oslo")
+    monitor = ModelMonitor(settings=DriftSettings(), segments=segments, features=rules)
     worker = DriftWorker(
-        store, metrics=Metrics(WORKER_METRICS), monotonic=time.monotonic, reference_patience_s=0.0
+        store,
+        metrics=Metrics(WORKER_METRICS),
+        monotonic=time.monotonic,
+        monitors=Monitors(ModelMonitor(settings=DriftSettings()), {MODEL: monitor}),
+        reference_patience_s=0.0,
     )
     with closing(worker):
         return worker.watch_once()
+
+
+def judge_jointly(store):
+    """As the worker does once there are weeks of rows."""
+    hour = START_S // 3600
+    counts = JointCounts(hour, 0, 0, (), np.zeros(0, dtype=np.int64))
+    finding = JointFinding(
+        feature="(joint)",
+        kind="numeric",
+        scale_hours=1,
+        window_start=hour,
+        window_end=hour + 1,
+        episode_start=hour,
+    )
+    with closing(store.client()) as client:
+        write_projection(client, PRODUCTION, 0, "{}")
+        write_joint_counts(client, PRODUCTION, 0, [counts])
+        write_joint_findings(client, PRODUCTION, [finding])
+        kept = len(read_joint_counts(client, PRODUCTION, 0, first_hour=hour, end_hour=hour + 1))
+        found = read_joint_findings(client, PRODUCTION, since_hour=hour, end_hour=hour + 1)
+        return (read_projection(client, PRODUCTION, 0), kept, found) == ("{}", 1, [finding])
 
 
 def page(store):
@@ -216,6 +256,7 @@ def play(tmp_path_factory):
         )
     )
     played.judged = played.acting("watcher", judge)
+    played.judged_jointly = played.acting("watcher", judge_jointly)
     played.segment = played.acting("watcher", read_segment)
     (told,) = played.acting("watcher", page)
     played.responses = played.acting("responder", lambda store: respond(store, told.page_id))
@@ -230,6 +271,7 @@ def test_each_service_does_its_work_with_its_role(play):
     assert play.rows == [(EVENTS,)]
     assert play.replayed.refused == 1
     assert play.judged > 0
+    assert play.judged_jointly
     assert sum(profile.rows for profile in play.segment) == EVENTS // 3
     assert [done.exit_code for done in play.responses] == [0, 0], play.responses[0].output
     assert [code for code, _ in play.answers] == [0] * len(play.answers), play.answers
@@ -264,7 +306,6 @@ DENIED = {
         "INSERT INTO feature_grids (model_name) VALUES ('m')",
         "DELETE FROM drift_verdicts WHERE 1",
         "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
-        "SYSTEM RELOAD DICTIONARY feature_grid",
     ],
     "reader": [
         "INSERT INTO predictions (model_name) VALUES ('m')",
