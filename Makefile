@@ -52,8 +52,10 @@ bench: .venv/.dev
 	@echo "--- all of it: $(BIN)/python -m bench.NAME"
 	@echo "simulation      hours; writes .cache/bench/simulation.json, and goes on there when run again"
 	@echo "flights_drift   an hour, most of it other monitors; --days 0 leaves them out"
+	@echo "flights_slices  ten minutes; the same flights with each airport as a segment"
 	@echo "peers           an hour; writes .cache/bench/peers.json, and goes on there when run again"
-	@echo "landing, log_latency, verdict_scale   minutes"
+	@echo "landing, log_latency, joint, segments   minutes"
+	@echo "verdict_scale   an hour for 100 million rows; goes on where it stopped"
 	@echo "kafka_outage    ten minutes; needs Java 17 and Maven"
 
 # Every gate runs, so that one look shows all that is wrong; those that failed are named at the end.

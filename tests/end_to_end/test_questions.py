@@ -111,7 +111,9 @@ def test_two_processes_that_find_no_owner_are_both_answered(place):
 def test_a_command_waits_for_an_owner_that_comes_up_and_follows_one_that_is_killed(place):
     up = Up(place)
     assert place.ask("completeness") == []
-    up.wait_until_up().kill()
+    up.wait_until_up()
+    wait_until(place.owner_file.exists, what="an owner that stays, after the command")
+    up.kill()
     assert place.owner_file.exists()  # Left behind; whoever asks next replaces it.
     assert place.ask("completeness") == []
     assert not place.owner_file.exists()

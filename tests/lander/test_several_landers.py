@@ -19,7 +19,7 @@ from driftline.lander import LANDER_METRICS, Lander, service
 from driftline.metrics import Metrics
 from driftline.store import grids, migrate, open_store
 from driftline.store.grids import IN_FORCE, rebuild_profiles
-from driftline.store.rollups import IS_MARK, ROLLUPS, contribution
+from driftline.store.rollups import IS_MARK, NEVER, ROLLUPS, contribution
 from driftline.wire import PREDICTIONS_TOPIC, TRAINING_RUNS_TOPIC
 from tests.lander.partitioned import PartitionedLog
 from tests.lander.test_settle import FEBRUARY, JANUARY, record
@@ -170,7 +170,8 @@ def assert_books_are_exact(url):
         assert client.query(sessions).result_rows == [(RECORDS, RECORDS)]
         for rollup in ROLLUPS:
             # A tender that died while it counted leaves rows that count for nobody.
-            counts = f"NOT {IS_MARK} AND (NOT ({rollup.by_generation}) OR {IN_FORCE})"
+            in_force = "1" if rollup.by_generation == NEVER else f"NOT ({rollup.by_generation}) OR {IN_FORCE}"
+            counts = f"NOT {IS_MARK} AND ({in_force})"
             hour = "toStartOfHour(minute) AS hour"  # Minutes age.
             by_hour = f"SELECT {hour}, sum({rollup.counted}) FROM {{}} GROUP BY hour ORDER BY hour"
             given = contribution(client, rollup, rows="1")
