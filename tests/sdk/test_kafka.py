@@ -146,6 +146,30 @@ def test_forked_workers_have_sessions_of_their_own_and_lose_nothing(topics, code
     check_beats(topics)
 
 
+LOOKING_UP = """
+import socket, threading
+def look_up():
+    while True: socket.getaddrinfo("127.0.0.1", 9, flags=socket.AI_ADDRCONFIG)
+for _ in range(4): threading.Thread(target=look_up, daemon=True).start()
+logger = begin()
+assert logger.flush(30)
+children = [multiprocessing.get_context("fork").Process(target=work, args=(logger, 5)) for _ in range(4)]
+for child in children: child.start()
+for child in children: child.join(20)
+codes = [child.exitcode for child in children]
+for child in children: child.kill()
+if codes != [0] * 4: print("children hang or fail:", codes, file=sys.stderr)
+os._exit(0)
+"""
+
+
+def test_a_child_that_was_forked_amid_a_look_up_of_addresses_ends_all_the_same(topics):
+    """Its C library may never look up an address again; what it logged waits on disk."""
+    finished = python(LOOKING_UP, topics.url())
+    assert "hang or fail" not in finished.stderr
+    assert finished.returncode == 0
+
+
 IMPORTS = """
 import threading
 began = []

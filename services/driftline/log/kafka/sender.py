@@ -32,6 +32,7 @@ MAY_REPEAT_HEADER: Final = "driftline-may-repeat"
 SETTLE_S: Final = 1.0
 
 _WAITING, _SENT, _DELIVERED, _GIVEN_UP = range(4)
+_LOOKING_UP_S = 0.1
 _FORK_TIMEOUT_S = 2.0
 _ASK_TIMEOUT_S = 1.0
 _BROKERS_DEFAULT_MAX_BYTES = 1_048_588
@@ -173,6 +174,8 @@ class Sender:
         self._producer: Producer | None = None
         self._is_broken = False
         self._answered_at_s: float | None = None
+        self._is_reached = False
+        self.made_at_s = float("-inf")
         self._headers: dict[bytes, bytes] = {}
         self._max_stage_bytes = _STAGE_BYTES
         self._stage: list[tuple[int, Record]] = []
@@ -218,19 +221,26 @@ class Sender:
             except KafkaException:
                 return False
             self._answered_at_s = self._monotonic()
+            self._is_reached = True
         return self._monotonic() - self._answered_at_s >= SETTLE_S
 
     def close(self) -> None:
         """Let go of the producer and what it has not delivered, without waiting. Closing twice is allowed."""
         producer, self._producer = self._producer, None
-        if producer is not None:
+        if producer is None:
+            return
+        if _fork_guard.is_child and not self._is_reached:
+            # Forked amid a look-up of addresses, glibc's lock for these stays taken in the child: librdkafka's
+            # thread waits for it for ever, and a purge would wait for that thread.
+            _keep_for_ever(producer)
+        else:
             # Its own close() would wait for brokers without a bound.
             producer.purge(blocking=False)
 
     def begin_anew(self) -> Producer | None:
         """Be as new, in a forked child; return the parent's producer, if there is one."""
         producer, self._producer = self._producer, None
-        self._answered_at_s = None
+        self._answered_at_s, self._is_reached = None, False
         return producer
 
     def _advance(self, delivery: Delivery) -> None:
@@ -296,6 +306,7 @@ class Sender:
         """Take librdkafka's last word on a record."""
         del message
         if error is None:
+            self._is_reached = True
             delivery.delivered(place)
             return
         if error.code() == error.MSG_SIZE_TOO_LARGE:
@@ -337,6 +348,7 @@ class Sender:
             config = {**_CHOSEN, **clients.producer_config(self._settings), **_FIXED}
             with _fork_guard.making:
                 self._producer = clients.make_producer(config)
+            self.made_at_s, self._is_reached = time.monotonic(), False
         return self._producer
 
 
@@ -346,10 +358,13 @@ class _ForkGuard:
     def __init__(self) -> None:
         self.senders: weakref.WeakSet[Sender] = weakref.WeakSet()
         self.making = threading.Lock()
+        self.is_child = False
         self._is_held = False
 
     def hold(self) -> None:
-        """Let no thread be inside librdkafka's constructor: its locks would stay taken in the child."""
+        """Let no thread be inside librdkafka's constructor, or looking up the addresses of a new producer."""
+        youngest_s = max((sender.made_at_s for sender in list(self.senders)), default=float("-inf"))
+        time.sleep(max(0.0, youngest_s + _LOOKING_UP_S - time.monotonic()))
         self._is_held = self.making.acquire(timeout=_FORK_TIMEOUT_S)
 
     def release(self) -> None:
@@ -363,14 +378,20 @@ class _ForkGuard:
         Their threads are not here. Destroying one would wait for those, and end connections that the parent
         still uses. A reference that is counted but not held anywhere outlives even the interpreter's end.
         """
-        import ctypes  # noqa: PLC0415 - rarely needed.
-
         self.making = threading.Lock()
+        self.is_child = True
         for sender in list(self.senders):
             producer = sender.begin_anew()
             if producer is not None:
-                with suppress(AttributeError):  # Of another Python: its objects may live elsewhere.
-                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
+                _keep_for_ever(producer)
+
+
+def _keep_for_ever(producer: Producer) -> None:
+    """Never destroy a producer, not even at the interpreter's end: see above."""
+    import ctypes  # noqa: PLC0415 - rarely needed.
+
+    with suppress(AttributeError):  # Of another Python: its objects may live elsewhere.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
 
 
 _fork_guard = _ForkGuard()
