@@ -230,8 +230,8 @@ class Sender:
         if producer is None:
             return
         if _fork_guard.is_child and not self._is_reached:
-            # Forked amid a look-up of addresses, glibc's lock for these stays taken in the child: librdkafka's
-            # thread waits for it for ever, and a purge would wait for that thread.
+            # Forked amid a look-up of addresses, glibc's lock for these stays taken in the child:
+            # librdkafka's thread waits for it for ever, and a purge would wait for that thread.
             _keep_for_ever(producer)
         else:
             # Its own close() would wait for brokers without a bound.
