@@ -19,8 +19,6 @@ NUMERIC = (*WEATHER, "distance", "sched_dep_minute")
 CATEGORICAL = ("carrier", "origin", "dest")
 FEATURES = (*NUMERIC, *CATEGORICAL)
 
-TIMEZONE = "America/New_York"
-
 LATE_MINUTES = 15
 """A flight is late that arrives so many minutes after its time: the authority's own definition."""
 
