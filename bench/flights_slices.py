@@ -31,7 +31,7 @@ from bench.flights_drift import (
 )
 from bench.tables import print_table
 from driftline.drift import Judge, Verdict
-from driftline.drift.pages import PageBook
+from driftline.drift.pages.book import PageBook
 from driftline.drift.segment_judges import SegmentJudges
 from driftline.drift.segments import name_drivers, whole_settings
 

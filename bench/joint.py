@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.joint import Projection, count, fit, profile
-from driftline.drift.joint_report import report_joint
+from driftline.drift.joint.proportions import Projection, count, fit, profile
+from driftline.drift.joint.report import report_joint
 from driftline.store.samples import Sample
 
 if TYPE_CHECKING:

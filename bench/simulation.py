@@ -25,7 +25,7 @@ import numpy as np
 from bench.tables import print_simulation
 from bench.traffic import FAULTS, Kind, Traffic, make_columns
 from driftline.drift import DriftSettings, Judge
-from driftline.drift.pages import PageBook
+from driftline.drift.pages.book import PageBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

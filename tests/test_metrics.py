@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from driftline.drift.metrics import WORKER_METRICS
+from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import Metric, Metrics
 

@@ -6,8 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from driftline.drift.metrics import WORKER_METRICS
-from driftline.drift.worker import DriftWorker
+from driftline.drift.service.metrics import WORKER_METRICS
+from driftline.drift.service.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log

@@ -7,11 +7,11 @@ import random
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.drift.metrics import PAGES
+from driftline.drift.service.metrics import PAGES
 from driftline.monitors import ModelMonitor, Monitors
 from driftline.store.pages import read_pages
 from driftline.store.segments import name_segments
-from tests.drift.watching import HOUR, HOUR_S, make_worker, opened_landing, told
+from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, told
 from tests.support.landing import put
 from tests.support.traffic import MODEL
 

@@ -17,9 +17,9 @@ from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
 from driftline.drift import DriftSettings
-from driftline.drift.metrics import WORKER_METRICS
-from driftline.drift.page_store import keep_pages, open_book
-from driftline.drift.worker import DriftWorker
+from driftline.drift.pages.store import keep_pages, open_book
+from driftline.drift.service.metrics import WORKER_METRICS
+from driftline.drift.service.worker import DriftWorker
 from driftline.errors import StoreError
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.replay import replay_letters
@@ -49,7 +49,7 @@ from driftline.store.users import (
 )
 from driftline.web import create_app
 from driftline.wire import PREDICTIONS_TOPIC, TOPICS
-from tests.drift.test_pages import START, verdict
+from tests.drift.pages.test_book import START, verdict
 from tests.store.restricted import EVERYTHING, TOKEN, Restricted
 from tests.support.traffic import MODEL, START_S, VERSION, serve
 

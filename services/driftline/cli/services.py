@@ -14,8 +14,8 @@ import click
 
 from driftline.cli.options import clean_errors, load_monitors, log_option, monitors_option, store_option
 from driftline.drift import DriftSettings
-from driftline.drift.metrics import WORKER_METRICS
-from driftline.drift.worker import DriftWorker
+from driftline.drift.service.metrics import WORKER_METRICS
+from driftline.drift.service.worker import DriftWorker
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log

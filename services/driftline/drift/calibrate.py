@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.drift.pages import PageBook
+from driftline.drift.pages.book import PageBook
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
 from driftline.drift.shifts import SHIFTS, Shift, shifted, typical_of
 from driftline.drift.verdict import Feature

@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.drift.arrays import BoolArray, IntArray
+    from driftline.drift.statistics.arrays import BoolArray, IntArray
     from driftline.drift.verdict import Feature, Reference
 
 Word = Literal["real", "noise", "accept"]

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.drift.baseline import Baseline, Span, build_baseline
-from driftline.drift.comparison import compare
-from driftline.drift.hours import Clock, HourCounts, Vocabulary, known_features
 from driftline.drift.hygiene import PageLog
-from driftline.drift.pooled import build_pooled_baseline, has_usable_times, with_noise_of
-from driftline.drift.recent import Recent
 from driftline.drift.report import Window, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
+from driftline.drift.statistics.baseline import Baseline, Span, build_baseline
+from driftline.drift.statistics.comparison import compare
+from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
+from driftline.drift.statistics.pooled import build_pooled_baseline, has_usable_times, with_noise_of
+from driftline.drift.statistics.recent import Recent
 from driftline.drift.verdict import Feature, Reference, Verdict
 from driftline.profiles import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from driftline.drift.arrays import BoolArray
     from driftline.drift.hygiene import Decision
+    from driftline.drift.statistics.arrays import BoolArray
     from driftline.profiles import HourProfile
 
 _TRAINING_WEEKS = 53

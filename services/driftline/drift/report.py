@@ -14,10 +14,10 @@ from driftline.drift.verdict import Reference, Verdict, VerdictName
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from driftline.drift.baseline import Baseline
-    from driftline.drift.comparison import Comparison
     from driftline.drift.hygiene import Episode, PageLog
     from driftline.drift.settings import DriftSettings
+    from driftline.drift.statistics.baseline import Baseline
+    from driftline.drift.statistics.comparison import Comparison
     from driftline.drift.verdict import Feature
 
 _NUMERIC_STATISTICS = ("psi", "js", "ks", "ks_p_value", "wasserstein", "wasserstein_normed")

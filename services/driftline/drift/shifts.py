@@ -16,7 +16,7 @@ from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCoun
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from driftline.drift.arrays import FloatArray, IntArray
+    from driftline.drift.statistics.arrays import FloatArray, IntArray
     from driftline.drift.verdict import Kind
 
 _POINTS = 32

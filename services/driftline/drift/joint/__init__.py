@@ -1,0 +1,1 @@
+"""The joint distribution: what no single feature shows."""

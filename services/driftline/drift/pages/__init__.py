@@ -1,0 +1,1 @@
+"""Pages: what goes out to the engineer on call, one for one cause."""

@@ -1,0 +1,305 @@
+"""Pages: what goes out to the engineer on call, one for one cause, and how often that may happen.
+
+Features page by themselves; a page gathers those that one cause made page. How sure a page has to be
+follows from the pages before it: each that nobody confirmed makes the next one harder to get, which keeps
+the budget whatever the traffic does (the idea of Gibbs and Candès 2021).
+
+Everything follows from page verdicts and acknowledgements, each with the hour from which it is known. So a
+book that is rebuilt from what is stored says the same as one that ran on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from driftline.drift.hygiene import Decision
+from driftline.drift.pages.page import Page, gravity, key_of, with_verdict
+from driftline.drift.verdict import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from driftline.drift.hygiene import Word
+    from driftline.drift.pages.page import Acknowledgement, Finding, Key, State
+    from driftline.drift.settings import DriftSettings
+    from driftline.drift.verdict import Verdict
+
+_CONFIRMS = ("real", "accept")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A page while it is written."""
+
+    page_id: str
+    detected: int
+    findings: dict[Key, Finding] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        return max((finding.last for finding in self.findings.values()), default=self.detected)
+
+    def holds(self, feature: str, end: int, quiet: int) -> bool:
+        """Say whether a feature is part of it by an hour, and was not its new normal for a while already.
+
+        Its parts of the traffic, and the other reference, may take a little longer to be accepted.
+        """
+        return any(
+            key.feature == feature
+            and finding.detected <= end
+            and (finding.accepted_at is None or end - finding.accepted_at <= quiet)
+            for key, finding in self.findings.items()
+        )
+
+
+class PageBook:
+    """The pages of one stream, whatever the reference and the part of its traffic.
+
+    Feed it with every judged hour: `judge.judge(profile, caution=book.caution(hour))`, then
+    `book.take(hour, verdicts)`, then `judge.decide(book.decisions())`.
+
+    Args:
+        identity: names model, version and environment; page ids are made of it.
+        settings: quiet hours, budget and the controller's step, of the stream as a whole.
+    """
+
+    def __init__(self, *, identity: str, settings: DriftSettings) -> None:
+        self._identity = identity
+        self._settings = settings
+        self._drafts: dict[str, _Draft] = {}
+        self._written: dict[str, Page] = {}
+        self._said: tuple[Acknowledgement, ...] = ()
+        self._said_of: dict[str, tuple[Acknowledgement, ...]] = {}
+        self._touched: set[str] = set()
+        self._end = 0
+
+    @property
+    def pages(self) -> Sequence[Page]:
+        """All pages, the oldest first."""
+        return [self._written[page_id] for page_id in self._drafts]
+
+    def level(self, hour: int) -> float:
+        """Return l, the controller's level when an hour is judged: at least 0.
+
+        A page that nobody confirmed by then adds the step; a budget's length takes it away again.
+        """
+        step, level, when = self._settings.controller_step, 0.0, 0
+        fall = step / self._settings.page_budget_hours
+        for draft in self._drafts.values():
+            if draft.detected <= hour and self._word(draft.page_id, hour) not in _CONFIRMS:
+                level = max(level - fall * (draft.detected - when), 0.0) + step
+                when = draft.detected
+        return max(level - fall * (hour - when), 0.0)
+
+    def caution(self, hour: int) -> float:
+        """Return what critical values are multiplied by when an hour is judged: exp(l), at least 1."""
+        return math.exp(self.level(hour))
+
+    def take(self, hour: int, verdicts: Iterable[Verdict]) -> Sequence[Page]:
+        """Take the verdicts of a judged hour and return the pages that changed, to be stored.
+
+        Args:
+            hour: that was judged; not before the one taken last.
+            verdicts: of all parts of the traffic and both references.
+
+        Raises:
+            ValueError: a later hour was taken before.
+        """
+        if hour + 1 < self._end:
+            raise ValueError(f"hour {hour} comes before hour {self._end - 1}, which was taken already")
+        self._end = hour + 1
+        self._place(hour + 1, verdicts)
+        return self._changes()
+
+    def acknowledge(self, said: Sequence[Acknowledgement]) -> Sequence[Page]:
+        """Take all that was said of this stream's pages and return those that changed, to be stored.
+
+        Args:
+            said: everything, in the order in which it was said; repeating it changes nothing.
+        """
+        if tuple(said) == self._said:
+            return []
+        self._hear(said)
+        return self._changes()
+
+    def decisions(self) -> Sequence[Decision]:
+        """Return what became of all episodes, as judges take it, in the order in which it became known.
+
+        Of an accepted page only what still went on is a new normal: what had been quiet for a day by then
+        went back to the old one, so its hours are taken back into the reference, and nothing is dropped.
+        """
+        found = [
+            Decision(key.segment, key.reference, Feature(key.feature, key.kind), episode_id, word, at)
+            for draft in self._drafts.values()
+            for key, finding in draft.findings.items()
+            for episode_id, word, at in self._words(draft.page_id, finding)
+        ]
+        return sorted(found, key=lambda each: (each.at, each.episode_id))
+
+    def resume(
+        self,
+        *,
+        stored: Sequence[Page] = (),
+        verdicts: Iterable[Verdict] = (),
+        said: Sequence[Acknowledgement] = (),
+        since: int = 0,
+        next_hour: int,
+    ) -> Sequence[Page]:
+        """Take up where a book left off; call it once, before the first `take`.
+
+        Pages detected after `since` follow from the verdicts again, so that verdicts that were revised, or
+        whose pages a crash kept from being stored, come right.
+
+        Args:
+            stored: all pages of the stream as they are stored.
+            verdicts: its stored page verdicts of windows that ended after `since`, with their evidence.
+            said: everything that was said of its pages, in the order in which it was said.
+            since: an hour.
+            next_hour: the hour that is judged next.
+
+        Returns:
+            The pages that are not stored like this.
+        """
+        self._drafts = {
+            page.page_id: _Draft(page.page_id, page.detected, {key_of(each): each for each in page.findings})
+            for page in sorted(stored, key=lambda page: page.detected)
+            if page.detected <= since and page.state != "withdrawn"
+        }
+        self._hear(said)
+        paging = [each for each in verdicts if each.verdict == "page" and each.window_end > since]
+        paging.sort(key=lambda each: each.window_end)
+        for end, group in groupby(paging, key=lambda each: each.window_end):
+            self._place(end, group)
+        self._end = next_hour
+        self._written = {page.page_id: page for page in stored}
+        withdrawn = [
+            replace(page, state="withdrawn", revision=page.revision + 1)
+            for page in stored
+            if page.page_id not in self._drafts and page.state != "withdrawn"
+        ]
+        self._written.update((page.page_id, page) for page in withdrawn)
+        return [*withdrawn, *self._changes()]
+
+    def _place(self, end: int, verdicts: Iterable[Verdict]) -> None:
+        """Write the paging verdicts of the windows that end at an hour into their pages."""
+        paging = sorted((each for each in verdicts if each.verdict == "page"), key=_order)
+        for key, group in groupby(paging, key=key_of):
+            draft = self._draft(key, end)
+            self._touched.add(draft.page_id)
+            finding = draft.findings.get(key)
+            for verdict in group:
+                finding = with_verdict(finding, verdict)
+                start = verdict.window_start if verdict.episode_start is None else verdict.episode_start
+                is_old = end - start >= self._settings.accept_after_hours
+                if is_old and finding.accepted_at is None and self._word(draft.page_id, end - 1) != "real":
+                    finding = replace(finding, accepted_at=end)
+                draft.findings[key] = finding
+
+    def _draft(self, key: Key, end: int) -> _Draft:
+        """Return the page that a finding belongs to, a new one where it belongs to none."""
+        quiet = self._settings.quiet_hours
+        newest_first = [draft for draft in reversed(self._drafts.values()) if self._may_hold(draft, key, end)]
+        for draft in newest_first:
+            # What is accepted may go on for a day: judges hear of it a little later than it was said.
+            accepted = self._said_at(draft.page_id, "accept", by=end - 1)
+            last = draft.last if accepted is None else min(accepted, draft.last)
+            if draft.holds(key.feature, end, quiet) and end - last <= quiet:
+                return draft
+        for draft in newest_first:
+            is_accepted = self._said_at(draft.page_id, "accept", by=end - 1) is not None
+            if end - draft.detected <= quiet and not is_accepted:
+                return draft
+        text = f"{self._identity}\x1f{end}"
+        page_id = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+        draft = self._drafts[page_id] = _Draft(page_id, end)
+        self._hear(self._said)
+        return draft
+
+    def _may_hold(self, draft: _Draft, key: Key, end: int) -> bool:
+        known = draft.findings.get(key)
+        return draft.detected <= end and (known is None or not _is_known(known.accepted_at, end))
+
+    def _changes(self) -> Sequence[Page]:
+        """Bring all pages up to the newest hour and return those that changed."""
+        changed = []
+        for draft in self._drafts.values():
+            known = self._written.get(draft.page_id)
+            if known is not None and known.state != "open" and draft.page_id not in self._touched:
+                continue
+            page = self._page(draft, known.revision if known else 1)
+            if page != known:
+                page = replace(page, revision=known.revision + 1 if known else 1)
+                self._written[draft.page_id] = page
+                changed.append(page)
+        self._touched.clear()
+        return changed
+
+    def _page(self, draft: _Draft, revision: int) -> Page:
+        findings = tuple(sorted(draft.findings.values(), key=gravity))
+        has_ended = self._end - draft.last >= self._settings.quiet_hours
+        by_age = [each.accepted_at for each in findings if each.accepted_at is not None]
+        accepted_at = self._said_at(draft.page_id, "accept", by=self._end)
+        if accepted_at is None and by_age and (has_ended or len(by_age) == len(findings)):
+            accepted_at = max(by_age)
+        state: State = "ended" if has_ended else "open"
+        return Page(
+            page_id=draft.page_id,
+            detected=draft.detected,
+            state=state if accepted_at is None else "accepted",
+            findings=findings,
+            word=self._word(draft.page_id, self._end),
+            accepted_at=accepted_at,
+            revision=revision,
+        )
+
+    def _hear(self, said: Sequence[Acknowledgement]) -> None:
+        self._said = tuple(said)
+        found: dict[str, list[Acknowledgement]] = {}
+        for one in said:
+            page_id = one.page_id if one.page_id in self._drafts else self._nearest(one.detected)
+            if page_id is not None:
+                found.setdefault(page_id, []).append(one)
+        self._said_of = {page_id: tuple(words) for page_id, words in found.items()}
+        self._touched.update(self._drafts)
+
+    def _nearest(self, detected: int) -> str | None:
+        near = [
+            (abs(draft.detected - detected), draft.page_id)
+            for draft in self._drafts.values()
+            if abs(draft.detected - detected) <= self._settings.quiet_hours
+        ]
+        return min(near)[1] if near else None
+
+    def _word(self, page_id: str, by: int) -> Word | None:
+        """Return what was said of a page last, as far as it was known by an hour."""
+        return next((one.word for one in reversed(self._said_of.get(page_id, ())) if one.at <= by), None)
+
+    def _said_at(self, page_id: str, word: Word, *, by: int) -> int | None:
+        """Return from which hour a word is known that was said of a page, if it is by an hour."""
+        return min(
+            (one.at for one in self._said_of.get(page_id, ()) if one.word == word and one.at <= by),
+            default=None,
+        )
+
+    def _words(self, page_id: str, finding: Finding) -> Iterator[tuple[str, Word, int]]:
+        newest = finding.episode_ids[-1:]
+        for one in self._said_of.get(page_id, ()):
+            is_over = one.at - finding.last > self._settings.quiet_hours
+            for episode_id in finding.episode_ids:
+                is_normal_again = one.word == "accept" and (is_over or episode_id not in newest)
+                yield episode_id, "noise" if is_normal_again else one.word, one.at
+        if finding.accepted_at is not None:
+            yield from ((episode_id, "accept", finding.accepted_at) for episode_id in newest)
+
+
+def _order(verdict: Verdict) -> tuple[Key, int]:
+    return key_of(verdict), verdict.scale_hours
+
+
+def _is_known(hour: int | None, end: int) -> bool:
+    """Say whether what is known from an hour on is known when the window that ends so is judged."""
+    return hour is not None and hour < end

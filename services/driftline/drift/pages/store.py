@@ -1,0 +1,186 @@
+"""A stream's book of pages and the store: how it is taken up, kept, and told what was said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from driftline.drift.pages.book import PageBook
+from driftline.drift.pages.page import Acknowledgement, Finding, Page
+from driftline.drift.verdict import Verdict
+from driftline.store.pages import (
+    StoredFinding,
+    StoredPage,
+    read_acknowledgements,
+    read_pages,
+    write_pages,
+)
+from driftline.store.verdicts import hour_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.drift.hygiene import Word
+    from driftline.drift.settings import DriftSettings
+    from driftline.store.profiles import Stream
+
+_PAGE_VERDICTS = """
+SELECT segment, feature, kind, reference, scale_hours, intDiv(toUnixTimestamp(window_start), 3600),
+    intDiv(toUnixTimestamp(window_end), 3600), channel, effect, expected, observed, z, episode_id,
+    intDiv(toUnixTimestamp(episode_start), 3600)
+FROM drift_verdicts FINAL
+WHERE verdict = 'page' AND model_name = {model:String} AND model_version = {version:String}
+    AND environment = {environment:String} AND window_end > toDateTime({since:UInt32} * 3600, 'UTC')
+    AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')
+"""
+
+
+def open_book(
+    client: Client, stream: Stream, settings: DriftSettings, *, next_hour: int
+) -> tuple[PageBook, Sequence[Page]]:
+    """Return a stream's book as it was when an hour was about to be judged, and pages to be kept.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        settings: of the stream as a whole.
+        next_hour: the hour that is judged next.
+
+    Returns:
+        The book, and the pages that are not stored as it has them; for `keep_pages`, unless the book is one
+        of the past, to judge hours again.
+    """
+    book = PageBook(
+        identity=f"{stream.model_name}/{stream.model_version}/{stream.environment}", settings=settings
+    )
+    oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
+    since = max(next_hour - oldest, 0)
+    unkept = book.resume(
+        stored=[_page(stored) for stored in read_pages(client, stream=stream)],
+        verdicts=read_page_verdicts(client, stream, since_hour=since, until_hour=next_hour),
+        said=read_words(client, stream).get(stream, ()),
+        since=since,
+        next_hour=next_hour,
+    )
+    return book, unkept
+
+
+def keep_pages(client: Client, stream: Stream, pages: Sequence[Page]) -> None:
+    """Store pages that changed.
+
+    Raises:
+        StoreError: the store did not take them.
+    """
+    write_pages(client, [_stored(stream, page) for page in pages])
+
+
+def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, Sequence[Acknowledgement]]:
+    """Return what was said of the pages of all streams, or of one, as their books hear it."""
+    words: dict[Stream, list[Acknowledgement]] = {}
+    for said in read_acknowledgements(client, stream=stream):
+        word = cast("Word", said.word)
+        known = Acknowledgement(said.page_id, _hour(said.detected), word, _hour(said.known_from))
+        words.setdefault(said.stream, []).append(known)
+    return words
+
+
+def read_page_verdicts(
+    client: Client, stream: Stream, *, since_hour: int, until_hour: int
+) -> Sequence[Verdict]:
+    """Return a stream's page verdicts of windows that ended in (since, until], with their evidence."""
+    bound = {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+        "since": since_hour,
+        "until": until_hour,
+    }
+    names = (
+        "segment feature kind reference scale_hours window_start window_end channel effect expected observed "
+        "z episode_id episode_start"
+    ).split()
+    rows = client.query(_PAGE_VERDICTS, parameters=bound).result_rows
+    return [Verdict(verdict="page", **dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _stored(stream: Stream, page: Page) -> StoredPage:
+    return StoredPage(
+        model_name=stream.model_name,
+        model_version=stream.model_version,
+        environment=stream.environment,
+        page_id=page.page_id,
+        detected=hour_time(page.detected),
+        since=hour_time(page.since),
+        last=hour_time(page.last),
+        state=page.state,
+        accepted_at=_time(page.accepted_at),
+        headline=page.headline,
+        findings=[_stored_finding(finding) for finding in page.findings],
+        word=page.word or "",
+        revision=page.revision,
+    )
+
+
+def _stored_finding(finding: Finding) -> StoredFinding:
+    return StoredFinding(
+        segment=finding.segment,
+        feature=finding.feature,
+        kind=finding.kind,
+        reference=finding.reference,
+        channel=finding.channel,
+        effect=finding.effect,
+        expected=finding.expected,
+        observed=finding.observed,
+        z=finding.z,
+        scale_hours=finding.scale_hours,
+        since=hour_time(finding.since),
+        detected=hour_time(finding.detected),
+        last=hour_time(finding.last),
+        episode_ids=list(finding.episode_ids),
+        accepted_at=_time(finding.accepted_at),
+    )
+
+
+def _page(stored: StoredPage) -> Page:
+    # The names in the store are those that `_stored` wrote.
+    known: Any = stored
+    return Page(
+        page_id=stored.page_id,
+        detected=_hour(stored.detected),
+        state=known.state,
+        findings=tuple(_finding(finding) for finding in stored.findings),
+        word=known.word or None,
+        accepted_at=None if stored.accepted_at is None else _hour(stored.accepted_at),
+        revision=stored.revision,
+    )
+
+
+def _finding(stored: StoredFinding) -> Finding:
+    known: Any = stored
+    return Finding(
+        segment=stored.segment,
+        feature=stored.feature,
+        kind=known.kind,
+        reference=known.reference,
+        channel=stored.channel,
+        effect=stored.effect,
+        expected=stored.expected,
+        observed=stored.observed,
+        z=stored.z,
+        scale_hours=stored.scale_hours,
+        since=_hour(stored.since),
+        detected=_hour(stored.detected),
+        last=_hour(stored.last),
+        episode_ids=tuple(stored.episode_ids),
+        accepted_at=None if stored.accepted_at is None else _hour(stored.accepted_at),
+    )
+
+
+def _hour(time: datetime) -> int:
+    return int(time.timestamp()) // 3600
+
+
+def _time(hour: int | None) -> datetime | None:
+    return None if hour is None else hour_time(hour)

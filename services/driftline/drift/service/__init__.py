@@ -1,0 +1,1 @@
+"""The drift worker: streams under watch, hour by hour, and what is exported of them."""

@@ -1,0 +1,190 @@
+"""What a stream is judged by: its stored hours, the reference, the ledger, and what is monitored of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from driftline.drift.service.late import Arrival
+from driftline.drift.service.monitored import without_ignored
+from driftline.errors import StoreError
+from driftline.profiles import HourProfile
+from driftline.store.profiles import read_hours
+from driftline.store.verdicts import hour_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.drift.settings import DriftSettings
+    from driftline.monitors import ModelMonitor
+    from driftline.store.ledger import Ledger
+    from driftline.store.profiles import Stream, StreamSpan
+
+REFERENCE = "reference"
+WHOLE = ""
+"""The segment that is the whole traffic."""
+
+
+class BeingWrittenError(StoreError):
+    """Profiles are being written at this moment; in the next one they are whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What there is to judge a stream by, at one moment.
+
+    Args:
+        client: of the store.
+        span: the stream, and its hours.
+        spans: all streams.
+        ledger: what is missing.
+        monitor: what is monitored, and how it is judged.
+        is_settled: whether no reference rows are landing at this moment.
+    """
+
+    client: Client
+    span: StreamSpan
+    spans: Sequence[StreamSpan]
+    ledger: Ledger
+    monitor: ModelMonitor[DriftSettings]
+    is_settled: bool = True
+
+    @property
+    def settings(self) -> DriftSettings:
+        """How to judge."""
+        return self.monitor.settings
+
+    @property
+    def reference(self) -> StreamSpan | None:
+        """The reference rows of the stream's model version."""
+        wanted = replace(self.span.stream, environment=REFERENCE)
+        return next((span for span in self.spans if span.stream == wanted), None)
+
+    @property
+    def reference_rows(self) -> int:
+        """How many reference rows there are."""
+        return self.reference.rows if self.reference else 0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHour:
+    """One hour of a stream.
+
+    Args:
+        hour: hours since the Unix epoch, UTC.
+        arrived: how much of it is there.
+        profiles: by segment; that of the whole traffic is always there.
+    """
+
+    hour: int
+    arrived: Arrival
+    profiles: Mapping[str, HourProfile]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHours:
+    """Hours, ascending, as far as they could be read in one piece: those before `end_hour`.
+
+    Args:
+        hours: ascending.
+        end_hour: hours since the Unix epoch, UTC.
+        wanted_hour: as far as they were asked for.
+    """
+
+    hours: Sequence[StreamHour]
+    end_hour: int
+    wanted_hour: int
+
+    def whole(self, stream: Stream) -> Sequence[StreamHour]:
+        """Return all hours that were asked for.
+
+        Raises:
+            BeingWrittenError: some are missing.
+        """
+        if self.end_hour < self.wanted_hour:
+            raise BeingWrittenError(
+                f"the profiles of {stream} at {hour_time(self.end_hour):%Y-%m-%d %H:%M} are being written"
+            )
+        return self.hours
+
+
+def read_stream_hours(
+    ground: Ground,
+    stream: Stream,
+    *,
+    first_hour: int,
+    end_hour: int,
+    segments: Sequence[str] = (),
+    also: Iterable[int] = (),
+) -> StreamHours:
+    """Return a stream's hours in [first_hour, end_hour), up to the first that is being written.
+
+    An hour without rows is there where the ledger misses an event of it: somebody should know.
+
+    Args:
+        ground: where to read.
+        stream: which.
+        first_hour: hours since the Unix epoch, UTC.
+        end_hour: the same.
+        segments: that are read beside the whole traffic.
+        also: hours that are there in any case.
+    """
+    missing = ground.ledger.missing(stream, since_hour=first_hour)
+    profiles: dict[int, dict[str, HourProfile]] = {}
+    whole_hour = end_hour
+    for segment in (WHOLE, *segments):
+        read = read_hours(ground.client, stream, first_hour=first_hour, end_hour=whole_hour, segment=segment)
+        whole_hour = min(whole_hour, read.end_hour)
+        for profile in read.profiles:
+            # What lands between the two reads is of the next poll, or late.
+            if segment == WHOLE or profile.hour in profiles:
+                parts = profiles.setdefault(profile.hour, {})
+                parts[segment] = without_ignored(profile, ground.monitor)
+    for hour in (*also, *(hour for hour, count in missing.items() if count >= 1)):
+        if first_hour <= hour:
+            profiles.setdefault(hour, {WHOLE: HourProfile(hour, 0, {}, {})})
+    hours = [
+        StreamHour(hour, Arrival(parts[WHOLE].rows, missing.get(hour, 0.0)), parts)
+        for hour, parts in sorted(profiles.items())
+        if hour < whole_hour
+    ]
+    return StreamHours(hours, whole_hour, end_hour)
+
+
+def read_history(
+    ground: Ground, *, first_hour: int, end_hour: int, segments: Sequence[str]
+) -> Sequence[StreamHour]:
+    """Return the stream's own past and, before its first hour, that of the model's other versions."""
+    span = ground.span
+    own = read_all_hours(ground, span.stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
+    earlier: dict[int, StreamHour] = {}
+    for other in ground.spans:
+        same_model = replace(other.stream, model_version=span.stream.model_version) == span.stream
+        if other is span or not same_model:
+            continue
+        until = min(span.first_hour, end_hour)
+        for hour in read_all_hours(
+            ground, other.stream, first_hour=first_hour, end_hour=until, segments=segments
+        ):
+            known = earlier.get(hour.hour)
+            if known is None or known.arrived.rows < hour.arrived.rows:
+                earlier[hour.hour] = hour
+    # Before its first row a stream has hours that it is missed in, if any.
+    own = [hour for hour in own if hour.hour not in earlier]
+    return sorted([*earlier.values(), *own], key=lambda hour: hour.hour)
+
+
+def read_all_hours(
+    ground: Ground, stream: Stream, *, first_hour: int, end_hour: int, segments: Sequence[str]
+) -> Sequence[StreamHour]:
+    """Return all of a stream's hours, or none of them.
+
+    Raises:
+        BeingWrittenError: some are being written.
+    """
+    if first_hour >= end_hour:
+        return ()
+    read = read_stream_hours(ground, stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
+    return read.whole(stream)

@@ -1,0 +1,173 @@
+"""The judges of one stream, of the whole traffic and of its segments, and the book of its pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from driftline.drift.judge import Judge
+from driftline.drift.pages.store import open_book
+from driftline.drift.segment_judges import SegmentJudges
+from driftline.drift.segments import name_drivers, whole_settings
+from driftline.drift.service.ground import WHOLE, read_all_hours, read_history
+from driftline.drift.service.monitored import as_told
+from driftline.drift.service.records import read_episodes
+from driftline.store.grids import read_grids
+from driftline.store.segments import read_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from driftline.drift.pages.book import PageBook
+    from driftline.drift.pages.page import Acknowledgement, Page
+    from driftline.drift.service.ground import Ground, StreamHour
+    from driftline.drift.settings import DriftSettings
+    from driftline.drift.verdict import Verdict
+    from driftline.monitors import ModelMonitor
+    from driftline.profiles import Grid, HourProfile
+
+
+class Panel:
+    """A stream's judges and its pages. For one thread.
+
+    Args:
+        whole: judges the whole traffic.
+        parts: judge its segments.
+        book: of the stream's pages.
+        unkept: pages that are not stored as the book has them.
+        grids: that the judges count on.
+        reference_rows: that they were given.
+        monitor: by which they judge.
+    """
+
+    def __init__(
+        self,
+        whole: Judge,
+        parts: SegmentJudges,
+        book: PageBook,
+        unkept: Sequence[Page],
+        *,
+        grids: Mapping[str, Grid],
+        reference_rows: int,
+        monitor: ModelMonitor[DriftSettings],
+    ) -> None:
+        self._whole = whole
+        self._parts = parts
+        self._book = book
+        self._unkept = list(unkept)
+        self.grids = grids
+        self._reference_rows = reference_rows
+        self._monitor = monitor
+
+    @property
+    def segments(self) -> Sequence[str]:
+        """The segments that are judged beside the whole traffic."""
+        return self._parts.segments
+
+    @property
+    def pages(self) -> Sequence[Page]:
+        """All pages of the stream, the oldest first."""
+        return self._book.pages
+
+    def fits(self, ground: Ground) -> bool:
+        """Say whether it would be built the same: monitor, grids, segments and settled reference rows."""
+        stream = ground.span.stream
+        return (
+            self._monitor == ground.monitor
+            and (not ground.is_settled or self._reference_rows == ground.reference_rows)
+            and read_grids(ground.client, stream.model_name) == self.grids
+            and set(read_segments(ground.client, stream)) == set(self.segments)
+        )
+
+    def remember(self, hour: StreamHour) -> None:
+        """Take an hour as history, without verdicts."""
+        completeness = hour.arrived.completeness
+        self._whole.remember(hour.profiles[WHOLE], completeness=completeness)
+        self._parts.remember(hour.profiles, completeness=completeness)
+
+    def resume(self, episodes: Sequence[Verdict]) -> None:
+        """Take up the episodes of stored verdicts, later than those before; see `read_episodes`."""
+        decisions = self._book.decisions()
+        # A warning that has an episode would have paged, and its hours are held out all the same.
+        whole = [replace(verdict, verdict="page") for verdict in episodes if verdict.segment == WHOLE]
+        self._whole.resume(whole, decisions)
+        self._parts.resume((verdict for verdict in episodes if verdict.segment != WHOLE), decisions)
+
+    def take_pages(self, verdicts: Iterable[Verdict]) -> None:
+        """Take up stored page verdicts on hours that are not judged again, later than those before."""
+        paging = sorted(verdicts, key=lambda verdict: verdict.window_end)
+        for end, group in groupby(paging, key=lambda verdict: verdict.window_end):
+            self._unkept += self._book.take(end - 1, group)
+
+    def judge(self, hour: StreamHour) -> Sequence[Verdict]:
+        """Judge all windows that end with an hour, and write what pages into the book."""
+        completeness, caution = hour.arrived.completeness, self._book.caution(hour.hour)
+        whole = self._whole.judge(hour.profiles[WHOLE], completeness=completeness, caution=caution)
+        parts = self._parts.judge(hour.profiles, completeness=completeness, caution=caution)
+        told = name_drivers(whole, parts)
+        verdicts = as_told([*told.whole, *told.segments], self._monitor)
+        self._change(self._book.take(hour.hour, verdicts))
+        return verdicts
+
+    def hear(self, words: Sequence[Acknowledgement]) -> None:
+        """Take everything that was said of the stream's pages; hearing it again changes nothing."""
+        self._change(self._book.acknowledge(words))
+
+    def changed_pages(self) -> Sequence[Page]:
+        """Return the pages that changed since this was asked last, to be stored."""
+        changed, self._unkept = self._unkept, []
+        return changed
+
+    def _change(self, pages: Sequence[Page]) -> None:
+        if pages:
+            self._unkept += pages
+            decisions = self._book.decisions()
+            self._whole.decide(decisions)
+            self._parts.decide(decisions)
+
+
+def build_panel(ground: Ground, *, as_of: int) -> Panel:
+    """Build a stream's judges and its book as they were before an hour, from what is stored.
+
+    Raises:
+        BeingWrittenError: try again.
+        StoreError: the store is away.
+    """
+    stream = ground.span.stream
+    grids = read_grids(ground.client, stream.model_name)
+    segments = read_segments(ground.client, stream)
+    identity = f"{stream.model_name}/{stream.model_version}/{stream.environment}"
+    training: dict[str, list[HourProfile]] = {segment: [] for segment in (WHOLE, *segments)}
+    if reference := ground.reference:
+        first, end = reference.first_hour, reference.last_hour + 1
+        for hour in read_all_hours(
+            ground, reference.stream, first_hour=first, end_hour=end, segments=segments
+        ):
+            for segment, profile in hour.profiles.items():
+                training[segment].append(profile)
+    whole = Judge(
+        grids=grids,
+        training=training.pop(WHOLE),
+        settings=whole_settings(ground.settings, len(segments)),
+        identity=identity,
+    )
+    parts = SegmentJudges(
+        segments, grids=grids, training=training, settings=ground.settings, identity=identity
+    )
+    book, unkept = open_book(ground.client, stream, ground.settings, next_hour=as_of)
+    panel = Panel(
+        whole,
+        parts,
+        book,
+        unkept,
+        grids=grids,
+        reference_rows=ground.reference_rows,
+        monitor=ground.monitor,
+    )
+    first = max(as_of - whole.history_hours, 0)
+    for hour in read_history(ground, first_hour=first, end_hour=as_of, segments=segments):
+        panel.remember(hour)
+    after = max(as_of - whole.page_history_hours, 0)
+    panel.resume(read_episodes(ground.client, stream, after_hour=after, until_hour=as_of))
+    return panel

@@ -1,0 +1,265 @@
+"""One stream under watch: its hours are judged once they have closed, and anew when events arrive late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.drift.joint.watch import JointWatch
+from driftline.drift.pages.store import keep_pages, read_page_verdicts, read_words
+from driftline.drift.service.ground import WHOLE, read_stream_hours
+from driftline.drift.service.late import (
+    INTERRUPTED,
+    Arrival,
+    Revision,
+    by_end,
+    by_key,
+    is_late,
+    rewritten,
+)
+from driftline.drift.service.panel import build_panel
+from driftline.drift.service.records import read_episodes, stored
+from driftline.store.grids import read_grids
+from driftline.store.ledger import read_last_landings, read_rows_by_hour
+from driftline.store.verdicts import (
+    JudgedHour,
+    last_judged_hour,
+    read_judged_hours,
+    read_windows,
+    write_judged_hours,
+    write_verdicts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.drift.pages.page import Acknowledgement, Page
+    from driftline.drift.service.ground import Ground, StreamHours
+    from driftline.drift.service.panel import Panel
+    from driftline.drift.verdict import Verdict
+    from driftline.store.verdicts import StoredVerdict
+
+LATE_HOURS = 5 * 7 * 24
+"""Events that are later than this are in the tables, and change no verdict."""
+
+_CHUNK_HOURS = 7 * 24
+_LONGEST_WAIT = 10
+"""A trickle that never ends is judged anew after so many times the quiet that it never comes to."""
+
+
+class StreamWatch:
+    """A stream's judges, what its hours were judged on, and the next hour to be judged. For one thread.
+
+    After an error of the store it is of no use: the store then holds what counts, and a new one is made.
+
+    Args:
+        ground: of the stream, at this moment.
+        late_quiet_s: how long nothing may have arrived late before late events are judged.
+    """
+
+    def __init__(self, ground: Ground, *, late_quiet_s: float) -> None:
+        stream = ground.span.stream
+        self._stream = stream
+        self._quiet_s = late_quiet_s
+        self._judged = dict(read_judged_hours(ground.client, stream, hours=LATE_HOURS))
+        self.next_hour = max(self._judged) + 1 if self._judged else ground.span.first_hour
+        # Verdicts were written on these windows, and not yet noted on what.
+        self._cut_short_end = last_judged_hour(ground.client, stream) or 0
+        self._panel: Panel | None = None
+        self._joint: JointWatch | None = None
+        self._heard: Sequence[Acknowledgement] = ()
+        self._late: Mapping[int, Arrival] = {}
+        self._late_since_s = 0.0
+        self._late_changed_s = 0.0
+        self.latest: Sequence[Verdict] = ()
+
+    def look_for_late(self, ground: Ground, now_s: float) -> None:
+        """Compare what is there of the last weeks with what was judged.
+
+        Args:
+            ground: of the stream.
+            now_s: the time, by a clock that never goes back.
+        """
+        late = self._find_late(ground)
+        if late != self._late:
+            if not self._late:
+                self._late_since_s = now_s
+            self._late_changed_s = now_s
+        self._late = late
+
+    def is_late_due(self, now_s: float) -> bool:
+        """Say whether events arrived late, and no more of them for a while."""
+        return bool(self._late) and (
+            now_s - self._late_changed_s >= self._quiet_s
+            or now_s - self._late_since_s >= self._quiet_s * _LONGEST_WAIT
+        )
+
+    @property
+    def pages(self) -> Sequence[Page]:
+        """The stream's pages, as far as they are known by now."""
+        return () if self._panel is None else self._panel.pages
+
+    def hear(self, ground: Ground, words: Sequence[Acknowledgement]) -> None:
+        """Take everything that was said of the stream's pages.
+
+        Raises:
+            BeingWrittenError: try again.
+            StoreError: the store is away.
+        """
+        if list(words) != list(self._heard):
+            if self._panel is None:
+                self._panel = build_panel(ground, as_of=self.next_hour)
+            self._panel.hear(words)
+            self._keep_pages(ground, self._panel)
+            self._heard = words
+
+    def judge_closed(self, ground: Ground, end_hour: int) -> Sequence[StoredVerdict]:
+        """Judge all hours before one that are not judged yet; return the verdicts that were written.
+
+        Where a block is landing at this moment, `next_hour` stays behind; the rest is judged next time.
+
+        Raises:
+            BeingWrittenError: try again.
+            StoreError: the store is away.
+        """
+        written: list[StoredVerdict] = []
+        while self.next_hour < end_hour:
+            if self._panel is None or not self._panel.fits(ground):
+                self._panel = build_panel(ground, as_of=self.next_hour)
+            # While weeks are caught up with, pages are told and answered.
+            self.hear(ground, read_words(ground.client, self._stream).get(self._stream, ()))
+            wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
+            read = read_stream_hours(
+                ground,
+                self._stream,
+                first_hour=self.next_hour,
+                end_hour=wanted,
+                segments=self._panel.segments,
+            )
+            if read_grids(ground.client, self._stream.model_name) != self._panel.grids:
+                break  # The buckets just read may be of either grid: begin again with the new one.
+            written += self._judge(ground, self._panel, read)
+            if read.end_hour < wanted:
+                break
+        return written
+
+    def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Sequence[StoredVerdict]:
+        rows: list[StoredVerdict] = []
+        for hour in read.hours:
+            given = panel.judge(hour)
+            rows += [stored(self._stream, verdict) for verdict in given]
+            self.latest = [verdict for verdict in given if verdict.segment == WHOLE]
+        rows += [stored(self._stream, verdict) for verdict in self._judge_joint(ground, read)]
+        if self._cut_short_end > self.next_hour:
+            known = read_windows(
+                ground.client, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
+            )
+            rows = list(rewritten(by_key(known), rows, INTERRUPTED))
+        write_verdicts(ground.client, rows)
+        self._note(
+            ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
+        )
+        self._keep_pages(ground, panel)
+        self.next_hour = read.end_hour
+        return rows
+
+    def _judge_joint(self, ground: Ground, read: StreamHours) -> Sequence[Verdict]:
+        """Judge the features together, where that is wanted. Late events do not change these verdicts."""
+        hours = [hour.hour for hour in read.hours if hour.arrived.rows]
+        if ground.monitor.joint == "off" or not hours:
+            return ()
+        if self._joint is None:
+            self._joint = JointWatch(
+                ground.client, self._stream, ground.settings, since_hour=ground.span.first_hour
+            )
+        since = max(hours[0] - ground.settings.history_hours, 0)
+        verdicts = self._joint.judge(hours, missing=ground.ledger.missing(self._stream, since_hour=since))
+        end = read.hours[-1].hour + 1
+        self.latest = [*self.latest, *(verdict for verdict in verdicts if verdict.window_end == end)]
+        return verdicts
+
+    def _keep_pages(self, ground: Ground, panel: Panel) -> None:
+        keep_pages(ground.client, self._stream, panel.changed_pages())
+
+    def revise(self, ground: Ground) -> Sequence[Revision]:
+        """Judge anew what late events change; return what was written.
+
+        Hours far apart are judged group after group, each as it would have been judged then.
+
+        Raises:
+            BeingWrittenError: try again.
+            StoreError: the store is away.
+        """
+        late = sorted(self._find_late(ground))
+        revisions: list[Revision] = []
+        landings = read_last_landings(ground.client, self._stream, late) if late else {}
+        panel = build_panel(ground, as_of=late[0]) if late else None
+        latest: Sequence[Verdict] = ()
+        hour = late[0] if late else self.next_hour
+        while late and panel is not None:
+            self._bridge(ground, panel, hour, late[0])
+            revision = Revision(
+                self._stream, late, judged=self._judged, landings=landings, settings=ground.settings
+            )
+            latest = self._revise_from(ground, panel, revision, late)
+            hour = min(revision.end_hour, self.next_hour)
+            revisions.append(revision)
+            late = [later for later in late if later >= hour]
+        if panel is not None and not panel.fits(ground):
+            return ()  # New grids are coming into force: all of it is late still.
+        write_verdicts(ground.client, [verdict for revision in revisions for verdict in revision.verdicts])
+        self._note(ground, [noted for revision in revisions for noted in revision.hours])
+        if self.latest and latest and latest[0].window_end == self.latest[0].window_end:
+            self.latest = latest
+        self._late = {}
+        if revisions:
+            self._panel = None  # It remembers the hours as they were.
+        return revisions
+
+    def _bridge(self, ground: Ground, panel: Panel, first_hour: int, end_hour: int) -> None:
+        """Take hours that need no second look as they were judged."""
+        if first_hour < end_hour:
+            read = read_stream_hours(
+                ground, self._stream, first_hour=first_hour, end_hour=end_hour, segments=panel.segments
+            )
+            for hour in read.whole(self._stream):
+                panel.remember(hour)
+            panel.resume(
+                read_episodes(ground.client, self._stream, after_hour=first_hour, until_hour=end_hour)
+            )
+            panel.take_pages(
+                read_page_verdicts(ground.client, self._stream, since_hour=first_hour, until_hour=end_hour)
+            )
+
+    def _revise_from(
+        self, ground: Ground, panel: Panel, revision: Revision, late: Sequence[int]
+    ) -> Sequence[Verdict]:
+        """Judge from the first late hour on, as far as it matters; return the verdicts on the last hour."""
+        hour = late[0]
+        latest: Sequence[Verdict] = ()
+        while hour < (end := min(revision.end_hour, self.next_hour)):
+            end = min(end, hour + _CHUNK_HOURS)
+            read = read_stream_hours(
+                ground, self._stream, first_hour=hour, end_hour=end, segments=panel.segments, also=late
+            )
+            known = by_end(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
+            for each in read.whole(self._stream):
+                given = panel.judge(each)
+                revision.take(each, given, known.get(each.hour + 1, {}))
+                latest = [verdict for verdict in given if verdict.segment == WHOLE]
+            hour = end
+        return latest
+
+    def _find_late(self, ground: Ground) -> Mapping[int, Arrival]:
+        first = max(self.next_hour - LATE_HOURS, 0)
+        rows = read_rows_by_hour(ground.client, self._stream, first_hour=first, end_hour=self.next_hour)
+        missing = ground.ledger.missing(self._stream, since_hour=first)
+        hours = {hour for hour, count in missing.items() if count >= 1 and first <= hour < self.next_hour}
+        hours.update(rows, (hour for hour in self._judged if hour >= first))
+        arrived = {hour: Arrival(rows.get(hour, 0), missing.get(hour, 0.0)) for hour in hours}
+        return {hour: now for hour, now in arrived.items() if is_late(self._judged.get(hour), now)}
+
+    def _note(self, ground: Ground, hours: Sequence[JudgedHour]) -> None:
+        write_judged_hours(ground.client, self._stream, hours)
+        self._judged.update((hour.hour, hour) for hour in hours)
+        oldest = max(self._judged, default=0) - LATE_HOURS
+        self._judged = {hour: known for hour, known in self._judged.items() if hour > oldest}

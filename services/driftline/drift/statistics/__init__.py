@@ -1,0 +1,1 @@
+"""From counts to evidence: shares, what is expected of them, noise, and the test."""

@@ -1,0 +1,306 @@
+"""A baseline: everything that verdicts need of one reference, computed once and then only read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
+from driftline.drift.statistics.channels import RARE_PER_FEATURE, Channels
+from driftline.drift.statistics.expected import shares_by_level, sizes_by_level
+from driftline.drift.statistics.familiar import FamiliarPlan, typical_channels
+from driftline.drift.statistics.hours import Stack, Vocabulary, stack
+from driftline.drift.statistics.layout import Layout
+from driftline.drift.statistics.noise import Noise, critical_values, learn_noise, lend_noise
+from driftline.drift.statistics.ranges import Extremes, KnownValues
+from driftline.drift.statistics.stuck import longest_constant_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.statistics.hours import HourCounts
+    from driftline.drift.verdict import Feature
+    from driftline.profiles import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of local hours that serves as reference.
+
+    Args:
+        start: its first hour.
+        weeks: its length.
+    """
+
+    start: int
+    weeks: int
+
+    @property
+    def hours(self) -> int:
+        """Its length in hours."""
+        return self.weeks * HOURS_PER_WEEK
+
+    @property
+    def end(self) -> int:
+        """The hour after its last."""
+        return self.start + self.hours
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Hours projected onto a baseline's columns.
+
+    Args:
+        columns: values per column, (h, columns).
+        rare: nulls, NaN, infinities, values out of range and never seen, (h, f, 5).
+        groups: denominators: values present, then rows, (h, 2 f).
+        expected_columns: values expected per column, given how many there are, (h, columns).
+        expected_channels: rows expected per channel, (h, c).
+        borrowed: N^2 over the rows of the reference behind each channel, (h, c).
+        minimum: smallest value, NaN where none, (h, f).
+        maximum: largest value, NaN where none, (h, f).
+    """
+
+    columns: FloatArray
+    rare: FloatArray
+    groups: FloatArray
+    expected_columns: FloatArray
+    expected_channels: FloatArray
+    borrowed: FloatArray
+    minimum: FloatArray
+    maximum: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """One reference, ready to be compared with.
+
+    Args:
+        features: what it knows, (f,).
+        layout: the columns of its counts.
+        channels: its channels, (c,).
+        plan: for the familiar statistics.
+        known: the values that it holds.
+        origin: the local hour of slot 0.
+        column_shares: expected share of each column at each hour of the week, (168, columns).
+        channel_shares: expected share of each channel at each hour of the week, (168, c).
+        slot_sizes: values or rows behind each of these, (168, c).
+        noise: phi, a running maximum over scales, and df, (scales, c); None where it cannot be learned.
+        df: degrees of freedom, (scales, c).
+        reference_dependence: how many rows of the reference make one, (scales, c).
+        critical: critical values, (scales, c).
+        longest_constant_hours: the longest run of hours with one single value, (f,).
+        timed: the reference has usable times; else every slot holds all of it.
+    """
+
+    features: tuple[Feature, ...]
+    layout: Layout
+    channels: Channels
+    plan: FamiliarPlan
+    known: KnownValues
+    origin: int
+    column_shares: FloatArray
+    channel_shares: FloatArray
+    slot_sizes: FloatArray
+    noise: Noise
+    df: FloatArray
+    reference_dependence: FloatArray
+    critical: FloatArray
+    longest_constant_hours: IntArray
+    timed: bool = True
+
+    def count(self, stacked: Stack, local_hours: IntArray) -> Counted:
+        """Project hours, stacked over this baseline's features, onto its columns, with what it expects.
+
+        Args:
+            stacked: the hours.
+            local_hours: when they were, (h,).
+        """
+        slots = (local_hours - self.origin) % HOURS_PER_WEEK
+        groups = _groups(stacked.present, np.broadcast_to(stacked.rows[:, None], stacked.present.shape))
+        sizes = groups[:, self.channels.group]
+        return Counted(
+            columns=self.layout.count(stacked, np.arange(stacked.rows.size), stacked.rows.size),
+            rare=np.concatenate([stacked.invalid, self.known.novel(stacked)], axis=-1),
+            groups=groups,
+            expected_columns=stacked.present[:, self.layout.column_feature] * self.column_shares[slots],
+            expected_channels=sizes * self.channel_shares[slots],
+            # A slot that the reference does not hold counts as a single row: such an hour proves nothing.
+            borrowed=sizes**2 / np.maximum(self.slot_sizes[slots], 1.0),
+            minimum=stacked.minimum,
+            maximum=stacked.maximum,
+        )
+
+    def extremes(self) -> Extremes:
+        """Return the smallest and largest value of each feature that has any."""
+        known = self.known
+        return {
+            feature: (float(least), float(most))
+            for feature, least, most in zip(self.features, known.least, known.most, strict=True)
+            if np.isfinite(least)
+        }
+
+    def inverse_reference(self, borrowed: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return 1 / m, the variance that the reference adds, by window and channel, (scales, c).
+
+        Args:
+            borrowed: summed over each window, (scales, c).
+            totals: rows of each window, at least 1, (scales, c).
+        """
+        # All hours share one expectation where season is not matched, so it does not average out.
+        all_hours = 1 / np.maximum(self.slot_sizes[0], 1.0)
+        return np.asarray(np.where(self.noise.level == 0, all_hours, borrowed / totals**2), dtype=np.float64)
+
+
+def _groups(present: FloatArray, rows: FloatArray) -> FloatArray:
+    return np.concatenate([present, rows], axis=-1)
+
+
+def build_baseline(
+    hours: Sequence[HourCounts],
+    usable: BoolArray,
+    features: tuple[Feature, ...],
+    *,
+    span: Span,
+    grids: Mapping[str, Grid],
+    vocabulary: Vocabulary,
+    settings: DriftSettings,
+    lent: Extremes | None = None,
+) -> Baseline:
+    """Build the baseline of a reference.
+
+    Args:
+        hours: ascending; those outside the span are left out, (h,).
+        usable: which hour counts for which feature, (h, f).
+        features: in the order of their names, (f,).
+        span: the reference, in whole weeks.
+        grids: of every numeric feature.
+        vocabulary: that knows the categorical values.
+        settings: scales, budget, ages.
+        lent: smallest and largest values of another reference, for the range of features whose own is not
+            known yet: those that are younger than the span, or that only ever showed one value.
+    """
+    inside = [index for index, hour in enumerate(hours) if span.start <= hour.local_hour < span.end]
+    hours = [hours[index] for index in inside]
+    stacked = stack(hours, features).only(usable[inside])
+    position = np.array([hour.local_hour - span.start for hour in hours], dtype=np.int64)
+    entries = stacked.distinct()
+    layout = Layout.of(stacked, entries, features, grids, vocabulary)
+    channels = Channels.of(layout)
+    first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
+    by_day = span.hours - first < settings.hour_of_week_after_hours
+    known = KnownValues.of(stacked, layout, grids, lent=lent, young=first >= HOURS_PER_DAY)
+    novel = known.novel_among_cycles(stacked, entries, position, weeks=span.weeks, by_day=by_day, grids=grids)
+    rare = np.concatenate([stacked.invalid, novel], axis=-1)
+    rare_hours = _over_span(rare.reshape(len(hours), len(features) * RARE_PER_FEATURE), position, span)
+    sizes = _over_span(
+        _groups(stacked.present, np.where(stacked.known, stacked.rows[:, None], 0.0)), position, span
+    )
+    slot_groups = _sum_weeks(sizes)
+    column = layout.locate_all(*entries)
+    columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK, column=column)
+    hourly = _channel_hours(stacked, layout, channels, rare_hours, position, column=column)
+    channel_sizes = sizes[:, channels.group]
+    noise = _noise(hourly, channel_sizes, channels, by_day[channels.feature], settings.scales_hours)
+    level = noise.level[typical_channels(channels, noise.level)]
+    column_shares, _ = _matched(columns, slot_groups[:, layout.column_feature], level[layout.column_feature])
+    channel_shares, slot_sizes = _matched(_sum_weeks(hourly), slot_groups[:, channels.group], noise.level)
+    alpha = 1 / (settings.page_budget_hours * channels.size * len(settings.scales_hours))
+    return Baseline(
+        features=features,
+        layout=layout,
+        channels=channels,
+        plan=FamiliarPlan.of(layout),
+        known=known,
+        origin=span.start,
+        column_shares=column_shares,
+        channel_shares=channel_shares,
+        slot_sizes=slot_sizes,
+        noise=noise,
+        df=noise.df,
+        reference_dependence=noise.reference_dependence,
+        critical=critical_values(noise.df, alpha),
+        longest_constant_hours=longest_constant_run(stacked, settings.minimum_sample),
+    )
+
+
+def _over_span(values: FloatArray, position: IntArray, span: Span) -> FloatArray:
+    """Put hours at their places in the span, 0 elsewhere. Shape (h, k) in, (span, k) out."""
+    spread = np.zeros((span.hours, values.shape[1]))
+    # The local hour that comes twice in autumn is one hour of both.
+    np.add.at(spread, position, values)
+    return spread
+
+
+def _sum_weeks(hours: FloatArray) -> FloatArray:
+    return hours.reshape(-1, HOURS_PER_WEEK, hours.shape[1]).sum(0)  # type: ignore[no-any-return]  # numpy
+
+
+def _matched(counts: FloatArray, sizes: FloatArray, level: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return expected shares and the rows behind them at each hour of the week, at the level of each column.
+
+    Args:
+        counts: per slot, (168, k).
+        sizes: rows per slot, (168, k).
+        level: of each column, (k,).
+    """
+    shares, matched = np.empty_like(counts), np.empty_like(counts)
+    for index, (share, size) in enumerate(
+        zip(shares_by_level(counts, sizes), sizes_by_level(sizes), strict=True)
+    ):
+        shares[:, level == index] = share[:, level == index]
+        matched[:, level == index] = size[:, level == index]
+    return shares, matched
+
+
+def _channel_hours(
+    stacked: Stack,
+    layout: Layout,
+    channels: Channels,
+    rare_hours: FloatArray,
+    position: IntArray,
+    *,
+    column: IntArray,
+) -> FloatArray:
+    """Return the counts of all channels in all hours of the span, (span, c).
+
+    Columns between which no channel tells a difference are summed first: 2,000 columns times 700 hours
+    would be too much.
+    """
+    span_hours = rare_hours.shape[0]
+    edges = np.unique(np.concatenate([channels.low, channels.high, layout.starts]))
+    coarse = np.searchsorted(edges, np.arange(layout.width), side="right") - 1
+    cell = position[stacked.entry_hour] * edges.size + coarse[column]
+    held = np.bincount(cell, stacked.entry_count, span_hours * edges.size).astype(np.float64)
+    ranges = replace(
+        channels, low=np.searchsorted(edges, channels.low), high=np.searchsorted(edges, channels.high)
+    )
+    rare = rare_hours.reshape(span_hours, -1, RARE_PER_FEATURE)
+    return ranges.collect(held.reshape(span_hours, -1), rare)
+
+
+def _noise(
+    counts: FloatArray,
+    sizes: FloatArray,
+    channels: Channels,
+    by_day: BoolArray,
+    scales_hours: tuple[int, ...],
+) -> Noise:
+    """Learn the noise of all channels, by cycles of a week or of a day."""
+    phi = np.ones((len(scales_hours), channels.size))
+    dependence, blocks, effective = np.ones_like(phi), np.zeros_like(phi), np.zeros_like(phi)
+    information = np.zeros(channels.size)
+    level = np.zeros(channels.size, dtype=np.int64)
+    for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
+        if chosen.any():
+            shape = (-1, slots, int(chosen.sum()))
+            learned = learn_noise(
+                counts[:, chosen].reshape(shape), sizes[:, chosen].reshape(shape), scales_hours
+            )
+            phi[:, chosen], dependence[:, chosen] = learned.phi, learned.dependence
+            blocks[:, chosen], effective[:, chosen] = learned.blocks, learned.effective
+            information[chosen], level[chosen] = learned.information, learned.level
+    return lend_noise(Noise(phi, dependence, blocks, effective, information, level), channels)

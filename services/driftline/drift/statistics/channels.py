@@ -1,0 +1,176 @@
+"""Channels: everything is a proportion.
+
+A numeric feature is watched through the share of its values at or below each of 19 cuts, a category
+through the share of each value of its dictionary; both among the values present. Among all rows, each
+feature has its rare channels: nulls, NaN, infinities, and values that the reference never held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.statistics.layout import CategoricalColumns, Layout, NumericColumns
+
+if TYPE_CHECKING:
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+
+CUT_SHARES = np.arange(1, 20) / 20
+RARE_PER_FEATURE = 5
+"""Nulls, NaN, infinities, values out of range, values never seen: the last axis of rare counts."""
+
+NULLS, NANS, INFINITIES, OUT_OF_RANGE, NEVER_SEEN = range(RARE_PER_FEATURE)
+
+
+def nearest_cuts(counts: FloatArray, shares: FloatArray = CUT_SHARES) -> IntArray:
+    """Choose the columns whose upper edges cut nearest to the given shares of the reference.
+
+    A column that holds a large share by itself (a constant, zeros) is thus cut on both sides.
+
+    Args:
+        counts: the reference's values per column of one numeric feature, (k,).
+        shares: the shares wanted, ascending, (q,).
+
+    Returns:
+        Columns, ascending, without repeats, (at most q,).
+    """
+    below = np.cumsum(counts) / max(counts.sum(), 1.0)
+    above = np.minimum(np.searchsorted(below, shares), below.size - 1)
+    before = np.maximum(above - 1, 0)
+    nearer = np.where(shares - below[before] <= below[above] - shares, before, above)
+    # Several columns may end at the same share where the reference holds nothing: take the first.
+    return np.unique(np.searchsorted(below, below[nearer]))
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """All channels of a model: first those of values, then the rare ones.
+
+    Args:
+        low: first column of each value channel, (v,).
+        high: the column after its last, (v,).
+        rare: place of each rare channel in (f, 5) flattened, (c - v,).
+        feature: which feature each channel belongs to, (c,).
+        labels: in words, (c,).
+        by_feature: channels of each feature, padded with the first one, (f, most).
+    """
+
+    low: IntArray
+    high: IntArray
+    rare: IntArray
+    feature: IntArray
+    labels: tuple[str, ...]
+    by_feature: IntArray
+
+    @classmethod
+    def of(cls, layout: Layout) -> Channels:
+        """Choose the channels for the columns of a reference."""
+        low: list[int] = []
+        high: list[int] = []
+        owner: list[int] = []
+        labels: list[str] = []
+        for index, (columns, start) in enumerate(zip(layout.columns, layout.starts.tolist(), strict=False)):
+            for first, last, label in _value_channels(columns):
+                low.append(start + first)
+                high.append(start + last + 1)
+                owner.append(index)
+                labels.append(label)
+        rare: list[int] = []
+        for index, feature in enumerate(layout.features):
+            for kind, label in _rare_channels(feature.kind):
+                rare.append(index * RARE_PER_FEATURE + kind)
+                owner.append(index)
+                labels.append(label)
+        feature_of = np.array(owner, dtype=np.int64)
+        return cls(
+            low=np.array(low, dtype=np.int64),
+            high=np.array(high, dtype=np.int64),
+            rare=np.array(rare, dtype=np.int64),
+            feature=feature_of,
+            labels=tuple(labels),
+            by_feature=_padded(feature_of, len(layout.features)),
+        )
+
+    @property
+    def size(self) -> int:
+        """C, the number of channels."""
+        return self.feature.size
+
+    @property
+    def features(self) -> int:
+        """The number of features."""
+        return int(self.by_feature.shape[0])
+
+    @property
+    def sizes(self) -> IntArray:
+        """How many channels each feature has, (f,)."""
+        return np.bincount(self.feature, minlength=self.features)
+
+    @property
+    def is_rare(self) -> BoolArray:
+        """Which channels are rare ones, (c,)."""
+        return np.arange(self.size) >= self.low.size
+
+    @property
+    def is_invalid(self) -> BoolArray:
+        """Which channels count what ordinary traffic does not hold: missing, invalid, out of range, (c,)."""
+        ordinary = self.rare % RARE_PER_FEATURE == NEVER_SEEN
+        return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), ~ordinary])
+
+    @property
+    def is_new_number(self) -> BoolArray:
+        """Which channels count numbers that are out of range or were never seen, (c,)."""
+        kind, feature = self.rare % RARE_PER_FEATURE, self.rare // RARE_PER_FEATURE
+        numeric = np.isin(feature, feature[kind == OUT_OF_RANGE])
+        new = numeric & ((kind == OUT_OF_RANGE) | (kind == NEVER_SEEN))
+        return np.concatenate([np.zeros(self.low.size, dtype=np.bool_), new])
+
+    @property
+    def group(self) -> IntArray:
+        """Which denominator each channel has: f values present, then f times the rows, (c,)."""
+        return self.feature + self.features * self.is_rare
+
+    def collect(self, columns: FloatArray, rare: FloatArray) -> FloatArray:
+        """Sum columns and rare counts, or shares, into channels.
+
+        Args:
+            columns: (..., columns).
+            rare: (..., f, 5).
+
+        Returns:
+            (..., c).
+        """
+        running = np.zeros((*columns.shape[:-1], columns.shape[-1] + 1))
+        np.cumsum(columns, axis=-1, out=running[..., 1:])
+        flat = rare.reshape(*rare.shape[:-2], -1)
+        return np.concatenate(
+            [running[..., self.high] - running[..., self.low], flat[..., self.rare]], axis=-1
+        )
+
+
+def _value_channels(columns: NumericColumns | CategoricalColumns) -> list[tuple[int, int, str]]:
+    if isinstance(columns, NumericColumns):
+        cuts = nearest_cuts(columns.counts).tolist()
+        return [(0, cut, f"share at or below {columns.upper_edges[cut]:.4g}") for cut in cuts]
+    names = [f"value {value!r}" for value in columns.values]
+    if columns.keys.size > len(names):
+        names.append("other values")
+    return [(index, index, name) for index, name in enumerate(names)]
+
+
+def _rare_channels(kind: str) -> list[tuple[int, str]]:
+    both = [(NULLS, "nulls"), (NEVER_SEEN, "values never seen")]
+    if kind == "numeric":
+        return [*both, (NANS, "NaN"), (INFINITIES, "infinities"), (OUT_OF_RANGE, "out of range")]
+    return both
+
+
+def _padded(owner: IntArray, features: int) -> IntArray:
+    own = [np.flatnonzero(owner == feature) for feature in range(features)]
+    padded = np.empty((features, max((channels.size for channels in own), default=0)), dtype=np.int64)
+    for feature, channels in enumerate(own):
+        padded[feature] = channels[0]
+        padded[feature, : channels.size] = channels
+    return padded

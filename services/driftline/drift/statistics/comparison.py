@@ -1,0 +1,201 @@
+"""Windows against a baseline: all scales, features and channels at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.statistics.familiar import familiar_statistics, typical_channels
+from driftline.drift.statistics.minimum_effect import detectable_effect, effect_interval, surprise
+from driftline.drift.statistics.ranking import Ranking, feature_p_values, rank_features
+from driftline.drift.statistics.stuck import is_stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.drift.settings import DriftSettings
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.statistics.baseline import Baseline, Counted
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came out, for the worst channel of each feature; every array has the shape (scales, f).
+
+    Args:
+        channel: place of the worst channel.
+        pages: whether it pages.
+        warns: whether it warns, should it not page.
+        held_back: whether it would page without caution.
+        stuck: whether the feature is stuck.
+        observed: share seen.
+        expected: share expected.
+        effect_low: lower end of the interval of observed - expected.
+        effect_high: upper end of it.
+        z: against the minimum effect.
+        critical: value that z has to exceed.
+        phi: overdispersion.
+        df: degrees of freedom.
+        sample_size: rows or values in the window.
+        reference_size: rows or values behind the expectation.
+        detectable: smallest effect that would have paged, NaN where none.
+        ranking: of the features, by scale.
+        statistics: familiar numbers by name.
+    """
+
+    channel: IntArray
+    pages: BoolArray
+    warns: BoolArray
+    held_back: BoolArray
+    stuck: BoolArray
+    observed: FloatArray
+    expected: FloatArray
+    effect_low: FloatArray
+    effect_high: FloatArray
+    z: FloatArray
+    critical: FloatArray
+    phi: FloatArray
+    df: FloatArray
+    sample_size: FloatArray
+    reference_size: FloatArray
+    detectable: FloatArray
+    ranking: Ranking
+    statistics: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """All channels of all windows, each array (scales, c)."""
+
+    observed: FloatArray
+    expected: FloatArray
+    window: FloatArray
+    reference: FloatArray
+    z: FloatArray
+    pages: BoolArray
+    held_back: BoolArray
+    warns: BoolArray
+    score: FloatArray
+
+
+def compare(
+    baseline: Baseline,
+    recent: Counted,
+    scales_hours: tuple[int, ...],
+    *,
+    settings: DriftSettings,
+    may_page: BoolArray,
+    caution: float = 1.0,
+) -> Comparison:
+    """Compare the windows that end with the last of these hours.
+
+    Args:
+        baseline: what to compare with.
+        recent: the hours, projected onto the baseline, (h, ...); hours without traffic hold zeros.
+        scales_hours: window lengths, at most h; one per row of the baseline's noise.
+        settings: effects and samples.
+        may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
+        caution: what a page needs is multiplied by it: critical values, not the rule of stuck features; at
+            least 1.
+    """
+    size, features, channels = recent.columns.shape[0], len(baseline.features), baseline.channels
+    windows = np.array([np.arange(size) >= size - scale for scale in scales_hours], dtype=np.float64)
+    tests = _test(baseline, recent, windows, settings, may_page=may_page, caution=caution)
+    stuck = _stuck(baseline, recent, scales_hours, settings)
+    may_be_stuck = may_page[channels.by_feature].any(-1)
+    worst = channels.by_feature[np.arange(features), tests.score[:, channels.by_feature].argmax(-1)]
+    scale = np.arange(len(scales_hours))[:, None]
+    observed, expected = tests.observed[scale, worst], tests.expected[scale, worst]
+    z, critical = tests.z[scale, worst], baseline.critical[scale, worst] * caution
+    phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
+    sample, behind = tests.window[scale, worst], tests.reference[scale, worst]
+    low, high = effect_interval(observed, expected, sample / phi, behind / phi)
+    effects = np.where(stuck, 1.0, np.abs(observed - expected))
+    typical = typical_channels(channels, baseline.noise.level)
+    pages = tests.pages[:, channels.by_feature].any(-1) | (stuck & may_be_stuck)
+    held_back = tests.held_back[:, channels.by_feature].any(-1) & ~pages
+    return Comparison(
+        channel=worst,
+        pages=pages,
+        warns=tests.warns[:, channels.by_feature].any(-1) | stuck | held_back,
+        held_back=held_back,
+        stuck=stuck,
+        observed=observed,
+        expected=expected,
+        effect_low=low,
+        effect_high=high,
+        z=z,
+        critical=critical,
+        phi=phi,
+        df=df,
+        sample_size=sample,
+        reference_size=behind,
+        detectable=detectable_effect(expected, sample / phi, behind / phi, critical, settings.minimum_effect),
+        ranking=rank_features(effects, feature_p_values(z, df, channels.sizes, stuck)),
+        statistics=_familiar(baseline, recent, windows, tests.reference[:, typical]),
+    )
+
+
+def _test(
+    baseline: Baseline,
+    recent: Counted,
+    windows: FloatArray,
+    settings: DriftSettings,
+    *,
+    may_page: BoolArray,
+    caution: float,
+) -> _Tests:
+    channels, noise = baseline.channels, baseline.noise
+    totals = (windows @ recent.groups)[:, channels.group]
+    rows = np.maximum(totals, 1.0)
+    # A slot's hours depend on each other, so the reference is worth less than its rows.
+    inverse = baseline.inverse_reference(windows @ recent.borrowed, rows) * baseline.reference_dependence
+    m = 1 / np.maximum(inverse, 1e-12)
+    p = channels.collect(windows @ recent.columns, np.tensordot(windows, recent.rare, 1)) / rows
+    e = np.clip(windows @ recent.expected_channels / rows, 0.0, 1.0)
+    n = np.maximum(totals, 1e-9)
+    z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
+    any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
+    may = (z > baseline.critical) & may_page
+    pages = may & (z > baseline.critical * caution)
+    surest = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical))
+    return _Tests(
+        observed=p,
+        expected=e,
+        window=n,
+        reference=m,
+        z=z,
+        pages=pages,
+        held_back=may & ~pages,
+        warns=(any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect),
+        score=surest + 1e6 * pages,
+    )
+
+
+def _familiar(
+    baseline: Baseline, recent: Counted, windows: FloatArray, reference: FloatArray
+) -> dict[str, FloatArray]:
+    totals = (windows @ recent.groups)[:, : len(baseline.features)]
+    present = np.maximum(totals, 1.0)[:, baseline.layout.column_feature]
+    observed, expected = windows @ recent.columns / present, windows @ recent.expected_columns / present
+    return familiar_statistics(baseline.plan, observed, expected, totals, reference)
+
+
+def _stuck(
+    baseline: Baseline, recent: Counted, scales_hours: tuple[int, ...], settings: DriftSettings
+) -> BoolArray:
+    features = len(baseline.features)
+    stuck = np.zeros((len(scales_hours), features), dtype=np.bool_)
+    for index, scale in enumerate(scales_hours):
+        if scale >= settings.stuck_hours:
+            stuck[index] = is_stuck(
+                recent.minimum[-scale:],
+                recent.maximum[-scale:],
+                recent.groups[-scale:, :features],
+                stuck_hours=settings.stuck_hours,
+                minimum_sample=settings.minimum_sample,
+                longest_known=baseline.longest_constant_hours,
+            )
+    return stuck

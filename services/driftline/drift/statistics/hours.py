@@ -1,0 +1,276 @@
+"""Hours as flat arrays: what a judge remembers of a profile, in a form that stacks without loops."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from driftline.drift.verdict import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+    from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
+
+KEY_BITS = 48
+"""Keys of one feature lie in [0, 2**48): a bucket, shifted to be positive, or the hash of a value."""
+
+_BUCKET_SHIFT = 1 << 31
+_TALLIES = ("present", "nans", "infinities", "minimum", "maximum")
+
+
+def bucket_key(buckets: IntArray) -> IntArray:
+    """Return the keys of grid buckets; their order is kept. Shape (n,) in, (n,) out."""
+    return np.asarray(buckets, dtype=np.int64) + _BUCKET_SHIFT
+
+
+def key_bucket(keys: IntArray) -> IntArray:
+    """Return the grid buckets of keys, the inverse of `bucket_key`."""
+    return np.asarray(keys, dtype=np.int64) - _BUCKET_SHIFT
+
+
+class Clock:
+    """The clock that the traffic follows: people keep to local time, also when it is put forward or back.
+
+    Args:
+        timezone: a name of the IANA database.
+
+    Raises:
+        zoneinfo.ZoneInfoNotFoundError: there is no such time zone.
+    """
+
+    def __init__(self, timezone: str) -> None:
+        self._zone = ZoneInfo(timezone)
+
+    def local(self, hour: int) -> int:
+        """Return the local hour, counted from local 1970, of an hour since the Unix epoch."""
+        offset = datetime.fromtimestamp(hour * 3600, self._zone).utcoffset()
+        return hour if offset is None else hour + int(offset.total_seconds() // 3600)
+
+
+class Vocabulary:
+    """The keys of categorical values, and back.
+
+    A key is a hash, not a running number, so that it does not depend on what was seen before: a judge
+    that is rebuilt after a restart computes the very same numbers.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[str, int] = {}
+        self._values: dict[int, str] = {}
+
+    def key(self, value: str) -> int:
+        """Return the key of a value, and remember the value behind it."""
+        key = self._keys.get(value)
+        if key is None:
+            digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=KEY_BITS // 8)
+            key = int.from_bytes(digest.digest(), "big")
+            self._keys[value] = key
+            self._values[key] = value
+        return key
+
+    def value(self, key: int) -> str:
+        """Return the value behind a key that `key` gave."""
+        return self._values[key]
+
+    def keep(self, keys: Iterable[int]) -> None:
+        """Forget all values but these, so that identifiers logged as a category do not pile up."""
+        self._values = {key: self._values[key] for key in keys if key in self._values}
+        self._keys = {value: key for key, value in self._values.items()}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+@dataclass(frozen=True, slots=True)
+class HourCounts:
+    """One hour, flat.
+
+    Args:
+        hour: hours since the Unix epoch.
+        local_hour: the same by the clock that the traffic follows.
+        rows: prediction events.
+        completeness: the share of the hour's events that arrived.
+        features: in the order of their names, (f,).
+        sizes: how many entries each feature has, (f,).
+        keys: buckets or values, feature after feature, ascending within each, (n,).
+        counts: how often each key, (n,).
+        tallies: per feature the values present, NaN, infinities, minimum, maximum, (f, 5).
+    """
+
+    hour: int
+    local_hour: int
+    rows: int
+    completeness: float
+    features: tuple[Feature, ...]
+    sizes: IntArray
+    keys: IntArray
+    counts: FloatArray
+    tallies: FloatArray
+
+    @classmethod
+    def from_profile(
+        cls, profile: HourProfile, vocabulary: Vocabulary, *, clock: Clock, completeness: float = 1.0
+    ) -> HourCounts:
+        """Flatten a profile. The order of its mappings and buckets makes no difference."""
+        features = sorted(
+            [Feature(name, "numeric") for name in profile.numeric]
+            + [Feature(name, "categorical") for name in profile.categorical]
+        )
+        parts = [
+            _flat_numeric(profile.numeric[name])
+            if kind == "numeric"
+            else _flat_categorical(profile.categorical[name], vocabulary)
+            for name, kind in features
+        ]
+        return cls(
+            hour=profile.hour,
+            local_hour=clock.local(profile.hour),
+            rows=profile.rows,
+            completeness=completeness,
+            features=tuple(features),
+            sizes=np.array([len(keys) for keys, _, _ in parts], dtype=np.int64),
+            keys=_joined([keys for keys, _, _ in parts], np.int64),
+            counts=_joined([counts for _, counts, _ in parts], np.float64),
+            tallies=np.array([tallies for _, _, tallies in parts], dtype=np.float64).reshape(
+                -1, len(_TALLIES)
+            ),
+        )
+
+
+def _flat_numeric(counts: NumericCounts) -> tuple[IntArray, FloatArray, tuple[float, ...]]:
+    keys = bucket_key(np.asarray(counts.buckets, dtype=np.int64))
+    numbers = np.asarray(counts.counts, dtype=np.float64)
+    if keys.size > 1 and not (keys[1:] > keys[:-1]).all():
+        order = np.argsort(keys, kind="stable")
+        keys, numbers = keys[order], numbers[order]
+    tallies = (float(numbers.sum()), counts.nans, counts.infinities, counts.minimum, counts.maximum)
+    return keys, numbers, tallies
+
+
+def _flat_categorical(
+    counts: CategoricalCounts, vocabulary: Vocabulary
+) -> tuple[IntArray, FloatArray, tuple[float, ...]]:
+    pairs = sorted((vocabulary.key(value), count) for value, count in counts.counts.items() if count)
+    keys = np.array([key for key, _ in pairs], dtype=np.int64)
+    numbers = np.array([count for _, count in pairs], dtype=np.float64)
+    return keys, numbers, (float(numbers.sum()), 0.0, 0.0, np.nan, np.nan)
+
+
+def _joined(parts: Sequence[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Several hours over one list of features.
+
+    Args:
+        rows: prediction events, (h,).
+        known: whether the hour carried the feature at all, (h, f).
+        present: values present, (h, f).
+        invalid: nulls, NaN and infinities, (h, f, 3). A row without the feature counts as a null.
+        minimum: smallest value, NaN where none, (h, f).
+        maximum: largest value, NaN where none, (h, f).
+        entry_hour: the hour's place in the stack, per entry, (n,).
+        entry_feature: the feature's place, (n,).
+        entry_key: bucket or value, (n,).
+        entry_count: how often, (n,).
+    """
+
+    rows: FloatArray
+    known: BoolArray
+    present: FloatArray
+    invalid: FloatArray
+    minimum: FloatArray
+    maximum: FloatArray
+    entry_hour: IntArray
+    entry_feature: IntArray
+    entry_key: IntArray
+    entry_count: FloatArray
+
+    def distinct(self) -> tuple[IntArray, IntArray]:
+        """Return the distinct feature << 48 | key, ascending, (d,), and each entry's place there, (n,)."""
+        combined = (self.entry_feature << KEY_BITS) + self.entry_key
+        distinct = np.unique(combined)
+        return distinct, np.searchsorted(distinct, combined)  # Far faster than to ask for the inverse.
+
+    def only(self, usable: BoolArray) -> Stack:
+        """Return the stack without the features of those hours that are not usable, (h, f)."""
+        known = self.known & usable
+        # There are millions of entries, and most of the time all are kept.
+        kept = slice(None) if usable.all() else known[self.entry_hour, self.entry_feature]
+        return Stack(
+            rows=self.rows,
+            known=known,
+            present=np.where(known, self.present, 0.0),
+            invalid=np.where(known[..., None], self.invalid, 0.0),
+            minimum=np.where(known, self.minimum, np.nan),
+            maximum=np.where(known, self.maximum, np.nan),
+            entry_hour=self.entry_hour[kept],
+            entry_feature=self.entry_feature[kept],
+            entry_key=self.entry_key[kept],
+            entry_count=self.entry_count[kept],
+        )
+
+
+def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:
+    """Put hours on top of each other; features that are not in the list are left out."""
+    place = {feature: index for index, feature in enumerate(features)}
+    places: dict[tuple[Feature, ...], IntArray] = {}
+    shape = (len(hours), len(features))
+    tallies = np.zeros((*shape, len(_TALLIES)))
+    tallies[..., 3:] = np.nan
+    known = np.zeros(shape, dtype=np.bool_)
+    owners = []
+    for index, hour in enumerate(hours):
+        ids = places.get(hour.features)
+        if ids is None:
+            ids = np.array([place.get(feature, -1) for feature in hour.features], dtype=np.int64)
+            places[hour.features] = ids
+        kept = ids >= 0
+        tallies[index, ids[kept]] = hour.tallies[kept]
+        known[index, ids[kept]] = True
+        owners.append(ids)
+    entry_feature = np.repeat(_joined(owners, np.int64), _joined([hour.sizes for hour in hours], np.int64))
+    entry_hour = np.repeat(np.arange(len(hours)), [hour.keys.size for hour in hours])
+    entry_key = _joined([hour.keys for hour in hours], np.int64)
+    entry_count = _joined([hour.counts for hour in hours], np.float64)
+    if (entry_feature < 0).any():
+        kept = entry_feature >= 0
+        entry_feature, entry_hour = entry_feature[kept], entry_hour[kept]
+        entry_key, entry_count = entry_key[kept], entry_count[kept]
+    rows = np.array([hour.rows for hour in hours], dtype=np.float64)
+    present, nans, infinities = tallies[..., 0], tallies[..., 1], tallies[..., 2]
+    nulls = np.maximum(rows[:, None] - present - nans - infinities, 0.0)
+    return Stack(
+        rows=rows,
+        known=known,
+        present=present,
+        invalid=np.stack([nulls, nans, infinities], axis=-1),
+        minimum=tallies[..., 3],
+        maximum=tallies[..., 4],
+        entry_hour=entry_hour,
+        entry_feature=entry_feature,
+        entry_key=entry_key,
+        entry_count=entry_count,
+    )
+
+
+def known_features(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> BoolArray:
+    """Say which hour carries which feature, (h, f)."""
+    rows: dict[tuple[Feature, ...], BoolArray] = {}
+    for hour in hours:
+        if hour.features not in rows:
+            own = set(hour.features)
+            rows[hour.features] = np.array([feature in own for feature in features], dtype=np.bool_)
+    known = np.zeros((len(hours), len(features)), dtype=np.bool_)
+    for index, hour in enumerate(hours):
+        known[index] = rows[hour.features]
+    return known

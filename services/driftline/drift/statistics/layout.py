@@ -1,0 +1,232 @@
+"""The columns that the counts of several features share, and where each entry falls.
+
+All features lie side by side in one row of columns. A numeric column holds a run of neighbouring
+buckets, a categorical one holds one value; so every channel is a range of columns, and windows,
+references and statistics of all features are computed in one sweep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.drift.statistics.hours import KEY_BITS, bucket_key, key_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.statistics.hours import Stack, Vocabulary
+    from driftline.drift.verdict import Feature
+    from driftline.profiles import Grid
+
+COLUMN_LIMIT = 512
+"""Columns of one numeric feature; more are merged, which costs KS at most 1 / 512."""
+
+DICTIONARY_LIMIT = 128
+"""Values of one categorical feature that are told apart; the rarer ones are counted as "other"."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumericColumns:
+    """The columns of one numeric feature.
+
+    Args:
+        lower_keys: the key at which each column begins, ascending, (k,); a column ends where the next
+            begins, the first also holds everything below it, the last everything above.
+        counts: the reference's values in each, (k,).
+        positions: the value that stands for each column, in the feature's unit, (k,).
+        upper_edges: the largest value in each column that the reference holds, (k,).
+    """
+
+    lower_keys: IntArray
+    counts: FloatArray
+    positions: FloatArray
+    upper_edges: FloatArray
+
+
+def numeric_columns(keys: IntArray, counts: FloatArray, grid: Grid) -> NumericColumns:
+    """Choose the columns for a feature whose reference has these distinct keys, ascending, (n,).
+
+    Between two buckets of the reference that are no neighbours lies a column of its own, and one
+    below the first: so values where the reference has none change no share at a reference's value.
+    """
+    if keys.size == 0:
+        keys, counts = bucket_key(np.zeros(1, dtype=np.int64)), np.zeros(1)
+    if keys.size > COLUMN_LIMIT // 2:
+        step = np.floor(np.cumsum(counts) / counts.sum() * (COLUMN_LIMIT // 2 - 1))
+        begins = np.flatnonzero(np.diff(step, prepend=-1.0))
+    else:
+        begins = np.arange(keys.size)
+    ends = np.append(begins[1:], keys.size) - 1
+    held = np.add.reduceat(counts, begins)
+    middle = np.add.reduceat(counts * grid.midpoint(key_bucket(keys)), begins) / np.maximum(held, 1e-300)
+    lower = np.unique(np.concatenate([keys[:1] - 1, keys[begins], keys[ends] + 1]))
+    buckets = key_bucket(lower)
+    column_counts = np.zeros(lower.size)
+    positions = grid.midpoint(buckets)
+    upper_edges = grid.upper_edge(buckets)
+    filled = np.searchsorted(lower, keys[begins])
+    column_counts[filled] = held
+    positions[filled] = np.where(held > 0, middle, positions[filled])
+    upper_edges[filled] = grid.upper_edge(key_bucket(keys[ends]))
+    return NumericColumns(lower, column_counts, positions, upper_edges)
+
+
+@dataclass(frozen=True, slots=True)
+class CategoricalColumns:
+    """The columns of one categorical feature: its dictionary, "other", and values never seen.
+
+    Args:
+        values: the dictionary, most frequent first, (k,).
+        keys: all keys of the reference, ascending, (n,).
+        column: the column of each key, (n,); k is "other", k + 1 is never seen.
+    """
+
+    values: tuple[str, ...]
+    keys: IntArray
+    column: IntArray
+
+
+def categorical_columns(keys: IntArray, counts: FloatArray, vocabulary: Vocabulary) -> CategoricalColumns:
+    """Freeze the dictionary of a feature whose reference has these distinct keys, ascending, (n,)."""
+    order = np.lexsort((keys, -counts))
+    told_apart = order[:DICTIONARY_LIMIT]
+    column = np.full(keys.size, told_apart.size, dtype=np.int64)
+    column[told_apart] = np.arange(told_apart.size)
+    return CategoricalColumns(tuple(vocabulary.value(int(key)) for key in keys[told_apart]), keys, column)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where every entry of every feature falls.
+
+    Args:
+        features: in the order of their names, (f,).
+        columns: each feature's own columns, (f,).
+        starts: the first column of each feature, and the number of columns at the end, (f + 1,).
+        lookup: feature << 48 | key, ascending, (p,).
+        lookup_column: the column of each, (p,).
+        empty: columns that hold nothing of the reference, and never-seen ones, (columns,).
+        first: the first column of each numeric feature, -1 for categorical ones, (f,).
+        never_seen: the column for unknown values of each categorical feature, -1 for numeric, (f,).
+    """
+
+    features: tuple[Feature, ...]
+    columns: tuple[NumericColumns | CategoricalColumns, ...]
+    starts: IntArray
+    lookup: IntArray
+    lookup_column: IntArray
+    empty: BoolArray
+    first: IntArray
+    never_seen: IntArray
+
+    @classmethod
+    def of(
+        cls,
+        stacked: Stack,
+        entries: tuple[IntArray, IntArray],
+        features: tuple[Feature, ...],
+        grids: Mapping[str, Grid],
+        vocabulary: Vocabulary,
+    ) -> Layout:
+        """Lay out the features of a reference.
+
+        Args:
+            stacked: its usable hours.
+            entries: `stacked.distinct()`.
+            features: in the order of their names, (f,).
+            grids: of every numeric feature.
+            vocabulary: that knows the categorical values.
+        """
+        distinct, place = entries
+        totals = np.bincount(place, stacked.entry_count, distinct.size).astype(np.float64)
+        bounds = np.searchsorted(distinct, np.arange(len(features) + 1) << KEY_BITS)
+        columns: list[NumericColumns | CategoricalColumns] = []
+        for index, feature in enumerate(features):
+            own = slice(bounds[index], bounds[index + 1])
+            keys = distinct[own] - (index << KEY_BITS)
+            if feature.kind == "numeric":
+                columns.append(numeric_columns(keys, totals[own], grids[feature.name]))
+            else:
+                columns.append(categorical_columns(keys, totals[own], vocabulary))
+        return cls._assemble(features, tuple(columns))
+
+    @classmethod
+    def _assemble(
+        cls, features: tuple[Feature, ...], columns: tuple[NumericColumns | CategoricalColumns, ...]
+    ) -> Layout:
+        lookup, lookup_column, empty, starts, never_seen = [], [], [], [0], []
+        for index, own in enumerate(columns):
+            start = starts[-1]
+            if isinstance(own, NumericColumns):
+                keys, column, width, unseen = (
+                    own.lower_keys,
+                    np.arange(own.lower_keys.size),
+                    own.lower_keys.size,
+                    -1,
+                )
+            else:
+                keys, column, width = own.keys, own.column, len(own.values) + 2
+                unseen = start + width - 1
+            held = own.counts > 0 if isinstance(own, NumericColumns) else np.arange(width) < width - 1
+            empty.append(~held)
+            lookup.append((index << KEY_BITS) + keys)
+            lookup_column.append(start + column)
+            starts.append(start + width)
+            never_seen.append(unseen)
+        unseen_columns = np.array(never_seen, dtype=np.int64)
+        return cls(
+            features=features,
+            columns=columns,
+            starts=np.array(starts, dtype=np.int64),
+            lookup=np.concatenate(lookup),
+            lookup_column=np.concatenate(lookup_column),
+            empty=np.concatenate(empty),
+            first=np.where(unseen_columns < 0, np.array(starts[:-1]), -1),
+            never_seen=unseen_columns,
+        )
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return int(self.starts[-1])
+
+    @property
+    def column_feature(self) -> IntArray:
+        """Which feature each column belongs to, (columns,)."""
+        return np.repeat(np.arange(len(self.features)), np.diff(self.starts))
+
+    def locate(self, entry_feature: IntArray, entry_key: IntArray) -> IntArray:
+        """Return the column of each entry. Shapes (n,) and (n,) in, (n,) out."""
+        combined = (entry_feature << KEY_BITS) + entry_key
+        place = np.maximum(np.searchsorted(self.lookup, combined, side="right") - 1, 0)
+        column = np.maximum(self.lookup_column[place], self.first[entry_feature])
+        unseen = self.never_seen[entry_feature]
+        return np.where((unseen >= 0) & (self.lookup[place] != combined), unseen, column)
+
+    def locate_all(self, distinct: IntArray, place: IntArray) -> IntArray:
+        """Return the column of each entry, (n,), from what `Stack.distinct` returns."""
+        return self.locate(distinct >> KEY_BITS, distinct & ((1 << KEY_BITS) - 1))[place]
+
+    def count(
+        self, stacked: Stack, place: IntArray, places: int, *, column: IntArray | None = None
+    ) -> FloatArray:
+        """Sum the values of all hours into places (hours, slots) and columns.
+
+        Args:
+            stacked: the hours.
+            place: where each hour is summed, (h,).
+            places: how many there are.
+            column: of each entry, where that is known, (n,).
+
+        Returns:
+            (places, columns).
+        """
+        if column is None:
+            column = self.locate(stacked.entry_feature, stacked.entry_key)
+        cell = place[stacked.entry_hour] * self.width + column
+        counts = np.bincount(cell, stacked.entry_count, places * self.width)
+        return counts.astype(np.float64).reshape(places, -1)

@@ -1,0 +1,80 @@
+"""Stuck sensors: one single value for hours, where the reference never showed such a thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.statistics.hours import Stack
+
+
+def longest_constant_run(stacked: Stack, minimum_sample: int) -> IntArray:
+    """Return each feature's longest run of hours with one single value.
+
+    Hours without values are bridged and not counted.
+
+    Args:
+        stacked: the usable hours of a reference, ascending.
+        minimum_sample: runs of fewer values say nothing.
+
+    Returns:
+        Hours, 0 where no hour has one single value, (f,).
+    """
+    features = stacked.present.shape[1]
+    return np.array(
+        [
+            _longest(stacked.minimum[:, f], stacked.maximum[:, f], stacked.present[:, f], minimum_sample)
+            for f in range(features)
+        ],
+        dtype=np.int64,
+    )
+
+
+def _longest(minimum: FloatArray, maximum: FloatArray, present: FloatArray, minimum_sample: int) -> int:
+    held = np.isfinite(minimum) & (present > 0)
+    if not held.any():
+        return 0
+    low, constant = minimum[held], minimum[held] == maximum[held]
+    continues = np.zeros(low.size, dtype=np.bool_)
+    continues[1:] = constant[1:] & constant[:-1] & (low[1:] == low[:-1])
+    begins = np.flatnonzero(~continues)
+    hours = np.diff(np.append(begins, low.size))
+    enough = np.add.reduceat(present[held], begins) >= minimum_sample
+    return int(hours[constant[begins] & enough].max(initial=0))
+
+
+def is_stuck(
+    minimum: FloatArray,
+    maximum: FloatArray,
+    present: FloatArray,
+    *,
+    stuck_hours: int,
+    minimum_sample: int,
+    longest_known: IntArray,
+) -> BoolArray:
+    """Say which features show one single value throughout a window although the reference never did.
+
+    The reference must not hold a run of that length, and the window must be three times as long as any: where
+    the longest of 700 hours is L, one of 2 L comes too often by chance among a hundred features and segments.
+
+    Args:
+        minimum: smallest value of each hour of the window, NaN where none, (h, f).
+        maximum: largest value, (h, f).
+        present: values present, (h, f).
+        stuck_hours: hours with values that a run needs.
+        minimum_sample: windows with fewer values say nothing.
+        longest_known: the reference's longest constant run in hours, (f,).
+
+    Returns:
+        (f,).
+    """
+    held = present > 0
+    low = np.where(held, minimum, np.inf).min(0)
+    high = np.where(held, maximum, -np.inf).max(0)
+    hours = held.sum(0)
+    enough = (hours >= stuck_hours) & (present.sum(0) >= minimum_sample)
+    unknown = (longest_known < stuck_hours) & (hours >= 3 * longest_known)
+    return np.asarray(enough & unknown & (low == high), dtype=np.bool_)

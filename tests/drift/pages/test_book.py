@@ -1,0 +1,392 @@
+"""What is one page, and how the budget of pages is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from driftline.drift import DriftSettings, Verdict
+from driftline.drift.pages.book import PageBook
+from driftline.drift.pages.page import Acknowledgement
+
+START = 400_000
+SETTINGS = DriftSettings()
+TWO_WEEKS = 14 * 24
+
+
+def verdict(feature, end, *, reference="production", since=None, **changes):
+    since = end - 1 if since is None else since
+    evidence = {"channel": "nulls", "effect": 0.3, "expected": 0.01, "observed": 0.31, "z": 9.0}
+    return Verdict(
+        **{
+            "feature": feature,
+            "kind": "numeric",
+            "reference": reference,
+            "scale_hours": 1,
+            "window_start": end - 1,
+            "window_end": end,
+            "verdict": "page",
+            "episode_id": f"{feature}/{changes.get('segment', '')}/{reference}@{since}",
+            "episode_start": since,
+            **evidence,
+            **changes,
+        }
+    )
+
+
+def new_book(**changes):
+    return PageBook(identity="m/1/production", settings=replace(SETTINGS, **changes))
+
+
+def run(book, paging, first, end):
+    """Feed a book with all hours, of which some page for some features; return the pages that changed."""
+    changed = []
+    for hour in range(first, end):
+        changed += book.take(hour, [one for one in paging if one.window_end == hour + 1])
+    return changed
+
+
+def lasting(feature, first, last, **changes):
+    return [verdict(feature, end, since=first - 1, **changes) for end in range(first, last + 1)]
+
+
+def shown(book):
+    return [
+        (page.detected - START, page.last - START, page.state, {finding.feature for finding in page.findings})
+        for page in book.pages
+    ]
+
+
+def test_nothing_that_pages_is_no_page():
+    book = new_book()
+    assert book.take(START, [verdict("a", START + 1, verdict="warn")]) == []
+    assert book.pages == []
+
+
+def test_what_begins_within_a_day_of_the_first_detection_is_one_page():
+    book = new_book()
+    paging = [
+        *lasting("a", START + 1, START + 60),
+        verdict("b", START + 25),
+        verdict("c", START + 26),
+        verdict("a", START + 5, reference="training", since=START + 4),
+        verdict("a", START + 6, segment="carrier=DL", since=START + 5),
+    ]
+    run(book, paging, START, START + 61)
+    assert shown(book) == [
+        (1, 60, "open", {"a", "b"}),
+        (26, 26, "ended", {"c"}),
+    ]
+    assert len(book.pages[0].findings) == 4
+
+
+def test_a_feature_that_pages_again_while_its_page_goes_on_belongs_to_it_however_old_that_is():
+    book = new_book()
+    paging = [
+        *lasting("a", START + 1, START + 100),
+        verdict("b", START + 2),
+        verdict("b", START + 90),
+        verdict("a", START + 124),
+        verdict("a", START + 149),
+    ]
+    run(book, paging, START, START + 150)
+    assert shown(book) == [(1, 124, "ended", {"a", "b"}), (149, 149, "open", {"a"})]
+
+
+def test_a_page_ends_after_a_quiet_day_and_is_told_when_it_changes_only():
+    book = new_book()
+    (opened,) = book.take(START, [verdict("a", START + 1)])
+    assert (opened.state, opened.revision) == ("open", 1)
+    assert run(book, [], START + 1, START + 24) == []
+    (ended,) = book.take(START + 24, [])
+    assert (ended.state, ended.revision, ended.page_id) == ("ended", 2, opened.page_id)
+    assert run(book, [], START + 25, START + 80) == []
+    # Hours without traffic are not judged.
+    book.take(START + 100, [verdict("a", START + 101)])
+    (ended,) = book.take(START + 200, [])
+    assert (ended.state, ended.last) == ("ended", START + 101)
+
+
+def test_a_page_tells_the_evidence_of_the_surest_window_and_the_gravest_finding_first():
+    book = new_book()
+    stuck = {"channel": "stuck", "z": None, "effect": 1.0, "expected": 0.0, "observed": 1.0}
+    paging = [
+        verdict("b", START + 1, effect=-0.2, expected=0.5, observed=0.3),
+        verdict("a", START + 1, z=5.0, effect=0.1),
+        verdict("a", START + 2, since=START, z=8.0, effect=0.4, expected=0.0, observed=0.4, scale_hours=6),
+        verdict("a", START + 3, since=START, z=7.0, effect=0.9),
+        verdict("c", START + 3, segment="carrier=DL", **stuck),
+    ]
+    run(book, paging, START, START + 3)
+    (page,) = book.pages
+    assert [(one.feature, one.effect, one.scale_hours) for one in page.findings] == [
+        ("a", 0.4, 6),
+        ("b", -0.2, 1),
+        ("c", 1.0, 1),
+    ]
+    assert (page.since, page.detected, page.last) == (START, START + 1, START + 3)
+    first = page.findings[0]
+    assert (first.since, first.detected, first.last) == (START, START + 1, START + 3)
+    assert first.episode_ids == (f"a//production@{START}",)
+
+
+@pytest.mark.parametrize(
+    ("paging", "headline"),
+    [
+        (["a"], "a: nulls rose from 1.00% to 31.00%"),
+        (["a", "b"], "a and b: nulls rose from 1.00% to 31.00%"),
+        (["a", "b", "c", "d", "e"], "a, b, c and 2 more: nulls rose from 1.00% to 31.00%"),
+    ],
+)
+def test_a_headline_names_few_features(paging, headline):
+    book = new_book()
+    (page,) = book.take(START, [verdict(name, START + 1) for name in paging])
+    assert page.headline == headline
+
+
+def test_a_headline_says_what_moved_and_where():
+    book = new_book()
+    fallen = verdict("a", START + 1, effect=-0.2, expected=0.5, observed=0.3, segment="carrier=DL")
+    (page,) = book.take(START, [fallen])
+    assert page.headline == "a: nulls fell from 50.00% to 30.00% in carrier=DL"
+    (page,) = book.take(START, [verdict("b", START + 1, channel="stuck", z=None)])
+    assert page.headline == "b and a: one single value"
+
+
+def test_hours_are_taken_in_order():
+    book = new_book()
+    book.take(START + 5, [])
+    assert book.take(START + 5, []) == []
+    with pytest.raises(ValueError, match=f"hour {START + 4} comes before hour {START + 5}"):
+        book.take(START + 4, [])
+
+
+def test_what_lasts_two_weeks_is_accepted_and_what_it_pages_for_later_is_another_page():
+    book = new_book()
+    run(book, lasting("a", START + 1, START + TWO_WEEKS), START, START + TWO_WEEKS)
+    (page,) = book.pages
+    assert (page.state, page.accepted_at) == ("accepted", START + TWO_WEEKS)
+    assert [(one.word, one.at) for one in book.decisions()] == [("accept", START + TWO_WEEKS)]
+    book.take(START + TWO_WEEKS, [verdict("a", START + TWO_WEEKS + 1)])
+    assert [page.state for page in book.pages] == ["accepted", "open"]
+
+
+def test_a_part_of_the_traffic_that_is_accepted_a_little_later_is_no_new_page():
+    book = new_book()
+    part = {"segment": "carrier=DL", "since": START + 9}
+    late = [verdict("a", START + TWO_WEEKS + hours, **part) for hours in range(1, 10)]
+    run(book, [*lasting("a", START + 1, START + TWO_WEEKS), *late], START, START + TWO_WEEKS + 10)
+    (page,) = book.pages
+    assert (page.state, page.accepted_at) == ("accepted", START + TWO_WEEKS + 9)
+    assert {one.segment: one.at - START - TWO_WEEKS for one in book.decisions()} == {"": 0, "carrier=DL": 9}
+
+
+def test_what_was_confirmed_to_be_a_fault_is_never_accepted_by_its_age():
+    book = new_book()
+    paging = lasting("a", START + 1, START + TWO_WEEKS + 50)
+    run(book, paging, START, START + 10)
+    page_id = book.pages[0].page_id
+    (changed,) = book.acknowledge([Acknowledgement(page_id, START + 1, "real", START + 10)])
+    assert changed.word == "real"
+    run(book, paging, START + 10, START + TWO_WEEKS + 50)
+    assert [page.state for page in book.pages] == ["open"]
+
+
+def said(book, word, at, page=0):
+    known = book.pages[page]
+    return Acknowledgement(known.page_id, known.detected, word, at)
+
+
+def test_an_accepted_page_ends_the_cause_and_decides_on_all_its_episodes():
+    book = new_book()
+    both = [verdict("a", START + 1), verdict("b", START + 1, segment="carrier=DL")]
+    book.take(START, both)
+    (page,) = book.acknowledge([said(book, "accept", START + 1)])
+    assert (page.state, page.word, page.accepted_at) == ("accepted", "accept", START + 1)
+    decided = {(one.segment, one.feature.name, one.episode_id, one.word, one.at) for one in book.decisions()}
+    assert decided == {(one.segment, one.feature, one.episode_id, "accept", START + 1) for one in both}
+    book.take(START + 1, [verdict("c", START + 2)])
+    assert [page.state for page in book.pages] == ["accepted", "open"]
+
+
+def test_what_was_quiet_for_a_day_when_its_page_was_accepted_is_no_new_normal():
+    book = new_book()
+    paging = [
+        *lasting("a", START + 1, START + 60),
+        verdict("b", START + 2),
+        *lasting("c", START + 1, START + 2),
+        *lasting("c", START + 40, START + 60),
+    ]
+    run(book, paging, START, START + 60)
+    book.acknowledge([said(book, "accept", START + 60)])
+    decided = {(one.feature.name, one.episode_id.partition("@")[2], one.word) for one in book.decisions()}
+    since = [str(START + hour) for hour in (0, 1, 39)]
+    assert decided == {
+        ("a", since[0], "accept"),
+        ("b", since[1], "noise"),
+        ("c", since[0], "noise"),
+        ("c", since[2], "accept"),
+    }
+
+
+def test_a_word_that_is_said_again_changes_nothing():
+    book = new_book()
+    book.take(START, [verdict("a", START + 1)])
+    words = [said(book, "noise", START + 1)]
+    assert len(book.acknowledge(words)) == 1
+    assert book.acknowledge(list(words)) == []
+    assert book.take(START + 1, []) == []
+
+
+def test_a_word_holds_for_a_page_whose_detection_late_events_moved():
+    book = new_book()
+    book.take(START, [verdict("a", START + 1)])
+    (page,) = book.acknowledge([Acknowledgement("of before", START + 3, "real", START + 1)])
+    assert page.word == "real"
+    far = new_book()
+    far.take(START, [verdict("a", START + 1)])
+    assert far.acknowledge([Acknowledgement("of another", START + 26, "real", START + 1)]) == []
+
+
+def busy(seed, hours):
+    """Page verdicts of several features, segments and references, with many gaps."""
+    rng = np.random.default_rng(seed)
+    found, running = [], {}
+    for end in range(START + 1, START + hours + 1):
+        for feature in "abcde":
+            for segment, reference in (("", "production"), ("", "training"), ("x=1", "production")):
+                key = (feature, segment, reference)
+                if rng.random() < (0.9 if key in running else 0.01):
+                    since = running.setdefault(key, end - 1)
+                    z = float(rng.normal(8, 1))
+                    found.append(
+                        verdict(feature, end, since=since, segment=segment, reference=reference, z=z)
+                    )
+                else:
+                    running.pop(key, None)
+    return found
+
+
+@pytest.mark.parametrize("since", [0, START + 200, START + 333, START + 400])
+def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
+    paging, split, end = busy(5, 700), START + 400, START + 700
+    steady = new_book()
+    run(steady, paging, START, START + 250)
+    words = [said(steady, "real", START + 250), said(steady, "accept", START + 250, page=-1)]
+    steady.acknowledge(words)
+    run(steady, paging, START + 250, split)
+    rebuilt = new_book()
+    earlier = [one for one in paging if one.window_end <= split]
+    assert (
+        rebuilt.resume(
+            stored=list(reversed(steady.pages)),
+            verdicts=reversed(earlier),
+            said=words,
+            since=since,
+            next_hour=split,
+        )
+        == []
+    )
+    assert len(steady.pages) > 3
+    for hour in range(split, end):
+        now = [one for one in paging if one.window_end == hour + 1]
+        assert rebuilt.caution(hour) == steady.caution(hour)
+        assert rebuilt.take(hour, now) == steady.take(hour, now)
+    assert rebuilt.pages == steady.pages
+    assert rebuilt.decisions() == steady.decisions()
+
+
+def test_pages_that_a_crash_kept_from_being_stored_are_told_again():
+    paging = busy(6, 300)
+    steady = new_book()
+    run(steady, paging, START, START + 200)
+    stored = list(steady.pages)
+    run(steady, paging, START + 200, START + 300)
+    rebuilt = new_book()
+    missed = rebuilt.resume(stored=stored, verdicts=paging, next_hour=START + 300)
+    assert (
+        {page.page_id for page in missed}
+        == {page.page_id for page in steady.pages if page not in stored}
+        != set()
+    )
+    plain = [replace(page, revision=1) for page in steady.pages]
+    assert [replace(page, revision=1) for page in rebuilt.pages] == plain
+
+
+def test_a_page_that_late_events_took_back_is_withdrawn_and_counts_no_more():
+    book = new_book()
+    run(book, [verdict("a", START + 1), verdict("b", START + 90)], START, START + 100)
+    rebuilt = new_book()
+    withdrawn, *_ = rebuilt.resume(
+        stored=book.pages, verdicts=[verdict("b", START + 90)], next_hour=START + 100
+    )
+    assert (withdrawn.page_id, withdrawn.state) == (book.pages[0].page_id, "withdrawn")
+    assert withdrawn.revision == book.pages[0].revision + 1
+    assert [page.detected for page in rebuilt.pages] == [START + 90]
+    assert rebuilt.level(START + 100) < book.level(START + 100)
+    again = new_book()
+    assert (
+        again.resume(
+            stored=[withdrawn, *rebuilt.pages], verdicts=[verdict("b", START + 90)], next_hour=START + 100
+        )
+        == []
+    )
+
+
+def test_each_page_that_nobody_confirms_asks_for_more_and_the_budget_takes_it_away():
+    book = new_book()
+    assert book.caution(START) == 1.0
+    book.take(START, [verdict("a", START + 1), verdict("b", START + 1)])
+    assert book.level(START) == 0.0
+    assert book.level(START + 1) == pytest.approx(0.3)
+    assert book.caution(START + 1) == pytest.approx(np.exp(0.3))
+    assert book.level(START + 501) == pytest.approx(0.15)
+    assert book.level(START + 5000) == 0.0
+    book.take(START + 500, [verdict("a", START + 501)])
+    assert book.level(START + 501) == pytest.approx(0.45)
+
+
+def test_the_controller_can_be_switched_off():
+    book = new_book(controller_step=0.0)
+    run(book, [verdict("a", START + 1 + 50 * n) for n in range(20)], START, START + 1000)
+    assert book.caution(START + 1000) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("word", "level"), [("real", 0.0), ("accept", 0.0), ("noise", pytest.approx(0.3 - 0.3 * 49 / 1000))]
+)
+def test_a_word_counts_from_when_it_was_said(word, level):
+    book = new_book()
+    book.take(START, [verdict("a", START + 1)])
+    before = book.level(START + 40)
+    book.acknowledge([said(book, word, START + 50)])
+    assert book.level(START + 40) == before > 0
+    assert book.level(START + 50) == level
+
+
+def test_the_last_word_counts():
+    book = new_book()
+    book.take(START, [verdict("a", START + 1)])
+    book.acknowledge([said(book, "real", START + 50), said(book, "noise", START + 60)])
+    assert book.level(START + 50) == 0
+    assert book.level(START + 60) > 0
+
+
+def test_a_stream_that_would_page_every_hundred_hours_comes_within_its_budget():
+    """Shocks as heavy-tailed as Student's t with 3 degrees of freedom, one in a hundred hours a page."""
+    rates = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        shocks = np.abs(rng.standard_t(3, size=7000))
+        surely = np.quantile(np.abs(np.random.default_rng(99).standard_t(3, size=1_000_000)), 0.99)
+        book = new_book()
+        for hour, shock in enumerate(shocks.tolist(), START):
+            pages = shock > surely * book.caution(hour)
+            book.take(hour, [verdict("a", hour + 1)] if pages else [])
+        found = np.array([page.detected - START for page in book.pages])
+        rates.append(np.histogram(found, bins=np.arange(0, 7001, 1000))[0])
+    by_thousand = np.mean(rates, axis=0)
+    assert by_thousand[0] > 2
+    assert by_thousand[1:].mean() <= 1.5

@@ -1,0 +1,95 @@
+"""A book that is kept in the store and taken up again."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftline.drift import DriftSettings
+from driftline.drift.pages.book import PageBook
+from driftline.drift.pages.page import Acknowledgement
+from driftline.drift.pages.store import keep_pages, open_book, read_words
+from driftline.store.pages import read_pages, write_acknowledgement
+from driftline.store.profiles import Stream
+from driftline.store.verdicts import StoredVerdict, hour_time, write_verdicts
+from tests.drift.pages.test_book import START, busy, run, verdict
+from tests.support.landing import Landing
+from tests.support.running import Place
+
+STREAM = Stream("booked", "1", "production")
+
+
+@pytest.fixture
+def client(tmp_path):
+    opened = Landing(Place(tmp_path))
+    yield opened.client
+    opened.close()
+
+
+def stored(one, verdict_name="page", revision=1):
+    nothing = dict.fromkeys(("effect_low", "effect_high", "critical", "overdispersion", "freedom"))
+    return StoredVerdict(
+        model_name=STREAM.model_name,
+        model_version=STREAM.model_version,
+        environment=STREAM.environment,
+        **{name: getattr(one, name) for name in ("segment", "feature", "kind", "reference", "scale_hours")},
+        window_start=hour_time(one.window_start),
+        window_end=hour_time(one.window_end),
+        revision=revision,
+        verdict=verdict_name,
+        **{name: getattr(one, name) for name in ("channel", "effect", "expected", "observed", "z")},
+        **nothing,
+        detectable_effect=None,
+        sample_size=1000,
+        reference_size=5000,
+        completeness=1.0,
+        statistics={},
+        episode_id=one.episode_id,
+        episode_start=hour_time(one.episode_start),
+        rank=1,
+        listed=True,
+        reason="",
+    )
+
+
+def new_book():
+    return PageBook(identity="booked/1/production", settings=DriftSettings())
+
+
+def test_a_book_is_taken_up_from_the_store_as_it_was(client):
+    paging, end = busy(7, 260), START + 260
+    steady = new_book()
+    write_verdicts(client, [stored(one) for one in paging if one.window_end <= START + 200])
+    keep_pages(client, STREAM, run(steady, paging, START, START + 200))
+    write_acknowledgement(
+        client, steady.pages[0].page_id, word="real", given_by="Ada", note="", given_at=hour_time(START)
+    )
+    page = steady.pages[0]
+    assert read_words(client) == {STREAM: [Acknowledgement(page.page_id, page.detected, "real", START + 200)]}
+    book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 200)
+    assert [(page.page_id, page.word) for page in unkept] == [(steady.pages[0].page_id, "real")]
+    keep_pages(client, STREAM, unkept)
+    book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 200)
+    assert unkept == []
+    assert [page.findings for page in book.pages] == [page.findings for page in steady.pages]
+    assert book.caution(START + 200) < steady.caution(START + 200)
+    assert run(book, paging, START + 200, end) != []
+
+
+def test_a_book_of_the_past_knows_nothing_of_what_came_later(client):
+    paging = [verdict("a", START + 1), verdict("b", START + 90)]
+    write_verdicts(client, [stored(one) for one in paging])
+    keep_pages(client, STREAM, run(new_book(), paging, START, START + 100))
+    book, _ = open_book(client, STREAM, DriftSettings(), next_hour=START + 50)
+    assert [page.detected for page in book.pages] == [START + 1]
+
+
+def test_a_page_that_a_revision_took_back_is_withdrawn_in_the_store(client):
+    one = verdict("a", START + 1)
+    write_verdicts(client, [stored(one)])
+    keep_pages(client, STREAM, run(new_book(), [one], START, START + 10))
+    write_verdicts(client, [stored(one, "ok", 2)])
+    book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 10)
+    keep_pages(client, STREAM, unkept)
+    assert book.pages == []
+    (page,) = read_pages(client, stream=STREAM)
+    assert (page.state, page.revision) == ("withdrawn", 2)
