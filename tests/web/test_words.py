@@ -9,7 +9,7 @@ import pytest
 from driftline.store.profiles import Stream
 from driftline.web import words
 from driftline.web.addresses import ModelAddress, feature_path, model_path, parse_path
-from driftline.web.queries import Episode, gravest
+from driftline.web.reads.verdicts import Episode, gravest
 
 EPISODE = Episode(
     stream=Stream("m", "1", "production"),

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from driftline.drift.calibrate import HORIZON_HOURS
 from driftline.store.verdicts import hour_time
-from driftline.web.svg import element, join, percent
+from driftline.web.draw.svg import element, join, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from driftline.errors import DriftlineError, NotFoundError
 from driftline.web.addresses import parse_path
-from driftline.web.feature_page import view_feature
-from driftline.web.pages import Choice, view_model, view_models
 from driftline.web.period import parse_days
 from driftline.web.render import Renderer
+from driftline.web.views.feature import view_feature
+from driftline.web.views.models import Choice, view_model, view_models
 from driftline.web.words import parse_iso
 
 if TYPE_CHECKING:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from driftline.web import addresses, charts, pages, period, words
-from driftline.web.feature_page import LAYER_WORDS, missing_words
+from driftline.web import addresses, period, words
+from driftline.web.draw import charts
+from driftline.web.views import models
+from driftline.web.views.feature import LAYER_WORDS, missing_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +49,8 @@ class Renderer:
             "default_days": period.DEFAULT_DAYS,
             "layer_words": LAYER_WORDS,
             "model_path": addresses.model_path,
-            "feature_path": pages.stream_feature_path,
-            "episode_path": pages.episode_path,
+            "feature_path": models.stream_feature_path,
+            "episode_path": models.episode_path,
             "legend_cell": charts.cell,
             "missing_words": missing_words,
             "style_version": style_version,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from driftline.web.queries import Episode
+    from driftline.web.reads.verdicts import Episode
 
 VERDICT_WORDS = {
     "page": "drifted",

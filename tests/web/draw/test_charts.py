@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from driftline.web import charts
-from driftline.web.charts import Series, Span
+from driftline.web.draw import charts
+from driftline.web.draw.charts import Series, Span
+from driftline.web.draw.svg import element
 from driftline.web.period import DAYS, Period
-from driftline.web.svg import element
 
 PERIOD = Period(end_hour=28 * 24 * 10, days=28)
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
 from driftline.store.grids import read_grids
-from driftline.web import charts, words
-from driftline.web.charts import Series
-from driftline.web.distributions import LAYERS, Spans, read_distribution
-from driftline.web.histogram import few_values, rebin
-from driftline.web.incidents import gather
-from driftline.web.pages import episode_spans, find_stream
+from driftline.web import words
+from driftline.web.draw import charts
+from driftline.web.draw.charts import Series
+from driftline.web.draw.histogram import few_values, rebin
 from driftline.web.period import Period
-from driftline.web.queries import (
+from driftline.web.reads.distributions import LAYERS, Spans, read_distribution
+from driftline.web.reads.verdicts import (
     QUIET_HOURS,
     gravest,
     read_cells,
@@ -23,6 +22,8 @@ from driftline.web.queries import (
     read_episodes,
     read_newest,
 )
+from driftline.web.views.incidents import gather
+from driftline.web.views.models import episode_spans, find_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from driftline.store.profiles import Stream
-    from driftline.web.distributions import Distribution, Layer, LayerName
-    from driftline.web.incidents import Incident
-    from driftline.web.pages import Choice
-    from driftline.web.queries import Episode, NewestVerdict
+    from driftline.web.reads.distributions import Distribution, Layer, LayerName
+    from driftline.web.reads.verdicts import Episode, NewestVerdict
+    from driftline.web.views.incidents import Incident
+    from driftline.web.views.models import Choice
 
 LAYER_WORDS: Mapping[LayerName, str] = {
     "now": "this window",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from driftline.errors import NotFoundError
 from driftline.store.ledger import read_ledger
 from driftline.store.profiles import Stream
-from driftline.web import charts, words
+from driftline.web import words
 from driftline.web.addresses import feature_path
-from driftline.web.charts import Span
-from driftline.web.incidents import gather
+from driftline.web.draw import charts
+from driftline.web.draw.charts import Span
 from driftline.web.period import DEFAULT_DAYS, Period
-from driftline.web.queries import (
+from driftline.web.reads.verdicts import (
     GRAVITY,
     QUIET_HOURS,
     gravest,
@@ -24,6 +24,7 @@ from driftline.web.queries import (
     read_newest,
     read_runs,
 )
+from driftline.web.views.incidents import gather
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from driftline.store.ledger import LedgerLine
-    from driftline.web.incidents import Incident
-    from driftline.web.queries import Episode, JudgedSpan, NewestVerdict, TrainingRun
+    from driftline.web.reads.verdicts import Episode, JudgedSpan, NewestVerdict, TrainingRun
+    from driftline.web.views.incidents import Incident
 
 _ENVIRONMENT = "production"
 _REFERENCE_ROWS = "reference"

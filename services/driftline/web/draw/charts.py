@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from driftline.web import words
-from driftline.web.histogram import nice_step
-from driftline.web.svg import element, join, percent
+from driftline.web.draw.histogram import nice_step
+from driftline.web.draw.svg import element, join, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

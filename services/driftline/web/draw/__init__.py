@@ -1,0 +1,1 @@
+"""Drawings: SVG that stretches, and what it is made of."""

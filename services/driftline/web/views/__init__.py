@@ -1,0 +1,1 @@
+"""What stands on each page, gathered from the store."""
