@@ -102,6 +102,15 @@ def migrate(
     return missing
 
 
+def missing_migrations(client: Client) -> Sequence[Migration]:
+    """Return which of the shipped migrations the client's database lacks. Changes nothing.
+
+    Raises:
+        StoreError: as ``migrate``.
+    """
+    return _missing(load_migrations(), _applied(client) or {})
+
+
 def _applied(client: Client) -> Mapping[int, tuple[str, str]] | None:
     """Return name and checksum of what was applied, by number; None when there are no tables."""
     try:

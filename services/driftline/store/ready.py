@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from clickhouse_connect.driver.exceptions import OperationalError
 
-from driftline.errors import StoreAwayError
+from driftline.errors import StoreAwayError, StoreError
 from driftline.store.connect import root_cause
-from driftline.store.migrate import migrate
+from driftline.store.migrate import migrate, missing_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,22 @@ def ask(store: Store, question: Callable[[Client], T], *, patience_s: float = _P
             client.close()
 
     return _patiently(once, patience_s)
+
+
+def check_store(store: Store) -> None:
+    """Check that a store answers and that its tables are up to date. Changes nothing, and tries once.
+
+    Raises:
+        StoreError: it does not answer, or its tables are missing, older than this program, or newer.
+    """
+    client = store.client()
+    try:
+        missing = missing_migrations(client)
+    finally:
+        client.close()
+    if missing:
+        first = f"{missing[0].number:04d}_{missing[0].name}"
+        raise StoreError(f"the store's tables are missing or old, from {first} on; run `driftline migrate`")
 
 
 def _prepared(store: Store, prepare: Callable[[Client], None] | None) -> Client:

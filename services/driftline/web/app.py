@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from driftline.errors import DriftlineError, NotFoundError
+from driftline.health import Health
+from driftline.store.ready import check_store
 from driftline.web.addresses import parse_path
 from driftline.web.period import parse_days
 from driftline.web.render import Renderer
@@ -44,13 +46,16 @@ _HEADERS = {
 }
 
 
-def create_app(store: Store, metrics: Metrics, *, clock: Callable[[], float]) -> Starlette:
-    """Return the web pages of a store, with `/metrics` and `/healthz`.
+def create_app(
+    store: Store, metrics: Metrics, *, clock: Callable[[], float], health: Health | None = None
+) -> Starlette:
+    """Return the web pages of a store, with `/metrics`, `/healthz` and `/readyz`.
 
     Args:
         store: what is shown. Each request has a client of its own.
         metrics: of this process.
         clock: the time in seconds since the Unix epoch; it only tells how old the newest window is.
+        health: of this process; default: it is ready while the store is.
     """
     pages = _Pages(store, metrics, clock)
     return Starlette(
@@ -58,7 +63,7 @@ def create_app(store: Store, metrics: Metrics, *, clock: Callable[[], float]) ->
             Route("/", pages.models),
             Route("/models/{rest:path}", pages.model),
             Route("/metrics", pages.metrics),
-            Route("/healthz", pages.health),
+            *(health or store_health(store)).routes(),
             Route("/style.css", pages.style),
         ],
         exception_handlers={
@@ -69,6 +74,11 @@ def create_app(store: Store, metrics: Metrics, *, clock: Callable[[], float]) ->
             Exception: pages.failed,
         },
     )
+
+
+def store_health(store: Store) -> Health:
+    """Return the health of a process that needs nothing but a store."""
+    return Health(ready={"store": lambda: check_store(store)})
 
 
 class _Pages:
@@ -112,20 +122,6 @@ class _Pages:
         """The process's metrics, for Prometheus."""
         del request
         return Response(self._metrics.expose(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    def health(self, request: Request) -> Response:
-        """Whether the store answers and holds the tables; for whoever restarts or routes."""
-        del request
-        try:
-            client = self._store.client()
-            try:
-                client.query("SELECT verdict FROM drift_verdicts LIMIT 1")
-            finally:
-                client.close()
-        except (DriftlineError, ClickHouseError) as error:
-            problems = [str(error)]
-            return JSONResponse({"status": "unavailable", "problems": problems}, status_code=503)
-        return JSONResponse({"status": "ok", "problems": []})
 
     def style(self, request: Request) -> Response:
         """The style sheet; its address names its version, so that it can be kept for good."""

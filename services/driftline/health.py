@@ -1,0 +1,126 @@
+"""Health of a service: whether it lives, for whoever restarts it, and whether it can work, for whoever waits.
+
+``/healthz`` looks at the process alone, so that a store which is away gets no service restarted for it;
+``/readyz`` at what the service needs besides. Both answer 200, or 503 where a check fails, and name the checks.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from driftline.errors import DriftlineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Check = Callable[[], object]
+    """Raises what is wrong; what it returns does not matter."""
+
+STALL_S = 300.0
+"""A loop that says nothing for so long hangs: what it asks of a store or a log gives up sooner."""
+
+
+class Pulse:
+    """The heart of one loop, which beats whenever the loop got a step further. For several threads.
+
+    Args:
+        what: the loop's name.
+        monotonic: a clock in seconds.
+        stall_s: how long it may take between two beats.
+    """
+
+    def __init__(self, what: str, monotonic: Callable[[], float], *, stall_s: float = STALL_S) -> None:
+        self._what = what
+        self._monotonic = monotonic
+        self._stall_s = stall_s
+        self._lock = threading.Lock()
+        self._beaten_s = monotonic()
+        self._busy_with = ""
+
+    def beat(self) -> None:
+        """Say that the loop got further."""
+        with self._lock:
+            self._beaten_s = self._monotonic()
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Do something that may take as long as it takes, and does not count as hanging."""
+        self._busy_with = what
+        try:
+            yield
+        finally:
+            self._busy_with = ""
+            self.beat()
+
+    def check(self) -> None:
+        """Check that the loop gets further.
+
+        Raises:
+            DriftlineError: it hangs.
+        """
+        with self._lock:
+            silent_s = self._monotonic() - self._beaten_s
+        if silent_s > self._stall_s and not self._busy_with:
+            raise DriftlineError(
+                f"the {self._what} got no further for {silent_s:.0f} s; restart this process"
+            )
+
+
+class Health:
+    """What is checked of one service.
+
+    Args:
+        alive: checks of the process, by name.
+        ready: checks of what it needs, by name; each may block for as long as what it asks gives up after.
+    """
+
+    def __init__(
+        self, *, alive: Mapping[str, Check] | None = None, ready: Mapping[str, Check] | None = None
+    ) -> None:
+        self._alive = dict(alive or {})
+        self._ready = dict(ready or {})
+
+    def routes(self) -> list[Route]:
+        """Return what serves ``/healthz`` and ``/readyz``."""
+        return [Route("/healthz", self._answer_alive), Route("/readyz", self._answer_ready)]
+
+    def _answer_alive(self, request: Request) -> Response:
+        del request
+        return _answer(self._alive)
+
+    def _answer_ready(self, request: Request) -> Response:
+        del request
+        return _answer(self._alive | self._ready)
+
+
+def _answer(checks: Mapping[str, Check]) -> Response:
+    told = {name: _told(check) for name, check in checks.items()}
+    problems = [f"{name}: {problem}" for name, problem in told.items() if problem]
+    return JSONResponse(
+        {
+            "status": "unavailable" if problems else "ok",
+            "checks": {name: "failed" if problem else "ok" for name, problem in told.items()},
+            "problems": problems,
+        },
+        status_code=503 if problems else 200,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _told(check: Check) -> str:
+    """Return what is wrong, in a line; empty: nothing."""
+    try:
+        check()
+    except DriftlineError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  whatever it is, this service can't do its work
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return ""
