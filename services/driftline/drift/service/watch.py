@@ -30,7 +30,7 @@ from driftline.store.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from driftline.drift.pages.page import Acknowledgement, Page
     from driftline.drift.service.ground import Ground, StreamHours
@@ -112,17 +112,20 @@ class StreamWatch:
             self._keep_pages(ground, self._panel)
             self._heard = words
 
-    def judge_closed(self, ground: Ground, end_hour: int) -> Sequence[StoredVerdict]:
+    def judge_closed(
+        self, ground: Ground, end_hour: int, *, goes_on: Callable[[], bool] = lambda: True
+    ) -> Sequence[StoredVerdict]:
         """Judge all hours before one that are not judged yet; return the verdicts that were written.
 
         Where a block is landing at this moment, `next_hour` stays behind; the rest is judged next time.
+        So it is where `goes_on`, asked between two chunks of hours, says no.
 
         Raises:
             BeingWrittenError: try again.
             StoreError: the store is away.
         """
         written: list[StoredVerdict] = []
-        while self.next_hour < end_hour:
+        while self.next_hour < end_hour and goes_on():
             if self._panel is None or not self._panel.fits(ground):
                 self._panel = build_panel(ground, as_of=self.next_hour)
             # While weeks are caught up with, pages are told and answered.
