@@ -1,7 +1,7 @@
 """Health of a service: whether it lives, for whoever restarts it, and whether it can work, for whoever waits.
 
 ``/healthz`` looks at the process alone, so that a store which is away gets no service restarted for it;
-``/readyz`` at what the service needs besides. Both answer 200, or 503 where a check fails, and name the checks.
+``/readyz`` at what the service needs besides. Both name their checks and answer 200, or 503 where one fails.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Pulse:
         self._stall_s = stall_s
         self._lock = threading.Lock()
         self._beaten_s = monotonic()
-        self._busy_with = ""
+        self._is_busy = False
 
     def beat(self) -> None:
         """Say that the loop got further."""
@@ -51,13 +51,13 @@ class Pulse:
             self._beaten_s = self._monotonic()
 
     @contextmanager
-    def busy(self, what: str) -> Iterator[None]:
-        """Do something that may take as long as it takes, and does not count as hanging."""
-        self._busy_with = what
+    def busy(self) -> Iterator[None]:
+        """Do something that takes as long as it takes, and does not count as hanging."""
+        self._is_busy = True
         try:
             yield
         finally:
-            self._busy_with = ""
+            self._is_busy = False
             self.beat()
 
     def check(self) -> None:
@@ -68,7 +68,7 @@ class Pulse:
         """
         with self._lock:
             silent_s = self._monotonic() - self._beaten_s
-        if silent_s > self._stall_s and not self._busy_with:
+        if silent_s > self._stall_s and not self._is_busy:
             raise DriftlineError(
                 f"the {self._what} got no further for {silent_s:.0f} s; restart this process"
             )

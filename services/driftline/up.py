@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
+from driftline.health import Health, Pulse
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.store import open_store
+from driftline.store.ready import check_store
 from driftline.web import WebServer, create_app
 
 if TYPE_CHECKING:
@@ -55,13 +57,23 @@ class Up:
         self.log = open_log(log_url)
         self.store: Store = open_store(store_url)
         try:
+            landing, judging = Pulse("lander", time.monotonic), Pulse("drift worker", time.monotonic)
             self._lander = Lander(
-                self.log, self.store, metrics=self.metrics, dead_letter_limit=dead_letter_limit
+                self.log,
+                self.store,
+                metrics=self.metrics,
+                dead_letter_limit=dead_letter_limit,
+                pulse=landing,
             )
             self._worker = DriftWorker(
-                self.store, metrics=self.metrics, monotonic=time.monotonic, monitors=monitors
+                self.store, metrics=self.metrics, monotonic=time.monotonic, monitors=monitors, pulse=judging
             )
-            self._web = WebServer(create_app(self.store, self.metrics, clock=time.time), host, port)
+            health = Health(
+                alive={"lander": landing.check, "drift worker": judging.check},
+                ready={"log": self.log.topics, "store": lambda: check_store(self.store)},
+            )
+            app = create_app(self.store, self.metrics, clock=time.time, health=health)
+            self._web = WebServer(app, host, port)
             self._web.start()
         except BaseException:
             self.store.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +13,14 @@ from driftline.cli.dead_letters import dead_letters
 from driftline.cli.demo import demo
 from driftline.cli.forward import forward
 from driftline.cli.invalid import invalid, rules
+from driftline.cli.logs import configure_logs
 from driftline.cli.monitors import monitors_group
 from driftline.cli.options import load_settings
 from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.services import land, migrate_command, serve, up, watch
+
+if TYPE_CHECKING:
+    from driftline.cli.logs import Format
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -33,13 +37,19 @@ from driftline.cli.services import land, migrate_command, serve, up, watch
     help="How much the services say on standard error.",
     show_default=True,
 )
+@click.option(
+    "--log-format",
+    envvar="DRIFTLINE_LOG_FORMAT",
+    default="text",
+    type=click.Choice(["text", "json"]),
+    help="How they say it: json is one object a line.",
+    show_default=True,
+)
 @click.version_option(package_name="driftline")
 @click.pass_context
-def driftline(context: click.Context, config: str | None, log_level: str) -> None:
+def driftline(context: click.Context, config: str | None, log_level: str, log_format: Format) -> None:
     """Log every prediction, land it exactly once, say honestly what drifted."""
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for library in ("urllib3", "clickhouse_connect"):  # What they warn of, our own errors say.
-        logging.getLogger(library).setLevel("DEBUG" if log_level.lower() == "debug" else "CRITICAL")
+    configure_logs(log_format, log_level, service=context.invoked_subcommand or "driftline")
     context.default_map = _default_map(load_settings(config, os.environ))
 
 

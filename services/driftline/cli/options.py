@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from driftline.cli.logs import FailureError
 from driftline.errors import DriftlineError
 from driftline.log import default_log_url
 from driftline.monitors import Monitors, read_monitors
@@ -140,8 +141,8 @@ def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except DriftlineError as error:
-            raise click.ClickException(str(error)) from error
+            raise FailureError(str(error)) from error
         except ClickHouseError as error:
-            raise click.ClickException(f"the store refused: {error}") from error
+            raise FailureError(f"the store refused: {error}") from error
 
     return guarded

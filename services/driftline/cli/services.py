@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import signal
 import threading
 import time
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import click
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from driftline.cli.logs import FailureError, announce
 from driftline.cli.options import clean_errors, load_monitors, log_option, monitors_option, store_option
 from driftline.drift import DriftSettings
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
+from driftline.errors import LogError, StoreAwayError
+from driftline.health import Health, Pulse
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store, ready_client
+from driftline.store.ready import check_store
 from driftline.store.users import SERVICES, migrate_with_users, read_accounts
 from driftline.up import Up
 from driftline.web import WebServer, create_app
 from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from driftline.health import Check
+
+T = TypeVar("T")
+
 _PORT = 8321
+_PAUSE_S = 0.5
+_logger = logging.getLogger(__name__)
 
 _host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _timezone_option = click.option(
@@ -48,7 +61,9 @@ _port_option = click.option(
 _metrics_port_option = click.option(
     "--metrics-port",
     type=int,
-    help="Serve this service's /metrics on this port of every address; 0: a free one. Default: not at all.",
+    envvar="DRIFTLINE_METRICS_PORT",
+    help="Serve this service's /metrics, /healthz and /readyz on this port of every address; 0: a free one. "
+    "Default: not at all.",
 )
 _dead_letter_limit_option = click.option(
     "--dead-letter-limit",
@@ -60,15 +75,16 @@ _dead_letter_limit_option = click.option(
 
 
 @contextmanager
-def _exposed(metrics: Metrics, port: int | None) -> Iterator[None]:
-    """Serve the metrics while the block runs, unless no port is given."""
+def _exposed(metrics: Metrics, health: Health, port: int | None) -> Iterator[None]:
+    """Serve metrics and health while the block runs, unless no port is given."""
     if port is None:
         yield
         return
+    app = Starlette(routes=[*health.routes(), Mount("/", metrics.app())])
     # Prometheus asks from afar.
-    server = WebServer(metrics.app(), "0.0.0.0", port, name="metrics")  # noqa: S104  see above
+    server = WebServer(app, "0.0.0.0", port, name="metrics")  # noqa: S104  see above
     server.start()
-    click.echo(f"metrics http://127.0.0.1:{server.port}/metrics")
+    announce(f"metrics http://127.0.0.1:{server.port}/metrics")
     try:
         yield
     finally:
@@ -118,13 +134,26 @@ def up(
     watched = load_monitors(monitors, drift_settings(timezone))
     where = {"log_url": log_url, "store_url": store_url, "host": host}
     with Up(**where, port=port, monitors=watched, dead_letter_limit=dead_letter_limit) as running:
-        click.echo(f"events  {running.log.url}")
-        click.echo(f"store   {store_url.partition('://')[0]}")
-        click.echo(f"page    {running.url}/")
-        click.echo(f"metrics {running.url}/metrics")
+        announce(f"events  {running.log.url}")
+        announce(f"store   {store_url.partition('://')[0]}")
+        announce(f"page    {running.url}/")
+        announce(f"metrics {running.url}/metrics")
         while not stop.wait(0.5):
             if failed := running.failed():
-                raise click.ClickException(f"{failed} ended by an error; see the log above")
+                raise FailureError(f"{failed} ended by an error; see the log above")
+
+
+def _patiently(action: Callable[[], T], wait_s: float, stop: threading.Event) -> T:
+    """Do something once what it needs is there, or give up after some seconds and raise why it is not."""
+    end_s = time.monotonic() + wait_s
+    while True:
+        try:
+            return action()
+        except (StoreAwayError, LogError) as error:
+            if time.monotonic() >= end_s or stop.is_set():
+                raise
+            _logger.info("waiting: %s", error)
+            stop.wait(_PAUSE_S)
 
 
 @click.command("migrate")
@@ -139,26 +168,35 @@ def up(
     help="Create a role for each service, too, and a user where DRIFTLINE_LANDER_PASSWORD_FILE, "
     "..._WATCHER_..., ..._READER_... or ..._ADMIN_... name a file with a password.",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    envvar="DRIFTLINE_MIGRATE_WAIT",
+    help="Try again for so many seconds while store or log are not up yet.",
+)
 @clean_errors
-def migrate_command(store_url: str, log_url: str | None, with_users: bool) -> None:
+def migrate_command(store_url: str, log_url: str | None, with_users: bool, wait_s: float) -> None:
     """Create or update the store's tables, and the log's topics where a log is given."""
+    stop = stop_on_signals()
     accounts = read_accounts(os.environ) if with_users else []
-    with open_store(store_url) as store, closing(store.client()) as client:
+    with open_store(store_url) as store, closing(_patiently(store.client, wait_s, stop)) as client:
         if with_users:
             applied = migrate_with_users(client, accounts, random_hex=secrets.token_hex)
         else:
             applied = migrate(client)
     for migration in applied:
-        click.echo(f"applied {migration.number:04d}_{migration.name}")
-    click.echo(f"{len(applied)} applied; the store is up to date")
+        announce(f"applied {migration.number:04d}_{migration.name}")
+    announce(f"{len(applied)} applied; the store is up to date")
     if with_users:
         names = ", ".join(account.user for account in accounts) or "none; no password is given"
-        click.echo(f"roles   {', '.join(f'driftline_{service}' for service in SERVICES)}")
-        click.echo(f"users   {names}")
+        announce(f"roles   {', '.join(f'driftline_{service}' for service in SERVICES)}")
+        announce(f"users   {names}")
     if log_url:
         with open_log(log_url) as log:
-            log.ensure_topics(TOPICS)
-        click.echo(f"topics  {', '.join(TOPICS)}")
+            _patiently(lambda: log.ensure_topics(TOPICS), wait_s, stop)
+        announce(f"topics  {', '.join(TOPICS)}")
 
 
 @click.command()
@@ -181,9 +219,12 @@ def land(
 ) -> None:
     """Land events from the log in the store. Several may land one Kafka log, and share its partitions."""
     stop = stop_on_signals()
-    metrics = Metrics(LANDER_METRICS)
-    with open_log(log_url) as log, open_store(store_url) as store, _exposed(metrics, metrics_port):
-        lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit)
+    metrics, pulse = Metrics(LANDER_METRICS), Pulse("lander", time.monotonic)
+    with open_log(log_url) as log, open_store(store_url) as store, ExitStack() as exposed:
+        ready: dict[str, Check] = {"log": log.topics, "store": lambda: check_store(store)}
+        health = Health(alive={"lander": pulse.check}, ready=ready)
+        exposed.enter_context(_exposed(metrics, health, metrics_port))
+        lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit, pulse=pulse)
         try:
             if from_start:
                 lander.rewind()
@@ -207,11 +248,15 @@ def land(
 def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metrics_port: int | None) -> None:
     """Judge windows as they close."""
     stop = stop_on_signals()
-    metrics = Metrics(WORKER_METRICS)
-    with open_store(store_url) as store, _exposed(metrics, metrics_port):
+    metrics, pulse = Metrics(WORKER_METRICS), Pulse("drift worker", time.monotonic)
+    with open_store(store_url) as store, ExitStack() as exposed:
+        health = Health(alive={"drift worker": pulse.check}, ready={"store": lambda: check_store(store)})
+        exposed.enter_context(_exposed(metrics, health, metrics_port))
         watched = load_monitors(monitors, drift_settings(timezone))
         patience = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
-        worker = DriftWorker(store, metrics=metrics, monotonic=time.monotonic, monitors=watched, **patience)
+        worker = DriftWorker(
+            store, metrics=metrics, monotonic=time.monotonic, monitors=watched, pulse=pulse, **patience
+        )
         try:
             if once:
                 click.echo(f"{worker.watch_once()} verdicts given")
@@ -233,6 +278,6 @@ def serve(store_url: str, host: str, port: int) -> None:
         ready_client(store).close()
         server = WebServer(create_app(store, Metrics(), clock=time.time), host, port)
         server.start()
-        click.echo(f"page    {server.url}/")
+        announce(f"page    {server.url}/")
         stop.wait()
         server.stop()

@@ -1,0 +1,102 @@
+"""What the services say on standard error: as text for people, or as one JSON object a line for machines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import click
+from pythonjsonlogger.json import JsonFormatter
+
+from driftline.sdk.runtime import package_version
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    Format = Literal["text", "json"]
+
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_RENAMED = {"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"}
+_LIBRARIES = ("urllib3", "clickhouse_connect")
+"""What they warn of, our own errors say."""
+
+_logger = logging.getLogger("driftline")
+
+
+def configure_logs(form: Format, level: str, *, service: str) -> None:
+    """Have the root logger write to standard error, unless something configured it already.
+
+    In JSON, what nothing caught goes the same way: no line is anything else.
+
+    Args:
+        form: text or json.
+        level: the least that is said.
+        service: the command that runs.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(json_formatter(service) if form == "json" else logging.Formatter(_TEXT))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    for library in _LIBRARIES:
+        logging.getLogger(library).setLevel("DEBUG" if level.lower() == "debug" else "CRITICAL")
+    if form == "json":
+        logging.captureWarnings(capture=True)
+        sys.excepthook = _tell_uncaught
+        threading.excepthook = _tell_uncaught_of_thread
+
+
+def json_formatter(service: str) -> logging.Formatter:
+    """Return what writes a record as an object: timestamp, level, logger, message, service, version, context.
+
+    Context is what the record has as ``extra``: an event's, a page's or a place in the log.
+    """
+    return JsonFormatter(
+        "{levelname}{name}{message}",
+        style="{",
+        rename_fields=_RENAMED,
+        static_fields={"service": service, "version": package_version("driftline") or "unknown"},
+        timestamp=True,
+        json_ensure_ascii=False,
+    )
+
+
+def announce(message: str, **context: Any) -> None:
+    """Tell whoever started a service what it does: on standard output, or in JSON as a line of the log."""
+    if _is_json():
+        _logger.info(" ".join(message.split()), extra=context)
+    else:
+        click.echo(message)
+
+
+class FailureError(click.ClickException):
+    """A command failed; it ends with exit status 1. Told as everything else is."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Tell it."""
+        if _is_json():
+            _logger.critical(self.message)
+        else:
+            super().show(file)
+
+
+def _is_json() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.find_root().params.get("log_format") == "json"
+
+
+def _tell_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _logger.critical("ended by an error that nothing caught", exc_info=(kind, error, trace))
+
+
+def _tell_uncaught_of_thread(given: threading.ExceptHookArgs) -> None:
+    if given.exc_value is not None and not issubclass(given.exc_type, SystemExit):
+        name = given.thread.name if given.thread else "a thread"
+        _logger.critical(
+            "%s ended by an error that nothing caught",
+            name,
+            exc_info=(given.exc_type, given.exc_value, given.exc_traceback),
+        )
