@@ -1,22 +1,23 @@
-"""What the drift worker exports: the newest verdicts of what is served, and how complete it is."""
+"""What the drift worker exports of what it holds in memory: the newest verdicts of what is served."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.drift.service.metrics import COMPLETENESS, EVALUATED, PAGES, SCORE, VERDICT
-from driftline.store.profiles import Stream
+from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from driftline.drift.pages.page import Page
+    from driftline.drift.service.watch import StreamWatch
+    from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
-    from driftline.store.ledger import LedgerLine
-    from driftline.store.profiles import StreamSpan
+    from driftline.monitors import Monitors
+    from driftline.store.profiles import Stream, StreamSpan
 
 _SERVED_HOURS = 24
+_TEAM = "team"
 _GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
 
@@ -35,43 +36,24 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
     ]
 
 
-def export_verdicts(metrics: Metrics, latest: Mapping[Stream, Sequence[Verdict]]) -> None:
-    """Export the verdicts on the windows that ended last, and no others."""
+def export_verdicts(metrics: Metrics, watches: Mapping[Stream, StreamWatch]) -> None:
+    """Export the verdicts on the windows that ended last, and no others; and how far streams are judged."""
     scores: dict[tuple[str, ...], float] = {}
     verdicts: dict[tuple[str, ...], float] = {}
     evaluated: dict[tuple[str, ...], float] = {}
-    for stream, given in latest.items():
-        if given:
-            scores.update(_scores(stream, given))
-            verdicts.update(_states(stream, given))
-            evaluated[stream.model_name, stream.model_version] = given[0].window_end * 3600.0
+    for stream, watch in watches.items():
+        scores.update(_scores(stream, watch.latest))
+        verdicts.update(_states(stream, watch.latest))
+        evaluated[stream.model_name, stream.model_version] = watch.next_hour * 3600.0
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
     metrics.replace(EVALUATED, evaluated)
 
 
-def export_pages(metrics: Metrics, pages: Mapping[Stream, Sequence[Page]]) -> None:
-    """Export since when each open page lasts, under its gravest finding; not those that were called noise."""
-    since: dict[tuple[str, ...], float] = {}
-    for stream, known in pages.items():
-        for page in known:
-            if page.state == "open" and page.word != "noise":
-                first = page.findings[0]
-                key = (stream.model_name, stream.model_version, page.page_id, first.segment, first.feature)
-                since[key] = page.since * 3600.0
-    metrics.replace(PAGES, since)
-
-
-def export_completeness(metrics: Metrics, lines: Sequence[LedgerLine], served: Sequence[Stream]) -> None:
-    """Export which share of what was sent has landed."""
-    metrics.replace(
-        COMPLETENESS,
-        {
-            (line.model_name, line.model_version): line.ratio
-            for line in lines
-            if Stream(line.model_name, line.model_version, line.environment) in served
-        },
-    )
+def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[DriftSettings]) -> None:
+    """Export whose each model is."""
+    names = {stream.model_name for stream in served}
+    metrics.replace(MODEL, {(name, monitors.of(name).labels.get(_TEAM, "")): 1.0 for name in names})
 
 
 def _scores(stream: Stream, verdicts: Sequence[Verdict]) -> Mapping[tuple[str, ...], float]:

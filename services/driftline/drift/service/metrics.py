@@ -13,6 +13,11 @@ JUDGED = "driftline_verdicts_total"
 REVISED = "driftline_late_hours_total"
 INVALID = "driftline_invalid_values_total"
 FAILURES = "driftline_worker_failures_total"
+NEWEST = "driftline_newest_event_timestamp_seconds"
+UNREGISTERED = "driftline_unregistered_run_events"
+MODEL = "driftline_model_info"
+DISK_FREE = "driftline_store_disk_free_bytes"
+DISK_SIZE = "driftline_store_disk_size_bytes"
 
 WORKER_METRICS = (
     Metric(
@@ -28,30 +33,54 @@ WORKER_METRICS = (
         ("model_name", "model_version", "feature", "verdict"),
         "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for "
         "page and warn where it is another.",
-        'verdict "page" is 1',
     ),
     Metric(
         PAGES,
         "gauge",
-        ("model_name", "model_version", "page_id", "segment", "feature"),
+        ("model_name", "model_version", "page_id", "segment", "feature", "kind"),
         "Since when what an open page tells lasts, in seconds since the Unix epoch, by event time; one "
-        "series a page, under its gravest finding. Gone once the page has ended, was accepted or called "
-        "noise.",
-        "is there",
+        "series a page, under its gravest finding. kind says what that is about: data (what the model is "
+        "given) or prediction (what it answers). Gone once the page has ended, was accepted or called noise.",
+        ("DriftlineDataDrift", "DriftlinePredictionDrift"),
     ),
     Metric(
         EVALUATED,
         "gauge",
         ("model_name", "model_version"),
-        "End of the last window that was judged, in seconds since the Unix epoch, by event time.",
-        "more than 2 hours behind the newest event",
+        "Up to when windows were judged, in seconds since the Unix epoch, by event time; before the first "
+        "one, when the first event was.",
+        ("DriftlineWorkerLate",),
+    ),
+    Metric(
+        NEWEST,
+        "gauge",
+        ("model_name", "model_version"),
+        "Time of the newest event in production that has landed, in seconds since the Unix epoch, to the "
+        "minute.",
+        ("DriftlineWorkerLate",),
     ),
     Metric(
         COMPLETENESS,
         "gauge",
         ("model_name", "model_version"),
-        "Predictions landed of those that the sessions in production sent, since their beginning.",
-        "below 0.99 for 10 minutes",
+        "Predictions landed of those that the sessions in production sent, in the last 24 hours by event "
+        "time; driftline completeness tells it since the beginning.",
+        ("DriftlineIncompleteData",),
+    ),
+    Metric(
+        UNREGISTERED,
+        "gauge",
+        ("model_name", "model_version"),
+        "Predictions in production of the last 24 hours, by event time, whose training run is not "
+        "registered.",
+        ("DriftlineUnknownTrainingRun",),
+    ),
+    Metric(
+        MODEL,
+        "gauge",
+        ("model_name", "team"),
+        "1 for each model that is served, with the team that the file of monitors names in its labels; "
+        "empty where it names none. Alerts take their team from here.",
     ),
     Metric(
         INVALID,
@@ -59,21 +88,35 @@ WORKER_METRICS = (
         ("model_name", "model_version", "feature", "reason"),
         "Values in production that broke a rule, since the beginning; driftline invalid names events. It is "
         "read from the store, so it goes on after a restart. Unknown features are counted together.",
-        "grows for 10 minutes",
+        ("DriftlineInvalidPredictions",),
     ),
-    Metric(JUDGED, "counter", ("verdict",), "Verdicts given, by name.", ""),
+    Metric(JUDGED, "counter", ("verdict",), "Verdicts given, by name."),
     Metric(
         REVISED,
         "counter",
         (),
-        "Hours that were judged anew, since their events arrived late, or were found to be missing.",
-        "grows all the time: look what holds events up",
+        "Hours that were judged anew, since their events arrived late, or were found to be missing. Where "
+        "it grows all the time, something holds events up.",
     ),
     Metric(
         FAILURES,
         "counter",
         (),
         "Times that the worker could not read or write the store. It tries again.",
-        "grows for 10 minutes",
+        ("DriftlineMetricsMissing", "DriftlineStoreAway"),
+    ),
+    Metric(
+        DISK_FREE,
+        "gauge",
+        (),
+        "What is free on the store's fullest disk, as the store sees it.",
+        ("DriftlineDiskFilling",),
+    ),
+    Metric(
+        DISK_SIZE,
+        "gauge",
+        (),
+        "How large that disk is. 0: not known yet.",
+        ("DriftlineDiskFilling",),
     ),
 )

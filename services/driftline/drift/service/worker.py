@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.drift.pages.store import read_words
-from driftline.drift.service.export import export_completeness, export_pages, export_verdicts, served_streams
+from driftline.drift.service.export import export_teams, export_verdicts, served_streams
 from driftline.drift.service.ground import REFERENCE, BeingWrittenError, Ground
-from driftline.drift.service.metrics import FAILURES, INVALID, JUDGED, REVISED
+from driftline.drift.service.metrics import FAILURES, JUDGED, REVISED
+from driftline.drift.service.stored import StoredExport
 from driftline.drift.service.watch import StreamWatch
 from driftline.drift.settings import DriftSettings
 from driftline.errors import StoreError
+from driftline.health import Pulse
 from driftline.monitors import Monitors
 from driftline.store import ready_client
 from driftline.store.grids import is_grid_due, is_reference_complete
-from driftline.store.invalid import invalid_totals
 from driftline.store.ledger import Ledger, read_landing_sign
 from driftline.store.monitored import follow_monitors
 from driftline.store.profiles import read_streams
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _POLL_S = 1.0
-_COMPLETENESS_GAP_S = 10.0
 _LOOKS_PER_QUIET = 6
 _FOLLOW_GAP_S = 600.0
 """How often new models, and new values of segments, are looked for."""
@@ -58,6 +58,7 @@ class DriftWorker:
         reference_patience_s: how long a stream waits for reference rows that its run announced.
         late_quiet_s: how long nothing may have arrived late before what did is judged: a trickle of late
             events is one revision.
+        pulse: beats as judging goes on.
     """
 
     def __init__(
@@ -69,10 +70,13 @@ class DriftWorker:
         monitors: Monitors[DriftSettings] | None = None,
         reference_patience_s: float = 600.0,
         late_quiet_s: float = 60.0,
+        pulse: Pulse | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._monotonic = monotonic
+        self._pulse = pulse or Pulse("drift worker", monotonic)
+        self._stop: threading.Event | None = None
         self._monitors = monitors or Monitors.default(DriftSettings())
         self._patience_s = reference_patience_s
         self._late_quiet_s = late_quiet_s
@@ -84,14 +88,16 @@ class DriftWorker:
         self._words: Mapping[Stream, Sequence[Acknowledgement]] = {}
         self._reference_rows: dict[Stream, int] = {}
         self._sign: int | None = None
-        self._look_is_due = self._completeness_is_due = False
-        self._looked_s = self._completeness_s = self._followed_s = float("-inf")
+        self._look_is_due = False
+        self._looked_s = self._followed_s = float("-inf")
+        self._stored = StoredExport(metrics)
         self._warned: frozenset[str] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
         """Judge until ``stop`` is set. While the store is away, waits and tries again."""
+        self._stop = stop
         has_failed = False
-        while not stop.is_set():
+        while self._goes_on():
             try:
                 if has_failed:  # An embedded store may have another owner now.
                     self._client.close()
@@ -108,6 +114,11 @@ class DriftWorker:
                 judged = 0
             if not judged:
                 stop.wait(_POLL_S)
+
+    def _goes_on(self) -> bool:
+        """Say, between two steps, whether there is to be another one."""
+        self._pulse.beat()
+        return self._stop is None or not self._stop.is_set()
 
     def watch_once(self) -> int:
         """Judge what has closed, and anew what arrived late; return how many verdicts that gave.
@@ -130,13 +141,10 @@ class DriftWorker:
         if looks:
             self._look_is_due, self._looked_s = False, now_s
         served = served_streams(judged, newest_hour)
-        watched = {stream: self._watches[stream] for stream in served if stream in self._watches}
-        export_verdicts(self._metrics, {stream: watch.latest for stream, watch in watched.items()})
-        export_pages(self._metrics, {stream: watch.pages for stream, watch in watched.items()})
-        if self._completeness_is_due and now_s - self._completeness_s >= _COMPLETENESS_GAP_S:
-            export_completeness(self._metrics, self._ledger.lines(), served)
-            self._metrics.replace(INVALID, invalid_totals(self._client, served))
-            self._completeness_is_due, self._completeness_s = False, now_s
+        watches = {stream: self._watches[stream] for stream in served if stream in self._watches}
+        export_teams(self._metrics, served, self._monitors)
+        export_verdicts(self._metrics, watches)
+        self._stored.refresh(self._client, served, newest_hour, now_s=now_s, has_judged=given > 0)
         return given
 
     def _is_judged(self, stream: Stream) -> bool:
@@ -149,7 +157,8 @@ class DriftWorker:
             self._ledger.refresh()
             self._spans = read_streams(self._client)
             self._words = read_words(self._client)
-            self._look_is_due = self._completeness_is_due = True
+            self._look_is_due = True
+            self._stored.has_landed()
             self._sign = sign
             if now_s - self._followed_s >= _FOLLOW_GAP_S:
                 self._follow_monitors()
@@ -180,7 +189,7 @@ class DriftWorker:
                 return 0
             revisions = watch.revise(ground) if is_late else ()
             given = [verdict for revision in revisions for verdict in revision.verdicts]
-            given += watch.judge_closed(ground, end_hour)
+            given += watch.judge_closed(ground, end_hour, goes_on=self._goes_on)
         except BeingWrittenError as error:
             _logger.info("%s", error)  # In a moment it is whole.
             return 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
 from driftline.drift.statistics.channels import RARE_PER_FEATURE, Channels
-from driftline.drift.statistics.expected import shares_by_level, sizes_by_level
+from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
 from driftline.drift.statistics.familiar import FamiliarPlan, typical_channels
 from driftline.drift.statistics.hours import Stack, Vocabulary, stack
 from driftline.drift.statistics.layout import Layout
@@ -203,11 +203,10 @@ def build_baseline(
     column = layout.locate_all(*entries)
     columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK, column=column)
     hourly = _channel_hours(stacked, layout, channels, rare_hours, position, column=column)
-    channel_sizes = sizes[:, channels.group]
-    noise = _noise(hourly, channel_sizes, channels, by_day[channels.feature], settings.scales_hours)
+    noise = _noise(hourly, sizes, channels, by_day[channels.feature], settings.scales_hours)
     level = noise.level[typical_channels(channels, noise.level)]
-    column_shares, _ = _matched(columns, slot_groups[:, layout.column_feature], level[layout.column_feature])
-    channel_shares, slot_sizes = _matched(_sum_weeks(hourly), slot_groups[:, channels.group], noise.level)
+    column_shares, _ = _matched(columns, slot_groups, layout.column_feature, level[layout.column_feature])
+    channel_shares, slot_sizes = _matched(_sum_weeks(hourly), slot_groups, channels.group, noise.level)
     alpha = 1 / (settings.page_budget_hours * channels.size * len(settings.scales_hours))
     return Baseline(
         features=features,
@@ -239,20 +238,24 @@ def _sum_weeks(hours: FloatArray) -> FloatArray:
     return hours.reshape(-1, HOURS_PER_WEEK, hours.shape[1]).sum(0)  # type: ignore[no-any-return]  # numpy
 
 
-def _matched(counts: FloatArray, sizes: FloatArray, level: IntArray) -> tuple[FloatArray, FloatArray]:
+def _matched(
+    counts: FloatArray, sizes: FloatArray, group: IntArray, level: IntArray
+) -> tuple[FloatArray, FloatArray]:
     """Return expected shares and the rows behind them at each hour of the week, at the level of each column.
 
     Args:
         counts: per slot, (168, k).
-        sizes: rows per slot, (168, k).
+        sizes: rows per slot, (168, g).
+        group: which of these rows each column is counted among, (k,).
         level: of each column, (k,).
     """
     shares, matched = np.empty_like(counts), np.empty_like(counts)
-    for index, (share, size) in enumerate(
-        zip(shares_by_level(counts, sizes), sizes_by_level(sizes), strict=True)
-    ):
-        shares[:, level == index] = share[:, level == index]
-        matched[:, level == index] = size[:, level == index]
+    sized = sizes_by_level(sizes)
+    for index in np.unique(level).tolist():
+        own = level == index
+        share = shares_by_level(counts[:, own], sized, group[own])[index]
+        shares[:, own] = repeat_slots(share, HOURS_PER_WEEK)
+        matched[:, own] = repeat_slots(sized[index], HOURS_PER_WEEK)[:, group[own]]
     return shares, matched
 
 
@@ -296,9 +299,11 @@ def _noise(
     level = np.zeros(channels.size, dtype=np.int64)
     for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
         if chosen.any():
-            shape = (-1, slots, int(chosen.sum()))
             learned = learn_noise(
-                counts[:, chosen].reshape(shape), sizes[:, chosen].reshape(shape), scales_hours
+                counts[:, chosen].reshape(-1, slots, int(chosen.sum())),
+                sizes.reshape(-1, slots, sizes.shape[1]),
+                scales_hours,
+                channels.group[chosen],
             )
             phi[:, chosen], dependence[:, chosen] = learned.phi, learned.dependence
             blocks[:, chosen], effective[:, chosen] = learned.blocks, learned.effective

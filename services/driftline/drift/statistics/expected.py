@@ -9,7 +9,7 @@ import numpy as np
 from driftline.drift.settings import HOURS_PER_DAY
 
 if TYPE_CHECKING:
-    from driftline.drift.statistics.arrays import FloatArray
+    from driftline.drift.statistics.arrays import FloatArray, IntArray
 
 PRIOR_ROWS = 20.0
 """Rows of the wider slot that each slot borrows."""
@@ -25,31 +25,38 @@ def sizes_by_level(sizes: FloatArray) -> list[FloatArray]:
         sizes: rows per slot, (..., slots, k); slots is 24, which leaves hours of the week out, or 168.
 
     Returns:
-        By level, each of the shape of sizes.
+        By level, with as many slots as differ: (..., 1, k), (..., 24, k) and (..., 168, k).
     """
     slots = sizes.shape[-2]
-    overall = np.broadcast_to(sizes.sum(-2, keepdims=True), sizes.shape)
     if slots == HOURS_PER_DAY:
-        return [overall, sizes]
+        return [sizes.sum(-2, keepdims=True), sizes]
     days = slots // HOURS_PER_DAY
     daily = sizes.reshape((*sizes.shape[:-2], days, HOURS_PER_DAY, sizes.shape[-1])).sum(-3)
-    return [overall, np.concatenate([daily] * days, axis=-2), sizes]
+    return [daily.sum(-2, keepdims=True), daily, sizes]
 
 
-def shares_by_level(counts: FloatArray, sizes: FloatArray) -> list[FloatArray]:
+def shares_by_level(counts: FloatArray, sized: list[FloatArray], group: IntArray) -> list[FloatArray]:
     """Return expected shares by level; each finer slot is drawn to the wider one that holds it.
 
     Shrinking an hour of the week straight to the share of all hours would pull quiet hours far off.
 
     Args:
         counts: rows in the channel per slot, (..., slots, k).
-        sizes: rows per slot, the same shape.
+        sized: `sizes_by_level` of the denominators, (..., slots, g).
+        group: which denominator each channel has, (k,).
 
     Returns:
-        By level, each of the shape of counts.
+        By level, with as many slots as differ.
     """
-    counted, sized = sizes_by_level(counts), sizes_by_level(sizes)
-    shares = [counted[0] / np.maximum(sized[0], 1.0)]
+    counted = sizes_by_level(counts)
+    shares = [counted[0] / np.maximum(sized[0], 1.0)[..., group]]
     for count, size in zip(counted[1:], sized[1:], strict=True):
-        shares.append((count + PRIOR_ROWS * shares[-1]) / (size + PRIOR_ROWS))
+        wider = repeat_slots(PRIOR_ROWS * shares[-1], count.shape[-2])
+        shares.append((count + wider) / (size + PRIOR_ROWS)[..., group])
     return shares
+
+
+def repeat_slots(values: FloatArray, slots: int) -> FloatArray:
+    """Repeat what was made for fewer slots. Shape (..., 1 | 24 | 168, k) in, (..., slots, k) out."""
+    times = slots // values.shape[-2]
+    return values if times == 1 else np.concatenate([values] * times, axis=-2)

@@ -22,6 +22,9 @@ KEY_BITS = 48
 """Keys of one feature lie in [0, 2**48): a bucket, shifted to be positive, or the hash of a value."""
 
 _BUCKET_SHIFT = 1 << 31
+_DENSE_KEYS = 1 << 17
+"""Buckets of one feature lie within this, unless its values are absurd; hashes of values never do."""
+
 _TALLIES = ("present", "nans", "infinities", "minimum", "maximum")
 
 
@@ -197,9 +200,29 @@ class Stack:
 
     def distinct(self) -> tuple[IntArray, IntArray]:
         """Return the distinct feature << 48 | key, ascending, (d,), and each entry's place there, (n,)."""
-        combined = (self.entry_feature << KEY_BITS) + self.entry_key
-        distinct = np.unique(combined)
-        return distinct, np.searchsorted(distinct, combined)  # Far faster than to ask for the inverse.
+        features = self.present.shape[1]
+        low, wide = _key_ranges(self, features)
+        hashed = wide > _DENSE_KEYS
+        width = np.where(hashed, 0, wide)
+        start = np.cumsum(width) - width
+        # Buckets of a feature lie close together: counting through them is far faster than to sort millions.
+        cell = self.entry_key + (start - low)[self.entry_feature]
+        rest, others = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        if hashed.any():
+            others = np.flatnonzero(hashed[self.entry_feature])
+            combined = (self.entry_feature[others] << KEY_BITS) + self.entry_key[others]
+            rest = np.unique(combined)
+            cell[others] = int(width.sum()) + np.searchsorted(rest, combined)
+        seen = np.zeros(int(width.sum()) + rest.size, dtype=np.bool_)
+        seen[cell] = True
+        held = np.flatnonzero(seen)
+        dense = held[: held.size - rest.size]
+        owner = np.searchsorted(start + width, dense, side="right")
+        distinct = np.concatenate([(owner << KEY_BITS) + dense - start[owner] + low[owner], rest])
+        rank = np.zeros(seen.size, dtype=np.int64)
+        order = np.argsort(distinct)
+        rank[held[order]] = np.arange(held.size)
+        return distinct[order], rank[cell]
 
     def only(self, usable: BoolArray) -> Stack:
         """Return the stack without the features of those hours that are not usable, (h, f)."""
@@ -218,6 +241,23 @@ class Stack:
             entry_key=self.entry_key[kept],
             entry_count=self.entry_count[kept],
         )
+
+
+def _key_ranges(stacked: Stack, features: int) -> tuple[IntArray, IntArray]:
+    """Return each feature's lowest key and how many keys lie between that and its highest, (f,) each."""
+    low, high = np.zeros(features, dtype=np.int64), np.full(features, -1, dtype=np.int64)
+    feature, key = stacked.entry_feature, stacked.entry_key
+    if feature.size:
+        # Keys ascend within an hour's feature, so only the ends of such runs matter.
+        ends = np.flatnonzero(
+            (feature[1:] != feature[:-1]) | (stacked.entry_hour[1:] != stacked.entry_hour[:-1])
+        )
+        first, last = np.append(0, ends + 1), np.append(ends, feature.size - 1)
+        low[:] = np.iinfo(np.int64).max
+        np.minimum.at(low, feature[first], key[first])
+        np.maximum.at(high, feature[last], key[last])
+        low[high < 0] = 0
+    return low, high - low + 1
 
 
 def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:

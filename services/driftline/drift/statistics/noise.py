@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import stdtrit
 
-from driftline.drift.statistics.expected import shares_by_level, sizes_by_level
+from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
 
 if TYPE_CHECKING:
-    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.statistics.arrays import FloatArray, IntArray
     from driftline.drift.statistics.channels import Channels
 
 _LARGEST_CORRELATION = 0.95
@@ -58,15 +58,45 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class _Residuals:
-    """Blocks of one scale, each array (blocks, c)."""
+    """Blocks of one scale.
 
-    seen: BoolArray
-    error: FloatArray
-    variance: FloatArray
+    Args:
+        seen: blocks that hold rows, (c,).
+        standard: observed - expected, over the root of what one row's variance comes to, (blocks, c).
+        power: their squares, (blocks, c).
+        spread: expected variance of one row, e (1 - e), summed, (c,).
+    """
+
+    seen: FloatArray
+    standard: FloatArray
+    power: FloatArray
     spread: FloatArray
 
 
-def learn_noise(counts: FloatArray, sizes: FloatArray, scales_hours: tuple[int, ...]) -> Noise:
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """The reference hour by hour, against all other cycles.
+
+    Args:
+        n: rows, (h, g).
+        expected: rows expected in each channel, (h, c).
+        missed: rows seen - rows expected, (h, c).
+        matched: rows of other cycles behind each expectation, by level, (h, g) each.
+        group: which denominator each channel has, (c,).
+        level: how finely each channel is matched, (c,).
+    """
+
+    n: FloatArray
+    expected: FloatArray
+    missed: FloatArray
+    matched: list[FloatArray]
+    group: IntArray
+    level: IntArray
+
+
+def learn_noise(
+    counts: FloatArray, sizes: FloatArray, scales_hours: tuple[int, ...], group: IntArray | None = None
+) -> Noise:
     """Learn the noise from residuals of each cycle against the slots of all other cycles.
 
     phi follows Rao and Scott (1981). A week of similar weather is not seven observations, so df falls
@@ -75,30 +105,46 @@ def learn_noise(counts: FloatArray, sizes: FloatArray, scales_hours: tuple[int, 
 
     Args:
         counts: rows in the channel, (cycles, slots, c), in the order of time; 0 where unusable.
-        sizes: rows, the same shape; 0 where unusable.
+        sizes: rows, (cycles, slots, g); 0 where unusable.
         scales_hours: lengths of the windows; an incomplete block at the beginning is left out.
+        group: which of these rows each channel is counted among, (c,); its own where left out.
 
     Returns:
         Noise of shape (scales, c), phi not yet the running maximum over scales.
     """
-    others = sizes.sum(0) - sizes
-    flat = (-1, counts.shape[-1])
-    shares = [share.reshape(flat) for share in shares_by_level(counts.sum(0) - counts, others)]
-    matched = [size.reshape(flat) for size in sizes_by_level(others)]
+    group = np.arange(counts.shape[-1]) if group is None else group
+    slots = counts.shape[-2]
+    others = sizes_by_level(sizes.sum(0) - sizes)
     # An hour that no other cycle holds cannot be predicted, so it says nothing about the noise.
-    usable = others.reshape(flat) > 0
-    n, k = (np.where(usable, values.reshape(flat), 0.0) for values in (sizes, counts))
-    level = _best_level(n, k, shares, scales_hours)
-    e, m = _chosen(level, shares), _chosen(level, matched)
-    blocks = [_residuals(n, k, e, m, pooled=level == 0, scale=scale) for scale in scales_hours]
+    usable = others[-1] > 0
+    n, k = np.where(usable, sizes, 0.0), np.where(usable[..., group], counts, 0.0)
+    shares = shares_by_level(counts.sum(0) - counts, others, group)
+    rows = n[..., group]
+    expected = [_flat(rows * repeat_slots(share, slots)) for share in shares]
+    missed = [_flat(k) - rows_expected for rows_expected in expected]
+    level = _best_level(_flat(n), missed, scales_hours, group)
+    hours = _Hours(
+        n=_flat(n),
+        expected=_chosen(level, expected),
+        missed=_chosen(level, missed),
+        matched=[_flat(repeat_slots(size, slots)) for size in others],
+        group=group,
+        level=level,
+    )
+    blocks = [_residuals(hours, scale) for scale in scales_hours]
+    at_least_one = np.maximum(hours.n, 1.0)[:, group]
     return Noise(
         phi=np.stack([_overdispersion(block) for block in blocks]),
         dependence=np.stack([_dependence(block) for block in blocks]),
-        blocks=np.stack([block.seen.sum(0).astype(np.float64) for block in blocks]),
+        blocks=np.stack([block.seen for block in blocks]),
         effective=np.stack([_effective(block) for block in blocks]),
-        information=(n * e * (1 - e)).sum(0),
+        information=(hours.expected * (1 - hours.expected / at_least_one)).sum(0),
         level=level,
     )
+
+
+def _flat(values: FloatArray) -> FloatArray:
+    return values.reshape(-1, values.shape[-1])
 
 
 def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
@@ -109,45 +155,44 @@ def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
 
 
 def _best_level(
-    n: FloatArray, k: FloatArray, shares: list[FloatArray], scales_hours: tuple[int, ...]
+    n: FloatArray, missed: list[FloatArray], scales_hours: tuple[int, ...], group: IntArray
 ) -> IntArray:
     """Return the level whose predictions of whole blocks err least, the coarser one if equal, (c,)."""
     errors = []
-    for e in shares:
-        missed = k - n * e
+    for misses in missed:
         by_scale = []
         # Single hours are mostly chance; blocks show what matching gains.
         for scale in scales_hours[1:] or scales_hours:
-            rows, error = _blocks(n, scale), _blocks(missed, scale)
-            by_scale.append(np.log(np.maximum((error**2 / np.maximum(rows, 1.0)).sum(0), 1e-12)))
+            rows, error = np.maximum(_blocks(n, scale), 1.0)[:, group], _blocks(misses, scale)
+            by_scale.append(np.log(np.maximum((error**2 / rows).sum(0), 1e-12)))
         errors.append(np.sum(by_scale, axis=0))
     return np.asarray(np.argmin(errors, axis=0), dtype=np.int64)
 
 
-def _residuals(
-    n: FloatArray, k: FloatArray, e: FloatArray, m: FloatArray, *, pooled: BoolArray, scale: int
-) -> _Residuals:
-    rows, observed, expected = (_blocks(hours, scale) for hours in (n, k, n * e))
-    seen = rows > 0
+def _residuals(hours: _Hours, scale: int) -> _Residuals:
+    rows = _blocks(hours.n, scale)
     at_least_one = np.maximum(rows, 1.0)
     # Where all hours are matched they share one expectation, which does not average out.
-    borrowed = np.where(
-        pooled,
-        1 / np.maximum(_blocks(m, scale) / scale, 1.0),
-        _blocks(n * n / np.maximum(m, 1.0), scale) / at_least_one**2,
+    borrowed = [1 / np.maximum(_blocks(hours.matched[0], scale) / scale, 1.0)]
+    borrowed += [_blocks(hours.n**2 / np.maximum(m, 1.0), scale) / at_least_one**2 for m in hours.matched[1:]]
+    # Few denominators serve many channels: what belongs to them is computed once.
+    weight = np.concatenate(
+        [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed], axis=1
     )
-    share = np.clip(expected / at_least_one, 0.0, 1.0)
+    per_row = (1 / at_least_one)[:, hours.group]
+    standard = _blocks(hours.missed, scale) * per_row * root
+    share = np.clip(_blocks(hours.expected, scale) * per_row, 0.0, 1.0)
     return _Residuals(
-        seen=seen,
-        error=np.where(seen, (observed - expected) / at_least_one, 0.0),
-        variance=1 / at_least_one + borrowed,
-        spread=np.where(seen, share * (1 - share), 0.0),
+        seen=(rows > 0).sum(0).astype(np.float64)[hours.group],
+        standard=standard,
+        power=standard**2,
+        spread=(share * (1 - share)).sum(0),
     )
 
 
 def _overdispersion(blocks: _Residuals) -> FloatArray:
-    squares, spread = (blocks.error**2 / blocks.variance).sum(0), blocks.spread.sum(0)
-    phi = np.where(spread > 0, squares / np.where(spread > 0, spread, 1.0), 1.0)
+    spread = blocks.spread
+    phi = np.where(spread > 0, blocks.power.sum(0) / np.where(spread > 0, spread, 1.0), 1.0)
     return np.maximum(phi, 1.0)
 
 
@@ -158,16 +203,13 @@ def _effective(blocks: _Residuals) -> FloatArray:
     estimate's own variance grows with the kurtosis of what it is made of (Satterthwaite 1946). Blocks of
     normal noise count in full. Where nothing ever strayed, all count.
     """
-    seen = blocks.seen.sum(0).astype(np.float64)
-    power = blocks.error**2 / blocks.variance
-    total, squares = power.sum(0), (power**2).sum(0)
+    total, squares = blocks.power.sum(0), (blocks.power**2).sum(0)
     spread = 3 * total**2 / np.where(squares > 0, squares, 1.0)
-    return np.asarray(np.where(squares > 0, np.minimum(spread, seen), seen), dtype=np.float64)
+    return np.asarray(np.where(squares > 0, np.minimum(spread, blocks.seen), blocks.seen), dtype=np.float64)
 
 
 def _dependence(blocks: _Residuals) -> FloatArray:
-    standard = blocks.error / np.sqrt(blocks.variance)
-    power, lagged = (standard**2).sum(0), (standard[1:] * standard[:-1]).sum(0)
+    power, lagged = blocks.power.sum(0), (blocks.standard[1:] * blocks.standard[:-1]).sum(0)
     rho = np.clip(
         np.where(power > 0, lagged / np.where(power > 0, power, 1.0), 0.0), 0.0, _LARGEST_CORRELATION
     )

@@ -109,28 +109,33 @@ class KnownValues:
         Returns:
             Values out of range and values never seen, (h, f, 2).
         """
-        week, feature = position // HOURS_PER_WEEK, stacked.entry_feature
-        day = position[stacked.entry_hour] // HOURS_PER_DAY
-        cycle = np.where(by_day[feature], day, week[stacked.entry_hour])
         distinct, place = entries
-        held = np.zeros((distinct.size, weeks * HOURS_PER_WEEK // HOURS_PER_DAY), dtype=np.bool_)
-        held[place, cycle] = True
-        lonely = (held.sum(1) == 1)[place]
+        week = position // HOURS_PER_WEEK
+        cell = place * weeks + week[stacked.entry_hour]
+        held = np.zeros((distinct.size, weeks), dtype=np.bool_)
+        held.ravel()[cell] = True
+        lonely = held.sum(1) == 1
+        owner, key = distinct >> KEY_BITS, distinct & ((1 << KEY_BITS) - 1)
+        if by_day.any():
+            chosen = np.flatnonzero(by_day[stacked.entry_feature])
+            daily = np.zeros((distinct.size, weeks * HOURS_PER_WEEK // HOURS_PER_DAY), dtype=np.bool_)
+            daily[place[chosen], position[stacked.entry_hour[chosen]] // HOURS_PER_DAY] = True
+            lonely = np.where(by_day[owner], daily.sum(1) == 1, lonely)
         minimum = np.full((weeks, stacked.minimum.shape[1]), np.nan)
         maximum = minimum.copy()
         for index in range(weeks):
             others = week != index
             minimum[index], maximum[index] = _extremes(stacked.minimum[others], stacked.maximum[others])
         low, high = _range_keys(minimum, maximum, self.layout, grids)
-        entry_week = week[stacked.entry_hour]
-        outside = (stacked.entry_key < low[entry_week, feature]) | (
-            stacked.entry_key > high[entry_week, feature]
-        )
-        outside &= ~by_day[feature]
-        return np.stack([_sum_entries(stacked, outside), _sum_entries(stacked, lonely)], axis=-1)
+        outside = (key[:, None] < low[:, owner].T) | (key[:, None] > high[:, owner].T)
+        outside[by_day[owner]] = False
+        # Few entries are novel: these are counted, not all.
+        gone = np.flatnonzero(outside.ravel()[cell]) if (held & outside).any() else cell[:0]
+        alone = np.flatnonzero(lonely[place])
+        return np.stack([_sum_entries(stacked, gone), _sum_entries(stacked, alone)], axis=-1)
 
 
-def _sum_entries(stacked: Stack, chosen: BoolArray) -> FloatArray:
+def _sum_entries(stacked: Stack, chosen: BoolArray | IntArray) -> FloatArray:
     hours, features = stacked.present.shape
     cell = stacked.entry_hour[chosen] * features + stacked.entry_feature[chosen]
     counts = np.bincount(cell, stacked.entry_count[chosen], hours * features)

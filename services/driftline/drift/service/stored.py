@@ -1,0 +1,153 @@
+"""What the drift worker exports of the store: read no more often than it can change, or anybody needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.drift.service.metrics import (
+    COMPLETENESS,
+    DISK_FREE,
+    DISK_SIZE,
+    INVALID,
+    NEWEST,
+    PAGES,
+    UNREGISTERED,
+)
+from driftline.store.disk import read_fullest_disk
+from driftline.store.invalid import invalid_totals
+from driftline.store.pages import read_pages
+from driftline.store.recent import count_unregistered, read_arrived
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.metrics import Metrics
+    from driftline.store.pages import StoredPage
+    from driftline.store.profiles import Stream
+
+RECENT_HOURS = 24
+"""What is told of the last hours is told of so many, by the model's own time."""
+
+_PAGES_GAP_S = _ARRIVED_GAP_S = 10.0
+_RUNS_GAP_S = 60.0
+_DISK_GAP_S = 300.0
+_ANSWER = "prediction."
+
+
+class Pace:
+    """Says when to read something again: once it may have changed, and not too soon.
+
+    Args:
+        gap_s: the least time between two readings.
+    """
+
+    def __init__(self, gap_s: float) -> None:
+        self._gap_s = gap_s
+        self._may_have_changed = True
+        self._read_s = float("-inf")
+
+    def change(self) -> None:
+        """Note that it may have changed."""
+        self._may_have_changed = True
+
+    def is_due(self, now_s: float) -> bool:
+        """Say whether to read it, at a time by a clock that never goes back."""
+        return self._may_have_changed and now_s - self._read_s >= self._gap_s
+
+    def done(self, now_s: float) -> None:
+        """Note that it was read."""
+        self._may_have_changed, self._read_s = False, now_s
+
+
+class StoredExport:
+    """Exports what the store holds of what is served. For one thread.
+
+    Args:
+        metrics: a process's metrics, with the worker's table.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
+        self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
+
+    def has_landed(self) -> None:
+        """Note that something has landed, or was said of a page."""
+        for pace in (self._pages, self._arrived, self._runs):
+            pace.change()
+
+    def refresh(
+        self,
+        client: Client,
+        served: Sequence[Stream],
+        newest_hour: Mapping[str, int],
+        *,
+        now_s: float,
+        has_judged: bool,
+    ) -> None:
+        """Read and export what is due.
+
+        Args:
+            client: of the store.
+            served: streams to be told of.
+            newest_hour: of each model, hours since the Unix epoch.
+            now_s: the time, by a clock that never goes back.
+            has_judged: whether verdicts were just given: what they page is told at once.
+        """
+        since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
+        if has_judged or self._pages.is_due(now_s):
+            export_pages(self._metrics, read_pages(client, states=("open",)), served)
+            self._pages.done(now_s)
+        if self._arrived.is_due(now_s):
+            _export_arrived(self._metrics, client, since)
+            self._metrics.replace(INVALID, invalid_totals(client, served))
+            self._arrived.done(now_s)
+        if self._runs.is_due(now_s):
+            _export_unregistered(self._metrics, client, since)
+            self._runs.done(now_s)
+        self._disk.change()  # Others write to it, too.
+        if self._disk.is_due(now_s):
+            _export_disk(self._metrics, client)
+            self._disk.done(now_s)
+
+
+def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
+    """Export since when each open page lasts, under its gravest finding; not those that were called noise."""
+    since: dict[tuple[str, ...], float] = {}
+    for page in pages:
+        if page.state == "open" and page.word != "noise" and page.stream in served:
+            first = page.findings[0]
+            kind = "prediction" if first.feature.startswith(_ANSWER) else "data"
+            place = (page.model_name, page.model_version, page.page_id)
+            since[*place, first.segment, first.feature, kind] = page.since.timestamp()
+    metrics.replace(PAGES, since)
+
+
+def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
+    arrived = {
+        (stream.model_name, stream.model_version): read_arrived(
+            client, stream, since_hour=hour, hours=RECENT_HOURS
+        )
+        for stream, hour in since.items()
+    }
+    metrics.replace(COMPLETENESS, {names: found.ratio for names, found in arrived.items()})
+    metrics.replace(NEWEST, {names: float(found.newest_s) for names, found in arrived.items()})
+
+
+def _export_unregistered(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
+    metrics.replace(
+        UNREGISTERED,
+        {
+            (stream.model_name, stream.model_version): count_unregistered(client, stream, since_hour=hour)
+            for stream, hour in since.items()
+        },
+    )
+
+
+def _export_disk(metrics: Metrics, client: Client) -> None:
+    disk = read_fullest_disk(client)
+    if disk is not None:
+        metrics.set(DISK_FREE, disk.free)
+        metrics.set(DISK_SIZE, disk.size)
