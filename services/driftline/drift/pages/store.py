@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from driftline.drift.pages.book import PageBook
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from driftline.drift.hygiene import Word
     from driftline.drift.settings import DriftSettings
     from driftline.store.profiles import Stream
+
+_logger = logging.getLogger(__name__)
 
 _PAGE_VERDICTS = """
 SELECT segment, feature, kind, reference, scale_hours, intDiv(toUnixTimestamp(window_start), 3600),
@@ -74,6 +78,29 @@ def keep_pages(client: Client, stream: Stream, pages: Sequence[Page]) -> None:
         StoreError: the store did not take them.
     """
     write_pages(client, [_stored(stream, page) for page in pages])
+    for page in pages:
+        _tell(stream, page)
+
+
+def _tell(stream: Stream, page: Page) -> None:
+    """Tell that a page was opened, or ended in one way or another; what else changes is of less weight."""
+    first = page.findings[0]
+    is_told = page.revision == 1 or page.state != "open"
+    _logger.log(
+        logging.INFO if is_told else logging.DEBUG,
+        "page %s of %s %s %s: %s",
+        *(page.page_id, stream.model_name, stream.model_version),
+        *("opened" if page.revision == 1 and page.state == "open" else page.state, page.headline),
+        extra={
+            **asdict(stream),
+            "page_id": page.page_id,
+            "state": page.state,
+            "feature": first.feature,
+            "segment": first.segment,
+            "since": hour_time(page.since).isoformat(),
+            "word": page.word,
+        },
+    )
 
 
 def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, Sequence[Acknowledgement]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -110,7 +110,8 @@ class DriftWorker:
             except (StoreError, ClickHouseError) as error:
                 has_failed = True
                 self._metrics.count(FAILURES)
-                _logger.warning("judging failed, trying again: %s", error)
+                context = {"error": type(error).__name__}
+                _logger.warning("judging failed, trying again: %s", error, extra=context)
                 judged = 0
             if not judged:
                 stop.wait(_POLL_S)
@@ -191,7 +192,7 @@ class DriftWorker:
             given = [verdict for revision in revisions for verdict in revision.verdicts]
             given += watch.judge_closed(ground, end_hour, goes_on=self._goes_on)
         except BeingWrittenError as error:
-            _logger.info("%s", error)  # In a moment it is whole.
+            _logger.info("%s", error, extra=asdict(stream))  # In a moment it is whole.
             return 0
         except (StoreError, ClickHouseError):
             # The judges may have seen hours that the store has not: they are built again from the store.
@@ -199,7 +200,12 @@ class DriftWorker:
             raise
         for name, count in Counter(verdict.verdict for verdict in given).items():
             self._metrics.count(JUDGED, count, verdict=name)
-        self._metrics.count(REVISED, sum(len(revision.hours) for revision in revisions))
+        if late := sum(len(revision.hours) for revision in revisions):
+            context = {**asdict(stream), "hours": late}
+            _logger.info(
+                "%s: %d hours were judged anew, since events arrived late", stream, late, extra=context
+            )
+        self._metrics.count(REVISED, late)
         return len(given)
 
     def _ground(self, span: StreamSpan) -> Ground:

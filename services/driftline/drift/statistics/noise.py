@@ -176,9 +176,8 @@ def _residuals(hours: _Hours, scale: int) -> _Residuals:
     borrowed = [1 / np.maximum(_blocks(hours.matched[0], scale) / scale, 1.0)]
     borrowed += [_blocks(hours.n**2 / np.maximum(m, 1.0), scale) / at_least_one**2 for m in hours.matched[1:]]
     # Few denominators serve many channels: what belongs to them is computed once.
-    weight = np.concatenate(
-        [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed], axis=1
-    )
+    weights = [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed]
+    root = np.sqrt(np.concatenate(weights, axis=1))[:, hours.level * rows.shape[1] + hours.group]
     per_row = (1 / at_least_one)[:, hours.group]
     standard = _blocks(hours.missed, scale) * per_row * root
     share = np.clip(_blocks(hours.expected, scale) * per_row, 0.0, 1.0)
