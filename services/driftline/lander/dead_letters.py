@@ -12,7 +12,7 @@ from driftline.log import Record
 from driftline.wire import DEAD_LETTER, DEAD_LETTERS_TOPIC, decode_record, encode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from driftline.lander.insert import DeadLetter
 
@@ -25,6 +25,7 @@ MAX_VALUE_BYTES = 900_000
 """Of a refused record, so many bytes are kept: a letter must fit where the record just fitted."""
 
 _TOLD = 3
+_IDENTITY = ("event_id", "trace_id", "model_name", "model_version")
 
 
 class DeadLetterLimit:
@@ -94,9 +95,26 @@ def tell(letters: Sequence[DeadLetter]) -> None:
     """Say of the first of them why they were refused; they hold no values of events."""
     for letter in letters[:_TOLD]:
         where = f"{letter.topic}/{letter.partition}@{letter.offset}"
-        _logger.warning("dead letter %s: %s: %s", where, letter.reason, letter.detail)
+        context = _place(letter) | {"reason": letter.reason, **_identity(letter)}
+        _logger.warning("dead letter %s: %s: %s", where, letter.reason, letter.detail, extra=context)
     if len(letters) > _TOLD:
-        _logger.warning("dead letters: %d more in the same batch", len(letters) - _TOLD)
+        more = len(letters) - _TOLD
+        _logger.warning("dead letters: %d more in the same batch", more, extra=_place(letters[_TOLD]))
+
+
+def _place(letter: DeadLetter) -> dict[str, object]:
+    return {"topic": letter.topic, "partition": letter.partition, "offset": letter.offset}
+
+
+def _identity(letter: DeadLetter) -> Mapping[str, object]:
+    """Return who sent a refused record, and what it is about, as far as it tells."""
+    session_id, sequence = _origin(letter)
+    try:
+        event = decode_record(letter.value)[1]
+    except WireError:
+        event = {}
+    known = {name: str(event[name]) for name in _IDENTITY if event.get(name)}
+    return {"session_id": session_id, "sequence": sequence, **known} if session_id else known
 
 
 def _origin(letter: DeadLetter) -> tuple[str, int]:

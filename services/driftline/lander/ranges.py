@@ -203,9 +203,9 @@ class Ranges:
         part = _until(batch, end)
         reader.commit(part)
         self._state(batch).next_offset = part.last_offset + 1
-        _logger.info(
-            "%s/%d: %d-%d landed before", batch.topic, batch.partition, part.first_offset, part.last_offset
-        )
+        first, last = part.first_offset, part.last_offset
+        context = {**_place(batch), "offset": first, "last_offset": last}
+        _logger.info("%s/%d: %d-%d landed before", *_where(batch), first, last, extra=context)
 
     def _state(self, batch: Batch) -> _Partition:
         return self._partitions.setdefault((batch.source, batch.topic, batch.partition), _Partition())
@@ -296,12 +296,13 @@ def _check(batch: Batch, known: Sequence[_Range]) -> None:
 def _tell_short(batch: Batch, known: _Range) -> None:
     _logger.warning(
         "%s/%d: %d-%d has to be repeated, and the log ends at %d: waiting for the rest",
-        batch.topic,
-        batch.partition,
-        known.first,
-        known.last,
-        batch.last_offset,
+        *(*_where(batch), known.first, known.last, batch.last_offset),
+        extra={**_place(batch), "offset": known.first, "last_offset": known.last},
     )
+
+
+def _where(batch: Batch) -> tuple[str, int]:
+    return batch.topic, batch.partition
 
 
 def _place(batch: Batch) -> Mapping[str, object]:

@@ -81,7 +81,8 @@ class PredictionSettler:
             lacking = self._lacking(piece.token, months)
             if not any(lacking.values()):
                 if put_in:
-                    _logger.warning("settled %s: %d parts put in", piece.token, put_in)
+                    context = {"token": piece.token, "offset": piece.first_offset, "parts": put_in}
+                    _logger.warning("settled %s: %d parts put in", piece.token, put_in, extra=context)
                 return put_in
             for month, tables in lacking.items():
                 for table in tables:  # The raw table comes first: the others are counted from it.

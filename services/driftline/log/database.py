@@ -205,6 +205,7 @@ class Database:
             "the event log %s is malformed (%s); it was moved to %s and a new log was begun: "
             "events in it that had not been read are not delivered",
             *(path, error, kept),
+            extra={"log": str(path), "kept": str(kept)},
         )
 
     def begin_anew(self) -> list[sqlite3.Connection]:

@@ -123,6 +123,12 @@ class Session:
             _logger.warning(
                 "%s %s: an event was dropped (%s): %s. Further ones are only counted",
                 *(self.fields.model_name, self.fields.model_version, reason.value, detail),
+                extra={
+                    "model_name": self.fields.model_name,
+                    "model_version": self.fields.model_version,
+                    "session_id": self.fields.session_id,
+                    "reason": reason.value,
+                },
             )
 
     def stats(self) -> Stats:

@@ -65,6 +65,11 @@ class Shipper:
         self._open_writer = open_writer
         self._writer: LogWriter | None = None
         self._fields = fields
+        self._context = {
+            "session_id": fields.session_id,
+            "model_name": fields.model_name,
+            "model_version": fields.model_version,
+        }
         self._key = fields.session_id.encode()
         self._pace = pace
         self._clock = clock
@@ -86,7 +91,8 @@ class Shipper:
                 try:
                     thread.start()
                 except RuntimeError as error:
-                    _logger.warning("no thread can be started, so events stay in memory: %s", error)
+                    told = "no thread can be started, so events stay in memory: %s"
+                    _logger.warning(told, error, extra=self._context)
                 else:
                     self._thread = thread
 
@@ -118,7 +124,8 @@ class Shipper:
             self._buffer.give_up()
         lost = sum(self._buffer.stats().abandoned.values())
         if lost:
-            _logger.error("events are lost, since the event log took nothing until closing: %d", lost)
+            told = "events are lost, since the event log took nothing until closing: %d"
+            _logger.error(told, lost, extra=self._context)
         return not lost
 
     def request_close(self, timeout_s: float) -> None:
@@ -136,7 +143,7 @@ class Shipper:
             try:
                 self._ship(is_last=is_last)
             except Exception:
-                _logger.exception("driftline's background thread failed; it goes on")
+                _logger.exception("driftline's background thread failed; it goes on", extra=self._context)
             if not is_last:
                 self._wake.wait(self._pace.flush_interval_s)
         if self._writer is not None:
@@ -232,13 +239,15 @@ class Shipper:
     def _tell_outage(self, error: Exception) -> None:
         if self._outage_began_at is None:
             self._outage_began_at = time.monotonic()
-            _logger.warning("the event log takes nothing, events wait in memory: %s", error)
+            told = "the event log takes nothing, events wait in memory: %s"
+            _logger.warning(told, error, extra=self._context)
 
     def _tell_recovery(self) -> None:
         if self._outage_began_at is not None:
             lasted_s = time.monotonic() - self._outage_began_at
             self._outage_began_at = None
-            _logger.warning("the event log takes events again, after %.1f s", lasted_s)
+            told = "the event log takes events again, after %.1f s"
+            _logger.warning(told, lasted_s, extra=self._context)
 
 
 def _is_beat(records: Sequence[Record]) -> bool:

@@ -218,14 +218,16 @@ def choose_grids(client: Client, choice: Choice) -> None:
         grid = Grid.from_values(values)
         grids.append([feature, grid.center, grid.scale, grid.resolution, environment, values.size])
     _put_in_force(client, choice.model_name, grids, segments)
-    _logger.info("%s: chose grids of %s", choice.model_name, ", ".join(choice.features))
+    context = {"model_name": choice.model_name, "features": list(choice.features)}
+    _logger.info("%s: chose grids of %s", choice.model_name, ", ".join(choice.features), extra=context)
 
 
 def choose_segments(client: Client, model_name: str, segments: Sequence[str]) -> None:
     """Put in force in which segments a model is counted from now on. Its grids stay as they are."""
     grids, _ = _newest(client, model_name)
     _put_in_force(client, model_name, grids, segments)
-    _logger.info("%s: %d segments are counted", model_name, len(segments))
+    context = {"model_name": model_name, "segments": list(segments)}
+    _logger.info("%s: %d segments are counted", model_name, len(segments), extra=context)
 
 
 def _newest(client: Client, model_name: str) -> tuple[Sequence[Sequence[object]], Sequence[str]]:
@@ -303,7 +305,8 @@ def _recount(client: Client, model_name: str, generation: int) -> None:
         [[model_name, generation, *_NO_GRID, segments, recount]],
         column_names=_WRITTEN,
     )
-    _logger.info("%s: counted anew on the grids of generation %d", model_name, generation)
+    context = {"model_name": model_name, "generation": generation}
+    _logger.info("%s: counted anew on the grids of generation %d", model_name, generation, extra=context)
 
 
 def _recount_table(client: Client, rollup: Rollup, model_name: str, generation: int, recount: int) -> None:

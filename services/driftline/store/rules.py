@@ -185,7 +185,9 @@ def learn_rules(client: Client, model_name: str) -> Sequence[str]:
             overrides = _overrides(_read_sets(client, model_name))
             _write(client, model_name, version, number, _merge(found, overrides))
             learned.append(version)
-            _logger.info("%s %s: learned the rules of %d features", model_name, version, len(found.learned))
+            context = {"model_name": model_name, "model_version": version}
+            told = (model_name, version, len(found.learned))
+            _logger.info("%s %s: learned the rules of %d features", *told, extra=context)
     if learned:
         _settle(client, model_name)
     return learned

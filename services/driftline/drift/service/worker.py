@@ -201,10 +201,9 @@ class DriftWorker:
         for name, count in Counter(verdict.verdict for verdict in given).items():
             self._metrics.count(JUDGED, count, verdict=name)
         if late := sum(len(revision.hours) for revision in revisions):
-            context = {**asdict(stream), "hours": late}
-            _logger.info(
-                "%s: %d hours were judged anew, since events arrived late", stream, late, extra=context
-            )
+            told = (stream.model_name, stream.model_version, late)
+            form = "%s %s: %d hours were judged anew, since events arrived late"
+            _logger.info(form, *told, extra=asdict(stream))
         self._metrics.count(REVISED, late)
         return len(given)
 

@@ -151,7 +151,8 @@ def forward_orphans(settings: KafkaSettings, stop: threading.Event) -> Forwarded
                 (left if stop.is_set() else owned).append(folder)
                 continue
             forwarding = Forwarding(spill, sender)
-            _logger.info("%s: its process is gone; %d records are forwarded", folder, spill.waiting())
+            told, context = (folder, spill.waiting()), {"folder": str(folder)}
+            _logger.info("%s: its process is gone; %d records are forwarded", *told, extra=context)
             try:
                 if not _run_until_empty(forwarding, stop):
                     left.append(folder)
@@ -201,7 +202,9 @@ def _run_until_empty(forwarding: Forwarding, stop: threading.Event) -> bool:
         if progress is Progress.MOVED:
             pause_s = _FIRST_PAUSE_S
         elif progress is Progress.STALLED:
-            _logger.warning("%s: forwarding waits: %s", forwarding.spill.folder, forwarding.error)
+            folder = forwarding.spill.folder
+            context = {"folder": str(folder)}
+            _logger.warning("%s: forwarding waits: %s", folder, forwarding.error, extra=context)
             stop.wait(pause_s)
             pause_s = min(_LAST_PAUSE_S, pause_s * 2)
     return False

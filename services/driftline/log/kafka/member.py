@@ -127,6 +127,7 @@ class Member:
             _logger.warning(
                 "%s: group %s waits for topics that are not there, or that this user may not see: %s",
                 *(self._cluster.settings.bootstrap, self._group, ", ".join(self._topics)),
+                extra={"group": self._group, "topics": list(self._topics)},
             )
         self._told_absent = True
 
@@ -153,7 +154,9 @@ class Member:
         consumer.incremental_assign(partitions)
         if partitions:
             consumer.pause(partitions)
-            _logger.info("%s: partitions %s are ours now", self._group, sorted(map(str, self.stretches)))
+            ours = sorted(map(str, self.stretches))
+            context = {"group": self._group, "partitions": ours}
+            _logger.info("%s: partitions %s are ours now", self._group, ours, extra=context)
 
     def _give(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
@@ -224,7 +227,8 @@ class Member:
     def _refuse(self, error: KafkaError) -> None:
         self.leave()
         if self.protocol == "consumer" and not self._forced and _names(error, _NO_CONSUMER_PROTOCOL):
-            _logger.info("%s: the brokers know only the classic group protocol", self._group)
+            context = {"group": self._group}
+            _logger.info("%s: the brokers know only the classic group protocol", self._group, extra=context)
             self.protocol = "classic"
             self._subscribe()
             return

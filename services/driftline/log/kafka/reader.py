@@ -93,7 +93,7 @@ class KafkaReader:
             try:
                 return self._fetch((topic, partition), max_records, max_bytes)
             except _AstrayError as error:
-                _logger.warning("%s", error)
+                _logger.warning("%s", error, extra={"topic": topic, "partition": partition})
                 self._member.leave()
         raise LogError(f"{topic}, partition {partition}: records are deleted faster than they are read")
 
@@ -189,7 +189,9 @@ class KafkaReader:
         start, end = bounds
         if note is not None and note.topic_id != _topic_id(source):
             _logger.warning(
-                "%s was created anew since group %s read it: reading from the beginning", place, self._group
+                "%s was created anew since group %s read it: reading from the beginning",
+                *(place, self._group),
+                extra={"topic": place[0], "partition": place[1], "group": self._group},
             )
             position = note = None
         if position is not None and position > end:
@@ -259,7 +261,7 @@ class KafkaReader:
             self._member.pause(list(self._member.stretches.values()), paused=True)
             self._member.take(0)
         except LogError as error:
-            _logger.warning("%s: %s", self._group, error)
+            _logger.warning("%s: %s", self._group, error, extra={"group": self._group})
 
     def positions(self) -> Mapping[tuple[str, int], int]:
         """Return the offset to be read next, by topic and partition, for each that the group has read.

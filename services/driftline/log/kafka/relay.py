@@ -198,7 +198,9 @@ class Relay:
             spill.discard()
             raise
         _logger.warning(
-            "%s takes nothing, events wait on disk in %s: %s", self._settings.url, spill.folder, reason
+            "%s takes nothing, events wait on disk in %s: %s",
+            *(self._settings.url, spill.folder, reason),
+            extra={"log": self._settings.url, "folder": str(spill.folder)},
         )
         self._forwarding = Forwarding(spill, self._sender, run, flight)
         self._start_forwarding()
@@ -219,6 +221,7 @@ class Relay:
                 _logger.warning(
                     "%s takes events again, after %.1f s; %d waited on disk and were forwarded",
                     *(self._settings.url, self._monotonic() - began_s, forwarding.forwarded),
+                    extra={"log": self._settings.url, "forwarded": forwarding.forwarded},
                 )
                 return
             if progress is Progress.STALLED:
@@ -267,7 +270,9 @@ class Relay:
             return
         if forwarded.records:
             _logger.warning(
-                "%d events that processes had left on disk at their end were forwarded", forwarded.records
+                "%d events that processes had left on disk at their end were forwarded",
+                forwarded.records,
+                extra={"log": self._settings.url, "forwarded": forwarded.records},
             )
 
 
@@ -285,13 +290,15 @@ def _tell_what_waits(spill: Spill) -> None:
     try:
         waiting = spill.waiting()
     except LogError as error:
-        _logger.warning("%s: what waits there can't be counted: %s", spill.folder, error)
+        context = {"folder": str(spill.folder)}
+        _logger.warning("%s: what waits there can't be counted: %s", spill.folder, error, extra=context)
         return
     if waiting:
         _logger.warning(
             "%d events wait on disk in %s; the next process that logs to this cluster forwards them, or "
             "`driftline forward`",
             *(waiting, spill.folder),
+            extra={"folder": str(spill.folder), "waiting": waiting},
         )
 
 

@@ -330,10 +330,12 @@ class Sender:
         delivery.give_up(place)
         self.given_up += 1
         record = delivery.records[place]
+        topic = self._settings.broker_topic(record.topic)
         _logger.error(
             "a record of %d bytes is lost, since topic %s takes none of that size; raise max.message.bytes "
             "there, or log less per event (key %r; %d lost so far)",
-            *(len(record.value), self._settings.broker_topic(record.topic), record.key, self.given_up),
+            *(len(record.value), topic, record.key, self.given_up),
+            extra={"topic": topic},
         )
 
     def _connected(self) -> Producer:
