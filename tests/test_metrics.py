@@ -1,6 +1,7 @@
 """Metrics as data: exported as the tables say, and documented as the tables say."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
-from driftline.metrics import Metric, Metrics
+from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
 
-TABLES = (*LANDER_METRICS, *WORKER_METRICS)
-_UNITS = ("_total", "_events", "_ratio", "_seconds", "_score", "_verdict")
+TABLES = (*COMMON_METRICS, *LANDER_METRICS, *WORKER_METRICS)
+_UNITS = ("_total", "_events", "_ratio", "_seconds", "_bytes", "_score", "_verdict", "_info")
 
 EXAMPLE = (
     Metric("example_events_total", "counter", ("stage",), "Events."),
@@ -34,7 +35,11 @@ def test_a_counter_adds_up() -> None:
 
 def test_a_metric_without_labels_is_there_from_the_beginning() -> None:
     """An alert on a series that does not exist never fires."""
-    assert exported(Metrics(EXAMPLE)) == {("example_lag_events", ()): 0}
+    assert exported(Metrics(EXAMPLE))["example_lag_events", ()] == 0
+
+
+def test_each_service_tells_its_version() -> None:
+    assert exported(Metrics()) == {(BUILD, (version("driftline"),)): 1}
 
 
 def test_replaced_series_that_are_not_named_any_more_are_gone() -> None:
@@ -66,7 +71,11 @@ def test_the_documentation_has_each_metric_as_the_tables_have_it_and_no_other() 
         if re.match(r"\| `driftline_", line)
     ]
     expected = [
-        [f"`{m.name}`", m.kind, ", ".join(f"`{x}`" for x in m.labels) or "-", m.help, m.alert or "-"]
+        [f"`{m.name}`", m.kind, ", ".join(f"`{x}`" for x in m.labels) or "-", m.help, _links(m) or "-"]
         for m in TABLES
     ]
     assert documented == expected
+
+
+def _links(metric: Metric) -> str:
+    return ", ".join(f"[{name}](runbooks/{name}.md)" for name in metric.alerts)

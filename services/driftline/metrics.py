@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -29,18 +30,31 @@ class Metric:
         kind: counter or gauge.
         labels: their names.
         help: what it says.
-        alert: when somebody should look; empty: never by itself.
+        alerts: names of the alerts whose rules ask for it; empty: nobody is called because of it.
     """
 
     name: str
     kind: Literal["counter", "gauge"]
     labels: tuple[str, ...]
     help: str
-    alert: str = ""
+    alerts: tuple[str, ...] = ()
+
+
+BUILD = "driftline_build_info"
+
+COMMON_METRICS = (
+    Metric(
+        BUILD,
+        "gauge",
+        ("version",),
+        "1, with the version of driftline that runs. While it is there, the service answers.",
+    ),
+)
+"""What every service exports."""
 
 
 class Metrics(Collector):
-    """The live metrics of one process. Safe to use from several threads.
+    """The live metrics of one process, the common ones among them. Safe to use from several threads.
 
     Args:
         tables: of the services that run in it.
@@ -48,10 +62,11 @@ class Metrics(Collector):
 
     def __init__(self, *tables: Sequence[Metric]) -> None:
         self._lock = threading.Lock()
-        self._table = {metric.name: metric for table in tables for metric in table}
+        self._table = {metric.name: metric for table in (COMMON_METRICS, *tables) for metric in table}
         self._series: dict[str, dict[tuple[str, ...], float]] = {
             name: {} if metric.labels else {(): 0.0} for name, metric in self._table.items()
         }
+        self.set(BUILD, 1.0, version=version("driftline"))
         self._registry = CollectorRegistry()
         self._registry.register(self)
 

@@ -53,6 +53,7 @@ GRANT
     SELECT ON $database.sessions,
     SELECT ON $database.dead_letters,
     SELECT(database, table, partition_id, active, max_block_number) ON system.parts,
+    SELECT(free_space, total_space) ON system.disks,
     INSERT, SELECT ON $database.monitored_segments,
     INSERT, SELECT ON $database.feature_rules,
     SYSTEM RELOAD DICTIONARY ON *.*,

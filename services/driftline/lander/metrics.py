@@ -7,6 +7,7 @@ from driftline.metrics import Metric
 EVENTS = "driftline_events_total"
 LAG = "driftline_lander_lag_events"
 STORE_FAILURES = "driftline_lander_store_failures_total"
+LOG_FAILURES = "driftline_log_failures_total"
 LOST = "driftline_lander_lost_offsets_total"
 SETTLED = "driftline_lander_settled_parts_total"
 
@@ -18,21 +19,29 @@ LANDER_METRICS = (
         "Events by stage (the topic they were landed from) and outcome: landed, dead_lettered, or repeated "
         "(its client said that it may stand in the log twice, and it had landed before). An event "
         "that is repeated after a failure is counted once, when its batch is committed.",
-        "outcome dead_lettered grows",
+        ("DriftlineDeadLetters", "DriftlineLanderLag"),
     ),
     Metric(
         LAG,
         "gauge",
         ("topic",),
         "Offsets in the log that are not landed yet: an upper bound of the events to come.",
-        "grows for 10 minutes",
+        ("DriftlineLanderLag",),
     ),
     Metric(
         STORE_FAILURES,
         "counter",
         (),
         "Times that the store did not take a batch. The batch is repeated: nothing is lost.",
-        "grows for 5 minutes",
+        ("DriftlineMetricsMissing", "DriftlineStoreAway"),
+    ),
+    Metric(
+        LOG_FAILURES,
+        "counter",
+        (),
+        "Times that the event log could not be read, or did not say how much waits in it. The lander tries "
+        "again: nothing is lost while the log keeps it.",
+        ("DriftlineLogAway",),
     ),
     Metric(
         LOST,
@@ -40,7 +49,7 @@ LANDER_METRICS = (
         ("topic",),
         "Offsets whose record was gone before it was landed: retention was shorter than the lag, or somebody "
         "deleted records. Those events are lost; the ledger says of which session.",
-        "grows",
+        ("DriftlineLostOffsets",),
     ),
     Metric(
         SETTLED,

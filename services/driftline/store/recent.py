@@ -1,0 +1,116 @@
+"""The last hours of a stream: how much of it arrived, and whether its training runs are known.
+
+What is read here grows with the hours that are asked for, and not with what the store holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.profiles import Stream
+
+_STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
+_SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
+_BEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
+
+# Of each session that has rows in these hours: its numbers from the first that stands in them to the last
+# that landed, or to where its newest beat is. A session of which nothing landed at all is known by its beat.
+_ARRIVED = f"""
+SELECT max(newest), sum(last - before), sum(there)
+FROM
+(
+    SELECT
+        toUnixTimestamp(l.newest) AS newest,
+        bitmapMax(bitmapSubsetInRange(l.numbers, 0, bitmapMin(l.recent))) AS before,
+        greatest(bitmapMax(l.numbers), b.last_sequence) AS last,
+        bitmapCardinality(bitmapSubsetInRange(l.numbers, before + 1, last + 1)) AS there
+    FROM
+    (
+        SELECT
+            session_id, max(minute) AS newest, groupBitmapMergeState(sequences) AS numbers,
+            groupBitmapMergeStateIf(sequences, minute >= {_SINCE}) AS recent
+        FROM session_profiles
+        WHERE {_STREAM} AND session_id IN
+            (SELECT session_id FROM session_profiles WHERE {_STREAM} AND minute >= {_SINCE})
+        GROUP BY session_id
+    ) AS l
+    LEFT JOIN (SELECT session_id, last_sequence FROM sessions FINAL WHERE {_STREAM}) AS b USING (session_id)
+    UNION ALL
+    SELECT 0, 0, last_sequence, 0 FROM sessions FINAL
+    WHERE {_STREAM} AND {_BEATS} AND session_id NOT IN
+        (
+            SELECT session_id FROM session_profiles
+            WHERE {_STREAM} AND session_id IN (SELECT session_id FROM sessions WHERE {_STREAM} AND {_BEATS})
+        )
+)
+"""
+
+_UNREGISTERED = f"""
+SELECT count() FROM predictions
+WHERE {_STREAM} AND toStartOfHour(event_time) >= {_SINCE}
+    AND training_run_id NOT IN (SELECT training_run_id FROM training_runs WHERE model_name = {{model:String}})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What arrived of a stream in some hours.
+
+    Args:
+        newest_s: time of its newest event, seconds since the Unix epoch, to the minute.
+        sent: predictions that its sessions accepted.
+        landed: different ones of them in the store.
+    """
+
+    newest_s: int
+    sent: int
+    landed: int
+
+    @property
+    def ratio(self) -> float:
+        """Landed of sent; 1 where nothing was sent."""
+        return self.landed / self.sent if self.sent else 1.0
+
+
+def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int) -> Arrived:
+    """Return what arrived of a stream's events of some hours, by event time.
+
+    A gap in a session's numbers counts where the number behind it stands, its end with its last hours.
+
+    Args:
+        client: of the store.
+        stream: which.
+        since_hour: the first of them, hours since the Unix epoch, UTC.
+        hours: how many; there should be none of it behind them.
+    """
+    bound = {**_bound(stream), "since": since_hour, "hours": hours}
+    newest, sent, landed = client.query(_ARRIVED, parameters=bound).result_rows[0]
+    return Arrived(newest, sent, landed)
+
+
+def count_unregistered(client: Client, stream: Stream, *, since_hour: int) -> int:
+    """Return how many of a stream's predictions name a training run that is not registered for its model.
+
+    Reads one column of their rows.
+
+    Args:
+        client: of the store.
+        stream: which.
+        since_hour: of events of this hour or later, hours since the Unix epoch, UTC.
+    """
+    bound = {**_bound(stream), "since": since_hour}
+    return int(client.query(_UNREGISTERED, parameters=bound).result_rows[0][0])
+
+
+def _bound(stream: Stream) -> dict[str, Any]:
+    return {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+    }

@@ -1,0 +1,164 @@
+"""What the worker tells of the store: at once after a restart, and no more often than needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from driftline.drift.service.metrics import (
+    COMPLETENESS,
+    DISK_FREE,
+    DISK_SIZE,
+    EVALUATED,
+    MODEL,
+    NEWEST,
+    PAGES,
+    UNREGISTERED,
+    WORKER_METRICS,
+)
+from driftline.drift.service.stored import Pace, export_pages
+from driftline.drift.settings import DriftSettings
+from driftline.metrics import Metrics
+from driftline.monitors import ModelMonitor, Monitors
+from driftline.store.pages import StoredFinding, StoredPage, write_pages
+from tests.drift.service.watching import (
+    HOUR,
+    HOUR_S,
+    PER_HOUR,
+    STREAM,
+    Clock,
+    make_worker,
+    opened_landing,
+    put_hours,
+)
+from tests.support.traffic import MODEL as NAME
+from tests.support.traffic import VERSION
+
+SINCE = datetime(2026, 2, 3, 4, tzinfo=UTC)
+
+FINDING = StoredFinding(
+    segment="city=Bergen",
+    feature="amount",
+    kind="numeric",
+    reference="production",
+    channel="above 10",
+    effect=0.1,
+    expected=0.1,
+    observed=0.2,
+    z=9.0,
+    scale_hours=1,
+    since=SINCE,
+    detected=SINCE,
+    last=SINCE,
+    episode_ids=[],
+    accepted_at=None,
+)
+PAGE = StoredPage(
+    model_name=NAME,
+    model_version=VERSION,
+    environment="production",
+    page_id="p1",
+    detected=SINCE,
+    since=SINCE,
+    last=SINCE,
+    state="open",
+    accepted_at=None,
+    headline="amount",
+    findings=[FINDING],
+    word="",
+    revision=1,
+)
+
+
+@pytest.fixture
+def landing(tmp_path):
+    with opened_landing(tmp_path / "place") as opened:
+        yield opened
+
+
+def exported(pages, served=(STREAM,)):
+    metrics = Metrics(WORKER_METRICS)
+    export_pages(metrics, pages, served)
+    return metrics._series[PAGES]
+
+
+def test_a_page_tells_since_when_and_what_it_is_about():
+    key = (NAME, VERSION, "p1", "city=Bergen", "amount", "data")
+    assert exported([PAGE]) == {key: SINCE.timestamp()}
+
+
+@pytest.mark.parametrize("feature", ["prediction.number", "prediction.label"])
+def test_a_page_under_an_answer_is_about_predictions(feature):
+    page = replace(PAGE, findings=[replace(FINDING, feature=feature), FINDING])
+    assert [key[4:] for key in exported([page])] == [(feature, "prediction")]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [replace(PAGE, state="ended"), replace(PAGE, word="noise"), replace(PAGE, model_version="gone")],
+    ids=["ended", "noise", "not served"],
+)
+def test_what_nobody_has_to_look_at_is_not_exported(page):
+    assert exported([page]) == {}
+
+
+def test_after_a_restart_open_pages_and_what_was_judged_are_told_at_once(landing):
+    put_hours(landing, 0, 5)
+    worker = make_worker(landing)
+    assert worker.watch_once() > 0
+    write_pages(landing.client, [PAGE])
+    again = make_worker(landing)
+    assert again.watch_once() == 0
+    assert [key[2] for key in again._metrics._series[PAGES]] == ["p1"]
+    assert again._metrics._series[EVALUATED] == {(NAME, VERSION): float((HOUR + 4) * HOUR_S)}
+
+
+def test_a_page_is_told_with_its_verdicts_and_not_ten_seconds_later(landing, monkeypatch):
+    put_hours(landing, 0, 5)
+    worker = make_worker(landing)
+    worker.watch_once()
+    put_hours(landing, 5, 6)
+    asked = []
+    monkeypatch.setattr(
+        "driftline.drift.service.stored.read_pages", lambda *_, **__: asked.append(1) or [PAGE]
+    )
+    assert worker.watch_once() > 0
+    assert asked == [1]
+    assert len(worker._metrics._series[PAGES]) == 1
+
+
+def test_it_tells_of_the_last_day_and_of_the_disk(landing):
+    put_hours(landing, 0, 30)
+    series = make_and_watch(landing)
+    assert series[NEWEST] == {(NAME, VERSION): float((HOUR + 29) * HOUR_S)}
+    assert series[COMPLETENESS] == {(NAME, VERSION): 1.0}
+    assert series[UNREGISTERED] == {(NAME, VERSION): 24 * PER_HOUR}
+    assert 0 < series[DISK_FREE][()] < series[DISK_SIZE][()]
+
+
+def test_a_model_is_told_with_the_team_of_its_monitors(landing):
+    put_hours(landing, 0, 3)
+    labelled = ModelMonitor(settings=DriftSettings(), labels={"team": "flights", "city": "Oslo"})
+    others = ModelMonitor(settings=DriftSettings())
+    assert make_and_watch(landing, monitors=Monitors(others, {NAME: labelled}))[MODEL] == {
+        (NAME, "flights"): 1.0
+    }
+    assert make_and_watch(landing, monitors=Monitors(others))[MODEL] == {(NAME, ""): 1.0}
+
+
+def make_and_watch(landing, **arguments):
+    worker = make_worker(landing, Clock(), **arguments)
+    worker.watch_once()
+    return worker._metrics._series
+
+
+def test_what_may_have_changed_is_read_once_and_not_too_soon():
+    pace = Pace(10.0)
+    assert pace.is_due(0.0)
+    pace.done(0.0)
+    assert not pace.is_due(100.0)
+    pace.change()
+    assert not pace.is_due(9.0)
+    assert pace.is_due(10.0)

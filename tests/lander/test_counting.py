@@ -1,0 +1,54 @@
+"""What a lander counts is there before it counts, and tells trouble of the log from that of the store."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from driftline.errors import LogError, StoreError
+from driftline.lander.metrics import EVENTS, LOG_FAILURES, LOST, STORE_FAILURES
+from driftline.wire import PREDICTIONS_TOPIC
+from tests.support.running import wait_until
+
+
+def test_counters_begin_with_zero_so_that_the_first_increase_is_seen(landing):
+    series = landing.metrics._series
+    assert series[EVENTS][PREDICTIONS_TOPIC, "dead_lettered"] == 0
+    assert series[LOST][PREDICTIONS_TOPIC,] == 0
+    assert set(series[EVENTS].values()) == {0}
+    assert len(series[EVENTS]) == 3 * len(series[LOST]) == 15
+
+
+@pytest.mark.parametrize(
+    ("error", "counted", "other"),
+    [
+        (LogError("away"), LOG_FAILURES, STORE_FAILURES),
+        (StoreError("away"), STORE_FAILURES, LOG_FAILURES),
+    ],
+    ids=["log", "store"],
+)
+def test_trouble_is_counted_for_what_it_is_of(landing, monkeypatch, error, counted, other):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(landing.lander, "land_once", fail)
+    stop = threading.Event()
+    thread = threading.Thread(target=landing.lander.run, args=(stop,))
+    thread.start()
+    wait_until(lambda: landing.metrics._series[counted][()] > 0, what="a failure")
+    stop.set()
+    thread.join()
+    assert landing.metrics._series[other][()] == 0
+
+
+def test_a_log_that_does_not_say_how_much_waits_is_counted_as_away(landing, monkeypatch):
+    """A broker that is away may look like one that has nothing new."""
+
+    def fail():
+        raise LogError("no broker answers")
+
+    monkeypatch.setattr(landing.lander._reader, "lag", fail)
+    landing.lander._next_lag_check_s = 0.0
+    landing.lander.land_once()
+    assert landing.metrics._series[LOG_FAILURES][()] == 1

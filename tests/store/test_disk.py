@@ -1,0 +1,34 @@
+"""The room that a store has left is its own disk's."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from driftline.store.disk import Disk, read_fullest_disk
+
+
+def test_it_is_the_disk_that_the_store_lies_on(client, landing):
+    disk = read_fullest_disk(client)
+    there = shutil.disk_usage(landing.place.folder)
+    assert disk.size == there.total
+    assert disk.free == pytest.approx(there.free, rel=0.2)
+
+
+class Answer:
+    def __init__(self, rows):
+        self.result_rows = rows
+
+
+class Client:
+    def __init__(self, rows):
+        self._rows = rows
+
+    def query(self, _text):
+        return Answer(self._rows)
+
+
+def test_a_store_without_disks_of_a_size_has_none():
+    assert read_fullest_disk(Client([])) is None
+    assert read_fullest_disk(Client([(1, 2)])) == Disk(free=1, size=2)
