@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from driftline.errors import LogError, LogMovedError, StoreError
 from driftline.lander.dead_letters import LIMIT_SHARE, DeadLetterLimit, letter_record, tell
 from driftline.lander.insert import Inserter
-from driftline.lander.metrics import EVENTS, LAG, LOST, SETTLED, STORE_FAILURES
+from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, STORE_FAILURES
 from driftline.lander.ranges import Ranges
 from driftline.lander.schemas import WriterSchemas
 from driftline.lander.settle import PredictionSettler
@@ -113,12 +113,20 @@ class Lander:
         self._next_grid_check_s = monotonic()
         self._next_lag_check_s = monotonic()
         self._schema_of = WriterSchemas(log)
+        self._begin_counting()
         self._client, self._inserters, self._ranges = self._connect()
 
     def _connect(self) -> tuple[Client, dict[str, Inserter], Ranges]:
         client = ready_client(self._store, prepare=reload_for_landing)
         ranges = Ranges(client, [PREDICTIONS_TOPIC], schema_of=self._schema_of)
         return client, make_inserters(client, self._store.database, self._schema_of), ranges
+
+    def _begin_counting(self) -> None:
+        """Export what may be counted as 0: of a counter that begins with 1, Prometheus sees no increase."""
+        for topic, _, _ in _TABLES:
+            for outcome in ("landed", "dead_lettered", "repeated"):
+                self._metrics.count(EVENTS, 0, stage=topic, outcome=outcome)
+            self._metrics.count(LOST, 0, topic=topic)
 
     def rewind(self) -> None:
         """Go back to the beginning of the log. What has landed is known there, and does not land again.
@@ -157,7 +165,7 @@ class Lander:
                 continue
             except (StoreError, LogError, ClickHouseError) as error:
                 has_failed = True
-                self._metrics.count(STORE_FAILURES)
+                self._metrics.count(LOG_FAILURES if isinstance(error, LogError) else STORE_FAILURES)
                 _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error)
                 self._wait(stop, backoff_s)
                 backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
@@ -271,6 +279,7 @@ class Lander:
         try:
             lags = self._reader.lag()
         except LogError as error:
+            self._metrics.count(LOG_FAILURES)
             _logger.info("how much waits is not known now: %s", error)
             return
         for topic, lag in lags.items():
