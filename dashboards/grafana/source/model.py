@@ -1,0 +1,403 @@
+"""One model version: what drifted since when, its pages, its versions, and whether all of it arrived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.models.common import BigValueColorMode
+
+from dashboards.grafana.source import links, marks, variables
+from dashboards.grafana.source.panels import (
+    GREEN,
+    RED,
+    VERDICT_COLUMN,
+    YELLOW,
+    dashboard,
+    lines,
+    number,
+    row,
+    rows,
+    steps,
+    titled,
+    unit,
+    verdict_number,
+    verdict_timeline,
+    wide,
+)
+from dashboards.grafana.source.queries import (
+    GRAVITY_OF_VERDICT,
+    MODEL,
+    STREAM,
+    metric,
+    metric_now,
+    series,
+    table,
+)
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+    from grafana_foundation_sdk.builders.stat import Panel as Stat
+    from grafana_foundation_sdk.builders.statetimeline import Panel as Timeline
+    from grafana_foundation_sdk.builders.table import Panel as Table
+    from grafana_foundation_sdk.builders.timeseries import Panel as Lines
+
+_SERVED = '{model_name="$model_name", model_version="$model_version"}'
+_STATISTICS = {
+    "effect": "share that moved",
+    "psi": "PSI",
+    "js": "Jensen-Shannon distance",
+    "ks": "KS",
+    "wasserstein_normed": "Wasserstein / sd",
+    "chi2": "chi-square",
+}
+
+
+def build() -> Dashboard:
+    """Return the dashboard."""
+    empty = (
+        dashboard(
+            "driftline / Model",
+            links.MODEL,
+            "One model version: drift by feature, pages, versions, completeness.",
+            since="now-7d",
+            refresh="1m",
+        )
+        .with_variable(variables.prometheus())
+        .with_variable(variables.clickhouse())
+        .with_variable(variables.driftline_url())
+        .with_variable(variables.model_name())
+        .with_variable(variables.model_version())
+        .with_variable(variables.environment())
+        .with_variable(variables.choice("statistic", "Statistic", _STATISTICS, "effect"))
+        .annotation(marks.new_versions())
+        .annotation(marks.pages())
+        .link(links.own_pages("driftline's own page of the model", f"/models/{links.variable('model_name')}"))
+    )
+    return (
+        empty.with_row(row("Now"))
+        .with_panel(_state())
+        .with_panel(_open_pages())
+        .with_panel(_completeness_now())
+        .with_panel(_invalid_now())
+        .with_panel(_judged_until())
+        .with_panel(_unknown_runs())
+        .with_row(row("Drift"))
+        .with_panel(_verdicts())
+        .with_panel(_effects())
+        .with_panel(_scores())
+        .with_panel(_features())
+        .with_row(row("Pages"))
+        .with_panel(_pages())
+        .with_row(row("Versions and traffic"))
+        .with_panel(_versions())
+        .with_panel(_traffic())
+        .with_panel(_completeness())
+        .with_panel(_hourly_completeness())
+        .with_panel(_invalid())
+    )
+
+
+def _state() -> Stat:
+    return verdict_number(
+        number(
+            "State",
+            "The gravest verdict of the windows that ended last, over all features and references.",
+            table(
+                f"""
+                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts FINAL
+                WHERE {STREAM} AND segment = '' AND $__timeFilter(window_end)
+                GROUP BY window_end ORDER BY window_end DESC LIMIT 1
+                """
+            ),
+            unit="short",
+        )
+    )
+
+
+def _open_pages() -> Stat:
+    return (
+        number(
+            "Open pages",
+            "Pages of this version that last.",
+            metric_now(f"count(driftline_page_since_timestamp_seconds{_SERVED}) or vector(0)"),
+            unit="short",
+        )
+        .thresholds(steps((None, GREEN), (1, RED)))
+        .color_mode(BigValueColorMode.BACKGROUND)
+    )
+
+
+def _completeness_now() -> Stat:
+    return number(
+        "Complete",
+        "Which share of what its sessions sent in the last 24 hours of its own time has landed.",
+        metric_now(f"driftline_completeness_ratio{_SERVED}"),
+        unit="percentunit",
+    ).thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
+
+
+def _invalid_now() -> Stat:
+    return number(
+        "Invalid values",
+        "Values in production that broke a rule, within the time range.",
+        metric_now(f"sum(increase(driftline_invalid_values_total{_SERVED}[$__range])) or vector(0)"),
+        unit="short",
+    ).thresholds(steps((None, GREEN), (1, YELLOW)))
+
+
+def _judged_until() -> Stat:
+    return number(
+        "Judged until",
+        "When the last window that was judged ended, by the events' own time. No stream is judged ahead "
+        "of it.",
+        metric_now(f"driftline_window_evaluated_timestamp_seconds{_SERVED} * 1000"),
+        unit="dateTimeFromNow",
+    )
+
+
+def _unknown_runs() -> Stat:
+    return number(
+        "Of unknown runs",
+        "Predictions of the last 24 hours whose training run nobody registered: they can't be traced.",
+        metric_now(f"sum(driftline_unregistered_run_events{_SERVED}) or vector(0)"),
+        unit="short",
+    ).thresholds(steps((None, GREEN), (1, YELLOW)))
+
+
+def _verdicts() -> Timeline:
+    return verdict_timeline(
+        "Verdicts by feature",
+        "The gravest verdict of all windows and references, whole traffic; (joint) is the check of features "
+        "together, which only warns.",
+        series(
+            f"""
+            SELECT
+                $__timeInterval(window_end) AS time, feature, max({GRAVITY_OF_VERDICT}) AS gravest
+            FROM drift_verdicts FINAL
+            WHERE {STREAM} AND segment = '' AND $__timeFilter(window_end)
+            GROUP BY time, feature ORDER BY time
+            """
+        ),
+    ).interval("1h")
+
+
+def _effects() -> Lines:
+    return lines(
+        "Share of rows that moved",
+        "Without sign, against the same hours of past weeks, by the longest window: how big drift is, not "
+        "how sure.",
+        series(
+            f"""
+            SELECT $__timeInterval(window_end) AS time, feature, max(abs(effect)) AS moved
+            FROM drift_verdicts FINAL
+            WHERE {STREAM} AND segment = '' AND reference = 'production' AND scale_hours = 24
+                AND effect IS NOT NULL AND $__timeFilter(window_end)
+            GROUP BY time, feature ORDER BY time
+            """
+        ),
+        unit="percentunit",
+    ).interval("1h")
+
+
+def _scores() -> Lines:
+    return lines(
+        "Familiar statistics",
+        "As they were exported, of the newest longest window, by feature. They inform; the verdict decides.",
+        metric(f'driftline_drift_score{_SERVED[:-1]}, statistic="$statistic"}}', "{{feature}}"),
+        unit="short",
+    )
+
+
+def _features() -> Table:
+    named = {name: links.variable(name) for name in ("model_name", "model_version", "environment")}
+    feature = links.field("feature")
+    to_feature = links.to_dashboard("Distribution and slices", links.FEATURE, **named, feature=feature)
+    to_own = links.to_page(
+        "driftline's own page", f"/models/{links.variable('model_name')}/features/{feature}"
+    )
+    return (
+        rows(
+            "Features by their gravest newest verdict",
+            "What each feature's surest window says. Detectable: the smallest shift that it could have "
+            "paged for.",
+            table(_NEWEST),
+            height=10,
+        )
+        .override_by_name("feature", [links.linked(to_feature, to_own)])
+        .override_by_name("verdict", VERDICT_COLUMN)
+        .override_by_regexp(
+            "effect|low|high|detectable|expected|observed|completeness", [unit("percentunit")]
+        )
+        .override_by_name("hours", [titled("window"), unit("h")])
+        .override_by_name("reason", [wide(500)])
+    )
+
+
+_NEWEST = f"""
+SELECT
+    feature, verdict, channel, effect, effect_low AS low, effect_high AS high, expected, observed, z,
+    critical, detectable_effect AS detectable, scale_hours AS hours, reference, sample_size AS sample,
+    completeness, reason
+FROM drift_verdicts FINAL
+WHERE {STREAM} AND segment = '' AND window_end =
+(
+    SELECT max(window_end) FROM drift_verdicts
+    WHERE {STREAM} AND segment = '' AND $__timeFilter(window_end)
+)
+ORDER BY {GRAVITY_OF_VERDICT} DESC, abs(z) DESC NULLS LAST
+LIMIT 1 BY feature
+"""
+
+
+def _pages() -> Table:
+    page = links.to_page("What happened", f"/pages/{links.field('page_id')}")
+    return (
+        rows(
+            "Pages",
+            "One for one cause, the newest first, of all versions. Word: what on-call said of it.",
+            table(
+                f"""
+                SELECT
+                    page_id, model_version, environment, state, word, since, detected, last, headline,
+                    findings.feature AS features,
+                    arrayDistinct(arrayFilter(name -> name != '', findings.segment)) AS segments
+                FROM pages FINAL
+                WHERE {MODEL} AND state != 'withdrawn' AND last >= $__fromTime AND detected <= $__toTime
+                ORDER BY detected DESC LIMIT 200
+                """
+            ),
+        )
+        .no_value("no page in this time range")
+        .override_by_name("page_id", [titled("page"), wide(130), links.linked(page)])
+        .override_by_name("headline", [wide(420), links.linked(page)])
+        .override_by_regexp("since|detected|last", [unit("dateTimeAsIso"), wide(160)])
+        .override_by_name("last", [titled("until")])
+    )
+
+
+def _versions() -> Table:
+    chosen = {"model_name": links.variable("model_name"), "model_version": links.field("model_version")}
+    return (
+        rows(
+            "Versions",
+            "Every version that ever served, the newest first, and the run that made it.",
+            table(_VERSIONS),
+        )
+        .override_by_name(
+            "model_version",
+            [titled("version"), links.linked(links.to_dashboard("This version", links.MODEL, **chosen))],
+        )
+        .override_by_name(
+            "training_run_id",
+            [
+                titled("training run"),
+                links.linked(
+                    links.to_dashboard(
+                        "Its predictions",
+                        links.PREDICTIONS,
+                        **chosen,
+                        training_run_id=links.field("training_run_id"),
+                    )
+                ),
+            ],
+        )
+        .override_by_regexp("first_event|last_event|registered", [unit("dateTimeAsIso")])
+        .override_by_name("first_event", [titled("first event")])
+        .override_by_name("last_event", [titled("last event")])
+        .override_by_name("git_commit", [titled("commit")])
+        .override_by_name("git_dirty", [titled("uncommitted changes")])
+        .override_by_name("artifact_uri", [titled("artifact")])
+    )
+
+
+_VERSIONS = f"""
+SELECT
+    traffic.model_version AS model_version, environment, first_event, last_event, predictions,
+    training_run_id, git_commit, git_dirty, artifact_uri, registered
+FROM
+(
+    SELECT
+        model_version, environment, min(minute) AS first_event, max(minute) AS last_event,
+        sum(rows) AS predictions
+    FROM session_profiles WHERE {MODEL} AND session_id != '' AND environment != 'reference'
+    GROUP BY model_version, environment
+) AS traffic
+LEFT JOIN
+(
+    SELECT
+        model_version, training_run_id, git_commit, git_dirty, artifact_uri, registered_time AS registered
+    FROM training_runs FINAL WHERE {MODEL}
+    ORDER BY registered_time DESC LIMIT 1 BY model_version
+) AS runs USING (model_version)
+ORDER BY first_event DESC
+"""
+
+
+def _traffic() -> Lines:
+    return lines(
+        "Predictions by version",
+        "Predictions that landed, by their own time, per second: who serves, and when a version took over.",
+        series(
+            f"""
+            SELECT
+                $__timeInterval(minute) AS time, concat(model_version, ' ', environment) AS version,
+                sum(rows) / $__interval_s AS predictions
+            FROM session_profiles
+            WHERE {MODEL} AND session_id != '' AND environment != 'reference' AND $__timeFilter(minute)
+            GROUP BY time, version ORDER BY time
+            """
+        ),
+        unit="reqps",
+    ).interval("1m")
+
+
+def _completeness() -> Lines:
+    return (
+        lines(
+            "Completeness",
+            "Which share of what sessions in production sent in the last 24 hours has landed.",
+            metric('driftline_completeness_ratio{model_name="$model_name"}', "{{model_version}}"),
+            unit="percentunit",
+        )
+        .max(1)
+        .thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
+    )
+
+
+def _hourly_completeness() -> Lines:
+    return lines(
+        "Completeness of each judged hour",
+        "As known when the hour was judged last. Below 95 % a window is incomplete, and says nothing of "
+        "drift.",
+        series(
+            f"""
+            SELECT $__timeInterval(window_end) AS time, min(completeness) AS complete
+            FROM drift_verdicts FINAL
+            WHERE {STREAM} AND segment = '' AND scale_hours = 1 AND $__timeFilter(window_end)
+            GROUP BY time ORDER BY time
+            """
+        ),
+        unit="percentunit",
+    ).interval("1h")
+
+
+def _invalid() -> Lines:
+    return (
+        lines(
+            "Invalid values",
+            "Values that broke a rule, by feature and reason, by the events' own time.",
+            series(
+                f"""
+                SELECT
+                    $__timeInterval(minute) AS time, concat(feature, ' ', reason) AS broken,
+                    sum(count) AS values
+                FROM invalid_values
+                WHERE {STREAM} AND segment = '' AND feature != '' AND $__timeFilter(minute)
+                GROUP BY time, broken ORDER BY time
+                """
+            ),
+            unit="short",
+        )
+        .no_value("no invalid value in this time range")
+        .interval("1m")
+    )

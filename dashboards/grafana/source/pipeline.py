@@ -1,0 +1,368 @@
+"""Whether everything arrives and is judged in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboards.grafana.source import links, variables
+from dashboards.grafana.source.panels import (
+    GREEN,
+    RED,
+    YELLOW,
+    dashboard,
+    hidden,
+    lines,
+    named_numbers,
+    number,
+    row,
+    rows,
+    states,
+    steps,
+    titled,
+    unit,
+    wide,
+)
+from dashboards.grafana.source.queries import metric, metric_now, series, table
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+    from grafana_foundation_sdk.builders.stat import Panel as Stat
+    from grafana_foundation_sdk.builders.statetimeline import Panel as Timeline
+    from grafana_foundation_sdk.builders.table import Panel as Table
+    from grafana_foundation_sdk.builders.timeseries import Panel as Lines
+
+_JOB = '{job=~"$job"}'
+
+
+def build() -> Dashboard:
+    """Return the dashboard."""
+    return (
+        dashboard(
+            "driftline / Pipeline",
+            links.PIPELINE,
+            "From the log to the store to the verdicts: rates, lag, losses, lateness, disk. Look here "
+            "when data is missing or verdicts are late.",
+            since="now-6h",
+            refresh="30s",
+        )
+        .with_variable(variables.prometheus())
+        .with_variable(variables.clickhouse())
+        .with_variable(variables.driftline_url())
+        .with_variable(variables.label_values("job", "Job", "driftline_build_info"))
+        .with_row(row("Services"))
+        .with_panel(_up())
+        .with_panel(_builds())
+        .with_panel(_disk_now())
+        .with_panel(_lag_now())
+        .with_panel(_late_now())
+        .with_row(row("Landing"))
+        .with_panel(_rates())
+        .with_panel(_lag())
+        .with_panel(_refused_rate())
+        .with_panel(_dead_letters())
+        .with_panel(_landing_failures())
+        .with_panel(_lost())
+        .with_row(row("Ledger"))
+        .with_panel(_completeness())
+        .with_panel(_dropped())
+        .with_panel(_unknown_runs())
+        .with_panel(_last_beats())
+        .with_row(row("Judging"))
+        .with_panel(_lateness())
+        .with_panel(_verdicts())
+        .with_panel(_paging())
+        .with_panel(_judging_failures())
+        .with_row(row("Store"))
+        .with_panel(_disk())
+        .with_panel(_events())
+    )
+
+
+def _up() -> Timeline:
+    up_or_down = named_numbers({"0": ("down", RED), "1": ("up", GREEN)})
+    return states(
+        "Services that answer",
+        "Whether Prometheus could scrape each service.",
+        metric(f"up{_JOB}", "{{job}} {{instance}}"),
+        up_or_down,
+        width=12,
+        height=5,
+    )
+
+
+def _builds() -> Table:
+    return (
+        rows(
+            "Releases",
+            "Which release of driftline runs where. Two at once: an update is under way.",
+            metric_now(f"driftline_build_info{_JOB}"),
+            width=6,
+            height=5,
+        )
+        .override_by_regexp("Time|__name__|Value", [hidden()])
+        .override_by_name("version", [titled("release")])
+    )
+
+
+def _disk_now() -> Stat:
+    return number(
+        "Disk free",
+        "Share of the store's disk that is free.",
+        metric_now(f"min(driftline_store_disk_free_bytes{_JOB} / driftline_store_disk_size_bytes{_JOB})"),
+        unit="percentunit",
+        width=2,
+    ).thresholds(steps((None, RED), (0.1, YELLOW), (0.2, GREEN)))
+
+
+def _lag_now() -> Stat:
+    return number(
+        "Lag",
+        "Offsets in the log that are not landed yet, over all topics.",
+        metric_now(f"sum(max by (topic) (driftline_lander_lag_events{_JOB}))"),
+        unit="short",
+        width=2,
+    ).thresholds(steps((None, GREEN), (10_000, YELLOW), (100_000, RED)))
+
+
+def _late_now() -> Stat:
+    return number(
+        "Late",
+        "How far judging is behind the newest event, by the events' own time. An hour is judged once it "
+        "closed.",
+        metric_now(f"max({_LATENESS})"),
+        unit="s",
+        width=2,
+    ).thresholds(steps((None, GREEN), (2 * 3600, YELLOW), (4 * 3600, RED)))
+
+
+_LATENESS = (
+    f"driftline_newest_event_timestamp_seconds{_JOB} - on (model_name, model_version) "
+    f"driftline_window_evaluated_timestamp_seconds{_JOB}"
+)
+
+
+def _rates() -> Lines:
+    return lines(
+        "Events landed",
+        "By stage (the topic) and outcome. Repeated: its client said that it may stand in the log twice, "
+        "and it did.",
+        metric(
+            f"sum by (stage, outcome) (rate(driftline_events_total{_JOB}[$__rate_interval]))",
+            "{{stage}} {{outcome}}",
+        ),
+        unit="reqps",
+    )
+
+
+def _lag() -> Lines:
+    return lines(
+        "Lag by topic",
+        "Offsets in the log that are not landed yet. Grows for minutes: the lander is too slow, or stands.",
+        metric(f"max by (topic) (driftline_lander_lag_events{_JOB})", "{{topic}}"),
+        unit="short",
+    )
+
+
+def _refused_rate() -> Lines:
+    return lines(
+        "Refused records",
+        "Records that became dead letters, by topic.",
+        metric(
+            "sum by (stage) "
+            '(rate(driftline_events_total{job=~"$job", outcome="dead_lettered"}[$__rate_interval]))',
+            "{{stage}}",
+        ),
+        unit="reqps",
+    ).no_value("no record was refused")
+
+
+def _dead_letters() -> Table:
+    return (
+        rows(
+            "Dead letters by reason",
+            "What can't be landed and was not sent through again: driftline dead-letters list, show, replay.",
+            table(
+                """
+                SELECT
+                    topic, reason, count() AS records, min(refused_time) AS first, max(refused_time) AS last,
+                    any(detail) AS example
+                FROM dead_letters FINAL WHERE replayed_at IS NULL
+                GROUP BY topic, reason ORDER BY records DESC
+                """
+            ),
+            width=12,
+        )
+        .no_value("no dead letter waits")
+        .override_by_regexp("first|last", [unit("dateTimeAsIso")])
+        .override_by_name("example", [wide(300)])
+    )
+
+
+def _landing_failures() -> Lines:
+    return lines(
+        "Landing: failures",
+        "Times that the store did not take a batch, or the log could not be read. Both are tried again: "
+        "nothing is lost. Settled: pieces of a repeated batch that had to be put in anew.",
+        metric(
+            f"increase(driftline_lander_store_failures_total{_JOB}[$__rate_interval])",
+            "store {{instance}}",
+            "A",
+        ),
+        metric(f"increase(driftline_log_failures_total{_JOB}[$__rate_interval])", "log {{instance}}", "B"),
+        metric(
+            f"increase(driftline_lander_settled_parts_total{_JOB}[$__rate_interval])",
+            "settled {{instance}}",
+            "C",
+        ),
+        unit="short",
+    )
+
+
+def _lost() -> Lines:
+    return (
+        lines(
+            "Lost offsets",
+            "Records that were gone before they were landed: retention was shorter than the lag. They are "
+            "lost.",
+            metric(f"sum by (topic) (driftline_lander_lost_offsets_total{_JOB})", "{{topic}}"),
+            unit="short",
+        )
+        .no_value("none was ever lost")
+        .thresholds(steps((None, GREEN), (1, RED)))
+    )
+
+
+def _completeness() -> Lines:
+    return (
+        lines(
+            "Completeness",
+            "Of what each version's sessions in production sent in the last 24 hours, the share that landed.",
+            metric(f"driftline_completeness_ratio{_JOB}", "{{model_name}} {{model_version}}"),
+            unit="percentunit",
+        )
+        .max(1)
+        .thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
+    )
+
+
+def _dropped() -> Table:
+    return rows(
+        "Dropped by sessions",
+        "Events that a logging session refused or gave up, by its own account: its queue was full, its "
+        "disk was.",
+        table(
+            """
+            SELECT model_name, model_version, environment, reason, sum(dropped_events) AS events,
+                uniqExact(session_id) AS sessions
+            FROM
+            (
+                SELECT session_id, model_name, model_version, environment,
+                    mapConcat(dropped, mapApply((k, v) -> (concat('given up: ', k), v), abandoned)) AS counts
+                FROM sessions FINAL WHERE $__timeFilter(beat_time)
+            )
+            ARRAY JOIN mapKeys(counts) AS reason, mapValues(counts) AS dropped_events
+            WHERE dropped_events > 0
+            GROUP BY model_name, model_version, environment, reason ORDER BY events DESC
+            """
+        ),
+        width=12,
+    ).no_value("no session dropped anything")
+
+
+def _unknown_runs() -> Lines:
+    return lines(
+        "Of unknown training runs",
+        "Predictions of the last 24 hours whose training run nobody registered.",
+        metric(f"driftline_unregistered_run_events{_JOB}", "{{model_name}} {{model_version}}"),
+        unit="short",
+    )
+
+
+def _last_beats() -> Table:
+    return (
+        rows(
+            "Sessions",
+            "Who logs: each session's newest beat, and how far it says it is. One that is not final and "
+            "is silent has died, or can't reach the log.",
+            table(
+                """
+                SELECT
+                    session_id, model_name, model_version, environment, host, process_id, client,
+                    last_sequence AS sent, final, beat_time
+                FROM sessions FINAL WHERE $__timeFilter(beat_time)
+                ORDER BY beat_time DESC LIMIT 200
+                """
+            ),
+            width=12,
+        )
+        .override_by_name("beat_time", [titled("last beat"), unit("dateTimeFromNow")])
+        .override_by_name("session_id", [titled("session"), wide(120)])
+    )
+
+
+def _lateness() -> Lines:
+    return lines(
+        "Judging behind the newest event",
+        "By the events' own time. An hour is judged once it has closed, so up to an hour is usual.",
+        metric(_LATENESS, "{{model_name}} {{model_version}}"),
+        unit="s",
+    ).thresholds(steps((None, GREEN), (2 * 3600, YELLOW), (4 * 3600, RED)))
+
+
+def _verdicts() -> Lines:
+    return lines(
+        "Verdicts given",
+        "By name, a second; and hours that were judged anew since events arrived late, or went missing.",
+        metric(
+            f"sum by (verdict) (rate(driftline_verdicts_total{_JOB}[$__rate_interval]))", "{{verdict}}", "A"
+        ),
+        metric(f"rate(driftline_late_hours_total{_JOB}[$__rate_interval])", "late hours", "B"),
+        unit="ops",
+    )
+
+
+def _paging() -> Lines:
+    return lines(
+        "Features by gravest verdict",
+        "How many features, over all models, page or warn now.",
+        metric(
+            'sum by (verdict) (driftline_drift_verdict{job=~"$job", verdict=~"page|warn"})', "{{verdict}}"
+        ),
+        unit="short",
+    )
+
+
+def _judging_failures() -> Lines:
+    return lines(
+        "Judging: failures",
+        "Times that the worker could not read or write the store. It tries again.",
+        metric(f"increase(driftline_worker_failures_total{_JOB}[$__rate_interval])", "{{instance}}"),
+        unit="short",
+    )
+
+
+def _disk() -> Lines:
+    return lines(
+        "The store's disk",
+        "Free and total, as the store itself sees it.",
+        metric(f"driftline_store_disk_free_bytes{_JOB}", "free", "A"),
+        metric(f"driftline_store_disk_size_bytes{_JOB}", "total", "B"),
+        unit="bytes",
+    ).min(0)
+
+
+def _events() -> Lines:
+    return lines(
+        "Events by their own time",
+        "Predictions by when they happened, per second: a gap where services ran is data on its way, or "
+        "lost.",
+        series(
+            """
+            SELECT $__timeInterval(minute) AS time, environment, sum(rows) / $__interval_s AS predictions
+            FROM session_profiles
+            WHERE session_id != '' AND environment != 'reference' AND $__timeFilter(minute)
+            GROUP BY time, environment ORDER BY time
+            """
+        ),
+        unit="reqps",
+    ).interval("1m")

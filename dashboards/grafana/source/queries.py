@@ -1,0 +1,87 @@
+"""Queries: PromQL for what is now and how it ran, SQL for what the store knows.
+
+SQL takes its time range from the macros of Grafana's ClickHouse data source, and its values from variables
+as ``${name:sqlstring}``, which quotes them. It reads only tables that ``driftline_reader`` may read.
+"""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import Literal
+
+from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+PROMETHEUS = DataSourceRef(type_val="prometheus", uid="${prometheus}")
+CLICKHOUSE = DataSourceRef(type_val="grafana-clickhouse-datasource", uid="${clickhouse}")
+
+_FORMATS = {"timeseries": 0, "table": 1}
+"""What the data source calls its answers: numbers by time, a line for each text; or rows as they are."""
+
+MODEL = "model_name = ${model_name:sqlstring}"
+STREAM = (
+    f"{MODEL} AND model_version = ${{model_version:sqlstring}} AND environment = ${{environment:sqlstring}}"
+)
+SEGMENT = "segment = if(${segment:sqlstring} = 'all traffic', '', ${segment:sqlstring})"
+FEATURE = "feature = ${feature:sqlstring}"
+
+GRAVITY = ("insufficient_data", "ok", "learning", "incomplete", "warn", "page")
+"""Verdicts by their number on a timeline; of several, the largest is shown, as on the built-in pages."""
+GRAVITY_OF_VERDICT = (
+    f"transform(verdict, {list(GRAVITY)}, {list(range(len(GRAVITY)))}, 0)"  # Unknown ones are no news.
+)
+
+COUNTED = f"""(
+    SELECT max((generation, recount)) FROM feature_grids
+    WHERE {MODEL} AND feature = '' AND recount > 0
+) AS counted"""
+IN_FORCE = "generation = counted.1 AND (recount = 0 OR recount = counted.2)"
+"""Which rows that are counted by generation go together; see ``schemas/clickhouse/0002_profiles.sql``."""
+
+
+class _Sql(Builder[Dataquery]):
+    def __init__(self, query: dict[str, object]) -> None:
+        self._query = query
+
+    def build(self) -> Dataquery:
+        return UnknownDataquery(self._query)
+
+
+def clickhouse_query(
+    sql: str, kind: Literal["timeseries", "table"] = "table", ref_id: str = "A"
+) -> dict[str, object]:
+    """Return a query as Grafana's ClickHouse data source keeps it."""
+    return {
+        "refId": ref_id,
+        "datasource": {"type": CLICKHOUSE.type_val, "uid": CLICKHOUSE.uid},
+        "editorType": "sql",
+        "queryType": kind,
+        "format": _FORMATS[kind],
+        "rawSql": dedent(sql).strip(),
+    }
+
+
+def table(sql: str, ref_id: str = "A") -> Builder[Dataquery]:
+    """Ask the store for rows."""
+    return _Sql(clickhouse_query(sql, "table", ref_id))
+
+
+def series(sql: str, ref_id: str = "A") -> Builder[Dataquery]:
+    """Ask the store for numbers by time: first the column ``time``, then texts, then numbers."""
+    return _Sql(clickhouse_query(sql, "timeseries", ref_id))
+
+
+def metric(expression: str, legend: str = "", ref_id: str = "A") -> Builder[Dataquery]:
+    """Ask Prometheus for a metric over the time range."""
+    query = PrometheusQuery().datasource(PROMETHEUS).ref_id(ref_id).expr(expression).range()
+    return query.legend_format(legend) if legend else query
+
+
+def metric_now(expression: str, ref_id: str = "A", legend: str = "") -> Builder[Dataquery]:
+    """Ask Prometheus for a metric as it is at the end of the time range."""
+    query = PrometheusQuery().datasource(PROMETHEUS).ref_id(ref_id).expr(expression).instant()
+    return query.legend_format(legend) if legend else query.format(PromQueryFormat.TABLE)
