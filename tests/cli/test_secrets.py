@@ -91,7 +91,7 @@ def test_no_page_tells_a_password(caplog):
     caplog.set_level(logging.DEBUG)
     with open_store(AWAY) as store:
         pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
-        answers = [pages.get(path) for path in ("/", "/models/m", "/healthz", "/metrics", "/nothing")]
+        answers = [pages.get(path) for path in ("/", "/models/m", "/readyz", "/metrics", "/nothing")]
     assert [answer.status_code for answer in answers] == [503, 503, 503, 200, 404]
     assert "127.0.0.1:1 does not answer" in answers[0].text
     assert SECRET not in "".join(answer.text for answer in answers) + caplog.text

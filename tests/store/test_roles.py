@@ -232,7 +232,7 @@ def read(store, event_id):
         f"/models/{MODEL}",
         f"/models/{MODEL}/features/amount",
         f"/models/{MODEL}/features/city",
-        "/healthz",
+        "/readyz",
     )
     return [(answer.exit_code, answer.output) for answer in answers], [pages.get(path) for path in paths]
 

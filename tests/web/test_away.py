@@ -37,11 +37,13 @@ def served(store: Store):
     server.stop()
 
 
-def test_health_is_503_and_says_what_is_wrong_while_the_store_is_away():
+def test_while_the_store_is_away_we_live_and_are_not_ready():
     with served(AwayStore()) as browser:
-        assert json.loads(browser.get("/healthz", status=503)) == {
+        browser.get("/healthz", status=200)
+        assert json.loads(browser.get("/readyz", status=503)) == {
             "status": "unavailable",
-            "problems": ["the store at db:8123 does not answer: connection refused"],
+            "checks": {"store": "failed"},
+            "problems": ["store: the store at db:8123 does not answer: connection refused"],
         }
 
 
@@ -53,7 +55,7 @@ def test_pages_are_503_and_say_so_while_the_store_is_away():
 
 def test_metrics_are_there_while_the_store_is_away():
     with served(AwayStore()) as browser:
-        assert browser.get("/metrics", status=200) == ""
+        assert "driftline_build_info{" in browser.get("/metrics", status=200)
 
 
 def test_an_error_of_ours_is_told_without_its_details():
@@ -63,14 +65,14 @@ def test_an_error_of_ours_is_told_without_its_details():
     assert "the log of this process says why" in page
 
 
-def test_a_store_without_tables_is_not_healthy_and_an_empty_one_shows_how_to_begin(tmp_path):
+def test_a_store_without_tables_is_not_ready_and_an_empty_one_shows_how_to_begin(tmp_path):
     with open_store(f"chdb://{tmp_path}/store") as store, served(store) as browser:
-        (problem,) = json.loads(browser.get("/healthz", status=503))["problems"]
-        assert "drift_verdicts" in problem
+        (problem,) = json.loads(browser.get("/readyz", status=503))["problems"]
+        assert "0001_predictions on; run `driftline migrate`" in problem
         client = store.client()
         migrate(client)
         client.close()
-        browser.get("/healthz")
+        browser.get("/readyz")
         page = browser.get("/")
         assert "No model yet" in page
         assert "logger.log(features=" in page

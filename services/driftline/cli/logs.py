@@ -70,11 +70,19 @@ def announce(message: str, **context: Any) -> None:
 
 
 class FailureError(click.ClickException):
-    """A command failed; it ends with exit status 1. Told as everything else is."""
+    """A command failed; it ends with exit status 1. Told as everything else is.
+
+    Args:
+        message: what is wrong.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self._is_json = _is_json()  # When it is shown, the command's context is gone.
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Tell it."""
-        if _is_json():
+        if self._is_json:
             _logger.critical(self.message)
         else:
             super().show(file)

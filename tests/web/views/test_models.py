@@ -195,9 +195,10 @@ class TestHostileNames:
 
 
 class TestOperations:
-    def test_health_is_ok_while_the_store_answers(self, site):
-        answer = site.ask("/healthz")
-        assert (answer.status, json.loads(answer.text)) == (200, {"status": "ok", "problems": []})
+    def test_we_are_ready_while_the_store_answers(self, site):
+        answer = site.ask("/readyz")
+        told = {"status": "ok", "checks": {"store": "ok"}, "problems": []}
+        assert (answer.status, json.loads(answer.text)) == (200, told)
 
     def test_metrics_are_in_prometheus_format(self, site):
         answer = site.ask("/metrics")

@@ -1,0 +1,84 @@
+"""Health: a process that hangs is not alive; one that lacks what it needs is not ready, and says what."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from driftline.errors import StoreError
+from driftline.health import STALL_S, Health, Pulse
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def asked(health, path):
+    answer = TestClient(Starlette(routes=health.routes())).get(path)
+    return answer.status_code, answer.json()
+
+
+def away():
+    raise StoreError("the store at db:8123 does not answer: connection refused")
+
+
+def broken():
+    raise ZeroDivisionError("nobody thought of this\nwith more lines")
+
+
+def test_a_loop_that_beats_is_alive_and_one_that_stopped_is_not(clock):
+    pulse = Pulse("lander", clock)
+    health = Health(alive={"lander": pulse.check})
+    clock.now = STALL_S
+    assert asked(health, "/healthz") == (200, {"status": "ok", "checks": {"lander": "ok"}, "problems": []})
+    clock.now = STALL_S + 1
+    status, told = asked(health, "/healthz")
+    assert status == 503
+    assert told["problems"] == ["lander: the lander got no further for 301 s; restart this process"]
+    pulse.beat()
+    assert asked(health, "/healthz")[0] == 200
+
+
+def test_what_may_take_as_long_as_it_takes_is_no_hanging(clock):
+    pulse = Pulse("lander", clock)
+    with pulse.busy():
+        clock.now = 10 * STALL_S
+        pulse.check()
+    pulse.check()
+    clock.now += STALL_S + 1
+    with pytest.raises(Exception, match="got no further for 301 s"):
+        pulse.check()
+
+
+def test_what_is_away_makes_a_process_unready_and_not_dead(clock):
+    health = Health(alive={"lander": Pulse("lander", clock).check}, ready={"log": list, "store": away})
+    assert asked(health, "/healthz")[0] == 200
+    assert asked(health, "/readyz") == (
+        503,
+        {
+            "status": "unavailable",
+            "checks": {"lander": "ok", "log": "ok", "store": "failed"},
+            "problems": ["store: the store at db:8123 does not answer: connection refused"],
+        },
+    )
+
+
+def test_a_process_that_hangs_is_not_ready_either(clock):
+    pulse = Pulse("lander", clock)
+    clock.now = STALL_S + 1
+    assert asked(Health(alive={"lander": pulse.check}, ready={"store": list}), "/readyz")[0] == 503
+
+
+def test_a_check_that_fails_as_nobody_foresaw_is_a_problem_told_in_a_line():
+    status, told = asked(Health(ready={"store": broken}), "/readyz")
+    assert status == 503
+    assert told["problems"] == ["store: ZeroDivisionError: nobody thought of this"]
