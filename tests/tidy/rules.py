@@ -52,7 +52,9 @@ _MUTABLE_CALLS = frozenset(
 _MUTATORS = re.compile(
     "(add|append|clear|discard|extend|insert|pop|remove|setdefault|sort|update)(left|item)?"
 )
-_TESTS_WITHOUT_PACKAGE = frozenset({"tidy", "packaging", "end_to_end", "harness", "properties", "soak"})
+_TESTS_WITHOUT_PACKAGE = frozenset(
+    {"tidy", "packaging", "end_to_end", "harness", "properties", "soak", "dashboards", "deployment"}
+)
 
 
 def module_length(path: str, text: str) -> Iterator[str]:

@@ -1,0 +1,139 @@
+"""Prometheus itself, with the configuration and rules that driftline ships, on this machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import SkipTest
+
+import yaml
+
+from tests.support.java.process import ServerProcess, free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHIPPED = Path(__file__).resolve().parents[2] / "dashboards" / "prometheus" / "prometheus.yml"
+START_TIMEOUT_S = 30.0
+_INTERVAL = "1s"
+
+
+class PrometheusMissingError(SkipTest):
+    """Prometheus can't run here; the message says why. A test in which it is raised is skipped."""
+
+
+def promtool(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run Prometheus' own tool to its end, in a folder.
+
+    Raises:
+        PrometheusMissingError: it is not installed.
+    """
+    return subprocess.run(
+        [_program("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False, cwd=folder
+    )
+
+
+class Prometheus(ServerProcess):
+    """Prometheus on 127.0.0.1. It asks every second, and its alerts wait for nothing.
+
+    Args:
+        folder: for its data, its log and the configuration that it runs with.
+        targets: `host:port` by job; jobs that are not named are left out.
+        alertmanager: `host:port`; None: nobody is called.
+        links: external labels, such as `driftline_url`, that replace the shipped ones.
+        config: what it is configured with; its rules stand beside the file.
+
+    Raises:
+        PrometheusMissingError: it is not installed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        targets: Mapping[str, str],
+        alertmanager: str | None = None,
+        links: Mapping[str, str] | None = None,
+        config: Path = SHIPPED,
+    ) -> None:
+        self.port = free_ports(1)[0]
+        self.url = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = yaml.safe_load(config.read_text())
+        _aim(settings, targets, alertmanager)
+        settings["global"]["external_labels"].update(links or {})
+        (folder / config.name).write_text(yaml.safe_dump(settings, sort_keys=False))
+        (folder / "rules").mkdir(exist_ok=True)
+        for rules in sorted((config.parent / "rules").glob("*.yml")):
+            (folder / "rules" / rules.name).write_text(_hurried(rules.read_text()))
+        command = [
+            _program("prometheus"),
+            f"--config.file={folder / config.name}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--rules.alert.resend-delay=1s",
+        ]
+        super().__init__("Prometheus", command, folder / "prometheus.log")
+
+    def start(self) -> None:
+        """Start it. Blocks until it is up.
+
+        Raises:
+            ServerError: it did not come up; the message shows the end of its log.
+        """
+        super().start()
+        self.wait_until(self._answers, timeout_s=START_TIMEOUT_S)
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return what an expression gives now: series with `metric` and `value`."""
+        return self._ask("query", query=expression)["result"]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that are pending or firing: `labels`, `annotations`, `state`, `activeAt`."""
+        return self._ask("alerts")["alerts"]
+
+    def _ask(self, what: str, **parameters: str) -> Any:
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self.url}/api/v1/{what}?{query}", timeout=10.0) as answer:
+            return json.load(answer)["data"]
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5.0):
+                return True
+        except OSError:
+            return False
+
+
+def _aim(settings: dict[str, Any], targets: Mapping[str, str], alertmanager: str | None) -> None:
+    jobs = [job for job in settings["scrape_configs"] if job["job_name"] in targets]
+    for job in jobs:
+        job["static_configs"][0]["targets"] = [targets[job["job_name"]]]
+    settings["scrape_configs"] = jobs
+    settings["global"].update(
+        scrape_interval=_INTERVAL, evaluation_interval=_INTERVAL, scrape_timeout=_INTERVAL
+    )
+    called = [] if alertmanager is None else [alertmanager]
+    settings["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": called}]}]
+
+
+def _hurried(rules: str) -> str:
+    """Return rules whose alerts neither wait nor linger."""
+    read = yaml.safe_load(rules)
+    for rule in (rule for group in read["groups"] for rule in group["rules"]):
+        for wait in ("for", "keep_firing_for"):
+            if wait in rule:
+                rule[wait] = "0s"
+    return yaml.safe_dump(read, sort_keys=False)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise PrometheusMissingError(f"there is no `{name}` here (Debian's prometheus has it)")
+    return found
