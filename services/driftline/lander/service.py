@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import LogError, LogMovedError, StoreError
+from driftline.health import Pulse
 from driftline.lander.dead_letters import LIMIT_SHARE, DeadLetterLimit, letter_record, tell
 from driftline.lander.insert import Inserter
 from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, STORE_FAILURES
@@ -86,6 +87,7 @@ class Lander:
         monotonic: a clock in seconds.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         dead_letter_limit: share of the records that may be refused before the lander stops; 1: no limit.
+        pulse: beats as landing goes on.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Lander:
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
         dead_letter_limit: float = LIMIT_SHARE,
+        pulse: Pulse | None = None,
     ) -> None:
         self._log = log
         self._store = store
@@ -104,6 +107,7 @@ class Lander:
         self._monotonic = monotonic
         self._clock = clock
         self._limit = DeadLetterLimit(dead_letter_limit, monotonic)
+        self._pulse = pulse or Pulse("lander", monotonic)
         self._turn = Turn(log.url)
         self._reader = log.reader(GROUP, [topic for topic, _, _ in _TABLES])
         self._writer = log.writer()
@@ -151,6 +155,7 @@ class Lander:
         backoff_s = _FIRST_BACKOFF_S
         has_failed = False
         while not stop.is_set():
+            self._pulse.beat()
             try:
                 if not self._turn.take():
                     stop.wait(LINGER_S)
@@ -161,12 +166,13 @@ class Lander:
                 landed = self.land_once()
                 has_failed = False
             except LogMovedError as error:
-                _logger.info("another lander went on: %s", error)
+                _logger.info("another lander went on: %s", error, extra={"group": GROUP})
                 continue
             except (StoreError, LogError, ClickHouseError) as error:
                 has_failed = True
                 self._metrics.count(LOG_FAILURES if isinstance(error, LogError) else STORE_FAILURES)
-                _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error)
+                context = {"error": type(error).__name__, "backoff_s": backoff_s}
+                _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error, extra=context)
                 self._wait(stop, backoff_s)
                 backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
                 continue
@@ -178,6 +184,7 @@ class Lander:
         """Wait without fetching, as a member of the group that still lives, and tell how much is waiting."""
         end_s = self._monotonic() + seconds
         while (left_s := end_s - self._monotonic()) > 0 and not stop.wait(min(left_s, _STAY_S)):
+            self._pulse.beat()
             self._reader.stay()
             self._tell_lag()
 
@@ -242,6 +249,7 @@ class Lander:
                 yield piece
 
     def _land(self, piece: Piece) -> None:
+        self._pulse.beat()
         batch = piece.batch
         if not piece.is_intended:
             self._reader.intend(batch)
@@ -294,12 +302,13 @@ class Lander:
             return
         if not force and self._monotonic() < self._next_grid_check_s:
             return
-        if follow_segments(self._client) or self._grids_unseen or force:
-            rebuild_profiles(self._client)
-            for choice in pending_choices(self._client):
-                choose_grids(self._client, choice)
-            rebuild_profiles(self._client)
-        tend_rules(self._client)
+        with self._pulse.busy():  # Counting anew takes as long as there are events.
+            if follow_segments(self._client) or self._grids_unseen or force:
+                rebuild_profiles(self._client)
+                for choice in pending_choices(self._client):
+                    choose_grids(self._client, choice)
+                rebuild_profiles(self._client)
+            tend_rules(self._client)
         self._grids_unseen = False
         self._next_grid_check_s = self._monotonic() + _GRID_CHECK_S
 
