@@ -9,6 +9,7 @@ import click
 
 from driftline.cli.ack import ack, pages
 from driftline.cli.calibrate import calibrate_command
+from driftline.cli.dashboards import dashboards_group
 from driftline.cli.dead_letters import dead_letters
 from driftline.cli.demo import demo
 from driftline.cli.forward import forward
@@ -86,5 +87,6 @@ for _command in (
     calibrate_command,
     dead_letters,
     monitors_group,
+    dashboards_group,
 ):
     driftline.add_command(_command)
