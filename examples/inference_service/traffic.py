@@ -6,6 +6,7 @@ from one hour to another, counted from the first.
 """
 
 import argparse
+import json
 import os
 import random
 import secrets
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 from model import FEATURES, Row, read_patients
@@ -121,6 +123,31 @@ def send(client: httpx.Client, patients: list[Row]) -> int:
     return len(patients)
 
 
+class Progress:
+    """How far the traffic came, over restarts. What fails after it was sent is the one thing sent twice.
+
+    Args:
+        path: where it is kept; None: nowhere.
+        start_s: the first moment, where nothing is kept yet.
+        first_s: the first moment that was not sent yet, likewise.
+    """
+
+    def __init__(self, path: Path | None, *, start_s: float, first_s: float) -> None:
+        self._path = path
+        self.start_s, self.sent_until_s = start_s, first_s
+        if path is not None and path.exists():
+            kept = json.loads(path.read_text())
+            self.start_s, self.sent_until_s = kept["start_s"], kept["sent_until_s"]
+
+    def reach(self, until_s: float) -> None:
+        """Keep that everything before a moment was sent."""
+        self.sent_until_s = until_s
+        if self._path is not None:
+            draft = self._path.with_suffix(".draft")
+            draft.write_text(json.dumps({"start_s": self.start_s, "sent_until_s": until_s}))
+            draft.rename(self._path)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 
@@ -138,6 +165,7 @@ def _options() -> argparse.Namespace:
     option("history", 504.0, float, "hours that have passed already")
     option("hours", 0.0, float, "end after so many hours; 0: go on as time goes on")
     option("skip", 0.0, float, "hours at the beginning that were sent before")
+    option("state", "", str, "file that remembers how far it came, so that a restart sends nothing twice")
     option("per_hour", 60.0, float, "patients an hour by day")
     option("hours_per_second", 0.0, float, "send history no faster than this; 0: as fast as it goes")
     option("fault", "none", str, f"one of {', '.join(FAULTS)}")
@@ -161,22 +189,29 @@ def main() -> None:
         if options.start
         else time.time() // HOUR_S * HOUR_S - options.history * HOUR_S
     )
+    progress = Progress(
+        Path(options.state) if options.state else None,
+        start_s=start_s,
+        first_s=start_s + options.skip * HOUR_S,
+    )
+    start_s, first_s = progress.start_s, progress.sent_until_s
     end_s = start_s + options.hours * HOUR_S if options.hours else float("inf")
     traffic = Traffic(
         start_s=start_s,
         per_hour=options.per_hour,
         fault=Fault(options.fault, options.fault_from, options.fault_until),
-        random=random.Random(f"{options.seed}/{options.skip}"),
+        random=random.Random(f"{options.seed}/{first_s}"),
     )
     pause_s = 1 / options.hours_per_second if options.hours_per_second else 0.0
-    first_s = start_s + options.skip * HOUR_S
-    until_s, sent = first_s, 0
+    sent = 0
     with httpx.Client(base_url=options.url, timeout=30.0) as client:
         for begin_s, until_s in steps(first_s, end_s, now=time.time, wait=stop.wait):
             sent += send(client, traffic.between(begin_s, until_s))
+            progress.reach(until_s)
             if until_s - begin_s == HOUR_S and stop.wait(pause_s):
                 break
-    print(f"{sent} patients up to {datetime.fromtimestamp(until_s, UTC):%Y-%m-%dT%H:%MZ}", flush=True)
+    until = datetime.fromtimestamp(progress.sent_until_s, UTC)
+    print(f"{sent} patients up to {until:%Y-%m-%dT%H:%MZ}", flush=True)
 
 
 if __name__ == "__main__":

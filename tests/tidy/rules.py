@@ -53,7 +53,7 @@ _MUTATORS = re.compile(
     "(add|append|clear|discard|extend|insert|pop|remove|setdefault|sort|update)(left|item)?"
 )
 _TESTS_WITHOUT_PACKAGE = frozenset(
-    {"tidy", "packaging", "end_to_end", "harness", "properties", "soak", "dashboards", "deployment"}
+    {"dashboards", "deployment", "end_to_end", "harness", "packaging", "properties", "soak", "tidy"}
 )
 
 
