@@ -11,7 +11,16 @@ import pytest
 from driftline.metrics import Metric, Metrics
 from driftline.store import migrate, open_store
 from driftline.store.grids import reload_grids
-from driftline.store.verdicts import StoredVerdict, hour_time, write_verdicts
+from driftline.store.pages import StoredFinding, StoredPage, write_pages
+from driftline.store.profiles import Stream
+from driftline.store.rules import set_rules
+from driftline.store.verdicts import (
+    JudgedHour,
+    StoredVerdict,
+    hour_time,
+    write_judged_hours,
+    write_verdicts,
+)
 from driftline.web import WebServer, create_app
 from tests.web.browser import Browser
 
@@ -73,14 +82,77 @@ def page(feature: str, end: int, since: int, **changes: Any) -> StoredVerdict:
     return stored(feature, end, "page", **{**episode, **moved, **changes})
 
 
+def of_page(verdict: StoredVerdict, last: int = END) -> StoredFinding:
+    """Return the finding that a page holds of a verdict."""
+    return StoredFinding(
+        segment=verdict.segment,
+        feature=verdict.feature,
+        kind=verdict.kind,
+        reference=verdict.reference,
+        channel=verdict.channel,
+        effect=verdict.effect,
+        expected=verdict.expected,
+        observed=verdict.observed,
+        z=verdict.z,
+        scale_hours=verdict.scale_hours,
+        since=verdict.episode_start,
+        detected=verdict.window_end,
+        last=hour_time(last),
+        episode_ids=[verdict.episode_id],
+        accepted_at=None,
+    )
+
+
+def stored_page(page_id: str, verdicts: list[StoredVerdict], **changes: Any) -> StoredPage:
+    """Return the page that gathers some verdicts; it is open unless something else is said."""
+    findings = [of_page(verdict) for verdict in verdicts]
+    values = {
+        "model_name": verdicts[0].model_name,
+        "model_version": "3",
+        "environment": "production",
+        "page_id": page_id,
+        "detected": min(finding.since for finding in findings) + timedelta(hours=1),
+        "since": min(finding.since for finding in findings),
+        "last": max(finding.last for finding in findings),
+        "state": "open",
+        "accepted_at": None,
+        "headline": "",
+        "findings": findings,
+        "word": "",
+        "revision": 1,
+    }
+    return StoredPage(**{**values, **changes})
+
+
+def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, version: str = "3") -> None:
+    """Note that a model's hours were judged."""
+    hours = [JudgedHour(hour, 10, 0.0) for hour in range(first, END)]
+    write_judged_hours(client, Stream(model, version, "production"), hours)
+
+
+def _pages() -> Iterator[StoredPage]:
+    temp = page("temp", END, SINCE, drivers={"origin=JFK": 0.92})
+    yield stored_page("a1b2c3d4e5f6", [temp])
+    carrier = page("carrier", END - 229, END - 240, kind="categorical", channel="value 'DAL'")
+    past = {"state": "ended", "last": hour_time(END - 229)}
+    yield stored_page("0f0f0f0f0f0f", [carrier], **past)
+    withdrawn = page("dewp", END - 2, END - 3)
+    yield stored_page("dddddddddddd", [withdrawn], state="withdrawn")
+
+
 def _verdicts() -> Iterator[StoredVerdict]:
     for end in range(END - 40 * 24, END + 1, 4):
         for feature in ("dewp", "carrier"):
             kind = "categorical" if feature == "carrier" else "numeric"
             if not (feature == "carrier" and END - 238 <= end < END - 228):
                 yield stored(feature, end, kind=kind)
-        yield page("temp", end, SINCE) if end > SINCE else stored("temp", end)
+        driven = {"drivers": {"origin=JFK": 0.92}, "completeness": 0.998}
+        yield page("temp", end, SINCE, **driven) if end > SINCE else stored("temp", end)
+    for origin, verdict in (("LGA", stored), ("JFK", lambda *given, **more: page(*given, SINCE, **more))):
+        yield verdict("temp", END, segment=f"origin={origin}")
     yield stored("humid", END, "warn")
+    yield stored("cost", END, model_name="canary-watched", kind="categorical")
+    yield stored("cost", END, model_name="canary-watched", model_version="4", kind="categorical")
     yield stored("dewp", END, "warn", reference="training", scale_hours=168)
     for end in range(END - 238, END - 228):
         yield page("carrier", end, END - 240, kind="categorical", channel="value 'DAL'")
@@ -155,9 +227,15 @@ def _predictions() -> Iterator[list[Any]]:
 def _fill(client: Client) -> None:
     migrate(client)
     reload_grids(client)
+    set_rules(client, "flight-delay", {"temp": {"maximum": 30.15}})
+    client.command(f"SYSTEM RELOAD DICTIONARY {client.database}.feature_rule")
     write_verdicts(client, list(_verdicts()))
     # Judged again when missing events had landed; its own insert, or the engine would merge the two at once.
     write_verdicts(client, [stored("dewp", END - 2, revision=2)])
+    for model in ("flight-delay", "crew", "young", "canary-watched", HOSTILE_MODEL):
+        judge_hours(client, model)
+    judge_hours(client, "canary-watched", END - 49, version="4")
+    write_pages(client, list(_pages()))
     predictions = list(_predictions())
     client.insert("prediction_inbox", predictions, column_names=_COLUMNS)
     client.insert("prediction_inbox", predictions[:1], column_names=_COLUMNS)  # Landed twice.

@@ -9,7 +9,8 @@ import pytest
 from driftline.store.profiles import Stream
 from driftline.web import words
 from driftline.web.addresses import ModelAddress, feature_path, model_path, parse_path
-from driftline.web.reads.verdicts import Episode, gravest
+from driftline.web.reads.episodes import Episode
+from driftline.web.reads.verdicts import gravest
 
 EPISODE = Episode(
     stream=Stream("m", "1", "production"),

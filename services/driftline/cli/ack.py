@@ -11,7 +11,13 @@ import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.questions import ask_store, echo_json
-from driftline.store.pages import WORDS, read_acknowledgements, read_pages, write_acknowledgement
+from driftline.store.pages import (
+    WORD_MEANINGS,
+    WORDS,
+    read_acknowledgements,
+    read_pages,
+    write_acknowledgement,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,11 +27,6 @@ if TYPE_CHECKING:
     from driftline.store.pages import StoredAcknowledgement, StoredFinding, StoredPage
 
 _STATES = ("open", "ended", "accepted", "withdrawn")
-_MEANINGS = {
-    "real": "a fault: it counts as confirmed, and its hours stay out of the reference",
-    "noise": "a false page: it counts against the budget, and its hours are reference again",
-    "accept": "the new normal: what came before it is no reference any more",
-}
 
 
 @click.command("pages")
@@ -86,7 +87,7 @@ def ack(
         echo_json(_row(page, [said]))
         return
     click.echo(f"page {page.page_id} of {_whose(page)}: {page.headline}")
-    click.echo(f"  {said.word}: {_MEANINGS[said.word]}")
+    click.echo(f"  {said.word}: {WORD_MEANINGS[said.word]}")
 
 
 def _user() -> str:

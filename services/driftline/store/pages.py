@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-WORDS = ("real", "noise", "accept")
+WORD_MEANINGS = {
+    "real": "a fault: it counts as confirmed, and its hours stay out of the reference",
+    "noise": "a false page: it counts against the budget, and its hours are reference again",
+    "accept": "the new normal: what came before it is no reference any more",
+}
+WORDS = tuple(WORD_MEANINGS)
 
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
 
+from driftline.store.pages import WORD_MEANINGS
 from driftline.web import addresses, period, words
 from driftline.web.draw import charts
-from driftline.web.views import models
+from driftline.web.views import streams
 from driftline.web.views.feature import LAYER_WORDS, missing_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+STYLE = Path(__file__).parent / "templates" / "style.css"
+"""The style sheet."""
 
 
 class Renderer:
@@ -41,16 +47,27 @@ class Renderer:
             "count": words.count,
             "finding": words.finding,
             "listing": words.listing,
+            "feature_name": words.feature_name,
+            "day_hour": words.day_hour,
+            "minute": words.day_minute,
+            "clock": words.clock,
+            "value": words.value,
+            "hour": words.hour_of,
             "age": lambda hour: words.ago(clock() - hour * 3600),
         }
         self._environment.globals |= {
             "words": words,
+            "word_meanings": WORD_MEANINGS,
             "all_days": period.DAYS,
             "default_days": period.DEFAULT_DAYS,
             "layer_words": LAYER_WORDS,
             "model_path": addresses.model_path,
-            "feature_path": models.stream_feature_path,
-            "episode_path": models.episode_path,
+            "explorer_path": addresses.explorer_path,
+            "page_path": addresses.page_path,
+            "prediction_path": addresses.prediction_path,
+            "runbook_path": addresses.runbook_path,
+            "feature_path": streams.stream_feature_path,
+            "episode_path": streams.episode_path,
             "legend_cell": charts.cell,
             "missing_words": missing_words,
             "style_version": style_version,

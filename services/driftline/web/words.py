@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from driftline.web.reads.verdicts import Episode
 
 VERDICT_WORDS = {
     "page": "drifted",
@@ -32,6 +30,26 @@ WORD_MEANINGS = {
     "noise": "Said to be a false page:",
     "accept": "Accepted as the new normal, page",
 }
+REASON_WORDS = {
+    "type": "a number where a category belongs, or the other way round",
+    "not_finite": "NaN or infinite",
+    "below_range": "too small",
+    "above_range": "too large",
+    "not_allowed": "an unknown category",
+    "missing": "sent without a value",
+    "absent": "not sent",
+    "unknown_feature": "a feature that the model does not know",
+    "no_prediction": "no answer",
+    "probability_range": "a probability outside of 0 to 1",
+    "probability_sum": "probabilities that do not sum to 1",
+}
+PAGE_STATES = {
+    "open": "still goes on",
+    "ended": "is over",
+    "accepted": "is the new normal",
+    "withdrawn": "was taken back: events that arrived late left nothing of it",
+}
+WORD_SHORT = {"real": "a fault", "noise": "a false page", "accept": "the new normal"}
 VERDICT_SIGNS = {
     "page": "▲",
     "warn": "◆",
@@ -64,6 +82,23 @@ _GAP = "\N{NO-BREAK SPACE}"
 _AT_OR_BELOW = "share at or below "
 
 
+JOINT = "(joint)"
+"""The feature under which verdicts on all features together stand."""
+
+
+class Moved(Protocol):
+    """What tells how a share moved: an episode, or a page's finding."""
+
+    @property
+    def channel(self) -> str: ...  # noqa: D102  a protocol's members are told above
+    @property
+    def effect(self) -> float: ...  # noqa: D102  as above
+    @property
+    def expected(self) -> float: ...  # noqa: D102  as above
+    @property
+    def observed(self) -> float: ...  # noqa: D102  as above
+
+
 def moment(hour: int) -> datetime:
     """Return the beginning of an hour."""
     return datetime.fromtimestamp(hour * 3600, UTC)
@@ -82,10 +117,30 @@ def parse_iso(text: str) -> int | None:
         return None
 
 
+def hour_of(time: datetime) -> int:
+    """Return the hour that a time lies in."""
+    return int(time.timestamp()) // 3600
+
+
+def minute(time: datetime | None) -> str | None:
+    """Return a time as a form's field holds it: ``2013-07-19T09:00``, in UTC; None where there is none."""
+    return None if time is None else f"{time.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
 def at(hour: int) -> str:
     """Return an hour for people: ``19 Jul 2013, 09:00 UTC``."""
     when = moment(hour)
     return f"{when.day} {when:%b %Y, %H:00} UTC"
+
+
+def day_hour(hour: int) -> str:
+    """Return an hour for a narrow column, where it is said elsewhere that it is in UTC."""
+    return at(hour).removesuffix(" UTC")
+
+
+def day_minute(time: datetime) -> str:
+    """Return a time to the minute for a narrow column, where it is said elsewhere that it is in UTC."""
+    return f"{time.day} {time:%b %Y, %H:%M}"
 
 
 def duration(hours: int) -> str:
@@ -134,6 +189,13 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def value(held: float | str | None) -> str:
+    """Return a feature's value as it is shown: a number with up to six digits, a category as it is."""
+    if held is None or isinstance(held, str):
+        return held or ("" if held is None else '""')
+    return f"{held:.6g}".replace("-", "\N{MINUS SIGN}")
+
+
 def count(events: float) -> str:
     """Return a whole number with its thousands apart."""
     return f"{events:,.0f}"
@@ -151,15 +213,26 @@ def statistics_of(kind: str) -> Mapping[str, str]:
     return _NUMERIC_STATISTICS if kind == "numeric" else _CATEGORICAL_STATISTICS
 
 
-def finding(episode: Episode) -> str:
+def feature_name(feature: str) -> str:
+    """Return what people call a feature."""
+    return "features together" if feature == JOINT else feature
+
+
+def clock(time: datetime) -> str:
+    """Return a time in UTC to the second: ``19 Jul 2013, 09:00:07``."""
+    return f"{time.day} {time:%b %Y, %H:%M:%S}"
+
+
+def finding(moved_share: Moved) -> str:
     """Say what moved, from where to where, in words for the engineer."""
-    channel, expected, observed = episode.channel, percent(episode.expected), percent(episode.observed)
+    channel, effect = moved_share.channel, moved_share.effect
+    expected, observed = percent(moved_share.expected), percent(moved_share.observed)
     if channel == "stuck":
         return "shows one single value"
-    moved = "rose" if episode.effect >= 0 else "fell"
+    moved = "rose" if effect >= 0 else "fell"
     change = f"{moved} from {expected} to {observed}"
     if channel.startswith(_AT_OR_BELOW):
-        direction = "lower" if episode.effect >= 0 else "higher"
+        direction = "lower" if effect >= 0 else "higher"
         return f"values are {direction}: those at or below {channel.removeprefix(_AT_OR_BELOW)} {change}"
     if channel.startswith("value "):
         return f"the share of {channel.removeprefix('value ')} {change}"

@@ -10,51 +10,13 @@ from starlette.testclient import TestClient
 
 from driftline.metrics import Metrics
 from driftline.store import open_store, ready_client
-from driftline.store.pages import StoredFinding, StoredPage, write_acknowledgement, write_pages
+from driftline.store.pages import write_acknowledgement, write_pages
 from driftline.store.verdicts import hour_time, write_verdicts
 from driftline.web import create_app
 from tests.web.browser import text_of
-from tests.web.conftest import END, SINCE, page, stored
+from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_page
 
 MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted"}
-
-
-def of_page(verdict):
-    return StoredFinding(
-        segment=verdict.segment,
-        feature=verdict.feature,
-        kind=verdict.kind,
-        reference=verdict.reference,
-        channel=verdict.channel,
-        effect=verdict.effect,
-        expected=verdict.expected,
-        observed=verdict.observed,
-        z=verdict.z,
-        scale_hours=verdict.scale_hours,
-        since=verdict.episode_start,
-        detected=verdict.window_end,
-        last=verdict.window_end,
-        episode_ids=[verdict.episode_id],
-        accepted_at=None,
-    )
-
-
-def stored_page(model, verdicts):
-    return StoredPage(
-        model_name=model,
-        model_version="3",
-        environment="production",
-        page_id=f"{model}-page",
-        detected=hour_time(SINCE + 1),
-        since=hour_time(SINCE),
-        last=hour_time(END),
-        state=MODELS[model],
-        accepted_at=hour_time(END) if MODELS[model] == "accepted" else None,
-        headline="",
-        findings=[of_page(verdict) for verdict in verdicts],
-        word="",
-        revision=1,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +34,10 @@ def browser(tmp_path_factory):
                         stored(name, END + 1, "learning", model_name=model) for name in ("temp", "wind")
                     ]
                     write_verdicts(client, learning)
-                write_pages(client, [stored_page(model, moved)])
+                judge_hours(client, model)
+                accepted_at = hour_time(END) if state == "accepted" else None
+                changes = {"state": state, "accepted_at": accepted_at}
+                write_pages(client, [stored_page(f"{model}-page", moved, **changes)])
             write_acknowledgement(
                 client, "said-page", word="real", given_by="Ada", note="", given_at=hour_time(END)
             )

@@ -52,13 +52,29 @@ class Series:
     values: Sequence[float]
 
 
-def strip(cells: Mapping[int, str], period: Period, episodes: Iterable[Span], *, label: str) -> Markup:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment that a chart marks, such as the beginning of a version."""
+
+    hour: int
+    text: str
+
+
+def strip(
+    cells: Mapping[int, str],
+    period: Period,
+    episodes: Sequence[Span],
+    marks: Iterable[Mark] = (),
+    *,
+    label: str,
+) -> Markup:
     """Draw the verdicts of one feature over a period.
 
     Args:
         cells: the verdict by cell; a cell that is not named was not judged.
         period: what the whole width stands for.
         episodes: marked behind the cells, from their first hour on.
+        marks: moments, each a dashed line.
         label: what it shows, for those who can't see it.
     """
     shapes = _shaded(episodes, period)
@@ -72,6 +88,29 @@ def strip(cells: Mapping[int, str], period: Period, episodes: Iterable[Span], *,
         for left, _ in _fractions(episodes, period)
         if left > 0
     ]
+    shapes += _marked(marks, period)
+    return element("svg", element("title", label), *shapes, class_="strip", role="img")
+
+
+def page_strip(pages: Iterable[Span], judged: Span, period: Period, *, label: str) -> Markup:
+    """Draw when a model paged, over a line for as long as it was judged.
+
+    Args:
+        pages: from their first hour to their last window's end.
+        judged: from the first to the newest window.
+        period: what the whole width stands for.
+        label: what it shows, for those who can't see it.
+    """
+    shapes = [
+        element("rect", class_="judged", x=percent(left), width=percent(right - left), y=22, height=2)
+        for left, right in _fractions([judged], period)
+    ]
+    for span in pages:
+        for left, right in _fractions([span], period):
+            told = element("title", f"{words.at(span.first)} to {words.at(span.end)}")
+            # A page of one hour is to be seen in a year, too.
+            width = percent(max(right - left, 0.004))
+            shapes.append(cell("page", told, x=percent(min(left, 0.996)), width=width))
     return element("svg", element("title", label), *shapes, class_="strip", role="img")
 
 
@@ -89,6 +128,19 @@ def cell(verdict: str, *children: Markup, x: str = "0%", width: str = "100%") ->
         y=STRIP_HEIGHT - height,
         height=height,
     )
+
+
+def mark_axis(marks: Sequence[Mark], period: Period) -> Markup | None:
+    """Draw what marks stand for, above strips; None where none lies in the period."""
+    texts = []
+    for mark in marks:
+        for left, _ in _fractions([Span(mark.hour, mark.hour + 1)], period):
+            anchor = "end" if left > 0.8 else "start"
+            dx = -4 if left > 0.8 else 4
+            texts.append(element("text", mark.text, x=percent(left), y=13, dx=dx, text_anchor=anchor))
+    if not texts:
+        return None
+    return element("svg", *texts, *_marked(marks, period), class_="marks", aria_hidden="true")
 
 
 def time_axis(period: Period) -> Markup:
@@ -232,6 +284,22 @@ def _runs(cells: Mapping[int, str]) -> Iterator[tuple[int, int, str]]:
     ):
         held = [cell for _, (cell, _) in run]
         yield held[0], held[-1] + 1, verdict
+
+
+def _marked(marks: Iterable[Mark], period: Period) -> list[Markup]:
+    return [
+        element(
+            "line",
+            element("title", f"{mark.text}: {words.at(mark.hour)}"),
+            class_="mark",
+            x1=percent(left),
+            x2=percent(left),
+            y1=0,
+            y2="100%",
+        )
+        for mark in marks
+        for left, _ in _fractions([Span(mark.hour, mark.hour + 1)], period)
+    ]
 
 
 def _shaded(spans: Iterable[Span], period: Period) -> list[Markup]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.store.pages import read_acknowledgements, read_pages
 from driftline.store.profiles import Stream
-from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,55 +21,38 @@ A window too short to judge (at night, say) is no news where a longer one was ju
 """
 
 # Rows of one key share a month, so that months need not be merged with each other.
-_FINAL = {"do_not_merge_across_partitions_select_final": 1}
+FINAL = {"do_not_merge_across_partitions_select_final": 1}
 
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String} "
-    "AND segment = ''"
+_ANY_PART = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
-_ENDS = (
+_STREAM = f"{_ANY_PART} AND segment = ''"
+ENDS = (
     "window_end > toDateTime({first:UInt32} * 3600, 'UTC') "
     "AND window_end <= toDateTime({end:UInt32} * 3600, 'UTC')"
 )
-_END_HOUR = "intDiv(toUnixTimestamp(window_end), 3600)"
+END_HOUR = "intDiv(toUnixTimestamp(window_end), 3600)"
 
-_JUDGED = f"""
-SELECT model_name, model_version, environment, min({_END_HOUR}), max({_END_HOUR})
-FROM drift_verdicts GROUP BY model_name, model_version, environment
-SETTINGS optimize_aggregation_in_order = 1
-"""
-
-# Only few windows page: they are found first, so that only they are read in full and merged.
-_EPISODES = f"""
-SELECT model_version, environment, segment, feature, reference, episode_id,
-    intDiv(toUnixTimestamp(min(episode_start)), 3600) AS since, max({_END_HOUR}) AS until,
-    argMax(
-        (channel, effect, observed, expected, reason, scale_hours), (coalesce(z, inf), window_end)
-    ) AS surest
-FROM drift_verdicts FINAL
-WHERE model_name = {{model:String}} AND verdict = 'page' AND {_ENDS} AND (feature, window_end) IN
-(
-    SELECT feature, window_end FROM drift_verdicts
-    WHERE model_name = {{model:String}} AND verdict = 'page' AND {_ENDS}
-)
-GROUP BY model_version, environment, segment, feature, reference, episode_id
-ORDER BY since DESC, abs(surest.2) DESC, feature
+_JUDGED = """
+SELECT model_name, model_version, environment,
+    intDiv(toUnixTimestamp(min(hour)), 3600) + 1, intDiv(toUnixTimestamp(max(hour)), 3600) + 1
+FROM judged_hours GROUP BY model_name, model_version, environment
 """
 
 _CELLS = f"""
-SELECT feature AS name, intDiv({_END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell, verdict
+SELECT feature AS name, intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell, verdict
 FROM drift_verdicts FINAL
-WHERE {_STREAM} AND reference = {{reference:String}} AND {_ENDS}
+WHERE {_STREAM} AND reference = {{reference:String}} AND {ENDS}
 GROUP BY name, cell, verdict
 """
 
 _EFFECTS = f"""
-SELECT intDiv({_END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell,
+SELECT intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell,
     max(abs(effect))
 FROM drift_verdicts FINAL
-WHERE {_STREAM} AND feature = {{feature:String}} AND reference = {{reference:String}}
-    AND scale_hours = {{scale:UInt16}} AND verdict IN ('page', 'warn', 'ok')
-    AND effect IS NOT NULL AND {_ENDS}
+WHERE {_ANY_PART} AND segment = {{segment:String}} AND feature = {{feature:String}}
+    AND reference = {{reference:String}} AND scale_hours = {{scale:UInt16}}
+    AND verdict IN ('page', 'warn', 'ok') AND effect IS NOT NULL AND {ENDS}
 GROUP BY cell ORDER BY cell
 """
 
@@ -82,6 +63,17 @@ SELECT toString(feature) AS name, toString(kind), toString(reference) AS against
 FROM drift_verdicts FINAL
 WHERE {_STREAM} AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
 ORDER BY name, against, scale_hours
+"""
+
+# By stream its newest windows; months in which none of them ended are left aside.
+_STATES = """
+SELECT toString(model_name), toString(model_version), toString(environment), toString(feature),
+    scale_hours, toString(verdict), completeness, reason, intDiv(toUnixTimestamp(window_end), 3600)
+FROM drift_verdicts FINAL
+WHERE (model_name, model_version, environment) IN {streams:Array(Tuple(String, String, String))}
+    AND segment = '' AND reference = 'production'
+    AND window_end IN (SELECT toDateTime(arrayJoin({ends:Array(UInt32)}) * 3600, 'UTC'))
+    AND window_end >= toDateTime({oldest:UInt32} * 3600, 'UTC')
 """
 
 _RUNS = """
@@ -106,47 +98,6 @@ class JudgedSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
-    """One page of one feature, and what followed within its quiet hours. The evidence is its surest window's.
-
-    Args:
-        stream: of which model version and environment.
-        segment: of which part of the traffic; empty: of all of it.
-        feature: its name.
-        reference: training or production.
-        episode_id: the same whenever the same hours are judged again.
-        since: its first hour.
-        until: when its last window ended, in hours.
-        channel: the share that moved most, in the judge's words.
-        effect: observed less expected share.
-        observed: the share seen.
-        expected: the share expected.
-        reason: the verdict's own sentence.
-        scale_hours: length of the window that gave the evidence.
-        is_open: whether it may still go on, and is not the new normal.
-        page_id: of the page that it belongs to; empty: of none that is stored.
-        word: what was said of that page last: real, noise or accept; empty: nothing.
-    """
-
-    stream: Stream
-    segment: str
-    feature: str
-    reference: str
-    episode_id: str
-    since: int
-    until: int
-    channel: str
-    effect: float
-    observed: float
-    expected: float
-    reason: str
-    scale_hours: int
-    is_open: bool
-    page_id: str = ""
-    word: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class NewestVerdict:
     """What the newest window of one scale said; the columns are documented in ``schemas/clickhouse``."""
 
@@ -168,6 +119,17 @@ class NewestVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What the newest window of one scale said of a feature, in short."""
+
+    feature: str
+    scale_hours: int
+    verdict: str
+    completeness: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRun:
     """Which run made a model version, as far as it was registered."""
 
@@ -178,73 +140,10 @@ class TrainingRun:
     artifact_uri: str | None
 
 
-QUIET_HOURS = 24
-"""An episode is over once so many hours were judged without a page."""
-
-
 def read_judged(client: Client) -> Sequence[JudgedSpan]:
     """Return every stream with verdicts."""
     rows = client.query(_JUDGED).result_rows
     return [JudgedSpan(Stream(*row[:3]), int(row[3]), int(row[4])) for row in rows]
-
-
-def read_episodes(client: Client, model_name: str, period: Period, *, newest_end: int) -> Sequence[Episode]:
-    """Return a model's episodes that paged within a period, the newest first.
-
-    Args:
-        client: of the store.
-        model_name: the model, with all its versions and environments.
-        period: in which windows have to end.
-        newest_end: when the model's newest judged window ended, in hours; it decides what is open.
-    """
-    bound = {"model": model_name, "first": period.first_hour, "end": period.end_hour}
-    rows = client.query(_EPISODES, parameters=bound, settings=_FINAL).result_rows
-    pages = _pages_by_episode(client, model_name, period)
-    return [
-        Episode(
-            stream=Stream(model_name, version, environment),
-            segment=segment,
-            feature=feature,
-            reference=reference,
-            episode_id=episode_id or "",
-            since=int(since),
-            until=int(until),
-            channel=surest[0] or "",
-            effect=surest[1] or 0.0,
-            observed=surest[2] or 0.0,
-            expected=surest[3] or 0.0,
-            reason=surest[4],
-            scale_hours=surest[5],
-            is_open=newest_end - until < QUIET_HOURS and not page.is_accepted,
-            page_id=page.page_id,
-            word=page.word,
-        )
-        for version, environment, segment, feature, reference, episode_id, since, until, surest in rows
-        for page in (pages.get(episode_id or "", _NO_PAGE),)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _PageOf:
-    page_id: str
-    word: str
-    is_accepted: bool
-
-
-_NO_PAGE = _PageOf("", "", is_accepted=False)
-
-
-def _pages_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, _PageOf]:
-    """Return the pages of a model that paged within a period, by the episodes that they gather."""
-    found = read_pages(client, model_name=model_name, since=hour_time(period.first_hour))
-    words = {said.page_id: said.word for said in read_acknowledgements(client)} if found else {}
-    return {
-        episode_id: _PageOf(page.page_id, words.get(page.page_id, page.word), page.state == "accepted")
-        for page in found
-        for finding in page.findings
-        for episode_id in finding.episode_ids
-        if page.state != "withdrawn"
-    }
 
 
 def read_cells(
@@ -266,7 +165,7 @@ def read_cells(
         else _CELLS
     )
     found: dict[str, dict[int, str]] = {}
-    for name, cell, verdict in client.query(query, parameters=bound, settings=_FINAL).result_rows:
+    for name, cell, verdict in client.query(query, parameters=bound, settings=FINAL).result_rows:
         cells = found.setdefault(name, {})
         known = cells.get(cell)
         cells[cell] = verdict if known is None else gravest([known, verdict])
@@ -274,11 +173,34 @@ def read_cells(
 
 
 def read_effects(
-    client: Client, stream: Stream, feature: str, period: Period, *, reference: str, scale_hours: int
+    client: Client,
+    stream: Stream,
+    feature: str,
+    period: Period,
+    *,
+    reference: str,
+    scale_hours: int,
+    segment: str = "",
 ) -> Mapping[int, float]:
-    """Return, by cell, the largest effect of one scale's windows: a share of rows, without sign."""
-    bound = {**_bound(stream, period), "feature": feature, "reference": reference, "scale": scale_hours}
-    rows = client.query(_EFFECTS, parameters=bound, settings=_FINAL).result_rows
+    """Return, by cell, the largest effect of one scale's windows: a share of rows, without sign.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        feature: of which feature.
+        period: whose cells.
+        reference: training or production.
+        scale_hours: length of the windows.
+        segment: of this part of the traffic; empty: of all of it.
+    """
+    bound = {
+        **_bound(stream, period),
+        "feature": feature,
+        "reference": reference,
+        "scale": scale_hours,
+        "segment": segment,
+    }
+    rows = client.query(_EFFECTS, parameters=bound, settings=FINAL).result_rows
     return {int(cell): float(effect) for cell, effect in rows}
 
 
@@ -290,8 +212,32 @@ def read_newest(client: Client, stream: Stream, end_hour: int) -> Sequence[Newes
         "environment": stream.environment,
         "end": end_hour,
     }
-    rows = client.query(_NEWEST, parameters=bound, settings=_FINAL).result_rows
+    rows = client.query(_NEWEST, parameters=bound, settings=FINAL).result_rows
     return [NewestVerdict(*row) for row in rows]
+
+
+def read_states(client: Client, ends: Mapping[Stream, int]) -> Mapping[Stream, Sequence[State]]:
+    """Return what the newest windows of many streams said against production.
+
+    Args:
+        client: of the store.
+        ends: by stream when its newest window ended, in hours.
+    """
+    if not ends:
+        return {}
+    bound = {
+        "streams": [(each.model_name, each.model_version, each.environment) for each in ends],
+        "ends": sorted(set(ends.values())),
+        "oldest": min(ends.values()),
+    }
+    found: dict[Stream, list[State]] = {}
+    for *names, feature, scale, verdict, completeness, reason, end in client.query(
+        _STATES, parameters=bound, settings=FINAL
+    ).result_rows:
+        stream = Stream(*names)
+        if ends[stream] == end:
+            found.setdefault(stream, []).append(State(feature, scale, verdict, completeness, reason))
+    return found
 
 
 def read_runs(client: Client, model_name: str) -> Sequence[TrainingRun]:

@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
 from driftline.store.grids import read_grids
+from driftline.store.verdicts import hour_time
 from driftline.web import words
+from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Series
 from driftline.web.draw.histogram import few_values, rebin
 from driftline.web.period import Period
 from driftline.web.reads.distributions import LAYERS, Spans, read_distribution
+from driftline.web.reads.episodes import QUIET_HOURS, read_episodes
+from driftline.web.reads.evidence import read_parts
 from driftline.web.reads.verdicts import (
-    QUIET_HOURS,
     gravest,
     read_cells,
     read_effects,
-    read_episodes,
     read_newest,
 )
 from driftline.web.views.incidents import gather
-from driftline.web.views.models import episode_spans, find_stream
+from driftline.web.views.model import invalid_of
+from driftline.web.views.streams import episode_spans, find_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,11 +34,14 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
+    from driftline.store.invalid import InvalidCount
     from driftline.store.profiles import Stream
     from driftline.web.reads.distributions import Distribution, Layer, LayerName
-    from driftline.web.reads.verdicts import Episode, NewestVerdict
+    from driftline.web.reads.episodes import Episode
+    from driftline.web.reads.evidence import PartVerdict
+    from driftline.web.reads.verdicts import NewestVerdict
     from driftline.web.views.incidents import Incident
-    from driftline.web.views.models import Choice
+    from driftline.web.views.streams import Choice
 
 LAYER_WORDS: Mapping[LayerName, str] = {
     "now": "this window",
@@ -109,6 +115,9 @@ class FeatureView:
         axis: the time axis below the strip.
         verdicts: of the window, by reference and scale.
         is_newest: whether the window is the newest judged.
+        parts: what the window says by part of the traffic, the gravest first.
+        invalid: values of the period that broke a rule, the most frequent first.
+        explorer: the address of the window's predictions.
     """
 
     stream: Stream
@@ -125,6 +134,9 @@ class FeatureView:
     axis: Markup
     verdicts: Sequence[NewestVerdict]
     is_newest: bool
+    parts: Sequence[PartVerdict]
+    invalid: Sequence[InvalidCount]
+    explorer: str
 
 
 def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at: int | None) -> FeatureView:
@@ -185,6 +197,21 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         axis=charts.time_axis(period),
         verdicts=verdicts,
         is_newest=end == span.last_end,
+        parts=read_parts(client, stream, feature, end),
+        invalid=[each for each in invalid_of(client, stream, period) if each.feature == feature],
+        explorer=window_explorer(stream, feature, spans.now, end),
+    )
+
+
+def window_explorer(stream: Stream, feature: str, first: int, end: int) -> str:
+    """Return the address of the predictions of some hours, with the values of a feature."""
+    return explorer_path(
+        stream.model_name,
+        version=stream.model_version,
+        environment=stream.environment,
+        since=words.minute(hour_time(first)),
+        until=words.minute(hour_time(end)),
+        feature=None if feature == words.JOINT else feature,
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from driftline.store.profiles import Stream
-    from driftline.web.reads.verdicts import Episode
+    from driftline.web.reads.episodes import Episode
 
 _TOGETHER_HOURS = 6
 """Without a page, features that begin within so many hours of each other, in the same way, are one story."""

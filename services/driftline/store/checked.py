@@ -1,0 +1,144 @@
+"""Which values of one landed prediction are invalid, and which its model's reference never held.
+
+The engine counts what is invalid while it lands (``0006_rules.sql``), and keeps no list by event. Sets of
+rules never change, and a landed row says by which one it was checked: so the same can be told of it again.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from driftline.store.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from clickhouse_connect.driver.client import Client
+
+# Where a rule was learned and set, the one that was set is in force: 'set' comes behind 'learned'.
+_RULES = """
+SELECT feature, argMax((kind, minimum, maximum, is_limited, allowed, may_be_missing, may_be_absent,
+    may_be_not_finite), source), max(source = 'learned')
+FROM feature_rules FINAL
+WHERE model_name = {model:String} AND cityHash64(model_name, model_version, number) = {rules:UInt64}
+GROUP BY feature
+"""
+_RANGES = """
+SELECT toString(feature) AS name, min(minimum), max(maximum) FROM feature_profiles
+WHERE model_name = {model:String} AND model_version = {version:String} AND environment = 'reference'
+    AND segment = '' AND feature IN {features:Array(String)} GROUP BY name
+"""
+# Of a feature with too many values for a list, what was not listed may have been there.
+_CATEGORIES = """
+SELECT toString(feature) AS name, max(folded),
+    groupUniqArrayIf(value, (name, value) IN {pairs:Array(Tuple(String, String))})
+FROM categorical_profiles
+WHERE model_name = {model:String} AND model_version = {version:String} AND environment = 'reference'
+    AND segment = '' AND feature IN {features:Array(String)} GROUP BY name
+"""
+_OF_ANSWER = {
+    "prediction": "no_prediction",
+    "prediction.probabilities": "probability_range",
+    "prediction.probability_sum": "probability_sum",
+}
+
+
+def find_broken(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the features of a landed prediction that broke a rule, and the reason of each.
+
+    Args:
+        client: of the store.
+        prediction: a row of ``predictions``. One that was checked by no rules breaks none.
+    """
+    if not prediction["rules"]:
+        return {}
+    bound = {"model": prediction["model_name"], "rules": prediction["rules"]}
+    rules, is_learned = {}, False
+    for feature, (kind, low, high, is_limited, allowed, *may_be), learned in client.query(
+        _RULES, parameters=bound
+    ).result_rows:
+        if feature:
+            rules[feature] = Rule(kind, low, high, tuple(allowed) if is_limited else None, *may_be)
+        else:
+            is_learned = bool(learned)
+    return dict(_broken(prediction, rules, knows_all=is_learned))
+
+
+def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the features of a landed prediction whose value its version's reference never held, in words.
+
+    Args:
+        client: of the store.
+        prediction: a row of ``predictions``.
+    """
+    numbers = {name: value for name, value in prediction["numeric_features"].items() if math.isfinite(value)}
+    categories = dict(prediction["categorical_features"])
+    bound = {"model": prediction["model_name"], "version": prediction["model_version"]}
+    unseen = {}
+    ranges = client.query(_RANGES, parameters={**bound, "features": list(numbers)}).result_rows
+    for name, low, high in ranges:
+        if low is not None and high is not None and not low <= numbers[name] <= high:
+            unseen[name] = f"the reference held {low:.6g} to {high:.6g}"
+    seen = client.query(
+        _CATEGORIES,
+        parameters={**bound, "features": list(categories), "pairs": list(categories.items()) or [("", "")]},
+    ).result_rows
+    for name, is_folded, values in seen:
+        if not is_folded and categories[name] not in values:
+            unseen[name] = "the reference never held this value"
+    return unseen
+
+
+def _broken(
+    prediction: Mapping[str, Any], rules: Mapping[str, Rule], *, knows_all: bool
+) -> Iterator[tuple[str, str]]:
+    values = {
+        **prediction["numeric_features"],
+        **prediction["categorical_features"],
+        **dict.fromkeys(prediction["missing_features"]),
+    }
+    for name, value in {**values, **_answer(prediction)}.items():
+        rule = rules.get(name)
+        if rule is None:
+            if knows_all and not name.startswith("prediction."):
+                yield name, "unknown_feature"
+        elif reason := _reason(rule, value):
+            yield name, _OF_ANSWER.get(name, reason)
+    for name, rule in rules.items():
+        if name not in values and rule.kind != "answer" and not rule.may_be_absent:
+            yield name, "absent"
+
+
+def _answer(prediction: Mapping[str, Any]) -> Mapping[str, float | str | None]:
+    """Return the parts of an answer as they are checked: a probability that is none stands for all."""
+    number, label = prediction["prediction_number"], prediction["prediction_label"]
+    probabilities = list(prediction["class_probabilities"].values())
+    return {
+        "prediction.number": number,
+        "prediction.label": label,
+        "prediction.latency_us": prediction["latency_us"],
+        "prediction.compute_us": prediction["compute_us"],
+        "prediction.probabilities": next((p for p in probabilities if not 0 <= p <= 1), None),
+        "prediction.probability_sum": sum(probabilities) if probabilities else None,
+        "prediction": None if number is None and label is None else 0.0,
+    }
+
+
+def _reason(rule: Rule, value: float | str | None) -> str:
+    """Return why a value is invalid; empty: it is not."""
+    if value is None:
+        return "" if rule.may_be_missing else "missing"
+    if rule.kind == ("numeric" if isinstance(value, str) else "categorical"):
+        return "type"
+    if isinstance(value, str):
+        return "not_allowed" if rule.allowed is not None and value not in rule.allowed else ""
+    return _reason_of_number(rule, value)
+
+
+def _reason_of_number(rule: Rule, value: float) -> str:
+    if not math.isfinite(value):
+        return "" if rule.may_be_not_finite else "not_finite"
+    if rule.minimum is not None and value < rule.minimum:
+        return "below_range"
+    return "above_range" if rule.maximum is not None and value > rule.maximum else ""

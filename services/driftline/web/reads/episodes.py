@@ -1,0 +1,130 @@
+"""Episodes: what paged of one feature, and its page. Hours count from the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.store.profiles import Stream
+from driftline.store.verdicts import hour_time
+from driftline.web.reads.pages import read_known_pages
+from driftline.web.reads.verdicts import END_HOUR, ENDS, FINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.web.period import Period
+    from driftline.web.reads.pages import KnownPage
+
+# Only few windows page: they are found first, so that only they are read in full and merged.
+_EPISODES = f"""
+SELECT model_version, environment, segment, feature, reference, episode_id,
+    intDiv(toUnixTimestamp(min(episode_start)), 3600) AS since, max({END_HOUR}) AS until,
+    argMax(
+        (channel, effect, observed, expected, reason, scale_hours), (coalesce(z, inf), window_end)
+    ) AS surest
+FROM drift_verdicts FINAL
+WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, window_end) IN
+(
+    SELECT feature, window_end FROM drift_verdicts
+    WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS}
+)
+GROUP BY model_version, environment, segment, feature, reference, episode_id
+ORDER BY since DESC, abs(surest.2) DESC, feature
+"""
+
+QUIET_HOURS = 24
+"""An episode is over once so many hours were judged without a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One page of one feature, and what followed within its quiet hours. The evidence is its surest window's.
+
+    Args:
+        stream: of which model version and environment.
+        segment: of which part of the traffic; empty: of all of it.
+        feature: its name.
+        reference: training or production.
+        episode_id: the same whenever the same hours are judged again.
+        since: its first hour.
+        until: when its last window ended, in hours.
+        channel: the share that moved most, in the judge's words.
+        effect: observed less expected share.
+        observed: the share seen.
+        expected: the share expected.
+        reason: the verdict's own sentence.
+        scale_hours: length of the window that gave the evidence.
+        is_open: whether it may still go on, and is neither the new normal nor called a false page.
+        page_id: of the page that it belongs to; empty: of none that is stored.
+        word: what was said of that page last: real, noise or accept; empty: nothing.
+    """
+
+    stream: Stream
+    segment: str
+    feature: str
+    reference: str
+    episode_id: str
+    since: int
+    until: int
+    channel: str
+    effect: float
+    observed: float
+    expected: float
+    reason: str
+    scale_hours: int
+    is_open: bool
+    page_id: str = ""
+    word: str = ""
+
+
+def read_episodes(client: Client, model_name: str, period: Period, *, newest_end: int) -> Sequence[Episode]:
+    """Return a model's episodes that paged within a period, the newest first.
+
+    Args:
+        client: of the store.
+        model_name: the model, with all its versions and environments.
+        period: in which windows have to end.
+        newest_end: when the model's newest judged window ended, in hours; it decides what is open.
+    """
+    bound = {"model": model_name, "first": period.first_hour, "end": period.end_hour}
+    rows = client.query(_EPISODES, parameters=bound, settings=FINAL).result_rows
+    pages = _pages_by_episode(client, model_name, period)
+    return [
+        Episode(
+            stream=Stream(model_name, version, environment),
+            segment=segment,
+            feature=feature,
+            reference=reference,
+            episode_id=episode_id or "",
+            since=int(since),
+            until=int(until),
+            channel=surest[0] or "",
+            effect=surest[1] or 0.0,
+            observed=surest[2] or 0.0,
+            expected=surest[3] or 0.0,
+            reason=surest[4],
+            scale_hours=surest[5],
+            is_open=newest_end - until < QUIET_HOURS and (known is None or _may_go_on(known)),
+            page_id="" if known is None else known.page.page_id,
+            word="" if known is None else known.word,
+        )
+        for version, environment, segment, feature, reference, episode_id, since, until, surest in rows
+        for known in (pages.get(episode_id or ""),)
+    ]
+
+
+def _may_go_on(known: KnownPage) -> bool:
+    return known.page.state != "accepted" and known.word != "noise"
+
+
+def _pages_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, KnownPage]:
+    """Return the pages of a model that paged within a period, by the episodes that they gather."""
+    return {
+        episode_id: known
+        for known in read_known_pages(client, model_name=model_name, since=hour_time(period.first_hour))
+        for finding in known.page.findings
+        for episode_id in finding.episode_ids
+    }

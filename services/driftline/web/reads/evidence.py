@@ -1,0 +1,157 @@
+"""What stands behind a page, and by part of the traffic. Hours count from the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driftline.web.reads.verdicts import ENDS, FINAL, GRAVITY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.profiles import Stream
+    from driftline.web.reads.pages import KnownPage
+
+_STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
+
+# The first page verdict of a feature has no more evidence than its surest one, so that one is told.
+_SUREST = f"""
+SELECT toString(segment), toString(feature), toString(reference),
+    argMax(
+        tuple(effect_low, effect_high, z, critical, sample_size, reference_size, completeness, scale_hours,
+            intDiv(toUnixTimestamp(window_start), 3600), intDiv(toUnixTimestamp(window_end), 3600),
+            drivers, reason),
+        (coalesce(z, inf), window_end))
+FROM drift_verdicts FINAL
+WHERE {_STREAM} AND verdict = 'page' AND {ENDS}
+    AND segment IN {{segments:Array(String)}} AND feature IN {{features:Array(String)}}
+GROUP BY segment, feature, reference
+"""
+
+_PARTS = f"""
+SELECT toString(segment), scale_hours, toString(verdict), channel, effect, effect_low, effect_high, expected,
+    observed, sample_size, reason
+FROM drift_verdicts FINAL
+WHERE {_STREAM} AND segment != '' AND reference = 'production' AND feature = {{feature:String}}
+    AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
+"""
+
+_JOINT = f"""
+SELECT reason FROM drift_verdicts FINAL
+WHERE {_STREAM} AND segment = '' AND reference = 'production' AND feature = '(joint)'
+    AND verdict IN ('page', 'warn') AND {ENDS}
+ORDER BY coalesce(z, 0) DESC, window_end DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The surest window of a finding: how sure it is, on how much, and where it comes from.
+
+    Args:
+        effect_low: lower end of the 95 % interval of the effect; None: there is none.
+        effect_high: its upper end.
+        z: the evidence; None: it needs no test.
+        critical: what the evidence had to exceed.
+        sample_size: events of the window.
+        reference_size: events that it was compared with.
+        completeness: the share of the window's events that arrived.
+        scale_hours: length of the window.
+        first: its first hour.
+        end: the hour behind it.
+        drivers: which share of the effect each part of the traffic makes.
+        reason: the verdict's own sentence.
+    """
+
+    effect_low: float | None
+    effect_high: float | None
+    z: float | None
+    critical: float | None
+    sample_size: int
+    reference_size: int
+    completeness: float
+    scale_hours: int
+    first: int
+    end: int
+    drivers: Mapping[str, float]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartVerdict:
+    """What the newest windows say of a feature in one part of the traffic: the gravest, of the longest."""
+
+    segment: str
+    scale_hours: int
+    verdict: str
+    channel: str
+    effect: float | None
+    effect_low: float | None
+    effect_high: float | None
+    expected: float
+    observed: float
+    sample_size: int
+    reason: str
+
+
+def read_evidence(client: Client, known: KnownPage) -> Mapping[tuple[str, str, str], Evidence]:
+    """Return the evidence of a page by segment, feature and reference; what aged out is left out."""
+    page = known.page
+    bound = {
+        **_bound(page.stream),
+        "first": known.since,
+        "end": known.last,
+        "segments": sorted({finding.segment for finding in page.findings}),
+        "features": sorted({finding.feature for finding in page.findings}),
+    }
+    rows = client.query(_SUREST, parameters=bound, settings=FINAL).result_rows
+    return {(segment, feature, reference): Evidence(*told) for segment, feature, reference, told in rows}
+
+
+def read_parts(client: Client, stream: Stream, feature: str, end: int) -> Sequence[PartVerdict]:
+    """Return what windows that ended at an hour say of a feature by part of the traffic, gravest first."""
+    bound = {**_bound(stream), "feature": feature, "end": end}
+    rows = client.query(_PARTS, parameters=bound, settings=FINAL).result_rows
+    found: dict[str, PartVerdict] = {}
+    for segment, scale, verdict, channel, effect, low, high, expected, observed, size, reason in rows:
+        each = PartVerdict(
+            segment,
+            scale,
+            verdict,
+            channel or "",
+            effect,
+            low,
+            high,
+            expected or 0.0,
+            observed or 0.0,
+            size,
+            reason,
+        )
+        known = found.get(segment)
+        if known is None or _order(each) < _order(known):
+            found[segment] = each
+    return sorted(found.values(), key=lambda each: (*_order(each)[:1], -abs(each.effect or 0), each.segment))
+
+
+def read_joint_reason(client: Client, known: KnownPage) -> str:
+    """Return what the joint check said at the time of a page; empty: nothing that changed."""
+    bound = {**_bound(known.page.stream), "first": known.since, "end": known.last}
+    rows = client.query(_JOINT, parameters=bound, settings=FINAL).result_rows
+    return str(rows[0][0]) if rows else ""
+
+
+def _order(each: PartVerdict) -> tuple[int, int]:
+    return GRAVITY.index(each.verdict), -each.scale_hours
+
+
+def _bound(stream: Stream) -> dict[str, Any]:
+    return {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+    }

@@ -1,0 +1,279 @@
+"""Single predictions of one stream, the newest first, chosen by time, slice and values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from driftline.errors import SettingError
+from driftline.store.profiles import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+NUMBER, LABEL = "prediction.number", "prediction.label"
+"""The model's answers, under the names that they have as features."""
+
+_PATIENCE_S = 10
+_TIMEOUT = 159
+
+# In the order of the table's key as far as that goes, so that reading stops once there are enough.
+_ROWS = """
+SELECT event_id, event_time, prediction_number, prediction_label, tags,
+    {number} AS number, {category} AS category
+FROM predictions WHERE {conditions}
+ORDER BY toStartOfHour(event_time) DESC, event_time DESC, event_id DESC LIMIT {{limit:UInt32}}
+"""
+_STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
+_OUTCOMES = """
+SELECT event_id, argMax((actual_number, actual_label), (observed_time, landed_at)) FROM outcomes
+WHERE event_id IN {events:Array(UUID)} GROUP BY event_id
+"""
+_STREAMS = """
+SELECT DISTINCT toString(model_version) AS version, toString(environment) AS environment
+FROM session_profiles WHERE model_name = {model:String} ORDER BY version DESC, environment
+"""
+_FEATURES = f"""
+SELECT DISTINCT toString(feature) AS name FROM feature_profiles WHERE {_STREAM} AND segment = ''
+UNION DISTINCT
+SELECT DISTINCT toString(feature) AS name FROM categorical_profiles WHERE {_STREAM} AND segment = ''
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which predictions of a stream are wanted; what is None or empty does not matter. Times are in UTC.
+
+    Args:
+        since: of this time or later.
+        until: before this time.
+        part: of this part of the traffic, ``key=value`` of a tag or a categorical feature.
+        feature: which feature `value`, `low`, `high` and `is_missing` are about, and which one is shown.
+        value: the value, as text: a category, or a number (also ``nan`` and ``inf``).
+        low: numbers of this size or larger.
+        high: numbers of this size or smaller.
+        is_missing: without any value.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    part: str = ""
+    feature: str = ""
+    value: str = ""
+    low: float | None = None
+    high: float | None = None
+    is_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The prediction behind which a list goes on: its time, in UTC, and its id."""
+
+    time: datetime
+    event_id: UUID
+
+    def __str__(self) -> str:
+        return f"{self.time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}_{self.event_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Read what `str` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        time, _, event_id = text.partition("_")
+        return cls(datetime.fromisoformat(time).replace(tzinfo=UTC), UUID(event_id))
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLine:
+    """One prediction in a list.
+
+    Args:
+        event_id: its id.
+        time: when it was made, in UTC.
+        number: what the model answered.
+        label: what the model answered.
+        tags: its tags.
+        value: of the feature that is asked for; None: it has none, or none is asked for.
+        actual: the outcome; None: not known yet.
+    """
+
+    event_id: UUID
+    time: datetime
+    number: float | None
+    label: str | None
+    tags: Mapping[str, str]
+    value: float | str | None = None
+    actual: float | str | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the list goes on behind it."""
+        return Cursor(self.time, self.event_id)
+
+
+def read_predictions(
+    client: Client, stream: Stream, wanted: Filter, *, limit: int, after: Cursor | None = None
+) -> Sequence[PredictionLine]:
+    """Return predictions, the newest first.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        wanted: which.
+        limit: at most so many.
+        after: go on behind this one.
+
+    Raises:
+        SettingError: finding them takes too long.
+    """
+    conditions, bound = _conditions(stream, wanted, after)
+    number, category = _shown(wanted.feature)
+    query = _ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
+    try:
+        rows = client.query(
+            query,
+            parameters={**bound, "limit": limit},
+            settings={"max_execution_time": _PATIENCE_S, "optimize_read_in_order": 1},
+        ).result_rows
+    except DatabaseError as error:
+        if error.code != _TIMEOUT:
+            raise
+        raise SettingError(
+            f"nothing was found within {_PATIENCE_S} s; name a shorter time, and it will be quick"
+        ) from error
+    actuals = _actuals(client, [row[0] for row in rows])
+    return [
+        PredictionLine(
+            event_id,
+            time.replace(tzinfo=UTC),
+            answer,
+            label,
+            tags,
+            category if value is None else value,
+            actuals.get(event_id),
+        )
+        for event_id, time, answer, label, tags, value, category in rows
+    ]
+
+
+def read_versions(client: Client, model_name: str) -> Sequence[Stream]:
+    """Return the versions and environments that a model has predictions of, the newest version first."""
+    rows = client.query(_STREAMS, parameters={"model": model_name}).result_rows
+    return [Stream(model_name, version, environment) for version, environment in rows]
+
+
+def read_feature_names(client: Client, stream: Stream) -> Sequence[str]:
+    """Return the features that a stream has had, ascending; the answers are among them."""
+    return sorted(row[0] for row in client.query(_FEATURES, parameters=_bound(stream)).result_rows)
+
+
+def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[list[str], dict[str, Any]]:
+    conditions, bound = [_STREAM], _bound(stream)
+    times = (
+        ("since", "event_time >= {since:DateTime64(6, 'UTC')}", wanted.since),
+        ("until", "event_time < {until:DateTime64(6, 'UTC')}", wanted.until),
+    )
+    for name, condition, time in times:
+        if time is not None:
+            conditions.append(condition)
+            bound[name] = _micros(time)
+    if after is not None:
+        conditions.append(
+            "toStartOfHour(event_time) <= toStartOfHour({after:DateTime64(6, 'UTC')}) "
+            "AND (event_time, event_id) < ({after:DateTime64(6, 'UTC')}, {after_id:UUID})"
+        )
+        bound |= {"after": _micros(after.time), "after_id": str(after.event_id)}
+    key, is_part, value = wanted.part.partition("=")
+    if is_part:
+        conditions.append(
+            "((mapContains(tags, {key:String}) AND tags[{key:String}] = {part:String}) OR "
+            "(mapContains(categorical_features, {key:String}) "
+            "AND categorical_features[{key:String}] = {part:String}))"
+        )
+        bound |= {"key": key, "part": value}
+    if wanted.feature:
+        bound["feature"] = wanted.feature
+        conditions += _value_conditions(wanted, bound)
+    return conditions, bound
+
+
+def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
+    """Say what the value must be like; what the conditions bind is added to `bound`."""
+    number, category = _shown(wanted.feature)
+    conditions = []
+    if wanted.is_missing:
+        conditions.append(f"({number}) IS NULL AND ({category}) IS NULL")
+    if wanted.value:
+        either = [f"({category}) = {{value:String}}"]
+        bound["value"] = wanted.value
+        if (exact := _as_number(wanted.value)) is not None:
+            either.append(_equals(number, exact))
+            bound["exact"] = exact if math.isfinite(exact) else 0.0
+        conditions.append(f"({' OR '.join(either)})")
+    for name, sign, limit in (("low", ">=", wanted.low), ("high", "<=", wanted.high)):
+        if limit is not None:
+            conditions.append(f"({number}) {sign} {{{name}:Float64}}")
+            bound[name] = limit
+    return conditions
+
+
+def _shown(feature: str) -> tuple[str, str]:
+    """Return expressions of a feature's number and of its category, each null where there is none."""
+    if not feature:
+        return "CAST(NULL, 'Nullable(Float64)')", "CAST(NULL, 'Nullable(String)')"
+    if feature == NUMBER:
+        return "prediction_number", "CAST(NULL, 'Nullable(String)')"
+    if feature == LABEL:
+        return "CAST(NULL, 'Nullable(Float64)')", "prediction_label"
+    return _of_map("numeric_features"), _of_map("categorical_features")
+
+
+def _of_map(column: str) -> str:
+    name = "{feature:String}"
+    return f"if(mapContains({column}, {name}), {column}[{name}], NULL)"
+
+
+def _equals(number: str, exact: float) -> str:
+    if math.isnan(exact):
+        return f"isNaN({number})"
+    if math.isinf(exact):
+        return f"(isInfinite({number}) AND ({number}) {'>' if exact > 0 else '<'} 0)"
+    return f"({number}) = {{exact:Float64}}"
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _actuals(client: Client, events: Sequence[UUID]) -> Mapping[UUID, float | str | None]:
+    if not events:
+        return {}
+    rows = client.query(_OUTCOMES, parameters={"events": [str(event) for event in events]}).result_rows
+    return {event_id: label if number is None else number for event_id, (number, label) in rows}
+
+
+def _micros(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _bound(stream: Stream) -> dict[str, Any]:
+    return {
+        "model": stream.model_name,
+        "version": stream.model_version,
+        "environment": stream.environment,
+    }

@@ -1,0 +1,177 @@
+"""What stands on the first page: all models, what needs somebody first. Hours count from the Unix epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.store.verdicts import hour_time
+from driftline.web import words
+from driftline.web.draw import charts
+from driftline.web.draw.charts import Span
+from driftline.web.period import Period
+from driftline.web.reads.pages import read_known_pages
+from driftline.web.reads.verdicts import GRAVITY, gravest, read_states
+from driftline.web.views.streams import find_span, least_complete, lines_by_model, spans_by_model, stream_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+    from markupsafe import Markup
+
+    from driftline.store.ledger import LedgerLine
+    from driftline.web.reads.pages import KnownPage
+    from driftline.web.reads.verdicts import JudgedSpan, State
+    from driftline.web.views.streams import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One model.
+
+    Args:
+        name: of the model.
+        span: the stream that serves, and its judged windows; None before anything is judged.
+        state: the gravest verdict of its newest windows; `page` as long as a page needs somebody.
+        open: pages that need somebody.
+        warned: features that warn.
+        reason: why nothing is judged, in the verdict's own words; empty where something is.
+        features: how many are judged.
+        complete: the share of events that arrived of the newest longest window; None: not judged.
+        line: the ledger of the stream; of the first one, before anything is judged.
+        strip: its pages over the period; None before anything is judged.
+    """
+
+    name: str
+    span: JudgedSpan | None
+    state: str
+    open: Sequence[KnownPage] = ()
+    warned: Sequence[str] = ()
+    reason: str = ""
+    features: int = 0
+    complete: float | None = None
+    line: LedgerLine | None = None
+    strip: Markup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """All models.
+
+    Args:
+        rows: what needs somebody first.
+        open: the pages that need somebody, the largest effect first.
+        recent: other pages of the period, the newest first.
+        period: what strips show: it ends with the newest window of any model; None before there is one.
+        axis: the time axis of the strips.
+    """
+
+    rows: Sequence[FleetRow]
+    open: Sequence[KnownPage]
+    recent: Sequence[KnownPage]
+    period: Period | None
+    axis: Markup | None
+
+    @property
+    def drifted(self) -> Sequence[str]:
+        """Models with a page that needs somebody, in the order of the pages."""
+        return list(dict.fromkeys(known.page.model_name for known in self.open))
+
+    @property
+    def headline(self) -> str:
+        """What there is to know first."""
+        if not self.rows:
+            return "No model yet"
+        if not self.drifted:
+            is_quiet = all(row.state != "page" for row in self.rows)
+            return "No model drifts now" if is_quiet else "No page needs anybody now"
+        if len(self.drifted) == 1:
+            return f"{self.drifted[0]} has drifted"
+        return f"{len(self.drifted)} of {len(self.rows)} models have drifted"
+
+
+def view_fleet(client: Client, choice: Choice) -> FleetView:
+    """Return all models. What is asked of the store does not depend on how many there are."""
+    lines, spans = lines_by_model(client), spans_by_model(client)
+    shown = {name: find_span(spans.get(name, ()), lines.get(name, ()), choice) for name in {*lines, *spans}}
+    ends = {span.stream: span.last_end for span in shown.values() if span is not None}
+    period = Period(max(ends.values()), choice.days) if ends else None
+    pages = _pages_by_model(client, period)
+    states = read_states(client, ends)
+    rows = [
+        _row(
+            name,
+            span,
+            lines.get(name, ()),
+            pages.get(name, ()),
+            states.get(span.stream, ()) if span else (),
+            period=period,
+        )
+        for name, span in shown.items()
+    ]
+    still_open = [known for row in rows for known in row.open]
+    return FleetView(
+        rows=sorted(rows, key=lambda row: (not row.open, GRAVITY.index(row.state), row.name)),
+        open=sorted(still_open, key=lambda known: (known.main.segment != "", -abs(known.main.effect))),
+        recent=sorted(
+            (known for each in pages.values() for known in each if not known.needs_somebody),
+            key=lambda known: -known.since,
+        ),
+        period=period,
+        axis=charts.time_axis(period) if period else None,
+    )
+
+
+def _pages_by_model(client: Client, period: Period | None) -> Mapping[str, Sequence[KnownPage]]:
+    found: dict[str, list[KnownPage]] = {}
+    for known in read_known_pages(client, since=hour_time(period.first_hour)) if period else ():
+        found.setdefault(known.page.model_name, []).append(known)
+    return found
+
+
+def _row(
+    name: str,
+    span: JudgedSpan | None,
+    lines: Sequence[LedgerLine],
+    pages: Sequence[KnownPage],
+    told: Sequence[State],
+    *,
+    period: Period | None,
+) -> FleetRow:
+    stream = None if span is None else span.stream
+    line = next((line for line in lines if stream in {None, stream_of(line)}), None)
+    if span is None or period is None:
+        return FleetRow(name, None, "learning", line=line)
+    still_open = [known for known in pages if known.needs_somebody]
+    by_feature: dict[str, list[str]] = {}
+    for each in told:
+        by_feature.setdefault(each.feature, []).append(each.verdict)
+    now = {feature: gravest(verdicts) for feature, verdicts in by_feature.items()}
+    state = "page" if still_open else gravest(now.values())
+    reasons = [each.reason for each in told if each.verdict == state]
+    is_judged = state in {"page", "warn", "ok"}
+    return FleetRow(
+        name=name,
+        span=span,
+        state=state,
+        open=still_open,
+        warned=sorted(feature for feature, verdict in now.items() if verdict == "warn"),
+        reason=reasons[-1] if reasons and not is_judged else "",
+        features=len(now),
+        complete=least_complete(told),
+        line=line,
+        strip=charts.page_strip(
+            [Span(known.since, known.last) for known in pages],
+            Span(span.first_end, span.last_end),
+            period,
+            label=f"{name}: {_pages_label(pages)}",
+        ),
+    )
+
+
+def _pages_label(pages: Sequence[KnownPage]) -> str:
+    if not pages:
+        return "no page in this period."
+    told = [f"{words.at(known.since)} to {words.at(known.last)}" for known in reversed(pages)]
+    return f"pages {words.listing(told)}."

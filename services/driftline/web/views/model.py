@@ -1,0 +1,249 @@
+"""What stands on a model's page, gathered from the store. Hours count from the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.errors import NotFoundError
+from driftline.store.invalid import read_invalid
+from driftline.store.verdicts import hour_time
+from driftline.web import words
+from driftline.web.draw import charts
+from driftline.web.draw.charts import Mark
+from driftline.web.period import Period
+from driftline.web.reads.episodes import read_episodes
+from driftline.web.reads.verdicts import GRAVITY, gravest, read_cells, read_newest, read_runs
+from driftline.web.views.incidents import gather
+from driftline.web.views.streams import (
+    PRODUCTION,
+    episode_spans,
+    find_span,
+    least_complete,
+    lines_by_model,
+    spans_by_model,
+    stream_feature_path,
+    stream_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+    from markupsafe import Markup
+
+    from driftline.store.invalid import InvalidCount
+    from driftline.store.ledger import LedgerLine
+    from driftline.store.profiles import Stream
+    from driftline.web.draw.charts import Span
+    from driftline.web.reads.episodes import Episode
+    from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, TrainingRun
+    from driftline.web.views.incidents import Incident
+    from driftline.web.views.streams import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One feature in a grid.
+
+    Args:
+        name: of the feature.
+        href: its page.
+        verdict: of the newest windows; `page` as long as an episode is open.
+        training: the same against the training data; None where there is none.
+        strip: verdicts over time.
+    """
+
+    name: str
+    href: str
+    verdict: str
+    training: str | None
+    strip: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One model as its newest windows show it.
+
+    Args:
+        name: of the model.
+        stream: the version and environment that strips and features show; None before anything is judged.
+        period: what strips show; None before anything is judged.
+        state: the gravest verdict of its features; `page` as long as an episode is open.
+        reason: why nothing is judged, in the verdict's own words; empty where something is.
+        open: what may still go on, the largest effect first.
+        past: what is over, the newest first.
+        episodes: all of the period, the newest first.
+        rows: its features, what needs somebody first.
+        axis: the time axis above the strips.
+        marks: what marks on the strips stand for; None where there are none.
+        lines: the completeness of its versions.
+        joint: what the newest windows say of all features together.
+        invalid: values of the period that broke a rule, the most frequent first.
+        complete: the share of events that arrived of the newest longest window; None: not judged.
+    """
+
+    name: str
+    stream: Stream | None
+    period: Period | None
+    state: str
+    reason: str
+    open: Sequence[Incident]
+    past: Sequence[Incident]
+    episodes: Sequence[Episode]
+    rows: Sequence[FeatureRow]
+    axis: Markup | None
+    marks: Markup | None
+    lines: Sequence[LedgerLine]
+    joint: Sequence[NewestVerdict] = ()
+    invalid: Sequence[InvalidCount] = ()
+    complete: float | None = None
+
+    @property
+    def line(self) -> LedgerLine | None:
+        """The completeness of the version shown; before anything is judged, of the first one."""
+        wanted = (line for line in self.lines if self.stream in {None, stream_of(line)})
+        return next(wanted, None)
+
+    def named(self, verdict: str) -> str:
+        """List the features that have a verdict now."""
+        return words.listing([words.feature_name(row.name) for row in self.rows if row.verdict == verdict])
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version in one environment: what landed, when it was judged, and which run made it."""
+
+    stream: Stream
+    line: LedgerLine | None
+    span: JudgedSpan | None
+    run: TrainingRun | None
+
+
+def view_model(client: Client, name: str, choice: Choice) -> tuple[ModelView, Sequence[VersionRow]]:
+    """Return one model and its versions, the newest first.
+
+    Raises:
+        NotFoundError: no such model, or not in that version and environment.
+    """
+    lines, spans = lines_by_model(client).get(name, ()), spans_by_model(client).get(name, ())
+    if not lines and not spans:
+        raise NotFoundError(f"no event of a model called {name!r} has landed")
+    runs = {run.model_version: run for run in read_runs(client, name)}
+    by_stream = {stream_of(line): line for line in lines}
+    judged = {span.stream: span for span in spans}
+    versions = [
+        VersionRow(stream, by_stream.get(stream), judged.get(stream), runs.get(stream.model_version))
+        for stream in {**judged, **by_stream}
+    ]
+    versions.sort(key=lambda row: row.span.last_end if row.span else 0, reverse=True)
+    return _view(client, name, spans, lines, choice), versions
+
+
+def _view(
+    client: Client, name: str, spans: Sequence[JudgedSpan], lines: Sequence[LedgerLine], choice: Choice
+) -> ModelView:
+    span = find_span(spans, lines, choice)
+    if span is None:
+        return ModelView(name, None, None, "learning", "", (), (), (), (), None, None, lines)
+    period = Period(span.last_end, choice.days)
+    newest_end = max(each.last_end for each in spans)
+    episodes = read_episodes(client, name, period, newest_end=newest_end)
+    newest = read_newest(client, span.stream, span.last_end)
+    marks = version_marks(spans, span.stream)
+    rows = _rows(
+        span.stream,
+        period,
+        marks,
+        cells=read_cells(client, span.stream, period, reference=choice.reference),
+        episodes=episodes,
+        newest=newest,
+        reference=choice.reference,
+    )
+    incidents = gather(episodes)
+    still_open = [each for each in incidents if each.is_open]
+    state = "page" if still_open else gravest([row.verdict for row in rows])
+    production = [each for each in newest if each.reference == PRODUCTION]
+    reasons = [each.reason for each in production if each.verdict == state]
+    return ModelView(
+        name=name,
+        stream=span.stream,
+        period=period,
+        state=state,
+        reason=reasons[-1] if reasons and state in {"learning", "incomplete", "insufficient_data"} else "",
+        open=still_open,
+        past=[each for each in incidents if not each.is_open],
+        episodes=episodes,
+        rows=rows,
+        axis=charts.time_axis(period),
+        marks=charts.mark_axis(marks, period),
+        lines=lines,
+        joint=[each for each in newest if each.feature == words.JOINT],
+        invalid=invalid_of(client, span.stream, period),
+        complete=least_complete(production),
+    )
+
+
+def version_marks(spans: Sequence[JudgedSpan], stream: Stream) -> Sequence[Mark]:
+    """Return when each version began to serve in a stream's environment, but for the first one."""
+    beginnings = sorted(
+        (span.first_end - 1, span.stream.model_version)
+        for span in spans
+        if span.stream.environment == stream.environment
+    )
+    return [Mark(hour, f"version {version}") for hour, version in beginnings[1:]]
+
+
+def invalid_of(client: Client, stream: Stream, period: Period) -> Sequence[InvalidCount]:
+    """Return what was invalid in a stream since a period began, the most frequent first."""
+    found = read_invalid(
+        client,
+        model_name=stream.model_name,
+        model_version=stream.model_version,
+        since=hour_time(period.first_hour),
+    )
+    return [each for each in found if each.environment == stream.environment]
+
+
+def _rows(
+    stream: Stream,
+    period: Period,
+    marks: Sequence[Mark],
+    *,
+    cells: Mapping[str, Mapping[int, str]],
+    episodes: Sequence[Episode],
+    newest: Sequence[NewestVerdict],
+    reference: str,
+) -> Sequence[FeatureRow]:
+    now = _newest_by_feature(newest)
+    open_now = {each.feature for each in episodes if each.is_open and each.stream == stream}
+    rows = []
+    for name in {*cells, *(feature for feature, _ in now)}:
+        spans = episode_spans(episodes, name, stream, reference)
+        verdict = "page" if name in open_now else gravest(now.get((name, "production"), ()))
+        training = now.get((name, "training"))
+        label = f"{words.feature_name(name)}: {words.VERDICT_WORDS[verdict]}. " + _episodes_label(spans)
+        rows.append(
+            FeatureRow(
+                name=name,
+                href=stream_feature_path(stream, name, days=period.days),
+                verdict=verdict,
+                training=gravest(training) if training else None,
+                strip=charts.strip(cells.get(name, {}), period, spans, marks, label=label),
+            )
+        )
+    return sorted(rows, key=lambda row: (GRAVITY.index(row.verdict), row.name))
+
+
+def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[str, str], Sequence[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in newest:
+        found.setdefault((each.feature, each.reference), []).append(each.verdict)
+    return found
+
+
+def _episodes_label(spans: Sequence[Span]) -> str:
+    if not spans:
+        return "No page in this period."
+    told = [f"{words.at(span.first)} to {words.at(span.end)}" for span in spans]
+    return f"Pages: {words.listing(told)}."

@@ -1,0 +1,219 @@
+"""The story of one page, gathered from the store. Hours count from the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from driftline.store.pages import WORD_MEANINGS, find_page
+from driftline.store.verdicts import hour_time
+from driftline.web import words
+from driftline.web.addresses import explorer_path
+from driftline.web.draw import charts
+from driftline.web.draw.charts import Span
+from driftline.web.period import Period
+from driftline.web.reads.evidence import read_evidence, read_joint_reason
+from driftline.web.reads.pages import with_words
+from driftline.web.reads.predictions import Filter, read_predictions
+from driftline.web.reads.verdicts import read_effects, read_runs
+from driftline.web.views.streams import spans_by_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+    from markupsafe import Markup
+
+    from driftline.store.pages import StoredFinding
+    from driftline.web.reads.evidence import Evidence
+    from driftline.web.reads.pages import KnownPage
+    from driftline.web.reads.predictions import PredictionLine
+    from driftline.web.reads.verdicts import TrainingRun
+
+EXAMPLES = 5
+
+_EFFECT_SCALE_HOURS = 24
+_DAYS = 28
+_AFTER_HOURS = 3 * 24
+_NEW_VERSION_HOURS = 48
+_AT_OR_BELOW = re.compile(r"share at or below (\S+)")
+_VALUE = re.compile(r"value (['\"])(.*)\1", re.DOTALL)
+_NOT_FINITE = {"NaN": "nan", "infinities": "inf"}
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One finding of a page.
+
+    Args:
+        finding: what was stored of it.
+        evidence: of its surest window; None: its verdicts have aged out.
+        since: its first hour.
+        last: when its last window ended, in hours.
+        is_over: whether it stopped before the page's newest window.
+    """
+
+    finding: StoredFinding
+    evidence: Evidence | None
+    since: int
+    last: int
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """One page.
+
+    Args:
+        known: the page and what was said of it.
+        rows: its findings, the gravest first.
+        judged_until: when the stream's newest window ended, in hours.
+        version_began: when the version began to serve, if that was shortly before; else None.
+        run: that made the version; None: it was never registered.
+        joint: what the joint check said at the time; empty: nothing.
+        effects: how much of the traffic moved, over time; None where nothing was compared.
+        wanted: which predictions show it.
+        examples: some of them, the newest first.
+        explorer: the address of all of them.
+        hours: the address of all predictions of the page's hours and part of the traffic.
+        runbook: the name of the alert.
+    """
+
+    known: KnownPage
+    rows: Sequence[FindingRow]
+    judged_until: int
+    version_began: int | None
+    run: TrainingRun | None
+    joint: str
+    effects: Markup | None
+    wanted: Filter
+    examples: Sequence[PredictionLine]
+    explorer: str
+    hours: str
+    runbook: str
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """The evidence of the gravest finding."""
+        return self.rows[0].evidence
+
+    @property
+    def lasts(self) -> int:
+        """How long it goes on, or went on, in hours."""
+        until = self.judged_until if self.known.page.state == "open" else self.known.last
+        return until - self.known.since
+
+    @property
+    def commands(self) -> Mapping[str, str]:
+        """The command that says each word of it."""
+        page_id = shlex.quote(self.known.page.page_id)
+        return {word: f"driftline ack {page_id} --{word} --note '...'" for word in WORD_MEANINGS}
+
+
+def view_page(client: Client, page_id: str) -> PageView:
+    """Return the story of a page.
+
+    Args:
+        client: of the store.
+        page_id: its id, or as much of its beginning as no other page's begins with.
+
+    Raises:
+        NotFoundError: there is no such page, or there are several.
+    """
+    (known,) = with_words(client, [find_page(client, page_id)])
+    page, main = known.page, known.main
+    evidence = read_evidence(client, known)
+    rows = [_row(finding, evidence, known) for finding in page.findings]
+    spans = {span.stream: span for span in spans_by_model(client).get(page.model_name, ())}
+    span = spans.get(page.stream)
+    judged_until = max(span.last_end, known.last) if span else known.last
+    first_end = span.first_end if span else 0
+    is_first = all(each.first_end >= first_end for each in spans.values())
+    runs = {run.model_version: run for run in read_runs(client, page.model_name)}
+    wanted = example_filter(main, known.since, known.last)
+    return PageView(
+        known=known,
+        rows=rows,
+        judged_until=judged_until,
+        version_began=None if is_first or known.since - first_end > _NEW_VERSION_HOURS else first_end - 1,
+        run=runs.get(page.model_version),
+        joint=read_joint_reason(client, known),
+        effects=_effects(client, known, judged_until),
+        wanted=wanted,
+        examples=read_predictions(client, page.stream, wanted, limit=EXAMPLES),
+        explorer=_explorer(known, wanted),
+        hours=_explorer(known, replace(wanted, value="", low=None, high=None, is_missing=False)),
+        runbook="DriftlinePredictionDrift"
+        if main.feature.startswith("prediction.")
+        else "DriftlineDataDrift",
+    )
+
+
+def example_filter(finding: StoredFinding, since: int, last: int) -> Filter:
+    """Return which predictions show what a finding says: of its hours, its part, and the side that grew."""
+    low: float | None = None
+    high: float | None = None
+    value = _NOT_FINITE.get(finding.channel, "")
+    if cut := _AT_OR_BELOW.fullmatch(finding.channel):
+        low, high = (None, float(cut[1])) if finding.effect >= 0 else (float(cut[1]), None)
+    elif (named := _VALUE.fullmatch(finding.channel)) and finding.effect >= 0:
+        value = named[2]
+    return Filter(
+        since=hour_time(since),
+        until=hour_time(last),
+        part=finding.segment,
+        feature=finding.feature,
+        value=value,
+        low=low,
+        high=high,
+        is_missing=finding.channel == "nulls" and finding.effect >= 0,
+    )
+
+
+def _row(
+    finding: StoredFinding, evidence: Mapping[tuple[str, str, str], Evidence], known: KnownPage
+) -> FindingRow:
+    since, last = words.hour_of(finding.since), words.hour_of(finding.last)
+    found = evidence.get((finding.segment, finding.feature, finding.reference))
+    return FindingRow(finding, found, since, last, is_over=last < known.last)
+
+
+def _effects(client: Client, known: KnownPage, judged_until: int) -> Markup | None:
+    main = known.main
+    period = Period(min(known.last + _AFTER_HOURS, judged_until), _DAYS)
+    effects = read_effects(
+        client,
+        known.page.stream,
+        main.feature,
+        period,
+        reference=main.reference,
+        scale_hours=_EFFECT_SCALE_HOURS,
+        segment=main.segment,
+    )
+    return charts.effect_chart(
+        effects,
+        period,
+        [Span(known.since, known.last)],
+        title=f"How much of the traffic moved in {words.feature_name(main.feature)}",
+        description=f"Effect of {_EFFECT_SCALE_HOURS} h windows over {_DAYS} days to "
+        f"{words.at(period.end_hour)}; the page is shaded.",
+    )
+
+
+def _explorer(known: KnownPage, wanted: Filter) -> str:
+    page = known.page
+    return explorer_path(
+        page.model_name,
+        version=page.model_version,
+        environment=page.environment,
+        since=words.minute(wanted.since),
+        until=words.minute(wanted.until),
+        part=wanted.part or None,
+        feature=wanted.feature or None,
+        value=wanted.value or None,
+        low=None if wanted.low is None else f"{wanted.low:g}",
+        high=None if wanted.high is None else f"{wanted.high:g}",
+        missing="1" if wanted.is_missing else None,
+    )

@@ -1,0 +1,148 @@
+"""One prediction, back to its training run, and on to what was judged around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from driftline.errors import NotFoundError, SettingError
+from driftline.store.checked import find_broken, find_unseen
+from driftline.store.profiles import Stream
+from driftline.store.trace import trace
+from driftline.web import words
+from driftline.web.reads.pages import read_known_pages
+from driftline.web.views.streams import spans_by_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.web.reads.pages import KnownPage
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureValue:
+    """One feature of a prediction.
+
+    Args:
+        name: of the feature.
+        value: a number or a category; None: it was sent without a value, or not at all.
+        invalid: which rule it broke; empty: none.
+        unseen: how it differs from all that the reference held; empty: it does not.
+        verdict: the gravest finding on the feature in windows around the prediction; empty: none.
+    """
+
+    name: str
+    value: float | str | None
+    invalid: str
+    unseen: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionView:
+    """One prediction. Times are in UTC.
+
+    Args:
+        event: as it landed, by column.
+        stream: whose.
+        time: when it was made.
+        features: what it was made from; what needs a look first.
+        answer: what is invalid in the answer, by part.
+        run: that made the model, by column; None: it was never registered.
+        outcomes: the truth, as it became known, the newest last.
+        verdicts: what was found in windows around it, one a feature and part of the traffic.
+        pages: that were on at the time.
+        is_judged: whether the hour that it was made in is judged.
+    """
+
+    event: Mapping[str, Any]
+    stream: Stream
+    time: datetime
+    features: Sequence[FeatureValue]
+    answer: Mapping[str, str]
+    run: Mapping[str, Any] | None
+    outcomes: Sequence[Mapping[str, Any]]
+    verdicts: Sequence[Mapping[str, Any]]
+    pages: Sequence[KnownPage]
+    is_judged: bool
+
+    @property
+    def end_hour(self) -> int:
+        """The hour behind the one that it was made in."""
+        return words.hour_of(self.time) + 1
+
+
+def view_prediction(client: Client, event_id: str) -> PredictionView:
+    """Return one prediction.
+
+    Raises:
+        NotFoundError: no such prediction has landed, or it is no event id.
+    """
+    try:
+        found = trace(client, event_id)
+    except SettingError as error:
+        raise NotFoundError(str(error)) from error
+    event = found["prediction"]
+    stream = Stream(event["model_name"], event["model_version"], event["environment"])
+    time = event["event_time"].replace(tzinfo=UTC)
+    end_hour = words.hour_of(time) + 1
+    broken = find_broken(client, event)
+    return PredictionView(
+        event=event,
+        stream=stream,
+        time=time,
+        features=_features(event, broken, find_unseen(client, event), found["verdicts"]),
+        answer={name: reason for name, reason in broken.items() if _is_answer(name)},
+        run=found["training_run"],
+        outcomes=found["outcomes"],
+        verdicts=_gravest(found["verdicts"]),
+        pages=[
+            known
+            for known in read_known_pages(client, model_name=stream.model_name, since=time)
+            if known.page.stream == stream and known.page.since <= time
+        ],
+        is_judged=any(
+            span.stream == stream and span.first_end <= end_hour <= span.last_end
+            for span in spans_by_model(client).get(stream.model_name, ())
+        ),
+    )
+
+
+def _features(
+    event: Mapping[str, Any],
+    broken: Mapping[str, str],
+    unseen: Mapping[str, str],
+    verdicts: Sequence[Mapping[str, Any]],
+) -> Sequence[FeatureValue]:
+    gravest: dict[str, str] = {}
+    for each in verdicts:
+        if not each["segment"] and gravest.get(each["feature"]) != "page":
+            gravest[each["feature"]] = each["verdict"]
+    values: dict[str, float | str | None] = {
+        **event["numeric_features"],
+        **event["categorical_features"],
+        **dict.fromkeys(event["missing_features"]),
+        **{name: None for name, reason in broken.items() if reason == "absent"},
+    }
+    told = [
+        FeatureValue(name, value, broken.get(name, ""), unseen.get(name, ""), gravest.get(name, ""))
+        for name, value in values.items()
+    ]
+    return sorted(
+        told, key=lambda each: (not each.invalid, not each.unseen, each.verdict != "page", each.name)
+    )
+
+
+def _gravest(verdicts: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return one finding a feature and part: of pages and warnings the first, of the longest window."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for each in sorted(verdicts, key=lambda each: (each["verdict"], -each["scale_hours"])):
+        found.setdefault((each["segment"], each["feature"]), each)
+    return list(found.values())
+
+
+def _is_answer(name: str) -> bool:
+    return name == "prediction" or name.startswith("prediction.")

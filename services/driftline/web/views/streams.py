@@ -1,0 +1,157 @@
+"""Which stream of a model a page shows, and where its pages are. Hours count from the Unix epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from driftline.errors import NotFoundError
+from driftline.store.ledger import read_ledger
+from driftline.store.profiles import Stream
+from driftline.web import words
+from driftline.web.addresses import feature_path
+from driftline.web.draw.charts import Span
+from driftline.web.period import DEFAULT_DAYS
+from driftline.web.reads.episodes import QUIET_HOURS
+from driftline.web.reads.verdicts import read_judged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.store.ledger import LedgerLine
+    from driftline.web.reads.episodes import Episode
+    from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, State
+
+PRODUCTION = "production"
+"""The environment that is judged for pages, and the reference of that name."""
+
+_REFERENCE_ROWS = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a link asks to be shown.
+
+    Args:
+        days: length of the period.
+        version: of the model; None: the one that serves now.
+        environment: None: production, where it is judged.
+        reference: what strips compare with: production or training.
+    """
+
+    days: int
+    version: str | None = None
+    environment: str | None = None
+    reference: str = "production"
+
+
+def find_span(spans: Sequence[JudgedSpan], lines: Sequence[LedgerLine], choice: Choice) -> JudgedSpan | None:
+    """Return the stream that is shown: of those asked for and still judged, the one with most events.
+
+    Raises:
+        NotFoundError: a version or environment was asked for that was never judged.
+    """
+    asked = [
+        span
+        for span in spans
+        if choice.version in {None, span.stream.model_version}
+        and choice.environment in {None, span.stream.environment}
+    ]
+    if not asked:
+        if choice.version is None and choice.environment is None:
+            return None
+        raise NotFoundError(
+            f"no window of version {choice.version or 'any'} "
+            f"in {choice.environment or 'any environment'} is judged"
+        )
+    served = [span for span in asked if span.stream.environment == PRODUCTION] or asked
+    newest = max(span.last_end for span in served)
+    landed = {stream_of(line): line.landed for line in lines}
+    return max(
+        (span for span in served if newest - span.last_end < QUIET_HOURS),
+        key=lambda span: (landed.get(span.stream, 0), span.stream.model_version, span.stream.environment),
+    )
+
+
+def stream_feature_path(stream: Stream, feature: str, *, days: int, at: int | None = None) -> str:
+    """Return the address of a feature's page for one stream.
+
+    Args:
+        stream: whose feature.
+        feature: its name.
+        days: length of the period shown.
+        at: the hour behind the window shown; None: the newest.
+    """
+    return feature_path(
+        stream.model_name,
+        feature,
+        version=stream.model_version,
+        environment=None if stream.environment == PRODUCTION else stream.environment,
+        days=None if days == DEFAULT_DAYS else days,
+        at=None if at is None else words.iso(at),
+    )
+
+
+def episode_path(episode: Episode, *, days: int) -> str:
+    """Return the address of a feature's page as an episode left it: now, or as its last window ended."""
+    at = None if episode.is_open else episode.until
+    return stream_feature_path(episode.stream, episode.feature, days=days, at=at)
+
+
+def find_stream(client: Client, name: str, choice: Choice) -> tuple[JudgedSpan, int]:
+    """Return the stream of a model that is shown, and when the model's newest judged window ended, in hours.
+
+    Raises:
+        NotFoundError: nothing of it is judged.
+    """
+    spans = spans_by_model(client).get(name, ())
+    # The ledger only settles which of several versions serves most.
+    lines = lines_by_model(client).get(name, ()) if len(spans) > 1 else ()
+    span = find_span(spans, lines, choice)
+    if span is None:
+        raise NotFoundError(f"no window of a model called {name!r} is judged")
+    return span, max(each.last_end for each in spans)
+
+
+def episode_spans(
+    episodes: Sequence[Episode], feature: str, stream: Stream, reference: str
+) -> Sequence[Span]:
+    """Return when the episodes of one feature went on, for a chart of one stream and reference.
+
+    Those of all the traffic and of its parts that overlap are one; the newest comes first.
+    """
+    spans: list[Span] = []
+    for episode in sorted(episodes, key=lambda each: each.since):
+        if (episode.feature, episode.stream, episode.reference) != (feature, stream, reference):
+            continue
+        if spans and episode.since <= spans[-1].end:
+            spans[-1] = Span(spans[-1].first, max(spans[-1].end, episode.until))
+        else:
+            spans.append(Span(episode.since, episode.until))
+    return spans[::-1]
+
+
+def least_complete(newest: Iterable[State | NewestVerdict]) -> float | None:
+    """Return which share of the events of the newest longest window arrived; None: nothing is judged."""
+    shares = [(-each.scale_hours, each.completeness) for each in newest]
+    return min(shares)[1] if shares else None
+
+
+def lines_by_model(client: Client) -> Mapping[str, Sequence[LedgerLine]]:
+    """Return the ledger by model, without the rows of training references, which nobody serves."""
+    lines = [line for line in read_ledger(client) if line.environment != _REFERENCE_ROWS]
+    return {name: list(group) for name, group in groupby(lines, key=lambda line: line.model_name)}
+
+
+def spans_by_model(client: Client) -> Mapping[str, Sequence[JudgedSpan]]:
+    """Return what is judged, by model."""
+    spans = sorted(read_judged(client), key=lambda span: span.stream.model_name)
+    return {name: list(group) for name, group in groupby(spans, key=lambda span: span.stream.model_name)}
+
+
+def stream_of(line: LedgerLine) -> Stream:
+    """Return the stream that a line of the ledger is about."""
+    return Stream(line.model_name, line.model_version, line.environment)

@@ -1,0 +1,65 @@
+"""All addresses: names of any characters, headers, operations."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+import pytest
+
+from tests.web.browser import text_of
+from tests.web.conftest import END, HOSTILE_FEATURE, HOSTILE_MODEL, HOSTILE_VALUE
+
+HOSTILE_LINK = "~" * HOSTILE_MODEL.startswith("~") + (
+    "%3Cscript%3Ealert%28%27model%27%29%3C%2Fscript%3E%2Fa%20b%3Fc%23d%252F%C3%BC"
+)
+
+
+class TestHostileNames:
+    def test_links_to_names_of_any_characters_lead_to_their_pages(self, site):
+        link = html.unescape(re.search(r'href="(/models/%3Cscript[^"]*)"', site.get("/"))[1])
+        model = site.get(link)
+        assert HOSTILE_MODEL in html.unescape(model)
+        link = html.unescape(re.search(r'href="(/models/%3Cscript[^"]*/features/[^"]*)"', model)[1])
+        feature = html.unescape(site.get(link))
+        assert HOSTILE_FEATURE in feature
+        assert HOSTILE_VALUE in feature
+
+    @pytest.mark.parametrize("path", ["/", f"/models/{HOSTILE_LINK}", "/models/%3Cscript%3E"])
+    def test_names_never_become_markup(self, site, path):
+        page = site.ask(path).text
+        for opened in ("<script", "<img", "<b>bold"):
+            assert opened not in page
+
+    def test_pages_forbid_scripts_and_what_lies_elsewhere(self, site):
+        answer = site.ask("/")
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+        assert "<script" not in answer.text
+        assert not re.search(r'(src|href)="https?:', answer.text)
+
+
+class TestOperations:
+    def test_we_are_ready_while_the_store_answers(self, site):
+        answer = site.ask("/readyz")
+        told = {"status": "ok", "checks": {"store": "ok"}, "problems": []}
+        assert (answer.status, json.loads(answer.text)) == (200, told)
+
+    def test_metrics_are_in_prometheus_format(self, site):
+        answer = site.ask("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=")
+        assert "driftline_tests_total 3.0" in answer.text
+
+    def test_the_style_sheet_is_kept_under_an_address_of_its_version(self, site):
+        link = re.search(r'href="(/style\.css\?v=\w{12})"', site.get("/"))[1]
+        answer = site.ask(link)
+        assert answer.headers["content-type"].startswith("text/css")
+        assert "immutable" in answer.headers["cache-control"]
+
+    def test_an_address_without_a_page_is_a_404(self, site):
+        assert "There is no such page." in text_of(site.get("/nothing", status=404))
+        assert "There is no such page." in text_of(site.get("/models/flight-delay/else", status=404))
+
+
+def test_the_newest_window_ends_when_the_tests_say() -> None:
+    assert END == 381782
