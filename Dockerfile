@@ -9,6 +9,7 @@ FROM python:${PYTHON} AS build
 ARG EXTRAS=services,registry
 WORKDIR /src
 COPY LICENSE README.md constraints.txt pyproject.toml ./
+COPY dashboards/grafana dashboards/grafana
 COPY docs/runbooks docs/runbooks
 COPY schemas schemas
 COPY services services
