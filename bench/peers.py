@@ -15,7 +15,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from bench.tables import TRAFFIC, print_table
 from bench.traffic import Fault, Kind, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 FOLDER = Path(".cache/peers")
 ROWS = (500, 5_000)
@@ -190,6 +190,46 @@ def daily(
     return Question(columns, day, np.array(jobs), _DAY_HOURS, sample)
 
 
+def parse_cell(text: str) -> tuple[Kind, int]:
+    """Return kind and rows of a name such as ``iid/500``."""
+    kind, rows = text.split("/")
+    return cast("Kind", kind), int(rows)
+
+
+def ask_about(
+    cells: Iterable[tuple[Kind, int]],
+    peers: Iterable[Peer],
+    windows: int,
+    seed: int,
+    results: dict[str, dict[str, Any]],
+) -> Iterator[str]:
+    """Ask peers about simulated traffic without faults.
+
+    Args:
+        cells: kinds of traffic and rows an hour.
+        peers: who is asked.
+        windows: hours that each is asked about.
+        seed: of the traffic.
+        results: by ``kind/rows/label``, where the answers are put; what it holds is not asked again.
+
+    Yields:
+        The name of each new answer.
+    """
+    for kind, size in cells:
+        for peer in peers:
+            key = f"{kind}/{size}/{peer.label}"
+            if results.get(key, {}).get("windows", 0) >= windows:
+                continue
+            rng = np.random.default_rng((seed, KINDS.index(kind), size))
+            question = simulated(kind, size, peer.reference_rows, windows, rng)
+            try:
+                results[key] = summary(ask(peer, question))
+            except PeerError as error:
+                results[key] = {"error": str(error)}
+            print(f"{key}: {told(results[key])}", file=sys.stderr, flush=True)
+            yield key
+
+
 def summary(answers: dict[str, Any]) -> dict[str, Any]:
     """Return how many windows flagged a column, and how many the data set as a whole."""
     windows = answers["answers"]
@@ -213,13 +253,14 @@ def told(result: dict[str, Any]) -> str:
 
 def print_peers(results: dict[str, dict[str, Any]]) -> None:
     """Print the share of windows in which each peer flags a column."""
-    sizes = [rows for rows in ROWS if any(f"/{rows}/" in key for key in results)]
+    sizes = sorted({int(key.split("/")[1]) for key in results})
     kinds = [kind for kind in KINDS if any(key.startswith(f"{kind}/") for key in results)]
     print("Windows without faults in which a tool flags a column (the data set as a whole), windows asked\n")
     versions = {
         peer.label: {r["version"] for k, r in results.items() if peer.label in k and "version" in r}
         for peer in PEERS
     }
+    asked = [peer for peer in PEERS if versions[peer.label]]
     rows = [
         [
             f"{peer.label} ({', '.join(sorted(versions[peer.label]))})",
@@ -229,7 +270,7 @@ def print_peers(results: dict[str, dict[str, Any]]) -> None:
                 for kind in kinds
             ),
         ]
-        for peer in PEERS
+        for peer in asked
     ]
     print_table(["tool, its defaults", *(f"{TRAFFIC[k]}, {s:,} rows" for s in sizes for k in kinds)], rows)
 
@@ -249,21 +290,10 @@ def main() -> None:
         options.windows, options.cells, peers = 5, "iid/500,noise/500", PEERS[:1]
         options.output = options.output.with_stem(f"{options.output.stem}-quick")
     results = json.loads(options.output.read_text()) if options.output.exists() else {}
-    for cell in () if options.table else options.cells.split(","):
-        kind, size = cell.split("/")
-        for peer in peers:
-            key = f"{cell}/{peer.label}"
-            if results.get(key, {}).get("windows", 0) >= options.windows:
-                continue
-            rng = np.random.default_rng((options.seed, KINDS.index(kind), int(size)))
-            question = simulated(kind, int(size), peer.reference_rows, options.windows, rng)
-            try:
-                results[key] = summary(ask(peer, question))
-            except PeerError as error:
-                results[key] = {"error": str(error)}
-            print(f"{key}: {told(results[key])}", file=sys.stderr, flush=True)
-            options.output.parent.mkdir(parents=True, exist_ok=True)
-            options.output.write_text(json.dumps(results, indent=1))
+    cells = () if options.table else [parse_cell(cell) for cell in options.cells.split(",")]
+    for _ in ask_about(cells, peers, options.windows, options.seed, results):
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(results, indent=1))
     print_peers(results)
 
 

@@ -1,10 +1,11 @@
 """False pages and delays on simulated traffic, stream by stream, into a file that a later run continues.
 
 Run: python -m bench.simulation [--streams 40] [--cells iid/500,noise/5000] [--windows 1000] [--seed 1]
-         [--workers 2] [--output .cache/bench/simulation.json] [--quick] [--table]
+         [--workers 2] [--peer-windows 20] [--output .cache/bench/simulation.json] [--quick] [--table]
 
 A stream is five weeks of history and then the judged hours; in the last week of these, copies of the judge
-and of the traffic go on with a fault each. `--table` only prints what the file holds.
+and of the traffic go on with a fault each. Evidently is asked about some hours of each kind without faults,
+with the same seed. `--table` only prints what the file holds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.peers import PEERS, ask_about, print_peers
 from bench.tables import print_simulation
 from bench.traffic import FAULTS, Kind, Traffic, make_columns
 from driftline.drift import DriftSettings, Judge
@@ -167,7 +169,7 @@ def load(path: Path, settings: Mapping[str, int]) -> dict[str, Any]:
         SystemExit: it was made with other settings.
     """
     if not path.exists():
-        return {"settings": dict(settings), "streams": {}}
+        return {"settings": dict(settings), "streams": {}, "peers": {}}
     results: dict[str, Any] = json.loads(path.read_text())
     if results["settings"] != dict(settings):
         raise SystemExit(
@@ -203,6 +205,14 @@ def run_all(jobs: list[Job], path: Path, settings: Mapping[str, int], workers: i
     return results
 
 
+def ask_peers(cells: list[tuple[Kind, int]], path: Path, settings: Mapping[str, int], windows: int) -> None:
+    """Ask evidently, with its defaults, about hours of each calm cell; write every answer as it comes."""
+    results = load(path, settings)
+    calm = [(kind, rows) for kind, rows in cells if kind in CALM]
+    for _ in ask_about(calm, PEERS[:2], windows, settings["seed"], results["peers"]):
+        save(path, results)
+
+
 def parse_cells(text: str) -> list[tuple[Kind, int]]:
     """Return the cells of a list such as ``iid/500,noise/5000``.
 
@@ -225,13 +235,14 @@ def main() -> None:
     parser.add_argument("--cells", default=",".join(f"{kind}/{rows}" for kind, rows in CELLS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--peer-windows", type=int, default=20, help="that evidently is asked about; 0: none")
     parser.add_argument("--output", type=Path, default=Path(".cache/bench/simulation.json"))
     parser.add_argument("--quick", action="store_true", help="one stream of 100 hours of the small cells")
     parser.add_argument("--table", action="store_true", help="run nothing, print what the file holds")
     options = parser.parse_args()
     cells = parse_cells(options.cells)
     if options.quick:
-        options.streams, options.hard_streams, options.windows = 1, 1, 100
+        options.streams, options.hard_streams, options.windows, options.peer_windows = 1, 1, 100, 0
         cells = [(kind, rows) for kind, rows in cells if rows < 100_000]
         options.output = options.output.with_stem(f"{options.output.stem}-quick")
     settings = {"windows": options.windows, "seed": options.seed}
@@ -246,8 +257,12 @@ def main() -> None:
     if options.table:
         results = load(options.output, settings)
     else:
+        if options.peer_windows:
+            ask_peers(cells, options.output, settings, options.peer_windows)
         results = run_all(jobs, options.output, settings, options.workers)
     print_simulation(results["streams"])
+    if results["peers"]:
+        print_peers(results["peers"])
 
 
 if __name__ == "__main__":

@@ -295,8 +295,9 @@ def _noise(
     """Learn the noise of all channels, by cycles of a week or of a day."""
     phi = np.ones((len(scales_hours), channels.size))
     dependence, blocks, effective = np.ones_like(phi), np.zeros_like(phi), np.zeros_like(phi)
-    information = np.zeros(channels.size)
+    information, share = np.zeros(channels.size), np.zeros(channels.size)
     level = np.zeros(channels.size, dtype=np.int64)
+    independent = np.full(len(scales_hours), np.inf)
     for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
         if chosen.any():
             learned = learn_noise(
@@ -304,8 +305,22 @@ def _noise(
                 sizes.reshape(-1, slots, sizes.shape[1]),
                 scales_hours,
                 channels.group[chosen],
+                ~channels.is_rare[chosen],
             )
             phi[:, chosen], dependence[:, chosen] = learned.phi, learned.dependence
             blocks[:, chosen], effective[:, chosen] = learned.blocks, learned.effective
-            information[chosen], level[chosen] = learned.information, learned.level
-    return lend_noise(Noise(phi, dependence, blocks, effective, information, level), channels)
+            information[chosen], share[chosen] = learned.information, learned.share
+            level[chosen] = learned.level
+            independent = np.minimum(independent, learned.independent)
+    noise = Noise(
+        phi=phi,
+        dependence=dependence,
+        blocks=blocks,
+        effective=effective,
+        independent=independent,
+        added=np.zeros_like(phi),
+        share=share,
+        information=information,
+        level=level,
+    )
+    return lend_noise(noise, channels)

@@ -9,9 +9,10 @@ import numpy as np
 from scipy.special import stdtrit
 
 from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
+from driftline.drift.statistics.moderation import independent_features, moderate
 
 if TYPE_CHECKING:
-    from driftline.drift.statistics.arrays import FloatArray, IntArray
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.channels import Channels
 
 _LARGEST_CORRELATION = 0.95
@@ -29,6 +30,9 @@ class Noise:
             observation, at least 1, (scales, c).
         blocks: how many blocks phi was learned from, (scales, c); in `learn_noise` those seen.
         effective: how many blocks of ordinary noise would tell phi as well as these do, (scales, c).
+        independent: from how many independent features phi is known, (scales,).
+        added: degrees of freedom that other features add, (scales, c).
+        share: what share of rows each channel usually holds, (c,).
         information: rows' worth of variance that phi was learned from, sum(N e (1 - e)), (c,).
         level: how finely the channel is matched, a place in `expected.LEVELS`, (c,).
     """
@@ -37,13 +41,16 @@ class Noise:
     dependence: FloatArray
     blocks: FloatArray
     effective: FloatArray
+    independent: FloatArray
+    added: FloatArray
+    share: FloatArray
     information: FloatArray
     level: IntArray
 
     @property
     def df(self) -> FloatArray:
         """Degrees of freedom behind phi, at least 1, (scales, c)."""
-        return np.maximum(_BLOCK_WORTH * self.blocks / self.dependence, 1.0)
+        return np.maximum(_BLOCK_WORTH * self.blocks / self.dependence, 1.0) + self.added
 
     @property
     def reference_dependence(self) -> FloatArray:
@@ -95,7 +102,11 @@ class _Hours:
 
 
 def learn_noise(
-    counts: FloatArray, sizes: FloatArray, scales_hours: tuple[int, ...], group: IntArray | None = None
+    counts: FloatArray,
+    sizes: FloatArray,
+    scales_hours: tuple[int, ...],
+    group: IntArray | None = None,
+    like: BoolArray | None = None,
 ) -> Noise:
     """Learn the noise from residuals of each cycle against the slots of all other cycles.
 
@@ -108,10 +119,12 @@ def learn_noise(
         sizes: rows, (cycles, slots, g); 0 where unusable.
         scales_hours: lengths of the windows; an incomplete block at the beginning is left out.
         group: which of these rows each channel is counted among, (c,); its own where left out.
+        like: channels that tell how features move together, those of values, (c,); all where left out.
 
     Returns:
-        Noise of shape (scales, c), phi not yet the running maximum over scales.
+        Noise of shape (scales, c), phi as measured: it may be below 1, and is no running maximum yet.
     """
+    like = np.ones(counts.shape[-1], dtype=np.bool_) if like is None else like
     group = np.arange(counts.shape[-1]) if group is None else group
     slots = counts.shape[-2]
     others = sizes_by_level(sizes.sum(0) - sizes)
@@ -138,6 +151,9 @@ def learn_noise(
         dependence=np.stack([_dependence(block) for block in blocks]),
         blocks=np.stack([block.seen for block in blocks]),
         effective=np.stack([_effective(block) for block in blocks]),
+        independent=np.array([independent_features(block.power[:, like], group[like]) for block in blocks]),
+        added=np.zeros((len(blocks), group.size)),
+        share=hours.expected.sum(0) / np.maximum(hours.n.sum(0), 1.0)[group],
         information=(hours.expected * (1 - hours.expected / at_least_one)).sum(0),
         level=level,
     )
@@ -191,8 +207,7 @@ def _residuals(hours: _Hours, scale: int) -> _Residuals:
 
 def _overdispersion(blocks: _Residuals) -> FloatArray:
     spread = blocks.spread
-    phi = np.where(spread > 0, blocks.power.sum(0) / np.where(spread > 0, spread, 1.0), 1.0)
-    return np.maximum(phi, 1.0)
+    return np.where(spread > 0, blocks.power.sum(0) / np.where(spread > 0, spread, 1.0), 1.0)
 
 
 def _effective(blocks: _Residuals) -> FloatArray:
@@ -235,6 +250,7 @@ def lend_noise(noise: Noise, channels: Channels) -> Noise:
     Returns:
         The noise with phi as a running maximum over scales.
     """
+    measured, noise = noise.phi, replace(noise, phi=np.maximum(noise.phi, 1.0))
     rare, owner = channels.is_rare, channels.feature
     information = np.where(rare, 0.0, noise.information)
     known = np.bincount(owner, weights=information, minlength=channels.features)
@@ -260,11 +276,27 @@ def lend_noise(noise: Noise, channels: Channels) -> Noise:
     trust = information / (information + _LITTLE_INFORMATION * by_scale[0])
     phi = np.maximum(noise.phi, trust * noise.phi + (1 - trust) * phi_lent)
     dependence = np.maximum(noise.dependence, trust * noise.dependence + (1 - trust) * lent)
-    return replace(
+    lent_noise = replace(
         noise,
-        phi=np.maximum.accumulate(phi, axis=0),
+        phi=phi,
         blocks=np.select([channels.is_invalid, rare], [noise.blocks, of_values], noise.effective),
         dependence=np.where(channels.is_invalid, noise.dependence, dependence),
+    )
+    drawn = [
+        moderate(
+            np.where(phi[scale] > 1, phi[scale], measured[scale]),
+            lent_noise.df[scale],
+            noise.share,
+            owner,
+            like=~rare & (information > 0),
+            independent=noise.independent[scale],
+        )
+        for scale in range(phi.shape[0])
+    ]
+    return replace(
+        lent_noise,
+        phi=np.maximum.accumulate(np.maximum([one.phi for one in drawn], 1.0), axis=0),
+        added=np.stack([one.added for one in drawn]),
     )
 
 

@@ -70,7 +70,17 @@ def build_pooled_baseline(
             channels.collect(column_shares, rare_shares[None].reshape(1, -1, RARE_PER_FEATURE))
         ),
         slot_sizes=_every_slot(sizes[None, channels.group]),
-        noise=Noise(unit, unit, unit, unit, unit[0], np.zeros(channels.size, dtype=np.int64)),
+        noise=Noise(
+            phi=unit,
+            dependence=unit,
+            blocks=unit,
+            effective=unit,
+            independent=unit[:, 0],
+            added=np.zeros_like(unit),
+            share=unit[0],
+            information=unit[0],
+            level=np.zeros(channels.size, dtype=np.int64),
+        ),
         df=unit,
         reference_dependence=unit,
         critical=unit,

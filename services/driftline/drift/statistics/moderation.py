@@ -1,0 +1,101 @@
+"""What features know of each other's noise: variances are drawn together as far as they are alike.
+
+A month holds 28 days, and a variance that is known from 28 days asks for much before it says "surely".
+Where the noises of all features are alike, each is known from all of them (Smyth 2004, who shares the
+variances of genes; with a trend, as Sartor et al. 2006). Where they differ, as weather does from
+schedules, or where what moves one feature moves them all, each stays alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import digamma, polygamma
+
+if TYPE_CHECKING:
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """Noise of one scale after features were compared.
+
+    Args:
+        phi: overdispersion, (c,).
+        added: degrees of freedom that other features add, (c,).
+    """
+
+    phi: FloatArray
+    added: FloatArray
+
+
+def independent_features(power: FloatArray, feature: IntArray) -> float:
+    """Return from how many independent features the noise is known: 1 where one cause moves all alike.
+
+    The power of blocks, averaged over features, varies as much as that of one feature where they move
+    together, and the less the more of them move by themselves.
+
+    Args:
+        power: squared residuals, (blocks, c).
+        feature: which feature each channel belongs to, (c,).
+    """
+    mean = power.mean(0)
+    varies = mean > 0
+    if not varies.any():
+        return 1.0
+    relative = power[:, varies] / mean[varies]
+    _, owner, sizes = np.unique(feature[varies], return_inverse=True, return_counts=True)
+    by_feature = np.zeros((power.shape[0], sizes.size))
+    np.add.at(by_feature.T, owner, relative.T)
+    by_feature /= sizes
+    together = by_feature.mean(1).var()
+    return float(np.clip(by_feature.var(0).mean() / max(together, 1e-12), 1.0, sizes.size))
+
+
+def moderate(
+    phi: FloatArray,
+    df: FloatArray,
+    share: FloatArray,
+    feature: IntArray,
+    *,
+    like: BoolArray,
+    independent: float,
+) -> Moderated:
+    """Draw the noise of all channels to what is usual among features, as far as these are alike.
+
+    Args:
+        phi: overdispersion as it was measured, may be below 1, (c,).
+        df: degrees of freedom behind it, (c,).
+        share: expected share of each channel, (c,): noise that moves a mean moves middle shares most.
+        feature: which feature each channel belongs to, (c,).
+        like: channels that are compared, those of values; others are only ever raised, (c,).
+        independent: from how many independent features the noise is known.
+    """
+    alone = Moderated(phi, np.zeros_like(df))
+    chosen = like & (phi > 0)
+    _, owner, sizes = np.unique(feature[chosen], return_inverse=True, return_counts=True)
+    if sizes.size < 3 or independent <= 1:
+        return alone
+    weight = df[chosen] / sizes[owner]
+    log = np.log(phi[chosen]) - digamma(df[chosen] / 2) + np.log(df[chosen] / 2)
+    middle = _middle(share)
+    slope, usual = np.polyfit(middle[chosen], log, 1, w=np.sqrt(weight))
+    chance = polygamma(1, df[chosen] / 2)
+    squares = (log - usual - slope * middle[chosen]) ** 2
+    total = weight.sum()
+    # What all features share by chance does not make them differ.
+    common = (sizes.size / independent - 1) / (sizes.size - 1)
+    spread = weight @ squares / total
+    expected = (1 - common) * (weight @ chance) / total
+    # The spread of a few features is itself known badly: it is taken to be larger by one standard error.
+    between = max(spread - expected, 0.0) + max(spread, expected) * np.sqrt(2 / (sizes.size - 1))
+    prior = (1 + np.sqrt(1 + 2 * between)) / between
+    added = np.minimum(prior, (independent - 1) * df)
+    drawn = (added * np.exp(usual + slope * middle) + df * phi) / (added + df)
+    return Moderated(np.where(like, drawn, np.maximum(phi, drawn)), added)
+
+
+def _middle(share: FloatArray) -> FloatArray:
+    return 4 * share * (1 - share)
