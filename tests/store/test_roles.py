@@ -220,7 +220,7 @@ def respond(store, page_id):
     return [CliRunner().invoke(driftline, question, env=environment(store)) for question in asked]
 
 
-def read(store, event_id):
+def read(store, event_id, page_id):
     ready_client(store).close()
     env = environment(store)
     asked = ("trace", event_id), ("completeness",), ("verdicts",), ("pages",), ("dead-letters", "list")
@@ -232,6 +232,9 @@ def read(store, event_id):
         f"/models/{MODEL}",
         f"/models/{MODEL}/features/amount",
         f"/models/{MODEL}/features/city",
+        f"/models/{MODEL}/predictions?feature=amount&low=0",
+        f"/predictions/{event_id}",
+        f"/pages/{page_id}",
         "/readyz",
     )
     return [(answer.exit_code, answer.output) for answer in answers], [pages.get(path) for path in paths]
@@ -260,7 +263,7 @@ def play(tmp_path_factory):
     played.segment = played.acting("watcher", read_segment)
     (told,) = played.acting("watcher", page)
     played.responses = played.acting("responder", lambda store: respond(store, told.page_id))
-    played.answers, played.pages = played.acting("reader", lambda store: read(store, event_id))
+    played.answers, played.pages = played.acting("reader", lambda store: read(store, event_id, told.page_id))
     return played
 
 

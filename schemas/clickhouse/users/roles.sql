@@ -83,6 +83,7 @@ GRANT
     SELECT ON $database.sessions,
     SELECT ON $database.dead_letters,
     SELECT ON $database.drift_verdicts,
+    SELECT ON $database.judged_hours,
     SELECT ON $database.pages,
     SELECT ON $database.acknowledgements
 TO driftline_reader WITH REPLACE OPTION;
