@@ -18,6 +18,7 @@ from driftline.cli.logs import configure_logs
 from driftline.cli.monitors import monitors_group
 from driftline.cli.options import load_settings
 from driftline.cli.questions import completeness, trace, verdicts
+from driftline.cli.report import report
 from driftline.cli.services import land, migrate_command, serve, up, watch
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ for _command in (
     rules,
     pages,
     ack,
+    report,
     calibrate_command,
     dead_letters,
     monitors_group,

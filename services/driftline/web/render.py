@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,18 @@ class Renderer:
     Args:
         clock: the time in seconds since the Unix epoch.
         style_version: part of the style sheet's address.
+        interactive: whether a page may offer to show something else; a file that is sent around can't.
+        leads_out: whether links to what is not on the page lead anywhere.
     """
 
-    def __init__(self, *, clock: Callable[[], float], style_version: str) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        style_version: str = "",
+        interactive: bool = True,
+        leads_out: bool = True,
+    ) -> None:
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("driftline.web"),
             autoescape=True,
@@ -71,6 +81,9 @@ class Renderer:
             "legend_cell": charts.cell,
             "missing_words": missing_words,
             "style_version": style_version,
+            "interactive": interactive,
+            "leads_out": leads_out,
+            "now": lambda: words.clock(datetime.fromtimestamp(clock(), UTC)),
         }
 
     def render(self, template: str, **values: object) -> str:

@@ -1,0 +1,130 @@
+"""The same story as one HTML file that needs nothing else, to send around."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from driftline.errors import NotFoundError
+from driftline.store.verdicts import hour_time
+from driftline.web.addresses import feature_path, model_path, page_path
+from driftline.web.reads.pages import read_known_pages
+from driftline.web.render import STYLE, Renderer
+from driftline.web.views.feature import view_feature
+from driftline.web.views.fleet import view_fleet
+from driftline.web.views.model import view_model
+from driftline.web.views.page import view_page
+from driftline.web.views.streams import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.web.views.fleet import FleetRow
+
+PAGES = 10
+"""Of each model the newest ones are told in full."""
+
+_LINK = re.compile(r'<a ([^>]*?)href="([^"]*)"([^>]*)>(.*?)</a>', re.DOTALL)
+_HEADING = re.compile(r"<(/?)h([1-5])\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the report: the address that shows the same, and what it shows."""
+
+    path: str
+    body: str
+
+
+def write_report(
+    client: Client,
+    *,
+    days: int,
+    clock: Callable[[], float],
+    model_name: str | None = None,
+    url: str = "",
+) -> str:
+    """Return the report as HTML.
+
+    All models stand in its overview. Those that paged in the period are told in full, with their newest pages
+    and the features that these name first; or the one that is asked for, whether or not it paged.
+
+    Args:
+        client: of the store.
+        days: length of the period; one of `period.DAYS`.
+        clock: the time in seconds since the Unix epoch.
+        model_name: of this model only.
+        url: of the pages, such as ``https://driftline.example``: what is not in the report is linked there.
+            Empty: it is not linked.
+
+    Raises:
+        NotFoundError: there is no such model.
+    """
+    renderer = Renderer(clock=clock, interactive=False, leads_out=bool(url))
+    choice = Choice(days=days)
+    fleet = view_fleet(client, choice)
+    rows = [row for row in fleet.rows if model_name in {None, row.name}]
+    if model_name is not None and not rows:
+        raise NotFoundError(f"no event of a model called {model_name!r} has landed")
+    paged = {known.page.model_name for known in (*fleet.open, *fleet.recent)}
+    told = [row for row in rows if model_name is not None or row.name in paged]
+    parts = [part for row in told for part in _model_parts(client, renderer, row, choice)]
+    if model_name is None:
+        parts.insert(0, _Part("/", renderer.render("bodies/fleet.html", view=fleet, choice=choice)))
+    anchors = {part.path: f"part-{place}" for place, part in enumerate(parts)}
+    page = renderer.render(
+        "report.html",
+        title=model_name or fleet.headline,
+        days=days,
+        url=url,
+        style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704  the package's own style sheet
+        parts=[(anchors[part.path], Markup(_lowered(part.body))) for part in parts],  # noqa: S704  rendered above
+    )
+    return _relinked(page, anchors, url)
+
+
+def _model_parts(client: Client, renderer: Renderer, row: FleetRow, choice: Choice) -> Iterator[_Part]:
+    view, versions = view_model(client, row.name, choice)
+    body = renderer.render("bodies/model.html", view=view, versions=versions, choice=choice)
+    yield _Part(model_path(row.name), body)
+    if view.period is None:
+        return
+    pages = read_known_pages(client, model_name=row.name, since=hour_time(view.period.first_hour))[:PAGES]
+    for known in pages:
+        story = view_page(client, known.page.page_id)
+        yield _Part(page_path(known.page.page_id), renderer.render("bodies/page.html", view=story))
+    shown: set[str] = set()
+    for known in pages:
+        feature, at = known.main.feature, None if known.page.state == "open" else known.last
+        if known.page.stream == view.stream and feature not in shown:
+            shown.add(feature)
+            found = view_feature(client, row.name, feature, choice, at=at)
+            body = renderer.render("bodies/feature.html", view=found, choice=choice)
+            yield _Part(feature_path(row.name, feature), body)
+
+
+def _lowered(body: str) -> str:
+    """Set headings one level lower, since the report has a title of its own."""
+    return _HEADING.sub(lambda found: f"<{found[1]}h{int(found[2]) + 1}", body)
+
+
+def _relinked(page: str, anchors: Mapping[str, str], url: str) -> str:
+    """Let links lead to parts of the report, else to the pages, else nowhere: then their text is left."""
+
+    def replaced(found: re.Match[str]) -> str:
+        before, href, after, text = found.groups()
+        address = html.unescape(href)
+        anchor = anchors.get(address.partition("?")[0])
+        if anchor is not None:
+            return f'<a {before}href="#{anchor}"{after}>{text}</a>'
+        if not address.startswith("/"):
+            return found[0]
+        return f'<a {before}href="{html.escape(url + address)}"{after}>{text}</a>' if url else text
+
+    return _LINK.sub(replaced, page)
