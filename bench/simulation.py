@@ -205,12 +205,15 @@ def run_all(jobs: list[Job], path: Path, settings: Mapping[str, int], workers: i
     return results
 
 
-def ask_peers(cells: list[tuple[Kind, int]], path: Path, settings: Mapping[str, int], windows: int) -> None:
+def ask_peers(
+    cells: list[tuple[Kind, int]], path: Path, settings: Mapping[str, int], windows: int
+) -> dict[str, Any]:
     """Ask evidently, with its defaults, about hours of each calm cell; write every answer as it comes."""
     results = load(path, settings)
     calm = [(kind, rows) for kind, rows in cells if kind in CALM]
     for _ in ask_about(calm, PEERS[:2], windows, settings["seed"], results["peers"]):
         save(path, results)
+    return results
 
 
 def parse_cells(text: str) -> list[tuple[Kind, int]]:
@@ -257,9 +260,9 @@ def main() -> None:
     if options.table:
         results = load(options.output, settings)
     else:
-        if options.peer_windows:
-            ask_peers(cells, options.output, settings, options.peer_windows)
         results = run_all(jobs, options.output, settings, options.workers)
+        if options.peer_windows:
+            results = ask_peers(cells, options.output, settings, options.peer_windows)
     print_simulation(results["streams"])
     if results["peers"]:
         print_peers(results["peers"])
