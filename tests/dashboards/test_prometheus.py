@@ -1,0 +1,130 @@
+"""Prometheus takes the shipped configuration, each alert is proven, and rules and metrics know each other."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+import pytest
+
+from driftline.drift.service.metrics import WORKER_METRICS
+from driftline.lander import LANDER_METRICS
+from driftline.metrics import COMMON_METRICS
+from driftline.web.addresses import explorer_path, feature_path, model_path, page_path, runbook_path
+from tests.dashboards.rules import (
+    PROMETHEUS,
+    ROOT,
+    RUNBOOKS,
+    grouped_labels,
+    metrics_in,
+    read_alerts,
+    read_expected,
+    read_rules,
+    selected_labels,
+)
+from tests.support.prometheus import promtool
+
+METRICS = {metric.name: metric for metric in (*COMMON_METRICS, *LANDER_METRICS, *WORKER_METRICS)}
+ALERTS = read_alerts()
+NAMES = sorted({alert.name for alert in ALERTS})
+TARGET_LABELS = {"job", "instance", "service"}
+each_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: f"{alert.name}-{alert.severity}")
+each_name = pytest.mark.parametrize("name", NAMES)
+
+
+def files(folder):
+    return sorted((PROMETHEUS / folder).glob("*.yml"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("check", "config", PROMETHEUS / "prometheus.yml"),
+        ("check", "rules", "--lint=all", "--lint-fatal", *files("rules")),
+        ("test", "rules", *files("tests")),
+    ],
+    ids=lambda asked: " ".join(asked[:2]),
+)
+def test_promtool_finds_nothing_wrong(asked):
+    done = promtool(*asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_alert
+def test_each_alert_fires_in_a_unit_test(alert):
+    fired = [one for case in read_expected() if case.name == alert.name for one in case.alerts]
+    assert any(one["exp_labels"]["severity"] == alert.severity for one in fired)
+
+
+@each_name
+def test_each_alert_is_quiet_in_a_unit_test_before_and_after_it_fires(name):
+    cases = ["fires" if case.alerts else "quiet" for case in read_expected() if case.name == name]
+    assert re.search("quiet (fires )+quiet", " ".join(cases))
+
+
+def test_what_a_unit_test_expects_is_told_in_full():
+    told = [one for case in read_expected() for one in case.alerts]
+    assert all({"summary", "description", "runbook_url"} <= one["exp_annotations"].keys() for one in told)
+
+
+def test_each_alert_has_a_runbook_and_each_runbook_an_alert():
+    assert sorted(file.stem for file in RUNBOOKS.glob("*.md")) == NAMES
+
+
+@each_alert
+def test_an_alert_says_what_to_do_where_to_look_and_how_urgent_it_is(alert):
+    told = alert.rule["annotations"]
+    assert alert.severity in {"page", "ticket"}
+    assert "for" in alert.rule
+    assert {"summary", "description", "dashboard", "pages", "runbook_url"} <= told.keys()
+    assert told["runbook_url"] == f"{{{{ $externalLabels.driftline_url }}}}{runbook_path(alert.name)}"
+    (uid,) = re.findall(r"grafana_url }}/d/([\w-]+)", told["dashboard"])
+    assert (ROOT / "dashboards" / "grafana" / f"{uid}.json").exists()
+
+
+@each_alert
+def test_an_alert_of_a_model_carries_its_team(alert):
+    labels = grouped_labels(alert.expression)
+    assert ("model_name" in labels) == ("team" in labels)
+
+
+def test_rules_ask_only_for_metrics_and_labels_that_there_are():
+    for rule in read_rules():
+        names = metrics_in(rule["expr"])
+        assert names <= METRICS.keys()
+        for name, label in selected_labels(rule["expr"]):
+            assert label in METRICS[name].labels, f"{name} has no label {label}"
+
+
+@each_alert
+def test_rules_group_only_by_labels_that_there_are(alert):
+    there = {label for name in metrics_in(alert.expression) for label in METRICS[name].labels}
+    made = set(re.findall(r'label_replace\([^"]*"(\w+)"', alert.expression.replace("\n", " ")))
+    assert grouped_labels(alert.expression) <= there | made | TARGET_LABELS
+
+
+def test_metrics_name_the_alerts_that_ask_for_them_and_no_other():
+    asking = defaultdict(set)
+    for alert in ALERTS:
+        for name in alert.metrics:
+            asking[name].add(alert.name)
+    assert {name: set(m.alerts) for name, m in METRICS.items() if m.alerts} == dict(asking)
+
+
+def test_links_lead_to_pages_that_there_are():
+    """Names that a URL has to quote, as the pages quote them."""
+    host = "http://driftline"
+    told = {
+        (one["exp_labels"].get("model_name"), case.name): one["exp_annotations"]
+        for case in read_expected()
+        for one in case.alerts
+    }
+    odd = told["eu/flight delay", "DriftlinePredictionDrift"]
+    assert odd["trace"] == host + explorer_path("eu/flight delay", version="2 b", feature="prediction.number")
+    assert odd["pages"] == host + page_path("01a9")
+    slice_ = told["flight-delay", "DriftlineDataDrift"]["trace"]
+    asked = {"version": "3", "feature": "wind speed", "part": "origin=JFK"}
+    assert slice_ == host + explorer_path("flight-delay", **asked)
+    invalid = told["flight-delay", "DriftlineInvalidPredictions"]
+    assert invalid["pages"] == host + feature_path("flight-delay", "dep_delay")
+    assert told["flight-delay", "DriftlineWorkerLate"]["pages"] == host + model_path("flight-delay")

@@ -1,0 +1,112 @@
+"""A runbook says what can be done: each command and each query that it names runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from driftline.cli.app import driftline
+from driftline.log import Record
+from driftline.store import open_store
+from driftline.store.pages import write_pages
+from driftline.store.verdicts import hour_time
+from driftline.wire import PREDICTIONS_TOPIC
+from tests.dashboards.rules import RUNBOOKS
+from tests.drift.service.test_stored import PAGE
+from tests.support.landing import Landing, put
+from tests.support.running import Place
+from tests.support.traffic import MODEL
+
+HOUR_S = 3600
+NOW_S = int(time.time()) - 3600  # Queries ask for the last day.
+FILES = sorted(RUNBOOKS.glob("*.md"))
+TITLES = ["How to confirm", "What to do", "How to silence it honestly", "How it resolves"]
+# What needs a cluster, a file, or a host on which processes died, has tests of its own.
+ELSEWHERE = {"forward", "land", "migrate", "monitors"}
+
+
+def blocks(language):
+    return [
+        (file.stem, block)
+        for file in FILES
+        for block in re.findall(rf"```{language}\n(.*?)```", file.read_text(), re.DOTALL)
+    ]
+
+
+def commands():
+    """The lines of driftline's own commands, in blocks and between backticks, with their runbook."""
+    lines = [(name, line) for name, block in blocks("sh") for line in block.splitlines()]
+    inline = [(file.stem, line) for file in FILES for line in re.findall(r"`(driftline [^`]*)`", _flat(file))]
+    return [(name, line) for name, line in (*lines, *inline) if line.startswith("driftline ")]
+
+
+def _flat(file):
+    return re.sub(r"```.*?```", "", file.read_text(), flags=re.DOTALL).replace("\n  ", " ")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    place = Place(tmp_path_factory.mktemp("runbooks"))
+    landing = Landing(place)
+    landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", b"no event")])
+    events = [
+        {"features": {"amount": float(number)}, "event_time": NOW_S + 60.0 * number} for number in range(9)
+    ]
+    names = {"EVENT_ID": put(landing, events)[0], "MODEL": MODEL, "PAGE": PAGE.page_id}
+    last = hour_time(NOW_S // HOUR_S)
+    write_pages(landing.client, [replace(PAGE, detected=last, since=last, last=last)])
+    names |= {"TOPIC/PARTITION@OFFSET": f"{PREDICTIONS_TOPIC}/0@0", "TOPIC": PREDICTIONS_TOPIC}
+    names |= {"REASON": "unknown_frame", '"$DRIFTLINE_LOG"': place.log_url}
+    landing.close()
+    return place, names
+
+
+def filled(text, names):
+    for name, value in names.items():
+        text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", value, text)
+    return text
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_runbook_says_how_to_confirm_mend_silence_and_when_it_ends(file):
+    text = file.read_text()
+    assert text.startswith(f"# {file.stem}\n")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == TITLES
+    assert f"alertname={file.stem}" in text
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (file.parent / link).exists(), link
+
+
+@pytest.mark.parametrize(("name", "line"), commands(), ids=lambda value: value[:60])
+def test_a_command_of_a_runbook_runs(place, name, line):
+    where, names = place
+    words = shlex.split(filled(line, names), comments=True)[1:]
+    command = driftline.commands[words[0]]
+    options = {word for word in words if word.startswith("--")}
+    if getattr(command, "commands", None):
+        command = command.commands[words[1]]
+    assert options <= {option for parameter in command.params for option in parameter.opts}, name
+    if words[0] in ELSEWHERE:
+        return
+    environment = {"DRIFTLINE_STORE": where.store_url, "DRIFTLINE_LOG": where.log_url}
+    done = CliRunner().invoke(driftline, words, env=environment)
+    assert done.exit_code == 0, f"{name}: {done.output}"
+
+
+@pytest.mark.parametrize(("name", "query"), blocks("sql"), ids=lambda value: value[:30])
+def test_a_query_of_a_runbook_runs(place, name, query):
+    where, names = place
+    with open_store(where.store_url) as store:
+        client = store.client()
+        assert client.query(filled(query, names)).result_rows, name
+        client.close()
+
+
+def test_there_is_something_to_run():
+    assert len(commands()) > 20
+    assert len(blocks("sql")) > 3
