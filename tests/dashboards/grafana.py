@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "grafana"
 ALL = "$__all"
@@ -80,6 +80,26 @@ def queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
         yield Query(uid, f"annotation {mark['name']}", mark["target"]["rawSql"], is_sql=True)
 
 
+def matcher(given: Mapping[str, str]) -> Callable[[str], bool]:
+    """Return whether a column is what an override is for; a pattern stands between slashes."""
+    if given["id"] == "byName":
+        return lambda column: column == given["options"]
+    assert given["id"] == "byRegexp"
+    pattern = re.fullmatch(r"/(.*)/", given["options"])
+    assert pattern is not None, f"{given}: without slashes Grafana puts ^ before it and $ behind it"
+    return lambda column: re.search(pattern[1], column) is not None
+
+
+def options(variable: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what a variable of fixed options offers, by value, as Grafana reads it from its text."""
+    found = {}
+    for part in re.split(r"(?<!\\),", variable["query"]):
+        pair = re.fullmatch(r"\s*(.+)\s:\s(.+)", part)
+        text, value = (pair[1], pair[2]) if pair else (part.strip(), part.strip())
+        found[value.strip()] = text.strip()
+    return found
+
+
 def put_in_variables(text: str, values: Mapping[str, str]) -> str:
     """Put the values of variables where their names stand, as they are to be written there.
 
@@ -119,7 +139,7 @@ def expand_sql(text: str, values: Mapping[str, str], *, first_s: int, end_s: int
 
 
 def _decide_conditionals(text: str, values: Mapping[str, str]) -> str:
-    """Put ``1=1`` for a condition whose variable is anything. From the last to the first, as they may nest."""
+    """Put ``1=1`` for a condition whose variable is anything. From the last on, since they may nest."""
     while (at := text.rfind(_CONDITIONAL)) >= 0:
         begin = at + len(_CONDITIONAL)
         depth, comma, end = 1, -1, begin

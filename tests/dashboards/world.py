@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.metrics import Metrics
     from tests.support.landing import Landing
 
 HOUR_S = 3600
@@ -53,12 +54,12 @@ class World:
 
     Args:
         client: of the store.
-        exposed: what each service's /metrics says, by service.
+        metrics: of each service that ran, by its name.
         event_ids: of the predictions of the last hours of version 3.
     """
 
     client: Client
-    exposed: Mapping[str, bytes]
+    metrics: Mapping[str, Metrics]
     event_ids: list[str]
 
 
@@ -93,17 +94,16 @@ def make_world(landing: Landing, folder: Path) -> World:
     )
     worker.watch_once()
     worker.watch_once()
-    exposed = {"lander": landing.metrics.expose(), "watcher": worker._metrics.expose()}
-    return World(landing.client, exposed, event_ids)
+    return World(landing.client, {"lander": landing.metrics, "watcher": worker._metrics}, event_ids)
 
 
 def _reference() -> dict[str, list[Any]]:
     rng = random.Random("reference")
-    rows = [_features(rng, "t0") for _ in range(400)]
+    rows = [_features(rng) for _ in range(400)]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _features(rng: random.Random, tenant: str) -> dict[str, Any]:
+def _features(rng: random.Random) -> dict[str, Any]:
     return {
         "amount": rng.gauss(50.0, 10.0),
         "age": None if rng.random() < 0.1 else rng.gauss(40.0, 8.0),
@@ -116,7 +116,7 @@ def _events(first: int, end: int, *, breaks: bool = False, rows: int = _PER_HOUR
         rng = random.Random(hour)
         for number in range(rows):
             tenant = f"t{number % 4}"
-            features = _features(rng, tenant)
+            features = _features(rng)
             if breaks and tenant == "t3":
                 features["amount"] *= 100
             yield {
@@ -141,7 +141,8 @@ def _tell_outcomes(landing: Landing, event_ids: list[str]) -> None:
 def _lose_some(client: Client) -> None:
     """Have a session say that it sent ten events more than landed."""
     client.command(
-        "INSERT INTO sessions SELECT * REPLACE (beat_time + 1 AS beat_time, last_sequence + 10 AS last_sequence) "
+        "INSERT INTO sessions "
+        "SELECT * REPLACE (beat_time + 1 AS beat_time, last_sequence + 10 AS last_sequence) "
         "FROM sessions FINAL WHERE model_version = '3' AND environment = 'production' "
         "ORDER BY last_sequence DESC LIMIT 1"
     )

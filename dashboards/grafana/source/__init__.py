@@ -18,6 +18,10 @@ DASHBOARDS = (fleet.build, model.build, feature.build, pipeline.build, predictio
 def render() -> Mapping[str, str]:
     """Return each dashboard's JSON by the name of its file."""
     built = [build().build() for build in DASHBOARDS]
+    for dashboard in built:
+        for variable in (dashboard.templating and dashboard.templating.list_val) or ():
+            # The builders give every variable what Grafana's types know of intervals only.
+            variable.auto = variable.auto_min = variable.auto_count = None
     return {
         f"{dashboard.uid}.json": json.dumps(dashboard, cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
         for dashboard in built

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards.grafana.source.panels import bars, curves, hidden, rows, titled, unit
+from dashboards.grafana.source.panels import bars, curves, rows, titled
 from dashboards.grafana.source.queries import COUNTED, FEATURE, IN_FORCE, MODEL, SEGMENT, table
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def categories() -> Bars:
             WITH {COUNTED}
             SELECT
                 if(place <= {_VALUES} AND NOT folded, value, '(others)') AS category,
-                sum(now_share) AS now, sum(before_share) AS `same hours before`, sum(training_share) AS training
+                sum(now_share) AS now, sum(before_share) AS `same hours before`,
+                sum(training_share) AS training
             FROM
             (
                 SELECT
@@ -174,26 +175,42 @@ def numbers_by_segment() -> Table:
                 f"""
                 WITH {COUNTED}, {_GRID}
                 SELECT
-                    if(segment = '', 'all traffic', segment) AS slice, {_COUNTS},
-                    {quantiles}({value}, count, layer = 'now') AS at,
-                    {quantiles}({value}, count, layer = 'before') AS was,
-                    if(now_rows = 0, NULL, at[1]) AS low, if(now_rows = 0, NULL, at[2]) AS median,
+                    slice, now_rows, before_rows,
+                    if(now_rows = 0, NULL, at[1]) AS low,
+                    if(now_rows = 0, NULL, at[2]) AS median,
                     if(now_rows = 0, NULL, at[3]) AS high,
                     if(before_rows = 0, NULL, was[1]) AS low_before,
                     if(before_rows = 0, NULL, was[2]) AS median_before,
                     if(before_rows = 0, NULL, was[3]) AS high_before
                 FROM
                 (
-                    SELECT segment, {_LAYER} AS layer, bucket, count
-                    FROM numeric_profiles WHERE {_ROWS} AND {IN_FORCE}
+                    SELECT
+                        if(segment = '', 'all traffic', segment) AS slice, {_COUNTS},
+                        {quantiles}({value}, count, layer = 'now') AS at,
+                        {quantiles}({value}, count, layer = 'before') AS was
+                    FROM
+                    (
+                        SELECT segment, {_LAYER} AS layer, bucket, count
+                        FROM numeric_profiles WHERE {_ROWS} AND {IN_FORCE}
+                    )
+                    GROUP BY segment
                 )
-                GROUP BY segment ORDER BY segment
+                ORDER BY slice
                 """
             ),
             width=24,
+            numbers=[
+                "now_rows",
+                "before_rows",
+                "low",
+                "median",
+                "high",
+                "low_before",
+                "median_before",
+                "high_before",
+            ],
         )
         .no_value("not counted as a number, or no value in this time range")
-        .override_by_regexp("at|was|training_rows", [hidden()])
         .override_by_name("now_rows", [titled("values now")])
         .override_by_name("before_rows", [titled("values before")])
     )
@@ -209,22 +226,29 @@ def categories_by_segment() -> Table:
                 f"""
                 WITH {COUNTED}
                 SELECT
-                    if(segment = '', 'all traffic', segment) AS slice, value, {_COUNTS},
-                    now_rows / nullIf(sum(now_rows) OVER (PARTITION BY segment), 0) AS now,
-                    before_rows / nullIf(sum(before_rows) OVER (PARTITION BY segment), 0) AS before,
+                    slice, value, now_rows, before_rows,
+                    now_rows / nullIf(sum(now_rows) OVER (PARTITION BY slice), 0) AS now,
+                    before_rows / nullIf(sum(before_rows) OVER (PARTITION BY slice), 0) AS before,
                     now - before AS change
                 FROM
                 (
-                    SELECT segment, {_LAYER} AS layer, value, count
-                    FROM categorical_profiles WHERE {_ROWS} AND (segment = '' OR {IN_FORCE}) AND NOT folded
+                    SELECT if(segment = '', 'all traffic', segment) AS slice, value, {_COUNTS}
+                    FROM
+                    (
+                        SELECT segment, {_LAYER} AS layer, value, count
+                        FROM categorical_profiles
+                        WHERE {_ROWS} AND (segment = '' OR {IN_FORCE}) AND NOT folded
+                    )
+                    GROUP BY segment, value
                 )
-                GROUP BY segment, value
                 ORDER BY abs(change) DESC NULLS LAST, slice, value LIMIT 200
                 """
             ),
             width=24,
+            numbers=["now_rows", "before_rows"],
+            shares=["now", "before", "change"],
         )
         .no_value("not counted as a category, or no value in this time range")
-        .override_by_regexp("now|before|change", [unit("percentunit")])
-        .override_by_regexp(".*_rows", [hidden()])
+        .override_by_name("now_rows", [titled("values now")])
+        .override_by_name("before_rows", [titled("values before")])
     )

@@ -15,7 +15,7 @@ from dashboards.grafana.source.panels import (
     row,
     rows,
     titled,
-    unit,
+    unit_of,
     verdict_number,
     verdict_timeline,
     wide,
@@ -206,11 +206,13 @@ def _slices() -> Table:
                 ORDER BY segment, window_end DESC LIMIT 1 BY segment
                 """
             ),
+            numbers=["z", "critical", "sample"],
+            shares=["effect", "low", "high"],
+            times=["window_end"],
         )
         .override_by_name("slice", [links.linked(to_slice)])
         .override_by_name("verdict", VERDICT_COLUMN)
-        .override_by_regexp("effect|low|high", [unit("percentunit")])
-        .override_by_name("window_end", [titled("until"), unit("dateTimeAsIso")])
+        .override_by_name("window_end", [titled("until")])
         .override_by_name("reason", [wide(400)])
     )
 
@@ -299,11 +301,12 @@ def _newest() -> Table:
                 WHERE {_JUDGED} ORDER BY window_end DESC LIMIT 1 BY reference, scale_hours
                 """
             ),
+            numbers=["z", "critical", "overdispersion", "freedom", "sample", "reference_rows", "revision"],
+            shares=["expected", "observed", "effect", "completeness"],
+            times=["window_start", "window_end"],
         )
         .override_by_name("verdict", VERDICT_COLUMN)
-        .override_by_name("hours", [titled("window"), unit("h")])
-        .override_by_regexp("window_start|window_end", [unit("dateTimeAsIso")])
-        .override_by_regexp("expected|observed|effect|completeness", [unit("percentunit")])
+        .override_by_name("hours", [titled("window"), unit_of("h")])
         .override_by_name("reason", [wide(500)])
     )
 

@@ -14,13 +14,15 @@ from dashboards.grafana.source.panels import (
     YELLOW,
     dashboard,
     hidden,
+    leveled,
     lines,
     number,
+    one_of,
     row,
     rows,
     steps,
     titled,
-    unit,
+    unit_of,
     verdict_timeline,
     wide,
 )
@@ -143,14 +145,18 @@ def _pages() -> Table:
         rows(
             "Open pages, by their gravest finding",
             "What on-call has to look at. Follow the page for its story, the feature for its distribution.",
-            metric_now(f"driftline_page_since_timestamp_seconds * 1000 {_TEAM}"),
+            # Prometheus drops a label that is empty, and links need a value.
+            metric_now(
+                f"label_replace(driftline_page_since_timestamp_seconds * 1000 {_TEAM}, "
+                '"segment", "all traffic", "segment", "")'
+            ),
             height=7,
         )
         .no_value("no open page")
-        .override_by_name("Value", [titled("since"), unit("dateTimeFromNow"), wide(160)])
+        .override_by_name("Value", [titled("since"), unit_of("dateTimeFromNow"), wide(160)])
         .override_by_name("page_id", [titled("page"), links.linked(page)])
         .override_by_name("feature", [links.linked(drifted)])
-        .override_by_regexp("Time|__name__|instance|job", [hidden()])
+        .override_by_regexp(one_of("Time", "__name__", "instance", "job", "service", "kind"), [hidden()])
     )
 
 
@@ -166,13 +172,15 @@ def _model_table() -> Table:
             "Each version that was judged within the time range: its gravest verdict now, and its traffic.",
             table(_VERSIONS),
             height=9,
+            numbers=["events", "open_pages"],
+            shares=["completeness"],
+            times=["judged_until"],
         )
         .override_by_name("model_name", [titled("model"), links.linked(to_model)])
         .override_by_name("model_version", [titled("version"), links.linked(to_version)])
         .override_by_name("state", VERDICT_COLUMN)
-        .override_by_name("judged_until", [titled("judged until"), unit("dateTimeAsIso")])
-        .override_by_name("last_event", [titled("last event"), unit("dateTimeFromNow")])
-        .override_by_name("completeness", [unit("percentunit")])
+        .override_by_name("judged_until", [titled("judged until")])
+        .override_by_name("last_event", [titled("last event"), unit_of("dateTimeFromNow")])
         .override_by_name("open_pages", [titled("open pages")])
         .override_by_name("training_run_id", [titled("training run")])
     )
@@ -256,13 +264,10 @@ def _traffic() -> Lines:
 
 
 def _completeness() -> Lines:
-    return (
-        lines(
-            "Completeness by version",
-            "Which share of what sessions in production sent in the last 24 hours has landed.",
-            metric(f"driftline_completeness_ratio {_TEAM}", "{{model_name}} {{model_version}}"),
-            unit="percentunit",
-        )
-        .max(1)
-        .thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
+    panel = lines(
+        "Completeness by version",
+        "Which share of what sessions in production sent in the last 24 hours has landed.",
+        metric(f"driftline_completeness_ratio {_TEAM}", "{{model_name}} {{model_version}}"),
+        unit="percentunit",
     )
+    return leveled(panel.max(1), (None, RED), (0.95, YELLOW), (0.99, GREEN))

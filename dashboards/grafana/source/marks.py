@@ -38,7 +38,7 @@ def new_versions() -> AnnotationQuery:
             min(minute) AS time,
             concat('version ', model_version) AS title,
             concat('version ', model_version, ' in ', environment, ': its first prediction') AS text,
-            ['version', model_version] AS tags
+            concat('version,', model_version) AS tags
         FROM session_profiles
         WHERE {MODEL} AND session_id != '' AND environment != 'reference'
         GROUP BY model_version, environment
@@ -59,7 +59,7 @@ def pages() -> AnnotationQuery:
             last AS timeEnd,
             concat('page ', page_id) AS title,
             concat(headline, if(word = '', '', concat(' (', word, ')'))) AS text,
-            ['page', state, model_version] AS tags
+            concat('page,', state, ',', model_version) AS tags
         FROM pages FINAL
         WHERE {MODEL} AND state != 'withdrawn' AND last >= $__fromTime AND since <= $__toTime
         ORDER BY time

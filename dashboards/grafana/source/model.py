@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.common import BigValueColorMode
 
-from dashboards.grafana.source import links, marks, variables
+from dashboards.grafana.source import links, marks, variables, versions
 from dashboards.grafana.source.panels import (
     GREEN,
     RED,
@@ -19,7 +19,7 @@ from dashboards.grafana.source.panels import (
     rows,
     steps,
     titled,
-    unit,
+    unit_of,
     verdict_number,
     verdict_timeline,
     wide,
@@ -89,10 +89,10 @@ def build() -> Dashboard:
         .with_row(row("Pages"))
         .with_panel(_pages())
         .with_row(row("Versions and traffic"))
-        .with_panel(_versions())
-        .with_panel(_traffic())
-        .with_panel(_completeness())
-        .with_panel(_hourly_completeness())
+        .with_panel(versions.versions())
+        .with_panel(versions.traffic())
+        .with_panel(versions.completeness())
+        .with_panel(versions.hourly_completeness())
         .with_panel(_invalid())
     )
 
@@ -222,13 +222,12 @@ def _features() -> Table:
             "paged for.",
             table(_NEWEST),
             height=10,
+            numbers=["z", "critical", "sample"],
+            shares=["effect", "low", "high", "expected", "observed", "detectable", "completeness"],
         )
         .override_by_name("feature", [links.linked(to_feature, to_own)])
         .override_by_name("verdict", VERDICT_COLUMN)
-        .override_by_regexp(
-            "effect|low|high|detectable|expected|observed|completeness", [unit("percentunit")]
-        )
-        .override_by_name("hours", [titled("window"), unit("h")])
+        .override_by_name("hours", [titled("window"), unit_of("h")])
         .override_by_name("reason", [wide(500)])
     )
 
@@ -259,132 +258,26 @@ def _pages() -> Table:
                 f"""
                 SELECT
                     page_id, model_version, environment, state, word, since, detected, last, headline,
-                    findings.feature AS features,
-                    arrayDistinct(arrayFilter(name -> name != '', findings.segment)) AS segments
+                    arrayStringConcat(arrayDistinct(findings.feature), ', ') AS features,
+                    arrayStringConcat(arrayDistinct(findings.segment), ' ') AS segments
                 FROM pages FINAL
                 WHERE {MODEL} AND state != 'withdrawn' AND last >= $__fromTime AND detected <= $__toTime
                 ORDER BY detected DESC LIMIT 200
                 """
             ),
+            times=["since", "detected", "last"],
         )
         .no_value("no page in this time range")
         .override_by_name("page_id", [titled("page"), wide(130), links.linked(page)])
         .override_by_name("headline", [wide(420), links.linked(page)])
-        .override_by_regexp("since|detected|last", [unit("dateTimeAsIso"), wide(160)])
         .override_by_name("last", [titled("until")])
     )
-
-
-def _versions() -> Table:
-    chosen = {"model_name": links.variable("model_name"), "model_version": links.field("model_version")}
-    return (
-        rows(
-            "Versions",
-            "Every version that ever served, the newest first, and the run that made it.",
-            table(_VERSIONS),
-        )
-        .override_by_name(
-            "model_version",
-            [titled("version"), links.linked(links.to_dashboard("This version", links.MODEL, **chosen))],
-        )
-        .override_by_name(
-            "training_run_id",
-            [
-                titled("training run"),
-                links.linked(
-                    links.to_dashboard(
-                        "Its predictions",
-                        links.PREDICTIONS,
-                        **chosen,
-                        training_run_id=links.field("training_run_id"),
-                    )
-                ),
-            ],
-        )
-        .override_by_regexp("first_event|last_event|registered", [unit("dateTimeAsIso")])
-        .override_by_name("first_event", [titled("first event")])
-        .override_by_name("last_event", [titled("last event")])
-        .override_by_name("git_commit", [titled("commit")])
-        .override_by_name("git_dirty", [titled("uncommitted changes")])
-        .override_by_name("artifact_uri", [titled("artifact")])
-    )
-
-
-_VERSIONS = f"""
-SELECT
-    traffic.model_version AS model_version, environment, first_event, last_event, predictions,
-    training_run_id, git_commit, git_dirty, artifact_uri, registered
-FROM
-(
-    SELECT
-        model_version, environment, min(minute) AS first_event, max(minute) AS last_event,
-        sum(rows) AS predictions
-    FROM session_profiles WHERE {MODEL} AND session_id != '' AND environment != 'reference'
-    GROUP BY model_version, environment
-) AS traffic
-LEFT JOIN
-(
-    SELECT
-        model_version, training_run_id, git_commit, git_dirty, artifact_uri, registered_time AS registered
-    FROM training_runs FINAL WHERE {MODEL}
-    ORDER BY registered_time DESC LIMIT 1 BY model_version
-) AS runs USING (model_version)
-ORDER BY first_event DESC
-"""
-
-
-def _traffic() -> Lines:
-    return lines(
-        "Predictions by version",
-        "Predictions that landed, by their own time, per second: who serves, and when a version took over.",
-        series(
-            f"""
-            SELECT
-                $__timeInterval(minute) AS time, concat(model_version, ' ', environment) AS version,
-                sum(rows) / $__interval_s AS predictions
-            FROM session_profiles
-            WHERE {MODEL} AND session_id != '' AND environment != 'reference' AND $__timeFilter(minute)
-            GROUP BY time, version ORDER BY time
-            """
-        ),
-        unit="reqps",
-    ).interval("1m")
-
-
-def _completeness() -> Lines:
-    return (
-        lines(
-            "Completeness",
-            "Which share of what sessions in production sent in the last 24 hours has landed.",
-            metric('driftline_completeness_ratio{model_name="$model_name"}', "{{model_version}}"),
-            unit="percentunit",
-        )
-        .max(1)
-        .thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
-    )
-
-
-def _hourly_completeness() -> Lines:
-    return lines(
-        "Completeness of each judged hour",
-        "As known when the hour was judged last. Below 95 % a window is incomplete, and says nothing of "
-        "drift.",
-        series(
-            f"""
-            SELECT $__timeInterval(window_end) AS time, min(completeness) AS complete
-            FROM drift_verdicts FINAL
-            WHERE {STREAM} AND segment = '' AND scale_hours = 1 AND $__timeFilter(window_end)
-            GROUP BY time ORDER BY time
-            """
-        ),
-        unit="percentunit",
-    ).interval("1h")
 
 
 def _invalid() -> Lines:
     return (
         lines(
-            "Invalid values",
+            "Invalid values over time",
             "Values that broke a rule, by feature and reason, by the events' own time.",
             series(
                 f"""

@@ -86,14 +86,16 @@ def row(title: str) -> Row:
     return Row(title)
 
 
-def number(title: str, description: str, target: Target, *, unit: str, width: int = 4) -> stat.Panel:
+def number(
+    title: str, description: str, target: Target, *, unit: str, width: int = 4, height: int = 4
+) -> stat.Panel:
     """Return one number, as it is now."""
     panel = (
         stat.Panel()
         .graph_mode(models.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
-    return _dressed(panel, title, description, [target], unit=unit, width=width, height=4)
+    return _dressed(panel, title, description, [target], unit=unit, width=width, height=height)
 
 
 def lines(
@@ -112,11 +114,24 @@ def lines(
 
 
 def rows(
-    title: str, description: str, *targets: Target, unit: str = "short", width: int = 24, height: int = 8
+    title: str,
+    description: str,
+    *targets: Target,
+    numbers: Sequence[str] = (),
+    shares: Sequence[str] = (),
+    times: Sequence[str] = (),
+    width: int = 24,
+    height: int = 8,
 ) -> tables.Panel:
-    """Return a table."""
+    """Return a table. Its columns are texts, but for those that are named as numbers, shares or times.
+
+    With any other unit Grafana reads a number into every text that looks like one: a version, a commit.
+    """
     panel = tables.Panel().filterable(True).show_header(True)
-    return _dressed(panel, title, description, targets, unit=unit, width=width, height=height)
+    for columns, name in ((numbers, "short"), (shares, "percentunit"), (times, "dateTimeAsIso")):
+        if columns:
+            panel.override_by_regexp(one_of(*columns), [unit_of(name)])
+    return _dressed(panel, title, description, targets, unit="string", width=width, height=height)
 
 
 def verdict_timeline(
@@ -166,6 +181,7 @@ def bars(
         .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI))
     )
+    panel.override_by_name(x, [unit_of("string")])
     return _dressed(panel, title, description, [target], unit=unit, width=width, height=9)
 
 
@@ -180,7 +196,13 @@ def curves(
         .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI))
     )
+    panel.override_by_name(x, [unit_of("short")])
     return _dressed(panel, title, description, [target], unit=unit, width=width, height=9)
+
+
+def one_of(*columns: str) -> str:
+    """Return a pattern that fits these columns and no others, as Grafana reads it."""
+    return f"/^({'|'.join(columns)})$/"
 
 
 def steps(*levels: tuple[float | None, str]) -> ThresholdsConfig:
@@ -204,7 +226,13 @@ def verdict_number(panel: stat.Panel) -> stat.Panel:
     return panel.mappings([_verdict_numbers()]).color_mode(models.BigValueColorMode.BACKGROUND)
 
 
-def unit(name: str) -> DynamicConfigValue:
+def leveled(panel: timeseries.Panel, *levels: tuple[float | None, str]) -> timeseries.Panel:
+    """Draw from which value on lines are in which colour."""
+    style = common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED)
+    return panel.thresholds(steps(*levels)).thresholds_style(style)
+
+
+def unit_of(name: str) -> DynamicConfigValue:
     """Give a column its unit."""
     return DynamicConfigValue(id_val="unit", value=name)
 

@@ -11,15 +11,17 @@ from dashboards.grafana.source.panels import (
     YELLOW,
     dashboard,
     hidden,
+    leveled,
     lines,
     named_numbers,
     number,
+    one_of,
     row,
     rows,
     states,
     steps,
     titled,
-    unit,
+    unit_of,
     wide,
 )
 from dashboards.grafana.source.queries import metric, metric_now, series, table
@@ -49,6 +51,7 @@ def build() -> Dashboard:
         .with_variable(variables.clickhouse())
         .with_variable(variables.driftline_url())
         .with_variable(variables.label_values("job", "Job", "driftline_build_info"))
+        .link(links.own_pages("driftline's own page of the fleet", "/"))
         .with_row(row("Services"))
         .with_panel(_up())
         .with_panel(_builds())
@@ -99,7 +102,7 @@ def _builds() -> Table:
             width=6,
             height=5,
         )
-        .override_by_regexp("Time|__name__|Value", [hidden()])
+        .override_by_regexp(one_of("Time", "__name__", "Value"), [hidden()])
         .override_by_name("version", [titled("release")])
     )
 
@@ -111,6 +114,7 @@ def _disk_now() -> Stat:
         metric_now(f"min(driftline_store_disk_free_bytes{_JOB} / driftline_store_disk_size_bytes{_JOB})"),
         unit="percentunit",
         width=2,
+        height=5,
     ).thresholds(steps((None, RED), (0.1, YELLOW), (0.2, GREEN)))
 
 
@@ -121,6 +125,7 @@ def _lag_now() -> Stat:
         metric_now(f"sum(max by (topic) (driftline_lander_lag_events{_JOB}))"),
         unit="short",
         width=2,
+        height=5,
     ).thresholds(steps((None, GREEN), (10_000, YELLOW), (100_000, RED)))
 
 
@@ -132,6 +137,7 @@ def _late_now() -> Stat:
         metric_now(f"max({_LATENESS})"),
         unit="s",
         width=2,
+        height=5,
     ).thresholds(steps((None, GREEN), (2 * 3600, YELLOW), (4 * 3600, RED)))
 
 
@@ -191,9 +197,10 @@ def _dead_letters() -> Table:
                 """
             ),
             width=12,
+            numbers=["records"],
+            times=["first", "last"],
         )
         .no_value("no dead letter waits")
-        .override_by_regexp("first|last", [unit("dateTimeAsIso")])
         .override_by_name("example", [wide(300)])
     )
 
@@ -219,30 +226,23 @@ def _landing_failures() -> Lines:
 
 
 def _lost() -> Lines:
-    return (
-        lines(
-            "Lost offsets",
-            "Records that were gone before they were landed: retention was shorter than the lag. They are "
-            "lost.",
-            metric(f"sum by (topic) (driftline_lander_lost_offsets_total{_JOB})", "{{topic}}"),
-            unit="short",
-        )
-        .no_value("none was ever lost")
-        .thresholds(steps((None, GREEN), (1, RED)))
+    panel = lines(
+        "Lost offsets",
+        "Records that were gone before they were landed: retention was shorter than the lag. They are lost.",
+        metric(f"sum by (topic) (driftline_lander_lost_offsets_total{_JOB})", "{{topic}}"),
+        unit="short",
     )
+    return leveled(panel.no_value("none was ever lost"), (None, GREEN), (1, RED))
 
 
 def _completeness() -> Lines:
-    return (
-        lines(
-            "Completeness",
-            "Of what each version's sessions in production sent in the last 24 hours, the share that landed.",
-            metric(f"driftline_completeness_ratio{_JOB}", "{{model_name}} {{model_version}}"),
-            unit="percentunit",
-        )
-        .max(1)
-        .thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
+    panel = lines(
+        "Completeness",
+        "Of what each version's sessions in production sent in the last 24 hours, the share that landed.",
+        metric(f"driftline_completeness_ratio{_JOB}", "{{model_name}} {{model_version}}"),
+        unit="percentunit",
     )
+    return leveled(panel.max(1), (None, RED), (0.95, YELLOW), (0.99, GREEN))
 
 
 def _dropped() -> Table:
@@ -266,6 +266,7 @@ def _dropped() -> Table:
             """
         ),
         width=12,
+        numbers=["events", "sessions"],
     ).no_value("no session dropped anything")
 
 
@@ -294,19 +295,21 @@ def _last_beats() -> Table:
                 """
             ),
             width=12,
+            numbers=["sent"],
         )
-        .override_by_name("beat_time", [titled("last beat"), unit("dateTimeFromNow")])
+        .override_by_name("beat_time", [titled("last beat"), unit_of("dateTimeFromNow")])
         .override_by_name("session_id", [titled("session"), wide(120)])
     )
 
 
 def _lateness() -> Lines:
-    return lines(
+    panel = lines(
         "Judging behind the newest event",
         "By the events' own time. An hour is judged once it has closed, so up to an hour is usual.",
         metric(_LATENESS, "{{model_name}} {{model_version}}"),
         unit="s",
-    ).thresholds(steps((None, GREEN), (2 * 3600, YELLOW), (4 * 3600, RED)))
+    )
+    return leveled(panel, (None, GREEN), (2 * 3600, YELLOW), (4 * 3600, RED))
 
 
 def _verdicts() -> Lines:

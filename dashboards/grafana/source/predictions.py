@@ -12,7 +12,7 @@ from dashboards.grafana.source.panels import (
     row,
     rows,
     titled,
-    unit,
+    unit_of,
     wide,
 )
 from dashboards.grafana.source.queries import MODEL, series, table
@@ -63,7 +63,7 @@ def build() -> Dashboard:
 
 
 def _empty() -> Dashboard:
-    outcomes = {"": "any", "known": "known", "unknown": "not known"}
+    outcomes = {"known": "known", "unknown": "not known"}
     return (
         dashboard(
             "driftline / Predictions",
@@ -85,7 +85,7 @@ def _empty() -> Dashboard:
         .with_variable(
             variables.text("id", "Id", "Of an event, request, trace, entity or session; empty: any.")
         )
-        .with_variable(variables.choice("outcome", "Outcome", outcomes, ""))
+        .with_variable(variables.choice("outcome", "Outcome", outcomes))
         .link(
             links.own_pages("driftline's own explorer", f"/models/{links.variable('model_name')}/predictions")
         )
@@ -170,16 +170,18 @@ def _predictions() -> Table:
             "training run.",
             table(_TABLE),
             height=14,
+            numbers=["prediction_number"],
+            times=["event_time"],
         )
         .no_value("no prediction fits the filters in this time range")
-        .override_by_name("event_time", [titled("time"), unit("dateTimeAsIso"), wide(190)])
+        .override_by_name("event_time", [titled("time"), wide(190)])
         .override_by_name("event_id", [titled("event"), links.linked(own), wide(300)])
         .override_by_name("model_version", [titled("version")])
         .override_by_name("training_run_id", [titled("training run"), links.linked(by_run)])
         .override_by_name("git_commit", [titled("commit")])
         .override_by_name("prediction_number", [titled("number")])
         .override_by_name("prediction_label", [titled("label")])
-        .override_by_name("latency_us", [titled("latency"), unit("µs")])
+        .override_by_name("latency_us", [titled("latency"), unit_of("µs")])
     )
 
 
@@ -188,7 +190,7 @@ SELECT
     event_time, event_id, model_version, environment, prediction_number, prediction_label, actual,
     toString(tags) AS tags, latency_us, training_run_id, git_commit, request_id, trace_id, entity_id,
     toString(numeric_features) AS numbers, toString(categorical_features) AS categories,
-    missing_features AS missing
+    arrayStringConcat(missing_features, ', ') AS missing
 FROM
 (
     SELECT * FROM predictions
@@ -228,9 +230,11 @@ def _runs() -> Table:
                 """
             ),
             width=16,
+            numbers=["predictions", "reference_rows"],
+            times=["registered_time"],
         )
         .override_by_name("training_run_id", [titled("training run")])
-        .override_by_name("registered_time", [titled("registered"), unit("dateTimeAsIso")])
+        .override_by_name("registered_time", [titled("registered")])
         .override_by_name("git_commit", [titled("commit")])
         .override_by_name("git_dirty", [titled("uncommitted changes")])
         .override_by_name("artifact_uri", [titled("artifact")])
@@ -251,4 +255,5 @@ def _outcomes() -> Table:
             """
         ),
         width=8,
+        numbers=["predictions", "mean_number"],
     ).no_value("no outcome is known yet")

@@ -142,14 +142,16 @@ def label_values(name: str, label: str, metric: str) -> QueryVariable:
     )
 
 
-def choice(name: str, label: str, options: Mapping[str, str], chosen: str) -> CustomVariable:
-    """Return a choice among fixed options, by value what is shown."""
+def choice(name: str, label: str, options: Mapping[str, str], chosen: str = "") -> CustomVariable:
+    """Return a choice among fixed options, by value what is shown; none chosen: any of them, or none."""
     text = ", ".join(f"{shown} : {value}" for value, shown in options.items())
-    current = VariableOption(selected=True, text=options[chosen], value=chosen)
     shown = [
         VariableOption(selected=value == chosen, text=words, value=value) for value, words in options.items()
     ]
-    return CustomVariable(name).label(label).values(text).options(shown).current(current)
+    variable = CustomVariable(name).label(label).values(text).options(shown)
+    if chosen:
+        return variable.current(VariableOption(selected=True, text=options[chosen], value=chosen))
+    return variable.include_all(True).current(VariableOption(selected=True, text="All", value="$__all"))
 
 
 def text(name: str, label: str, description: str) -> TextBoxVariable:
