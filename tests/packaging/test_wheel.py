@@ -89,6 +89,12 @@ def test_the_wheel_holds_the_schemas(wheel: Path) -> None:
     assert {f"driftline/{path}" for path in schemas} <= set(ZipFile(wheel).namelist())
 
 
+def test_the_wheel_holds_the_runbooks(wheel: Path) -> None:
+    runbooks = {f"driftline/runbooks/{path.name}" for path in ROOT.glob("docs/runbooks/*.md")}
+    assert runbooks
+    assert runbooks <= set(ZipFile(wheel).namelist())
+
+
 def test_the_wheel_holds_the_package_and_its_type_marker_and_nothing_else(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     assert "driftline/py.typed" in names
