@@ -22,9 +22,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Browser:
-    """Asks one server; addresses are sent as they stand."""
+    """Asks one server; addresses are sent as they stand.
+
+    Args:
+        url: of the server.
+        hostile: the part of addresses that names the model with a hostile name, if there is one.
+    """
 
     url: str
+    hostile: str = ""
 
     def ask(self, path: str) -> Answer:
         """Return whatever the server answers."""

@@ -37,6 +37,7 @@ SINCE = END - 52
 
 WALL_CLOCK = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 HOSTILE_MODEL = "<script>alert('model')</script>/a b?c#d%2F\N{LATIN SMALL LETTER U WITH DIAERESIS}"
+HOSTILE_LINK = "%3Cscript%3Ealert%28%27model%27%29%3C%2Fscript%3E%2Fa%20b%3Fc%23d%252F%C3%BC"
 HOSTILE_FEATURE = "\"><img src=x onerror=alert('feature')>"
 HOSTILE_VALUE = "<b>bold</b>"
 
@@ -166,6 +167,18 @@ def _verdicts() -> Iterator[StoredVerdict]:
         yield stored(feature, END, verdict, model_name=model, kind="categorical", reason=f"why {verdict}")
 
 
+_RUN = {
+    "training_run_id": "run-7f3a",
+    "model_name": "flight-delay",
+    "model_version": "3",
+    "registered_time": hour_time(END - 1000),
+    "git_commit": "9f3c2e1a7b",
+    "artifact_uri": "s3://models/flight-delay/3",
+    "data_uri": "s3://data/flights",
+    "data_fingerprint": "1f2e",
+    "reference_rows": 50,
+    "runtime": {"python": "3.11"},
+}
 _COLUMNS = [
     "event_id",
     "event_time",
@@ -253,15 +266,12 @@ def _fill(client: Client) -> None:
     )
     client.insert(
         "training_runs",
-        [["run-7f3a", "flight-delay", "3", hour_time(END - 1000), "9f3c2e1a7b"]],
-        column_names=[
-            "training_run_id",
-            "model_name",
-            "model_version",
-            "registered_time",
-            "git_commit",
-        ],
+        [list(_RUN.values())],
+        column_names=list(_RUN),
     )
+    corrected = [[predictions[0][0], hour_time(END - 182 + 24 * day), "flight-delay", day] for day in (0, 1)]
+    names = ["event_id", "observed_time", "model_name", "actual_number"]
+    client.insert("outcomes", corrected, column_names=names)
 
 
 def metrics_with_one_counter() -> Metrics:
@@ -281,5 +291,5 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         app = create_app(store, metrics_with_one_counter(), clock=lambda: WALL_CLOCK)
         server = WebServer(app, "127.0.0.1", 0)
         server.start()
-        yield Browser(server.url)
+        yield Browser(server.url, HOSTILE_LINK)
         server.stop()

@@ -9,11 +9,7 @@ import re
 import pytest
 
 from tests.web.browser import text_of
-from tests.web.conftest import END, HOSTILE_FEATURE, HOSTILE_MODEL, HOSTILE_VALUE
-
-HOSTILE_LINK = "~" * HOSTILE_MODEL.startswith("~") + (
-    "%3Cscript%3Ealert%28%27model%27%29%3C%2Fscript%3E%2Fa%20b%3Fc%23d%252F%C3%BC"
-)
+from tests.web.conftest import END, HOSTILE_FEATURE, HOSTILE_LINK, HOSTILE_MODEL, HOSTILE_VALUE
 
 
 class TestHostileNames:

@@ -11,6 +11,15 @@ from driftline.store import Store, migrate, open_store
 from driftline.web import WebServer, create_app
 from tests.web.browser import Browser
 
+PATHS = (
+    "/",
+    "/models/m",
+    "/models/m/features/f",
+    "/models/m/predictions",
+    "/pages/aa11",
+    "/predictions/019c1480-7f1a-7bfe-b5d8-1b79f4a5f2a6",
+)
+
 
 class AwayStore(Store):
     """A store that does not answer."""
@@ -49,8 +58,13 @@ def test_while_the_store_is_away_we_live_and_are_not_ready():
 
 def test_pages_are_503_and_say_so_while_the_store_is_away():
     with served(AwayStore()) as browser:
-        for path in ("/", "/models/m", "/models/m/features/f"):
+        for path in PATHS:
             assert "The store does not answer" in browser.get(path, status=503)
+
+
+def test_runbooks_are_there_while_the_store_is_away():
+    with served(AwayStore()) as browser:
+        assert "Runbooks" in browser.get("/runbooks")
 
 
 def test_metrics_are_there_while_the_store_is_away():
@@ -76,3 +90,7 @@ def test_a_store_without_tables_is_not_ready_and_an_empty_one_shows_how_to_begin
         page = browser.get("/")
         assert "No model yet" in page
         assert "logger.log(features=" in page
+        for path in PATHS[1:]:
+            answer = browser.ask(path)
+            assert answer.status == 404, path
+            assert "Not found" in answer.text
