@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _RENAMED = {"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"}
-_LIBRARIES = ("urllib3", "clickhouse_connect")
-"""What they warn of, our own errors say."""
+_LIBRARIES = ("urllib3", "clickhouse_connect", "httpx", "httpx2")
+"""What they warn of, our own errors say; what they ask of whom is of interest to debug."""
 
 _logger = logging.getLogger("driftline")
 

@@ -60,6 +60,11 @@ class ServerProcess:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, negative by a signal; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Start it; it is not up yet. Does nothing where it is running."""
         if self.is_alive:

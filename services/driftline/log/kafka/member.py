@@ -154,7 +154,7 @@ class Member:
         consumer.incremental_assign(partitions)
         if partitions:
             consumer.pause(partitions)
-            ours = sorted(map(str, self.stretches))
+            ours = [f"{topic}/{partition}" for topic, partition in sorted(self.stretches)]
             context = {"group": self._group, "partitions": ours}
             _logger.info("%s: partitions %s are ours now", self._group, ours, extra=context)
 
