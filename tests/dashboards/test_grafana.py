@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from dashboards.grafana.source import render
+from dashboards.grafana.source.document import BEGIN, document
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.grafana.push import read_dashboards
 from driftline.grafana.sources import clickhouse_source, prometheus_source
@@ -53,6 +55,14 @@ def test_the_committed_json_is_what_the_source_makes():
     """Else: python -m dashboards.grafana.source"""
     committed = {path.name: path.read_text() for path in grafana.FOLDER.glob("*.json")}
     assert committed == dict(render())
+
+
+def test_the_documentation_tells_the_panels_as_they_are():
+    """Else: python -m dashboards.grafana.source"""
+    text = (grafana.FOLDER.parents[1] / "docs" / "dashboards.md").read_text()
+    assert BEGIN in text
+    assert text == document(text, [json.loads(each) for each in render().values()])
+    assert all(f"| {panel['title']} | " in text for _, panel in PANELS)
 
 
 def test_each_dashboard_is_there_once_and_is_what_push_and_provisioning_bring():
@@ -257,3 +267,16 @@ def test_provisioning_brings_the_same_as_push(kind):
     for provisioned, source in zip(given["datasources"], pushed, strict=True):
         assert provisioned["type"] == source["type"]
         assert set(provisioned["jsonData"]) <= set(source["jsonData"])
+
+
+def test_what_provisioning_takes_from_the_environment_is_documented_and_set_by_compose():
+    text = "".join(path.read_text() for path in (grafana.FOLDER / "provisioning").rglob("*.yml"))
+    named = {name for name in re.findall(r"\$(\w+)", re.sub(r"#.*", "", text)) if not name.startswith("__")}
+    root = grafana.FOLDER.parents[1]
+    documented = set(
+        re.findall(r"^\| `(DRIFTLINE_\w+)` \|", (root / "docs" / "dashboards.md").read_text(), re.M)
+    )
+    service = yaml.safe_load((root / "docker-compose.yml").read_text())["services"]["grafana"]
+    assert named == documented
+    assert named <= set(service["environment"])
+    assert re.findall(r"\$__file\{/run/secrets/(\w+)\}", text)[0] in service["secrets"]

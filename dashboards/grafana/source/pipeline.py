@@ -288,7 +288,8 @@ def _last_beats() -> Table:
             table(
                 """
                 SELECT
-                    session_id, model_name, model_version, environment, host, process_id, client,
+                    session_id, model_name, model_version, environment, host,
+                    toString(process_id) AS process_id, client,
                     last_sequence AS sent, final, beat_time
                 FROM sessions FINAL WHERE $__timeFilter(beat_time)
                 ORDER BY beat_time DESC LIMIT 200

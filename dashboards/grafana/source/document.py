@@ -1,0 +1,29 @@
+"""The panels as a page of the documentation tells them; ``python -m dashboards.grafana.source`` writes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+BEGIN = "The text is what each panel says of itself.\n"
+
+
+def document(text: str, dashboards: Sequence[Mapping[str, Any]]) -> str:
+    """Return a page with the tables of panels as they are; what stands before them stays.
+
+    Args:
+        text: the page.
+        dashboards: as JSON, in their order on the page.
+    """
+    kept, begin, _ = text.partition(BEGIN)
+    return kept + begin + "".join(line for dashboard in dashboards for line in _lines(dashboard))
+
+
+def _lines(dashboard: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n### {dashboard['title'].partition(' / ')[2]}\n\n| panel | asks | shows |\n|---|---|---|\n"
+    for panel in dashboard["panels"]:
+        if panel["type"] != "row":
+            asks = "the store" if "rawSql" in panel["targets"][0] else "Prometheus"
+            yield f"| {panel['title']} | {asks} | {panel['description']} |\n"
