@@ -128,3 +128,15 @@ def test_links_lead_to_pages_that_there_are():
     invalid = told["flight-delay", "DriftlineInvalidPredictions"]
     assert invalid["pages"] == host + feature_path("flight-delay", "dep_delay")
     assert told["flight-delay", "DriftlineWorkerLate"]["pages"] == host + model_path("flight-delay")
+
+
+def test_the_documentation_has_each_alert_with_its_severities_and_no_other():
+    text = (ROOT / "docs" / "alerting.md").read_text()
+    rows = re.findall(r"^\| \[(\w+)\]\(runbooks/\1\.md\) \| ([\w, ]+) \|", text, re.MULTILINE)
+    there = defaultdict(set)
+    for alert in ALERTS:
+        there[alert.name].add(alert.severity)
+    assert [(name, set(severities.split(", "))) for name, severities in rows] == [
+        (name, there[name]) for name, _ in rows
+    ]
+    assert {name for name, _ in rows} == set(there)

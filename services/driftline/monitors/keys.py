@@ -339,7 +339,7 @@ MODEL: Final = Section(
         Key(
             "labels",
             Named(_text("a text"), "names of labels", wrong=_label_wrong, schema_names=_LABEL),
-            "Go with the model's alerts, to route them.",
+            "`team` goes with the model's alerts, to route them; others are for you.",
             "none",
         ),
     ),
