@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from driftline.drift import DriftSettings, Verdict
-from driftline.drift.service.ground import StreamHour
-from driftline.drift.service.late import Arrival, Revision, by_key, is_late, is_same, rewritten
+from driftline.drift.service.arrival import Arrival, StreamHour
+from driftline.drift.service.late import Revision, by_key, is_late, is_same, rewritten
 from driftline.drift.service.records import stored
 from driftline.store.profiles import Stream
 from driftline.store.verdicts import JudgedHour, hour_time

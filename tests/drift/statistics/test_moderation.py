@@ -44,9 +44,7 @@ def test_what_one_cause_tells_of_all_features_counts_once():
 
 def test_a_few_features_tell_little_of_each_other():
     few = FEATURE < 2
-    drawn = moderate(
-        estimates(4.0)[few], DF[few], SHARE[few], FEATURE[few], like=LIKE[few], independent=2.0
-    )
+    drawn = moderate(estimates(4.0)[few], DF[few], SHARE[few], FEATURE[few], like=LIKE[few], independent=2.0)
     np.testing.assert_array_equal(drawn.phi, estimates(4.0)[few])
     assert not drawn.added.any()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from driftline.drift.service.late import Arrival
+from driftline.drift.service.arrival import Arrival, StreamHour
 from driftline.drift.service.monitored import without_ignored
 from driftline.errors import StoreError
 from driftline.profiles import HourProfile
@@ -13,7 +13,7 @@ from driftline.store.profiles import read_hours
 from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -66,21 +66,6 @@ class Ground:
     def reference_rows(self) -> int:
         """How many reference rows there are."""
         return self.reference.rows if self.reference else 0
-
-
-@dataclass(frozen=True, slots=True)
-class StreamHour:
-    """One hour of a stream.
-
-    Args:
-        hour: hours since the Unix epoch, UTC.
-        arrived: how much of it is there.
-        profiles: by segment; that of the whole traffic is always there.
-    """
-
-    hour: int
-    arrived: Arrival
-    profiles: Mapping[str, HourProfile]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from driftline.drift.service.arrival import Arrival
 from driftline.drift.service.records import stored
 from driftline.store.verdicts import JudgedHour, StoredVerdict, hour_time
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from driftline.drift.service.ground import StreamHour
+    from driftline.drift.service.arrival import StreamHour
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.store.profiles import Stream
@@ -30,25 +31,6 @@ INTERRUPTED = "judged again after the worker was interrupted; events had landed 
 _COMPLETENESS_STEP = 0.001
 _OF_THE_REVISION = {"revision", "revised_because"}
 _COMPARED = tuple(field.name for field in fields(StoredVerdict) if field.name not in _OF_THE_REVISION)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """How much of an hour is there.
-
-    Args:
-        rows: that landed.
-        missing: events of this hour that the ledger misses.
-    """
-
-    rows: int = 0
-    missing: float = 0.0
-
-    @property
-    def completeness(self) -> float:
-        """The share of the hour's events that arrived; 1 where there were none."""
-        sent = self.rows + self.missing
-        return self.rows / sent if sent else 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from driftline.drift.pages.book import PageBook
     from driftline.drift.pages.page import Acknowledgement, Page
-    from driftline.drift.service.ground import Ground, StreamHour
+    from driftline.drift.service.arrival import StreamHour
+    from driftline.drift.service.ground import Ground
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.monitors import ModelMonitor

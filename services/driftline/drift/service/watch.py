@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from driftline.drift.joint.watch import JointWatch
 from driftline.drift.pages.store import keep_pages, read_page_verdicts, read_words
+from driftline.drift.service.arrival import Arrival
 from driftline.drift.service.ground import WHOLE, read_stream_hours
 from driftline.drift.service.late import (
     INTERRUPTED,
-    Arrival,
     Revision,
     by_end,
     by_key,

@@ -1,0 +1,45 @@
+"""Hours of a stream as they are judged, and how much of each is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.profiles import HourProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How much of an hour is there.
+
+    Args:
+        rows: that landed.
+        missing: events of this hour that the ledger misses.
+    """
+
+    rows: int = 0
+    missing: float = 0.0
+
+    @property
+    def completeness(self) -> float:
+        """The share of the hour's events that arrived; 1 where there were none."""
+        sent = self.rows + self.missing
+        return self.rows / sent if sent else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHour:
+    """One hour of a stream.
+
+    Args:
+        hour: hours since the Unix epoch, UTC.
+        arrived: how much of it is there.
+        profiles: by segment; that of the whole traffic is always there.
+    """
+
+    hour: int
+    arrived: Arrival
+    profiles: Mapping[str, HourProfile]
