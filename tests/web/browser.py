@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from email.message import Message
 
+    from driftline.store import Store
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -27,10 +29,12 @@ class Browser:
     Args:
         url: of the server.
         hostile: the part of addresses that names the model with a hostile name, if there is one.
+        store: what it serves, if that is to be asked as well.
     """
 
     url: str
     hostile: str = ""
+    store: Store | None = None
 
     def ask(self, path: str) -> Answer:
         """Return whatever the server answers."""

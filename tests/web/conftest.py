@@ -291,5 +291,5 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         app = create_app(store, metrics_with_one_counter(), clock=lambda: WALL_CLOCK)
         server = WebServer(app, "127.0.0.1", 0)
         server.start()
-        yield Browser(server.url, HOSTILE_LINK)
+        yield Browser(server.url, HOSTILE_LINK, store)
         server.stop()

@@ -110,7 +110,11 @@ def _model_parts(client: Client, renderer: Renderer, row: FleetRow, choice: Choi
 
 
 def _lowered(body: str) -> str:
-    """Set headings one level lower, since the report has a title of its own."""
+    """Set headings one level lower, since the report has a title of its own.
+
+    Tables that are scrolled are no landmarks here: those of several parts bear the same name.
+    """
+    body = body.replace('role="region"', 'role="group"')
     return _HEADING.sub(lambda found: f"<{found[1]}h{int(found[2]) + 1}", body)
 
 

@@ -74,7 +74,10 @@ def render_runbook(name: str, text: str) -> Runbook:
     for token in tokens:
         if token.children:
             token.children = _relinked(token.children)
-    return Runbook(name, title, Markup(markdown.renderer.render(tokens, markdown.options, {})))  # noqa: S704  HTML in the source is escaped
+    body = markdown.renderer.render(tokens, markdown.options, {})
+    # What may be wider than a phone is scrolled by keys, too.
+    body = body.replace("<pre>", '<pre tabindex="0">')
+    return Runbook(name, title, Markup(body))  # noqa: S704  HTML in the source is escaped
 
 
 def _relinked(tokens: Sequence[Token]) -> list[Token]:

@@ -1,0 +1,153 @@
+"""The pages as a person meets them: in a browser, on a desk and on a phone, by day and by night."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from driftline.web.report import write_report
+from tests.web.conftest import WALL_CLOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+PATHS = {
+    "fleet": "/",
+    "model": "/models/flight-delay",
+    "feature": "/models/flight-delay/features/temp",
+    "categorical feature": "/models/flight-delay/features/carrier?at=2013-07-12T01:00Z",
+    "page": "/pages/a1b2c3d4e5f6",
+    "explorer": "/models/flight-delay/predictions?feature=temp",
+    "prediction": None,  # Its address is known once events have landed.
+    "runbooks": "/runbooks",
+    "runbook": "/runbooks/DriftlineDataDrift",
+    "not found": "/nothing",
+    "report": None,
+}
+SCREENS = {"desk": (1280, 900), "phone": (390, 844)}
+NARROWEST = 320
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Return Debian's Chromium, started."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed: nobody has looked at the pages in a browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def addresses(site, tmp_path_factory):
+    """Return the address of each kind of page, the file of a report among them."""
+    listed = site.get("/models/flight-delay/predictions?feature=temp&low=30.85")
+    report = tmp_path_factory.mktemp("report") / "report.html"
+    with closing(site.store.client()) as client:
+        report.write_text(write_report(client, days=28, clock=lambda: WALL_CLOCK), encoding="utf-8")
+    known = {
+        "prediction": site.url + re.search(r'href="(/predictions/[^"]*)"', listed)[1],
+        "report": report.as_uri(),
+    }
+    return {name: known.get(name) or site.url + path for name, path in PATHS.items()}
+
+
+@contextmanager
+def opened(chromium, *, scheme="light", screen="desk", **options) -> Iterator[Page]:
+    width, height = SCREENS[screen]
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, **options
+    )
+    yield context.new_page()
+    context.close()
+
+
+def test_three_clicks_lead_from_the_first_page_to_the_training_run_without_scripts(chromium, site):
+    with opened(chromium, java_script_enabled=False) as page:
+        page.goto(site.url)
+        assert page.locator("h1").inner_text().startswith("flight-delay has drifted")
+        page.get_by_role("link", name="temp").first.click()
+        assert page.locator("h1").inner_text() == "temp"
+        page.get_by_role("region", name="Invalid values").get_by_role("link").nth(1).click()
+        assert "made while temp drifted" in page.locator("main").inner_text()
+        run = page.locator("#training-run").inner_text()
+        assert "run-7f3a" in run
+        assert "9f3c2e1a7b" in run
+        assert "s3://models/flight-delay/3" in run
+
+
+def test_a_page_leads_to_predictions_that_show_it(chromium, site):
+    with opened(chromium, screen="phone") as page:
+        page.goto(site.url)
+        page.get_by_role("link", name="The whole page").click()
+        assert page.locator("h1").inner_text() == "temp drifted"
+        page.get_by_role("link", name="All of them").click()
+        assert page.get_by_label("has no value").is_checked()
+        page.locator("table a").first.click()
+        assert page.get_by_role("row", name="temp").inner_text().split()[:2] == ["temp", "none"]
+
+
+def test_the_form_of_the_explorer_is_filled_in_by_its_labels_and_sent(chromium, site):
+    with opened(chromium) as page:
+        page.goto(f"{site.url}/models/flight-delay/predictions")
+        page.get_by_label("tag or category").fill("carrier=DAL")
+        page.get_by_label("feature").fill("temp")
+        page.get_by_label("at least").fill("30.25")
+        page.get_by_label("from, UTC").fill("2013-07-21T12:00")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**since=2013-07-21T12*")
+        values = page.locator("tbody td:nth-child(3)").all_inner_texts()
+        assert values == ["30.3", "30.3"]
+        assert page.get_by_label("feature").input_value() == "temp"
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_nothing_is_loaded_from_elsewhere_and_nothing_is_refused(chromium, addresses, name):
+    asked, said = [], []
+    with opened(chromium) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(addresses[name])
+    place = addresses[name].rpartition("/")[0] if name == "report" else addresses["fleet"]
+    assert asked
+    assert [url for url in asked if not url.startswith((place, "data:"))] == []
+    assert [text for text in said if "404" not in text] == []
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_nothing_is_wider_than_a_phone(chromium, addresses, name):
+    with opened(chromium, screen="phone") as page:
+        page.goto(addresses[name])
+        for width in (SCREENS["phone"][0], NARROWEST):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("screen", "scheme"), [("desk", "light"), ("phone", "dark")])
+@pytest.mark.parametrize("name", PATHS)
+def test_everybody_can_use_it(chromium, addresses, name, screen, scheme):
+    """By axe-core: contrast, landmarks, headings, labels, names, tables and what else it knows."""
+    with opened(chromium, scheme=scheme, screen=screen, bypass_csp=True) as page:
+        page.goto(addresses[name])
+        found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_night_is_dark(chromium, addresses, name):
+    grounds = []
+    for scheme in ("light", "dark"):
+        with opened(chromium, scheme=scheme) as page:
+            page.goto(addresses[name])
+            grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert grounds == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]
