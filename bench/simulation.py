@@ -36,10 +36,12 @@ if TYPE_CHECKING:
 
 CALM: tuple[Kind, ...] = ("iid", "season", "noise")
 HARD: tuple[Kind, ...] = ("shocks", "wander")
+UNEVEN: Kind = "uneven"
 ROWS = (500, 5_000, 100_000)
 HARD_ROWS = 5_000
 CELLS = (
     *((kind, rows) for rows in ROWS for kind in CALM),
+    (UNEVEN, HARD_ROWS),
     *((kind, HARD_ROWS) for kind in HARD),
 )
 FAULT_STREAMS = 10
@@ -50,7 +52,7 @@ HARD_LENGTH = 6
 HISTORY_HOURS = 5 * 168
 FAULT_HOURS = 200
 EPISODE_HOURS = 24
-_KINDS: tuple[Kind, ...] = (*CALM, *HARD)
+_KINDS: tuple[Kind, ...] = (*CALM, *HARD, UNEVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def load(path: Path, settings: Mapping[str, int]) -> dict[str, Any]:
     """
     if not path.exists():
         return {"settings": dict(settings), "streams": {}, "peers": {}}
-    results: dict[str, Any] = json.loads(path.read_text())
+    results: dict[str, Any] = {"peers": {}} | json.loads(path.read_text())
     if results["settings"] != dict(settings):
         raise SystemExit(
             f"{path} was made with {results['settings']}, not {dict(settings)}: choose another --output"

@@ -15,6 +15,7 @@ TRAFFIC = {
     "iid": "independent rows",
     "season": "season",
     "noise": "season and window noise",
+    "uneven": "season and uneven noise",
     "shocks": "heavy-tailed shocks",
     "wander": "slow wander",
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Transform = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-Kind = Literal["iid", "season", "noise", "shocks", "wander"]
+Kind = Literal["iid", "season", "noise", "shocks", "wander", "uneven"]
 FaultName = Literal["mean", "mix", "nulls"]
 
 START_HOUR = 400_008
@@ -39,6 +39,9 @@ DAILY_SD, WEEKLY_SD = 0.3, 0.1
 """Amplitudes of the season, in standard deviations of the latent variable."""
 
 NOISE_SD, NOISE_MEMORY = 0.03, 0.8
+UNEVEN_SD = (0.01, 0.1)
+"""Between these lies the noise of each column where columns differ, evenly in its logarithm."""
+
 WANDER_SD_A_WEEK = 0.02
 SHOCK_SD, SHOCK_DF = 0.03, 3
 
@@ -137,7 +140,8 @@ class Traffic:
     Args:
         kind: iid; with daily and weekly season, in the means and in the number of rows; that with window
             noise (AR(1), independent between columns); with shocks instead, Student's t with 3 degrees
-            of freedom and common to all columns; with means that wander instead, as random walks.
+            of freedom and common to all columns; with means that wander instead, as random walks; with
+            window noise that is up to ten times as large in one column as in another.
         rows: in an hour, on average.
         rng: makes everything.
         columns: of `make_columns`.
@@ -157,7 +161,11 @@ class Traffic:
         for row, column in zip(self._ends, self.columns, strict=True):
             row[width - column.buckets.size :] = column.ends
         self._phases = rng.uniform(0, 2 * np.pi, (2, len(self.columns) + 2))
-        self._noise = rng.normal(0, NOISE_SD, len(self.columns) + 2)
+        width = len(self.columns) + 2
+        self._noise_sd = np.full(width, NOISE_SD)
+        if kind == "uneven":
+            self._noise_sd = np.exp(rng.uniform(*np.log(UNEVEN_SD), width))
+        self._noise = rng.normal(0, self._noise_sd)
         self._walk = np.zeros(len(self.columns) + 2)
 
     @property
@@ -178,8 +186,8 @@ class Traffic:
             day, week = 2 * np.pi * hour / 24, 2 * np.pi * hour / 168
             drift = DAILY_SD * np.sin(day + self._phases[0]) + WEEKLY_SD * np.sin(week + self._phases[1])
             rows = round(rows * (1 + 0.5 * np.sin(day)) * (1 + 0.2 * np.sin(week)))
-        if self.kind == "noise":
-            fresh = self._rng.normal(0, NOISE_SD * np.sqrt(1 - NOISE_MEMORY**2), drift.size)
+        if self.kind in {"noise", "uneven"}:
+            fresh = self._rng.normal(0, self._noise_sd * np.sqrt(1 - NOISE_MEMORY**2))
             self._noise = NOISE_MEMORY * self._noise + fresh
             drift = drift + self._noise
         elif self.kind == "shocks":

@@ -12,7 +12,7 @@ from scipy.stats import chisquare
 
 from bench.simulation import Job, Pages, judge_hard, load, run_job, save
 from bench.tables import at_most, print_simulation, quantile
-from bench.traffic import CATEGORY, CITIES, FAULTS, NULL_COLUMN, NULL_SHARE, Fault, Hour, Traffic
+from bench.traffic import CATEGORY, CITIES, FAULTS, NULL_COLUMN, NULL_SHARE, Fault, Hour, Kind, Traffic
 from driftline.drift import Verdict
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ def test_the_bucket_probabilities_are_those_of_the_rows(fault: Fault) -> None:
         assert merged_expected[held].sum() > 0.999 * present.size
         scale = merged_seen[held].sum() / merged_expected[held].sum()
         assert chisquare(merged_seen[held], merged_expected[held] * scale).pvalue > 1e-4, column.name
+
+
+@pytest.mark.parametrize(("kind", "least", "most"), [("noise", 1.0, 1.5), ("uneven", 3.0, 10.0)])
+def test_columns_differ_in_noise_where_it_is_uneven(kind: Kind, least: float, most: float) -> None:
+    traffic = Traffic(kind, 500, np.random.default_rng(4))
+    drift = np.array([traffic.step().drift for _ in range(2 * 2016)])
+    wandered = (drift[2016:] - drift[:2016]).std(0)  # Twelve weeks apart: the season is the same.
+    assert least < wandered.max() / wandered.min() < most
 
 
 @pytest.mark.parametrize("fault", [NO_FAULT, Fault(mix=0.05, nulls=0.02)])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from driftline.drift.service import stored
 from driftline.drift.service.metrics import (
     COMPLETENESS,
     DISK_FREE,
@@ -15,7 +16,9 @@ from driftline.drift.service.metrics import (
     MODEL,
     NEWEST,
     PAGES,
+    SCORE,
     UNREGISTERED,
+    VERDICT,
     WORKER_METRICS,
 )
 from driftline.drift.service.stored import Pace, export_pages
@@ -104,6 +107,23 @@ def test_what_nobody_has_to_look_at_is_not_exported(page):
     assert exported([page]) == {}
 
 
+def test_after_a_restart_the_newest_verdicts_are_told_at_once_and_read_once(landing, monkeypatch):
+    put_hours(landing, 0, 12)
+    before = make_and_watch(landing)
+    assert len(before[VERDICT]) > 0
+    again = make_worker(landing)
+    asked = []
+    read = stored.read_windows
+    monkeypatch.setattr(
+        stored, "read_windows", lambda *told, **named: asked.append(1) or read(*told, **named)
+    )
+    for _ in range(2):
+        assert again.watch_once() == 0
+        assert again._metrics._series[VERDICT] == before[VERDICT]
+        assert again._metrics._series[SCORE] == before[SCORE]
+    assert asked == [1]
+
+
 def test_after_a_restart_open_pages_and_what_was_judged_are_told_at_once(landing):
     put_hours(landing, 0, 5)
     worker = make_worker(landing)
@@ -121,9 +141,7 @@ def test_a_page_is_told_with_its_verdicts_and_not_ten_seconds_later(landing, mon
     worker.watch_once()
     put_hours(landing, 5, 6)
     asked = []
-    monkeypatch.setattr(
-        "driftline.drift.service.stored.read_pages", lambda *_, **__: asked.append(1) or [PAGE]
-    )
+    monkeypatch.setattr(stored, "read_pages", lambda *_, **__: asked.append(1) or [PAGE])
     assert worker.watch_once() > 0
     assert asked == [1]
     assert len(worker._metrics._series[PAGES]) == 1
