@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
     from driftline.store.profiles import Stream, StreamSpan
+    from driftline.store.verdicts import StoredVerdict
+
+    Told = Verdict | StoredVerdict
 
 _SERVED_HOURS = 24
 _TEAM = "team"
@@ -36,18 +39,26 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
     ]
 
 
-def export_verdicts(metrics: Metrics, watches: Mapping[Stream, StreamWatch]) -> None:
-    """Export the verdicts on the windows that ended last, and no others; and how far streams are judged."""
+def export_verdicts(metrics: Metrics, latest: Mapping[Stream, Sequence[Told]]) -> None:
+    """Export the verdicts on the windows that ended last, and no others."""
     scores: dict[tuple[str, ...], float] = {}
     verdicts: dict[tuple[str, ...], float] = {}
-    evaluated: dict[tuple[str, ...], float] = {}
-    for stream, watch in watches.items():
-        scores.update(_scores(stream, watch.latest))
-        verdicts.update(_states(stream, watch.latest))
-        evaluated[stream.model_name, stream.model_version] = watch.next_hour * 3600.0
+    for stream, given in latest.items():
+        scores.update(_scores(stream, given))
+        verdicts.update(_states(stream, given))
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
-    metrics.replace(EVALUATED, evaluated)
+
+
+def export_evaluated(metrics: Metrics, watches: Mapping[Stream, StreamWatch]) -> None:
+    """Export how far streams are judged."""
+    metrics.replace(
+        EVALUATED,
+        {
+            (stream.model_name, stream.model_version): watch.next_hour * 3600.0
+            for stream, watch in watches.items()
+        },
+    )
 
 
 def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[DriftSettings]) -> None:
@@ -56,7 +67,7 @@ def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[
     metrics.replace(MODEL, {(name, monitors.of(name).labels.get(_TEAM, "")): 1.0 for name in names})
 
 
-def _scores(stream: Stream, verdicts: Sequence[Verdict]) -> Mapping[tuple[str, ...], float]:
+def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
     """Return the scores of the longest windows against production, by the labels of the metric."""
     production = [verdict for verdict in verdicts if verdict.reference == "production"]
     longest = max((verdict.scale_hours for verdict in production), default=0)
@@ -69,7 +80,7 @@ def _scores(stream: Stream, verdicts: Sequence[Verdict]) -> Mapping[tuple[str, .
     return scores
 
 
-def _states(stream: Stream, verdicts: Sequence[Verdict]) -> Mapping[tuple[str, ...], float]:
+def _states(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
     """Return the gravest verdict of each feature, by the labels of the metric."""
     gravest: dict[str, str] = {}
     for verdict in verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
     COMPLETENESS,
     DISK_FREE,
@@ -17,6 +18,7 @@ from driftline.store.disk import read_fullest_disk
 from driftline.store.invalid import invalid_totals
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
+from driftline.store.verdicts import last_judged_hour, read_windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from driftline.metrics import Metrics
     from driftline.store.pages import StoredPage
     from driftline.store.profiles import Stream
+    from driftline.store.verdicts import StoredVerdict
 
 RECENT_HOURS = 24
 """What is told of the last hours is told of so many, by the model's own time."""
@@ -72,11 +75,27 @@ class StoredExport:
         self._metrics = metrics
         self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
+        self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
 
     def has_landed(self) -> None:
         """Note that something has landed, or was said of a page."""
         for pace in (self._pages, self._arrived, self._runs):
             pace.change()
+
+    def latest(self, client: Client, stream: Stream, *, next_hour: int) -> Sequence[StoredVerdict]:
+        """Return the verdicts on a stream's windows that ended last, for a process that has given none yet.
+
+        Args:
+            client: of the store.
+            stream: which.
+            next_hour: that is judged next, hours since the Unix epoch; while it stays, they are read once.
+        """
+        known = self._latest.get(stream)
+        if known is None or known[0] != next_hour:
+            end = last_judged_hour(client, stream)
+            found = () if end is None else read_windows(client, stream, first_end=end, last_end=end)
+            known = self._latest[stream] = next_hour, [one for one in found if one.segment == WHOLE]
+        return known[1]
 
     def refresh(
         self,

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.drift.pages.store import read_words
-from driftline.drift.service.export import export_teams, export_verdicts, served_streams
+from driftline.drift.service.export import (
+    export_evaluated,
+    export_teams,
+    export_verdicts,
+    served_streams,
+)
 from driftline.drift.service.ground import REFERENCE, BeingWrittenError, Ground
 from driftline.drift.service.metrics import FAILURES, JUDGED, REVISED
 from driftline.drift.service.stored import StoredExport
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from driftline.drift.pages.page import Acknowledgement
+    from driftline.drift.service.export import Told
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
     from driftline.store.profiles import Stream, StreamSpan
@@ -144,9 +150,15 @@ class DriftWorker:
         served = served_streams(judged, newest_hour)
         watches = {stream: self._watches[stream] for stream in served if stream in self._watches}
         export_teams(self._metrics, served, self._monitors)
-        export_verdicts(self._metrics, watches)
+        export_evaluated(self._metrics, watches)
+        export_verdicts(
+            self._metrics, {stream: self._latest(stream, watch) for stream, watch in watches.items()}
+        )
         self._stored.refresh(self._client, served, newest_hour, now_s=now_s, has_judged=given > 0)
         return given
+
+    def _latest(self, stream: Stream, watch: StreamWatch) -> Sequence[Told]:
+        return watch.latest or self._stored.latest(self._client, stream, next_hour=watch.next_hour)
 
     def _is_judged(self, stream: Stream) -> bool:
         return stream.environment != REFERENCE and self._monitors.of(stream.model_name).enabled
