@@ -196,6 +196,19 @@ def test_links_to_driftlines_own_pages_are_addresses_of_pages():
     assert all(url.startswith("${driftline_url}/") for url in outer)
 
 
+def test_dashboards_that_alerts_lead_to_exist_with_the_variables_that_are_given():
+    files = (grafana.FOLDER.parent / "prometheus" / "rules").glob("*.yml")
+    groups = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    assert len(alerts) > 5
+    for alert in alerts:
+        url = urlsplit(re.sub(r"\{\{.*?\}\}", "x", alert["annotations"]["dashboard"], flags=re.DOTALL))
+        target = url.path.partition("/d/")[2]
+        assert target in UIDS, alert["alert"]
+        given = {name.removeprefix("var-") for name, _ in parse_qsl(url.query) if name.startswith("var-")}
+        assert given <= set(grafana.variables(DASHBOARDS[target])), f"{alert['alert']}: {given}"
+
+
 def metric_names():
     for query in QUERIES:
         if not query.is_sql:
@@ -274,7 +287,7 @@ def test_what_provisioning_takes_from_the_environment_is_documented_and_set_by_c
     named = {name for name in re.findall(r"\$(\w+)", re.sub(r"#.*", "", text)) if not name.startswith("__")}
     root = grafana.FOLDER.parents[1]
     documented = set(
-        re.findall(r"^\| `(DRIFTLINE_\w+)` \|", (root / "docs" / "dashboards.md").read_text(), re.M)
+        re.findall(r"^\| `(DRIFTLINE_\w+)` \|", (root / "docs" / "dashboards.md").read_text(), re.MULTILINE)
     )
     service = yaml.safe_load((root / "docker-compose.yml").read_text())["services"]["grafana"]
     assert named == documented

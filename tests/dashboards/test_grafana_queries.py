@@ -100,7 +100,7 @@ def _samples(prometheus: Prometheus) -> float:
 @pytest.mark.parametrize("query", [query for query in QUERIES if not query.is_sql], ids=str)
 def test_promql_runs_and_returns_series(prometheus, query):
     text = query.text
-    if listed := re.fullmatch(r"label_values\((\w+), (\w+)\)", text):
+    if listed := re.fullmatch(r"label_values\((.+), (\w+)\)", text):
         text = f"count by ({listed[2]}) ({listed[1]})"
     expression = grafana.expand_promql(text, {**CHOSEN, **ANY}, rate_s=30, range_s=60)
     found = prometheus.query(expression)

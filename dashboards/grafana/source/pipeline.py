@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.timeseries import Panel as Lines
 
 _JOB = '{job=~"$job"}'
+_MODELS = '{job=~"$job", model_name=~"$model_name", model_version=~"$model_version"}'
+_CHOSEN = """$__conditionalAll(model_name IN (${model_name:sqlstring}), $model_name)
+                AND $__conditionalAll(model_version IN (${model_version:sqlstring}), $model_version)"""
 
 
 def build() -> Dashboard:
@@ -51,6 +54,12 @@ def build() -> Dashboard:
         .with_variable(variables.clickhouse())
         .with_variable(variables.driftline_url())
         .with_variable(variables.label_values("job", "Job", "driftline_build_info"))
+        .with_variable(variables.label_values("model_name", "Model", "driftline_completeness_ratio"))
+        .with_variable(
+            variables.label_values(
+                "model_version", "Version", 'driftline_completeness_ratio{model_name=~"$model_name"}'
+            )
+        )
         .link(links.own_pages("driftline's own page of the fleet", "/"))
         .with_row(row("Services"))
         .with_panel(_up())
@@ -142,8 +151,8 @@ def _late_now() -> Stat:
 
 
 _LATENESS = (
-    f"driftline_newest_event_timestamp_seconds{_JOB} - on (model_name, model_version) "
-    f"driftline_window_evaluated_timestamp_seconds{_JOB}"
+    f"driftline_newest_event_timestamp_seconds{_MODELS} - on (model_name, model_version) "
+    f"driftline_window_evaluated_timestamp_seconds{_MODELS}"
 )
 
 
@@ -239,7 +248,7 @@ def _completeness() -> Lines:
     panel = lines(
         "Completeness",
         "Of what each version's sessions in production sent in the last 24 hours, the share that landed.",
-        metric(f"driftline_completeness_ratio{_JOB}", "{{model_name}} {{model_version}}"),
+        metric(f"driftline_completeness_ratio{_MODELS}", "{{model_name}} {{model_version}}"),
         unit="percentunit",
     )
     return leveled(panel.max(1), (None, RED), (0.95, YELLOW), (0.99, GREEN))
@@ -251,14 +260,14 @@ def _dropped() -> Table:
         "Events that a logging session refused or gave up, by its own account: its queue was full, its "
         "disk was.",
         table(
-            """
+            f"""
             SELECT model_name, model_version, environment, reason, sum(dropped_events) AS events,
                 uniqExact(session_id) AS sessions
             FROM
             (
                 SELECT session_id, model_name, model_version, environment,
                     mapConcat(dropped, mapApply((k, v) -> (concat('given up: ', k), v), abandoned)) AS counts
-                FROM sessions FINAL WHERE $__timeFilter(beat_time)
+                FROM sessions FINAL WHERE $__timeFilter(beat_time) AND {_CHOSEN}
             )
             ARRAY JOIN mapKeys(counts) AS reason, mapValues(counts) AS dropped_events
             WHERE dropped_events > 0
@@ -274,7 +283,7 @@ def _unknown_runs() -> Lines:
     return lines(
         "Of unknown training runs",
         "Predictions of the last 24 hours whose training run nobody registered.",
-        metric(f"driftline_unregistered_run_events{_JOB}", "{{model_name}} {{model_version}}"),
+        metric(f"driftline_unregistered_run_events{_MODELS}", "{{model_name}} {{model_version}}"),
         unit="short",
     )
 
@@ -286,12 +295,12 @@ def _last_beats() -> Table:
             "Who logs: each session's newest beat, and how far it says it is. One that is not final and "
             "is silent has died, or can't reach the log.",
             table(
-                """
+                f"""
                 SELECT
                     session_id, model_name, model_version, environment, host,
                     toString(process_id) AS process_id, client,
                     last_sequence AS sent, final, beat_time
-                FROM sessions FINAL WHERE $__timeFilter(beat_time)
+                FROM sessions FINAL WHERE $__timeFilter(beat_time) AND {_CHOSEN}
                 ORDER BY beat_time DESC LIMIT 200
                 """
             ),
@@ -328,9 +337,9 @@ def _verdicts() -> Lines:
 def _paging() -> Lines:
     return lines(
         "Features by gravest verdict",
-        "How many features, over all models, page or warn now.",
+        "How many features, over all models that are chosen, page or warn now.",
         metric(
-            'sum by (verdict) (driftline_drift_verdict{job=~"$job", verdict=~"page|warn"})', "{{verdict}}"
+            f'sum by (verdict) (driftline_drift_verdict{_MODELS[:-1]}, verdict=~"page|warn"}})', "{{verdict}}"
         ),
         unit="short",
     )
@@ -361,10 +370,11 @@ def _events() -> Lines:
         "Predictions by when they happened, per second: a gap where services ran is data on its way, or "
         "lost.",
         series(
-            """
+            f"""
             SELECT $__timeInterval(minute) AS time, environment, sum(rows) / $__interval_s AS predictions
             FROM session_profiles
             WHERE session_id != '' AND environment != 'reference' AND $__timeFilter(minute)
+                AND {_CHOSEN}
             GROUP BY time, environment ORDER BY time
             """
         ),
