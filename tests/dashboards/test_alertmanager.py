@@ -30,6 +30,7 @@ LATE = labels_of("DriftlineWorkerLate", **FLIGHTS)
 LAG = labels_of("DriftlineLanderLag", topic="driftline.predictions")
 LANDER = labels_of("DriftlineTargetDown", job="driftline-lander", service="lander")
 WATCHER = labels_of("DriftlineTargetDown", job="driftline-watcher", service="watcher")
+UP = labels_of("DriftlineTargetDown", job="driftline-up", service="up")
 MISSING = labels_of("DriftlineMetricsMissing", service="watcher")
 NO_LANDER = labels_of("DriftlineMetricsMissing", service="lander")
 
@@ -125,6 +126,9 @@ def test_what_follows_from_something_else_calls_nobody(manager):
         (WATCHER, LATE),
         (WATCHER, MISSING),
         (LANDER, NO_LANDER),
+        (UP, NO_LANDER),
+        (UP, LAG),
+        (UP, LATE),
     ],
     ids=lambda labels: labels["alertname"].removeprefix("Driftline"),
 )

@@ -50,6 +50,15 @@ def test_promtool_finds_nothing_wrong(asked):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_promtool_finds_nothing_wrong_where_one_process_is_all(tmp_path):
+    (tmp_path / "rules").symlink_to(PROMETHEUS / "rules")
+    text = (PROMETHEUS / "prometheus.yml").read_text()
+    (tmp_path / "prometheus.yml").write_text(text.replace("#| ", ""))
+    done = promtool("check", "config", tmp_path / "prometheus.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "job_name: driftline-up" in text
+
+
 @each_alert
 def test_each_alert_fires_in_a_unit_test(alert):
     fired = [one for case in read_expected() if case.name == alert.name for one in case.alerts]
