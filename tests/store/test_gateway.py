@@ -129,6 +129,13 @@ def test_the_usual_client_reads_and_writes_its_native_format(remote):
         remote.query("SELECT * FROM nowhere")
 
 
+def test_parameters_that_are_too_long_for_an_address_are_taken_from_a_form(remote):
+    words = [f"it's \\ {number}\nand \u00e6" for number in range(5000)]
+    asked = "SELECT length({words:Array(String)}), {words:Array(String)}[5000], {n:UInt8}"
+    (row,) = remote.query(asked, parameters={"words": words, "n": 7}).result_rows
+    assert row == (5000, words[-1], 7)
+
+
 def test_requests_at_once_are_answered_each_with_its_own(http, owner):
     del owner
 

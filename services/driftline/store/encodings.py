@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import importlib
 import sys
 import zlib
@@ -34,3 +35,19 @@ def decoded(body: bytes, encoding: str) -> bytes:
     except Exception as error:  # Each codec has an error of its own.
         raise ValueError(f"Code: 354. The body is not in its Content-Encoding {name!r}: {error}") from error
     raise ValueError(f"Code: 89. Content-Encoding {encoding!r} is not known; use gzip, deflate, lz4 or zstd")
+
+
+def form_fields(body: bytes, content_type: str) -> dict[str, str]:
+    """Return the fields of a form, multipart/form-data: so clients send parameters that are long.
+
+    Raises:
+        ValueError: a field is no text in UTF-8.
+    """
+    form = email.message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    fields = {}
+    for part in form.walk():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            fields[name] = content.decode()
+    return fields

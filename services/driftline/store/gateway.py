@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from driftline.serving import WebServer
-from driftline.store.encodings import decoded
+from driftline.store.encodings import decoded, form_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,11 +72,14 @@ class Gateway:
     async def _answer(self, request: Request) -> Response:
         if not self._is_allowed(request):
             return _refusal(403, 516, "Authentication failed: the token is in owner.json beside the store")
+        params, content_type = dict(request.query_params), request.headers.get("content-type", "")
         try:
             body = decoded(await request.body(), request.headers.get("content-encoding", ""))
+            if content_type.startswith("multipart/form-data"):
+                params, body = params | form_fields(body, content_type), b""
         except ValueError as error:
             return _refusal(400, _code(str(error)), str(error))
-        return await run_in_threadpool(self._execute, dict(request.query_params), body)
+        return await run_in_threadpool(self._execute, params, body)
 
     def _is_allowed(self, request: Request) -> bool:
         given = request.headers.get("x-clickhouse-key") or request.query_params.get("password") or ""
