@@ -95,6 +95,12 @@ def test_the_wheel_holds_the_runbooks(wheel: Path) -> None:
     assert runbooks <= set(ZipFile(wheel).namelist())
 
 
+def test_the_wheel_holds_the_dashboards(wheel: Path) -> None:
+    dashboards = {f"driftline/{path.relative_to(ROOT)}" for path in ROOT.glob("dashboards/grafana/*.json")}
+    assert dashboards
+    assert dashboards <= set(ZipFile(wheel).namelist())
+
+
 def test_the_wheel_holds_the_package_and_its_type_marker_and_nothing_else(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     assert "driftline/py.typed" in names
