@@ -201,8 +201,7 @@ def build_baseline(
     )
     slot_groups = _sum_weeks(sizes)
     column = layout.locate_all(*entries)
-    columns = layout.count(stacked, position % HOURS_PER_WEEK, HOURS_PER_WEEK, column=column)
-    hourly = _channel_hours(stacked, layout, channels, rare_hours, position, column=column)
+    columns, hourly = _count_hours(stacked, layout, channels, rare_hours, position, column=column)
     noise = _noise(hourly, sizes, channels, by_day[channels.feature], settings.scales_hours)
     level = noise.level[typical_channels(channels, noise.level)]
     column_shares, _ = _matched(columns, slot_groups, layout.column_feature, level[layout.column_feature])
@@ -259,7 +258,7 @@ def _matched(
     return shares, matched
 
 
-def _channel_hours(
+def _count_hours(
     stacked: Stack,
     layout: Layout,
     channels: Channels,
@@ -267,22 +266,30 @@ def _channel_hours(
     position: IntArray,
     *,
     column: IntArray,
-) -> FloatArray:
-    """Return the counts of all channels in all hours of the span, (span, c).
+) -> tuple[FloatArray, FloatArray]:
+    """Return the counts of all columns by hour of the week, (168, columns), and of all channels, (span, c).
 
-    Columns between which no channel tells a difference are summed first: 2,000 columns times 700 hours
-    would be too much.
+    A week at a time: 2,000 columns times 700 hours would be too much. Of each hour only the sums of columns
+    between which no channel tells a difference are kept.
     """
     span_hours = rare_hours.shape[0]
     edges = np.unique(np.concatenate([channels.low, channels.high, layout.starts]))
-    coarse = np.searchsorted(edges, np.arange(layout.width), side="right") - 1
-    cell = position[stacked.entry_hour] * edges.size + coarse[column]
-    held = np.bincount(cell, stacked.entry_count, span_hours * edges.size).astype(np.float64)
+    columns = np.zeros((HOURS_PER_WEEK, layout.width))
+    held = np.zeros((span_hours, edges.size - 1))
+    firsts = np.arange(0, span_hours + 1, HOURS_PER_WEEK)
+    bounds = np.searchsorted(stacked.entry_hour, np.searchsorted(position, firsts))
+    for first, begin, end in zip(firsts[:-1].tolist(), bounds[:-1], bounds[1:], strict=True):
+        own = slice(begin, end)
+        cell = ((position - first) * layout.width)[stacked.entry_hour[own]] + column[own]
+        counts = np.bincount(cell, stacked.entry_count[own], HOURS_PER_WEEK * layout.width)
+        week = counts.astype(np.float64, copy=False).reshape(HOURS_PER_WEEK, -1)
+        columns += week
+        held[first : first + HOURS_PER_WEEK] = np.add.reduceat(week, edges[:-1], axis=1)
     ranges = replace(
         channels, low=np.searchsorted(edges, channels.low), high=np.searchsorted(edges, channels.high)
     )
     rare = rare_hours.reshape(span_hours, -1, RARE_PER_FEATURE)
-    return ranges.collect(held.reshape(span_hours, -1), rare)
+    return columns, ranges.collect(held, rare)
 
 
 def _noise(
