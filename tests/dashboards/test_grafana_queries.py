@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from driftline.store.profiles import Stream
 from driftline.web import WebServer
+from driftline.web.reads.distributions import Spans, read_distribution
 from tests.dashboards import grafana
 from tests.dashboards.world import BROKEN, END_S, HOUR_S, NEWER
 from tests.support.prometheus import Prometheus
@@ -193,6 +195,20 @@ def test_categories_add_up(world):
     assert {row["category"] for row in bars} == {"Ankara", "Bergen", "Cork"}
     for layer in ("now", "same hours before", "training"):
         assert sum(row[layer] for row in bars) == pytest.approx(1.0)
+
+
+def test_distributions_are_those_of_driftlines_own_pages(world):
+    """Now is the last day, before the same day of past weeks, as there."""
+    stream, spans = Stream(MODEL, VERSION, "production"), Spans(END_S // HOUR_S)
+    told = read_distribution(world.client, stream, "amount", "numeric", spans).layers
+    rows = panel_rows(world, "driftline-feature", "Numbers by slice")
+    (whole,) = [row for row in rows if row["slice"] == "all traffic"]
+    assert (whole["now_rows"], whole["before_rows"]) == (told["now"].present, told["before"].present)
+    counted = read_distribution(world.client, stream, "city", "categorical", spans)
+    shares = {value.value: value.shares for value in counted.values}
+    for row in panel_rows(world, "driftline-feature", "Distribution of categories", feature="city"):
+        ours = {"now": row["now"], "before": row["same hours before"], "training": row["training"]}
+        assert ours == pytest.approx(shares[row["category"]])
 
 
 def test_the_slice_that_broke_stands_out(world):

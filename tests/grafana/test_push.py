@@ -79,6 +79,21 @@ def test_what_somebody_changed_is_not_overwritten_unless_that_is_wanted(fake):
     assert fake.dashboards["driftline-model"]["title"] == "driftline / Model"
 
 
+def test_what_somebody_changed_does_not_keep_the_others_from_being_pushed(fake):
+    pushed(fake)
+    for uid in ("driftline-feature", "driftline-model"):
+        fake.edit(uid, title="mine")
+    later = [{**dashboard, "refresh": "9m"} for dashboard in read_dashboards()]
+    with pytest.raises(GrafanaConflictError) as caught:
+        pushed(fake, dashboards=later)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "dashboard driftline-feature",
+        "dashboard driftline-model",
+    ]
+    changed = {uid for uid, dashboard in fake.dashboards.items() if dashboard["refresh"] == "9m"}
+    assert changed == {"driftline-fleet", "driftline-pipeline", "driftline-predictions"}
+
+
 def test_a_change_in_the_very_moment_of_the_push_is_a_conflict(fake):
     pushed(fake)
     later = copy.deepcopy(read_dashboards())

@@ -87,7 +87,8 @@ def push(
         overwrite: also what others changed.
 
     Raises:
-        GrafanaConflictError: somebody changed a dashboard, or it is provisioned from files there.
+        GrafanaConflictError: somebody changed dashboards, or they are provisioned from files there; all
+            others were pushed.
         GrafanaError: Grafana is away or refuses.
         SettingError: the folder's title makes no uid.
     """
@@ -95,9 +96,16 @@ def push(
     yield Pushed("folder", folder_uid, _push_folder(grafana, folder_uid, folder))
     for source in sources:
         yield Pushed("data source", source["uid"], _push_source(grafana, source))
+    conflicts = []
     for dashboard in dashboards:
-        done = _push_dashboard(grafana, dashboard, folder_uid, overwrite=overwrite)
+        try:
+            done = _push_dashboard(grafana, dashboard, folder_uid, overwrite=overwrite)
+        except GrafanaConflictError as error:
+            conflicts.append(str(error))
+            continue
         yield Pushed("dashboard", dashboard["uid"], done)
+    if conflicts:
+        raise GrafanaConflictError("\n".join(conflicts))
 
 
 def uid_of_folder(title: str) -> str:
