@@ -11,6 +11,7 @@ from driftline.lander.dead_letters import (
     MAX_VALUE_BYTES,
     DeadLetterLimit,
     letter_record,
+    tell,
 )
 from driftline.lander.insert import DeadLetter
 from driftline.log import Record
@@ -125,3 +126,14 @@ def test_the_ledger_counts_a_dead_letter_as_one_and_not_as_missing(landing):
     landing.lander.run_until_idle()
     (line,) = landing.ledger()
     assert (line.sent, line.landed, line.dead_lettered, line.missing) == (4, 3, 1, 0)
+
+
+def test_what_is_logged_of_a_letter_names_its_place_its_session_and_its_event(caplog):
+    tell([letter(prediction(trace_id="4bf92f3577b34da6a3ce929d0e0e4736")), letter(b"no event")])
+    known, unknown = map(vars, caplog.records)
+    assert (known["topic"], known["partition"], known["offset"]) == (PREDICTIONS_TOPIC, 3, 7)
+    assert (known["session_id"], known["sequence"], known["model_name"]) == (SESSION, 5, "m")
+    assert known["event_id"] == "01890000-0000-7000-8000-000000000001"
+    assert known["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert unknown["reason"] == "undecodable"
+    assert "session_id" not in unknown

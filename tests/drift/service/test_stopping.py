@@ -1,0 +1,63 @@
+"""A worker that is told to stop does so between two steps, and leaves nothing half done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from driftline.health import STALL_S, Pulse
+from tests.drift.service.watching import Clock, make_worker, opened_landing, put_hours, told
+
+WEEKS_HOURS = 2 * 7 * 24 + 5
+
+
+class StopsAfter(threading.Event):
+    """Set once it has been asked some times."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.left = times
+
+    def is_set(self):
+        self.left -= 1
+        return super().is_set() or self.left < 0
+
+
+def test_weeks_that_are_caught_up_with_are_left_between_two_of_them_and_taken_up_again(tmp_path):
+    with opened_landing(tmp_path / "landing") as landing:
+        put_hours(landing, 0, WEEKS_HOURS, rows=2)
+        make_worker(landing, reference_patience_s=0.0).run(StopsAfter(2))
+        first = told(landing)
+        make_worker(landing, reference_patience_s=0.0).watch_once()
+        everything = told(landing)
+    with opened_landing(tmp_path / "whole") as whole:
+        put_hours(whole, 0, WEEKS_HOURS, rows=2)
+        make_worker(whole, reference_patience_s=0.0).watch_once()
+        expected = told(whole)
+    assert 0 < len(first) < len(everything)
+    assert sorted(map(str, everything)) == sorted(map(str, expected))
+
+
+def test_a_worker_beats_while_it_judges(tmp_path):
+    clock = Clock()
+    pulse = Pulse("drift worker", clock)
+    clock.now_s = STALL_S + 1
+    with opened_landing(tmp_path) as landing:
+        put_hours(landing, 0, 3)
+        make_worker(landing, pulse=pulse).watch_once()
+    pulse.check()
+
+
+def test_a_page_that_opens_is_logged_with_what_finds_it_again(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="driftline.drift.pages")
+    with opened_landing(tmp_path) as landing:
+        put_hours(landing, 0, 9 * 24, shift=lambda hour: 40.0 * (hour >= 8 * 24))
+        make_worker(landing).watch_once()
+        (page,) = {
+            row["page_id"] for row in landing.client.query("SELECT page_id FROM pages").named_results()
+        }
+    opened = [vars(record) for record in caplog.records if record.name == "driftline.drift.pages.store"]
+    assert [(line["page_id"], line["state"], line["feature"]) for line in opened] == [
+        (page, "open", "amount")
+    ]
+    assert opened[0]["model_name"] in opened[0]["message"]
