@@ -36,12 +36,13 @@ _FOUND = f"""
     AND $__conditionalAll(has([
         toString(event_id), ifNull(request_id, ''), ifNull(trace_id, ''), ifNull(entity_id, ''), session_id
     ], ${{id:sqlstring}}), $id)"""
-_OUTCOMES = """
+_OUTCOMES = f"""
     SELECT event_id,
         argMax(coalesce(toString(actual_number), toString(actual_label)), observed_time) AS actual,
         max(observed_time) AS observed
     FROM outcomes FINAL
-    WHERE model_name = ${model_name:sqlstring} AND observed_time >= $__fromTime
+    WHERE {MODEL} AND observed_time >= $__fromTime
+        AND event_id IN (SELECT event_id FROM predictions WHERE {_FOUND})
     GROUP BY event_id"""
 _KNOWN = "$__conditionalAll((actual IS NOT NULL) = (${outcome:sqlstring} = 'known'), $outcome)"
 
