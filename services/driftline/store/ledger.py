@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from driftline.store.profiles import Stream
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
-
-    from driftline.store.profiles import Stream
 
 # One row a session. A session without a beat yet has sent at least its highest landed number.
 _SESSIONS = """
@@ -45,7 +45,9 @@ FROM
         sum(rows) AS rows, groupBitmapMerge(sequences) AS landed, max(last_sequence) AS last_sequence,
         intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour,
         intDiv(toUnixTimestamp(max(minute)), 3600) AS last_hour
-    FROM session_profiles WHERE session_id != '' GROUP BY session_id, model_name, model_version, environment
+    FROM session_profiles
+    WHERE session_id != '' AND ({model:String} = '' OR session_profiles.model_name = {model:String})
+    GROUP BY session_id, model_name, model_version, environment
 ) AS l
 FULL JOIN
 (
@@ -55,7 +57,7 @@ FULL JOIN
         toString(model_version) AS model_version,
         toString(environment) AS environment,
         last_sequence, dropped, abandoned
-    FROM sessions FINAL
+    FROM sessions FINAL WHERE {model:String} = '' OR sessions.model_name = {model:String}
 ) AS b USING (session_id, model_name, model_version, environment)
 LEFT JOIN
 (
@@ -141,9 +143,21 @@ class LedgerLine:
     ratio: float
 
 
-def read_ledger(client: Client) -> Sequence[LedgerLine]:
-    """Return the ledger, a line a model version and environment."""
-    return [line for line, _ in _read(client)]
+def read_ledger(client: Client, *, model_name: str = "") -> Sequence[LedgerLine]:
+    """Return the ledger, a line a model version and environment; of one model only, where it is named."""
+    return [line for line, _ in _read(client, model_name)]
+
+
+def read_landed(client: Client, *, model_name: str = "") -> Mapping[Stream, int]:
+    """Return how many rows of each stream landed; of one model only, where it is named. Reads no bitmaps."""
+    rows = client.query(
+        "SELECT toString(model_name), toString(model_version), toString(environment), sum(rows) "
+        "FROM session_profiles WHERE session_id != '' "
+        "AND ({model:String} = '' OR session_profiles.model_name = {model:String}) "
+        "GROUP BY model_name, model_version, environment",
+        parameters={"model": model_name},
+    ).result_rows
+    return {Stream(*names): int(landed) for *names, landed in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +172,14 @@ class _Hole:
     last_hour: int
 
 
-def _read(client: Client) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
+def _read(client: Client, model_name: str = "") -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
     keys = "model_name, model_version, environment"
     rows = client.query(
         f"SELECT {keys}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped), "
         "sum(dead_lettered), "
         "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), missing > 0) "
         f"FROM ({_SESSIONS}) GROUP BY {keys} ORDER BY {keys}",
+        parameters={"model": model_name},
         settings={"join_use_nulls": 0},
     ).result_rows
     return [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,13 +14,14 @@ from driftline.errors import SettingError
 from driftline.store.profiles import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
 NUMBER, LABEL = "prediction.number", "prediction.label"
 """The model's answers, under the names that they have as features."""
 
+_LOOK_BACK = (timedelta(hours=6), timedelta(days=7))
 _PATIENCE_S = 10
 _TOO_SLOW = frozenset({159, 160})  # TIMEOUT_EXCEEDED, TOO_SLOW
 
@@ -42,6 +43,7 @@ _STREAMS = """
 SELECT DISTINCT toString(model_version) AS version, toString(environment) AS environment
 FROM session_profiles WHERE model_name = {model:String} ORDER BY version DESC, environment
 """
+_NEWEST = f"SELECT max(minute) FROM session_profiles WHERE {_STREAM}"
 _FEATURES = f"""
 SELECT DISTINCT toString(feature) AS name FROM feature_profiles WHERE {_STREAM} AND segment = ''
 UNION DISTINCT
@@ -138,21 +140,11 @@ def read_predictions(
     Raises:
         SettingError: finding them takes too long.
     """
-    conditions, bound = _conditions(stream, wanted, after)
-    number, category = _shown(wanted.feature)
-    query = _ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
-    try:
-        rows = client.query(
-            query,
-            parameters={**bound, "limit": limit},
-            settings={"max_execution_time": _PATIENCE_S, "optimize_read_in_order": 1},
-        ).result_rows
-    except DatabaseError as error:
-        if error.code not in _TOO_SLOW:
-            raise
-        raise SettingError(
-            f"nothing was found within {_PATIENCE_S} s; name a shorter time, and it will be quick"
-        ) from error
+    rows: Sequence[Sequence[Any]] = ()
+    for since in _starts(client, stream, wanted, after):
+        rows = _rows(client, stream, replace(wanted, since=since), after, limit)
+        if len(rows) == limit:
+            break
     actuals = _actuals(client, [row[0] for row in rows])
     return [
         PredictionLine(
@@ -166,6 +158,45 @@ def read_predictions(
         )
         for event_id, time, answer, label, tags, value, category in rows
     ]
+
+
+def _starts(
+    client: Client, stream: Stream, wanted: Filter, after: Cursor | None
+) -> Iterator[datetime | None]:
+    """Yield from when on to look: the newest hours first, which mostly hold enough, then all of them."""
+    newest = after.time if after else wanted.until or _newest(client, stream)
+    for length in _LOOK_BACK:
+        since = newest - length
+        if wanted.since is None or wanted.since < since:
+            yield since
+    yield wanted.since
+
+
+def _newest(client: Client, stream: Stream) -> datetime:
+    """Return the end of a stream's newest minute; of one without rows, the beginning of time."""
+    rows = client.query(_NEWEST, parameters=_bound(stream)).result_rows
+    newest: datetime = rows[0][0]
+    return newest.replace(tzinfo=UTC) + timedelta(minutes=1)
+
+
+def _rows(
+    client: Client, stream: Stream, wanted: Filter, after: Cursor | None, limit: int
+) -> Sequence[Sequence[Any]]:
+    conditions, bound = _conditions(stream, wanted, after)
+    number, category = _shown(wanted.feature)
+    query = _ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
+    try:
+        return client.query(
+            query,
+            parameters={**bound, "limit": limit},
+            settings={"max_execution_time": _PATIENCE_S, "optimize_read_in_order": 1},
+        ).result_rows
+    except DatabaseError as error:
+        if error.code not in _TOO_SLOW:
+            raise
+        raise SettingError(
+            f"nothing was found within {_PATIENCE_S} s; name a shorter time, and it will be quick"
+        ) from error
 
 
 def read_versions(client: Client, model_name: str) -> Sequence[Stream]:

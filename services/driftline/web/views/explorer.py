@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from driftline.errors import NotFoundError, SettingError
+from driftline.store.ledger import read_landed
 from driftline.store.profiles import Stream
 from driftline.web.addresses import explorer_path
 from driftline.web.reads.predictions import (
@@ -16,7 +17,7 @@ from driftline.web.reads.predictions import (
     read_predictions,
     read_versions,
 )
-from driftline.web.views.streams import Choice, find_span, lines_by_model, spans_by_model
+from driftline.web.views.streams import Choice, find_span, spans_by_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,7 @@ def _stream(client: Client, name: str, streams: Sequence[Stream], asked: Mapping
         for span in spans_by_model(client).get(name, ())
         if version in {"", span.stream.model_version} and environment in {"", span.stream.environment}
     ]
-    span = find_span(spans, lines_by_model(client).get(name, ()), Choice(days=0)) if spans else None
+    span = find_span(spans, read_landed(client, model_name=name), Choice(days=0)) if spans else None
     fitting = [
         each
         for each in streams

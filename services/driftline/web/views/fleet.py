@@ -12,7 +12,7 @@ from driftline.web.draw.charts import Span
 from driftline.web.period import Period
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.reads.verdicts import GRAVITY, gravest, read_states
-from driftline.web.views.streams import find_span, least_complete, lines_by_model, spans_by_model, stream_of
+from driftline.web.views.streams import find_span, landed_by_model, least_complete, spans_by_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.store.ledger import LedgerLine
     from driftline.web.reads.pages import KnownPage
     from driftline.web.reads.verdicts import JudgedSpan, State
     from driftline.web.views.streams import Choice
@@ -39,7 +38,6 @@ class FleetRow:
         reason: why nothing is judged, in the verdict's own words; empty where something is.
         features: how many are judged.
         complete: the share of events that arrived of the newest longest window; None: not judged.
-        line: the ledger of the stream; of the first one, before anything is judged.
         strip: its pages over the period; None before anything is judged.
     """
 
@@ -51,7 +49,6 @@ class FleetRow:
     reason: str = ""
     features: int = 0
     complete: float | None = None
-    line: LedgerLine | None = None
     strip: Markup | None = None
 
 
@@ -93,8 +90,8 @@ class FleetView:
 
 def view_fleet(client: Client, choice: Choice) -> FleetView:
     """Return all models. What is asked of the store does not depend on how many there are."""
-    lines, spans = lines_by_model(client), spans_by_model(client)
-    shown = {name: find_span(spans.get(name, ()), lines.get(name, ()), choice) for name in {*lines, *spans}}
+    landed, spans = landed_by_model(client), spans_by_model(client)
+    shown = {name: find_span(spans.get(name, ()), landed.get(name, {}), choice) for name in {*landed, *spans}}
     ends = {span.stream: span.last_end for span in shown.values() if span is not None}
     period = Period(max(ends.values()), choice.days) if ends else None
     pages = _pages_by_model(client, period)
@@ -103,7 +100,6 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
         _row(
             name,
             span,
-            lines.get(name, ()),
             pages.get(name, ()),
             states.get(span.stream, ()) if span else (),
             period=period,
@@ -133,16 +129,13 @@ def _pages_by_model(client: Client, period: Period | None) -> Mapping[str, Seque
 def _row(
     name: str,
     span: JudgedSpan | None,
-    lines: Sequence[LedgerLine],
     pages: Sequence[KnownPage],
     told: Sequence[State],
     *,
     period: Period | None,
 ) -> FleetRow:
-    stream = None if span is None else span.stream
-    line = next((line for line in lines if stream in {None, stream_of(line)}), None)
     if span is None or period is None:
-        return FleetRow(name, None, "learning", line=line)
+        return FleetRow(name, None, "learning")
     still_open = [known for known in pages if known.needs_somebody]
     by_feature: dict[str, list[str]] = {}
     for each in told:
@@ -160,7 +153,6 @@ def _row(
         reason=reasons[-1] if reasons and not is_judged else "",
         features=len(now),
         complete=least_complete(told),
-        line=line,
         strip=charts.page_strip(
             [Span(known.since, known.last) for known in pages],
             Span(span.first_end, span.last_end),

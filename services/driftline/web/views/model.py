@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from driftline.errors import NotFoundError
 from driftline.store.invalid import read_invalid
+from driftline.store.ledger import read_ledger
 from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.draw import charts
@@ -17,10 +18,10 @@ from driftline.web.reads.verdicts import GRAVITY, gravest, read_cells, read_newe
 from driftline.web.views.incidents import gather
 from driftline.web.views.streams import (
     PRODUCTION,
+    REFERENCE_ROWS,
     episode_spans,
     find_span,
     least_complete,
-    lines_by_model,
     spans_by_model,
     stream_feature_path,
     stream_of,
@@ -126,7 +127,9 @@ def view_model(client: Client, name: str, choice: Choice) -> tuple[ModelView, Se
     Raises:
         NotFoundError: no such model, or not in that version and environment.
     """
-    lines, spans = lines_by_model(client).get(name, ()), spans_by_model(client).get(name, ())
+    ledger = read_ledger(client, model_name=name)
+    lines = [line for line in ledger if line.environment != REFERENCE_ROWS]
+    spans = spans_by_model(client).get(name, ())
     if not lines and not spans:
         raise NotFoundError(f"no event of a model called {name!r} has landed")
     runs = {run.model_version: run for run in read_runs(client, name)}
@@ -143,7 +146,7 @@ def view_model(client: Client, name: str, choice: Choice) -> tuple[ModelView, Se
 def _view(
     client: Client, name: str, spans: Sequence[JudgedSpan], lines: Sequence[LedgerLine], choice: Choice
 ) -> ModelView:
-    span = find_span(spans, lines, choice)
+    span = find_span(spans, {stream_of(line): line.landed for line in lines}, choice)
     if span is None:
         return ModelView(name, None, None, "learning", "", (), (), (), (), None, None, lines)
     period = Period(span.last_end, choice.days)

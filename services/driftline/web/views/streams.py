@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from driftline.errors import NotFoundError
-from driftline.store.ledger import read_ledger
+from driftline.store.ledger import read_landed
 from driftline.store.profiles import Stream
 from driftline.web import words
 from driftline.web.addresses import feature_path
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 PRODUCTION = "production"
 """The environment that is judged for pages, and the reference of that name."""
 
-_REFERENCE_ROWS = "reference"
+REFERENCE_ROWS = "reference"
+"""The environment of the rows of training references, which nobody serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Choice:
     reference: str = "production"
 
 
-def find_span(spans: Sequence[JudgedSpan], lines: Sequence[LedgerLine], choice: Choice) -> JudgedSpan | None:
+def find_span(spans: Sequence[JudgedSpan], landed: Mapping[Stream, int], choice: Choice) -> JudgedSpan | None:
     """Return the stream that is shown: of those asked for and still judged, the one with most events.
 
     Raises:
@@ -69,7 +70,6 @@ def find_span(spans: Sequence[JudgedSpan], lines: Sequence[LedgerLine], choice: 
         )
     served = [span for span in asked if span.stream.environment == PRODUCTION] or asked
     newest = max(span.last_end for span in served)
-    landed = {stream_of(line): line.landed for line in lines}
     return max(
         (span for span in served if newest - span.last_end < QUIET_HOURS),
         key=lambda span: (landed.get(span.stream, 0), span.stream.model_version, span.stream.environment),
@@ -108,9 +108,9 @@ def find_stream(client: Client, name: str, choice: Choice) -> tuple[JudgedSpan, 
         NotFoundError: nothing of it is judged.
     """
     spans = spans_by_model(client).get(name, ())
-    # The ledger only settles which of several versions serves most.
-    lines = lines_by_model(client).get(name, ()) if len(spans) > 1 else ()
-    span = find_span(spans, lines, choice)
+    # What landed only settles which of several versions serves most.
+    landed = read_landed(client, model_name=name) if len(spans) > 1 else {}
+    span = find_span(spans, landed, choice)
     if span is None:
         raise NotFoundError(f"no window of a model called {name!r} is judged")
     return span, max(each.last_end for each in spans)
@@ -140,10 +140,13 @@ def least_complete(newest: Iterable[State | NewestVerdict]) -> float | None:
     return min(shares)[1] if shares else None
 
 
-def lines_by_model(client: Client) -> Mapping[str, Sequence[LedgerLine]]:
-    """Return the ledger by model, without the rows of training references, which nobody serves."""
-    lines = [line for line in read_ledger(client) if line.environment != _REFERENCE_ROWS]
-    return {name: list(group) for name, group in groupby(lines, key=lambda line: line.model_name)}
+def landed_by_model(client: Client, *, model_name: str = "") -> Mapping[str, Mapping[Stream, int]]:
+    """Return how many rows of each stream landed, by model, without those of training references."""
+    found: dict[str, dict[Stream, int]] = {}
+    for stream, landed in read_landed(client, model_name=model_name).items():
+        if stream.environment != REFERENCE_ROWS:
+            found.setdefault(stream.model_name, {})[stream] = landed
+    return found
 
 
 def spans_by_model(client: Client) -> Mapping[str, Sequence[JudgedSpan]]:
