@@ -148,7 +148,8 @@ def test_prometheus_asks_services_at_the_ports_that_they_serve():
 
 
 def test_the_monitors_that_the_watcher_reads_are_in_order():
-    read_monitors(ROOT / "deployment/monitors.yaml", DriftSettings())
+    monitors = read_monitors(ROOT / "deployment/monitors.yaml", DriftSettings())
+    assert monitors.of("diabetes-progression").labels == {"team": "examples"}
 
 
 def known_variables():

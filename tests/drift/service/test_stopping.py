@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 
+import pytest
+
+from driftline.errors import DriftlineError
 from driftline.health import STALL_S, Pulse
 from tests.drift.service.watching import Clock, make_worker, opened_landing, put_hours, told
 
@@ -44,8 +47,10 @@ def test_a_worker_beats_while_it_judges(tmp_path):
     clock.now_s = STALL_S + 1
     with opened_landing(tmp_path) as landing:
         put_hours(landing, 0, 3)
+        with pytest.raises(DriftlineError, match="got no further"):
+            pulse.check()
         make_worker(landing, pulse=pulse).watch_once()
-    pulse.check()
+    assert pulse.check() is None
 
 
 def test_a_page_that_opens_is_logged_with_what_finds_it_again(tmp_path, caplog):

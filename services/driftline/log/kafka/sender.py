@@ -300,11 +300,8 @@ class Sender:
             self._headers[header] = known
         return known + value[10:]
 
-    def _report(
-        self, delivery: Delivery, place: int, error: KafkaError | None, message: Message | None
-    ) -> None:
+    def _report(self, delivery: Delivery, place: int, error: KafkaError | None, _: Message | None) -> None:
         """Take librdkafka's last word on a record."""
-        del message
         if error is None:
             self._is_reached = True
             delivery.delivered(place)
@@ -332,8 +329,8 @@ class Sender:
         record = delivery.records[place]
         topic = self._settings.broker_topic(record.topic)
         _logger.error(
-            "a record of %d bytes is lost, since topic %s takes none of that size; raise max.message.bytes "
-            "there, or log less per event (key %r; %d lost so far)",
+            "a record of %d bytes is lost, since topic %s takes none of that size: raise max.message.bytes there, "
+            "or log less per event (key %r; %d lost so far)",
             *(len(record.value), topic, record.key, self.given_up),
             extra={"topic": topic},
         )
