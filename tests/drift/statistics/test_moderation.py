@@ -65,6 +65,14 @@ def test_noise_that_follows_the_share_does_not_look_like_features_that_differ():
     assert moderated(estimates(4.0) * steep).added.min() > DAYS
 
 
+def test_where_all_shares_are_alike_no_trend_is_drawn_through_them():
+    """Flags that are true half of the time: a share of nulls is not told by their line."""
+    half = np.full(FEATURE.size, 0.5)
+    half[0] = 0.001
+    drawn = moderate(estimates(4.0), DF, half, FEATURE, like=half == 0.5, independent=float(FEATURES))
+    assert 2.0 < drawn.phi[0] < 8.0
+
+
 def test_independent_features_are_counted():
     rng = np.random.default_rng(2)
     residuals = np.repeat(rng.normal(size=(400, FEATURES)), CHANNELS, axis=1)

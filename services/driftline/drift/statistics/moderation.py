@@ -17,6 +17,9 @@ from scipy.special import digamma, polygamma
 if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
 
+_NARROW = 1e-3
+"""Where shares spread less than this, they draw no line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moderated:
@@ -80,10 +83,9 @@ def moderate(
         return alone
     weight = df[chosen] / sizes[owner]
     log = np.log(phi[chosen]) - digamma(df[chosen] / 2) + np.log(df[chosen] / 2)
-    middle = _middle(share)
-    slope, usual = np.polyfit(middle[chosen], log, 1, w=np.sqrt(weight))
+    usual = _usual(share, share[chosen], log, weight)
     chance = polygamma(1, df[chosen] / 2)
-    squares = (log - usual - slope * middle[chosen]) ** 2
+    squares = (log - usual[chosen]) ** 2
     total = weight.sum()
     # What all features share by chance does not make them differ.
     common = (sizes.size / independent - 1) / (sizes.size - 1)
@@ -91,11 +93,22 @@ def moderate(
     expected = (1 - common) * (weight @ chance) / total
     # The spread of a few features is itself known badly: it is taken to be larger by one standard error.
     between = max(spread - expected, 0.0) + max(spread, expected) * np.sqrt(2 / (sizes.size - 1))
-    prior = (1 + np.sqrt(1 + 2 * between)) / between
+    prior = (1 + np.sqrt(1 + 2 * between)) / max(between, 1e-9)
     added = np.minimum(prior, (independent - 1) * df)
-    drawn = (added * np.exp(usual + slope * middle) + df * phi) / (added + df)
+    drawn = (added * np.exp(usual) + df * phi) / (added + df)
     return Moderated(np.where(like, drawn, np.maximum(phi, drawn)), added)
 
 
-def _middle(share: FloatArray) -> FloatArray:
-    return 4 * share * (1 - share)
+def _usual(share: FloatArray, shares: FloatArray, log: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return the logarithm of the noise that is usual at each share, (c,): a line through what was measured.
+
+    Args:
+        share: of all channels, (c,).
+        shares: of those that were measured, (n,).
+        log: logarithms of their noise, (n,).
+        weight: of each, (n,).
+    """
+    x, center = 4 * shares * (1 - shares), np.average(4 * shares * (1 - shares), weights=weight)
+    width = weight @ (x - center) ** 2
+    slope = weight @ ((x - center) * log) / width if width > _NARROW * weight.sum() else 0.0
+    return np.asarray(np.average(log, weights=weight) + slope * (4 * share * (1 - share) - center))
