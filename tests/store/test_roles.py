@@ -227,16 +227,9 @@ def read(store, event_id, page_id):
     asked += ("invalid",), ("rules", MODEL)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
-    paths = (
-        "/",
-        f"/models/{MODEL}",
-        f"/models/{MODEL}/features/amount",
-        f"/models/{MODEL}/features/city",
-        f"/models/{MODEL}/predictions?feature=amount&low=0",
-        f"/predictions/{event_id}",
-        f"/pages/{page_id}",
-        "/readyz",
-    )
+    below = ("", "/features/amount", "/features/city", "/predictions?feature=amount&low=0")
+    paths = ["/", f"/predictions/{event_id}", f"/pages/{page_id}", "/readyz"]
+    paths += [f"/models/{MODEL}{path}" for path in below]
     return [(answer.exit_code, answer.output) for answer in answers], [pages.get(path) for path in paths]
 
 
