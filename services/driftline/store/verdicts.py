@@ -79,6 +79,10 @@ class JudgedHour:
     revision: int = 1
 
 
+_EPISODE_NAMES = (
+    "segment feature kind reference verdict scale_hours channel effect expected observed z episode_id"
+).split()
+_EPISODE_HOURS = ("window_start", "window_end", "episode_start")
 _NAMES = [field.name for field in dataclasses.fields(StoredVerdict)]
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
@@ -139,6 +143,32 @@ def read_verdicts(
         "LIMIT {limit:UInt32}"
     )
     return list(client.query(query, parameters=bound).named_results())
+
+
+def read_episode_verdicts(
+    client: Client, stream: Stream, *, after_hour: int, until_hour: int, verdict: str = ""
+) -> Sequence[Mapping[str, Any]]:
+    """Return a stream's verdicts that belong to an episode, with their evidence, of all its segments.
+
+    Their times are hours since the Unix epoch, UTC, under the columns' names.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        after_hour: of windows that ended after this hour only.
+        until_hour: and not after this one.
+        verdict: of this name only, such as ``page``, whether or not an episode is named; empty: of any.
+    """
+    hours = [f"intDiv(toUnixTimestamp({name}), 3600) AS {name}_hour" for name in _EPISODE_HOURS]
+    rows = client.query(
+        f"SELECT {', '.join([*_EPISODE_NAMES, *hours])} FROM drift_verdicts FINAL WHERE {_STREAM} "
+        "AND if({verdict:String} = '', episode_start IS NOT NULL, verdict = {verdict:String}) "
+        "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
+        "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
+        parameters={**_bound(stream), "verdict": verdict, "after": after_hour, "until": until_hour},
+    ).result_rows
+    names = [*_EPISODE_NAMES, *_EPISODE_HOURS]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def read_windows(client: Client, stream: Stream, *, first_end: int, last_end: int) -> Sequence[StoredVerdict]:

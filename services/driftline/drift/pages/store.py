@@ -16,7 +16,7 @@ from driftline.store.pages import (
     read_pages,
     write_pages,
 )
-from driftline.store.verdicts import hour_time
+from driftline.store.verdicts import hour_time, read_episode_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from driftline.store.profiles import Stream
 
 _logger = logging.getLogger(__name__)
-
-_PAGE_VERDICTS = """
-SELECT segment, feature, kind, reference, scale_hours, intDiv(toUnixTimestamp(window_start), 3600),
-    intDiv(toUnixTimestamp(window_end), 3600), channel, effect, expected, observed, z, episode_id,
-    intDiv(toUnixTimestamp(episode_start), 3600)
-FROM drift_verdicts FINAL
-WHERE verdict = 'page' AND model_name = {model:String} AND model_version = {version:String}
-    AND environment = {environment:String} AND window_end > toDateTime({since:UInt32} * 3600, 'UTC')
-    AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')
-"""
 
 
 def open_book(
@@ -117,19 +107,8 @@ def read_page_verdicts(
     client: Client, stream: Stream, *, since_hour: int, until_hour: int
 ) -> Sequence[Verdict]:
     """Return a stream's page verdicts of windows that ended in (since, until], with their evidence."""
-    bound = {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-        "since": since_hour,
-        "until": until_hour,
-    }
-    names = (
-        "segment feature kind reference scale_hours window_start window_end channel effect expected observed "
-        "z episode_id episode_start"
-    ).split()
-    rows = client.query(_PAGE_VERDICTS, parameters=bound).result_rows
-    return [Verdict(verdict="page", **dict(zip(names, row, strict=True))) for row in rows]
+    rows = read_episode_verdicts(client, stream, after_hour=since_hour, until_hour=until_hour, verdict="page")
+    return [Verdict(**row) for row in rows]
 
 
 def _stored(stream: Stream, page: Page) -> StoredPage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.drift.verdict import Verdict
-from driftline.store.verdicts import StoredVerdict, hour_time
+from driftline.store.verdicts import StoredVerdict, hour_time, read_episode_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,45 +62,5 @@ def read_episodes(client: Client, stream: Stream, *, after_hour: int, until_hour
         after_hour: of windows that ended after this hour only (since the Unix epoch, UTC).
         until_hour: and not after this one.
     """
-    rows = client.query(
-        "SELECT segment, feature, kind, reference, verdict, scale_hours, "
-        "intDiv(toUnixTimestamp(window_start), 3600), intDiv(toUnixTimestamp(window_end), 3600), "
-        "episode_id, intDiv(toUnixTimestamp(episode_start), 3600) "
-        "FROM drift_verdicts FINAL WHERE episode_start IS NOT NULL AND model_name = {model:String} "
-        "AND model_version = {version:String} AND environment = {environment:String} "
-        "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
-        "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
-        parameters={
-            "model": stream.model_name,
-            "version": stream.model_version,
-            "environment": stream.environment,
-            "after": after_hour,
-            "until": until_hour,
-        },
-    ).result_rows
-    return [
-        Verdict(
-            segment=segment,
-            feature=feature,
-            kind=kind,
-            reference=reference,
-            verdict=verdict,
-            scale_hours=scale_hours,
-            window_start=start,
-            window_end=end,
-            episode_id=episode_id,
-            episode_start=episode_start,
-        )
-        for (
-            segment,
-            feature,
-            kind,
-            reference,
-            verdict,
-            scale_hours,
-            start,
-            end,
-            episode_id,
-            episode_start,
-        ) in rows
-    ]
+    rows = read_episode_verdicts(client, stream, after_hour=after_hour, until_hour=until_hour)
+    return [Verdict(**row) for row in rows]
