@@ -87,8 +87,17 @@ def test_what_is_missing_at_the_end_counts_though_an_earlier_event_landed_last(l
     assert arrived(client, stream, since=30) == (8, 2)
 
 
+def test_numbers_that_stand_in_earlier_hours_are_not_missed(landing, client, stream):
+    """A session may log the past in any order; and at the turn of an hour threads overtake each other."""
+    hours = [0, 30, 1, 2, 31, 3, 33, 4]
+    land(landing, [event(stream, 1 + place, hour) for place, hour in enumerate(hours)])
+    land(landing, [event(stream, number, 20 + number // 5, session="b") for number in (1, 2, 4, 3, 5, 9)])
+    assert arrived(client, stream, since=21) == (7 + 5, 7 + 2)  # 6, 7 and 8 of b are missing.
+
+
 def test_a_session_of_which_nothing_landed_counts_by_its_beat(landing, client, stream):
-    land(landing, [event(stream, 1, 0), beat(stream, 1, 0), beat(stream, 5, 3, session="silent")])
+    silent = beat(stream, 5, 3, session="silent"), beat(stream, 7, 60, session="of another time")
+    land(landing, [event(stream, 1, 0), beat(stream, 1, 0), *silent])
     assert arrived(client, stream) == (6, 1)
     assert arrived(client, stream, since=4) == (0, 0)
 

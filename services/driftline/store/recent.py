@@ -19,30 +19,37 @@ _STREAM = (
 _SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
 _BEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
 
-# Of each session that has rows in these hours: its numbers from the first that stands in them to the last
-# that landed, or to where its newest beat is. A session of which nothing landed at all is known by its beat.
+# Of each session that has rows in these hours: its numbers behind the last that stood before them, up to the
+# last that landed, or to where its newest beat is. Where times do not ascend with numbers, so that one of
+# these stands before those hours as well, they begin with the lowest in them, and the session is named. A
+# session of which nothing landed at all is known by its beat.
 _ARRIVED = f"""
-SELECT max(newest), sum(last - before), sum(there)
+SELECT max(newest), sum(last - before), sum(there), groupArrayIf((session_id, low), is_mixed)
 FROM
 (
     SELECT
-        toUnixTimestamp(l.newest) AS newest,
-        bitmapMax(bitmapSubsetInRange(l.numbers, 0, bitmapMin(l.recent))) AS before,
-        greatest(bitmapMax(l.numbers), b.last_sequence) AS last,
-        bitmapCardinality(bitmapSubsetInRange(l.numbers, before + 1, last + 1)) AS there
+        l.session_id AS session_id, l.low AS low, l.there AS there, toUnixTimestamp(l.newest) AS newest,
+        l.low <= a.before AS is_mixed,
+        toUInt64(if(is_mixed, l.low - 1, a.before)) AS before,
+        toUInt64(greatest(a.top, b.last_sequence)) AS last
     FROM
     (
         SELECT
             session_id, max(minute) AS newest, groupBitmapMergeState(sequences) AS numbers,
-            groupBitmapMergeStateIf(sequences, minute >= {_SINCE}) AS recent
+            bitmapMin(numbers) AS low, bitmapCardinality(numbers) AS there
+        FROM session_profiles WHERE {_STREAM} AND minute >= {_SINCE} GROUP BY session_id
+    ) AS l
+    INNER JOIN
+    (
+        SELECT session_id, maxIf(last_sequence, minute < {_SINCE}) AS before, max(last_sequence) AS top
         FROM session_profiles
         WHERE {_STREAM} AND session_id IN
             (SELECT session_id FROM session_profiles WHERE {_STREAM} AND minute >= {_SINCE})
         GROUP BY session_id
-    ) AS l
+    ) AS a USING (session_id)
     LEFT JOIN (SELECT session_id, last_sequence FROM sessions FINAL WHERE {_STREAM}) AS b USING (session_id)
     UNION ALL
-    SELECT 0, 0, last_sequence, 0 FROM sessions FINAL
+    SELECT session_id, 0, 0, 0, 0, toUInt64(0), last_sequence FROM sessions FINAL
     WHERE {_STREAM} AND {_BEATS} AND session_id NOT IN
         (
             SELECT session_id FROM session_profiles
@@ -50,6 +57,20 @@ FROM
         )
 )
 """
+
+# How many numbers, from the lowest of these hours on, stand before them. Reads only rows that hold such ones.
+_BEFORE = f"""
+WITH transform(session_id, {{sessions:Array(String)}}, {{lows:Array(UInt64)}}, toUInt64(0)) AS low
+SELECT sum(bitmapCardinality(bitmapSubsetInRange(numbers, low, toUInt64(-1))))
+FROM
+(
+    SELECT session_id, groupBitmapMergeState(sequences) AS numbers FROM session_profiles
+    PREWHERE {_STREAM} AND session_id IN {{sessions:Array(String)}} AND minute < {_SINCE}
+        AND last_sequence >= low
+    GROUP BY session_id
+)
+"""
+_MIXED_AT_ONCE = 1000
 
 _UNREGISTERED = f"""
 SELECT count() FROM predictions
@@ -90,7 +111,13 @@ def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int)
         hours: how many; there should be none of it behind them.
     """
     bound = {**_bound(stream), "since": since_hour, "hours": hours}
-    newest, sent, landed = client.query(_ARRIVED, parameters=bound).result_rows[0]
+    newest, sent, landed, mixed = client.query(
+        _ARRIVED, parameters=bound, settings={"join_use_nulls": 0}
+    ).result_rows[0]
+    for begin in range(0, len(mixed), _MIXED_AT_ONCE):
+        sessions, lows = zip(*mixed[begin : begin + _MIXED_AT_ONCE], strict=True)
+        chosen = {**bound, "sessions": list(sessions), "lows": list(lows)}
+        landed += client.query(_BEFORE, parameters=chosen).result_rows[0][0]
     return Arrived(newest, sent, landed)
 
 
