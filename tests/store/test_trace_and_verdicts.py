@@ -15,6 +15,7 @@ from driftline.store.verdicts import (
     StoredVerdict,
     hour_time,
     last_judged_hour,
+    read_episode_verdicts,
     read_judged_hours,
     read_verdicts,
     read_windows,
@@ -114,6 +115,30 @@ def test_windows_are_read_as_they_were_written_and_only_those_that_end_between_t
     stream = Stream("windows", "3", "production")
     found = read_windows(client, stream, first_end=HOUR + 6, last_end=HOUR + 7)
     assert sorted(found, key=lambda one: one.window_end) == ended[1:3]
+
+
+def test_verdicts_of_episodes_are_read_with_their_evidence_or_those_that_page_alone(client):
+    quiet = replace(VERDICT, feature="quiet", verdict="ok", episode_id=None, episode_start=None)
+    after = replace(VERDICT, feature="after", verdict="ok", segment="city=Bergen")
+    model = {"model_name": "episodes"}
+    write_verdicts(client, [replace(each, **model) for each in (VERDICT, quiet, after)])
+
+    def found(**options):
+        stream = Stream("episodes", "3", "production")
+        bounds = {"after_hour": HOUR + 5, "until_hour": HOUR + 6}
+        return read_episode_verdicts(client, stream, **{**bounds, **options})
+
+    assert {each["feature"] for each in found()} == {"amount", "after"}
+    (paging,) = found(verdict="page")
+    told = {name: paging[name] for name in ("segment", "channel", "z", "window_start", "episode_start")}
+    assert told == {
+        "segment": "",
+        "channel": "at or below 5",
+        "z": 9.0,
+        "window_start": HOUR,
+        "episode_start": HOUR + 5,
+    }
+    assert found(after_hour=HOUR + 6, until_hour=HOUR + 9) == found(until_hour=HOUR + 5) == []
 
 
 def test_what_hours_were_judged_on_is_read_by_their_newest_revision(client):
