@@ -329,8 +329,8 @@ class Sender:
         record = delivery.records[place]
         topic = self._settings.broker_topic(record.topic)
         _logger.error(
-            "a record of %d bytes is lost, since topic %s takes none of that size: raise max.message.bytes there, "
-            "or log less per event (key %r; %d lost so far)",
+            "a record of %d bytes is lost, since topic %s takes none of that size; raise max.message.bytes "
+            "there, or log less per event (key %r; %d lost so far)",
             *(len(record.value), topic, record.key, self.given_up),
             extra={"topic": topic},
         )
