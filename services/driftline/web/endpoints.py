@@ -38,9 +38,10 @@ _logger = logging.getLogger(__name__)
 _REFERENCES = ("production", "training")
 
 # Pages carry names that came from outside: whatever they hold, nothing of it may run or load.
+_POLICY = "Content-Security-Policy"
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
+    _POLICY: "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -77,7 +78,11 @@ class Endpoints:
         with closing(self._store.client()) as client:
             if address.explores:
                 found = view_explorer(client, address.model, request.query_params)
-                return self._page("explorer.html", status=400 if found.problems else 200, view=found)
+                answer = self._page("explorer.html", status=400 if found.problems else 200, view=found)
+                answer.headers[_POLICY] = _HEADERS[_POLICY].replace(
+                    "form-action 'none'", "form-action 'self'"
+                )
+                return answer
             if address.feature is not None:
                 return self._feature(client, request, address.model, address.feature)
             choice = _choice(request)

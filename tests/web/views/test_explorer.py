@@ -86,8 +86,10 @@ def test_nothing_found_says_so(site):
     assert "No such prediction has landed." in text_of(site.get(f"{PATH}?version=99"))
 
 
-def test_the_form_may_be_sent_to_these_pages_and_nowhere_else(site):
-    assert "form-action 'self'" in site.ask(PATH).headers["content-security-policy"]
+def test_the_form_may_be_sent_to_these_pages_and_other_pages_have_none(site):
+    policies = [site.ask(path).headers["content-security-policy"] for path in (PATH, "/")]
+    assert "form-action 'self'" in policies[0]
+    assert "form-action 'none'" in policies[1]
 
 
 def test_values_of_any_characters_are_found_and_never_become_markup(site):

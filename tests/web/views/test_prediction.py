@@ -49,7 +49,10 @@ def test_tells_the_outcome_as_it_was_corrected(site):
 def test_says_what_to_do_about_a_run_that_was_never_registered(site):
     listed = site.get("/models/" + site.hostile + "/predictions")
     link = html.unescape(re.search(r'href="(/predictions/[^"]*)"', listed)[1])
-    told = text_of(site.get(link))
+    page = site.get(link)
+    assert "<img" not in page
+    assert "<b>bold" not in page
+    told = text_of(page)
     assert "Run run-1 was never registered: call register_training_run" in told
 
 
