@@ -36,9 +36,11 @@ def test_trouble_is_counted_for_what_it_is_of(landing, monkeypatch, error, count
     stop = threading.Event()
     thread = threading.Thread(target=landing.lander.run, args=(stop,))
     thread.start()
-    wait_until(lambda: landing.metrics._series[counted][()] > 0, what="a failure")
-    stop.set()
-    thread.join()
+    try:
+        wait_until(lambda: landing.metrics._series[counted][()] > 0, timeout_s=20.0, what="a failure")
+    finally:
+        stop.set()
+        thread.join()
     assert landing.metrics._series[other][()] == 0
 
 
