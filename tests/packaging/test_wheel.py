@@ -52,7 +52,7 @@ print(json.dumps([returned, [str(event["event_id"]) for event in events]]))
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel, built from this tree by way of the source distribution, which has to hold its parts."""
+    """Return the wheel, built from this tree by way of the source distribution, which holds all of it."""
     folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT))
     (built,) = folder.glob("*.whl")
