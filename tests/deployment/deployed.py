@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.deployment.composition import ROOT, Loopback, services
 from tests.support.alertmanager import Alertmanager
-from tests.support.java.process import ServerProcess, free_ports
+from tests.support.process import ServerProcess, free_ports
 from tests.support.prometheus import Prometheus
 from tests.support.store_process import StoreProcess
 

@@ -16,8 +16,8 @@ from confluent_kafka.admin import AdminClient
 from tests.support.certificates import make_certificates
 from tests.support.java import jars
 from tests.support.java.jars import JavaMissingError
-from tests.support.java.process import ServerError, free_ports, is_listening
 from tests.support.kafka import PASSWORD, USER, Kafka
+from tests.support.process import ServerError, free_ports, is_listening
 from tests.support.running import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

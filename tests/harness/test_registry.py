@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.java.process import is_listening
+from tests.support.process import is_listening
 from tests.support.registry import Registry
 
 clients = pytest.importorskip(

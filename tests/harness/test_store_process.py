@@ -10,7 +10,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError,
 
 from driftline.errors import StoreError
 from driftline.store import migrate, open_store
-from tests.support.java.process import is_listening
+from tests.support.process import is_listening
 from tests.support.store_process import PREDICTIONS, READ_ONLY, StoreProcess
 
 

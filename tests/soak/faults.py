@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.soak.world import World
-    from tests.support.java.process import ServerProcess
+    from tests.support.process import ServerProcess
 
 _TICK_S = 0.1
 

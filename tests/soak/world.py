@@ -14,8 +14,8 @@ from driftline.lander.service import GROUP
 from driftline.log import open_log
 from driftline.store import migrate, open_store
 from driftline.wire import TOPICS
-from tests.support.java.process import ServerProcess, free_ports
 from tests.support.kafka import Kafka
+from tests.support.process import ServerProcess, free_ports
 from tests.support.store_process import StoreProcess
 
 PARTITIONS = 6

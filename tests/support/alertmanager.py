@@ -13,7 +13,7 @@ from unittest import SkipTest
 
 import yaml
 
-from tests.support.java.process import ServerProcess, free_ports
+from tests.support.process import ServerProcess, answers, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ class Alertmanager(ServerProcess):
             ServerError: it did not come up; the message shows the end of its log.
         """
         super().start()
-        self.wait_until(self._answers, timeout_s=START_TIMEOUT_S)
+        self.wait_until(lambda: answers(f"{self.url}/-/ready"), timeout_s=START_TIMEOUT_S)
 
     def post(self, alerts: Sequence[Mapping[str, Any]]) -> None:
         """Give it alerts, as Prometheus does: each with `labels`, and `annotations`, `startsAt`, `endsAt`."""
@@ -96,13 +96,6 @@ class Alertmanager(ServerProcess):
         query = urllib.parse.urlencode([("filter", f'{name}="{value}"') for name, value in labels.items()])
         with urllib.request.urlopen(f"{self.url}/api/v2/alerts?{query}", timeout=10.0) as answer:
             return json.load(answer)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5.0):
-                return True
-        except OSError:
-            return False
 
 
 def _redirect(settings: dict[str, Any], webhook_url: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.certificates import make_certificates
 from tests.support.java.jars import JavaMissingError, fetch
-from tests.support.java.process import ServerError, ServerProcess, free_ports
+from tests.support.process import ServerError, ServerProcess, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,7 +13,7 @@ from unittest import SkipTest
 
 import yaml
 
-from tests.support.java.process import ServerProcess, free_ports
+from tests.support.process import ServerProcess, answers, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +87,7 @@ class Prometheus(ServerProcess):
             ServerError: it did not come up; the message shows the end of its log.
         """
         super().start()
-        self.wait_until(self._answers, timeout_s=START_TIMEOUT_S)
+        self.wait_until(lambda: answers(f"{self.url}/-/ready"), timeout_s=START_TIMEOUT_S)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return what an expression gives now: series with `metric` and `value`."""
@@ -101,13 +101,6 @@ class Prometheus(ServerProcess):
         query = urllib.parse.urlencode(parameters)
         with urllib.request.urlopen(f"{self.url}/api/v1/{what}?{query}", timeout=10.0) as answer:
             return json.load(answer)["data"]
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5.0):
-                return True
-        except OSError:
-            return False
 
 
 def _aim(settings: dict[str, Any], targets: Mapping[str, str], alertmanager: str | None) -> None:

@@ -7,7 +7,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from tests.support.java.jars import fetch
-from tests.support.java.process import ServerProcess, free_ports
+from tests.support.process import ServerProcess, answers, free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,16 +58,9 @@ class Registry(ServerProcess):
             ServerError: it did not come up; the message shows the end of its log.
         """
         super().start()
-        self.wait_until(self._answers, timeout_s=START_TIMEOUT_S)
+        self.wait_until(lambda: answers(f"{self.url}/subjects"), timeout_s=START_TIMEOUT_S)
         # Its own setting for this is enforced, but clients that ask are told that there is none.
         self._send("config", {"compatibility": self._compatibility})
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/subjects", timeout=5.0):
-                return True
-        except OSError:
-            return False
 
     def _send(self, path: str, content: object) -> None:
         request = urllib.request.Request(

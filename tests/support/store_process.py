@@ -24,7 +24,7 @@ import chdb
 from starlette.responses import PlainTextResponse, Response
 
 from driftline.store.gateway import Gateway
-from tests.support.java.process import ServerProcess, free_ports
+from tests.support.process import ServerProcess, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.common import BigValueColorMode
 
-from dashboards.grafana.source import links, variables
+from dashboards.grafana.source import figures, links, variables
 from dashboards.grafana.source.panels import (
     GREEN,
     RED,
@@ -58,8 +58,8 @@ def build() -> Dashboard:
         .with_panel(_models())
         .with_panel(_versions())
         .with_panel(_completeness_now())
-        .with_panel(_invalid_now())
-        .with_panel(_unknown_runs())
+        .with_panel(figures.invalid_values(f"increase(driftline_invalid_values_total[$__range]) {_TEAM}"))
+        .with_panel(figures.unknown_runs(f"driftline_unregistered_run_events {_TEAM}"))
         .with_panel(_pages())
         .with_panel(_model_table())
         .with_row(row("Over time"))
@@ -104,31 +104,12 @@ def _versions() -> Stat:
 
 
 def _completeness_now() -> Stat:
-    return number(
+    return figures.completeness(
         "Least complete",
         "Of what any version's sessions sent in the last 24 hours of its own time, the smallest share "
         "that landed.",
-        metric_now(f"min(driftline_completeness_ratio {_TEAM})"),
-        unit="percentunit",
-    ).thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
-
-
-def _invalid_now() -> Stat:
-    return number(
-        "Invalid values",
-        "Values in production that broke a rule, within the time range.",
-        metric_now(f"sum(increase(driftline_invalid_values_total[$__range]) {_TEAM}) or vector(0)"),
-        unit="short",
-    ).thresholds(steps((None, GREEN), (1, YELLOW)))
-
-
-def _unknown_runs() -> Stat:
-    return number(
-        "Of unknown runs",
-        "Predictions of the last 24 hours whose training run nobody registered: they can't be traced.",
-        metric_now(f"sum(driftline_unregistered_run_events {_TEAM}) or vector(0)"),
-        unit="short",
-    ).thresholds(steps((None, GREEN), (1, YELLOW)))
+        f"min(driftline_completeness_ratio {_TEAM})",
+    )
 
 
 def _pages() -> Table:

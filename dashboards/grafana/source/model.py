@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.common import BigValueColorMode
 
-from dashboards.grafana.source import links, marks, variables, versions
+from dashboards.grafana.source import figures, links, marks, variables, versions
 from dashboards.grafana.source.panels import (
     GREEN,
     RED,
     VERDICT_COLUMN,
-    YELLOW,
     dashboard,
     lines,
     number,
@@ -78,9 +77,9 @@ def build() -> Dashboard:
         .with_panel(_state())
         .with_panel(_open_pages())
         .with_panel(_completeness_now())
-        .with_panel(_invalid_now())
+        .with_panel(figures.invalid_values(f"increase(driftline_invalid_values_total{_SERVED}[$__range])"))
         .with_panel(_judged_until())
-        .with_panel(_unknown_runs())
+        .with_panel(figures.unknown_runs(f"driftline_unregistered_run_events{_SERVED}"))
         .with_row(row("Drift"))
         .with_panel(_verdicts())
         .with_panel(_effects())
@@ -128,21 +127,11 @@ def _open_pages() -> Stat:
 
 
 def _completeness_now() -> Stat:
-    return number(
+    return figures.completeness(
         "Complete",
         "Which share of what its sessions sent in the last 24 hours of its own time has landed.",
-        metric_now(f"driftline_completeness_ratio{_SERVED}"),
-        unit="percentunit",
-    ).thresholds(steps((None, RED), (0.95, YELLOW), (0.99, GREEN)))
-
-
-def _invalid_now() -> Stat:
-    return number(
-        "Invalid values",
-        "Values in production that broke a rule, within the time range.",
-        metric_now(f"sum(increase(driftline_invalid_values_total{_SERVED}[$__range])) or vector(0)"),
-        unit="short",
-    ).thresholds(steps((None, GREEN), (1, YELLOW)))
+        f"driftline_completeness_ratio{_SERVED}",
+    )
 
 
 def _judged_until() -> Stat:
@@ -153,15 +142,6 @@ def _judged_until() -> Stat:
         metric_now(f"driftline_window_evaluated_timestamp_seconds{_SERVED} * 1000"),
         unit="dateTimeFromNow",
     )
-
-
-def _unknown_runs() -> Stat:
-    return number(
-        "Of unknown runs",
-        "Predictions of the last 24 hours whose training run nobody registered: they can't be traced.",
-        metric_now(f"sum(driftline_unregistered_run_events{_SERVED}) or vector(0)"),
-        unit="short",
-    ).thresholds(steps((None, GREEN), (1, YELLOW)))
 
 
 def _verdicts() -> Timeline:

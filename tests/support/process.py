@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import cache
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 20.0
 _TAIL_LINES = 40
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def answers(url: str) -> bool:
+    """Say whether a server answers an address, with anything but an error."""
+    try:
+        with urllib.request.urlopen(url, timeout=5.0):
+            return True
+    except OSError:
+        return False
 
 
 class ServerError(Exception):
