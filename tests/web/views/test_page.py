@@ -29,7 +29,7 @@ def test_leads_with_what_moved_and_since_when(story):
 
 def test_says_how_sure_it_is_on_how_much_and_how_much_of_it_arrived(story):
     text = text_of(story)
-    assert "1 times the evidence that a page needs; +30.0 points" in text
+    assert "1.0 times the evidence that a page needs; +30.0 points" in text
     assert "24 h to 21 Jul 2013, 14:00 UTC: 4,000 events against 16,000" in text
     assert "arrived 99.8 % of that window's events" in text
 
