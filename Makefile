@@ -10,7 +10,7 @@
 PYTHON ?= python3
 ARGS =
 # A file's tests stay together, since they share what takes long to start. Each process may start a broker.
-PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadfile
+PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -51,11 +51,12 @@ bench: .venv/.dev
 	@$(BIN)/python -m bench.log_latency --calls 20000
 	@echo "--- all of it: $(BIN)/python -m bench.NAME"
 	@echo "simulation      hours; writes .cache/bench/simulation.json, and goes on there when run again"
-	@echo "flights_drift   an hour, most of it other monitors; --days 0 leaves them out"
-	@echo "flights_slices  ten minutes; the same flights with each airport as a segment"
+	@echo "flights_drift   ten minutes"
+	@echo "flights_peers   other monitors on the same days: hours; goes on where it stopped"
+	@echo "flights_slices  half an hour; the same flights with each airport as a segment"
 	@echo "peers           an hour; writes .cache/bench/peers.json, and goes on there when run again"
 	@echo "landing, log_latency, joint, segments   minutes"
-	@echo "verdict_scale   an hour for 100 million rows; goes on where it stopped"
+	@echo "verdict_scale   --rows 10000000 100000000 --evidently: two hours; goes on where it stopped"
 	@echo "kafka_outage    ten minutes; needs Java 17 and Maven"
 
 # Every gate runs, so that one look shows all that is wrong; those that failed are named at the end.

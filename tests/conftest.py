@@ -10,6 +10,7 @@ topics, groups and subjects of its own. Where it can't run, those tests are skip
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     Server = TypeVar("Server", Kafka, Registry)
 
 FORBID_SKIPS = "DRIFTLINE_FORBID_SKIPS"
+TESTS = Path(__file__).parent
+LONG_FOLDERS = ("end_to_end", "deployment", "soak", "lander", "properties")
+"""Those whose files take minutes, the longest first."""
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +44,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[Registry, No
     from tests.support.registry import Registry  # noqa: PLC0415  as above
 
     yield from _serving(lambda: Registry(tmp_path_factory.mktemp("registry")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first: where processes share the files, all would wait for a long one at the end."""
+    places = {name: place for place, name in enumerate(LONG_FOLDERS)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).parts[0], len(places)))
 
 
 @pytest.hookimpl(wrapper=True)
