@@ -31,7 +31,7 @@ MONITORS: Final = Path(__file__).with_name("monitors.yaml")
 """What is monitored in the demo."""
 
 _MARKER = "made-by-driftline-demo"
-_POLL_S = 0.25
+_POLL_S = 1.0
 _PATIENCE_S = 600.0
 
 
