@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 CALM: tuple[Kind, ...] = ("iid", "season", "noise")
 HARD: tuple[Kind, ...] = ("shocks", "wander")
-UNEVEN: Kind = "uneven"
+OTHER_NOISE: tuple[tuple[Kind, int], ...] = (("uneven", 5_000), ("brief", 500))
 ROWS = (500, 5_000, 100_000)
 HARD_ROWS = 5_000
 CELLS = (
     *((kind, rows) for rows in ROWS for kind in CALM),
-    (UNEVEN, HARD_ROWS),
+    *OTHER_NOISE,
     *((kind, HARD_ROWS) for kind in HARD),
 )
 FAULT_STREAMS = 10
@@ -52,7 +52,7 @@ HARD_LENGTH = 6
 HISTORY_HOURS = 5 * 168
 FAULT_HOURS = 200
 EPISODE_HOURS = 24
-_KINDS: tuple[Kind, ...] = (*CALM, *HARD, UNEVEN)
+_KINDS: tuple[Kind, ...] = (*CALM, *HARD, *(kind for kind, _ in OTHER_NOISE))
 
 
 @dataclass(frozen=True, slots=True)

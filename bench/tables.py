@@ -16,6 +16,7 @@ TRAFFIC = {
     "season": "season",
     "noise": "season and window noise",
     "uneven": "season and uneven noise",
+    "brief": "season and brief noise",
     "shocks": "heavy-tailed shocks",
     "wander": "slow wander",
 }

@@ -16,13 +16,13 @@ from scipy.special import ndtr, ndtri
 from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     Transform = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-Kind = Literal["iid", "season", "noise", "shocks", "wander", "uneven"]
+Kind = Literal["iid", "season", "noise", "shocks", "wander", "uneven", "brief"]
 FaultName = Literal["mean", "mix", "nulls"]
 
 START_HOUR = 400_008
@@ -38,7 +38,8 @@ CITY_SHARES = (0.4, 0.3, 0.15, 0.1, 0.05)
 DAILY_SD, WEEKLY_SD = 0.3, 0.1
 """Amplitudes of the season, in standard deviations of the latent variable."""
 
-NOISE_SD, NOISE_MEMORY = 0.03, 0.8
+NOISE_SD = 0.03
+NOISE_MEMORY: Mapping[Kind, float] = {"noise": 0.8, "uneven": 0.8, "brief": 0.5}
 UNEVEN_SD = (0.01, 0.1)
 """Between these lies the noise of each column where columns differ, evenly in its logarithm."""
 
@@ -141,7 +142,8 @@ class Traffic:
         kind: iid; with daily and weekly season, in the means and in the number of rows; that with window
             noise (AR(1), independent between columns); with shocks instead, Student's t with 3 degrees
             of freedom and common to all columns; with means that wander instead, as random walks; with
-            window noise that is up to ten times as large in one column as in another.
+            window noise that is up to ten times as large in one column as in another; with window noise
+            that passes sooner.
         rows: in an hour, on average.
         rng: makes everything.
         columns: of `make_columns`.
@@ -186,9 +188,9 @@ class Traffic:
             day, week = 2 * np.pi * hour / 24, 2 * np.pi * hour / 168
             drift = DAILY_SD * np.sin(day + self._phases[0]) + WEEKLY_SD * np.sin(week + self._phases[1])
             rows = round(rows * (1 + 0.5 * np.sin(day)) * (1 + 0.2 * np.sin(week)))
-        if self.kind in {"noise", "uneven"}:
-            fresh = self._rng.normal(0, self._noise_sd * np.sqrt(1 - NOISE_MEMORY**2))
-            self._noise = NOISE_MEMORY * self._noise + fresh
+        if (memory := NOISE_MEMORY.get(self.kind)) is not None:
+            fresh = self._rng.normal(0, self._noise_sd * np.sqrt(1 - memory**2))
+            self._noise = memory * self._noise + fresh
             drift = drift + self._noise
         elif self.kind == "shocks":
             drift = drift + SHOCK_SD * self._rng.standard_t(SHOCK_DF)
