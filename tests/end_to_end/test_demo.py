@@ -12,7 +12,7 @@ EVENTS = 3_000
 def test_the_demo_ends_with_its_summary(tmp_path):
     line = [sys.executable, "-m", "driftline.cli", "demo", "--events", str(EVENTS), "--json"]
     done = subprocess.run(
-        [*line, "--folder", str(tmp_path / "demo")], capture_output=True, text=True, timeout=240, check=False
+        [*line, "--folder", str(tmp_path / "demo")], capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
