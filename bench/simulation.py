@@ -3,7 +3,7 @@
 Run: python -m bench.simulation [--streams 40] [--cells iid/500,noise/5000] [--windows 1000] [--seed 1]
          [--workers 2] [--peer-windows 20] [--output .cache/bench/simulation.json] [--quick] [--table]
 
-A stream is five weeks of history and then the judged hours; in the last week of these, copies of the judge
+A stream is six weeks of history and then the judged hours; in the last week of these, copies of the judge
 and of the traffic go on with a fault each. Evidently is asked about some hours of each kind without faults,
 with the same seed. `--table` only prints what the file holds.
 """
@@ -44,12 +44,10 @@ CELLS = (
     *OTHER_NOISE,
     *((kind, HARD_ROWS) for kind in HARD),
 )
-FAULT_STREAMS = 10
-"""So many streams of a cell are also broken, to see how soon that is found; it takes as long as the rest."""
 HARD_LENGTH = 6
 """Hard regimes are judged for so many times as many hours, with and without the budget controller."""
 
-HISTORY_HOURS = 5 * 168
+HISTORY_HOURS = 6 * 168
 FAULT_HOURS = 200
 EPISODE_HOURS = 24
 _KINDS: tuple[Kind, ...] = (*CALM, *HARD, *(kind for kind, _ in OTHER_NOISE))
@@ -129,7 +127,7 @@ def _calm(job: Job, traffic: Traffic, judge: Judge, rng: np.random.Generator) ->
         verdicts = judge.judge(profile)
         seconds += time.process_time() - began_s
         pages.take(hour, verdicts)
-        if hour == fault_at and job.stream < FAULT_STREAMS:
+        if hour == fault_at:
             delays = {name: find_fault(name, traffic, judge, rng.spawn(1)[0]) for name in FAULTS}
     return {**pages.as_dict(), "hours": job.hours, "delays": delays, "judge_ms": 1000 * seconds / job.hours}
 

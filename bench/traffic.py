@@ -39,7 +39,7 @@ DAILY_SD, WEEKLY_SD = 0.3, 0.1
 """Amplitudes of the season, in standard deviations of the latent variable."""
 
 NOISE_SD = 0.03
-NOISE_MEMORY: Mapping[Kind, float] = {"noise": 0.8, "uneven": 0.8, "brief": 0.5}
+NOISE_MEMORY: Mapping[Kind, float] = {"noise": 0.8, "uneven": 0.8, "brief": 0.6}
 UNEVEN_SD = (0.01, 0.1)
 """Between these lies the noise of each column where columns differ, evenly in its logarithm."""
 

@@ -165,7 +165,7 @@ def _read_past(
     spans = read_streams(client)
     span = _choose(spans, *wanted)
     stream = span.stream
-    history = settings.reference_hours + 2 * settings.longest_scale_hours + 7 * 24
+    history = settings.history_hours + 2 * settings.longest_scale_hours
     first_hour = max(span.first_hour, span.last_hour - hours - history)
     # The newest hour may not have closed yet.
     profiles = _read(client, stream, first_hour, span.last_hour)

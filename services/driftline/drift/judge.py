@@ -9,7 +9,7 @@ import numpy as np
 
 from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, report_comparison, report_learning
-from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
+from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.baseline import Baseline, Span, build_baseline
 from driftline.drift.statistics.comparison import compare
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
@@ -236,12 +236,12 @@ class Judge:
         settings = self._settings
         end = as_of - settings.longest_scale_hours
         local_end = self._clock.local(end)
-        span = Span(local_end - settings.reference_hours, settings.reference_weeks)
+        span = Span(local_end - settings.reference_hours, settings.reference_weeks, NOISE_LAG_WEEKS)
         hours = [
             hour
             for hour in self._hours
             if hour.hour < end
-            and hour.local_hour >= span.start
+            and hour.local_hour >= span.earliest
             and hour.completeness >= settings.minimum_completeness
         ]
         features = _features(hours)

@@ -8,6 +8,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 HOURS_PER_DAY = 24
 HOURS_PER_WEEK = 168
 
+NOISE_LAG_WEEKS = 1
+"""The noise is learned from weeks that ended so long before the reference does.
+
+A fault too small to be found at once would pass for noise on the next day, and never be found.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class DriftSettings:
@@ -88,7 +94,7 @@ class DriftSettings:
     def history_hours(self) -> int:
         """How many hours before the present one a judge has to know to be as sure as it can be.
 
-        The reference, the longest window (a week, where the training reference carries no times), and
-        the day during which a baseline is in use.
+        The reference, the weeks before it from which its noise is learned, the longest window (a week,
+        where the training reference carries no times), and the day during which a baseline is in use.
         """
-        return self.reference_hours + HOURS_PER_WEEK + HOURS_PER_DAY
+        return self.reference_hours + (NOISE_LAG_WEEKS + 1) * HOURS_PER_WEEK + HOURS_PER_DAY

@@ -33,20 +33,32 @@ class Span:
     Args:
         start: its first hour.
         weeks: its length.
+        lag_weeks: the noise is learned from as many weeks, that begin and end so long before.
     """
 
     start: int
     weeks: int
-
-    @property
-    def hours(self) -> int:
-        """Its length in hours."""
-        return self.weeks * HOURS_PER_WEEK
+    lag_weeks: int = 0
 
     @property
     def end(self) -> int:
         """The hour after its last."""
-        return self.start + self.hours
+        return self.start + self.weeks * HOURS_PER_WEEK
+
+    @property
+    def lag(self) -> int:
+        """Hours before the reference from which only the noise is learned."""
+        return self.lag_weeks * HOURS_PER_WEEK
+
+    @property
+    def earliest(self) -> int:
+        """The first hour from which anything is learned."""
+        return self.start - self.lag
+
+    @property
+    def hours(self) -> int:
+        """How many hours lie between that and its end."""
+        return self.end - self.earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,36 +188,43 @@ def build_baseline(
         hours: ascending; those outside the span are left out, (h,).
         usable: which hour counts for which feature, (h, f).
         features: in the order of their names, (f,).
-        span: the reference, in whole weeks.
+        span: the reference, in whole weeks, and how long before it the noise is learned.
         grids: of every numeric feature.
         vocabulary: that knows the categorical values.
         settings: scales, budget, ages.
         lent: smallest and largest values of another reference, for the range of features whose own is not
             known yet: those that are younger than the span, or that only ever showed one value.
     """
-    inside = [index for index, hour in enumerate(hours) if span.start <= hour.local_hour < span.end]
+    inside = [index for index, hour in enumerate(hours) if span.earliest <= hour.local_hour < span.end]
     hours = [hours[index] for index in inside]
     stacked = stack(hours, features).only(usable[inside])
-    position = np.array([hour.local_hour - span.start for hour in hours], dtype=np.int64)
+    position = np.array([hour.local_hour - span.earliest for hour in hours], dtype=np.int64)
     entries = stacked.distinct()
     layout = Layout.of(stacked, entries, features, grids, vocabulary)
     channels = Channels.of(layout)
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
     by_day = span.hours - first < settings.hour_of_week_after_hours
-    known = KnownValues.of(stacked, layout, grids, lent=lent, young=first >= HOURS_PER_DAY)
-    novel = known.novel_among_cycles(stacked, entries, position, weeks=span.weeks, by_day=by_day, grids=grids)
+    young = first >= span.lag + HOURS_PER_DAY
+    known = KnownValues.of(stacked, layout, grids, inside=position >= span.lag, lent=lent, young=young)
+    weeks = span.hours // HOURS_PER_WEEK
+    novel = known.novel_among_cycles(stacked, entries, position, weeks=weeks, by_day=by_day, grids=grids)
     rare = np.concatenate([stacked.invalid, novel], axis=-1)
     rare_hours = _over_span(rare.reshape(len(hours), len(features) * RARE_PER_FEATURE), position, span)
     sizes = _over_span(
         _groups(stacked.present, np.where(stacked.known, stacked.rows[:, None], 0.0)), position, span
     )
-    slot_groups = _sum_weeks(sizes)
+    slot_groups = _sum_weeks(sizes[span.lag :])
     column = layout.locate_all(*entries)
-    columns, hourly = _count_hours(stacked, layout, channels, rare_hours, position, column=column)
-    noise = _noise(hourly, sizes, channels, by_day[channels.feature], settings.scales_hours)
+    columns, hourly = _count_hours(
+        stacked, layout, channels, rare_hours, position, column=column, lag=span.lag
+    )
+    lessons = _lessons(span, first[channels.feature], by_day[channels.feature])
+    noise = _noise(hourly, sizes, channels, lessons, settings.scales_hours)
     level = noise.level[typical_channels(channels, noise.level)]
     column_shares, _ = _matched(columns, slot_groups, layout.column_feature, level[layout.column_feature])
-    channel_shares, slot_sizes = _matched(_sum_weeks(hourly), slot_groups, channels.group, noise.level)
+    channel_shares, slot_sizes = _matched(
+        _sum_weeks(hourly[span.lag :]), slot_groups, channels.group, noise.level
+    )
     alpha = 1 / (settings.page_budget_hours * channels.size * len(settings.scales_hours))
     return Baseline(
         features=features,
@@ -266,9 +285,11 @@ def _count_hours(
     position: IntArray,
     *,
     column: IntArray,
+    lag: int,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the counts of all columns by hour of the week, (168, columns), and of all channels, (span, c).
 
+    Hours before the lag count for channels only, since only their noise is learned there.
     A week at a time: 2,000 columns times 700 hours would be too much. Of each hour only the sums of columns
     between which no channel tells a difference are kept.
     """
@@ -283,7 +304,8 @@ def _count_hours(
         cell = ((position - first) * layout.width)[stacked.entry_hour[own]] + column[own]
         counts = np.bincount(cell, stacked.entry_count[own], HOURS_PER_WEEK * layout.width)
         week = counts.astype(np.float64, copy=False).reshape(HOURS_PER_WEEK, -1)
-        columns += week
+        if first >= lag:
+            columns += week
         held[first : first + HOURS_PER_WEEK] = np.add.reduceat(week, edges[:-1], axis=1)
     ranges = replace(
         channels, low=np.searchsorted(edges, channels.low), high=np.searchsorted(edges, channels.high)
@@ -292,24 +314,57 @@ def _count_hours(
     return columns, ranges.collect(held, rare)
 
 
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """Channels whose noise is learned from the same hours.
+
+    Args:
+        channels: which, (c,).
+        cycle_hours: the cycle by which they are matched, a week or a day.
+        hours: from which they learn, of those in the span.
+    """
+
+    channels: BoolArray
+    cycle_hours: int
+    hours: slice
+
+
+def _lessons(span: Span, first: IntArray, by_day: BoolArray) -> tuple[_Lesson, ...]:
+    """Say what the noise of each channel is learned from: features too young to lag behind learn from all.
+
+    Args:
+        span: of the reference.
+        first: each channel's first known hour in it, (c,).
+        by_day: channels too young for weeks, (c,).
+    """
+    lags = ~by_day & (first < span.lag)
+    recent = slice(span.lag, span.hours)
+    return (
+        _Lesson(lags, HOURS_PER_WEEK, slice(0, span.hours - span.lag)),
+        _Lesson(~by_day & ~lags, HOURS_PER_WEEK, recent),
+        _Lesson(by_day, HOURS_PER_DAY, recent),
+    )
+
+
 def _noise(
     counts: FloatArray,
     sizes: FloatArray,
     channels: Channels,
-    by_day: BoolArray,
+    lessons: tuple[_Lesson, ...],
     scales_hours: tuple[int, ...],
 ) -> Noise:
-    """Learn the noise of all channels, by cycles of a week or of a day."""
+    """Learn the noise of all channels."""
     phi = np.ones((len(scales_hours), channels.size))
     dependence, blocks, effective = np.ones_like(phi), np.zeros_like(phi), np.zeros_like(phi)
     information, share = np.zeros(channels.size), np.zeros(channels.size)
     level = np.zeros(channels.size, dtype=np.int64)
     independent = np.full(len(scales_hours), np.inf)
-    for chosen, slots in ((~by_day, HOURS_PER_WEEK), (by_day, HOURS_PER_DAY)):
+    for lesson in lessons:
+        chosen, slots = lesson.channels, lesson.cycle_hours
         if chosen.any():
             learned = learn_noise(
-                counts[:, chosen].reshape(-1, slots, int(chosen.sum())),
-                sizes.reshape(-1, slots, sizes.shape[1]),
+                counts[lesson.hours, chosen].reshape(-1, slots, int(chosen.sum())),
+                sizes[lesson.hours].reshape(-1, slots, sizes.shape[1]),
                 scales_hours,
                 channels.group[chosen],
                 ~channels.is_rare[chosen],

@@ -51,6 +51,7 @@ class KnownValues:
         layout: Layout,
         grids: Mapping[str, Grid],
         *,
+        inside: BoolArray | None = None,
         lent: Extremes | None = None,
         young: BoolArray | None = None,
     ) -> KnownValues:
@@ -60,11 +61,13 @@ class KnownValues:
             stacked: the hours of the reference.
             layout: of its features.
             grids: of the numeric ones.
+            inside: hours that make the range, (h,); all where left out.
             lent: extremes of another reference: a dry fortnight does not know what rain is.
             young: features whose own range is not known yet and is made to hold what was lent, (f,).
                 So are those that only ever showed one value.
         """
-        least, most = _extremes(stacked.minimum, stacked.maximum)
+        inside = np.ones(stacked.rows.size, dtype=np.bool_) if inside is None else inside
+        least, most = _extremes(stacked.minimum[inside], stacked.maximum[inside])
         known_least, known_most = least.copy(), most.copy()
         for index, feature in enumerate(layout.features):
             if (
