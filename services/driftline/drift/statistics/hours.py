@@ -146,6 +146,10 @@ class HourCounts:
             ),
         )
 
+    def __deepcopy__(self, _memo: dict[int, object]) -> HourCounts:
+        """Return itself: nobody changes an hour, and copies of a judge would each copy a thousand."""
+        return self
+
 
 def _flat_numeric(counts: NumericCounts) -> tuple[IntArray, FloatArray, tuple[float, ...]]:
     keys = bucket_key(np.asarray(counts.buckets, dtype=np.int64))
