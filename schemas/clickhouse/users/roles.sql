@@ -104,6 +104,7 @@ CREATE ROLE IF NOT EXISTS driftline_admin;
 -- them, so whoever migrates may also do what the views do: read the inbox, ask the dictionary, fill tables.
 GRANT
     CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY ON $database.*,
+    ALTER ADD COLUMN ON $database.*,
     INSERT, SELECT ON $database.*,
     dictGet ON $database.*,
     SYSTEM RELOAD DICTIONARY ON *.*,

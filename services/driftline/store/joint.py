@@ -23,7 +23,15 @@ _STREAM = (
 )
 _STREAM_NAMES = ["model_name", "model_version", "environment"]
 _COUNT_NAMES = ["rows", "total", "buckets", "counts", "minima", "maxima", "together"]
-_FINDING_NAMES = ["feature", "kind", "scale_hours", "window_start", "window_end", "episode_start"]
+_FINDING_NAMES = [
+    "feature",
+    "kind",
+    "scale_hours",
+    "window_start",
+    "window_end",
+    "episode_start",
+    "withdrawn",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +137,10 @@ def read_joint_counts(
     ]
 
 
-def write_joint_findings(client: Client, stream: Stream, findings: Sequence[JointFinding]) -> None:
-    """Keep what was found; what is written again counts once."""
+def write_joint_findings(
+    client: Client, stream: Stream, findings: Sequence[JointFinding], *, withdrawn: bool = False
+) -> None:
+    """Keep what was found, or that it is found no more; of the same finding the last word holds."""
     if findings:
         client.insert(
             "joint_findings",
@@ -143,6 +153,7 @@ def write_joint_findings(client: Client, stream: Stream, findings: Sequence[Join
                     _time(one.window_start),
                     _time(one.window_end),
                     _time(one.episode_start),
+                    withdrawn,
                 ]
                 for one in findings
             ],
@@ -153,14 +164,14 @@ def write_joint_findings(client: Client, stream: Stream, findings: Sequence[Join
 def read_joint_findings(
     client: Client, stream: Stream, *, since_hour: int, end_hour: int
 ) -> Sequence[JointFinding]:
-    """Return what was found in windows that ended after one hour, and by another."""
+    """Return what was found, and not withdrawn, in windows that ended after one hour, and by another."""
     hours = [
         f"intDiv(toUnixTimestamp({name}), 3600)" for name in ("window_start", "window_end", "episode_start")
     ]
     rows = client.query(
         f"SELECT feature, kind, scale_hours, {', '.join(hours)} FROM joint_findings FINAL WHERE {_STREAM} "
         "AND window_end > fromUnixTimestamp({since:UInt32}) "
-        "AND window_end <= fromUnixTimestamp({end:UInt32})",
+        "AND window_end <= fromUnixTimestamp({end:UInt32}) AND NOT withdrawn",
         parameters={**_bound(stream), "since": since_hour * 3600, "end": end_hour * 3600},
     ).result_rows
     return [JointFinding(*row) for row in rows]

@@ -11,6 +11,7 @@ import pytest
 from driftline.drift import DriftSettings
 from driftline.drift.joint.watch import JointWatch
 from driftline.errors import StoreError
+from driftline.store.joint import read_joint_findings
 from driftline.store.profiles import Stream
 from tests.support.landing import Landing
 from tests.support.running import Place
@@ -153,13 +154,45 @@ def test_an_hour_is_counted_anew_when_rows_of_it_arrived_late_and_kept_when_they
     assert again == after
 
 
+def test_what_late_rows_take_back_is_found_no_more_and_what_they_bring_is_found(landing):
+    late = Stream("taken back", "1", "production")
+    hour = END - 40
+    insert(landing.client, range(hour - 2 * WEEK, hour), late)
+    insert(landing.client, [hour], late, turned=True)
+    insert(landing.client, [hour + 1], late)
+    warned = JointWatch(landing.client, late).judge([hour, hour + 1])
+    assert {one.verdict for one in warned} == {"warn"} | {"ok"}
+
+    def found():
+        findings = read_joint_findings(landing.client, late, since_hour=hour, end_hour=hour + 2)
+        return {(one.window_end - hour, one.scale_hours) for one in findings}
+
+    assert (1, 1) in found()
+    replace_hour(landing.client, late, hour, rows=ROWS + 40)
+    calm = JointWatch(landing.client, late).judge_anew([hour, hour + 1])
+    assert {one.verdict for one in calm} == {"ok"}
+    assert found() == set()
+    replace_hour(landing.client, late, hour + 1, rows=ROWS + 40, turned=True)
+    told = JointWatch(landing.client, late).judge_anew([hour + 1])
+    assert "warn" in {one.verdict for one in told}
+    assert {end for end, _ in found()} == {2}
+
+
+def replace_hour(client, stream, hour, **options):
+    client.command(
+        f"DELETE FROM predictions WHERE model_name = '{stream.model_name}' "
+        f"AND toStartOfHour(event_time) = fromUnixTimestamp({hour * 3600})"
+    )
+    insert(client, [hour], stream, **options)
+
+
 def test_hours_that_were_cut_short_are_judged_again(landing, monkeypatch):
     hours = range(END - 13, END - 9)
     expected = JointWatch(landing.client, STREAM).judge(hours)
     watch = JointWatch(landing.client, STREAM)
     with monkeypatch.context() as patched:
         module = "driftline.drift.joint.watch.write_joint_findings"
-        patched.setattr(module, lambda *_: (_ for _ in ()).throw(StoreError("away")))
+        patched.setattr(module, lambda *_, **__: (_ for _ in ()).throw(StoreError("away")))
         with pytest.raises(StoreError):
             watch.judge(hours)
     assert watch.judge(hours) == expected

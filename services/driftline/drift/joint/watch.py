@@ -89,6 +89,28 @@ class JointWatch:
             raise
         return verdicts
 
+    def judge_anew(
+        self, hours: Sequence[int], *, missing: Mapping[int, float] | None = None
+    ) -> list[Verdict]:
+        """Judge hours again that events arrived late of, and take back what is found in them no more.
+
+        Args:
+            hours: as in `judge`; a watch that has judged any of them can't judge them anew.
+            missing: as in `judge`.
+
+        Returns:
+            As `judge` does.
+
+        Raises:
+            ClickHouseError: the store did not answer; judging the same hours anew is safe.
+        """
+        if not hours:
+            return []
+        # All is taken back, and what is found again is kept again. Cut short, it is done anew as a whole.
+        found = read_joint_findings(self._client, self._stream, since_hour=hours[0], end_hour=hours[-1] + 1)
+        write_joint_findings(self._client, self._stream, found, withdrawn=True)
+        return self.judge(hours, missing=missing)
+
     def _begin(self, week: int, hour: int, lost: Mapping[int, float]) -> None:
         """Take the projection of a week, and remember what came before an hour as it shows it."""
         self._week, self._judge = week, None

@@ -166,19 +166,25 @@ class StreamWatch:
         return rows
 
     def _judge_joint(self, ground: Ground, read: StreamHours) -> Sequence[Verdict]:
-        """Judge the features together, where that is wanted. Late events do not change these verdicts."""
+        """Judge the features together, where that is wanted."""
         hours = [hour.hour for hour in read.hours if hour.arrived.rows]
         if ground.monitor.joint == "off" or not hours:
             return ()
         if self._joint is None:
-            self._joint = JointWatch(
-                ground.client, self._stream, ground.settings, since_hour=ground.span.first_hour
-            )
-        since = max(hours[0] - ground.settings.history_hours, 0)
-        verdicts = self._joint.judge(hours, missing=ground.ledger.missing(self._stream, since_hour=since))
+            self._joint = self._joint_watch(ground)
+        verdicts = self._joint.judge(hours, missing=self._missing(ground, hours[0]))
         end = read.hours[-1].hour + 1
         self.latest = [*self.latest, *(verdict for verdict in verdicts if verdict.window_end == end)]
         return verdicts
+
+    def _joint_watch(self, ground: Ground) -> JointWatch:
+        first_hour = ground.span.first_hour
+        return JointWatch(ground.client, self._stream, ground.settings, since_hour=first_hour)
+
+    def _missing(self, ground: Ground, hour: int) -> Mapping[int, float]:
+        """Return the events that are missing of an hour and later, and of those that a judge knows."""
+        since = max(hour - ground.settings.history_hours, 0)
+        return ground.ledger.missing(self._stream, since_hour=since)
 
     def _keep_pages(self, ground: Ground, panel: Panel) -> None:
         keep_pages(ground.client, self._stream, panel.changed_pages())
@@ -215,7 +221,7 @@ class StreamWatch:
             self.latest = latest
         self._late = {}
         if revisions:
-            self._panel = None  # It remembers the hours as they were.
+            self._panel = self._joint = None  # They remember the hours as they were.
         return revisions
 
     def _bridge(self, ground: Ground, panel: Panel, first_hour: int, end_hour: int) -> None:
@@ -239,18 +245,31 @@ class StreamWatch:
         """Judge from the first late hour on, as far as it matters; return the verdicts on the last hour."""
         hour = late[0]
         latest: Sequence[Verdict] = ()
+        joint = None if ground.monitor.joint == "off" else self._joint_watch(ground)
         while hour < (end := min(revision.end_hour, self.next_hour)):
             end = min(end, hour + _CHUNK_HOURS)
             read = read_stream_hours(
                 ground, self._stream, first_hour=hour, end_hour=end, segments=panel.segments, also=late
             )
             known = by_end(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
-            for each in read.whole(self._stream):
-                given = panel.judge(each)
+            hours = read.whole(self._stream)
+            together = self._judge_anew(ground, joint, [each.hour for each in hours if each.arrived.rows])
+            for each in hours:
+                given = [*panel.judge(each), *together.get(each.hour + 1, ())]
                 revision.take(each, given, known.get(each.hour + 1, {}))
                 latest = [verdict for verdict in given if verdict.segment == WHOLE]
             hour = end
         return latest
+
+    def _judge_anew(
+        self, ground: Ground, joint: JointWatch | None, hours: Sequence[int]
+    ) -> Mapping[int, Sequence[Verdict]]:
+        """Judge the features of hours together once more; return the verdicts by when their windows end."""
+        ends: dict[int, list[Verdict]] = {}
+        if joint is not None and hours:
+            for verdict in joint.judge_anew(hours, missing=self._missing(ground, hours[0])):
+                ends.setdefault(verdict.window_end, []).append(verdict)
+        return ends
 
     def _find_late(self, ground: Ground) -> Mapping[int, Arrival]:
         first = max(self.next_hour - LATE_HOURS, 0)
