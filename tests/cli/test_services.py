@@ -13,8 +13,12 @@ import urllib.error
 import urllib.request
 
 import pytest
+from click.testing import CliRunner
+from clickhouse_connect.driver.exceptions import OperationalError
 
+from driftline.cli.services import migrate_command
 from driftline.log import open_log
+from driftline.store import migrate
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.support.running import Place, wait_until
 from tests.support.store_process import StoreProcess
@@ -160,6 +164,22 @@ def test_migrating_waits_for_a_store_that_is_still_coming_up(run, tmp_path):
     assert running.process.wait(60) == 0
     assert "topics driftline.predictions" in running.lines()[-1]["message"]
     store.stop()
+
+
+def test_migrating_goes_on_with_the_next_owner_of_an_embedded_store(monkeypatch, tmp_path):
+    """Another command that owned the store ends at this moment."""
+    done = []
+
+    def cut_short_once(client):
+        done.append(client)
+        if len(done) == 1:
+            raise OperationalError("Connection refused")
+        return migrate(client)
+
+    monkeypatch.setattr("driftline.cli.services.migrate", cut_short_once)
+    told = CliRunner().invoke(migrate_command, ["--store", f"chdb://{tmp_path / 'store'}"])
+    assert told.exit_code == 0, told.output
+    assert len(done) == 2
 
 
 def test_migrating_gives_up_when_it_was_told_to_wait_no_longer(run):

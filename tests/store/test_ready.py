@@ -6,6 +6,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from driftline.errors import StoreAwayError
 from driftline.store import ask, ready_client
 from driftline.store.connect import Store
+from driftline.store.ready import act
 
 
 class FlakyStore(Store):
@@ -42,6 +43,20 @@ def test_a_question_is_asked_again_when_its_owner_goes_meanwhile(landing):
 
     assert ask(flaky, question) == 7
     assert flaky.handed_out == 2
+
+
+def test_what_bears_repeating_is_done_again_without_asking_what_the_tables_are_like(landing):
+    flaky, done = FlakyStore(landing.store, 1), []
+
+    def action(client):
+        done.append(client.query("SELECT 1").result_rows)
+        if len(done) == 1:
+            raise OperationalError("connection refused")
+        return len(done)
+
+    assert act(flaky, action, patience_s=10.0) == 2
+    with pytest.raises(StoreAwayError, match="connection refused"):
+        act(flaky, lambda _: (_ for _ in ()).throw(OperationalError("connection refused")), patience_s=0.0)
 
 
 def test_an_answer_of_the_store_is_not_asked_for_again(landing):

@@ -29,10 +29,13 @@ T = TypeVar("T")
 
 def ask_store(store_url: str, question: Callable[[Client], T]) -> T:
     """Answer a question out of a store. Raises what ``ask`` raises."""
-    # Only an embedded store is worth waiting for: its owner may be changing at this moment.
-    patience_s = 10.0 if isinstance(parse_store_url(store_url), EmbeddedUrl) else 0.0
     with open_store(store_url) as store:
-        return ask(store, question, patience_s=patience_s)
+        return ask(store, question, patience_s=patience_with(store_url))
+
+
+def patience_with(store_url: str) -> float:
+    """Return for how many seconds a command tries again: an embedded store's owner may be changing now."""
+    return 10.0 if isinstance(parse_store_url(store_url), EmbeddedUrl) else 0.0
 
 
 def plain(value: Any) -> Any:

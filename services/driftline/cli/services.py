@@ -8,7 +8,7 @@ import secrets
 import signal
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -17,6 +17,7 @@ from starlette.routing import Mount
 
 from driftline.cli.logs import FailureError, announce
 from driftline.cli.options import clean_errors, load_monitors, log_option, monitors_option, store_option
+from driftline.cli.questions import patience_with
 from driftline.drift import DriftSettings
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
@@ -27,17 +28,20 @@ from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store, ready_client
-from driftline.store.ready import check_store
+from driftline.store.ready import act, check_store
 from driftline.store.users import SERVICES, migrate_with_users, read_accounts
 from driftline.up import Up
 from driftline.web import WebServer, create_app
 from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from clickhouse_connect.driver.client import Client
+
     from driftline.health import Check
+    from driftline.store.migrate import Migration
 
 T = TypeVar("T")
 
@@ -181,11 +185,15 @@ def migrate_command(store_url: str, log_url: str | None, with_users: bool, wait_
     """Create or update the store's tables, and the log's topics where a log is given."""
     stop = stop_on_signals()
     accounts = read_accounts(os.environ) if with_users else []
-    with open_store(store_url) as store, closing(_patiently(store.client, wait_s, stop)) as client:
+
+    def update(client: Client) -> Sequence[Migration]:
         if with_users:
-            applied = migrate_with_users(client, accounts, random_hex=secrets.token_hex)
-        else:
-            applied = migrate(client)
+            return migrate_with_users(client, accounts, random_hex=secrets.token_hex)
+        return migrate(client)
+
+    patience_s = patience_with(store_url)
+    with open_store(store_url) as store:
+        applied = _patiently(lambda: act(store, update, patience_s=patience_s), wait_s, stop)
     for migration in applied:
         announce(f"applied {migration.number:04d}_{migration.name}")
     announce(f"{len(applied)} applied; the store is up to date")

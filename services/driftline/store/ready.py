@@ -45,16 +45,36 @@ def ready_client(
 
 
 def ask(store: Store, question: Callable[[Client], T], *, patience_s: float = _PATIENCE_S) -> T:
-    """Return the answer to a question that bears repeating, asked with a client of its own.
+    """Return the answer to a question that bears repeating, asked of tables that are up to date.
 
     Raises:
         StoreError: as ``ready_client``.
     """
 
+    def prepared(client: Client) -> T:
+        migrate(client)
+        return question(client)
+
+    return act(store, prepared, patience_s=patience_s)
+
+
+def act(store: Store, action: Callable[[Client], T], *, patience_s: float) -> T:
+    """Do something that bears repeating with a client of its own, whatever the tables are like.
+
+    Args:
+        store: in which.
+        action: is done anew with the next owner of an embedded store, where this one goes meanwhile.
+        patience_s: for how long to try again.
+
+    Raises:
+        StoreAwayError: the store does not answer.
+        StoreError: it can't be used.
+    """
+
     def once() -> T:
-        client = _prepared(store, None)
+        client = store.client()
         try:
-            return question(client)
+            return action(client)
         finally:
             client.close()
 
