@@ -9,8 +9,10 @@
 
 PYTHON ?= python3
 ARGS =
-# A file's tests stay together, since they share what takes long to start. Each process may start a broker.
-PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# A file's tests stay together, since they share what takes long to start. Each process may start a broker, and
+# waits a third of its time for one: so there is one process more than cores, up to four.
+PROCESSES = $$(( $$(nproc 2>/dev/null || echo 1) + 1 ))
+PARALLEL = --numprocesses=$(PROCESSES) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 

@@ -61,8 +61,8 @@ def cut(rows: Rows, pieces: int, seed: int) -> Pieces:
 WAYS: dict[str, Callable[[Rows], Pieces]] = {
     "shuffled": lambda rows: [shuffled(rows, 1)],
     "newest first": lambda rows: [rows[::-1]],
-    "in twenty pieces": lambda rows: cut(rows, 20, 2),
-    "shuffled, in twelve pieces": lambda rows: cut(shuffled(rows, 3), 12, 4),
+    "in nine pieces": lambda rows: cut(rows, 9, 2),
+    "shuffled, in five pieces": lambda rows: cut(shuffled(rows, 3), 5, 4),
     "an hour amid others": lambda rows: [rows[::3], rows[1::3], rows[2::3]],
 }
 

@@ -336,8 +336,8 @@ def test_importing_brings_nothing_that_a_service_would_notice():
         "heavy = {'numpy', 'pandas', 'pyarrow', 'scipy', 'clickhouse_connect', 'sklearn', 'chdb'}\n"
         "print(took_ms, sorted(heavy & set(sys.modules)))"
     )
-    took = []
-    for _ in range(3):
+    took: list[float] = []
+    while len(took) < 3 or (min(took) >= 200 and len(took) < 9):  # A busy machine takes longer.
         took_ms, heavy = python(code, "").stdout.split(" ", 1)
         assert heavy.strip() == "[]"
         took.append(float(took_ms))
