@@ -54,7 +54,7 @@ bench: .venv/.dev
 	@echo "--- all of it: $(BIN)/python -m bench.NAME"
 	@echo "simulation      hours; writes .cache/bench/simulation.json, and goes on there when run again"
 	@echo "flights_drift   ten minutes"
-	@echo "flights_peers   other monitors on the same days: hours; goes on where it stopped"
+	@echo "flights_peers   half an hour; other monitors on the same days; goes on where it stopped"
 	@echo "flights_slices  half an hour; the same flights with each airport as a segment"
 	@echo "peers           an hour; writes .cache/bench/peers.json, and goes on there when run again"
 	@echo "landing, log_latency, joint, segments   minutes"
