@@ -18,8 +18,9 @@ class Turn:
     """
 
     def __init__(self, log_url: str) -> None:
-        parts = urlsplit(log_url)
-        self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+        # A URL of brokers need not be one that Python takes apart.
+        is_local = log_url.startswith("file:")
+        self._folder = Path(unquote(urlsplit(log_url).path)) if is_local else None
         self._lock: IO[bytes] | None = None
 
     def take(self) -> bool:

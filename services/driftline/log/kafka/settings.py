@@ -40,6 +40,9 @@ _MIN_SPILL_BYTES = 4 << 20
 _OPTION_NAME = re.compile(r"[a-z0-9]+(\.[a-z0-9]+)*")
 _TOPIC_PREFIX = re.compile(r"([a-z][a-z0-9._-]{0,99})?")
 _IS_SECRET = re.compile(r"password|passphrase|secret|token$|user\.info|key\.pem|oauthbearer\.config")
+_PARTS = re.compile(r"\A((?:[^/?#]*:)?(?://)?)([^/?#]*)(.*)\Z", re.DOTALL)
+"""What stands before the brokers, the brokers, and what comes behind them."""
+
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
 # Options of librdkafka that end like our variables for files.
@@ -168,12 +171,14 @@ def is_secret(name: str) -> bool:
 
 def _take_apart(url: str) -> tuple[str, dict[str, str]]:
     """Return the brokers of a URL and what its query says; never a part that might hold a password."""
+    scheme, brokers, rest = _PARTS.findall(url)[0]
     try:
-        parts = urlsplit(url)
+        # Several brokers are no host: newer Pythons take a bracket amid them for a mistake.
+        parts = urlsplit(f"{scheme}brokers{rest}")
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:  # Its message may show what was meant to be a password.
         raise SettingError(f"kafka:// URL: it does not have the form {_FORM}") from None
-    if "@" in parts.netloc:
+    if "@" in brokers:
         raise SettingError(
             "kafka:// URL: no user and no password before @, since process lists show them; use "
             "sasl.username= and the variable DRIFTLINE_KAFKA_SASL_PASSWORD, or ..._PASSWORD_FILE"
@@ -182,7 +187,7 @@ def _take_apart(url: str) -> tuple[str, dict[str, str]]:
         raise SettingError(
             f"kafka:// URL: {parts.path + parts.fragment!r} means nothing; it has the form {_FORM}"
         )
-    for host in parts.netloc.split(","):
+    for host in brokers.split(","):
         if not _HOST.fullmatch(host):
             raise SettingError(f"kafka:// URL: {host!r} is no host:port; it has the form {_FORM}")
     options: dict[str, str] = {}
@@ -190,7 +195,7 @@ def _take_apart(url: str) -> tuple[str, dict[str, str]]:
         if name in options:
             raise SettingError(f"kafka:// URL: {name} stands in it twice")
         options[name] = value
-    return parts.netloc, options
+    return brokers, options
 
 
 def _split(given: Mapping[str, str], place: Callable[[str], str]) -> tuple[dict[str, str], dict[str, str]]:
