@@ -10,9 +10,7 @@
 PYTHON ?= python3
 ARGS =
 # A file's tests stay together, since they share what takes long to start. Each process may start a broker.
-# They wait for others a good part of their time, so there is one more than cores, up to four.
-PROCESSES = $$(( $$(nproc 2>/dev/null || echo 1) + 1 ))
-PARALLEL = --numprocesses=$(PROCESSES) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PARALLEL = --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
