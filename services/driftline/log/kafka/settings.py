@@ -40,8 +40,8 @@ _MIN_SPILL_BYTES = 4 << 20
 _OPTION_NAME = re.compile(r"[a-z0-9]+(\.[a-z0-9]+)*")
 _TOPIC_PREFIX = re.compile(r"([a-z][a-z0-9._-]{0,99})?")
 _IS_SECRET = re.compile(r"password|passphrase|secret|token$|user\.info|key\.pem|oauthbearer\.config")
-_PARTS = re.compile(r"\A((?:[^/?#]*:)?(?://)?)([^/?#]*)(.*)\Z", re.DOTALL)
-"""What stands before the brokers, the brokers, and what comes behind them."""
+_BROKERS = re.compile(r"\A([^/?#]*)(.*)\Z", re.DOTALL)
+"""The brokers, and what comes behind them."""
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
@@ -171,10 +171,10 @@ def is_secret(name: str) -> bool:
 
 def _take_apart(url: str) -> tuple[str, dict[str, str]]:
     """Return the brokers of a URL and what its query says; never a part that might hold a password."""
-    scheme, brokers, rest = _PARTS.findall(url)[0]
+    brokers, rest = _BROKERS.findall(url.partition("://")[2])[0]
     try:
         # Several brokers are no host: newer Pythons take a bracket amid them for a mistake.
-        parts = urlsplit(f"{scheme}brokers{rest}")
+        parts = urlsplit(f"kafka://brokers{rest}")
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:  # Its message may show what was meant to be a password.
         raise SettingError(f"kafka:// URL: it does not have the form {_FORM}") from None
