@@ -82,18 +82,14 @@ def _print_false_pages(cells: Mapping[tuple[str, int], Sequence[Mapping[str, Any
 
 
 def _print_delays(cells: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]) -> None:
-    # Not every stream was broken.
-    broken = {
-        cell: [result["delays"] for result in results if result["delays"]] for cell, results in cells.items()
-    }
-    names = next((list(each[0]) for each in broken.values() if each), [])
+    names = list(next(iter(cells.values()))[0]["delays"])
     print("Hours until the page: median / 90th percentile (faults injected)\n")
     rows = []
     for name in names:
         for kind in _kinds(cells):
             row = [name, TRAFFIC[kind]]
             for size in _sizes(cells):
-                delays = [found[name] for found in broken.get((kind, size), ())]
+                delays = [result["delays"][name] for result in cells.get((kind, size), ())]
                 row.append(
                     f"{quantile(delays, 0.5)} / {quantile(delays, 0.9)} ({len(delays)})" if delays else "–"
                 )
