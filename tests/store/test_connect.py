@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 import traceback
 from contextlib import closing
 
@@ -139,6 +140,22 @@ def test_an_owners_token_goes_through_no_proxy(landing, owner, monkeypatch):
     assert isinstance(following, FollowingStore)
     following.client().close()
     assert isinstance(following._current, ServerStore)
+
+
+def test_an_embedded_engine_deletes_while_it_merges(landing):
+    """A deletion that finds all threads merging would look again a second later, and so would the next."""
+    tables = [f"merged_{number}" for number in range(6)]
+    for table in tables:
+        landing.client.command(f"CREATE TABLE {table} (a Int64) ENGINE MergeTree PARTITION BY a % 3 ORDER BY a")
+    took_s = []
+    for round_ in range(3):
+        for table in tables * 4:
+            landing.client.command(f"INSERT INTO {table} SELECT number FROM numbers(50)")
+        began = time.perf_counter()
+        for table in tables:
+            landing.client.command(f"DELETE FROM {table} WHERE a % 10 = {round_}")
+        took_s.append(time.perf_counter() - began)
+    assert min(took_s) < 2
 
 
 def test_settings_of_the_engine_that_lie_in_the_working_folder_are_refused(tmp_path, monkeypatch):

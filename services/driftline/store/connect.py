@@ -41,6 +41,8 @@ _OWNER_FILE = "owner.json"
 _LOCK_FILE = "owner.lock"
 _ENGINE_SETTINGS = "config.xml"
 _PATIENCE_S = 10.0
+# The engine starts with two threads: a deletion that finds both merging looks again a second later.
+_ENGINE_OPTIONS: Mapping[str, Any] = {"background_pool_size": 8}
 # A client is one thread's, and its queries are told apart by the server.
 _DEFAULTS: Mapping[str, Any] = {
     "compress": False,
@@ -182,7 +184,9 @@ class OwnedStore(Store):
 
     def _open(self) -> Client:
         try:
-            return clickhouse_connect.get_client(dsn=f"chdb://{self._engine_folder}")
+            return clickhouse_connect.get_client(
+                dsn=f"chdb://{self._engine_folder}", chdb_options=_ENGINE_OPTIONS
+            )
         except ClickHouseError as error:
             raise StoreError(
                 f"the embedded store in {self._engine_folder} can't be opened: {error}"
