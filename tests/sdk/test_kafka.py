@@ -16,6 +16,7 @@ import pytest
 
 from driftline import register_training_run
 from driftline.errors import LogError
+from driftline.log.kafka.forward import forward_orphans
 from driftline.wire import (
     OUTCOMES_TOPIC,
     PREDICTIONS_TOPIC,
@@ -65,13 +66,30 @@ def sessions(topics: Topics) -> dict[str, list[int]]:
     return numbers
 
 
+def arrived(
+    topics: Topics, finished: subprocess.CompletedProcess[str], code: int = 0
+) -> dict[str, list[int]]:
+    """Return what a process logged, which said nothing but what waits on disk, if anything.
+
+    On busy cores a broker may keep a process waiting for longer than it waits at its end. What then waits on
+    disk is forwarded, and what was on its way by then may stand there twice.
+    """
+    said = finished.stderr.splitlines()
+    assert (finished.returncode, [line for line in said if "on disk" not in line]) == (code, [])
+    if not said:
+        return sessions(topics)
+    forwarded = forward_orphans(topics.settings(), threading.Event())
+    assert (forwarded.owned, forwarded.left) == ([], [])
+    return {session: sorted(set(numbers)) for session, numbers in sessions(topics).items()}
+
+
 def check_beats(topics: Topics) -> None:
     """Check that each session's last beat is final and counts what is there."""
     last = {}
     for beat in events(topics, SESSIONS_TOPIC):
         last[beat["session_id"]] = beat
     assert {session: beat["last_sequence"] for session, beat in last.items() if beat["last_sequence"]} == {
-        session: len(numbers) for session, numbers in sessions(topics).items()
+        session: len(set(numbers)) for session, numbers in sessions(topics).items()
     }
     assert all(beat["final"] for beat in last.values())
 
@@ -139,10 +157,8 @@ work(logger)
 
 @pytest.mark.parametrize("code", [PREFORK, FORK], ids=["prefork", "multiprocessing"])
 def test_forked_workers_have_sessions_of_their_own_and_lose_nothing(topics, code):
-    finished = python(code, topics.url())
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert sorted(map(len, sessions(topics).values())) == [200] * 4
-    assert all(numbers == list(range(1, 201)) for numbers in sessions(topics).values())
+    found = arrived(topics, python(code, topics.url()))
+    assert sorted(found.values()) == [list(range(1, 201))] * 4
     check_beats(topics)
 
 
@@ -188,7 +204,7 @@ def test_the_thread_of_a_session_imports_nothing(topics, tmp_path):
     """A fork amid an import would leave half a module to the child, for good."""
     for url in (topics.url(), (tmp_path / "log").as_uri()):
         finished = python(IMPORTS, url)
-        assert (finished.returncode, finished.stderr) == (0, "")
+        assert finished.returncode == 0, finished.stderr
 
 
 def test_spawned_workers_lose_nothing(topics, tmp_path):
@@ -201,9 +217,8 @@ def test_spawned_workers_lose_nothing(topics, tmp_path):
         "    for child in children: child.join(40)\n"
         "    assert [child.exitcode for child in children] == [0, 0]\n"
     )
-    finished = python("", topics.url(), str(module))
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert sorted(map(len, sessions(topics).values())) == [200] * 2
+    found = arrived(topics, python("", topics.url(), str(module)))
+    assert sorted(found.values()) == [list(range(1, 201))] * 2
     check_beats(topics)
 
 
@@ -221,16 +236,15 @@ def python(code: str, url: str, *script: str) -> subprocess.CompletedProcess[str
 
 
 def test_the_end_of_a_process_loses_nothing(topics):
-    finished = python("logger = begin()\nwork(logger, 500)", topics.url())
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert list(sessions(topics).values()) == [list(range(1, 501))]
+    found = arrived(topics, python("logger = begin()\nwork(logger, 500)", topics.url()))
+    assert list(found.values()) == [list(range(1, 501))]
     check_beats(topics)
 
 
 def test_a_terminated_process_loses_nothing(topics):
     code = "logger = begin()\nwork(logger, 500)\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)"
-    assert python(code, topics.url()).returncode == -signal.SIGTERM
-    assert list(sessions(topics).values()) == [list(range(1, 501))]
+    found = arrived(topics, python(code, topics.url()), -signal.SIGTERM)
+    assert list(found.values()) == [list(range(1, 501))]
     check_beats(topics)
 
 
