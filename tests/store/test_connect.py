@@ -146,7 +146,9 @@ def test_an_embedded_engine_deletes_while_it_merges(landing):
     """A deletion that finds all threads merging would look again a second later, and so would the next."""
     tables = [f"merged_{number}" for number in range(6)]
     for table in tables:
-        landing.client.command(f"CREATE TABLE {table} (a Int64) ENGINE MergeTree PARTITION BY a % 3 ORDER BY a")
+        landing.client.command(
+            f"CREATE TABLE {table} (a Int64) ENGINE MergeTree PARTITION BY a % 3 ORDER BY a"
+        )
     took_s = []
     for round_ in range(3):
         for table in tables * 4:
