@@ -92,6 +92,11 @@ class Stage:
         for answer in self.admin.incremental_alter_configs([group]).values():
             answer.result(10)
 
+    def members(self) -> int:
+        """Return how many readers are in the group."""
+        name = self.prefix + GROUP
+        return len(self.admin.describe_consumer_groups([name])[name].result(10).members)
+
     def other_process(self) -> Reading:
         return Reading(self.url)
 

@@ -264,6 +264,30 @@ def test_a_broker_that_does_not_answer_is_told_and_asked_again(make_broker):
     stage.log.close()
 
 
+def held(reader: KafkaReader) -> int:
+    """Return how many partitions a reader has; -1: it can't say now."""
+    with suppress(LogError):
+        return len(reader.partitions(TOPIC))
+    return -1
+
+
+def test_a_partition_changes_hands_although_the_answer_that_said_so_came_too_late(make_broker):
+    """A coordinator says once what a member shall give up; librdkafka takes no notice of a late answer."""
+    broker = make_broker()
+    stage = Stage(broker.bootstrap, partitions=2)
+    with closing(stage.reader()) as first, closing(stage.reader()) as second:
+        wait_for(lambda: held(first) == 2)
+        joining = threading.Thread(target=held, args=[second])
+        joining.start()
+        wait_for(lambda: stage.members() == 2)
+        broker.pause()
+        time.sleep(2.5)  # A heartbeat, each second, is waited for as long.
+        broker.resume()
+        joining.join()
+        wait_for(lambda: (held(first), held(second)) == (1, 1), timeout_s=40)
+    stage.log.close()
+
+
 def test_over_tls_with_a_password_only_what_is_allowed_is_done(make_broker, tmp_path, caplog):
     certificates = make_certificates(tmp_path / "certificates")
     broker = make_broker(

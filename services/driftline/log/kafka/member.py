@@ -12,6 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicP
 from driftline.errors import LogMovedError
 from driftline.log.kafka.clients import Troubles, consumer_config, log_error, make_consumer, told
 from driftline.log.kafka.stretch import Stretch
+from driftline.log.kafka.unanswered import STATISTICS_EVERY_MS, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +94,7 @@ class Member:
         self._settled = False
         self._told_absent = False
         self._troubles = Troubles(clock)
+        self._unanswered = Unanswered()
 
     @property
     def has_joined(self) -> bool:
@@ -107,6 +109,10 @@ class Member:
         Raises:
             LogError: the cluster does not answer, or does not let this member in.
         """
+        if self._unanswered.is_over:
+            context = {"group": self._group}
+            _logger.info("%s: the coordinator answers again; joining anew", self._group, extra=context)
+            self.leave()
         if self._settled:
             return
         if self._consumer is None:
@@ -135,6 +141,8 @@ class Member:
         settings = self._cluster.settings
         config = consumer_config(settings, self._group, self.protocol)
         self._troubles = config["error_cb"]
+        if self.protocol == "consumer":
+            config |= {"stats_cb": self._unanswered, "statistics.interval.ms": STATISTICS_EVERY_MS}
         self._consumer = make_consumer(config)
         self._consumer.subscribe(
             [settings.broker_topic(topic) for topic in self._topics],
@@ -344,7 +352,7 @@ class Member:
         interpreter's lock in its hand. So first it wants none any more, and hears what was decided before.
         """
         consumer, self._consumer = self._consumer, None
-        self._settled = False
+        self._settled, self._unanswered = False, Unanswered()
         if consumer is None:
             return
         end = self._clock() + _LEAVE_S
