@@ -34,7 +34,9 @@ kafka: .venv/.dev
 test: .venv/.dev
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
+# Of many cases that are alike, `make test` tries some; here come all others first.
 soak: .venv/.dev
+	@$(BIN)/python -m pytest $(PARALLEL) -m exhaustive
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 # Short forms only: minutes, not hours. Their figures are too few to quote.

@@ -46,6 +46,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[Registry, No
     yield from _serving(lambda: Registry(tmp_path_factory.mktemp("registry")))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores: what is tested with brokers waits for much of its time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put long files first: where processes share the files, all would wait for a long one at the end."""

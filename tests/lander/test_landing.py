@@ -46,7 +46,10 @@ def crash(*_arguments, **_options):
     raise Crash
 
 
-@pytest.mark.parametrize("refused_after", [(), (7, 8, 31)], ids=["all good", "three bad"])
+@pytest.mark.parametrize(
+    "refused_after",
+    [pytest.param((), id="all good", marks=pytest.mark.exhaustive), pytest.param((7, 8, 31), id="three bad")],
+)
 @pytest.mark.parametrize("point", ["after intend", "between pieces", "after insert", "before commit"])
 def test_a_crash_at_a_step_of_the_lander_is_mended_by_the_next_one(
     landing, monkeypatch, point, refused_after

@@ -19,6 +19,7 @@ from driftline.store.rollups import IS_MARK, ROLLUPS, contribution
 from driftline.store.segments import follow_segments, name_segments
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.lander.partitioned import known_schema
+from tests.support.sampling import sampled
 
 SOURCES = (f"log {number}" for number in itertools.count(1))
 JANUARY, FEBRUARY = 1_769_860_800_000_000, 1_770_000_000_000_000
@@ -150,7 +151,7 @@ def test_what_never_landed_lands(client, batch, may_be_under_way):
     assert_books_are_exact(client, batch)
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", sampled(TABLES, 3))
 def test_a_part_that_the_engine_remembers_without_holding_it_is_put_in(client, batch, table):
     land(client, batch)
     for month in (202601, 202602, 202601):  # Settling leaves tokens, too.
@@ -189,7 +190,7 @@ def rows_of(client, batch, segment):
     ]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", sampled(TABLES, 3))
 def test_what_is_put_in_is_counted_in_segments(client, batch, table):
     """Of thirty records five have c = 1, and four c = 3."""
     count_in(client, batch, "c=1.0", "c=3.0")
@@ -205,7 +206,7 @@ def test_what_is_put_in_is_counted_in_segments(client, batch, table):
 
 
 @pytest.mark.parametrize("is_recounted", [False, True])
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", sampled(TABLES, 3))
 def test_what_is_put_in_after_segments_changed_is_counted_in_the_new_ones(client, batch, table, is_recounted):
     """A crash took a table's part; then others were set, and perhaps what stood was counted in them."""
     count_in(client, batch, "c=1.0", "c=2.0")
@@ -289,7 +290,7 @@ def test_what_is_being_inserted_is_waited_for(store, client, monkeypatch):
     assert_books_are_exact(client, batch, 20_000)
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", sampled(TABLES, 3))
 def test_a_settled_block_counts_on_the_grids_that_are_in_force(client, table, monkeypatch):
     monkeypatch.setattr("driftline.store.grids.PRODUCTION_ROWS", 10)
     batch = batch_of(next(SOURCES))

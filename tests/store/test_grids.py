@@ -23,6 +23,7 @@ from driftline.store.grids import (
 from driftline.store.rollups import IS_MARK
 from tests.store.test_profiles import HOUR, HOUR_S, assert_equal_to_numpy, events, made, read
 from tests.support.landing import put
+from tests.support.sampling import sampled
 
 
 class Died(BaseException):
@@ -138,7 +139,7 @@ def test_until_the_recount_counts_readers_stay_on_the_grids_before(landing, clie
 STEPS = ["reload", "count", "write", "delete 1", "delete 2"]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", sampled(STEPS, 2))
 def test_whoever_comes_next_finishes_what_was_begun(landing, client, monkeypatch, step):
     model, columns = f"interrupted {step}", made(300, seed=5)
     put(landing, events(columns), model_name=model)

@@ -26,6 +26,7 @@ from driftline.store.segments import (
 from tests.store.test_grids import Died, choose, die, land_block, together
 from tests.store.test_profiles import HOUR, assert_equal_to_numpy, events, made
 from tests.support.landing import put
+from tests.support.sampling import sampled
 
 CITIES = ["city=", "city=Ankara", "city=Bergen"]
 REGIONS = np.array(["north", "south"])
@@ -220,7 +221,7 @@ def test_what_can_not_be_counted_is_refused(client):
 
 
 @pytest.mark.parametrize(
-    "table", ["numeric_profiles", "feature_profiles", "categorical_profiles", "segment_profiles"]
+    "table", sampled(["numeric_profiles", "feature_profiles", "categorical_profiles", "segment_profiles"], 3)
 )
 def test_an_hour_of_a_segment_that_is_not_written_in_whole_is_not_read(landing, client, table):
     model = f"torn segment {table}"
@@ -259,7 +260,7 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", sampled(STEPS, 2, first=1))
 def test_whoever_comes_next_finishes_counting_in_segments(landing, client, monkeypatch, step):
     model, columns = f"cut segment {step}", made(300, seed=14)
     put(landing, events(columns), model_name=model)

@@ -285,6 +285,7 @@ def test_a_partition_changes_hands_although_the_answer_that_said_so_came_too_lat
         broker.resume()
         joining.join()
         wait_for(lambda: (held(first), held(second)) == (1, 1), timeout_s=40)
+        assert stage.members() == 2
     stage.log.close()
 
 

@@ -21,6 +21,7 @@ from driftline.log.kafka.sender import MAY_REPEAT_HEADER, SETTLE_S
 from driftline.log.kafka.spill import Spill, spill_folders
 from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, SESSIONS_TOPIC
 from tests.log.kafka.topics import Topics
+from tests.support.sampling import sampled
 
 EVENTS, OUTCOMES, BEATS = PREDICTIONS_TOPIC, OUTCOMES_TOPIC, SESSIONS_TOPIC
 
@@ -142,7 +143,7 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("how", ["kill", "pause"])
+@pytest.mark.parametrize("how", sampled(["kill", "pause"], 2))
 def test_what_a_killed_client_left_is_forwarded_by_the_next_and_repeats_say_so(kafka, topics, how, caplog):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -258,7 +259,7 @@ def test_a_broker_that_is_away_from_the_start_is_waited_for_on_disk(kafka, topic
     assert numbers(topics) == list(range(20))
 
 
-@pytest.mark.parametrize("how", ["kill", "pause"])
+@pytest.mark.parametrize("how", sampled(["kill", "pause"], 2, first=1))
 def test_closing_is_bounded_tells_what_waits_and_the_command_forwards_it(kafka, topics, how, caplog):
     relay = Relay(topics.settings(), direct_timeout_s=0.2)
     relay.append(events(0, 10))
