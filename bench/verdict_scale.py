@@ -28,6 +28,7 @@ from driftline.drift import DriftSettings, Judge
 from driftline.store import migrate, open_store
 from driftline.store.grids import choose_grids, pending_choices, read_grids, rebuild_profiles
 from driftline.store.profiles import Stream, read_hours
+from driftline.store.rollups import ROLLUPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,6 +246,15 @@ def evidently(rows: int) -> dict[str, float | str]:
     return {"rows": rows, **answer}
 
 
+def merge(client: Client) -> None:
+    """Bring both days into the state that the engine works towards.
+
+    Else the figures are those of what happens to be merged, and of merges that go on meanwhile.
+    """
+    for rollup in ROLLUPS:
+        client.command(f"OPTIMIZE TABLE {rollup.table} FINAL SETTINGS optimize_skip_merged_partitions = 1")
+
+
 def measured(rows: int, options: argparse.Namespace) -> dict[str, float] | None:
     """Build what a day of so many rows lacks, and measure it."""
     folder = CACHE / "verdict_scale" / str(rows)
@@ -256,7 +266,10 @@ def measured(rows: int, options: argparse.Namespace) -> dict[str, float] | None:
         began = time.perf_counter()
         build(client, progress, rows, options.hours)
         print(f"landing took {time.perf_counter() - began:.0f} s", file=sys.stderr)
-        return None if options.build_only else measure(client, options.runs, options.hours)
+        if options.build_only:
+            return None
+        merge(client)
+        return measure(client, options.runs, options.hours)
 
 
 def measured_apart(rows: int, options: argparse.Namespace) -> dict[str, float]:
