@@ -13,16 +13,20 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-IMPORT_LIMIT_S = 0.2
+IMPORT_LIMIT = 4
+"""Times what importing asyncio takes, told by the same process: cores differ, and are busy. It is about 2."""
+
 HEAVY = frozenset(
     "numpy scipy pandas pyarrow clickhouse_connect chdb click prometheus_client confluent_kafka".split()
 )
 
 TIME_THE_IMPORT = """
 import time
-begin = time.perf_counter()
+began = time.process_time()
+import asyncio
+meanwhile = time.process_time()
 import driftline
-print(time.perf_counter() - begin)
+print((time.process_time() - meanwhile) / (meanwhile - began))
 """
 
 LIST_MODULES = """
@@ -130,7 +134,7 @@ def test_importing_it_brings_nothing_heavy_even_where_all_is_installed() -> None
 def test_importing_it_is_quick(python: Path) -> None:
     run(str(python), "-c", TIME_THE_IMPORT)  # The first one reads the disk.
     best = min(float(run(str(python), "-c", TIME_THE_IMPORT)) for _ in range(5))
-    assert best < IMPORT_LIMIT_S
+    assert best < IMPORT_LIMIT
 
 
 def test_it_logs_predictions_to_a_local_log(python: Path, tmp_path: Path) -> None:

@@ -327,19 +327,3 @@ def test_a_logger_that_was_closed_stays_closed_in_a_child(log):
     if (pid := os.fork()) == 0:
         os._exit(0 if logger.log() is None and dict(logger.stats().dropped) == {"closed": 1} else 1)
     assert os.waitpid(pid, 0)[1] == 0
-
-
-def test_importing_brings_nothing_that_a_service_would_notice():
-    """It takes about as long as importing asyncio twice, which is told by the same process: cores differ."""
-    code = (
-        "import sys, time\nbegan = time.process_time()\nimport asyncio\nmeanwhile = time.process_time()\n"
-        "import driftline\nended = time.process_time()\n"
-        "heavy = {'numpy', 'pandas', 'pyarrow', 'scipy', 'clickhouse_connect', 'sklearn', 'chdb'}\n"
-        "print((ended - meanwhile) / (meanwhile - began), sorted(heavy & set(sys.modules)))"
-    )
-    times: list[float] = []
-    for _ in range(3):
-        ratio, heavy = python(code, "").stdout.split(" ", 1)
-        assert heavy.strip() == "[]"
-        times.append(float(ratio))
-    assert min(times) < 4

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def sampled(cases: Sequence[Any], every: int, *, first: int = 0) -> list[Any]:
-    """Return the cases for ``parametrize``, in order: all but each ``every``-th are exhaustive."""
+    """Return the cases for ``parametrize``: all but each ``every``-th, from ``first`` on, are exhaustive."""
     return [
         case if at % every == first else pytest.param(*_several(case), marks=pytest.mark.exhaustive)
         for at, case in enumerate(cases)

@@ -88,10 +88,15 @@ def test_events_of_an_outage_wait_on_disk_and_arrive_once_in_order(kafka, topics
             relay.append([*events(last + 1, count, key), *events(last + 1, 1, key, OUTCOMES), beat])
         last += count
 
+    def is_direct() -> bool:
+        """Append, and say whether that left the disk alone: on busy cores an answer may come too late."""
+        append(100)
+        return relay.spilled() == 0
+
     with caplog.at_level(logging.WARNING, logger="driftline.log.kafka"):
         append(100)
-        append(100)
-        wait_for(lambda: relay.spilled() == 0)  # On busy cores an append may take longer than it waits.
+        assert any(is_direct() for _ in range(3))
+        wait_for(lambda: relay.spilled() == 0)
         away(kafka, how)
         began = time.monotonic()
         append(100)
@@ -105,7 +110,7 @@ def test_events_of_an_outage_wait_on_disk_and_arrive_once_in_order(kafka, topics
             append(5)
             time.sleep(0.02)
         wait_for(lambda: relay.spilled() == 0)
-        append(100)
+        assert any(is_direct() for _ in range(3))
         wait_for(lambda: relay.spilled() == 0)
     assert not list(topics.spill.iterdir())
     relay.close()

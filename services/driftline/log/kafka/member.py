@@ -104,7 +104,8 @@ class Member:
     def join(self) -> None:
         """Join the group, if that is to be done, and wait a few seconds for partitions.
 
-        Does nothing while none of the topics is there.
+        Does nothing while none of the topics is there. Leaves first, if the coordinator had left something
+        unanswered and is back.
 
         Raises:
             LogError: the cluster does not answer, or does not let this member in.

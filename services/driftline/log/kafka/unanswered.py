@@ -16,19 +16,15 @@ class Unanswered:
     answer to a heartbeat. Where that answer comes too late, librdkafka takes no notice, and does not ask
     again: a partition that was to be given up then stays unread until the group's rebalance timeout is over,
     five minutes. A member that joins anew is told everything.
+
+    Attributes:
+        is_over: something was left unanswered, and the coordinator answers again.
     """
 
     def __init__(self) -> None:
-        self._timeouts = 0
-        self._is_up = False
+        self.is_over = False
 
     def __call__(self, statistics: str) -> None:
         """Take in statistics, as librdkafka writes them (STATISTICS.md)."""
-        coordinator = json.loads(statistics)["brokers"].get(_COORDINATOR, {})
-        self._timeouts = coordinator.get("req_timeouts", 0)
-        self._is_up = coordinator.get("state") == "UP"
-
-    @property
-    def is_over(self) -> bool:
-        """Whether something was left unanswered, and the coordinator answers again."""
-        return self._timeouts > 0 and self._is_up
+        coordinator = json.loads(statistics)["brokers"].get(_COORDINATOR)
+        self.is_over = bool(coordinator and coordinator["req_timeouts"] and coordinator["state"] == "UP")
