@@ -1,4 +1,4 @@
-"""``driftline up``: lander, drift worker and web pages in one process, over one log and one store."""
+"""``driftline up``: lander, profiler, drift worker and pages in one process, over one log and one store."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
+from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import open_store
 from driftline.store.ready import check_store
 from driftline.web import WebServer, create_app
@@ -53,23 +54,28 @@ class Up:
     ) -> None:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.metrics = Metrics(LANDER_METRICS, WORKER_METRICS)
+        self.metrics = Metrics(LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS)
         self.log = open_log(log_url)
         self.store: Store = open_store(store_url)
         try:
-            landing, judging = Pulse("lander", time.monotonic), Pulse("drift worker", time.monotonic)
+            pulses = {name: Pulse(name, time.monotonic) for name in ("lander", "profiler", "drift worker")}
             self._lander = Lander(
                 self.log,
                 self.store,
                 metrics=self.metrics,
                 dead_letter_limit=dead_letter_limit,
-                pulse=landing,
+                pulse=pulses["lander"],
             )
+            self._profiler = Profiler(self.store, metrics=self.metrics, pulse=pulses["profiler"])
             self._worker = DriftWorker(
-                self.store, metrics=self.metrics, monotonic=time.monotonic, monitors=monitors, pulse=judging
+                self.store,
+                metrics=self.metrics,
+                monotonic=time.monotonic,
+                monitors=monitors,
+                pulse=pulses["drift worker"],
             )
             health = Health(
-                alive={"lander": landing.check, "drift worker": judging.check},
+                alive={name: pulse.check for name, pulse in pulses.items()},
                 ready={"log": self.log.topics, "store": lambda: check_store(self.store)},
             )
             app = create_app(self.store, self.metrics, clock=time.time, health=health)
@@ -80,6 +86,7 @@ class Up:
             raise
         self.url = self._web.url
         self._start("lander", self._lander.run)
+        self._start("profiler", self._profiler.run)
         self._start("drift-worker", self._worker.run)
 
     def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
@@ -99,6 +106,7 @@ class Up:
             thread.join()
         self._web.stop()
         self._lander.close()
+        self._profiler.close()
         self._worker.close()
         self.store.close()
         self.log.close()

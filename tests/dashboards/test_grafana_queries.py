@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.web import WebServer
 from driftline.web.reads.distributions import Spans, read_distribution
 from tests.dashboards import grafana

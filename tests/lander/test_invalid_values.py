@@ -11,7 +11,7 @@ import pytest
 from driftline import register_training_run
 from driftline.log import Record
 from driftline.store.invalid import UNKNOWN, invalid_totals, read_invalid
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.rollups import IS_MARK, ROLLUPS, contribution
 from driftline.store.rules import set_rules
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record

@@ -16,7 +16,7 @@ from driftline.store.joint import (
     write_joint_findings,
     write_projection,
 )
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 
 HOUR = 490_000
 STREAM = Stream("kept", "3", "production")

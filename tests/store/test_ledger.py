@@ -8,7 +8,7 @@ import pytest
 
 from driftline.log import Record
 from driftline.store.ledger import Ledger, read_landing_sign, read_ledger
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 
 HOUR_US = 3_600_000_000

@@ -18,7 +18,7 @@ from driftline.store.pages import (
     write_acknowledgement,
     write_pages,
 )
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.verdicts import hour_time, write_verdicts
 from tests.store.test_trace_and_verdicts import VERDICT
 

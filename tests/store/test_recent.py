@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from driftline.log import Record
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.recent import Arrived, count_unregistered, read_arrived
 from driftline.wire import (
     PREDICTION,

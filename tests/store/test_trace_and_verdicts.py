@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from driftline.errors import NotFoundError, SettingError
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.trace import trace
 from driftline.store.verdicts import (
     JudgedHour,

@@ -12,7 +12,7 @@ from driftline.metrics import Metric, Metrics
 from driftline.store import migrate, open_store
 from driftline.store.grids import reload_grids
 from driftline.store.pages import StoredFinding, StoredPage, write_pages
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.rules import set_rules
 from driftline.store.verdicts import (
     JudgedHour,

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.web import words
 from driftline.web.addresses import ModelAddress, feature_path, model_path, parse_path
 from driftline.web.reads.episodes import Episode

@@ -19,7 +19,7 @@ from driftline.cli.monitors import monitors_group
 from driftline.cli.options import load_settings
 from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.report import report
-from driftline.cli.services import land, migrate_command, serve, up, watch
+from driftline.cli.services import land, migrate_command, profile, serve, up, watch
 
 if TYPE_CHECKING:
     from driftline.cli.logs import Format
@@ -75,7 +75,7 @@ def _with_subcommands(command: click.Command, values: dict[str, object]) -> dict
     return values | {name: _with_subcommands(inner, values) for name, inner in command.commands.items()}
 
 
-_SERVICES = (up, demo, migrate_command, land, watch, serve, forward)
+_SERVICES = (up, demo, migrate_command, land, profile, watch, serve, forward)
 for _command in (
     *_SERVICES,
     trace,

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Grid, HourProfile
+    from driftline.profiles import Grid, HourProfile, Stream
     from driftline.store.pages import StoredPage
-    from driftline.store.profiles import Stream, StreamSpan
+    from driftline.store.profiles import StreamSpan
 
 _REFERENCE = "reference"
 _LEAVE_OUT = ("nothing", "real", "pages")
@@ -169,7 +169,7 @@ def _read_past(
     first_hour = max(span.first_hour, span.last_hour - hours - history)
     # The newest hour may not have closed yet.
     profiles = _read(client, stream, first_hour, span.last_hour)
-    reference = [each for each in spans if each.stream == dataclasses.replace(stream, environment=_REFERENCE)]
+    reference = [each for each in spans if each.stream == stream._replace(environment=_REFERENCE)]
     missing = Ledger(client).missing(stream, since_hour=first_hour)
     return _Past(
         stream=stream,

@@ -41,7 +41,7 @@ def invalid(
     elif not found:
         click.echo("nothing invalid has landed; 'driftline rules MODEL' shows what is checked")
     else:
-        columns = "model_name model_version environment feature reason count rows last_minute example"
+        columns = "model_name model_version environment feature reason count rows newest example"
         echo_table([{**line, "example": line["examples"][0]} for line in found], columns.split())
 
 

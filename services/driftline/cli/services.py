@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from starlette.applications import Starlette
@@ -27,6 +27,7 @@ from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
+from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import migrate, open_store, ready_client
 from driftline.store.ready import act, check_store
 from driftline.store.users import SERVICES, migrate_with_users, read_accounts
@@ -47,6 +48,7 @@ T = TypeVar("T")
 
 _PORT = 8321
 _PAUSE_S = 0.5
+_MOST_SHARDS = 1_000
 _logger = logging.getLogger(__name__)
 
 _host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -133,7 +135,7 @@ def up(
     monitors: Path | None,
     dead_letter_limit: float,
 ) -> None:
-    """Run everything in one process: lander, drift worker, pages and metrics."""
+    """Run everything in one process: lander, profiler, drift worker, pages and metrics."""
     stop = stop_on_signals()
     watched = load_monitors(monitors, drift_settings(timezone))
     where = {"log_url": log_url, "store_url": store_url, "host": host}
@@ -170,7 +172,7 @@ def _patiently(action: Callable[[], T], wait_s: float, stop: threading.Event) ->
     "with_users",
     is_flag=True,
     help="Create a role for each service, too, and a user where DRIFTLINE_LANDER_PASSWORD_FILE, "
-    "..._WATCHER_..., ..._READER_... or ..._ADMIN_... name a file with a password.",
+    "..._PROFILER_..., ..._WATCHER_..., ..._READER_... or ..._ADMIN_... name a file with a password.",
 )
 @click.option(
     "--wait",
@@ -242,6 +244,56 @@ def land(
                 lander.run(stop)
         finally:
             lander.close()
+
+
+class _Shard(click.ParamType[tuple[int, int]]):
+    """Which of how many, as ``i/n``; i counts from 0."""
+
+    name = "i/n"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return shard and shards."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            shard, shards = (int(part) for part in str(value).split("/"))
+        except ValueError:
+            self.fail(f"{value!r} is not i/n, such as 0/4", param, ctx)
+        if not 0 <= shard < shards <= _MOST_SHARDS:
+            self.fail(f"{value!r}: there are shards 0 to n-1, and at most {_MOST_SHARDS}", param, ctx)
+        return shard, shards
+
+
+@click.command()
+@store_option
+@click.option("--until-idle", is_flag=True, help="End when everything that landed is derived.")
+@click.option(
+    "--shard",
+    type=_Shard(),
+    default="0/1",
+    show_default=True,
+    envvar="DRIFTLINE_PROFILE_SHARD",
+    help="Derive part i of n of the models, where n of these services share them; i counts from 0.",
+)
+@_metrics_port_option
+@clean_errors
+def profile(store_url: str, until_idle: bool, shard: tuple[int, int], metrics_port: int | None) -> None:
+    """Derive profiles, sessions and invalid values from what has landed, hour by hour."""
+    stop = stop_on_signals()
+    metrics, pulse = Metrics(PROFILER_METRICS), Pulse("profiler", time.monotonic)
+    with open_store(store_url) as store, ExitStack() as exposed:
+        health = Health(alive={"profiler": pulse.check}, ready={"store": lambda: check_store(store)})
+        exposed.enter_context(_exposed(metrics, health, metrics_port))
+        profiler = Profiler(store, metrics=metrics, shard=shard[0], shards=shard[1], pulse=pulse)
+        try:
+            if until_idle:
+                click.echo(f"{profiler.run_until_idle()} hours derived")
+            else:
+                profiler.run(stop)
+        finally:
+            profiler.close()
 
 
 @click.command()

@@ -1,20 +1,28 @@
 """One batch of the log into one table, exactly once, whatever single records are worth.
 
 Of a block that the store's engine refuses, suspicious records are inserted alone, and the rest is bisected
-until the records that are refused stand alone; these are dead letters, and the others land. Each piece
-carries a deduplication token made of its exact offset range, and a batch is always cut in the same way, so
-that repeating it is a no-op. Where tables can say what they hold of a piece, a repeated one is settled too.
+until the records that are refused stand alone; these are dead letters, and the others land.
+
+Each piece carries a deduplication token made of its exact offset range, and a batch is always cut in the
+same way: so an insert that is still under way is not made twice. Of a batch that may have landed before, the
+table is asked which rows it holds, and gets those that it lacks, until it holds them all. For a token alone
+can lie: a plain MergeTree notes it *before* the part, and killed in between, it remembers an insert that it
+does not hold. (Seen by killing the engine at each of its system calls.) So each attempt has a token of its
+own; the next one is begun only by who has seen that the rows are not there after the insert was answered.
+Then they will never be, since a running engine notes a token and its part in one step. Source: ClickHouse's
+``MergeTreeSink`` and ``MergeTreeDeduplicationLog``.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from driftline.errors import StoreError, WireError
-from driftline.lander.blocks import BlockWriter
+from driftline.lander.blocks import POSITION, BlockWriter
 from driftline.lander.screen import suspects
 from driftline.wire import event_schema, split_frame
 
@@ -23,15 +31,16 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.lander.held import HeldRows
     from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch
     from driftline.wire import EventSchema, SchemaRef
 
-# One block in, one block into each view: then token and view name each part, also when it is repeated.
+_logger = logging.getLogger(__name__)
+
+# One block in, one block into the view: then the token names each part, also when it is repeated.
 INSERT_SETTINGS: Mapping[str, int] = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "group_by_two_level_threshold": 0,
-    "group_by_two_level_threshold_bytes": 0,
     "input_format_avro_allow_missing_fields": 1,
     "insert_deduplicate": 1,
     "materialized_views_ignore_errors": 0,
@@ -88,7 +97,7 @@ class Piece:
     """Part of a batch that is inserted as one block.
 
     Args:
-        token: what the engine remembers the block by, and its rows are marked with.
+        token: what the engine remembers the block by.
         ref: names the schema that wrote the records.
         schema: that schema.
         first_offset: where the piece begins.
@@ -106,16 +115,8 @@ class Piece:
     is_rest: bool
 
 
-class Settler(Protocol):
-    """Says what tables hold of a piece, and puts in what they lack."""
-
-    def holds(self, piece: Piece) -> tuple[bool, bool]:
-        """Return whether the tables hold any of a piece, and whether they hold all of it."""
-        ...
-
-    def settle(self, piece: Piece) -> int:
-        """Put in what the tables lack of a piece that the engine took; return how many parts that was."""
-        ...
+ATTEMPTS = 20
+"""An attempt fails when the engine is killed in the middle of it, at one of a few system calls."""
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class Landing:
         landed: positions in the batch of the records that the store took, ascending.
         repeats: positions of those that were left out, since they had landed before.
         dead_letters: the others.
-        settled: parts that tables lacked although the engine remembered them, and that were put in.
+        settled: inserts that had to be made anew, since the engine remembered rows that the table lacked.
     """
 
     landed: list[int] = field(default_factory=list)
@@ -152,7 +153,7 @@ class Inserter:
         table: where its blocks go.
         database: the table's database.
         schema_of: finds the schema that wrote a record.
-        settler: of the tables that views fill from this one; None: a row that is repeated does no harm here.
+        held: tells which rows are there; None: a row that is repeated does no harm here.
     """
 
     def __init__(
@@ -163,14 +164,15 @@ class Inserter:
         table: str,
         database: str,
         schema_of: SchemaOf,
-        settler: Settler | None = None,
+        held: HeldRows | None = None,
     ) -> None:
         self._client = client
         self._schema = event_schema(event)
         self._table = f"{database}.{table}"
         self._schema_of = schema_of
-        self._settler = settler
-        self._columns = [column["name"] for column in self._schema.parsed["fields"]]
+        self._held = held
+        fields = [column["name"] for column in self._schema.parsed["fields"]]
+        self._columns = [*POSITION, *fields] if held else fields
         self._schemas: dict[SchemaRef, EventSchema] = {}
         self._writers: dict[SchemaRef, BlockWriter] = {}
 
@@ -180,19 +182,16 @@ class Inserter:
         check: Check = _no_check,
         *,
         repeats: Collection[int] = (),
-        may_be_under_way: bool = True,
+        is_doubtful: bool | None = None,
     ) -> Landing:
-        """Insert every record that the store takes. Blocks for the store.
-
-        Doing it again changes nothing, as long as the store's deduplication window holds; with a settler also
-        when it does not, if the batch says that it is repeated.
+        """Insert every record that the store takes. Blocks for the store. Doing it again changes nothing.
 
         Args:
             batch: of this topic.
             check: is called with the dead letters so far, whenever there are more; may raise to end it.
             repeats: positions to be left out, since these records have landed before.
-            may_be_under_way: of a repeated batch, whether an earlier insert of it may still be at work. If
-                not, what the tables hold of it is taken as it is, and nothing is left to the window.
+            is_doubtful: whether any of the batch may have landed before, or may be under way; unless given,
+                if the log says that it is repeated.
 
         Raises:
             StoreError: the store is away or in trouble. What was inserted before stands; repeat the batch.
@@ -201,9 +200,10 @@ class Inserter:
         landing = Landing(repeats=sorted(repeats))
         groups = self._by_schema(batch, landing)
         check(landing.dead_letters)
+        asks = self._held is not None and (batch.repeated if is_doubtful is None else is_doubtful)
         for ref, records in groups.items():
             piece = self._piece(batch, ref, records, batch.first_offset, batch.last_offset)
-            self._insert(batch, piece, landing, check, may_be_under_way=may_be_under_way)
+            self._insert(batch, piece, landing, check, asks=asks)
         landing.landed.sort()
         return landing
 
@@ -217,7 +217,8 @@ class Inserter:
                 ref, datum = split_frame(value)
                 if ref not in self._writers:
                     self._schemas[ref] = self._writer_schema(ref)
-                    self._writers[ref] = BlockWriter(self._schemas[ref].text)
+                    text = self._schemas[ref].text
+                    self._writers[ref] = BlockWriter(text, has_position=self._held is not None)
             except WireError as error:
                 landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
             else:
@@ -248,35 +249,48 @@ class Inserter:
         token = f"{batch.source}:{batch.topic}:{batch.partition}:{bounds}:{frame}"
         return Piece(token, ref, self._schemas[ref], first, last, records, is_rest)
 
-    def _insert(
-        self, batch: Batch, piece: Piece, landing: Landing, check: Check, *, may_be_under_way: bool
-    ) -> None:
-        settler = self._settler if batch.repeated else None
-        some, whole = settler.holds(piece) if settler else (False, False)
-        # Of what is there in part the rest may be under way: the same insert again waits until it is in.
-        if not some or (may_be_under_way and not whole):
-            try:
-                self._insert_block(piece)
-            except RefusedError as error:
-                if len(piece.records) == 1:
-                    position = piece.records[0][0]
-                    landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
-                    check(landing.dead_letters)
-                    return
-                for part in self._parts(batch, piece):
-                    self._insert(batch, part, landing, check, may_be_under_way=may_be_under_way)
+    def _insert(self, batch: Batch, piece: Piece, landing: Landing, check: Check, *, asks: bool) -> None:
+        try:
+            if asks and self._held is not None:
+                landing.settled += self._insert_missing(batch, piece, self._held)
+            else:
+                self._insert_block(batch, piece.records, piece)
+        except RefusedError as error:
+            if len(piece.records) == 1:
+                position = piece.records[0][0]
+                landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
+                check(landing.dead_letters)
                 return
-        if settler and not whole:
-            landing.settled += settler.settle(piece)
+            for part in self._parts(batch, piece):
+                self._insert(batch, part, landing, check, asks=asks)
+            return
         landing.landed.extend(position for position, _ in piece.records)
 
-    def _insert_block(self, piece: Piece) -> None:
+    def _insert_missing(self, batch: Batch, piece: Piece, rows: HeldRows) -> int:
+        """Insert what the table lacks of a piece, until it holds all of it; return how often again."""
+        for attempt in range(ATTEMPTS):
+            held = rows.offsets(batch, piece.first_offset, piece.last_offset)
+            missing = [record for record in piece.records if batch.offsets[record[0]] not in held]
+            if not missing:
+                again = max(0, attempt - 1)
+                if again:
+                    context = {"token": piece.token, "offset": piece.first_offset, "attempts": attempt}
+                    _logger.warning("landed %s in %d attempts", piece.token, attempt, extra=context)
+                return again
+            self._insert_block(batch, missing, piece, attempt)
+        raise StoreError(f"the store takes {piece.token} and does not hold it; look at the server's log")
+
+    def _insert_block(
+        self, batch: Batch, records: Sequence[tuple[int, bytes]], piece: Piece, attempt: int = 0
+    ) -> None:
+        token = f"{piece.token}:{attempt}" if attempt else piece.token
+        places, datums = [place for place, _ in records], [datum for _, datum in records]
         insert_block(
             self._client,
             self._table,
             self._columns,
-            self._writers[piece.ref].container([datum for _, datum in piece.records]),
-            settings={**INSERT_SETTINGS, "insert_deduplication_token": piece.token},
+            self._writers[piece.ref].container(datums, batch, places),
+            settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
         )
 
     def _parts(self, batch: Batch, piece: Piece) -> Iterator[Piece]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections import defaultdict
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -19,7 +20,7 @@ from driftline.errors import StoreError, WireError
 from driftline.wire import PREDICTION, event_schema, split_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
@@ -49,10 +50,10 @@ class _Identity(NamedTuple):
 
 
 def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf) -> tuple[int, ...]:
-    """Return the positions of a batch's records that stand in the store, or earlier in the batch, rising.
+    """Return the positions of a batch's records that landed from elsewhere, or stand earlier in it, rising.
 
-    Blocks for the store if the batch has records that may repeat; otherwise costs nothing. To be asked before
-    any of the batch is inserted, and to be written down then: afterwards it would find the batch itself.
+    Blocks for the store if the batch has records that may repeat; otherwise costs nothing. What landed from
+    these very records is no repeat, so that asking again after a crash gives the same.
 
     Raises:
         StoreError: the store is away.
@@ -74,18 +75,33 @@ def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf) -> tuple[int
             asked[place] = identity
         seen.add(identity[:3])
     held = _held(client, list(asked.values()))
-    return tuple(sorted(repeats | {place for place, identity in asked.items() if identity[:3] in held}))
+    here = (batch.source, batch.partition)
+    repeats |= {
+        place
+        for place, identity in asked.items()
+        if held.get(identity[:3], set()) - {(*here, batch.offsets[place])}
+    }
+    return tuple(sorted(repeats))
 
 
-def _held(client: Client, identities: Sequence[_Identity]) -> set[tuple[str, str, int]]:
-    """Return which predictions the store holds."""
-    held: set[tuple[str, str, int]] = set()
+def event_id_of(record: bytes, schema_of: SchemaOf) -> str | None:
+    """Return the id of a record's prediction; None if it holds none that can land."""
+    identity = _identity(record, schema_of)
+    return None if identity is None else identity.event_id
+
+
+def _held(
+    client: Client, identities: Sequence[_Identity]
+) -> Mapping[tuple[str, str, int], set[tuple[str, int, int]]]:
+    """Return from where the store holds predictions: log, partition and offset, by what tells them apart."""
+    held: dict[tuple[str, str, int], set[tuple[str, int, int]]] = defaultdict(set)
     for start in range(0, len(identities), _CHUNK):
         chunk = identities[start : start + _CHUNK]
         times = [each.time.timestamp() for each in chunk]
         # What the table is sorted by, too: so it is a look at a few places.
         query = (
-            "SELECT toString(event_id), toString(session_id), sequence FROM predictions "
+            "SELECT toString(event_id), toString(session_id), sequence, toString(log_id), log_partition, "
+            "log_offset FROM predictions "
             f"WHERE model_name IN ({_listed(each.model_name for each in chunk)}) "
             f"AND event_time >= toDateTime64({math.floor(min(times))}, 6, 'UTC') "
             f"AND event_time <= toDateTime64({math.ceil(max(times))}, 6, 'UTC') "
@@ -95,7 +111,8 @@ def _held(client: Client, identities: Sequence[_Identity]) -> set[tuple[str, str
             rows = client.query(query, settings=_LARGE_QUERY).result_rows
         except (ClickHouseError, OSError) as error:
             raise StoreError(f"the store does not say which predictions it holds: {error}") from error
-        held |= {(str(event_id), str(session_id), int(sequence)) for event_id, session_id, sequence in rows}
+        for event_id, session_id, sequence, *place in rows:
+            held[str(event_id), str(session_id), int(sequence)].add((place[0], place[1], place[2]))
     return held
 
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from driftline.errors import StoreError
+from driftline.lander.held import HeldRows
 from driftline.lander.schemas import WriterSchemas
 from driftline.lander.service import make_inserters
 from driftline.log import Batch
 from driftline.store import ready_client
 from driftline.store.dead_letters import read_letters, write_letter
-from driftline.store.rules import reload_for_landing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,9 +55,11 @@ def replay_letters(
         StoreError: the store is away. What was landed until then is noted.
         LogError: the schema registry is away.
     """
-    client = ready_client(store, prepare=reload_for_landing)
+    client = ready_client(store)
     try:
-        inserters = make_inserters(client, store.database, WriterSchemas(log))
+        schema_of = WriterSchemas(log)
+        held = HeldRows(client, schema_of=schema_of)
+        inserters = make_inserters(client, store.database, schema_of, held)
         landed = refused = 0
         for letter in read_letters(client, dataclasses.replace(chosen, waiting=True), limit=limit):
             now = _again(inserters, letter, datetime.fromtimestamp(clock(), UTC))
@@ -75,7 +77,7 @@ def _again(inserters: Mapping[str, Inserter], letter: StoredLetter, now: datetim
     inserter = inserters.get(letter.topic)
     if inserter is None:
         raise StoreError(f"{letter.place}: nothing of the topic {letter.topic!r} is landed")
-    landing = inserter.land(_alone(letter), may_be_under_way=False)
+    landing = inserter.land(_alone(letter))
     if landing.dead_letters:
         (refusal,) = landing.dead_letters
         return dataclasses.replace(later, reason=refusal.reason, detail=refusal.detail)

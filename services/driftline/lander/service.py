@@ -1,7 +1,7 @@
 """The lander: from the event log into the store, exactly once.
 
-For each batch: write down which range is about to be landed, insert it, then move the position. Killed at
-any moment, the range is fetched again exactly as it was, and the insert repeats itself as a no-op.
+For each batch: tell the log which range is about to be landed, insert it, then move the position. Killed at
+any moment, the range is fetched again exactly as it was, and what the table lacks of it is put in.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from driftline.errors import LogError, LogMovedError, StoreError
 from driftline.health import Pulse
 from driftline.lander.dead_letters import LIMIT_SHARE, DeadLetterLimit, letter_record, tell
-from driftline.lander.insert import Inserter
+from driftline.lander.freshness import Freshness
+from driftline.lander.held import HeldRows
+from driftline.lander.insert import Inserter, Landing
 from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, STORE_FAILURES
-from driftline.lander.ranges import Ranges
+from driftline.lander.repeats import find_repeats
 from driftline.lander.schemas import WriterSchemas
-from driftline.lander.settle import PredictionSettler
 from driftline.lander.turn import Turn
 from driftline.store import ready_client
-from driftline.store.grids import choose_grids, pending_choices, rebuild_profiles
-from driftline.store.rules import reload_for_landing, tend_rules
-from driftline.store.segments import follow_segments
 from driftline.wire import (
     DEAD_LETTER,
     DEAD_LETTERS_TOPIC,
@@ -42,12 +40,11 @@ from driftline.wire import (
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
     from driftline.lander.insert import DeadLetter
-    from driftline.lander.ranges import Piece
     from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch, EventLog
     from driftline.metrics import Metrics
@@ -60,10 +57,13 @@ GROUP = "lander"
 
 BATCH_RECORDS = 20_000
 BATCH_BYTES = 16 << 20
-LINGER_S = 0.5
+FRESH_S = 1.0
+"""A batch that is not full lands once its oldest record is so old."""
+
+BEATS_FRESH_S = 5.0
+_TURN_CHECK_S = 0.5
 _FIRST_BACKOFF_S = 0.2
 _LAST_BACKOFF_S = 10.0
-_GRID_CHECK_S = 1.0
 
 _TABLES = (
     (TRAINING_RUNS_TOPIC, TRAINING_RUN, "training_runs"),
@@ -112,18 +112,16 @@ class Lander:
         self._reader = log.reader(GROUP, [topic for topic, _, _ in _TABLES])
         self._writer = log.writer()
         self._has_topics = False
-        # Whether anything landed since grids were looked at; at first an interrupted rebuild is finished.
-        self._grids_unseen = True
-        self._next_grid_check_s = monotonic()
         self._next_lag_check_s = monotonic()
         self._schema_of = WriterSchemas(log)
+        self._freshness = Freshness(clock, monotonic)
         self._begin_counting()
-        self._client, self._inserters, self._ranges = self._connect()
+        self._connect()
 
-    def _connect(self) -> tuple[Client, dict[str, Inserter], Ranges]:
-        client = ready_client(self._store, prepare=reload_for_landing)
-        ranges = Ranges(client, [PREDICTIONS_TOPIC], schema_of=self._schema_of)
-        return client, make_inserters(client, self._store.database, self._schema_of), ranges
+    def _connect(self) -> None:
+        self._client = ready_client(self._store)
+        self._held = HeldRows(self._client, schema_of=self._schema_of, monotonic=self._monotonic)
+        self._inserters = make_inserters(self._client, self._store.database, self._schema_of, self._held)
 
     def _begin_counting(self) -> None:
         """Export what may be counted as 0: of a counter that begins with 1, Prometheus sees no increase."""
@@ -158,12 +156,12 @@ class Lander:
             self._pulse.beat()
             try:
                 if not self._turn.take():
-                    stop.wait(LINGER_S)
+                    stop.wait(_TURN_CHECK_S)
                     continue
                 if has_failed:  # An embedded store may have another owner now.
                     self._client.close()
-                    self._client, self._inserters, self._ranges = self._connect()
-                landed = self.land_once()
+                    self._connect()
+                landed = self.land_once(is_patient=True)
                 has_failed = False
             except LogMovedError as error:
                 _logger.info("another lander went on: %s", error, extra={"group": GROUP})
@@ -177,8 +175,8 @@ class Lander:
                 backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
                 continue
             backoff_s = _FIRST_BACKOFF_S
-            if landed < BATCH_RECORDS:
-                stop.wait(LINGER_S)
+            if not landed:
+                stop.wait(self._freshness.wait_s())
 
     def _wait(self, stop: threading.Event, seconds: float) -> None:
         """Wait without fetching, as a member of the group that still lives, and tell how much is waiting."""
@@ -206,11 +204,13 @@ class Lander:
             if landed:
                 idle_since_s = self._monotonic()
         group.close()
-        self._tend_grids(force=True)
         return total
 
-    def land_once(self) -> int:
-        """Land at most one batch of each partition; return how many records were fetched.
+    def land_once(self, *, is_patient: bool = False) -> int:
+        """Land at most one batch of each partition; return how many records that were.
+
+        Args:
+            is_patient: whether a batch that is neither full nor old waits for more of its kind.
 
         Raises:
             StoreError: the store is away; what was fetched comes again.
@@ -223,50 +223,62 @@ class Lander:
         if not self._has_topics:
             self._log.ensure_topics(TOPICS)
             self._has_topics = True
+        self._freshness.begin()
         # Beats are fetched first and landed last, once all that they count has landed: none claims too much.
-        beats = list(self._fetch(SESSIONS_TOPIC))
-        fetched, caught_up = 0, True
+        beats = list(self._fetch(SESSIONS_TOPIC, BEATS_FRESH_S if is_patient else 0.0))
+        landed, caught_up = 0, True
         for topic in (TRAINING_RUNS_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC, DEAD_LETTERS_TOPIC):
-            for piece in self._fetch(topic):
-                self._land(piece)
-                fetched += len(piece.batch.values)
-                caught_up &= topic != PREDICTIONS_TOPIC or not _may_be_followed(piece.batch)
-        for piece in beats:
-            if caught_up or piece.batch.repeated:
-                self._land(piece)
-                fetched += len(piece.batch.values)
-        self._grids_unseen = self._grids_unseen or fetched > 0
-        self._tend_grids(force=False)
+            # Where beats are about to land, what they count lands with them.
+            for batch in self._fetch(topic, FRESH_S if is_patient and not beats else 0.0):
+                landed += self._land(batch)
+                caught_up &= topic != PREDICTIONS_TOPIC or not _may_be_followed(batch)
+        for batch in beats:
+            if caught_up or batch.repeated:
+                landed += self._land(batch)
         self._tell_lag()
-        return fetched
+        return landed
 
-    def _fetch(self, topic: str) -> Iterator[Piece]:
+    def _fetch(self, topic: str, fresh_s: float) -> Iterator[Batch]:
+        """Return what is to be landed of a topic now.
+
+        Args:
+            topic: which.
+            fresh_s: how old the oldest record of a batch is to be, unless the batch is full; 0: no matter.
+        """
         for partition in self._reader.partitions(topic):
-            piece = self._ranges.fetch(
-                self._reader, topic, partition, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES
-            )
-            if piece is not None:
-                yield piece
+            place = (topic, partition)
+            if fresh_s and not self._freshness.may_fetch(place):
+                continue
+            batch = self._reader.fetch(topic, partition, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES)
+            if batch is None:
+                continue
+            if fresh_s and not _may_be_followed(batch) and not self._freshness.is_due(place, batch, fresh_s):
+                continue
+            self._freshness.land(place)
+            yield batch
 
-    def _land(self, piece: Piece) -> None:
+    def _land(self, batch: Batch) -> int:
+        """Land a batch; return how many records it has."""
         self._pulse.beat()
-        batch = piece.batch
-        if not piece.is_intended:
+        inserter, records = self._inserters[batch.topic], len(batch.values)
+        is_prediction = batch.topic == PREDICTIONS_TOPIC
+        is_doubtful = is_prediction and self._held.is_doubtful(batch)
+        if not batch.repeated:
             self._reader.intend(batch)
-        self._ranges.record(piece)
-        landing = self._inserters[batch.topic].land(
-            batch,
-            partial(self._limit.check, len(batch.values)),
-            repeats=piece.repeats,
-            may_be_under_way=piece.may_be_under_way,
-        )
-        self._metrics.count(SETTLED, landing.settled)
+        repeats = find_repeats(self._client, batch, self._schema_of) if is_prediction else ()
+        check = partial(self._limit.check, records)
+        landing = inserter.land(batch, check, repeats=repeats, is_doubtful=is_doubtful)
         self._bury(landing.dead_letters)
-        if batch.topic == TRAINING_RUNS_TOPIC:
-            self._next_grid_check_s = self._monotonic()
-        self._ranges.finish(piece)
         self._reader.commit(batch)
+        if is_prediction:
+            self._held.finish(batch)
+        self._count(batch, landing)
+        return records
+
+    def _count(self, batch: Batch, landing: Landing) -> None:
+        """Count what became of a batch, once it is committed."""
         self._limit.count(len(batch.values), len(landing.dead_letters))
+        self._metrics.count(SETTLED, landing.settled)
         self._metrics.count(EVENTS, len(landing.landed), stage=batch.topic, outcome="landed")
         self._metrics.count(EVENTS, len(landing.dead_letters), stage=batch.topic, outcome="dead_lettered")
         self._metrics.count(EVENTS, len(landing.repeats), stage=batch.topic, outcome="repeated")
@@ -293,25 +305,6 @@ class Lander:
         for topic, lag in lags.items():
             self._metrics.set(LAG, lag, topic=topic)
 
-    def _tend_grids(self, *, force: bool) -> None:
-        """Choose grids that can be chosen now, and count profiles anew on them, between two batches.
-
-        So are segments that were set, also while nothing lands.
-        """
-        if 0 not in self._reader.partitions(TRAINING_RUNS_TOPIC):  # One lander of all tends them.
-            return
-        if not force and self._monotonic() < self._next_grid_check_s:
-            return
-        with self._pulse.busy():  # Counting anew takes as long as there are events.
-            if follow_segments(self._client) or self._grids_unseen or force:
-                rebuild_profiles(self._client)
-                for choice in pending_choices(self._client):
-                    choose_grids(self._client, choice)
-                rebuild_profiles(self._client)
-            tend_rules(self._client)
-        self._grids_unseen = False
-        self._next_grid_check_s = self._monotonic() + _GRID_CHECK_S
-
     def close(self) -> None:
         """Let go of log and store."""
         self._reader.close()
@@ -320,9 +313,10 @@ class Lander:
         self._turn.release()
 
 
-def make_inserters(client: Client, database: str, schema_of: SchemaOf) -> dict[str, Inserter]:
+def make_inserters(
+    client: Client, database: str, schema_of: SchemaOf, held: HeldRows
+) -> Mapping[str, Inserter]:
     """Return what inserts each topic's records."""
-    settlers = {PREDICTIONS_TOPIC: PredictionSettler(client)}
     return {
         topic: Inserter(
             client,
@@ -330,7 +324,7 @@ def make_inserters(client: Client, database: str, schema_of: SchemaOf) -> dict[s
             table=table,
             database=database,
             schema_of=schema_of,
-            settler=settlers.get(topic),
+            held=held if topic == PREDICTIONS_TOPIC else None,
         )
         for topic, event, table in _TABLES
     }

@@ -1,7 +1,7 @@
 """Which values of one landed prediction are invalid, and which its model's reference never held.
 
-The engine counts what is invalid while it lands (``0006_rules.sql``), and keeps no list by event. Sets of
-rules never change, and a landed row says by which one it was checked: so the same can be told of it again.
+What is invalid is counted when an hour is derived, with no list by event: so it is found again here, by the
+rules in force.
 """
 
 from __future__ import annotations
@@ -9,33 +9,36 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from driftline.store.rules import Rule
+from driftline.profiles import Stream
+from driftline.store.hours import STREAM
+from driftline.store.recipes import REFERENCE, read_recipes
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from clickhouse_connect.driver.client import Client
 
-# Where a rule was learned and set, the one that was set is in force: 'set' comes behind 'learned'.
-_RULES = """
-SELECT feature, argMax((kind, minimum, maximum, is_limited, allowed, may_be_missing, may_be_absent,
-    may_be_not_finite), source), max(source = 'learned')
-FROM feature_rules FINAL
-WHERE model_name = {model:String} AND cityHash64(model_name, model_version, number) = {rules:UInt64}
-GROUP BY feature
-"""
-_RANGES = """
-SELECT toString(feature) AS name, min(minimum), max(maximum) FROM feature_profiles
-WHERE model_name = {model:String} AND model_version = {version:String} AND environment = 'reference'
-    AND segment = '' AND feature IN {features:Array(String)} GROUP BY name
+    from driftline.store.rules import Rule
+
+_RANGES = f"""
+SELECT toString(feature) AS name, min(minimum), max(maximum) FROM profiles
+WHERE {STREAM} AND segment = '' AND kind = 'numeric' AND count > 0
+    AND feature IN {{features:Array(String)}} AND {visible(STREAM)} GROUP BY name
 """
 # Of a feature with too many values for a list, what was not listed may have been there.
-_CATEGORIES = """
-SELECT toString(feature) AS name, max(folded),
-    groupUniqArrayIf(value, (name, value) IN {pairs:Array(Tuple(String, String))})
-FROM categorical_profiles
-WHERE model_name = {model:String} AND model_version = {version:String} AND environment = 'reference'
-    AND segment = '' AND feature IN {features:Array(String)} GROUP BY name
+_CATEGORIES = f"""
+SELECT toString(feature) AS name, max(folded), groupUniqArrayArray(arrayIntersect(values, [wanted]))
+FROM
+(
+    SELECT
+        feature, folded, values,
+        transform(toString(feature), {{features:Array(String)}}, {{texts:Array(String)}}, '') AS wanted
+    FROM profiles
+    WHERE {STREAM} AND segment = '' AND kind = 'categorical' AND feature IN {{features:Array(String)}}
+        AND {visible(STREAM)}
+)
+GROUP BY name
 """
 _OF_ANSWER = {
     "prediction": "no_prediction",
@@ -49,20 +52,11 @@ def find_broken(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, s
 
     Args:
         client: of the store.
-        prediction: a row of ``predictions``. One that was checked by no rules breaks none.
+        prediction: a row of ``predictions``.
     """
-    if not prediction["rules"]:
-        return {}
-    bound = {"model": prediction["model_name"], "rules": prediction["rules"]}
-    rules, is_learned = {}, False
-    for feature, (kind, low, high, is_limited, allowed, *may_be), learned in client.query(
-        _RULES, parameters=bound
-    ).result_rows:
-        if feature:
-            rules[feature] = Rule(kind, low, high, tuple(allowed) if is_limited else None, *may_be)
-        else:
-            is_learned = bool(learned)
-    return dict(_broken(prediction, rules, knows_all=is_learned))
+    stream = Stream(*(prediction[name] for name in Stream._fields))
+    rules = read_recipes(client).rules_of(stream)
+    return dict(_broken(prediction, rules.rules, knows_all=rules.knows_all)) if rules.number else {}
 
 
 def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, str]:
@@ -74,18 +68,20 @@ def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, s
     """
     numbers = {name: value for name, value in prediction["numeric_features"].items() if math.isfinite(value)}
     categories = dict(prediction["categorical_features"])
-    bound = {"model": prediction["model_name"], "version": prediction["model_version"]}
+    bound = {
+        "model": prediction["model_name"],
+        "version": prediction["model_version"],
+        "environment": REFERENCE,
+    }
     unseen = {}
     ranges = client.query(_RANGES, parameters={**bound, "features": list(numbers)}).result_rows
     for name, low, high in ranges:
-        if low is not None and high is not None and not low <= numbers[name] <= high:
+        if not low <= numbers[name] <= high:
             unseen[name] = f"the reference held {low:.6g} to {high:.6g}"
-    seen = client.query(
-        _CATEGORIES,
-        parameters={**bound, "features": list(categories), "pairs": list(categories.items()) or [("", "")]},
-    ).result_rows
-    for name, is_folded, values in seen:
-        if not is_folded and categories[name] not in values:
+    names, texts = list(categories) or [""], list(categories.values()) or [""]
+    seen = client.query(_CATEGORIES, parameters={**bound, "features": names, "texts": texts}).result_rows
+    for name, folded, values in seen:
+        if not folded and categories[name] not in values:
             unseen[name] = "the reference never held this value"
     return unseen
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from driftline.store.profiles import Stream
-from driftline.store.rollups import IS_MARK
+from driftline.profiles import Stream
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -15,22 +16,21 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 EXAMPLES = 3
+_PRODUCTION = "environment = 'production'"
 UNKNOWN = "(unknown)"
 """Stands for all unknown features of a version together: their names are whatever a client sends."""
 
 _ROWS = """
 SELECT toString(model_name), toString(model_version), toString(environment), sum(rows)
-FROM session_profiles WHERE {conditions} GROUP BY model_name, model_version, environment
+FROM derived_hours FINAL WHERE {conditions} GROUP BY model_name, model_version, environment
 """
 
 _COUNTS = """
 SELECT
     toString(model_name) AS model, toString(model_version) AS version, toString(environment) AS place,
-    toString(feature) AS name, toString(reason) AS why,
-    sum(count) AS total, min(minute) AS first, max(minute) AS last,
-    arrayMap(pair -> pair.2, arraySlice(arrayReverseSort(groupUniqArray(example)), 1, {examples:UInt32}))
-        AS newest
-FROM invalid_values WHERE %s
+    toString(feature) AS name, toString(reason) AS why, sum(count) AS total, min(oldest), max(newest),
+    arrayMap(pair -> pair.2, arraySlice(arrayReverseSort(groupUniqArrayArray(examples)), 1, {most:UInt32}))
+FROM invalid_values WHERE %s AND %s
 GROUP BY model, version, place, name, why
 ORDER BY model, version, place, total DESC, name, why
 """
@@ -47,9 +47,9 @@ class InvalidCount:
         feature: the feature, or a part of the answer such as ``prediction.number``.
         reason: which rule, such as ``below_range``.
         count: how many values.
-        rows: how many predictions landed in the same time; those from before the rules were not checked.
-        first_minute: when it was seen first, by event time, UTC.
-        last_minute: when last.
+        rows: how many predictions landed in the same hours.
+        oldest: time of the oldest such event, UTC.
+        newest: time of the newest.
         examples: ids of some such events, the newest first.
     """
 
@@ -60,8 +60,8 @@ class InvalidCount:
     reason: str
     count: int
     rows: int
-    first_minute: datetime
-    last_minute: datetime
+    oldest: datetime
+    newest: datetime
     examples: tuple[str, ...]
 
 
@@ -79,14 +79,14 @@ def read_invalid(
         client: of the store.
         model_name: of this model only.
         model_version: of this version only.
-        since: of events of this time or later only, to the minute.
+        since: of events of this hour or later only.
         examples: how many events to name, at most.
     """
-    conditions, bound = [f"NOT {IS_MARK}"], {"examples": examples}
+    conditions, bound = ["1"], {"most": examples}
     chosen: Mapping[str, tuple[str, Any]] = {
         "model": ("model_name = {model:String}", model_name),
         "version": ("model_version = {version:String}", model_version),
-        "since": ("minute >= toStartOfMinute({since:DateTime('UTC')})", since),
+        "since": ("hour >= toStartOfHour({since:DateTime('UTC')})", since),
     }
     for name, (condition, value) in chosen.items():
         if value is not None:
@@ -95,7 +95,7 @@ def read_invalid(
     where = " AND ".join(conditions)
     totals = client.query(_ROWS.replace("{conditions}", where), parameters=bound).result_rows
     rows = {(model, version, place): count for model, version, place, count in totals}
-    found = client.query(_COUNTS % where, parameters=bound).result_rows
+    found = client.query(_COUNTS % (where, visible(where)), parameters=bound).result_rows
     return [
         InvalidCount(
             model_name=model,
@@ -105,8 +105,8 @@ def read_invalid(
             reason=reason,
             count=count,
             rows=rows.get((model, version, place), 0),
-            first_minute=first,
-            last_minute=last,
+            oldest=first.replace(tzinfo=UTC),
+            newest=last.replace(tzinfo=UTC),
             examples=tuple(map(str, events)),
         )
         for model, version, place, feature, reason, count, first, last, events in found
@@ -123,12 +123,14 @@ def invalid_totals(client: Client, served: Collection[Stream]) -> Mapping[tuple[
         served: streams in production to be told of; others are left out.
 
     Returns:
-        Counts by model name, version, feature and reason. They never fall, whoever asks: the store counts.
+        Counts by model name, version, feature and reason, whoever asks: the store counts. They fall only when
+        rules change, as all hours are then checked by the new ones.
     """
     rows = client.query(
         "SELECT toString(model_name) AS model, toString(model_version) AS version, "
         f"if(reason = 'unknown_feature', '{UNKNOWN}', toString(feature)) AS name, toString(reason) AS why, "
-        "sum(count) FROM invalid_values WHERE environment = 'production' GROUP BY model, version, name, why"
+        f"sum(count) FROM invalid_values WHERE environment = 'production' AND {visible(_PRODUCTION)} "
+        "GROUP BY model, version, name, why"
     ).result_rows
     return {
         (model, version, feature, reason): float(count)

@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.monitors.known import KnownModel
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clickhouse_connect.driver.client import Client
 
-_NAMES = """
-SELECT DISTINCT model_name, 'numeric', toString(feature) FROM feature_profiles
-WHERE model_name != '' AND segment = '' AND finite + nans + infinities > 0
-UNION ALL
-SELECT DISTINCT model_name, 'categorical', toString(feature) FROM categorical_profiles
-WHERE model_name != '' AND segment = ''
+# Of models that are not derived yet nothing is known but that there are any.
+_NAMES = f"""
+SELECT DISTINCT model_name, toString(kind), toString(feature) FROM profiles
+WHERE segment = '' AND kind IN ('numeric', 'categorical') AND {visible()}
 UNION ALL
 SELECT DISTINCT model_name, 'tags', toString(arrayJoin(mapKeys(tags))) FROM predictions
-WHERE event_time > (SELECT max(event_time) FROM predictions) - INTERVAL 1 DAY
+WHERE event_time > (SELECT max(hour) FROM derived_hours) - INTERVAL 1 DAY
 UNION ALL
-SELECT DISTINCT model_name, '', '' FROM session_profiles WHERE model_name != ''
+SELECT DISTINCT model_name, '', '' FROM derived_hours
 """
 
 

@@ -1,7 +1,8 @@
 """The completeness ledger: of what each session accepted, how much landed, how much is missing or doubled.
 
-A session numbers its predictions 1, 2, 3, ... and says in its beats how far it is. The landed numbers are
-kept as bitmaps, exact and mergeable, so that the ledger reads sessions and never rows.
+A session numbers its predictions 1, 2, 3, ... and says in its beats how far it is. The landed numbers of an
+hour are derived as bitmaps, exact and mergeable, so that the ledger reads raw rows only of hours that are not
+settled yet, and of those only sessions and numbers.
 """
 
 from __future__ import annotations
@@ -10,13 +11,31 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
+from driftline.store.hours import KEYS, LARGE_QUERY, STREAM, read_signs, read_sources
+from driftline.store.recipes import RECIPE_TABLES
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
+
+    from driftline.store.hours import Sources
+
+# What landed of sessions: derived, and of hours that are not settled yet counted from the raw rows.
+LANDED = """
+SELECT session_id, model_name, model_version, environment, hour, rows, sequences, last_sequence, newest
+FROM session_hours WHERE {where} AND {derived} AND {visible}
+UNION ALL
+SELECT
+    session_id, model_name, model_version, environment, toStartOfHour(event_time) AS hour,
+    count() AS rows, groupBitmapState(toUInt64(sequence)) AS sequences,
+    toUInt64(max(sequence)) AS last_sequence, max(event_time) AS newest
+FROM predictions WHERE {where} AND {raw}
+GROUP BY session_id, model_name, model_version, environment, hour
+"""
 
 # One row a session. A session without a beat yet has sent at least its highest landed number.
 _SESSIONS = """
@@ -38,15 +57,14 @@ SELECT
 FROM
 (
     SELECT
-        session_id,
+        toString(session_id) AS session_id,
         toString(model_name) AS model_name,
         toString(model_version) AS model_version,
         toString(environment) AS environment,
         sum(rows) AS rows, groupBitmapMerge(sequences) AS landed, max(last_sequence) AS last_sequence,
-        intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour,
-        intDiv(toUnixTimestamp(max(minute)), 3600) AS last_hour
-    FROM session_profiles
-    WHERE session_id != '' AND ({model:String} = '' OR session_profiles.model_name = {model:String})
+        intDiv(toUnixTimestamp(min(hour)), 3600) AS first_hour,
+        intDiv(toUnixTimestamp(max(hour)), 3600) AS last_hour
+    FROM ({landed})
     GROUP BY session_id, model_name, model_version, environment
 ) AS l
 FULL JOIN
@@ -57,7 +75,7 @@ FULL JOIN
         toString(model_version) AS model_version,
         toString(environment) AS environment,
         last_sequence, dropped, abandoned
-    FROM sessions FINAL WHERE {model:String} = '' OR sessions.model_name = {model:String}
+    FROM sessions FINAL WHERE {{model:String}} = '' OR sessions.model_name = {{model:String}}
 ) AS b USING (session_id, model_name, model_version, environment)
 LEFT JOIN
 (
@@ -68,13 +86,13 @@ LEFT JOIN
 
 # What a session's hours hold, from its bitmaps. Where the numbers ascend with the hours, that tells all.
 _HELD = """
-SELECT hour, bitmapMin(numbers), bitmapMax(numbers), bitmapCardinality(numbers)
+SELECT at, bitmapMin(numbers), bitmapMax(numbers), bitmapCardinality(numbers)
 FROM
 (
-    SELECT intDiv(toUnixTimestamp(minute), 3600) AS hour, groupBitmapMergeState(sequences) AS numbers
-    FROM session_profiles WHERE {stream} AND session_id = {{session:String}} GROUP BY hour
+    SELECT intDiv(toUnixTimestamp(hour), 3600) AS at, groupBitmapMergeState(sequences) AS numbers
+    FROM ({landed}) GROUP BY at
 )
-ORDER BY hour
+ORDER BY at
 """
 
 _GAPS = """
@@ -95,23 +113,16 @@ FROM
 WHERE sequence > before + 1
 """
 
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+_MODEL = "({model:String} = '' OR model_name = {model:String})"
+_OF_SESSION = f"{STREAM} AND session_id = {{session:String}}"
+_SIGN_TABLES = (
+    "derived_hours",
+    "sessions",
+    "dead_letters",
+    "training_runs",
+    "acknowledgements",
+    *RECIPE_TABLES,
 )
-
-# Merges keep a part's highest block number: it moves when something is written, and then only.
-_SIGN = """
-SELECT groupBitXor(cityHash64(table, partition_id, newest))
-FROM
-(
-    SELECT table, partition_id, max(max_block_number) AS newest FROM system.parts
-    WHERE active AND database = {database:String}
-        AND table IN (
-            'session_profiles', 'sessions', 'dead_letters', 'feature_grids', 'training_runs',
-            'acknowledgements')
-    GROUP BY table, partition_id
-)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +159,29 @@ def read_ledger(client: Client, *, model_name: str = "") -> Sequence[LedgerLine]
     return [line for line, _ in _read(client, model_name)]
 
 
+def landed(sources: Sources, where: str, *, hours: str = "1") -> str:
+    """Return a query of what landed of sessions, an hour of a session a row.
+
+    Args:
+        sources: where to ask; its parameters are to be bound.
+        where: SQL condition on streams and sessions.
+        hours: SQL condition on the pointers of the hours that are read.
+    """
+    parts = {"derived": sources.derived, "raw": sources.raw, "visible": visible(hours)}
+    return LANDED.format(where=where, **parts)
+
+
 def read_landed(client: Client, *, model_name: str = "") -> Mapping[Stream, int]:
     """Return how many rows of each stream landed; of one model only, where it is named. Reads no bitmaps."""
+    sources = read_sources(client)
     rows = client.query(
-        "SELECT toString(model_name), toString(model_version), toString(environment), sum(rows) "
-        "FROM session_profiles WHERE session_id != '' "
-        "AND ({model:String} = '' OR session_profiles.model_name = {model:String}) "
-        "GROUP BY model_name, model_version, environment",
-        parameters={"model": model_name},
+        f"SELECT {KEYS}, sum(held) FROM (SELECT {KEYS}, rows AS held FROM derived_hours FINAL "
+        f"WHERE {_MODEL} AND {sources.derived} UNION ALL SELECT {KEYS}, count() AS held FROM predictions "
+        f"WHERE {_MODEL} AND {sources.raw} GROUP BY {KEYS}) GROUP BY {KEYS}",
+        parameters={**sources.bound, "model": model_name},
+        settings=dict(LARGE_QUERY),
     ).result_rows
-    return {Stream(*names): int(landed) for *names, landed in rows}
+    return {Stream(*names): int(held) for *names, held in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +197,15 @@ class _Hole:
 
 
 def _read(client: Client, model_name: str = "") -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
-    keys = "model_name, model_version, environment"
+    sources = read_sources(client)
+    sessions = _SESSIONS.format(landed=landed(sources, _MODEL, hours=_MODEL))
     rows = client.query(
-        f"SELECT {keys}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped), "
+        f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped), "
         "sum(dead_lettered), "
         "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), missing > 0) "
-        f"FROM ({_SESSIONS}) GROUP BY {keys} ORDER BY {keys}",
-        parameters={"model": model_name},
-        settings={"join_use_nulls": 0},
+        f"FROM ({sessions}) GROUP BY {KEYS} ORDER BY {KEYS}",
+        parameters={**sources.bound, "model": model_name},
+        settings={**LARGE_QUERY, "join_use_nulls": 0},
     ).result_rows
     return [
         (
@@ -197,7 +222,7 @@ def _share(landed: int, sent: int) -> float:
 
 def read_landing_sign(client: Client) -> int:
     """Return a number that changes when something comes that a verdict may depend on. Reads no rows."""
-    return int(client.query(_SIGN, parameters={"database": client.database}).result_rows[0][0])
+    return hash(frozenset(read_signs(client, _SIGN_TABLES).items()))
 
 
 class Ledger:
@@ -266,11 +291,13 @@ def _missing_of(client: Client, stream: Stream, hole: _Hole) -> Mapping[int, flo
             parameters=bound,
         ).result_rows
         return {beats[0][0]: float(hole.sent)}
-    held = client.query(_HELD.format(stream=_STREAM), parameters=bound).result_rows
+    sources = read_sources(client)
+    query = _HELD.format(landed=landed(sources, _OF_SESSION, hours=STREAM))
+    held = client.query(query, parameters={**sources.bound, **bound}, settings=dict(LARGE_QUERY)).result_rows
     gaps = _gaps_between([(row[0], row[1], row[2], row[3]) for row in held])
     if gaps is None:  # Its events do not ascend with their numbers: the rows tell which follows which.
         hours = {"first": hole.first_hour, "end": hole.last_hour + 1}
-        found = client.query(_GAPS.format(stream=_STREAM), parameters={**bound, **hours}).result_rows
+        found = client.query(_GAPS.format(stream=STREAM), parameters={**bound, **hours}).result_rows
         gaps = [(row[0], row[1], row[2]) for row in found]
     if hole.sent > hole.last_sequence:
         gaps = [*gaps, (hole.last_hour, hole.last_hour, hole.sent - hole.last_sequence)]
@@ -299,11 +326,11 @@ def _gaps_between(held: Sequence[tuple[int, int, int, int]]) -> Sequence[tuple[i
 
 
 def read_rows_by_hour(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Mapping[int, int]:
-    """Return how many rows of a stream landed, by hour (since the Unix epoch, UTC) in [first, end)."""
+    """Return how many rows of a stream are derived, by hour (since the Unix epoch, UTC) in [first, end)."""
     rows = client.query(
-        "SELECT intDiv(toUnixTimestamp(minute), 3600) AS hour, sum(rows) FROM session_profiles "
-        f"WHERE {_STREAM} AND minute >= toDateTime({{first:UInt32}} * 3600, 'UTC') "
-        "AND minute < toDateTime({end:UInt32} * 3600, 'UTC') GROUP BY hour",
+        "SELECT intDiv(toUnixTimestamp(hour), 3600), rows FROM derived_hours FINAL "
+        f"WHERE {STREAM} AND hour >= toDateTime({{first:UInt32}} * 3600, 'UTC') "
+        "AND hour < toDateTime({end:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "first": first_hour, "end": end_hour},
     ).result_rows
     return {row[0]: row[1] for row in rows}
@@ -313,7 +340,7 @@ def read_last_landings(client: Client, stream: Stream, hours: Sequence[int]) -> 
     """Return when the last row of each of some hours landed, in UTC; hours without rows are left out."""
     rows = client.query(
         "SELECT intDiv(toUnixTimestamp(toStartOfHour(event_time)), 3600) AS hour, max(landed_at) "
-        f"FROM predictions WHERE {_STREAM} "
+        f"FROM predictions WHERE {STREAM} "
         "AND toStartOfHour(event_time) IN "
         "(SELECT toDateTime(arrayJoin({hours:Array(UInt32)}) * 3600, 'UTC')) GROUP BY hour",
         parameters={**_bound(stream), "hours": list(hours)},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from string import Template
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -42,10 +41,9 @@ class Migration:
         """Identity of the text, so that an edited migration is noticed."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
-    def statements(self, database: str, *, dictionary_user: str = "default") -> Sequence[str]:
-        """Return the statements, for tables in ``database`` and a dictionary that asks as a user."""
-        names = {"database": database, "dictionary_user": dictionary_user}
-        return [Template(statement).substitute(names) for statement in statements_of(self.text)]
+    def statements(self) -> Sequence[str]:
+        """Return the statements."""
+        return statements_of(self.text)
 
 
 def statements_of(text: str) -> Sequence[str]:
@@ -64,9 +62,7 @@ def load_migrations() -> Sequence[Migration]:
     ]
 
 
-def migrate(
-    client: Client, migrations: Sequence[Migration] | None = None, *, dictionary_user: str = "default"
-) -> Sequence[Migration]:
+def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Sequence[Migration]:
     """Bring the client's database up to date; return what was applied. Doing it again changes nothing.
 
     Where there is nothing to do, only reads; so a service's user needs no right to create anything.
@@ -77,7 +73,6 @@ def migrate(
     Args:
         client: of the store.
         migrations: the shipped ones, unless given.
-        dictionary_user: as whom the dictionary of grids, where it is created, asks the server that it is in.
 
     Raises:
         StoreError: an applied migration was edited since, or is not known to this program, or the user may
@@ -91,7 +86,7 @@ def migrate(
         if applied is None:
             _begin(client)
         for migration in missing:
-            _apply(client, migration, dictionary_user)
+            _apply(client, migration)
     except DatabaseError as error:
         if error.code != _ACCESS_DENIED:
             raise
@@ -155,8 +150,8 @@ def _begin(client: Client) -> None:
         client.command(_CREATE_LEDGER)
 
 
-def _apply(client: Client, migration: Migration, dictionary_user: str) -> None:
-    for statement in migration.statements(client.database or "default", dictionary_user=dictionary_user):
+def _apply(client: Client, migration: Migration) -> None:
+    for statement in migration.statements():
         client.command(_repeatable(statement))
     client.insert(
         "schema_migrations",
@@ -177,4 +172,4 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _repeatable(statement: str) -> str:
-    return re.sub(r"\ACREATE (TABLE|DICTIONARY|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement)
+    return re.sub(r"\ACREATE (TABLE|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import NotFoundError, SettingError, StoreError
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.verdicts import hour_time, last_judged_hour
 
 if TYPE_CHECKING:

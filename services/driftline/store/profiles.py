@@ -2,78 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
-from driftline.store.grids import IN_FORCE
-from driftline.store.rollups import IS_MARK
+from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts, Stream
+from driftline.store.grids import read_grids
+from driftline.store.hours import KEYS, STREAM, read_derived_until, read_touched
+from driftline.store.recipes import read_recipes
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-_HOUR = "intDiv(toUnixTimestamp(minute), 3600) AS hour"
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
-_SPAN = (
-    "minute >= toDateTime({first:UInt32} * 3600, 'UTC') AND minute < toDateTime({end:UInt32} * 3600, 'UTC')"
-)
-# What does not depend on the grids is not counted by generation, of the whole traffic.
-_SEGMENT = f"segment = {{segment:String}} AND (segment = '' OR {IN_FORCE})"
+    from driftline.profiles import HourKey
 
-_TOTALS = f"""
-SELECT {_HOUR}, sum(rows), sum(numeric_values), sum(feature_entries), sum(categorical_values)
-FROM session_profiles WHERE {_STREAM} AND {_SPAN} GROUP BY hour ORDER BY hour
+_HOUR = "intDiv(toUnixTimestamp(hour), 3600)"
+SPAN = "hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({end:Int64} * 3600, 'UTC')"
+"""SQL: which derived hours are read, by the parameters ``first`` and ``end``."""
+
+_PROFILES = f"""
+SELECT
+    {_HOUR} AS at, toString(feature) AS name, toString(kind), count, nans, infinities, minimum, maximum,
+    center, scale, resolution, buckets, values, counts, folded
+FROM profiles
+WHERE {STREAM} AND segment = {{segment:String}} AND {SPAN} AND {visible(f"{STREAM} AND {SPAN}")}
+ORDER BY at, name, kind
 """
-
-# Of a segment; and of the whole traffic, how much of it is counted in segments.
-_SEGMENT_TOTALS = f"""
-SELECT {_HOUR}, sumIf(rows, segment = ''), sumIf(rows, is_own), sumIf(numeric_values, is_own),
-    sumIf(feature_entries, is_own), sumIf(categorical_values, is_own)
-FROM (SELECT *, segment = {{segment:String}} AS is_own FROM segment_profiles)
-WHERE {_STREAM} AND segment IN ('', {{segment:String}}) AND {_SPAN} AND {IN_FORCE}
-GROUP BY hour
+_CATEGORICAL = f"""
+SELECT DISTINCT toString(feature) FROM profiles
+WHERE {STREAM} AND segment = '' AND kind = 'categorical' AND {visible(STREAM)}
 """
-
-_FEATURES = f"""
-SELECT {_HOUR}, toString(feature) AS name,
-    sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
-FROM feature_profiles WHERE {_STREAM} AND {_SEGMENT} AND {_SPAN} GROUP BY hour, name ORDER BY hour, name
+_OTHER_SEGMENTS = f"""
+SELECT min({_HOUR}), count() FROM derived_hours FINAL
+WHERE {STREAM} AND {SPAN} AND segments != {{hash:UInt64}}
 """
-
-_BUCKETS = f"""
-SELECT hour, name, groupArray(bucket), groupArray(counted)
-FROM
-(
-    SELECT {_HOUR}, toString(feature) AS name, bucket, sum(count) AS counted
-    FROM numeric_profiles
-    WHERE {_STREAM} AND segment = {{segment:String}} AND {_SPAN} AND {IN_FORCE}
-    GROUP BY hour, name, bucket ORDER BY hour, name, bucket
-)
-GROUP BY hour, name
+_SPANS = f"""
+SELECT {KEYS}, intDiv(toUnixTimestamp(min(hour)), 3600), intDiv(toUnixTimestamp(max(hour)), 3600), sum(rows)
+FROM derived_hours FINAL GROUP BY {KEYS}
 """
-
-_VALUES = f"""
-SELECT {_HOUR}, toString(feature) AS name, folded, value, sum(count)
-FROM categorical_profiles WHERE {_STREAM} AND {_SEGMENT} AND {_SPAN}
-GROUP BY hour, name, folded, value ORDER BY hour, name, folded, value
-"""
-
-_NO_BUCKETS = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One stream of predictions: what is profiled and judged by itself."""
-
-    model_name: str
-    model_version: str
-    environment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +54,7 @@ class StreamSpan:
         stream: which.
         first_hour: of its oldest row, hours since the Unix epoch, UTC.
         last_hour: of its newest row.
-        rows: how many.
+        rows: how many are derived.
     """
 
     stream: Stream
@@ -93,15 +63,21 @@ class StreamSpan:
     rows: int
 
 
-def read_streams(client: Client) -> Sequence[StreamSpan]:
-    """Return every stream in the store, the oldest first."""
-    keys = "model_name, model_version, environment"
-    rows = client.query(
-        f"SELECT {keys}, intDiv(toUnixTimestamp(min(minute)), 3600) AS first_hour, "
-        f"intDiv(toUnixTimestamp(max(minute)), 3600), sum(rows) FROM session_profiles "
-        f"WHERE NOT {IS_MARK} GROUP BY {keys} ORDER BY first_hour, {keys}"
-    ).result_rows
-    return [StreamSpan(Stream(*row[:3]), *row[3:]) for row in rows]
+def read_streams(client: Client, touched: Collection[HourKey] | None = None) -> Sequence[StreamSpan]:
+    """Return every stream in the store, the oldest first.
+
+    Args:
+        client: of the store.
+        touched: hours that may not be derived yet; they are looked up unless given.
+    """
+    found = {
+        Stream(*row[:3]): StreamSpan(Stream(*row[:3]), *row[3:]) for row in client.query(_SPANS).result_rows
+    }
+    for each in read_touched(client, read_derived_until(client)) if touched is None else touched:
+        known = found.get(each.stream, StreamSpan(each.stream, each.hour, each.hour, 0))
+        first, last = min(known.first_hour, each.hour), max(known.last_hour, each.hour)
+        found[each.stream] = StreamSpan(each.stream, first, last, known.rows)
+    return sorted(found.values(), key=lambda span: (span.first_hour, span.stream))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +86,27 @@ class Hours:
 
     Args:
         profiles: ascending; hours without rows are left out.
-        end_hour: hours before it were read. Less than what was asked for where the tables behind the inbox
-            disagree on an hour, since a block is landing, or profiles are counted anew, at this moment.
+        end_hour: hours before it were read. Less than what was asked for where an hour is still to be derived
+            on the grids, or in the segments, that are in force.
     """
 
     profiles: Sequence[HourProfile]
     end_hour: int
 
 
+@dataclass(slots=True)
+class _Parts:
+    """What is read of one hour."""
+
+    rows: int = 0
+    numeric: dict[str, NumericCounts] = field(default_factory=dict)
+    categorical: dict[str, CategoricalCounts] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+    is_stale: bool = False
+
+
 def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int, segment: str = "") -> Hours:
-    """Return the profiles of hours in [first_hour, end_hour), up to the first that is being written.
+    """Return the profiles of hours in [first_hour, end_hour), up to the first that is to be derived anew.
 
     Args:
         client: of the store.
@@ -127,100 +114,69 @@ def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int
         first_hour: hours since the Unix epoch, UTC.
         end_hour: the hour behind the last.
         segment: ``key=value``; empty: the whole traffic. Hours without rows of it are left out, and one that
-            is not counted in segments yet is not read.
+            is not counted in its model's segments yet is not read.
     """
-    bound = {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-        "first": first_hour,
-        "end": end_hour,
-        "segment": segment,
-    }
-    totals = client.query(_TOTALS, parameters=bound).result_rows
+    bound: dict[str, Any] = bind(stream, first_hour=first_hour, end_hour=end_hour) | {"segment": segment}
     if segment:
-        totals, end_hour = _segment_totals(client, bound, totals)
-    numeric, nulls = _numeric(client, bound)
-    categorical = _categorical(client, bound, nulls)
+        wanted = read_recipes(client).segments_hash(stream.model_name)
+        other, count = client.query(_OTHER_SEGMENTS, parameters={**bound, "hash": wanted}).result_rows[0]
+        bound["end"] = end_hour = min(end_hour, other) if count else end_hour
+    grids = read_grids(client, stream.model_name)
+    hours: dict[int, _Parts] = {}
+    for hour, *row in client.query(_PROFILES, parameters=bound).result_rows:
+        _take(hours.setdefault(hour, _Parts()), row, grids)
+    if any(parts.missing for parts in hours.values()):
+        known = client.query(_CATEGORICAL, parameters=bound).result_rows
+        _place_missing(hours.values(), {row[0] for row in known})
     profiles: list[HourProfile] = []
-    for hour, rows, *expected in totals:
-        profile = HourProfile(hour, rows, numeric.get(hour, {}), categorical.get(hour, {}))
-        if list(_counted(profile)) != expected:
+    for hour, parts in sorted(hours.items()):
+        if parts.is_stale:
             return Hours(profiles, hour)
-        profiles.append(profile)
+        profiles.append(HourProfile(hour, parts.rows, parts.numeric, parts.categorical))
     return Hours(profiles, end_hour)
 
 
-def _segment_totals(
-    client: Client, bound: dict[str, Any], totals: Sequence[Sequence[Any]]
-) -> tuple[Sequence[Sequence[Any]], int]:
-    """Return a segment's control totals, and the hour up to which all that landed is counted in segments."""
-    found = {hour: counts for hour, *counts in client.query(_SEGMENT_TOTALS, parameters=bound).result_rows}
-    own: list[Sequence[Any]] = []
-    for hour, rows, *_ in totals:
-        whole, *expected = found.get(hour, (0, 0))
-        if whole != rows:
-            return own, int(hour)
-        if expected[0]:
-            own.append((hour, *expected))
-    return own, int(bound["end"])
+def bind(stream: Stream, *, first_hour: int = 0, end_hour: int = 0) -> dict[str, Any]:
+    """Return the parameters of ``STREAM`` and ``SPAN``."""
+    names = dict(zip(("model", "version", "environment"), stream, strict=True))
+    return {**names, "first": first_hour, "end": end_hour}
 
 
-def _counted(profile: HourProfile) -> tuple[int, int, int]:
-    """Return what numeric, feature and categorical profiles count in an hour."""
-    finite = sum(int(counts.counts.sum()) for counts in profile.numeric.values())
-    others = sum(counts.nulls + counts.nans + counts.infinities for counts in profile.numeric.values())
-    nulls = sum(counts.nulls for counts in profile.categorical.values())
-    named = sum(sum(counts.counts.values()) + counts.folded for counts in profile.categorical.values())
-    return finite, finite + others + nulls, named
+def _take(parts: _Parts, row: Sequence[Any], grids: Mapping[str, Grid]) -> None:
+    """Take one row of an hour."""
+    name, kind, count, nans, infinities, low, high, center, scale, resolution, *arrays = row
+    buckets, values, counts, folded = arrays
+    match kind:
+        case "rows":
+            parts.rows = count
+        case "missing":
+            parts.missing[name] = count
+        case "categorical":
+            parts.categorical[name] = CategoricalCounts(dict(zip(values, counts, strict=True)), 0, folded)
+        case "numeric":
+            parts.is_stale |= grids.get(name, _NO_GRID) != Grid(center, scale, resolution)
+            parts.numeric[name] = NumericCounts(
+                buckets=np.asarray(buckets, dtype=np.int32),
+                counts=np.asarray(counts, dtype=np.int64),
+                minimum=low if count else float("nan"),
+                maximum=high if count else float("nan"),
+                nans=nans,
+                infinities=infinities,
+            )
 
 
-def _numeric(
-    client: Client, bound: dict[str, Any]
-) -> tuple[Mapping[int, Mapping[str, NumericCounts]], Mapping[tuple[int, str], int]]:
-    """Return numeric counts by hour and feature, and the nulls of features that are categorical."""
-    known = client.query(
-        f"SELECT DISTINCT toString(feature) FROM categorical_profiles WHERE {_STREAM}", parameters=bound
-    )
-    categorical = {row[0] for row in known.result_rows}
-    buckets = {
-        (hour, name): (np.asarray(held, dtype=np.int32), np.asarray(counts, dtype=np.int64))
-        for hour, name, held, counts in client.query(_BUCKETS, parameters=bound).result_rows
-    }
-    found: dict[int, dict[str, NumericCounts]] = {}
-    others: dict[tuple[int, str], int] = {}
-    for hour, name, finite, nulls, nans, infinities, low, high in client.query(
-        _FEATURES, parameters=bound
-    ).result_rows:
-        if finite + nans + infinities == 0 and name in categorical:
-            others[hour, name] = nulls
-            continue
-        held, counts = buckets.get((hour, name), _NO_BUCKETS)
-        found.setdefault(hour, {})[name] = NumericCounts(
-            buckets=held,
-            counts=counts,
-            minimum=float("nan") if low is None else low,
-            maximum=float("nan") if high is None else high,
-            nulls=nulls,
-            nans=nans,
-            infinities=infinities,
-        )
-    return found, others
+_NO_GRID = Grid()
+_NO_NUMBERS = NumericCounts(
+    np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64), float("nan"), float("nan")
+)
+_NO_NAMES = CategoricalCounts({})
 
 
-def _categorical(
-    client: Client, bound: dict[str, Any], nulls: Mapping[tuple[int, str], int]
-) -> Mapping[int, Mapping[str, CategoricalCounts]]:
-    counts: dict[tuple[int, str], dict[str, int]] = {key: {} for key in nulls}
-    folded: dict[tuple[int, str], int] = {}
-    for hour, name, is_folded, value, count in client.query(_VALUES, parameters=bound).result_rows:
-        named = counts.setdefault((hour, name), {})
-        if is_folded:
-            folded[hour, name] = count
-        else:
-            named[value] = count
-    found: dict[int, dict[str, CategoricalCounts]] = {}
-    for (hour, name), named in counts.items():
-        key = (hour, name)
-        found.setdefault(hour, {})[name] = CategoricalCounts(named, nulls.get(key, 0), folded.get(key, 0))
-    return found
+def _place_missing(hours: Iterable[_Parts], categorical: Collection[str]) -> None:
+    """Count values that are missing with the feature's others: an event does not say of which kind it is."""
+    for parts in hours:
+        for name, count in parts.missing.items():
+            if name in parts.numeric or name not in categorical:
+                parts.numeric[name] = replace(parts.numeric.get(name, _NO_NUMBERS), nulls=count)
+            else:
+                parts.categorical[name] = replace(parts.categorical.get(name, _NO_NAMES), nulls=count)

@@ -24,9 +24,7 @@ _PAUSE_S = 0.1
 _PATIENCE_S = 10.0
 
 
-def ready_client(
-    store: Store, *, prepare: Callable[[Client], None] | None = None, patience_s: float = _PATIENCE_S
-) -> Client:
+def ready_client(store: Store, *, patience_s: float = _PATIENCE_S) -> Client:
     """Return a client of a store whose tables are up to date. The caller closes it.
 
     An embedded store goes from one owner to the next when a process ends. Where that happens meanwhile,
@@ -34,14 +32,13 @@ def ready_client(
 
     Args:
         store: whose client.
-        prepare: what else has to be done before the client is used.
         patience_s: for how long to try again.
 
     Raises:
         StoreError: the store does not answer, or its tables are missing or older than this program and the
             user may not change that, or they are newer.
     """
-    return _patiently(lambda: _prepared(store, prepare), patience_s)
+    return _patiently(lambda: _prepared(store), patience_s)
 
 
 def ask(store: Store, question: Callable[[Client], T], *, patience_s: float = _PATIENCE_S) -> T:
@@ -97,12 +94,10 @@ def check_store(store: Store) -> None:
         raise StoreError(f"the store's tables are missing or old, from {first} on; run `driftline migrate`")
 
 
-def _prepared(store: Store, prepare: Callable[[Client], None] | None) -> Client:
+def _prepared(store: Store) -> Client:
     client = store.client()
     try:
         migrate(client)
-        if prepare is not None:
-            prepare(client)
     except BaseException:
         client.close()
         raise

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.store.hours import LARGE_QUERY, STREAM, read_sources
+from driftline.store.ledger import landed as landed_rows
+
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
 _SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
 _BEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
 
@@ -35,46 +35,40 @@ FROM
     FROM
     (
         SELECT
-            session_id, max(minute) AS newest, groupBitmapMergeState(sequences) AS numbers,
+            toString(session_id) AS session_id, max(newest) AS newest,
+            groupBitmapMergeState(sequences) AS numbers,
             bitmapMin(numbers) AS low, bitmapCardinality(numbers) AS there
-        FROM session_profiles WHERE {_STREAM} AND minute >= {_SINCE} GROUP BY session_id
+        FROM (%(recent)s) GROUP BY session_id
     ) AS l
     INNER JOIN
     (
-        SELECT session_id, maxIf(last_sequence, minute < {_SINCE}) AS before, max(last_sequence) AS top
-        FROM session_profiles
-        WHERE {_STREAM} AND session_id IN
-            (SELECT session_id FROM session_profiles WHERE {_STREAM} AND minute >= {_SINCE})
-        GROUP BY session_id
+        SELECT
+            toString(session_id) AS session_id, maxIf(last_sequence, hour < {_SINCE}) AS before,
+            max(last_sequence) AS top
+        FROM (%(all)s) GROUP BY session_id
     ) AS a USING (session_id)
-    LEFT JOIN (SELECT session_id, last_sequence FROM sessions FINAL WHERE {_STREAM}) AS b USING (session_id)
+    LEFT JOIN (SELECT session_id, last_sequence FROM sessions FINAL WHERE {STREAM}) AS b USING (session_id)
     UNION ALL
     SELECT session_id, 0, 0, 0, 0, toUInt64(0), last_sequence FROM sessions FINAL
-    WHERE {_STREAM} AND {_BEATS} AND session_id NOT IN
-        (
-            SELECT session_id FROM session_profiles
-            WHERE {_STREAM} AND session_id IN (SELECT session_id FROM sessions WHERE {_STREAM} AND {_BEATS})
-        )
+    WHERE {STREAM} AND {_BEATS} AND session_id NOT IN (SELECT session_id FROM (%(beaten)s))
 )
 """
 
 # How many numbers, from the lowest of these hours on, stand before them. Reads only rows that hold such ones.
-_BEFORE = f"""
-WITH transform(session_id, {{sessions:Array(String)}}, {{lows:Array(UInt64)}}, toUInt64(0)) AS low
+_BEFORE = """
+WITH transform(session_id, {sessions:Array(String)}, {lows:Array(UInt64)}, toUInt64(0)) AS low
 SELECT sum(bitmapCardinality(bitmapSubsetInRange(numbers, low, toUInt64(-1))))
 FROM
 (
-    SELECT session_id, groupBitmapMergeState(sequences) AS numbers FROM session_profiles
-    PREWHERE {_STREAM} AND session_id IN {{sessions:Array(String)}} AND minute < {_SINCE}
-        AND last_sequence >= low
-    GROUP BY session_id
+    SELECT toString(session_id) AS session_id, groupBitmapMergeState(sequences) AS numbers
+    FROM (%s) WHERE last_sequence >= low GROUP BY session_id
 )
 """
 _MIXED_AT_ONCE = 1000
 
 _UNREGISTERED = f"""
 SELECT count() FROM predictions
-WHERE {_STREAM} AND toStartOfHour(event_time) >= {_SINCE}
+WHERE {STREAM} AND toStartOfHour(event_time) >= {_SINCE}
     AND training_run_id NOT IN (SELECT training_run_id FROM training_runs WHERE model_name = {{model:String}})
 """
 
@@ -84,7 +78,7 @@ class Arrived:
     """What arrived of a stream in some hours.
 
     Args:
-        newest_s: time of its newest event, seconds since the Unix epoch, to the minute.
+        newest_s: time of its newest event, seconds since the Unix epoch.
         sent: predictions that its sessions accepted.
         landed: different ones of them in the store.
     """
@@ -110,14 +104,31 @@ def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int)
         since_hour: the first of them, hours since the Unix epoch, UTC.
         hours: how many; there should be none of it behind them.
     """
-    bound = {**_bound(stream), "since": since_hour, "hours": hours}
+    sources = read_sources(client)
+    bound = {**sources.bound, **_bound(stream), "since": since_hour, "hours": hours}
+    since_sql, before_sql = f"hour >= {_SINCE}", f"hour < {_SINCE}"
+    settings = {**LARGE_QUERY, "join_use_nulls": 0}
+    recent = (
+        f"SELECT * FROM ({landed_rows(sources, STREAM, hours=f'{STREAM} AND {since_sql}')}) WHERE {since_sql}"
+    )
+    in_them = f"{STREAM} AND session_id IN (SELECT session_id FROM ({recent}))"
+    beaten = f"{STREAM} AND session_id IN (SELECT session_id FROM sessions WHERE {STREAM} AND {_BEATS})"
+    parts = {
+        "recent": recent,
+        "all": landed_rows(sources, in_them, hours=STREAM),
+        "beaten": landed_rows(sources, beaten, hours=STREAM),
+    }
     newest, sent, landed, mixed = client.query(
-        _ARRIVED, parameters=bound, settings={"join_use_nulls": 0}
+        _ARRIVED % parts, parameters=bound, settings=settings
     ).result_rows[0]
+    before = landed_rows(
+        sources, f"{STREAM} AND session_id IN {{sessions:Array(String)}}", hours=f"{STREAM} AND {before_sql}"
+    )
     for begin in range(0, len(mixed), _MIXED_AT_ONCE):
         sessions, lows = zip(*mixed[begin : begin + _MIXED_AT_ONCE], strict=True)
         chosen = {**bound, "sessions": list(sessions), "lows": list(lows)}
-        landed += client.query(_BEFORE, parameters=chosen).result_rows[0][0]
+        query = _BEFORE % f"SELECT * FROM ({before}) WHERE {before_sql}"
+        landed += client.query(query, parameters=chosen, settings=settings).result_rows[0][0]
     return Arrived(newest, sent, landed)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from driftline.store.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,23 +20,12 @@ _VERSION = (
     "AND environment IN {places:Array(String)}"
 )
 
-_ROWS = f"""
-SELECT toString(environment), sum(rows), sum(feature_entries), sum(categorical_values)
-FROM session_profiles WHERE {_VERSION} GROUP BY environment
-"""
-
-_FEATURES = f"""
+_PROFILES = f"""
 SELECT
-    toString(environment), toString(feature), sum(finite), sum(nulls), sum(nans + infinities),
-    min(minimum), max(maximum)
-FROM feature_profiles WHERE {_VERSION} AND segment = '' GROUP BY environment, feature
-"""
-
-_VALUES = f"""
-SELECT
-    toString(environment), toString(feature), sum(count), max(folded),
-    groupUniqArrayIf({MOST_VALUES + 1})(value, NOT folded)
-FROM categorical_profiles WHERE {_VERSION} AND segment = '' GROUP BY environment, feature
+    toString(environment), toString(feature), toString(kind),
+    sum(count), sum(nans + infinities), minIf(minimum, count > 0), maxIf(maximum, count > 0),
+    sum(folded), groupUniqArrayArray({MOST_VALUES + 1})(values), countIf(count > 0)
+FROM profiles WHERE {_VERSION} AND segment = '' AND {visible(_VERSION)} GROUP BY environment, feature, kind
 """
 
 
@@ -82,30 +73,22 @@ class Sample:
 
 
 def read_samples(client: Client, model_name: str, model_version: str) -> Mapping[str, Sample]:
-    """Return what a version's reference and production were like, by environment.
-
-    One that is being written at this moment, so that its tables do not agree, is left out.
-    """
-    places = ["reference", "production"]
-    bound = {"model": model_name, "version": model_version, "places": places}
-    expected = {}
+    """Return what a version's reference and production were like, by environment, as far as it is derived."""
+    bound = {"model": model_name, "version": model_version, "places": ["reference", "production"]}
     samples: dict[str, Sample] = {}
-    for place, rows, *totals in client.query(_ROWS, parameters=bound).result_rows:
-        samples[place], expected[place] = Sample(place, rows), totals
-    for place, name, *found in client.query(_FEATURES, parameters=bound).result_rows:
-        finite, nulls, not_finite, low, high = found
-        if place in samples:
-            samples[place].features[name] = FeatureSample(finite, not_finite, nulls, low, high)
-    for place, name, named, folded, values in client.query(_VALUES, parameters=bound).result_rows:
-        if place in samples:
-            whole = None if folded or len(values) > MOST_VALUES else tuple(sorted(values))
-            known = samples[place].features.get(name, FeatureSample())
-            samples[place].features[name] = replace(known, named=named, values=whole)
-    return {place: sample for place, sample in samples.items() if _totals(sample) == expected[place]}
-
-
-def _totals(sample: Sample) -> list[int]:
-    """Return how many entries the tables of features, and of categories, hold."""
-    features = sample.features.values()
-    named = sum(feature.named for feature in features)
-    return [sum(feature.entries for feature in features) - named, named]
+    for place, name, kind, count, *found in client.query(_PROFILES, parameters=bound).result_rows:
+        not_finite, low, high, folded, values, has_numbers = found
+        sample = samples.get(place) or samples.setdefault(place, Sample(place, 0))
+        known = sample.features.get(name, FeatureSample())
+        match kind:
+            case "rows":
+                samples[place] = replace(sample, rows=count)
+            case "missing":
+                sample.features[name] = replace(known, nulls=count)
+            case "numeric":
+                bounds = {"minimum": low, "maximum": high} if has_numbers else {}
+                sample.features[name] = replace(known, finite=count, not_finite=not_finite, **bounds)
+            case "categorical":
+                whole = None if folded or len(values) > MOST_VALUES else tuple(sorted(values))
+                sample.features[name] = replace(known, named=count + folded, values=whole)
+    return samples

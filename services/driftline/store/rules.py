@@ -1,11 +1,11 @@
 """Rules: which values are invalid, learned from the reference, or set by hand.
 
 A rule forbids what its sample never showed. The sample is the reference of the model's version, else the
-first production rows. The views count what breaks a rule while it lands; see ``0006_rules.sql``.
+first production rows. What breaks a rule is counted when an hour is derived.
 
-All rules of a version are one *set*, written in one insert and never changed: a landed row says by which set
-it was checked, so that counting it again counts the same. Rows that had landed before are not checked again.
-Sets of two landers that learn at once hold the same, and the one with the higher number is in force.
+All rules of a version are one *set*, written in one insert and never changed; a derived hour says by which
+set it was checked, and a new set has the version's hours derived again. Sets of two that learn at once hold
+the same, and the one with the higher number is in force.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from driftline.errors import SettingError
-from driftline.store.grids import PRODUCTION_ROWS, reload_grids
-from driftline.store.rollups import IS_MARK
+from driftline.store.grids import PRODUCTION_ROWS
 from driftline.store.rule_samples import FeatureSample, read_samples
 
 if TYPE_CHECKING:
@@ -77,6 +76,18 @@ ANSWER: Mapping[str, Rule] = {
 }
 """The parts of an answer, with what holds for them whatever the sample was like."""
 
+REASONS = (
+    "type",
+    "not_finite",
+    "below_range",
+    "above_range",
+    "not_allowed",
+    "missing",
+    "absent",
+    "unknown_feature",
+)
+"""Why a value is invalid, in the order of the codes, from 1 on, that statements have for them."""
+
 _FIELDS = tuple(item.name for item in fields(Rule))
 _COLUMNS = (
     "model_name model_version number feature source kind minimum maximum is_limited allowed "
@@ -98,7 +109,7 @@ FROM
         toString(model_version) AS model_version,
         sumIf(rows, environment = 'reference') AS reference,
         sumIf(rows, environment = 'production') AS production
-    FROM session_profiles WHERE NOT {IS_MARK} GROUP BY model_name, model_version
+    FROM derived_hours FINAL GROUP BY model_name, model_version
 ) AS landed
 LEFT JOIN
 (
@@ -137,29 +148,58 @@ class _Set:
         overrides: by feature: the fields that were set.
         merged: rules of the overridden features, as they are in force.
         chosen: by learned feature: ``reference`` or ``production``, and how many rows; '' is the set's own.
+        number: of the set.
     """
 
     learned: dict[str, Rule] = field(default_factory=dict)
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
     merged: dict[str, Rule] = field(default_factory=dict)
     chosen: dict[str, tuple[str, int]] = field(default_factory=dict)
+    number: int = 0
 
 
-def reload_for_landing(client: Client) -> None:
-    """Make the views use grids and rules as they stand in the tables."""
-    reload_grids(client)
-    _reload(client)
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All rules that one version is checked by.
+
+    Args:
+        number: of the set; 0: nothing is checked.
+        rules: by feature, the parts of an answer among them.
+        knows_all: whether a feature without a rule is unknown: the set was learned, and not only set by hand.
+    """
+
+    number: int = 0
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    knows_all: bool = False
+
+    @property
+    def rule(self) -> Rule:
+        """What holds for a feature that no rule is of."""
+        return Rule()
+
+    @property
+    def required(self) -> Sequence[str]:
+        """The features that an event may not leave out."""
+        return sorted(
+            name for name, rule in self.rules.items() if rule.kind != "answer" and not rule.may_be_absent
+        )
 
 
-def _reload(client: Client) -> None:
-    client.command(f"SYSTEM RELOAD DICTIONARY {client.database}.feature_rule")
+NO_RULES = RuleSet()
+
+
+def read_rule_sets(client: Client, model_name: str = "") -> Mapping[tuple[str, str], RuleSet]:
+    """Return the sets in force, by model and version; '' as version holds where nothing was learned."""
+    return {
+        key: RuleSet(found.number, {**found.learned, **found.merged}, bool(found.chosen))
+        for key, found in _read_sets(client, model_name).items()
+    }
 
 
 def read_rules(client: Client, model_name: str) -> Mapping[str, Mapping[str, Rule]]:
     """Return the rules in force, by version and feature; '' holds for versions that have learned none."""
     return {
-        version: {**rules.learned, **rules.merged}
-        for version, rules in sorted(_read_sets(client, model_name).items())
+        version: found.rules for (_, version), found in sorted(read_rule_sets(client, model_name).items())
     }
 
 
@@ -182,7 +222,7 @@ def learn_rules(client: Client, model_name: str) -> Sequence[str]:
         samples = read_samples(client, model_name, version)
         found = _learn(samples, is_complete=bool(is_complete), is_enough=bool(is_enough))
         if found is not None:
-            overrides = _overrides(_read_sets(client, model_name))
+            overrides = _overrides(_sets_of(client, model_name))
             _write(client, model_name, version, number, _merge(found, overrides))
             learned.append(version)
             context = {"model_name": model_name, "model_version": version}
@@ -208,7 +248,7 @@ def set_rules(client: Client, model_name: str, overrides: Overrides, *, replaces
         SettingError: there is no such field, or its value is none for it.
     """
     checked = {feature: _checked(feature, given) for feature, given in overrides.items()}
-    before = _overrides(_read_sets(client, model_name))
+    before = _overrides(_sets_of(client, model_name))
     named = checked if replaces else {**before, **checked}
     kept = {feature: given for feature, given in named.items() if given}
     if replaces and kept == before:
@@ -287,14 +327,13 @@ def _feature_rule(seen: FeatureSample, rows: int) -> Rule:
 def _settle(client: Client, model_name: str) -> None:
     """Let what was set hold in every version's set, also in one that was learned meanwhile."""
     for _ in range(_TRIES):
-        sets = _read_sets(client, model_name)
+        sets = _sets_of(client, model_name)
         overrides = _overrides(sets)
         stale = [version for version, rules in sets.items() if version and rules.overrides != overrides]
         for version in stale:
             _write(client, model_name, version, _next_number(client), _merge(sets[version], overrides))
         if not stale:
             break
-    _reload(client)
 
 
 def _overrides(sets: Mapping[str, _Set]) -> dict[str, dict[str, Any]]:
@@ -351,18 +390,23 @@ def _next_number(client: Client) -> int:
     return int(client.query(query).result_rows[0][0])
 
 
-def _read_sets(client: Client, model_name: str) -> dict[str, _Set]:
-    """Return the sets in force, by version."""
-    names = [name for name in _COLUMNS if name not in {"model_name", "number"}]
+def _sets_of(client: Client, model_name: str) -> dict[str, _Set]:
+    """Return a model's sets in force, by version."""
+    return {version: found for (_, version), found in _read_sets(client, model_name).items()}
+
+
+def _read_sets(client: Client, model_name: str) -> dict[tuple[str, str], _Set]:
+    """Return the sets in force, by model and version; of all models where none is named."""
     rows = client.query(
-        f"SELECT {', '.join(names)} FROM feature_rules FINAL WHERE model_name = {{model:String}} "
-        "AND (model_version, number) IN (SELECT model_version, max(number) FROM feature_rules "
-        "WHERE model_name = {model:String} GROUP BY model_version) ORDER BY model_version, feature",
+        f"SELECT {', '.join(_COLUMNS)} FROM feature_rules FINAL "
+        "WHERE ({model:String} = '' OR model_name = {model:String}) "
+        "AND (model_name, model_version, number) IN (SELECT model_name, model_version, max(number) "
+        "FROM feature_rules GROUP BY model_name, model_version) ORDER BY model_name, model_version, feature",
         parameters={"model": model_name},
     ).named_results()
-    sets: dict[str, _Set] = {}
+    sets: dict[tuple[str, str], _Set] = {}
     for row in rows:
-        found = sets.setdefault(row["model_version"], _Set())
+        found = sets.setdefault((row["model_name"], row["model_version"]), _Set(number=row["number"]))
         name = row["feature"]
         values = {key: row[key] for key in _FIELDS if key != "allowed"}
         rule = Rule(**values, allowed=tuple(row["allowed"]) if row["is_limited"] else None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from numpy.typing import NDArray
 
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
 _LARGEST_HASH = 2**64 - 1
 

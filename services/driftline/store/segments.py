@@ -1,9 +1,7 @@
 """In which segments a model is counted, beside the whole traffic: by any of its tags or categorical features.
 
-A segment is a string ``key=value``. What is set here is a wish: the lander that tends the grids makes a new
-generation of it within a second or so (``driftline.store.grids``). From then on every event that lands is
-counted in each segment that it belongs to; what had landed before is counted in them next, and when that is
-done readers see them.
+A segment is a string ``key=value``. What is set here has every hour of the model derived again, the newest
+first; an hour that is not yet counted in its model's segments is not read for any of them.
 """
 
 from __future__ import annotations
@@ -11,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.errors import SettingError
-from driftline.store.grids import GENERATIONS, IN_FORCE, choose_segments
+from driftline.store.hours import STREAM
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
 MAX_SEGMENTS = 200
 """Of a model: each is counted as the whole traffic is."""
@@ -30,19 +29,20 @@ MIN_SHARE = 0.01
 """A value that fewer rows of an environment have is no segment of its own."""
 
 _SPAN_DAYS = 28
+_MODEL = "model_name = {model:String}"
 
 # By environment, since a reference may be much larger than what was served until now.
 _FEATURE_VALUES = f"""
-SELECT environment, value, sum(count) / any(rows) AS share
+SELECT environment, value, sum(n) / any(rows) AS share
 FROM
 (
-    SELECT environment, value, count FROM categorical_profiles
-    WHERE model_name = {{model:String}} AND segment = '' AND feature = {{key:String}} AND NOT folded
+    SELECT environment, value, n FROM profiles ARRAY JOIN values AS value, counts AS n
+    WHERE model_name = {{model:String}} AND segment = '' AND kind = 'categorical' AND feature = {{key:String}}
+        AND {visible(_MODEL)}
 ) AS c
 JOIN
 (
-    SELECT environment, sum(rows) AS rows FROM session_profiles
-    WHERE model_name = {{model:String}} GROUP BY environment
+    SELECT environment, sum(rows) AS rows FROM derived_hours FINAL WHERE {_MODEL} GROUP BY environment
 ) AS t USING (environment)
 GROUP BY environment, value HAVING share >= {MIN_SHARE}
 """
@@ -61,8 +61,8 @@ FROM
     FROM predictions AS p
     JOIN
     (
-        SELECT environment, max(minute) - INTERVAL {_SPAN_DAYS} DAY AS since FROM session_profiles
-        WHERE model_name = {{model:String}} GROUP BY environment
+        SELECT environment, max(hour) - INTERVAL {_SPAN_DAYS} DAY AS since FROM derived_hours
+        WHERE {_MODEL} GROUP BY environment
     ) AS t USING (environment)
     WHERE model_name = {{model:String}} AND event_time >= since
     GROUP BY environment, is_there, value
@@ -71,18 +71,10 @@ WHERE is_there AND share >= {MIN_SHARE}
 """
 
 _SEGMENTS = f"""
-SELECT segment FROM segment_profiles
-WHERE model_name = {{model:String}} AND model_version = {{version:String}}
-    AND environment = {{environment:String}} AND segment != '' AND {IN_FORCE}
-GROUP BY segment ORDER BY sum(rows) DESC, segment
-"""
-
-_CHANGED = f"""
-SELECT w.model_name, w.segments
-FROM (SELECT model_name, segments FROM monitored_segments FINAL) AS w
-LEFT JOIN ({GENERATIONS}) AS g USING (model_name)
-WHERE w.segments != g.segments
-ORDER BY w.model_name
+SELECT segment FROM profiles
+WHERE {STREAM} AND segment != '' AND kind = 'rows' AND {visible(STREAM)}
+    AND segment IN (SELECT arrayJoin(segments) FROM monitored_segments FINAL WHERE {_MODEL})
+GROUP BY segment ORDER BY sum(count) DESC, segment
 """
 
 
@@ -140,6 +132,12 @@ def wanted_segments(client: Client, model_name: str) -> Sequence[str]:
     return list(rows[0][0]) if rows else []
 
 
+def read_wanted_segments(client: Client) -> Mapping[str, Sequence[str]]:
+    """Return in which segments each model is to be counted; models without any are left out."""
+    rows = client.query("SELECT model_name, segments FROM monitored_segments FINAL").result_rows
+    return {model: list(segments) for model, segments in rows if segments}
+
+
 def read_segments(client: Client, stream: Stream) -> Sequence[str]:
     """Return the segments that a stream has rows in, the largest first. Without the whole traffic."""
     rows = client.query(
@@ -151,14 +149,6 @@ def read_segments(client: Client, stream: Stream) -> Sequence[str]:
         },
     ).result_rows
     return [str(row[0]) for row in rows]
-
-
-def follow_segments(client: Client) -> int:
-    """Put in force what was set since; return of how many models. `rebuild_profiles` then counts in them."""
-    changed = client.query(_CHANGED).result_rows
-    for model_name, segments in changed:
-        choose_segments(client, model_name, segments)
-    return len(changed)
 
 
 def known_values(client: Client, model_name: str, key: str) -> Sequence[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.errors import StoreError
-from driftline.store.migrate import load_migrations, migrate, statements_of
+from driftline.store.migrate import migrate, statements_of
 from driftline.store.url import read_secret
 from driftline.wire import schema_folder
 
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
 
     from driftline.store.migrate import Migration
 
-SERVICES = ("lander", "watcher", "reader", "responder", "admin")
-"""``land``, ``watch``, whoever only asks, whoever says what pages were, and whoever applies migrations."""
-
-DICTIONARY_USER = "driftline_dictionary"
+SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "admin")
+"""``land``, ``profile``, ``watch``, who only asks, who says what pages were, and who applies migrations."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497
@@ -97,10 +94,7 @@ def migrate_with_users(
     try:
         for statement in role_statements(database):
             client.command(statement, use_database=False)
-        # Before the views: to create one that asks the dictionary loads it, as the user in its definition.
-        applied = migrate(client, dictionary_user=DICTIONARY_USER)
-        for statement in _dictionaries(database):
-            client.command(statement)
+        applied = migrate(client)
         for account in accounts:
             for statement in account.statements(random_hex(16)):
                 client.command(statement, use_database=False)
@@ -113,13 +107,3 @@ def migrate_with_users(
             ) from error
         raise
     return applied
-
-
-def _dictionaries(database: str) -> Sequence[str]:
-    """Return what gives the dictionaries their own user, also if they were created before without one."""
-    return [
-        re.sub(r"\ACREATE ", "CREATE OR REPLACE ", statement)
-        for migration in load_migrations()
-        for statement in migration.statements(database, dictionary_user=DICTIONARY_USER)
-        if statement.startswith("CREATE DICTIONARY ")
-    ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from driftline.drift import DriftSettings
 from driftline.drift.joint.watch import JointWatch
 from driftline.errors import StoreError
 from driftline.store.joint import read_joint_findings
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from tests.support.landing import Landing
 from tests.support.running import Place
 

@@ -10,7 +10,7 @@ from driftline.drift import DriftSettings, Verdict
 from driftline.drift.service.arrival import Arrival, StreamHour
 from driftline.drift.service.late import Revision, by_key, is_late, is_same, rewritten
 from driftline.drift.service.records import stored
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.verdicts import JudgedHour, hour_time
 
 HOUR = 490_000

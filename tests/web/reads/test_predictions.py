@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from driftline.errors import SettingError
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.web.reads import predictions
 from driftline.web.reads.predictions import (
     Cursor,

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.profiles import Stream
     from driftline.store.joint import JointCounts
-    from driftline.store.profiles import Stream
 
 FITTED_ROWS = 20_000
 SAMPLED_ROWS = 2_000

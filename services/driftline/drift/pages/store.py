@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from driftline.drift.pages.book import PageBook
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from driftline.drift.hygiene import Word
     from driftline.drift.settings import DriftSettings
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
 _logger = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ def _tell(stream: Stream, page: Page) -> None:
         *(page.page_id, stream.model_name, stream.model_version),
         *("opened" if page.revision == 1 and page.state == "open" else page.state, page.headline),
         extra={
-            **asdict(stream),
+            **stream._asdict(),
             "page_id": page.page_id,
             "state": page.state,
             "feature": first.feature,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
-    from driftline.store.profiles import Stream, StreamSpan
+    from driftline.profiles import Stream
+    from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
     Told = Verdict | StoredVerdict

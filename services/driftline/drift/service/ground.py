@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.drift.service.arrival import Arrival, StreamHour
@@ -13,14 +13,15 @@ from driftline.store.profiles import read_hours
 from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from clickhouse_connect.driver.client import Client
 
     from driftline.drift.settings import DriftSettings
     from driftline.monitors import ModelMonitor
+    from driftline.profiles import HourKey, Stream
     from driftline.store.ledger import Ledger
-    from driftline.store.profiles import Stream, StreamSpan
+    from driftline.store.profiles import StreamSpan
 
 REFERENCE = "reference"
 WHOLE = ""
@@ -28,7 +29,7 @@ WHOLE = ""
 
 
 class BeingWrittenError(StoreError):
-    """Profiles are being written at this moment; in the next one they are whole."""
+    """Hours are being derived at this moment; in a later one they are whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Ground:
         spans: all streams.
         ledger: what is missing.
         monitor: what is monitored, and how it is judged.
+        unsettled: hours, of any stream, that are not derived in whole at this moment.
         is_settled: whether no reference rows are landing at this moment.
     """
 
@@ -49,6 +51,7 @@ class Ground:
     spans: Sequence[StreamSpan]
     ledger: Ledger
     monitor: ModelMonitor[DriftSettings]
+    unsettled: Collection[HourKey] = frozenset()
     is_settled: bool = True
 
     @property
@@ -59,7 +62,7 @@ class Ground:
     @property
     def reference(self) -> StreamSpan | None:
         """The reference rows of the stream's model version."""
-        wanted = replace(self.span.stream, environment=REFERENCE)
+        wanted = self.span.stream._replace(environment=REFERENCE)
         return next((span for span in self.spans if span.stream == wanted), None)
 
     @property
@@ -89,9 +92,7 @@ class StreamHours:
             BeingWrittenError: some are missing.
         """
         if self.end_hour < self.wanted_hour:
-            raise BeingWrittenError(
-                f"the profiles of {stream} at {hour_time(self.end_hour):%Y-%m-%d %H:%M} are being written"
-            )
+            raise BeingWrittenError(f"{hour_time(self.end_hour):%Y-%m-%d %H:%M} of {stream} is being derived")
         return self.hours
 
 
@@ -104,7 +105,7 @@ def read_stream_hours(
     segments: Sequence[str] = (),
     also: Iterable[int] = (),
 ) -> StreamHours:
-    """Return a stream's hours in [first_hour, end_hour), up to the first that is being written.
+    """Return a stream's hours in [first_hour, end_hour), up to the first that is not derived in whole.
 
     An hour without rows is there where the ledger misses an event of it: somebody should know.
 
@@ -118,7 +119,8 @@ def read_stream_hours(
     """
     missing = ground.ledger.missing(stream, since_hour=first_hour)
     profiles: dict[int, dict[str, HourProfile]] = {}
-    whole_hour = end_hour
+    unsettled = (each.hour for each in ground.unsettled if each.stream == stream and each.hour >= first_hour)
+    whole_hour = min([end_hour, *unsettled])
     for segment in (WHOLE, *segments):
         read = read_hours(ground.client, stream, first_hour=first_hour, end_hour=whole_hour, segment=segment)
         whole_hour = min(whole_hour, read.end_hour)
@@ -146,7 +148,7 @@ def read_history(
     own = read_all_hours(ground, span.stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
     earlier: dict[int, StreamHour] = {}
     for other in ground.spans:
-        same_model = replace(other.stream, model_version=span.stream.model_version) == span.stream
+        same_model = other.stream._replace(model_version=span.stream.model_version) == span.stream
         if other is span or not same_model:
             continue
         until = min(span.first_hour, end_hour)

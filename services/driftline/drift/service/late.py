@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from driftline.drift.service.arrival import StreamHour
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
 Key = tuple[object, ...]
 

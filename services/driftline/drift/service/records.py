@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
 
 def stored(stream: Stream, verdict: Verdict) -> StoredVerdict:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.metrics import Metrics
+    from driftline.profiles import Stream
     from driftline.store.pages import StoredPage
-    from driftline.store.profiles import Stream
     from driftline.store.verdicts import StoredVerdict
 
 RECENT_HOURS = 24

@@ -277,6 +277,7 @@ class StreamWatch:
         missing = ground.ledger.missing(self._stream, since_hour=first)
         hours = {hour for hour, count in missing.items() if count >= 1 and first <= hour < self.next_hour}
         hours.update(rows, (hour for hour in self._judged if hour >= first))
+        hours -= {each.hour for each in ground.unsettled if each.stream == self._stream}
         arrived = {hour: Arrival(rows.get(hour, 0), missing.get(hour, 0.0)) for hour in hours}
         return {hour: now for hour, now in arrived.items() if is_late(self._judged.get(hour), now)}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -31,19 +31,21 @@ from driftline.health import Pulse
 from driftline.monitors import Monitors
 from driftline.store import ready_client
 from driftline.store.grids import is_grid_due, is_reference_complete
+from driftline.store.hours import read_unsettled, settled_after_all
 from driftline.store.ledger import Ledger, read_landing_sign
 from driftline.store.monitored import follow_monitors
 from driftline.store.profiles import read_streams
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from driftline.drift.pages.page import Acknowledgement
     from driftline.drift.service.export import Told
     from driftline.metrics import Metrics
+    from driftline.profiles import HourKey, Stream
     from driftline.store.connect import Store
-    from driftline.store.profiles import Stream, StreamSpan
+    from driftline.store.profiles import StreamSpan
 
 _logger = logging.getLogger(__name__)
 
@@ -91,6 +93,7 @@ class DriftWorker:
         self._ledger = Ledger(self._client)
         self._watches: dict[Stream, StreamWatch] = {}
         self._spans: Sequence[StreamSpan] = ()
+        self._unsettled: frozenset[HourKey] = frozenset()
         self._words: Mapping[Stream, Sequence[Acknowledgement]] = {}
         self._reference_rows: dict[Stream, int] = {}
         self._sign: int | None = None
@@ -168,7 +171,9 @@ class DriftWorker:
         sign = read_landing_sign(self._client)
         if sign != self._sign:
             self._ledger.refresh()
-            self._spans = read_streams(self._client)
+            self._unsettled = read_unsettled(self._client)
+            self._spans = read_streams(self._client, self._unsettled)
+            self._unsettled = self._unsettled - settled_after_all(self._client, self._closed())
             self._words = read_words(self._client)
             self._look_is_due = True
             self._stored.has_landed()
@@ -176,6 +181,19 @@ class DriftWorker:
             if now_s - self._followed_s >= _FOLLOW_GAP_S:
                 self._follow_monitors()
                 self._followed_s = now_s
+
+    def _closed(self) -> Collection[HourKey]:
+        """Return the hours that may not be derived in whole, and would be judged if they were."""
+        newest = {span.stream: span.last_hour for span in self._spans}
+        models: dict[str, int] = {}
+        for stream, hour in newest.items():
+            if stream.environment != REFERENCE:
+                models[stream.model_name] = max(models.get(stream.model_name, 0), hour)
+        return {
+            each
+            for each in self._unsettled
+            if each.stream.environment == REFERENCE or each.hour < models[each.stream.model_name]
+        }
 
     def _follow_monitors(self) -> None:
         """Have the store count by the segments and rules that are monitored, where any are."""
@@ -204,7 +222,7 @@ class DriftWorker:
             given = [verdict for revision in revisions for verdict in revision.verdicts]
             given += watch.judge_closed(ground, end_hour, goes_on=self._goes_on)
         except BeingWrittenError as error:
-            _logger.info("%s", error, extra=asdict(stream))  # In a moment it is whole.
+            _logger.info("%s", error, extra=stream._asdict())  # In a moment it is whole.
             return 0
         except (StoreError, ClickHouseError):
             # The judges may have seen hours that the store has not: they are built again from the store.
@@ -215,14 +233,14 @@ class DriftWorker:
         if late := sum(len(revision.hours) for revision in revisions):
             told = (stream.model_name, stream.model_version, late)
             form = "%s %s: %d hours were judged anew, since events arrived late"
-            _logger.info(form, *told, extra=asdict(stream))
+            _logger.info(form, *told, extra=stream._asdict())
         self._metrics.count(REVISED, late)
         return len(given)
 
     def _ground(self, span: StreamSpan) -> Ground:
         """Gather what a stream is judged by, and see whether reference rows landed since the last poll."""
         monitor = self._monitors.of(span.stream.model_name)
-        ground = Ground(self._client, span, self._spans, self._ledger, monitor)
+        ground = Ground(self._client, span, self._spans, self._ledger, monitor, self._unsettled)
         known = self._reference_rows.get(span.stream)
         self._reference_rows[span.stream] = ground.reference_rows
         return replace(ground, is_settled=known == ground.reference_rows)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from driftline.store.grids import IN_FORCE
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.profiles import Stream
+    from driftline.profiles import Stream
 
 LayerName = Literal["now", "before", "training"]
 LAYERS: tuple[LayerName, ...] = ("now", "before", "training")
@@ -26,23 +26,27 @@ _TOP_VALUES = 12
 
 # One pass for all layers. Before: the same hours of the week, as the verdicts compare, so that a Sunday is
 # not held against weekdays.
-_LAYER = "multiIf(environment = 'reference', 'training', hour >= {now:Int64}, 'now', 'before')"
+_LAYER = "multiIf(environment = 'reference', 'training', at >= {now:Int64}, 'now', 'before')"
 _ROWS = """
 model_name = {model:String} AND model_version = {version:String} AND segment = ''
 AND feature = {feature:String} AND (environment = 'reference' OR (environment = {environment:String}
-    AND minute >= toDateTime({first:Int64} * 3600, 'UTC') AND minute < toDateTime({end:Int64} * 3600, 'UTC')
-    AND (hour >= {now:Int64}
-        OR (hour < {before_end:Int64} AND positiveModulo(hour - {now:Int64}, 168) < {length:Int64}))))
+    AND hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({end:Int64} * 3600, 'UTC')
+    AND (at >= {now:Int64}
+        OR (at < {before_end:Int64} AND positiveModulo(at - {now:Int64}, 168) < {length:Int64}))))
 """
-_HOUR = "toInt64(intDiv(toUnixTimestamp(minute), 3600)) AS hour"
+_VISIBLE = visible("model_name = {model:String} AND model_version = {version:String}")
+_PROFILES = f"(SELECT *, toInt64(intDiv(toUnixTimestamp(hour), 3600)) AS at FROM profiles WHERE {_VISIBLE})"
 
 _BUCKETS = f"""
-SELECT {_LAYER} AS layer, bucket, sum(count) FROM (SELECT *, {_HOUR} FROM numeric_profiles)
-WHERE {_ROWS} AND {IN_FORCE} GROUP BY layer, bucket ORDER BY layer, bucket
+SELECT {_LAYER} AS layer, bucket, sum(n)
+FROM {_PROFILES} ARRAY JOIN buckets AS bucket, counts AS n
+WHERE {_ROWS} AND kind = 'numeric' GROUP BY layer, bucket ORDER BY layer, bucket
 """
 _FEATURES = f"""
-SELECT {_LAYER} AS layer, sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
-FROM (SELECT *, {_HOUR} FROM feature_profiles) WHERE {_ROWS} GROUP BY layer
+SELECT {_LAYER} AS layer, sumIf(count, kind = 'numeric'), sumIf(count, kind = 'missing'), sum(nans),
+    sum(infinities), minOrNullIf(minimum, kind = 'numeric' AND count > 0),
+    maxOrNullIf(maximum, kind = 'numeric' AND count > 0)
+FROM {_PROFILES} WHERE {_ROWS} GROUP BY layer
 """
 _VALUES = f"""
 SELECT value, counts, totals FROM
@@ -51,11 +55,17 @@ SELECT value, counts, totals FROM
         arrayMax(arrayMap((n, m) -> n / greatest(m, 1), counts, totals)) AS share
     FROM
     (
-        SELECT value, folded AS is_folded,
-            [sumIf(count, layer = 'now'), sumIf(count, layer = 'before'),
-                sumIf(count, layer = 'training')] AS counts
-        FROM (SELECT *, {_LAYER} AS layer FROM (SELECT *, {_HOUR} FROM categorical_profiles) WHERE {_ROWS})
-        GROUP BY value, is_folded
+        SELECT value, is_folded,
+            [sumIf(n, layer = 'now'), sumIf(n, layer = 'before'), sumIf(n, layer = 'training')] AS counts
+        FROM
+        (
+            SELECT {_LAYER} AS layer, part.1 AS value, part.2 AS n, part.3 AS is_folded
+            FROM {_PROFILES}
+            ARRAY JOIN arrayPushBack(
+                arrayMap((value, n) -> (value, n, false), values, counts), ('', folded, true)) AS part
+            WHERE {_ROWS} AND kind = 'categorical'
+        )
+        WHERE n > 0 GROUP BY value, is_folded
     )
 )
 ORDER BY is_folded, share DESC, value LIMIT {_TOP_VALUES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 from driftline.store.verdicts import hour_time
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.reads.verdicts import END_HOUR, ENDS, FINAL

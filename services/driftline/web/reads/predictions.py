@@ -11,7 +11,9 @@ from uuid import UUID
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.errors import SettingError
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
+from driftline.store.hours import STREAM
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,22 +34,29 @@ SELECT event_id, event_time, prediction_number, prediction_label, tags,
 FROM predictions WHERE {conditions}
 ORDER BY toStartOfHour(event_time) DESC, event_time DESC, event_id DESC LIMIT {{limit:UInt32}}
 """
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
 _OUTCOMES = """
 SELECT event_id, argMax((actual_number, actual_label), (observed_time, landed_at)) FROM outcomes
 WHERE event_id IN {events:Array(UUID)} GROUP BY event_id
 """
 _STREAMS = """
 SELECT DISTINCT toString(model_version) AS version, toString(environment) AS environment
-FROM session_profiles WHERE model_name = {model:String} ORDER BY version DESC, environment
+FROM
+(
+    SELECT model_version, environment FROM derived_hours WHERE model_name = {model:String}
+    UNION ALL
+    SELECT model_version, environment FROM predictions
+    WHERE model_name = {model:String} AND landed_at >= now() - INTERVAL 10 MINUTE
+)
+ORDER BY version DESC, environment
 """
-_NEWEST = f"SELECT max(minute) FROM session_profiles WHERE {_STREAM}"
+# What is not derived yet is newer than what is, or in the same hours, or late.
+_NEWEST = f"""
+SELECT max(event_time) FROM predictions
+WHERE {STREAM} AND toStartOfHour(event_time) >= (SELECT max(hour) FROM derived_hours WHERE {STREAM})
+"""
 _FEATURES = f"""
-SELECT DISTINCT toString(feature) AS name FROM feature_profiles WHERE {_STREAM} AND segment = ''
-UNION DISTINCT
-SELECT DISTINCT toString(feature) AS name FROM categorical_profiles WHERE {_STREAM} AND segment = ''
+SELECT DISTINCT toString(feature) AS name FROM profiles
+WHERE {STREAM} AND segment = '' AND feature != '' AND {visible(STREAM)}
 """
 
 
@@ -173,10 +182,10 @@ def _starts(
 
 
 def _newest(client: Client, stream: Stream) -> datetime:
-    """Return the end of a stream's newest minute; of one without rows, the beginning of time."""
+    """Return a time just behind a stream's newest event; of one without rows, the beginning of time."""
     rows = client.query(_NEWEST, parameters=_bound(stream)).result_rows
     newest: datetime = rows[0][0]
-    return newest.replace(tzinfo=UTC) + timedelta(minutes=1)
+    return newest.replace(tzinfo=UTC) + timedelta(seconds=1)
 
 
 def _rows(
@@ -211,7 +220,7 @@ def read_feature_names(client: Client, stream: Stream) -> Sequence[str]:
 
 
 def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[list[str], dict[str, Any]]:
-    conditions, bound = [_STREAM], _bound(stream)
+    conditions, bound = [STREAM], _bound(stream)
     times = (
         ("since", "event_time >= {since:DateTime64(6, 'UTC')}", wanted.since),
         ("until", "event_time < {until:DateTime64(6, 'UTC')}", wanted.until),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.store.profiles import Stream
+from driftline.profiles import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

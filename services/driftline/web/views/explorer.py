@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from driftline.errors import NotFoundError, SettingError
+from driftline.profiles import Stream
 from driftline.store.ledger import read_landed
-from driftline.store.profiles import Stream
 from driftline.web.addresses import explorer_path
 from driftline.web.reads.predictions import (
     Cursor,

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
+    from driftline.profiles import Stream
     from driftline.store.invalid import InvalidCount
-    from driftline.store.profiles import Stream
     from driftline.web.reads.distributions import Distribution, Layer, LayerName
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.evidence import PartVerdict

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
+    from driftline.profiles import Stream
     from driftline.store.invalid import InvalidCount
     from driftline.store.ledger import LedgerLine
-    from driftline.store.profiles import Stream
     from driftline.web.draw.charts import Span
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, TrainingRun

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import NotFoundError, SettingError
+from driftline.profiles import Stream
 from driftline.store.checked import find_broken, find_unseen
-from driftline.store.profiles import Stream
 from driftline.store.trace import trace
 from driftline.web import words
 from driftline.web.reads.pages import read_known_pages

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from driftline.errors import NotFoundError
+from driftline.profiles import Stream
 from driftline.store.ledger import read_landed
-from driftline.store.profiles import Stream
 from driftline.web import words
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span

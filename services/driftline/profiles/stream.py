@@ -1,0 +1,31 @@
+"""Which stream of predictions, and which hour of it: what is derived, judged and counted by itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Stream(NamedTuple):
+    """One stream of predictions.
+
+    Args:
+        model_name: the model.
+        model_version: its version.
+        environment: where it served, or ``reference``.
+    """
+
+    model_name: str
+    model_version: str
+    environment: str
+
+
+class HourKey(NamedTuple):
+    """One hour of a stream.
+
+    Args:
+        stream: which.
+        hour: hours since the Unix epoch, UTC.
+    """
+
+    stream: Stream
+    hour: int

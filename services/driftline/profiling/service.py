@@ -1,0 +1,306 @@
+"""The profiler: derives hours as rows land, and again when late rows or a changed recipe make them dirty.
+
+It looks what has landed, derives what is due, lets it count, and goes on. Killed at any moment it begins
+again with a look at everything: what it had written without a pointer counts for nobody. Two profilers of one
+shard do no harm, since both are right.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+import zlib
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from driftline.errors import StoreError
+from driftline.health import Pulse
+from driftline.profiling.dirty import DirtyHours, batches
+from driftline.profiling.metrics import DIRTY, FAILURES, HOURS, LAG, ROWS, SECONDS
+from driftline.store import ready_client
+from driftline.store.derive import delete_superseded, derive_hours, point_to
+from driftline.store.grids import choose_grids, pending_choices, read_stale_hours
+from driftline.store.hours import (
+    Pointer,
+    count_raw_rows,
+    derivation_id,
+    read_pointers,
+    read_signs,
+    read_store_time,
+    read_touched,
+    write_derived_until,
+)
+from driftline.store.recipes import RECIPE_TABLES, read_recipes
+from driftline.store.rules import tend_rules
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from driftline.metrics import Metrics
+    from driftline.profiles import HourKey
+    from driftline.store.connect import Store
+    from driftline.store.recipes import Recipes
+
+_logger = logging.getLogger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_POLL_S = 0.5
+_LOOK_SHARE = 0.02
+"""Of a core, looking what has landed takes at most about this share."""
+
+_MOST_ROWS = 2_000_000
+_NOTE_GAP_S = 5.0
+_CLEAN_GAP_S = 600.0
+_LONG_LOOK_GAP_S = 3600.0
+_LONG_LOOK = timedelta(days=1)
+"""The first look is at everything. Each hour one reaches back so far: an insert may have hung for minutes."""
+
+
+class Profiler:
+    """Derives the hours of all models, or of a shard of them. For one thread.
+
+    Args:
+        store: rows come from it, profiles go to it.
+        metrics: a process's metrics, with the profiler's table.
+        monotonic: a clock in seconds.
+        shard: which of the shards this is, from 0 on.
+        shards: how many profilers share the models.
+        random_below: returns a random number from 0 to below its argument.
+        pulse: beats as deriving goes on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        metrics: Metrics,
+        monotonic: Callable[[], float] = time.monotonic,
+        shard: int = 0,
+        shards: int = 1,
+        random_below: Callable[[int], int] = secrets.randbelow,
+        pulse: Pulse | None = None,
+    ) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._shard, self._shards = shard, shards
+        self._random_below = random_below
+        self._pulse = pulse or Pulse("profiler", monotonic)
+        for name in (SECONDS, HOURS, ROWS, FAILURES):
+            metrics.count(name, 0)
+        self._client = ready_client(store)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing: the next step looks at everything."""
+        self._dirty = DirtyHours()
+        self._recipes: Recipes | None = None
+        self._signs: Mapping[str, int] = {}
+        self._looked_at = self._derived_until = self._noted_until = _EPOCH
+        self._next_look_s = self._cleaned_s = self._monotonic()
+        self._long_look_s = float("-inf")
+        self._must_learn: set[str] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Derive until ``stop`` is set. While the store is away, waits and tries again."""
+        has_failed = False
+        while not stop.is_set():
+            self._pulse.beat()
+            try:
+                if has_failed:  # An embedded store may have another owner now.
+                    self._client.close()
+                    self._client = ready_client(self._store)
+                    self._begin()
+                derived = self.step(stop)
+                has_failed = False
+            except (StoreError, ClickHouseError) as error:
+                has_failed = True
+                derived = 0
+                self._metrics.count(FAILURES)
+                context = {"error": type(error).__name__}
+                _logger.warning("deriving failed, trying again: %s", error, extra=context)
+            if not derived:
+                stop.wait(_POLL_S)
+
+    def run_until_idle(self) -> int:
+        """Derive everything that is dirty, open hours too; return how many hours that were.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        total = 0
+        self._begin()
+        while derived := self.step(is_patient=False):
+            total += derived
+        return total
+
+    def step(self, stop: threading.Event | None = None, *, is_patient: bool = True) -> int:
+        """Look what is dirty, and derive what is due; return how many hours that were.
+
+        Args:
+            stop: ends the step early, between two statements.
+            is_patient: whether what was derived a moment ago waits for its turn.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        self._look(is_forced=not is_patient)
+        now = read_store_time(self._client) if len(self._dirty) else self._looked_at
+        hours = self._dirty.due(now) if is_patient else list(self._dirty.pointers)
+        derived = self._derive(hours, stop) if hours else 0
+        if self._must_learn:
+            derived += self._learn()
+        self._tell(now)
+        self._clean()
+        return derived
+
+    def _look(self, *, is_forced: bool) -> None:
+        """Find hours that may be dirty: of which rows landed, and those that a changed recipe concerns."""
+        began_s = self._monotonic()
+        if not is_forced and began_s < self._next_look_s:
+            return
+        signs = read_signs(self._client, ("predictions", "training_runs", *RECIPE_TABLES))
+        if self._recipes is None or any(signs.get(name) != self._signs.get(name) for name in RECIPE_TABLES):
+            self._read_recipes()
+        is_long = began_s - self._long_look_s >= _LONG_LOOK_GAP_S
+        if is_long or signs.get("predictions") != self._signs.get("predictions"):
+            reach = _LONG_LOOK if is_long else timedelta(0)
+            self._look_for_landed(max(self._looked_at, _EPOCH + reach) - reach)
+            self._long_look_s = began_s if is_long else self._long_look_s
+        if signs.get("training_runs") != self._signs.get("training_runs"):
+            # A registration says how many rows a reference has: it may be whole with what has landed.
+            self._must_learn |= {hour.stream.model_name for hour in read_pointers(self._client)}
+        self._signs = signs
+        self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
+
+    def _look_for_landed(self, since: datetime) -> None:
+        looked_at = read_store_time(self._client)
+        touched = {
+            each: landed_at
+            for each, landed_at in read_touched(self._client, since).items()
+            if self._is_own(each.stream.model_name)
+        }
+        pointers = read_pointers(self._client, touched.keys())
+        self._dirty.see(touched)
+        self._dirty.add(
+            (
+                each
+                for each, landed_at in touched.items()
+                if each not in pointers or not pointers[each].surely_holds(landed_at)
+            ),
+            pointers,
+        )
+        self._dirty.settle_by_time(touched)
+        self._looked_at = looked_at
+
+    def _read_recipes(self) -> None:
+        """Take what is in force, and find the hours that were derived by something else."""
+        recipes = read_recipes(self._client)
+        pointers = {
+            each: pointer
+            for each, pointer in read_pointers(self._client).items()
+            if self._is_own(each.stream.model_name)
+        }
+        stale = {each for each, pointer in pointers.items() if not recipes.fits(each.stream, pointer)}
+        models = {each.stream.model_name for each in pointers}
+        stale |= set(read_stale_hours(self._client, models))
+        self._dirty.see(pointers)
+        self._dirty.add(stale, {})  # Without a pointer: whatever they were derived of, it no longer counts.
+        self._recipes = recipes
+
+    def _is_own(self, model_name: str) -> bool:
+        return zlib.crc32(model_name.encode()) % self._shards == self._shard
+
+    def _derive(self, hours: Sequence[HourKey], stop: threading.Event | None) -> int:
+        """Derive those of the hours that are dirty, the newest first; return how many."""
+        recipes = self._recipes
+        if recipes is None:
+            return 0
+        rows = count_raw_rows(self._client, hours)
+        pointers = read_pointers(self._client, hours)
+        models = {each.stream.model_name for each in hours}
+        stale = frozenset(read_stale_hours(self._client, models))
+        groups: dict[int, list[HourKey]] = defaultdict(list)
+        settled = []
+        for each in hours:
+            if self._is_settled(each, rows.get(each, 0), pointers.get(each), stale):
+                settled.append(each)
+            else:
+                model = each.stream.model_name
+                # Models that are counted in segments have a statement of their own.
+                groups[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
+        self._dirty.settle(settled)
+        derived = 0
+        for group in groups.values():
+            for batch in batches(group, rows, _MOST_ROWS):
+                if stop is not None and stop.is_set():
+                    return derived
+                self._derive_batch({each: rows[each] for each in batch}, recipes)
+                derived += len(batch)
+        return derived
+
+    def _is_settled(
+        self, hour: HourKey, rows: int, pointer: Pointer | None, stale: Collection[HourKey]
+    ) -> bool:
+        """Return whether there is nothing to derive of an hour, or nothing that may be derived any more."""
+        if pointer is None:
+            return rows == 0
+        if rows < pointer.rows:
+            return True  # Rows have begun to expire: what was counted of them stays.
+        fits = self._recipes is not None and self._recipes.fits(hour.stream, pointer)
+        return rows == pointer.rows and fits and hour not in stale
+
+    def _derive_batch(self, rows: Mapping[HourKey, int], recipes: Recipes) -> None:
+        began_s = self._monotonic()
+        began = read_store_time(self._client)
+        derivation = derivation_id(began, self._random_below)
+        with self._pulse.busy():  # It takes as long as there are rows.
+            derive_hours(self._client, rows.keys(), recipes, derivation=derivation)
+        seconds = self._monotonic() - began_s
+        point_to(self._client, rows, recipes, derivation=derivation, seconds=seconds)
+        total = max(sum(rows.values()), 1)
+        self._dirty.note_derived(
+            {each: Pointer(derivation, held, seconds=seconds * held / total) for each, held in rows.items()}
+        )
+        self._must_learn |= {each.stream.model_name for each in rows}
+        self._metrics.count(SECONDS, seconds)
+        self._metrics.count(HOURS, len(rows))
+        self._metrics.count(ROWS, sum(rows.values()))
+
+    def _learn(self) -> int:
+        """Choose grids and learn rules where there is enough by now; return how many models that changes."""
+        models, self._must_learn = self._must_learn, set()
+        choices = pending_choices(self._client, sorted(models))
+        for choice in choices:
+            choose_grids(self._client, choice)
+        learned = tend_rules(self._client) if self._shard == 0 else 0
+        if choices or learned:
+            self._read_recipes()
+        return len(choices) + learned
+
+    def _tell(self, now: datetime) -> None:
+        """Note how far this is, for readers, and export it."""
+        self._derived_until = self._dirty.derived_until(self._derived_until, self._looked_at)
+        if (self._derived_until - self._noted_until).total_seconds() >= _NOTE_GAP_S:
+            write_derived_until(self._client, self._derived_until, shards=self._shards, shard=self._shard)
+            self._noted_until = self._derived_until
+        self._metrics.set(DIRTY, len(self._dirty))
+        lag_s = (now - self._derived_until).total_seconds() if len(self._dirty) else 0.0
+        self._metrics.set(LAG, max(lag_s, 0.0))
+
+    def _clean(self) -> None:
+        """Delete now and then what no pointer names any more."""
+        now_s = self._monotonic()
+        if self._shard == 0 and now_s - self._cleaned_s >= _CLEAN_GAP_S:
+            with self._pulse.busy():
+                delete_superseded(self._client)
+            self._cleaned_s = now_s
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._client.close()

@@ -1,0 +1,100 @@
+"""Deriving hours: from raw rows to profiles, sessions and invalid values, by a recipe, in a few statements.
+
+Each statement takes any number of hours of any number of streams. What differs between models (grids, rules)
+is bound as arrays, in which a value's place follows from its model and its feature's name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.store.derive_invalid import derive_invalid
+from driftline.store.derive_profiles import derive_profiles
+from driftline.store.hours import DERIVING, HOUR_OF_EVENT, KEYS, which_hours
+from driftline.store.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.profiles import HourKey
+    from driftline.store.recipes import Recipes
+
+_SESSIONS = f"""
+INSERT INTO session_hours (derivation, {KEYS}, hour, session_id, rows, sequences, last_sequence, newest)
+SELECT
+    {{derivation:UInt64}}, {KEYS}, toStartOfHour(event_time) AS hour, session_id, count(),
+    groupBitmapState(toUInt64(sequence)), max(sequence), max(event_time)
+FROM predictions WHERE %(hours)s
+GROUP BY {KEYS}, hour, session_id
+"""
+
+_POINT = "model_name model_version environment hour derivation rows segments rules seconds".split()
+
+DERIVED_TABLES = ("profiles", "session_hours", "invalid_values")
+"""The tables whose rows count while a pointer names their derivation."""
+
+
+def derive_hours(client: Client, hours: Collection[HourKey], recipes: Recipes, *, derivation: int) -> None:
+    """Write what is counted of these hours. It counts for nobody until `point_to` says so. Blocks.
+
+    Args:
+        client: of the store.
+        hours: which; of models that are counted in the same segments.
+        recipes: by what.
+        derivation: their new id.
+    """
+    condition, bound = which_hours(hours, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
+    bound["derivation"] = derivation
+    derive_profiles(client, hours, recipes, condition, dict(bound))
+    client.command(_SESSIONS % {"hours": condition}, parameters=bound, settings=dict(DERIVING))
+    checked = {each for each in hours if recipes.rules_of(each.stream).number}
+    if checked:
+        condition, bound = which_hours(checked, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
+        bound["derivation"] = derivation
+        derive_invalid(client, checked, recipes, condition, bound)
+
+
+def point_to(
+    client: Client, counted: Mapping[HourKey, int], recipes: Recipes, *, derivation: int, seconds: float
+) -> None:
+    """Let derived hours count, all of them in one insert.
+
+    Args:
+        client: of the store.
+        counted: which, and how many raw rows there were before they were derived.
+        recipes: by what.
+        derivation: their id.
+        seconds: what it took; each hour gets its share by rows.
+    """
+    total = max(sum(counted.values()), 1)
+    rows = [
+        [
+            *each.stream,
+            each.hour * 3600,
+            derivation,
+            held,
+            recipes.segments_hash(each.stream.model_name),
+            recipes.rules_of(each.stream).number,
+            seconds * held / total,
+        ]
+        for each, held in counted.items()
+    ]
+    client.insert("derived_hours", rows, column_names=_POINT)
+
+
+def delete_superseded(client: Client, *, older_than_s: int = 900) -> None:
+    """Delete derived rows that no pointer names, unless they may be about to count, or are being read.
+
+    Args:
+        client: of the store.
+        older_than_s: of derivations that began longer ago only, seconds.
+    """
+    began = (
+        f"bitShiftRight(derivation, 10) < toUnixTimestamp64Micro(now64(6)) - {int(older_than_s)} * 1000000"
+    )
+    for table in DERIVED_TABLES:
+        found = client.query(f"SELECT count() FROM {table} WHERE {began} AND NOT {visible()}").result_rows
+        if found[0][0]:
+            client.command(f"DELETE FROM {table} WHERE {began} AND NOT {visible()}")

@@ -1,0 +1,161 @@
+"""Deriving profiles: the numeric and categorical counts of hours, of the whole traffic and of segments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from driftline.profiles import Grid
+from driftline.store.hours import DERIVING, KEYS
+from driftline.store.places import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.profiles import HourKey
+    from driftline.store.recipes import Recipes
+
+MOST_NAMED = 256
+"""So many values of a category keep their names in an hour, the most frequent; the others are folded."""
+
+_NAN, _INFINITE = 1 << 40, 1 << 41
+_LARGEST = 1.7976931348623157e308
+_KEY = f"{KEYS}, hour, segment"
+
+_ROWS = f"""
+INSERT INTO profiles (derivation, {_KEY}, kind, count)
+SELECT {{derivation:UInt64}}, {_KEY}, 'rows', count() FROM (%(rows)s) GROUP BY {_KEY}
+"""
+_MISSING = f"""
+INSERT INTO profiles (derivation, {_KEY}, feature, kind, count)
+SELECT {{derivation:UInt64}}, {_KEY}, feature, 'missing', count()
+FROM (%(missing)s) ARRAY JOIN names AS feature GROUP BY {_KEY}, feature
+"""
+# What is not finite has buckets of its own, behind all others. Distances are bounded, since one that
+# overflows has no bucket.
+_NUMERIC = f"""
+INSERT INTO profiles (
+    derivation, {_KEY}, feature, kind, count, nans, infinities, minimum, maximum, center, scale, resolution,
+    buckets, counts)
+SELECT
+    {{derivation:UInt64}}, {_KEY}, feature, 'numeric',
+    sumIf(n, bucket < {_NAN}), sumIf(n, bucket = {_NAN}), sumIf(n, bucket = {_INFINITE}),
+    minIf(low, bucket < {_NAN}), maxIf(high, bucket < {_NAN}),
+    {{centers:Array(Float64)}}[any(place)], {{scales:Array(Float64)}}[any(place)],
+    {{resolutions:Array(UInt16)}}[any(place)],
+    (arraySort(groupArrayIf((toInt32(bucket), n), bucket < {_NAN})) AS held).1, held.2
+FROM
+(
+    SELECT {_KEY}, feature, bucket, any(grid) AS place, count() AS n, min(value) AS low, max(value) AS high
+    FROM
+    (
+        SELECT
+            {_KEY}, feature, value, %(grid)s AS grid,
+            multiIf(isNaN(value), {_NAN}, isInfinite(value), {_INFINITE},
+                toInt64(round({{resolutions:Array(UInt16)}}[grid] * asinh(greatest(least(
+                    (value - {{centers:Array(Float64)}}[grid]) / {{scales:Array(Float64)}}[grid],
+                    {_LARGEST}), -{_LARGEST}))))) AS bucket
+        FROM (%(numbers)s) ARRAY JOIN names AS feature, numbers AS value
+    )
+    GROUP BY {_KEY}, feature, bucket
+)
+GROUP BY {_KEY}, feature
+"""
+_CATEGORICAL = f"""
+INSERT INTO profiles (derivation, {_KEY}, feature, kind, count, values, counts, folded)
+SELECT
+    {{derivation:UInt64}}, {_KEY}, feature, 'categorical', arraySum(named.2),
+    (arraySort(arrayMap(
+        pair -> (pair.2, toUInt64(-pair.1)), groupArraySorted({MOST_NAMED})((-n, value)))) AS named).1,
+    named.2, sum(n) - arraySum(named.2)
+FROM
+(
+    SELECT {_KEY}, feature, value, toInt64(count()) AS n
+    FROM (%(categories)s) ARRAY JOIN names AS feature, categories AS value
+    GROUP BY {_KEY}, feature, value
+)
+GROUP BY {_KEY}, feature
+"""
+
+_SEGMENTS = """
+arrayPushFront(arrayDistinct(arrayFilter(
+    segment -> segment IN {segments:Array(String)},
+    arrayConcat(
+        arrayMap(
+            key -> concat(key, '=', tags[key]),
+            arrayFilter(key -> mapContains(tags, key), {segment_keys:Array(String)})),
+        arrayMap(
+            key -> concat(key, '=', categorical_features[key]),
+            arrayFilter(key -> mapContains(categorical_features, key), {segment_keys:Array(String)}))))), '')
+"""
+
+
+def derive_profiles(
+    client: Client, hours: Collection[HourKey], recipes: Recipes, condition: str, bound: dict[str, Any]
+) -> None:
+    """Write the profiles of hours. Blocks.
+
+    Args:
+        client: of the store.
+        hours: which; of models that are counted in the same segments.
+        recipes: by what.
+        condition: SQL that chooses their raw rows.
+        bound: its parameters, and the id of the derivation.
+    """
+    models = {each.stream.model_name for each in hours}
+    places = Places.of({model: recipes.grids_of(model) for model in models})
+    grids = [Grid(), *(recipes.grids_of(model)[feature] for model, feature in places.named)]
+    bound |= places.bound() | {
+        "centers": [grid.center for grid in grids],
+        "scales": [grid.scale for grid in grids],
+        "resolutions": [grid.resolution for grid in grids],
+    }
+    segments = recipes.segments_of(next(iter(models)))
+    parts = {
+        "grid": places.sql("owner"),
+        "rows": _base(condition, segments, {}),
+        "missing": _base(condition, segments, {"names": "missing_features"}),
+        "numbers": _base(
+            condition,
+            segments,
+            {
+                "names": "arrayConcat(mapKeys(numeric_features), "
+                "if(prediction_number IS NULL, [], ['prediction.number']))",
+                "numbers": "arrayConcat(mapValues(numeric_features), "
+                "if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)]))",
+                "owner": "transform(toString(model_name), {owners:Array(String)}, "
+                "range(1, length({owners:Array(String)}) + 1), 0)",
+            },
+        ),
+        "categories": _base(
+            condition,
+            segments,
+            {
+                "names": "arrayConcat(mapKeys(categorical_features), "
+                "if(prediction_label IS NULL, [], ['prediction.label']))",
+                "categories": "arrayConcat(mapValues(categorical_features), "
+                "if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)]))",
+            },
+        ),
+    }
+    if segments:
+        bound |= {
+            "segments": list(segments),
+            "segment_keys": sorted({segment.partition("=")[0] for segment in segments}),
+        }
+    for statement in (_ROWS, _MISSING, _NUMERIC, _CATEGORICAL):
+        client.command(statement % parts, parameters=bound, settings=dict(DERIVING))
+
+
+def _base(condition: str, segments: Sequence[str], columns: Mapping[str, str]) -> str:
+    """Return a query of the raw rows, each once for the whole traffic and once for each of its segments."""
+    own = "".join(f", {sql} AS {name}" for name, sql in columns.items())
+    start = f"SELECT {KEYS}, toStartOfHour(event_time) AS hour"
+    if not segments:
+        return f"{start}, '' AS segment{own} FROM predictions WHERE {condition}"
+    listed = ", ".join(["", *columns])
+    return (
+        f"SELECT {KEYS}, hour, segment{listed} FROM ({start}, {_SEGMENTS} AS segments{own} "
+        f"FROM predictions WHERE {condition}) ARRAY JOIN segments AS segment"
+    )

@@ -1,0 +1,245 @@
+"""Hours of streams: what landed of them, what is derived of them, and which of the two to ask.
+
+`derived_hours` points from each hour to the derivation that counts. An hour is *settled* when its derivation
+holds all of its raw rows. What landed long enough before a derivation began is in it; of what landed later,
+or may have been under way then, the number of rows decides.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from driftline.profiles import HourKey, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+LONGEST_INSERT_S = 120.0
+"""A row becomes visible at most so long after its ``landed_at``; later ones are found by a whole look."""
+
+LARGE_QUERY: Mapping[str, Any] = {
+    "max_query_size": 64 << 20,
+    "max_ast_elements": 5_000_000,
+    "max_expanded_ast_elements": 5_000_000,
+}
+"""Settings of queries that name many hours."""
+
+DERIVING: Mapping[str, Any] = {
+    **LARGE_QUERY,
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "max_bytes_before_external_group_by": 2 << 30,
+    "max_partitions_per_insert_block": 0,
+    "min_insert_block_size_rows": 1 << 20,
+}
+"""Settings of statements that derive hours: one core, and no more memory than that takes."""
+
+KEYS = "model_name, model_version, environment"
+HOUR_OF_EVENT = "intDiv(toUnixTimestamp(toStartOfHour(event_time)), 3600)"
+STREAM = (
+    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
+)
+
+_STREAMS_APART = 20
+_RANDOM_BITS = 10
+_MOST_HOURS_APART = 5_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Rows of the landers that share the models as they do by now; while one is missing, nothing is known.
+_DERIVED_UNTIL = """
+SELECT if(count() = any(shards), min(derived_until), toDateTime64(0, 3, 'UTC'))
+FROM profiling_progress FINAL
+WHERE shards = (SELECT argMax(shards, written_at) FROM profiling_progress)
+"""
+_TOUCHED = f"""
+SELECT {KEYS}, {HOUR_OF_EVENT} AS hour, max(landed_at) FROM predictions
+WHERE landed_at >= {{since:DateTime64(3, 'UTC')}} GROUP BY {KEYS}, hour
+"""
+_COUNT = f"SELECT {KEYS}, {HOUR_OF_EVENT} AS hour, count() FROM predictions WHERE %s GROUP BY {KEYS}, hour"
+_POINTERS = f"""
+SELECT {KEYS}, intDiv(toUnixTimestamp(hour), 3600), derivation, rows, segments, rules, seconds
+FROM derived_hours FINAL WHERE %s
+"""
+_SIGNS = """
+SELECT table, groupBitXor(cityHash64(partition_id, newest)) FROM
+(
+    SELECT table, partition_id, max(max_block_number) AS newest FROM system.parts
+    WHERE active AND database = {database:String} AND table IN {tables:Array(String)}
+    GROUP BY table, partition_id
+)
+GROUP BY table
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What an hour's derivation was made of.
+
+    Args:
+        derivation: its id, which says when it began; see `derivation_id`.
+        rows: raw rows that there were when it began.
+        segments: hash of the segments that it was counted in.
+        rules: number of the set of rules that its values were checked by; 0: by none.
+        seconds: what it took.
+    """
+
+    derivation: int
+    rows: int
+    segments: int = 0
+    rules: int = 0
+    seconds: float = 0.0
+
+    def surely_holds(self, landed_at: datetime) -> bool:
+        """Return whether whatever landed up to a time was there when the derivation began."""
+        return landed_at < self.began - timedelta(seconds=LONGEST_INSERT_S)
+
+    @property
+    def began(self) -> datetime:
+        """When the derivation began, by the store's clock."""
+        return _EPOCH + timedelta(microseconds=self.derivation >> _RANDOM_BITS)
+
+
+def derivation_id(began: datetime, random_below: Callable[[int], int]) -> int:
+    """Return a new id: microseconds since the Unix epoch, by the store's clock, and ten random bits.
+
+    So later ones are larger, and two that begin in the same microsecond differ.
+    """
+    microseconds = (began - _EPOCH) // timedelta(microseconds=1)
+    return microseconds << _RANDOM_BITS | random_below(1 << _RANDOM_BITS)
+
+
+def read_signs(client: Client, tables: Sequence[str]) -> Mapping[str, int]:
+    """Return a number for each table that changes when something is written to it. Reads no rows."""
+    # Merges keep a part's highest block number: it moves when something is written, and then only.
+    bound = {"database": client.database, "tables": list(tables)}
+    return {str(row[0]): int(row[1]) for row in client.query(_SIGNS, parameters=bound).result_rows}
+
+
+def read_store_time(client: Client) -> datetime:
+    """Return the time by the store's clock, UTC."""
+    found: datetime = client.query("SELECT now64(6, 'UTC')").result_rows[0][0]
+    return found.replace(tzinfo=UTC)
+
+
+def read_derived_until(client: Client) -> datetime:
+    """Return up to when whatever landed is derived; the epoch: nobody can tell."""
+    found: datetime = client.query(_DERIVED_UNTIL).result_rows[0][0]
+    return found.replace(tzinfo=UTC)
+
+
+def write_derived_until(client: Client, until: datetime, *, shards: int, shard: int) -> None:
+    """Note up to when whatever landed of a shard's models is derived."""
+    columns = ["shards", "shard", "derived_until"]
+    client.insert("profiling_progress", [[shards, shard, until]], column_names=columns)
+
+
+def read_touched(client: Client, since: datetime) -> Mapping[HourKey, datetime]:
+    """Return the hours of which rows landed since a time, or were under way then, and when the last did.
+
+    Args:
+        client: of the store.
+        since: by the store's clock; the epoch: all hours that there are.
+    """
+    looked_from = max(since - timedelta(seconds=LONGEST_INSERT_S), _EPOCH)
+    rows = client.query(_TOUCHED, parameters={"since": looked_from}).result_rows
+    return {HourKey(Stream(*row[:3]), int(row[3])): row[4].replace(tzinfo=UTC) for row in rows}
+
+
+def count_raw_rows(client: Client, hours: Collection[HourKey]) -> Mapping[HourKey, int]:
+    """Return how many rows landed of each of these hours; those without any are left out."""
+    if not hours:
+        return {}
+    condition, bound = which_hours(hours, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
+    rows = client.query(_COUNT % condition, parameters=bound, settings=dict(LARGE_QUERY)).result_rows
+    return {HourKey(Stream(*row[:3]), int(row[3])): int(row[4]) for row in rows}
+
+
+def read_pointers(client: Client, hours: Collection[HourKey] | None = None) -> Mapping[HourKey, Pointer]:
+    """Return what is derived of these hours, of all that there are unless told which."""
+    if hours is not None and not hours:
+        return {}
+    condition, bound = ("1", {}) if hours is None else which_hours(hours)
+    rows = client.query(_POINTERS % condition, parameters=bound, settings=dict(LARGE_QUERY)).result_rows
+    return {HourKey(Stream(*row[:3]), int(row[3])): Pointer(*row[4:]) for row in rows}
+
+
+def read_unsettled(client: Client) -> frozenset[HourKey]:
+    """Return the hours whose derivation may not hold all that landed of them. Counts no rows."""
+    touched = read_touched(client, read_derived_until(client))
+    pointers = read_pointers(client, touched.keys())
+    return frozenset(
+        each
+        for each, landed_at in touched.items()
+        if each not in pointers or not pointers[each].surely_holds(landed_at)
+    )
+
+
+def settled_after_all(client: Client, hours: Collection[HourKey]) -> frozenset[HourKey]:
+    """Return which of these hours are derived in whole, as the number of their rows says."""
+    counted = count_raw_rows(client, hours)
+    pointers = read_pointers(client, hours)
+    return frozenset(each for each, pointer in pointers.items() if pointer.rows >= counted.get(each, 0))
+
+
+def which_hours(
+    hours: Collection[HourKey],
+    *,
+    hour: str = "intDiv(toUnixTimestamp(hour), 3600)",
+    start: str = "hour",
+) -> tuple[str, dict[str, Any]]:
+    """Return SQL that chooses these hours of a table, and the parameters that it binds.
+
+    Args:
+        hours: which; not empty.
+        hour: SQL for a row's hour, hours since the Unix epoch.
+        start: SQL for the same as a time, as the table is sorted by it.
+    """
+    by_stream: dict[Stream, list[int]] = defaultdict(list)
+    for each in hours:
+        by_stream[each.stream].append(each.hour)
+    if len(by_stream) > _STREAMS_APART:
+        told = [(*each.stream, each.hour) for each in hours]
+        condition = f"(({KEYS}, {hour}) IN {{hours:Array(Tuple(String, String, String, Int64))}})"
+        return condition, {"hours": told}
+    conditions: list[str] = []
+    bound: dict[str, Any] = {}
+    for number, (stream, own) in enumerate(sorted(by_stream.items())):
+        names = (f"model_{number}", f"version_{number}", f"environment_{number}")
+        bound |= dict(zip(names, stream, strict=True)) | {f"hours_{number}": [each * 3600 for each in own]}
+        condition = " AND ".join(
+            f"{column} = {{{name}:String}}" for column, name in zip(KEYS.split(", "), names, strict=True)
+        )
+        conditions.append(f"({condition} AND {start} IN {{hours_{number}:Array(DateTime('UTC'))}})")
+    return f"({' OR '.join(conditions)})", bound
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where to ask for what landed, so that each row is counted once.
+
+    Args:
+        derived: SQL condition over derived rows: the hours that are settled.
+        raw: SQL condition over raw rows: all other hours.
+        bound: parameters of both.
+    """
+
+    derived: str
+    raw: str
+    bound: Mapping[str, Any]
+
+
+def read_sources(client: Client) -> Sources:
+    """Return where to ask for what landed. Where little is derived yet, that is the raw rows alone."""
+    unsettled = read_unsettled(client)
+    if not unsettled:
+        return Sources("1", "0", {})
+    if len(unsettled) > _MOST_HOURS_APART:
+        return Sources("0", "1", {})
+    derived, bound = which_hours(unsettled)
+    raw, _ = which_hours(unsettled, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
+    return Sources(f"NOT {derived}", raw, bound)
