@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftline.lander.ranges import Ranges
+from driftline.store.rollups import IS_MARK, ROLLUPS
+
 from driftline.lander.schemas import WriterSchemas
 from driftline.lander.service import BATCH_BYTES, BATCH_RECORDS, make_inserters
 from driftline.log import Record, open_log
 from driftline.store import migrate, open_store
-from driftline.store.rollups import IS_MARK, ROLLUPS
 from driftline.store.segments import follow_segments, name_segments
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 

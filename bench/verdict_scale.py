@@ -25,10 +25,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftline.drift import DriftSettings, Judge
-from driftline.store import migrate, open_store
-from driftline.store.grids import choose_grids, pending_choices, read_grids, rebuild_profiles
-from driftline.store.profiles import Stream, read_hours
-from driftline.store.rollups import ROLLUPS
+from driftline.metrics import Metrics
+from driftline.profiles import Stream
+from driftline.profiling import PROFILER_METRICS, Profiler
+from driftline.store import Store, migrate, open_store
+from driftline.store.derive import DERIVED_TABLES
+from driftline.store.grids import read_grids
+from driftline.store.profiles import read_hours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +83,12 @@ def insert(client: Client, *, begin_s: int, seconds: int, rows: int) -> None:
     )
 
 
+def derive(store: Store) -> None:
+    """Derive everything that has landed."""
+    with closing(Profiler(store, metrics=Metrics(PROFILER_METRICS))) as profiler:
+        profiler.run_until_idle()
+
+
 def rows_of_hour(rows: int, hour: int) -> int:
     """Return how many of a day's rows fall into one of its hours: most in the afternoon."""
     return round(rows * (1 + 0.6 * math.sin(2 * math.pi * (hour - 9) / 24)) / 24)
@@ -102,17 +111,19 @@ class Progress:
             file.write(f"{name}\n")
 
 
-def build(client: Client, progress: Progress, rows: int, hours: int) -> None:
-    """Land five weeks and the day, or its first hours, as far as they are not there yet."""
+def build(store: Store, client: Client, progress: Progress, rows: int, hours: int) -> None:
+    """Land and derive five weeks and the day, or its first hours, as far as they are not there yet.
+
+    Once derived, raw rows are dropped, as if they had expired: a verdict never reads them.
+    """
     day_s = 3600 * DAY_HOUR
     if "history" not in progress:
         for day in range(HISTORY_DAYS, 0, -1):
             insert(client, begin_s=day_s - 86_400 * day, seconds=86_400, rows=24 * HISTORY_ROWS_AN_HOUR)
-            if day == HISTORY_DAYS:  # As soon as there are rows enough, as landers do.
-                for choice in pending_choices(client):
-                    choose_grids(client, choice)
-                rebuild_profiles(client)
-        client.command("DROP VIEW IF EXISTS predictions_view")
+            if day == HISTORY_DAYS:  # As soon as there are rows enough, grids are chosen.
+                derive(store)
+        derive(store)
+        client.command("TRUNCATE TABLE predictions")
         progress.note("history")
     for hour in range(hours):
         of_hour = rows_of_hour(rows, hour)
@@ -123,6 +134,8 @@ def build(client: Client, progress: Progress, rows: int, hours: int) -> None:
             if begin_s not in progress:
                 insert(client, begin_s=begin_s, seconds=last - first, rows=of_hour // pieces)
                 progress.note(begin_s)
+        derive(store)
+        client.command("TRUNCATE TABLE predictions")
         print(f"\rlanded {hour + 1} of {hours} hours", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
@@ -251,8 +264,8 @@ def merge(client: Client) -> None:
 
     Else the figures are those of what happens to be merged, and of merges that go on meanwhile.
     """
-    for rollup in ROLLUPS:
-        client.command(f"OPTIMIZE TABLE {rollup.table} FINAL SETTINGS optimize_skip_merged_partitions = 1")
+    for table in DERIVED_TABLES:
+        client.command(f"OPTIMIZE TABLE {table} FINAL SETTINGS optimize_skip_merged_partitions = 1")
 
 
 def measured(rows: int, options: argparse.Namespace) -> dict[str, float] | None:
@@ -264,7 +277,7 @@ def measured(rows: int, options: argparse.Namespace) -> dict[str, float] | None:
         if "history" not in progress:
             migrate(client)
         began = time.perf_counter()
-        build(client, progress, rows, options.hours)
+        build(store, client, progress, rows, options.hours)
         print(f"landing took {time.perf_counter() - began:.0f} s", file=sys.stderr)
         if options.build_only:
             return None

@@ -21,8 +21,8 @@ FOUND = InvalidCount(
     reason="below_range",
     count=17,
     rows=20_000,
-    first_minute=datetime(2026, 1, 31, 12, tzinfo=UTC),
-    last_minute=datetime(2026, 1, 31, 14, 5, tzinfo=UTC),
+    oldest=datetime(2026, 1, 31, 12, tzinfo=UTC),
+    newest=datetime(2026, 1, 31, 14, 5, tzinfo=UTC),
     examples=("019c0000-0000-7000-8000-000000000002", "019c0000-0000-7000-8000-000000000001"),
 )
 
@@ -59,7 +59,7 @@ def test_counts_are_listed_with_the_newest_event_to_trace(asked):
 def test_json_has_every_example_and_says_that_times_are_utc(asked):
     (line,) = json.loads(run("invalid", "--json").output)
     assert line["examples"] == list(FOUND.examples)
-    assert line["last_minute"] == "2026-01-31T14:05:00+00:00"
+    assert line["newest"] == "2026-01-31T14:05:00+00:00"
     assert len(asked) == 1
 
 

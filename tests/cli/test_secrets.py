@@ -159,7 +159,7 @@ def test_what_is_logged_of_a_refused_record_holds_no_feature(tmp_path, caplog):
             good.replace(SECRET.encode(), SECRET.encode()[:-1] + b"\xff"),
         ):
             landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value)])
-        landing.lander.run_until_idle()
+        landing.land()
         assert landing.count("dead_letters") == 2
     finally:
         landing.close()

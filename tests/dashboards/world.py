@@ -75,7 +75,7 @@ def make_world(landing: Landing, folder: Path) -> World:
         reference=_reference(),
         reference_predictions=[number / 400 for number in range(400)],
     )
-    landing.lander.run_until_idle()
+    landing.land()
     name_segments(landing.client, MODEL, ["tenant=t1", "tenant=t2", BROKEN])
     put(landing, _events(0, LEARNED_H))
     event_ids = put(landing, _events(LEARNED_H, END_H, breaks=True))
@@ -84,7 +84,7 @@ def make_world(landing: Landing, folder: Path) -> World:
     )
     _tell_outcomes(landing, event_ids[:5])
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", b"no event") for _ in range(2)])
-    landing.lander.run_until_idle()
+    landing.land()
     _lose_some(landing.client)
     (folder / "monitors.yaml").write_text(MONITORS)
     worker = make_worker(
@@ -135,7 +135,7 @@ def _tell_outcomes(landing: Landing, event_ids: list[str]) -> None:
         logger.log(features={"amount": object()})  # No value: dropped, and counted.
         for event_id in event_ids:
             logger.log_outcome(event_id, actual=1.0)
-    landing.lander.run_until_idle()
+    landing.land()
 
 
 def _lose_some(client: Client) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from driftline.profiles import Grid
+from driftline.profiles import Grid, Stream
 from driftline.store import grids
 from driftline.store.grids import read_grids
-from driftline.store.profiles import Stream, read_hours
+from driftline.store.profiles import read_hours
 from tests.properties.draws import EXTREMES, SHAPES
 from tests.support.landing import put
 

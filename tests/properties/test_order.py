@@ -9,9 +9,10 @@ import pytest
 
 from driftline import register_training_run
 from driftline.drift import Judge, Verdict
+from driftline.profiles import Stream
 from driftline.store import grids
 from driftline.store.grids import read_grids
-from driftline.store.profiles import Stream, read_hours
+from driftline.store.profiles import read_hours
 from tests.support.landing import put
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def land_and_judge(landing, model: str, pieces: Pieces, *, reference_first: bool
         put(landing, piece, model_name=model)
     if not reference_first:
         register(landing, model)
-        landing.lander.run_until_idle()
+        landing.land()
     reference, production = (
         read_hours(
             landing.client,

@@ -36,7 +36,7 @@ def test_books_that_do_not_balance_are_told(tmp_path):
     with make_logger(landing.log, **names) as logger:
         for number in range(50):
             logger.log(**event(number))
-    landing.lander.run_until_idle()
+    landing.land()
     journal = journal_of(logger)
     (tmp_path / "client.jsonl").write_text(json.dumps(journal) + '\n{"cut sho')
     journals = read_journals(tmp_path)
@@ -53,7 +53,7 @@ def test_books_that_do_not_balance_are_told(tmp_path):
     told = "\n".join(check_books(landing.client, journals, 0).wrong)
     assert all(table in told for table in ("numeric_", "categorical_", "feature_"))
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value) for value in _again(landing)])
-    landing.lander.run_until_idle()
+    landing.land()
     assert "1 rows doubled" in "\n".join(check_books(landing.client, journals, 0).wrong)
     landing.close()
 

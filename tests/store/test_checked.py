@@ -10,7 +10,7 @@ from driftline.store.checked import find_broken, find_unseen
 from driftline.store.invalid import read_invalid
 from driftline.store.rules import set_rules
 from driftline.store.trace import trace
-from tests.lander.test_invalid_values import KINDS, event, register
+from tests.profiling.test_invalid_values import KINDS, event, register
 from tests.support.landing import put
 
 EVENTS = [event(number) for number in range(3 * len(KINDS))]
@@ -34,19 +34,19 @@ def test_the_engine_counted_the_same(client, rows):
     assert told == counted
 
 
-def test_an_event_is_held_to_the_rules_that_it_was_checked_by(landing, client, rows):
-    set_rules(client, "checked", {"amount": {"maximum": 0.0}})
-    landing.lander.run_until_idle()
+def test_an_event_is_held_to_the_rules_in_force_as_its_hour_is(client, rows):
     kind = KINDS.index("all well")
     assert find_broken(client, rows[kind]) == {}
-    (later,) = put(landing, [EVENTS[kind][0]], model_name="checked")
-    assert dict(find_broken(client, trace(client, later)["prediction"])) == {"amount": "above_range"}
+    set_rules(client, "checked", {"amount": {"maximum": 0.0}})
+    assert dict(find_broken(client, rows[kind])) == {"amount": "above_range"}
+    set_rules(client, "checked", {"amount": {}})
+    assert find_broken(client, rows[kind]) == {}
 
 
-def test_an_event_that_no_rules_checked_breaks_none(client, rows):
+def test_a_reference_breaks_no_rule_since_it_makes_them(client, rows):
     kind = KINDS.index("amount high")
     assert find_broken(client, rows[kind])
-    assert find_broken(client, {**rows[kind], "rules": 0}) == {}
+    assert find_broken(client, {**rows[kind], "environment": "reference"}) == {}
 
 
 @pytest.mark.parametrize(

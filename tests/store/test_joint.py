@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from driftline.profiles import NumericCounts
+from driftline.profiles import NumericCounts, Stream
 from driftline.store.joint import (
     JointCounts,
     JointFinding,
@@ -16,7 +16,6 @@ from driftline.store.joint import (
     write_joint_findings,
     write_projection,
 )
-from driftline.profiles import Stream
 
 HOUR = 490_000
 STREAM = Stream("kept", "3", "production")

@@ -53,14 +53,6 @@ def test_tables_that_are_newer_than_the_program_are_told(client):
         migrate(client, known[:2])
 
 
-def test_the_dictionary_asks_as_the_user_that_is_given():
-    profiles = next(migration for migration in load_migrations() if migration.name == "predictions")
-    sources = [
-        "\n".join(profiles.statements("base", **given)) for given in ({}, {"dictionary_user": "grids"})
-    ]
-    assert ["USER 'default'" in sources[0], "USER 'grids'" in sources[1]] == [True, True]
-
-
 def test_an_edited_migration_is_refused_by_name(client):
     shipped = load_migrations()
     edited = [replace(shipped[0], text=shipped[0].text + "-- one more word\n"), *shipped[1:]]
@@ -70,7 +62,7 @@ def test_an_edited_migration_is_refused_by_name(client):
 
 def test_statements_are_split_at_line_ends_and_comments_left_out():
     text = "-- about;\nCREATE TABLE a (x String DEFAULT ';')\nENGINE = Null;\n\nCREATE TABLE b\n(y UInt8);\n"
-    statements = Migration(1, "m", text).statements("base")
+    statements = Migration(1, "m", text).statements()
     assert statements == ["CREATE TABLE a (x String DEFAULT ';')\nENGINE = Null", "CREATE TABLE b\n(y UInt8)"]
 
 

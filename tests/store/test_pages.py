@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.errors import NotFoundError, SettingError
+from driftline.profiles import Stream
 from driftline.store.pages import (
     StoredFinding,
     StoredPage,
@@ -18,7 +19,6 @@ from driftline.store.pages import (
     write_acknowledgement,
     write_pages,
 )
-from driftline.profiles import Stream
 from driftline.store.verdicts import hour_time, write_verdicts
 from tests.store.test_trace_and_verdicts import VERDICT
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from driftline import register_training_run
-from driftline.profiles import Grid
+from driftline.profiles import Grid, Stream
 from driftline.store.grids import PRODUCTION_ROWS, is_reference_complete, read_grids
-from driftline.store.profiles import Stream, read_hours, read_streams
+from driftline.store.profiles import read_hours, read_streams
 from tests.support.landing import put
 
 HOUR = 490_000
@@ -80,20 +79,31 @@ def test_counts_are_those_of_numpy_on_the_default_grid(landing, client):
     assert (span.first_hour, span.last_hour, span.rows) == (HOUR, HOUR + 2, 700)
 
 
-@pytest.mark.parametrize(
-    "table", ["numeric_profiles", "feature_profiles", "categorical_profiles"], ids=lambda name: name
-)
-def test_an_hour_that_is_not_written_in_whole_is_not_read(landing, client, table):
-    model = f"torn {table}"
-    put(landing, events(made(300, seed=2)), model_name=model)
-    second = (HOUR + 1) * HOUR_S
-    client.command(f"DELETE FROM {table} WHERE model_name = '{model}' AND minute >= {second}")
-    hours = read(client, model)
+def test_an_hour_that_was_derived_on_another_grid_is_not_read(landing, client):
+    """Counts on two grids would be added up: readers wait until the hour is derived on the one in force."""
+    put(landing, events(made(300, seed=2)), model_name="regridded")
+    second = f"toDateTime({(HOUR + 1) * HOUR_S}, 'UTC')"
+    client.command(
+        "ALTER TABLE profiles UPDATE center = 17 WHERE model_name = 'regridded' AND kind = 'numeric' "
+        f"AND hour >= {second}",
+        settings={"mutations_sync": 1},
+    )
+    hours = read(client, "regridded")
     assert hours.end_hour == HOUR + 1
     assert [profile.hour for profile in hours.profiles] == [HOUR]
 
 
-def test_more_than_256_values_of_a_minute_are_counted_without_their_names(landing, client):
+def test_rows_of_a_derivation_that_no_pointer_names_count_for_nobody(landing, client):
+    columns = made(300, seed=5)
+    put(landing, events(columns), model_name="pointed")
+    client.command(
+        "INSERT INTO profiles SELECT * REPLACE (derivation + 1 AS derivation) FROM profiles "
+        "WHERE model_name = 'pointed'"
+    )
+    assert_equal_to_numpy(client, "pointed", columns)
+
+
+def test_more_than_256_values_of_an_hour_are_counted_without_their_names(landing, client):
     many = [
         {"features": {"id": f"v{number:03}"}, "event_time": float(HOUR * HOUR_S)} for number in range(300)
     ]
@@ -122,7 +132,7 @@ def test_a_grid_is_chosen_from_the_reference_and_everything_counted_on_it(landin
     assert read_grids(client, "referred") == {}
     assert is_reference_complete(client, "referred") is None
     register(landing, "referred", reference)
-    landing.lander.run_until_idle()
+    landing.land()
     assert is_reference_complete(client, "referred") is True
     chosen = read_grids(client, "referred")
     finite = reference["amount"][np.isfinite(reference["amount"])]

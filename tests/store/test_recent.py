@@ -56,7 +56,7 @@ def beat(stream, last_sequence, hour, *, session="a"):
 
 def land(landing, records):
     landing.log.writer().append(list(records))
-    landing.lander.run_until_idle()
+    landing.land()
 
 
 def arrived(client, stream, *, since=0):

@@ -32,7 +32,7 @@ def register(landing, model, version="3", rows=ROWS, **answers):
         },
         **answers,
     )
-    landing.lander.run_until_idle()
+    landing.land()
 
 
 def served(count, **more):
@@ -111,14 +111,15 @@ def test_a_reference_that_is_not_there_in_whole_is_waited_for(landing, client):
     assert learn_rules(client, "whole") == []
 
 
-def test_tables_that_do_not_agree_are_not_learned_from(landing, client):
-    """A block is landing: its rows are counted in some tables, and not in others yet."""
+def test_a_reference_that_is_not_derived_in_whole_is_waited_for(landing, client):
     register(landing, "landing")
     assert read_samples(client, "landing", "3")["reference"].rows == ROWS
     client.command("DELETE FROM feature_rules WHERE model_name = 'landing'")
-    client.command("DELETE FROM categorical_profiles WHERE model_name = 'landing' AND feature = 'city'")
+    client.command("DELETE FROM derived_hours WHERE model_name = 'landing'")
     assert read_samples(client, "landing", "3") == {}
     assert learn_rules(client, "landing") == []
+    landing.land()
+    assert set(read_rules(client, "landing")) == {"3"}
 
 
 @pytest.mark.parametrize(

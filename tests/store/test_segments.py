@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-
 import numpy as np
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.errors import SettingError
-from driftline.profiles import Grid
-from driftline.store.grids import choose_segments, read_grids, rebuild_profiles, reload_grids
-from driftline.store.profiles import Stream, read_hours
+from driftline.profiles import Grid, Stream
+from driftline.store import grids
+from driftline.store.grids import read_grids
+from driftline.store.profiles import read_hours
 from driftline.store.segments import (
     MAX_SEGMENTS,
     MAX_VALUES,
-    follow_segments,
     name_segments,
     read_segments,
     set_segments,
     wanted_segments,
 )
-from tests.store.test_grids import Died, choose, die, land_block, together
 from tests.store.test_profiles import HOUR, assert_equal_to_numpy, events, made
 from tests.support.landing import put
-from tests.support.sampling import sampled
+from tests.support.profiling import together
 
 CITIES = ["city=", "city=Ankara", "city=Bergen"]
 REGIONS = np.array(["north", "south"])
@@ -76,7 +71,6 @@ def assert_counted(client, model, columns, segment, own):
 
 def assert_all_counted(client, model, columns):
     """By city; and the whole traffic as without segments."""
-    assert rebuild_profiles(client) == 0
     assert_equal_to_numpy(client, model, columns)
     assert sorted(read_segments(client, stream(model))) == CITIES
     for segment in CITIES:
@@ -88,7 +82,7 @@ def test_a_model_without_segments_has_none(landing, client):
     assert read_segments(client, stream("bare")) == []
     assert read(client, "bare", "city=Bergen").profiles == []
     assert wanted_segments(client, "bare") == []
-    rows = "SELECT count() FROM numeric_profiles WHERE model_name = 'bare' AND segment != ''"
+    rows = "SELECT count() FROM profiles WHERE model_name = 'bare' AND segment != ''"
     assert client.query(rows).result_rows == [(0,)]
 
 
@@ -106,11 +100,9 @@ def test_segments_are_named_before_anything_landed(landing, client):
         *CITIES,
         "city=Cork",
     ]
-    landing.lander.run_until_idle()
+    landing.land()
     columns = made(300, seed=4)
     put(landing, events(columns), model_name="named")
-    recounted = "SELECT count() FROM feature_profiles WHERE model_name = 'named' AND recount != 0"
-    assert client.query(recounted).result_rows == [(0,)]
     assert_all_counted(client, "named", columns)
 
 
@@ -119,7 +111,7 @@ def test_an_event_is_in_the_segments_of_its_tags_and_of_its_features(landing, cl
     put(landing, tagged(columns), model_name="tagged")
     wanted = set_segments(client, "tagged", ["region", "city"])
     assert wanted == [*CITIES, "region=north", "region=south"]
-    landing.lander.run_until_idle()
+    landing.land()
     region = region_of(columns)
     for name in REGIONS:
         assert_counted(client, "tagged", columns, f"region={name}", region == name)
@@ -143,10 +135,9 @@ def test_a_feature_that_is_called_as_a_segment_keeps_its_grid(landing, client, m
         {**event, "features": {**event["features"], "city=Bergen": 5.0 + place % 40}}
         for place, event in enumerate(events(made(300, seed=7)))
     ]
+    monkeypatch.setattr(grids, "PRODUCTION_ROWS", 100)
     name_segments(client, "one hot", ["city=Bergen"])
     put(landing, rows, model_name="one hot")
-    choose(client, "one hot", monkeypatch)
-    rebuild_profiles(client)
     chosen = read_grids(client, "one hot")["city=Bergen"]
     assert chosen == Grid.from_values([row["features"]["city=Bergen"] for row in rows])
     held = read(client, "one hot", "city=Bergen").profiles[0].numeric["city=Bergen"].buckets
@@ -157,8 +148,8 @@ def test_grids_that_are_chosen_later_keep_the_segments(landing, client, monkeypa
     columns, more = made(300, seed=8), made(200, seed=9)
     put(landing, events(columns), model_name="regridded")
     set_segments(client, "regridded", ["city"])
-    landing.lander.run_until_idle()
-    choose(client, "regridded", monkeypatch)
+    landing.land()
+    monkeypatch.setattr(grids, "PRODUCTION_ROWS", 100)
     put(landing, events(more), model_name="regridded")
     assert set(read_grids(client, "regridded")) == {"age", "amount"}
     assert_all_counted(client, "regridded", together(columns, more))
@@ -169,18 +160,22 @@ def test_segments_that_are_set_anew_replace_the_earlier_ones(landing, client):
     put(landing, tagged(columns), model_name="changed")
     for keys, expected in ((["city"], CITIES), (["region"], ["region=north", "region=south"]), ([], [])):
         set_segments(client, "changed", keys)
-        landing.lander.run_until_idle()
+        landing.land()
         assert sorted(read_segments(client, stream("changed"))) == expected
-        for table in ("numeric_profiles", "feature_profiles", "categorical_profiles", "segment_profiles"):
-            held = client.query(
-                f"SELECT DISTINCT segment FROM {table} "
-                "WHERE model_name = 'changed' AND segment != '' ORDER BY segment"
-            ).result_rows
-            assert [row[0] for row in held] == expected, table
     assert_equal_to_numpy(client, "changed", columns)
     set_segments(client, "changed", ["city"])
-    landing.lander.run_until_idle()
+    landing.land()
     assert_all_counted(client, "changed", columns)
+
+
+def test_an_hour_that_is_not_counted_in_the_segments_in_force_is_not_read(landing, client):
+    put(landing, events(made(300, seed=11)), model_name="behind")
+    name_segments(client, "behind", CITIES)
+    hours = read(client, "behind", "city=Bergen")
+    assert (hours.end_hour, hours.profiles) == (HOUR, [])
+    assert read(client, "behind", "").end_hour == HOUR + 10
+    landing.land()
+    assert read(client, "behind", "city=Bergen").end_hour == HOUR + 10
 
 
 def test_only_values_that_a_hundredth_of_the_rows_have_become_segments(landing, client):
@@ -218,108 +213,3 @@ def test_what_can_not_be_counted_is_refused(client):
     with pytest.raises(SettingError, match="its name is empty"):
         name_segments(client, "", [])
     assert wanted_segments(client, "bare") == []
-
-
-@pytest.mark.parametrize(
-    "table", sampled(["numeric_profiles", "feature_profiles", "categorical_profiles", "segment_profiles"], 3)
-)
-def test_an_hour_of_a_segment_that_is_not_written_in_whole_is_not_read(landing, client, table):
-    model = f"torn segment {table}"
-    name_segments(client, model, CITIES)
-    landing.lander.run_until_idle()
-    put(landing, events(made(300, seed=11)), model_name=model)
-    second = (HOUR + 1) * 3600
-    segments = "('', 'city=Bergen')" if table == "segment_profiles" else "('city=Bergen')"
-    client.command(
-        f"DELETE FROM {table} WHERE model_name = '{model}' AND minute >= {second} AND segment IN {segments}"
-    )
-    hours = read(client, model, "city=Bergen")
-    assert hours.end_hour == HOUR + 1
-    assert [profile.hour for profile in hours.profiles] == [HOUR]
-    assert read(client, model, "").end_hour == HOUR + 10
-
-
-def test_a_block_that_comes_late_on_earlier_segments_is_counted_in_those_in_force(landing, client):
-    first, late = made(300, seed=12), made(80, seed=13)
-    put(landing, events(first), model_name="late segment")
-    set_segments(client, "late segment", ["city"])
-    landing.lander.run_until_idle()
-    land_block(client, "late segment", late, "late segment", generation=0)
-    assert read(client, "late segment", "city=Bergen").end_hour < HOUR + 3
-    assert rebuild_profiles(client) == 1
-    assert_all_counted(client, "late segment", together(first, late))
-
-
-STEPS = [
-    "numeric_profiles",
-    "feature_profiles",
-    "categorical_profiles",
-    "segment_profiles",
-    "write",
-    "delete",
-]
-
-
-@pytest.mark.parametrize("step", sampled(STEPS, 2, first=1))
-def test_whoever_comes_next_finishes_counting_in_segments(landing, client, monkeypatch, step):
-    model, columns = f"cut segment {step}", made(300, seed=14)
-    put(landing, events(columns), model_name=model)
-    set_segments(client, model, ["city"])
-    command, insert, deleted = client.command, client.insert, []
-
-    def dying_command(query, **options):
-        deleted.extend(["DELETE"] * query.startswith("DELETE"))
-        if query.startswith(f"INSERT INTO {step}") or (step == "delete" and len(deleted) == 3):
-            die()
-        return command(query, **options)
-
-    def dying_insert(table, rows, **options):
-        if step == "write" and rows[0][-1] != 0:
-            die()
-        return insert(table, rows, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(client, "command", dying_command)
-        patched.setattr(client, "insert", dying_insert)
-        follow_segments(client)
-        with pytest.raises(Died):
-            rebuild_profiles(client)
-    reload_grids(client)
-    more = made(100, seed=15)
-    put(landing, events(more), model_name=model)
-    assert_all_counted(client, model, together(columns, more))
-
-
-def test_landers_and_tenders_meet_and_every_segment_is_exact(landing, client):
-    """Two land blocks; another changes the segments of the same model, and counts anew, all the time."""
-    model, store = "segment crowd", landing.store
-    parts = [made(60, seed=100 + number) for number in range(12)]
-    put(landing, events(parts[0]), model_name=model)
-    to_land = iter(enumerate(parts[1:]))
-    lock, done = threading.Lock(), threading.Event()
-
-    def land():
-        with closing(store.client()) as own:
-            while True:
-                with lock:
-                    number, columns = next(to_land, (0, None))
-                if columns is None:
-                    return
-                land_block(own, model, columns, f"segment crowd {number}")
-
-    def tend():
-        with closing(store.client()) as own:
-            while not done.is_set():
-                for segments in (CITIES[:1], CITIES):
-                    choose_segments(own, model, segments)
-                    rebuild_profiles(own)
-
-    with ThreadPoolExecutor(3) as pool:
-        tending = pool.submit(tend)
-        landed = [pool.submit(land) for _ in range(2)]
-        for each in landed:
-            each.result()
-        done.set()
-        tending.result()
-    rebuild_profiles(client)
-    assert_all_counted(client, model, together(*parts))

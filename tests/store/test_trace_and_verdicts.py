@@ -152,7 +152,7 @@ def test_what_hours_were_judged_on_is_read_by_their_newest_revision(client):
         HOUR + 3: JudgedHour(HOUR + 3, 20, 0.0, 2),
         HOUR + 4: hours[4],
     }
-    assert read_judged_hours(client, replace(stream, model_version="4"), hours=5) == {}
+    assert read_judged_hours(client, stream._replace(model_version="4"), hours=5) == {}
 
 
 def test_a_prediction_is_traced_to_its_outcomes_and_to_findings_of_its_windows(landing, client):
@@ -179,7 +179,7 @@ def test_the_newest_outcome_comes_last(landing, client):
     with make_logger(landing.log) as logger:
         logger.log_outcome(event_id, actual=1, observed_time=now)
         logger.log_outcome(event_id, actual=0, observed_time=now - timedelta(days=1))
-    landing.lander.run_until_idle()
+    landing.land()
     assert [outcome["actual_number"] for outcome in trace(client, event_id)["outcomes"]] == [0.0, 1.0]
 
 

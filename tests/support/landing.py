@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
 from driftline.metrics import Metrics
+from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import migrate, open_store
 from driftline.store.ledger import read_ledger
 from tests.support.traffic import make_logger
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Landing:
-    """One log and one store, and the lander between them.
+    """One log and one store, the lander between them, and the profiler over the store.
 
     Its ``client`` looks into the store; ``again`` closes everything and opens it, as a restart does.
     """
@@ -34,8 +35,14 @@ class Landing:
         self.store = open_store(self.place.store_url)
         self.client = self.store.client()
         migrate(self.client)
-        self.metrics = Metrics(LANDER_METRICS)
+        self.metrics = Metrics(LANDER_METRICS, PROFILER_METRICS)
         self.lander = Lander(self.log, self.store, metrics=self.metrics, **options)
+        self.profiler = Profiler(self.store, metrics=self.metrics)
+
+    def land(self) -> None:
+        """Land everything that the log holds, and derive everything that landed."""
+        self.lander.run_until_idle()
+        self.profiler.run_until_idle()
 
     @staticmethod
     def open_log(place: Place) -> EventLog:
@@ -46,6 +53,7 @@ class Landing:
 
     def close(self) -> None:
         self.lander.close()
+        self.profiler.close()
         self.client.close()
         self.store.close()
         self.log.close()
@@ -59,9 +67,9 @@ class Landing:
 
 
 def put(landing: Landing, events: Iterable[Mapping[str, Any]], **names: Any) -> list[str]:
-    """Log events, each the arguments of ``log``, in a session of its own; land them; return their ids."""
+    """Log events, each the arguments of ``log``, in a session of its own; land and derive them; return ids."""
     with make_logger(landing.log, **names) as logger:
         event_ids = [logger.log(**event) for event in events]
     assert None not in event_ids
-    landing.lander.run_until_idle()
+    landing.land()
     return event_ids

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driftline import PredictionLogger, register_training_run
-from driftline.store.grids import IN_FORCE
+from driftline.metrics import Metrics
+from driftline.profiling import PROFILER_METRICS, Profiler
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clickhouse_connect.driver.client import Client
+
+    from driftline.store import Store
 
 MODEL, VERSION, RUN = "till", "3", "run-7f3a"
 START_S = 1_769_860_800
@@ -90,28 +94,47 @@ def _kind(value: float | None) -> int:
 
 
 def read_books(client: Client, environment: str = "production") -> Books:
-    """Sum up the tables as they stand."""
+    """Sum up the tables as they stand: the raw rows, and what is derived of them by now."""
 
     def ask(columns: str, table: str, group: str = "") -> list[tuple[Any, ...]]:
         query = f"SELECT {columns} FROM {table} WHERE environment = {{environment:String}} {group}"
-        return client.query(query, parameters={"environment": environment, "model": MODEL}).result_rows
+        return client.query(query, parameters={"environment": environment}).result_rows
 
     books = Books()
     ((books.rows, books.event_ids),) = ask("count(), uniqExact(event_id)", "predictions")
-    books.numeric = Counter(
-        dict(ask("feature, sum(count)", "numeric_profiles", f"AND {IN_FORCE} GROUP BY feature"))
+    whole = f"AND segment = '' AND {visible()}"
+    missing = dict(ask("feature, sum(count)", "profiles", f"{whole} AND kind = 'missing' GROUP BY feature"))
+    numeric = ask(
+        "feature, sum(count), sum(nans), sum(infinities), sum(arraySum(counts))",
+        "profiles",
+        f"{whole} AND kind = 'numeric' GROUP BY feature",
     )
-    features = ask(
-        "feature, sum(finite), sum(nulls), sum(nans), sum(infinities)", "feature_profiles", "GROUP BY feature"
+    books.numeric = Counter({feature: counted for feature, *_, counted in numeric})
+    books.features = {
+        feature: (finite, missing.pop(feature, 0), nans, infinities)
+        for feature, finite, nans, infinities, _ in numeric
+    }
+    books.features |= {feature: (0, count, 0, 0) for feature, count in missing.items()}
+    categories = ask(
+        "feature, value, sum(n)",
+        "profiles ARRAY JOIN values AS value, counts AS n",
+        f"{whole} AND kind = 'categorical' GROUP BY feature, value",
     )
-    books.features = {row[0]: tuple(row[1:]) for row in features}
-    categories = ask("feature, value, sum(count)", "categorical_profiles", "GROUP BY feature, value")
     books.categories = Counter({(feature, value): count for feature, value, count in categories})
     # One session: its numbers are those of the events.
     ((books.session_rows, books.sequences),) = ask(
-        "sum(rows), groupBitmapMerge(sequences)", "session_profiles"
+        "sum(rows), groupBitmapMerge(sequences)", "session_hours", f"AND {visible()}"
     )
     return books
+
+
+def derive(store: Store) -> int:
+    """Derive everything that has landed; return how many hours that were."""
+    profiler = Profiler(store, metrics=Metrics(PROFILER_METRICS))
+    try:
+        return profiler.run_until_idle()
+    finally:
+        profiler.close()
 
 
 def make_logger(log: Any, **arguments: Any) -> PredictionLogger:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from driftline.metrics import Metric, Metrics
-from driftline.store import migrate, open_store
-from driftline.store.grids import reload_grids
-from driftline.store.pages import StoredFinding, StoredPage, write_pages
 from driftline.profiles import Stream
+from driftline.store import migrate, open_store
+from driftline.store.pages import StoredFinding, StoredPage, write_pages
 from driftline.store.rules import set_rules
 from driftline.store.verdicts import (
     JudgedHour,
@@ -22,6 +21,7 @@ from driftline.store.verdicts import (
     write_verdicts,
 )
 from driftline.web import WebServer, create_app
+from tests.support.traffic import derive
 from tests.web.browser import Browser
 
 if TYPE_CHECKING:
@@ -239,9 +239,7 @@ def _predictions() -> Iterator[list[Any]]:
 
 def _fill(client: Client) -> None:
     migrate(client)
-    reload_grids(client)
     set_rules(client, "flight-delay", {"temp": {"maximum": 30.15}})
-    client.command(f"SYSTEM RELOAD DICTIONARY {client.database}.feature_rule")
     write_verdicts(client, list(_verdicts()))
     # Judged again when missing events had landed; its own insert, or the engine would merge the two at once.
     write_verdicts(client, [stored("dewp", END - 2, revision=2)])
@@ -288,6 +286,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         client = store.client()
         _fill(client)
         client.close()
+        derive(store)
         app = create_app(store, metrics_with_one_counter(), clock=lambda: WALL_CLOCK)
         server = WebServer(app, "127.0.0.1", 0)
         server.start()

@@ -11,8 +11,8 @@ import pytest
 from driftline.drift import DriftSettings
 from driftline.drift.joint.watch import JointWatch
 from driftline.errors import StoreError
-from driftline.store.joint import read_joint_findings
 from driftline.profiles import Stream
+from driftline.store.joint import read_joint_findings
 from tests.support.landing import Landing
 from tests.support.running import Place
 
@@ -50,13 +50,12 @@ def insert(client, hours, stream=STREAM, **options):
             number + 1,
             stream.environment,
             features,
-            0,
         ]
         for hour in hours
         for number, features in enumerate(rows_of(hour, **options))
     ]
     names = "event_id event_time model_name model_version training_run_id session_id sequence environment"
-    client.insert("predictions", rows, column_names=[*names.split(), "numeric_features", "block"])
+    client.insert("predictions", rows, column_names=[*names.split(), "numeric_features"])
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from driftline.drift import DriftSettings
 from driftline.drift.pages.book import PageBook
 from driftline.drift.pages.page import Acknowledgement
 from driftline.drift.pages.store import keep_pages, open_book, read_words
-from driftline.store.pages import read_pages, write_acknowledgement
 from driftline.profiles import Stream
+from driftline.store.pages import read_pages, write_acknowledgement
 from driftline.store.verdicts import StoredVerdict, hour_time, write_verdicts
 from tests.drift.pages.test_book import START, busy, run, verdict
 from tests.support.landing import Landing

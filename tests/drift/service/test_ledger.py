@@ -44,7 +44,7 @@ def append(landing, numbers, *, beat=None, hour_of):
         value = encode_record(SESSION, {**names, **said, **process, "dropped": {}, "abandoned": {}})
         records.append(Record(SESSIONS_TOPIC, b"", value))
     landing.log.writer().append(records)
-    landing.lander.run_until_idle()
+    landing.land()
 
 
 def of_hour(rows, hour):
@@ -94,16 +94,14 @@ def test_an_hour_that_is_missing_altogether_is_noted_and_its_neighbours_are_inco
     assert worker.watch_once() == 0
 
 
-def test_an_hour_whose_rows_were_deleted_by_hand_is_judged_by_what_is_left(landing):
-    """The ledger misses them from then on, and can't know in which of three hours."""
+def test_an_hour_that_was_deleted_by_hand_is_judged_by_what_is_left(landing):
+    """The ledger misses its events from then on, and can't know in which of three hours."""
     put_hours(landing, 0, 12)
     worker = make_worker(landing)
     worker.watch_once()
-    chosen = (
-        f"WHERE minute >= toDateTime({(HOUR + 5) * HOUR_S}) AND minute < toDateTime({(HOUR + 6) * HOUR_S})"
-    )
-    for table in ("session_profiles", "feature_profiles", "numeric_profiles", "categorical_profiles"):
-        landing.client.command(f"DELETE FROM {table} {chosen}")
+    hour = f"toDateTime({(HOUR + 5) * HOUR_S}, 'UTC')"
+    landing.client.command(f"DELETE FROM predictions WHERE toStartOfHour(event_time) = {hour}")
+    landing.client.command(f"DELETE FROM derived_hours WHERE hour = {hour}")
     put_hours(landing, 12, 13)
     worker.watch_once()
     long = [row for row in told(landing) if row["scale_hours"] == 6 and ends_of([row]) == {8}]

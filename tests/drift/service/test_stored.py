@@ -150,7 +150,7 @@ def test_a_page_is_told_with_its_verdicts_and_not_ten_seconds_later(landing, mon
 def test_it_tells_of_the_last_day_and_of_the_disk(landing):
     put_hours(landing, 0, 30)
     series = make_and_watch(landing)
-    assert series[NEWEST] == {(NAME, VERSION): float((HOUR + 29) * HOUR_S)}
+    assert series[NEWEST] == {(NAME, VERSION): (HOUR + 29) * HOUR_S + PER_HOUR - 1.0}
     assert series[COMPLETENESS] == {(NAME, VERSION): 1.0}
     assert series[UNREGISTERED] == {(NAME, VERSION): 24 * PER_HOUR}
     assert 0 < series[DISK_FREE][()] < series[DISK_SIZE][()]

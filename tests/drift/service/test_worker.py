@@ -109,7 +109,7 @@ def test_it_waits_for_reference_rows_that_were_announced_but_not_for_ever(landin
     run = {"training_run_id": "run-7f3a", "model_name": "till", "model_version": "3", "registered_time": 0}
     value = encode_record(TRAINING_RUN, {**run, "reference_rows": 50})
     landing.log.writer().append([Record(TRAINING_RUNS_TOPIC, b"", value)])
-    landing.lander.run_until_idle()
+    landing.land()
     clock = Clock()
     worker = make_worker(landing, clock=clock)
     assert worker.watch_once() == 0
@@ -120,7 +120,7 @@ def test_it_waits_for_reference_rows_that_were_announced_but_not_for_ever(landin
     worker.close()
 
 
-def test_it_judges_once_the_reference_has_landed_and_is_counted_on_its_grid(landing):
+def test_it_judges_once_the_reference_has_landed_and_is_derived_on_its_grid(landing, monkeypatch):
     put_hours(landing, 0, 4)
     run = {"training_run_id": "run-7f3a", "model_name": "till", "model_version": "3", "registered_time": 0}
     value = encode_record(TRAINING_RUN, {**run, "reference_rows": 50})
@@ -130,13 +130,12 @@ def test_it_judges_once_the_reference_has_landed_and_is_counted_on_its_grid(land
     rows = [
         {"features": {"amount": float(number)}, "event_time": float(HOUR * HOUR_S)} for number in range(50)
     ]
-    landing.lander._next_grid_check_s = float("inf")  # Until it is told, below.
-    tend = landing.lander._tend_grids
-    landing.lander._tend_grids = lambda **_: None
-    put(landing, rows, environment="reference")
+    with monkeypatch.context() as patched:
+        patched.setattr(landing.profiler, "run_until_idle", lambda: 0)
+        put(landing, rows, environment="reference")
     assert grids.is_reference_complete(landing.client, "till")
-    assert worker.watch_once() == 0  # The reference is there, its grid is not.
-    tend(force=True)
+    assert worker.watch_once() == 0  # The reference has landed, and is not derived.
+    landing.profiler.run_until_idle()
     assert grids.read_grids(landing.client, "till").keys() == {"amount"}
     assert worker.watch_once() > 0
     assert "training" in {row["reference"] for row in told(landing)}
