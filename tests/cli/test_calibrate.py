@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.store import migrate, open_store
 from driftline.store.pages import StoredPage, write_pages
+from tests.support.traffic import derive
 
 START_S = 1_763_942_400
 """2025-11-24T00:00:00Z, a Monday."""
@@ -59,6 +60,7 @@ def store_url(tmp_path_factory):
         migrate(client)
         insert(client, "three weeks")
         insert(client, "young", hours=60)
+        derive(store)
         pages = [
             a_page("quiet", 15 * 24, 6),
             a_page("fault", 16 * 24, 4, word="real"),

@@ -32,6 +32,7 @@ def take_away(place, offsets):
 def watch(place):
     """Land and judge what there is; return how many verdicts that gave, and all that the store holds."""
     assert place.run("land", "--until-idle").returncode == 0
+    assert place.run("profile", "--until-idle").returncode == 0
     done = place.run("watch", "--once")
     assert done.returncode == 0, done.stderr
     return int(done.stdout.split()[0]), place.ask("verdicts", "--limit", "100000")

@@ -320,6 +320,9 @@ def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metr
         try:
             if once:
                 click.echo(f"{worker.watch_once()} verdicts given")
+                if worker.waiting:
+                    told = f"{worker.waiting} hours that have closed are not derived yet"
+                    click.echo(f"{told}; run 'driftline profile --until-idle' first", err=True)
             else:
                 worker.run(stop)
         finally:

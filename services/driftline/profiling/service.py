@@ -50,7 +50,7 @@ _logger = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _POLL_S = 0.5
-_LOOK_SHARE = 0.02
+_LOOK_SHARE = 0.01
 """Of a core, looking what has landed takes at most about this share."""
 
 _MOST_ROWS = 2_000_000

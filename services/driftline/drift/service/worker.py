@@ -182,6 +182,11 @@ class DriftWorker:
                 self._follow_monitors()
                 self._followed_s = now_s
 
+    @property
+    def waiting(self) -> int:
+        """How many hours have closed, and are not judged since they are not derived in whole."""
+        return len(self._closed())
+
     def _closed(self) -> Collection[HourKey]:
         """Return the hours that may not be derived in whole, and would be judged if they were."""
         newest = {span.stream: span.last_hour for span in self._spans}
