@@ -160,7 +160,7 @@ def test_a_lander_that_runs_outlives_the_trouble_of_its_store(landing, monkeypat
 def test_a_second_lander_of_a_local_log_waits_for_its_turn(landing):
     serve(landing)
     landing.lander.land_once()
-    other = service.Lander(landing.log, landing.store, metrics=landing.metrics, monotonic=lambda: 0.0)
+    other = service.Lander(landing.log, landing.store, metrics=landing.metrics)
     with pytest.raises(LogError, match="another lander"):
         other.land_once()
     with make_logger(landing.log, model_name="later") as logger:
