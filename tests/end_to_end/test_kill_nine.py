@@ -69,7 +69,8 @@ def _start_client(place):
 
 
 def _assert_each_hour_counts_its_rows(client):
-    by_hour = "SELECT environment, {} AS hour, {} FROM {} GROUP BY environment, hour ORDER BY environment, hour"
+    key = "environment, hour"
+    by_hour = f"SELECT environment, {{}} AS hour, {{}} FROM {{}} GROUP BY {key} ORDER BY {key}"
     expected = client.query(by_hour.format("toStartOfHour(event_time)", "count()", "predictions")).result_rows
     for counted, source in (
         ("sum(count)", f"profiles WHERE kind = 'rows' AND segment = '' AND {visible()}"),

@@ -136,6 +136,7 @@ class TestInsertsUnderWay:
     def test_what_is_under_way_when_the_group_is_set_back_is_counted_in(self, client, monkeypatch):
         world = World(client, records=30)
         world.land()
+        world.take_away([6])  # Something new lands first, so that it has to know how far the table reaches.
         under_way = world.fetch()
         world.reader.intend(under_way)
         other = make_inserters(client, client.database, known_schema, world.held)[PREDICTIONS_TOPIC]

@@ -43,8 +43,8 @@ class TestRememberedWithoutRows:
         assert 0 < world.landing.new < 10
         world.assert_landed_once()
 
-    @pytest.mark.parametrize("refused", [0, 10, 20])
-    def test_a_batch_whose_intent_was_given_up_is_put_in_anew(self, client, refused):
+    @pytest.mark.parametrize(("refused", "start"), [(0, 0), (0, 10), (10, 0), (10, 10), (20, 0), (20, 30)])
+    def test_a_batch_whose_intent_was_given_up_is_put_in_anew(self, client, refused, start):
         """Nothing of it is in the table, and the group was set back: it looks like any new batch."""
         world = World(client, records=10)
         world.append_refused(refused)
@@ -52,7 +52,7 @@ class TestRememberedWithoutRows:
         for _ in range(1 + refused // 10):
             world.land()
         world.land_and_lose()
-        world.rewind(0)
+        world.rewind(start)
         world.land_all()
         world.assert_landed_once()
 

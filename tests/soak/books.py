@@ -32,33 +32,35 @@ FROM sessions FINAL WHERE model_name = 'soak'
 """
 _STREAM = "model_name, model_version, environment, toStartOfHour(event_time)"
 _HOUR = "model_name, model_version, environment, hour"
-# What each kind of derived row counts, by group, and the same of the raw rows.
-_COUNTED = {
-    "rows": (
-        f"SELECT {_HOUR}, segment, count FROM profiles WHERE kind = 'rows'",
-        f"SELECT {_STREAM}, '', 1 FROM predictions",
-    ),
-    "numeric": (
-        f"SELECT {_HOUR}, feature, arraySum(counts) + nans + infinities FROM profiles WHERE kind = 'numeric'",
-        f"SELECT {_STREAM}, arrayJoin(arrayConcat(mapKeys(numeric_features), "
-        "if(prediction_number IS NULL, [], ['prediction.number']))), 1 FROM predictions",
-    ),
-    "categorical": (
-        f"SELECT {_HOUR}, (feature, value), n FROM profiles "
-        "ARRAY JOIN arrayPushBack(values, '') AS value, arrayPushBack(counts, folded) AS n "
-        "WHERE kind = 'categorical'",
-        f"SELECT {_STREAM}, arrayJoin(arrayConcat(CAST(categorical_features, 'Array(Tuple(String, String))'), "
-        "if(prediction_label IS NULL, [], [('prediction.label', toString(prediction_label))]))), 1 "
-        "FROM predictions",
-    ),
-    "missing": (
-        f"SELECT {_HOUR}, feature, count FROM profiles WHERE kind = 'missing'",
-        f"SELECT {_STREAM}, arrayJoin(missing_features), 1 FROM predictions",
-    ),
-    "sessions": (
-        f"SELECT {_HOUR}, session_id, rows FROM session_hours WHERE 1",
-        f"SELECT {_STREAM}, session_id, 1 FROM predictions",
-    ),
+# What derived rows count, by group, and the same of the raw rows.
+_DERIVED = {
+    "rows": f"SELECT {_HOUR}, segment, count FROM profiles WHERE kind = 'rows'",
+    "numeric": f"""
+        SELECT {_HOUR}, feature, arraySum(counts) + nans + infinities FROM profiles WHERE kind = 'numeric'
+    """,
+    "categorical": f"""
+        SELECT {_HOUR}, (feature, value), n FROM profiles
+        ARRAY JOIN arrayPushBack(values, '') AS value, arrayPushBack(counts, folded) AS n
+        WHERE kind = 'categorical'
+    """,
+    "missing": f"SELECT {_HOUR}, feature, count FROM profiles WHERE kind = 'missing'",
+    "sessions": f"SELECT {_HOUR}, toString(session_id), rows FROM session_hours WHERE 1",
+}
+_RAW = {
+    "rows": f"SELECT {_STREAM}, '', 1 FROM predictions",
+    "numeric": f"""
+        SELECT {_STREAM}, arrayJoin(arrayConcat(
+            mapKeys(numeric_features), if(prediction_number IS NULL, [], ['prediction.number']))), 1
+        FROM predictions
+    """,
+    "categorical": f"""
+        SELECT {_STREAM}, arrayJoin(arrayConcat(
+            arrayZip(mapKeys(categorical_features), mapValues(categorical_features)),
+            if(prediction_label IS NULL, [], [('prediction.label', toString(prediction_label))]))), 1
+        FROM predictions
+    """,
+    "missing": f"SELECT {_STREAM}, arrayJoin(missing_features), 1 FROM predictions",
+    "sessions": f"SELECT {_STREAM}, toString(session_id), 1 FROM predictions",
 }
 
 
@@ -111,7 +113,7 @@ def check_books(client: Client, journals: Mapping[str, dict[str, Any]], poison: 
     books = Books()
     _check_sessions(client, journals, books)
     _check_ledger(client, books, poison)
-    for kind in _COUNTED:
+    for kind in _DERIVED:
         _check_derived(client, kind, books)
     return books
 
@@ -177,19 +179,15 @@ def _check_ledger(client: Client, books: Books, poison: int) -> None:
 
 
 def _check_derived(client: Client, kind: str, books: Books) -> None:
-    derived, raw = _COUNTED[kind]
+    named = (
+        "SELECT (a, b, c, d, e) AS part, toInt64(n) AS amount, {} AS side FROM ({}) AS t (a, b, c, d, e, n)"
+    )
+    sides = [named.format(1, f"{_DERIVED[kind]} AND {visible()}"), named.format(0, _RAW[kind])]
     difference = f"""
     SELECT count(), sum(is), sum(should) FROM
     (
-        SELECT part, sumIf(amount, side) AS is, sumIf(amount, NOT side) AS should FROM
-        (
-            SELECT (c1, c2, c3, c4, c5) AS part, toInt64(c6) AS amount, true AS side
-            FROM ({derived} AND {visible()}) AS held (c1, c2, c3, c4, c5, c6)
-            UNION ALL
-            SELECT (c1, c2, c3, c4, c5) AS part, toInt64(c6) AS amount, false AS side
-            FROM ({raw}) AS held (c1, c2, c3, c4, c5, c6)
-        )
-        GROUP BY part
+        SELECT part, sumIf(amount, side = 1) AS is, sumIf(amount, side = 0) AS should
+        FROM ({" UNION ALL ".join(sides)}) GROUP BY part
     )
     WHERE is != should
     """
