@@ -176,9 +176,9 @@ def bench_landers(folder: Path, checkouts: Mapping[str, Path], rounds: int) -> F
 
 def bench_tables(folder: Path, rounds: int) -> Figures:
     """Compare inserts of the same bytes into copies of the table that lack this or that; none is merged."""
-    from driftline.lander.blocks import POSITION, BlockWriter  # noqa: PLC0415  not in every older release
-    from driftline.lander.insert import INSERT_SETTINGS, insert_block  # noqa: PLC0415
-    from driftline.log import Batch  # noqa: PLC0415
+    from driftline.lander.blocks import POSITION, BlockWriter  # noqa: PLC0415  not in older ones
+    from driftline.lander.insert import INSERT_SETTINGS, insert_block  # noqa: PLC0415  not in older ones
+    from driftline.log import Batch  # noqa: PLC0415  not in older ones
 
     count = service.BATCH_RECORDS
     datums = [split_frame(value)[1] for value in events(count)]
@@ -192,8 +192,10 @@ def bench_tables(folder: Path, rounds: int) -> Figures:
         migrate(client)
         client.command("SYSTEM STOP MERGES")
         targets = make_copies(client, store.database)
+        order = list(targets.items())
         for number in range(rounds):
-            for name, table in targets.items():
+            random.Random(number).shuffle(order)  # Nobody always comes after the same one.
+            for name, table in order:
                 settings = {**INSERT_SETTINGS, "insert_deduplication_token": f"{number}"}
                 costs.measure(
                     name,
@@ -245,11 +247,11 @@ def sizes(client: Client, targets: Mapping[str, str]) -> Mapping[str, float]:
 
 def bench_deriving(folder: Path, rows: int, rounds: int) -> Figures:
     """Derive an hour of so many rows: of one stream, of 100, of one with three segments of a tenth each."""
-    from driftline.profiling import PROFILER_METRICS, Profiler  # noqa: PLC0415  not in every older release
-    from driftline.store.derive import derive_hours  # noqa: PLC0415
-    from driftline.store.hours import derivation_id, read_pointers, read_store_time  # noqa: PLC0415
-    from driftline.store.recipes import read_recipes  # noqa: PLC0415
-    from driftline.store.segments import name_segments  # noqa: PLC0415
+    from driftline.profiling import PROFILER_METRICS, Profiler  # noqa: PLC0415  not in older ones
+    from driftline.store.derive import derive_hours  # noqa: PLC0415  not in older ones
+    from driftline.store.hours import derivation_id, read_pointers, read_store_time  # noqa: PLC0415  not in older ones
+    from driftline.store.recipes import read_recipes  # noqa: PLC0415  not in older ones
+    from driftline.store.segments import name_segments  # noqa: PLC0415  not in older ones
 
     models: dict[str, Callable[[int], str]] = {
         "one stream": lambda _number: "one stream",
@@ -286,9 +288,9 @@ def bench_deriving(folder: Path, rows: int, rounds: int) -> Figures:
 def show(title: str, figures: Figures) -> None:
     """Print figures as a table."""
     names: Sequence[str] = list(next(iter(figures.values())))
-    print(f"\n{title:32}" + "".join(f"{name:>16}" for name in names))
+    print(f"\n{title:36}" + "".join(f"{name:>16}" for name in names))
     for contender, own in figures.items():
-        print(f"{contender:32}" + "".join(f"{own[name]:16.2f}" for name in names if name in own))
+        print(f"{contender:36}" + "".join(f"{own[name]:16.2f}" for name in names if name in own))
 
 
 def measured(options: argparse.Namespace) -> Iterable[tuple[str, Figures]]:

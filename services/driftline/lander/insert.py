@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
@@ -333,8 +333,8 @@ def insert_block(
     """
     try:
         # The client would send bytes twice when a connection breaks, and take the second answer for both.
-        block = memoryview(container)
-        client.raw_insert(table, columns, block, dict(settings), fmt="Avro")  # type: ignore[arg-type]
+        view: Any = memoryview(container)
+        client.raw_insert(table, columns, view, dict(settings), fmt="Avro")
     except DatabaseError as error:
         code, text = error.code or 0, str(error)
         if code in _DATA_ERROR_CODES or (code == _STD_EXCEPTION_CODE and "avro::Exception" in text):
