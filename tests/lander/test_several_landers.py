@@ -201,7 +201,7 @@ def test_an_insert_whose_answer_is_lost_is_looked_for_before_it_is_made_again(st
         lander = Lander(log, opened, metrics=Metrics(LANDER_METRICS))
         log.give(PREDICTIONS_TOPIC, 0, lander._reader)
         store.fail_next(1, "after", matching=PREDICTIONS)
-        with pytest.raises(StoreError, match="away"):
+        with pytest.raises(StoreError, match="Remote end closed"):
             lander.land_once()
         assert store.failures_to_come == 0
         assert lander.land_once() == 10
