@@ -11,11 +11,10 @@ import time
 import pytest
 
 from driftline.store import open_store
-from driftline.store.grids import IN_FORCE, rebuild_profiles
 from driftline.store.ledger import read_ledger
-from driftline.store.rollups import IS_MARK, NEVER, ROLLUPS, contribution
+from driftline.store.visible import visible
 from tests.support.running import Place, Up, wait_until
-from tests.support.traffic import REFERENCE_ROWS, expected_books, read_books
+from tests.support.traffic import REFERENCE_ROWS, derive, expected_books, read_books
 
 IS_SOAK = os.environ.get("DRIFTLINE_SOAK", "0") not in ("", "0")
 EVENTS, KILLS, SECONDS = (200_000, 20, 80.0) if IS_SOAK else (20_000, 6, 14.0)
@@ -54,11 +53,10 @@ def test_up_killed_at_random_moments_loses_nothing_and_doubles_nothing(tmp_path)
     }
     with open_store(place.store_url) as store:
         reader = store.client()
-        rebuild_profiles(reader)  # The last lander may have ended before it had counted anew.
+        derive(store)  # The last profiler may have ended before it had derived everything.
         assert read_books(reader) == expected_books(EVENTS)
         assert read_books(reader, "reference").rows == REFERENCE_ROWS
-        for rollup in ROLLUPS:
-            _assert_counts_what_the_rows_give(reader, rollup)
+        _assert_each_hour_counts_its_rows(reader)
         assert {line.missing + line.duplicates for line in read_ledger(reader)} == {0}
         assert reader.query("SELECT count() FROM dead_letters").result_rows == [(0,)]
         reader.close()
@@ -70,15 +68,13 @@ def _start_client(place):
     return subprocess.Popen(line, stdout=subprocess.DEVNULL)
 
 
-def _assert_counts_what_the_rows_give(client, rollup):
-    """The rollup's view over all stored rows counts exactly what the rollup holds, by hour: minutes age."""
-    given = contribution(client, rollup, rows="1")
-    hour = "toStartOfHour(minute) AS hour"
-    by_hour = f"SELECT {hour}, sum({rollup.counted}) FROM {{}} GROUP BY hour ORDER BY hour"
-    # A lander that was killed while it counted anew leaves rows that count for nobody.
-    counts = "1" if rollup.by_generation == NEVER else f"(NOT ({rollup.by_generation}) OR {IN_FORCE})"
-    held, expected = (
-        client.query(by_hour.format(source), parameters={"model": "till"}).result_rows
-        for source in (f"{rollup.table} WHERE NOT {IS_MARK} AND {counts}", f"({given}) WHERE NOT {IS_MARK}")
-    )
-    assert held == expected
+def _assert_each_hour_counts_its_rows(client):
+    key = "environment, hour"
+    by_hour = f"SELECT environment, {{}} AS hour, {{}} FROM {{}} GROUP BY {key} ORDER BY {key}"
+    expected = client.query(by_hour.format("toStartOfHour(event_time)", "count()", "predictions")).result_rows
+    for counted, source in (
+        ("sum(count)", f"profiles WHERE kind = 'rows' AND segment = '' AND {visible()}"),
+        ("sum(rows)", f"session_hours WHERE {visible()}"),
+        ("sum(rows)", "derived_hours FINAL"),
+    ):
+        assert client.query(by_hour.format("hour", counted, source)).result_rows == expected

@@ -18,8 +18,8 @@ def test_a_range_deleted_by_hand_is_missed_and_its_hour_is_incomplete(place):
     first, last = int(PER_HOUR * 10) + 5, int(PER_HOUR * 10) + 24  # Twenty, of the eleventh hour.
     with closing(sqlite3.connect(place.folder / "log" / "events.sqlite")) as log, log:
         log.execute('DELETE FROM "driftline.predictions" WHERE offset BETWEEN ? AND ?', (first, last))
-    assert place.run("land", "--until-idle").returncode == 0
-    assert place.run("watch", "--once").returncode == 0
+    for command in (("land", "--until-idle"), ("profile", "--until-idle"), ("watch", "--once")):
+        assert place.run(*command).returncode == 0
 
     (line,) = place.ask("completeness")
     assert (line["model_name"], line["model_version"]) == (MODEL, VERSION)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from driftline.store import migrate, open_store
 from tests.support.landing import Landing
 from tests.support.running import Place
 
@@ -11,3 +14,17 @@ def landing(tmp_path):
     opened = Landing(Place(tmp_path))
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    with open_store(f"chdb://{tmp_path_factory.mktemp('shared') / 'store'}") as opened:
+        with closing(opened.client()) as client:
+            migrate(client)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def client(store):
+    with closing(store.client()) as opened:
+        yield opened

@@ -7,17 +7,36 @@ commits. Until then it goes on inserting what the other one repeats.
 from __future__ import annotations
 
 import threading
+import uuid
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from driftline.errors import LogMovedError
 from driftline.log import Batch
-from driftline.wire import schema_of_fingerprint
+from driftline.wire import PREDICTION, encode_record, schema_of_fingerprint
+
+JANUARY, FEBRUARY = 1_769_860_800_000_000, 1_770_000_000_000_000
 
 
 def known_schema(ref):
     """Return the schema that a record names by its fingerprint."""
     return schema_of_fingerprint(ref.fingerprint) if ref.fingerprint else None
+
+
+def record(session, sequence, **fields):
+    """Return a prediction's record; every third is of another month than the others."""
+    event = {
+        "event_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session}/{sequence}")),
+        "event_time": JANUARY if sequence % 3 else FEBRUARY,
+        "model_name": session,
+        "model_version": "1",
+        "training_run_id": "r",
+        "session_id": session,
+        "sequence": sequence,
+        "environment": "production",
+        "numeric_features": {"x": float(sequence % 7)},
+    }
+    return encode_record(PREDICTION, {**event, **fields})
 
 
 @dataclass
@@ -26,6 +45,7 @@ class Partition:
 
     offsets: list[int] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
+    times_ms: list[int] = field(default_factory=list)
     may_repeat: set[int] = field(default_factory=set)
     position: int = 0
     intent: tuple[int, int] | None = None
@@ -45,7 +65,7 @@ class PartitionedLog:
     def at(self, topic, partition=0) -> Partition:
         return self.partitions.setdefault((topic, partition), Partition())
 
-    def append(self, topic, partition, values, *, gap=0, may_repeat=False):
+    def append(self, topic, partition, values, *, gap=0, may_repeat=False, now_s=0.0):
         """Append records, ``gap`` offsets behind the last one."""
         with self.lock:
             held = self.at(topic, partition)
@@ -56,6 +76,7 @@ class PartitionedLog:
                     held.may_repeat.add(offset)
                 held.offsets.append(offset)
                 held.values.append(value)
+                held.times_ms.append(int(now_s * 1000))
 
     def give(self, topic, partition, reader):
         """Make a partition a reader's, whatever others are doing with it."""
@@ -125,7 +146,7 @@ class PartitionedReader:
                 values=held.values[start:end],
                 keys=[b""] * len(offsets),
                 offsets=offsets,
-                timestamps_ms=[0] * len(offsets),
+                timestamps_ms=held.times_ms[start:end],
                 may_repeat=frozenset(place for place, at in enumerate(offsets) if at in held.may_repeat),
                 repeated=held.intent is not None,
             )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 
 import fastavro
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.lander.blocks import BlockWriter
-from driftline.log import Record
+from driftline.lander.blocks import POSITION, BlockWriter
+from driftline.log import Batch, Record
 from driftline.wire import (
     PREDICTION,
     PREDICTIONS_TOPIC,
     SESSION,
+    SESSIONS_TOPIC,
     encode_datum,
     encode_record,
     event_schema,
@@ -40,17 +41,47 @@ BEATS = st.fixed_dictionaries(
 )
 
 
+def batch_at(offsets, *, source="a log", partition=3):
+    nothing = [b""] * len(offsets)
+    first, last = (offsets[0], offsets[-1]) if offsets else (0, 0)
+    return Batch(
+        source, SESSIONS_TOPIC, partition, first, last, nothing, nothing, offsets, [0] * len(offsets)
+    )
+
+
+@settings(deadline=None)
 @given(beats=st.lists(BEATS, max_size=80))
 def test_a_container_is_read_back_datum_by_datum(beats):
     writer = BlockWriter(event_schema(SESSION).text)
-    container = writer.container([encode_datum(SESSION, beat) for beat in beats])
+    datums, batch = [encode_datum(SESSION, beat) for beat in beats], batch_at(list(range(len(beats))))
+    container = writer.container(datums, batch, batch.offsets)
     reader = fastavro.reader(io.BytesIO(container))
-    held = [encode_datum(SESSION, beat) for beat in reader]
-    assert held == [encode_datum(SESSION, beat) for beat in beats]
+    assert [encode_datum(SESSION, beat) for beat in reader] == datums
     assert fastavro.schema.to_parsing_canonical_form(reader.writer_schema) == (
         fastavro.schema.to_parsing_canonical_form(event_schema(SESSION).parsed)
     )
-    assert container == writer.container([encode_datum(SESSION, beat) for beat in beats])
+    assert container == writer.container(datums, batch, batch.offsets)
+
+
+@settings(deadline=None)
+@given(
+    beats=st.lists(BEATS, min_size=1, max_size=8),
+    offsets=st.sets(st.integers(0, 2**62), min_size=20, max_size=20).map(sorted),
+    source=TEXTS,
+    partition=st.integers(0, 2**31 - 1),
+    skipped=st.integers(0, 19),
+)
+def test_each_datum_has_its_place_in_the_log_in_front_of_its_own_fields(
+    beats, offsets, source, partition, skipped
+):
+    writer = BlockWriter(event_schema(SESSION).text, has_position=True)
+    batch = batch_at(offsets, source=source, partition=partition)
+    places = [place for place in range(20) if place != skipped][: len(beats)]
+    beats = beats[: len(places)]
+    container = writer.container([encode_datum(SESSION, beat) for beat in beats], batch, places)
+    for beat, place, held in zip(beats, places, fastavro.reader(io.BytesIO(container)), strict=True):
+        assert tuple(held.pop(name) for name in POSITION) == (source, partition, offsets[place])
+        assert encode_datum(SESSION, held) == encode_datum(SESSION, beat)
 
 
 def test_a_record_with_bytes_too_many_or_too_few_moves_none_of_the_others(landing):

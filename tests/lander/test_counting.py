@@ -29,7 +29,8 @@ def test_counters_begin_with_zero_so_that_the_first_increase_is_seen(landing):
     ids=["log", "store"],
 )
 def test_trouble_is_counted_for_what_it_is_of(landing, monkeypatch, error, counted, other):
-    def fail():
+    def fail(*, is_patient):
+        assert is_patient
         raise error
 
     monkeypatch.setattr(landing.lander, "land_once", fail)

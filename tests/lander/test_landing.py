@@ -9,9 +9,10 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.errors import LogError, StoreError
 from driftline.lander import insert, service
-from driftline.lander.metrics import EVENTS, STORE_FAILURES
+from driftline.lander.metrics import EVENTS, SETTLED, STORE_FAILURES
 from driftline.log import Record
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
+from tests.lander.partitioned import record
 from tests.lander.test_crash_points import refused_record
 from tests.support.landing import Landing
 from tests.support.running import wait_until
@@ -32,6 +33,7 @@ def serve(landing, *, refused_after=()):
 
 
 def assert_exact(landing, *, dead=0):
+    landing.profiler.run_until_idle()
     assert read_books(landing.client) == expected_books(TOTAL)
     assert landing.count("dead_letters") == dead
     (line,) = landing.ledger()
@@ -137,11 +139,12 @@ def test_a_lander_that_runs_outlives_the_trouble_of_its_store(landing, monkeypat
     serve(landing)
     healthy, failures = landing.lander.land_once, []
 
-    def fail_twice():
+    def fail_twice(*, is_patient):
+        assert is_patient
         if len(failures) < 2:
             failures.append(1)
             raise StoreError("away")
-        return healthy()
+        return healthy(is_patient=is_patient)
 
     monkeypatch.setattr(landing.lander, "land_once", fail_twice)
     stop = threading.Event()
@@ -154,11 +157,10 @@ def test_a_lander_that_runs_outlives_the_trouble_of_its_store(landing, monkeypat
     assert_exact(landing)
 
 
-def test_a_second_lander_of_a_local_log_waits_for_its_turn(landing, monkeypatch):
+def test_a_second_lander_of_a_local_log_waits_for_its_turn(landing):
     serve(landing)
-    monkeypatch.setattr(service, "LINGER_S", 0.01)
     landing.lander.land_once()
-    other = service.Lander(landing.log, landing.store, metrics=landing.metrics, monotonic=lambda: 0.0)
+    other = service.Lander(landing.log, landing.store, metrics=landing.metrics)
     with pytest.raises(LogError, match="another lander"):
         other.land_once()
     with make_logger(landing.log, model_name="later") as logger:
@@ -175,19 +177,17 @@ def test_a_second_lander_of_a_local_log_waits_for_its_turn(landing, monkeypatch)
     other.close()
 
 
-def test_a_repeated_batch_whose_parts_are_gone_is_put_in_anew(landing, monkeypatch):
-    """The engine remembers tokens of parts that it does not hold: they are taken away behind its back."""
+def test_a_repeated_batch_whose_rows_are_gone_is_put_in_anew(landing, monkeypatch):
+    """The engine remembers inserts that it does not hold: they are taken away behind its back."""
     serve(landing)
     with monkeypatch.context() as patched:
-        patched.setattr(landing.lander._ranges, "finish", crash)
+        patched.setattr(landing.lander._reader, "commit", crash)
         with pytest.raises(Crash):
             landing.lander.land_once()
-    client = landing.client
-    client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
-    client.command("DELETE FROM numeric_profiles WHERE toYYYYMM(minute) = 202601")
-    client.command("DELETE FROM session_profiles WHERE 1")
+    landing.client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
     landing.again()
     landing.lander.run_until_idle()
+    assert landing.metrics._series[SETTLED][()] == 1
     assert_exact(landing)
 
 
@@ -234,7 +234,7 @@ def test_a_beat_waits_for_what_follows_a_repeated_batch(landing, monkeypatch):
             if number == 9:
                 assert logger.flush()
                 with monkeypatch.context() as patch:
-                    patch.setattr(landing.lander._ranges, "finish", crash)
+                    patch.setattr(landing.lander._reader, "commit", crash)
                     with pytest.raises(Crash):
                         landing.lander.land_once()
     landing.again()
@@ -246,22 +246,32 @@ def test_a_beat_waits_for_what_follows_a_repeated_batch(landing, monkeypatch):
     assert (line.sent, line.landed, line.missing) == (25, 25, 0)
 
 
-def test_grids_are_looked_at_only_after_something_landed(landing, monkeypatch):
-    """The look reads every profile: an idle lander costs nothing."""
-    looks = []
-    monkeypatch.setattr(service, "pending_choices", lambda client: looks.append(client) or [])
-    monkeypatch.setattr(service, "_GRID_CHECK_S", 0.0)
-    for _ in range(3):
-        landing.lander.land_once()
-    assert len(looks) == 1  # Once after a start: a rebuild may have been interrupted.
-    serve(landing)
-    landing.lander.land_once()
-    landing.lander.land_once()
-    assert len(looks) == 2
-
-
 def test_a_suspicion_that_the_engine_does_not_share_costs_nothing(landing, monkeypatch):
     serve(landing, refused_after=(5,))
     monkeypatch.setattr(insert, "suspects", lambda _schema, datums: list(range(0, len(datums) - 1, 2)))
     landing.lander.run_until_idle()
     assert_exact(landing, dead=1)
+
+
+@pytest.mark.parametrize("names", [{"numeric_features": {"": 1.0}}, {"missing_features": [""]}])
+def test_a_feature_without_a_name_is_refused(landing, names):
+    """Profiles would take it for the whole event."""
+    values = [record("s", 1), record("s", 2, **names), record("s", 3)]
+    landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value) for value in values])
+    landing.lander.run_until_idle()
+    letters = landing.client.query("SELECT offset, reason FROM dead_letters FINAL").result_rows
+    assert letters == [(1, "violates_feature_names_given")]
+    assert landing.client.query("SELECT count() FROM predictions").result_rows == [(2,)]
+
+
+def test_a_batch_is_one_part_a_month_however_large_it_is(landing, monkeypatch):
+    """Of two parts of a month, a crash could leave the engine with the one and a token of both."""
+    monkeypatch.setattr(service, "BATCH_BYTES", 1 << 30)
+    wide = {"numeric_features": {f"number {column}": column + 0.5 for column in range(400)}}
+    values = [record("s", number + 1, **wide) for number in range(service.BATCH_RECORDS)]
+    landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value) for value in values])
+    landing.client.command("SYSTEM STOP MERGES predictions")
+    assert landing.lander.land_once() == service.BATCH_RECORDS
+    landing.client.command("SYSTEM START MERGES predictions")
+    parts = "SELECT uniqExact(_part), uniqExact(toYYYYMM(event_time)) FROM predictions"
+    assert landing.client.query(parts).result_rows == [(2, 2)]

@@ -7,17 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from driftline.store.grids import IN_FORCE
 from driftline.store.ledger import read_ledger
-from driftline.store.rollups import NEVER, ROLLUPS, contribution
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from clickhouse_connect.driver.client import Client
-
-    from driftline.store.rollups import Rollup
 
 _SESSIONS = """
 SELECT
@@ -33,14 +30,37 @@ _BEATS = """
 SELECT session_id, last_sequence, last_outcome_sequence, abandoned
 FROM sessions FINAL WHERE model_name = 'soak'
 """
-# What a rollup counts, by all that its rows are told apart by once minutes aged: in the table, and by rows.
-_KEYS = {
-    "numeric_profiles": "model_name, model_version, environment, segment, feature, hour",
-    "feature_profiles": "model_name, model_version, environment, segment, feature, hour",
-    "categorical_profiles": "model_name, model_version, environment, segment, feature, hour, value",
-    "segment_profiles": "model_name, model_version, environment, segment, hour",
-    "session_profiles": "model_name, model_version, environment, session_id, hour",
-    "invalid_values": "model_name, model_version, environment, segment, feature, reason, hour",
+_STREAM = "model_name, model_version, environment, toStartOfHour(event_time)"
+_HOUR = "model_name, model_version, environment, hour"
+# What derived rows count, by group, and the same of the raw rows.
+_DERIVED = {
+    "rows": f"SELECT {_HOUR}, segment, count FROM profiles WHERE kind = 'rows'",
+    "numeric": f"""
+        SELECT {_HOUR}, feature, arraySum(counts) + nans + infinities FROM profiles WHERE kind = 'numeric'
+    """,
+    "categorical": f"""
+        SELECT {_HOUR}, (feature, value), n FROM profiles
+        ARRAY JOIN arrayPushBack(values, '') AS value, arrayPushBack(counts, folded) AS n
+        WHERE kind = 'categorical'
+    """,
+    "missing": f"SELECT {_HOUR}, feature, count FROM profiles WHERE kind = 'missing'",
+    "sessions": f"SELECT {_HOUR}, toString(session_id), rows FROM session_hours WHERE 1",
+}
+_RAW = {
+    "rows": f"SELECT {_STREAM}, '', 1 FROM predictions",
+    "numeric": f"""
+        SELECT {_STREAM}, arrayJoin(arrayConcat(
+            mapKeys(numeric_features), if(prediction_number IS NULL, [], ['prediction.number']))), 1
+        FROM predictions
+    """,
+    "categorical": f"""
+        SELECT {_STREAM}, arrayJoin(arrayConcat(
+            arrayZip(mapKeys(categorical_features), mapValues(categorical_features)),
+            if(prediction_label IS NULL, [], [('prediction.label', toString(prediction_label))]))), 1
+        FROM predictions
+    """,
+    "missing": f"SELECT {_STREAM}, arrayJoin(missing_features), 1 FROM predictions",
+    "sessions": f"SELECT {_STREAM}, toString(session_id), 1 FROM predictions",
 }
 
 
@@ -89,12 +109,12 @@ def read_journals(folder: Path) -> Mapping[str, dict[str, Any]]:
 
 
 def check_books(client: Client, journals: Mapping[str, dict[str, Any]], poison: int) -> Books:
-    """Compare everything with everything."""
+    """Compare everything with everything, once all that landed is derived."""
     books = Books()
     _check_sessions(client, journals, books)
     _check_ledger(client, books, poison)
-    for rollup in ROLLUPS:
-        _check_rollup(client, rollup, books)
+    for kind in _DERIVED:
+        _check_derived(client, kind, books)
     return books
 
 
@@ -158,30 +178,22 @@ def _check_ledger(client: Client, books: Books, poison: int) -> None:
     ]
 
 
-def _check_rollup(client: Client, rollup: Rollup, books: Books) -> None:
-    table, counted, keys = rollup.table, rollup.counted, _KEYS[rollup.table]
-    # A lander that was killed while it counted anew leaves rows that count for nobody.
-    counts = "1" if rollup.by_generation == NEVER else f"(NOT ({rollup.by_generation}) OR {IN_FORCE})"
-    expected = contribution(client, rollup, rows="1")
+def _check_derived(client: Client, kind: str, books: Books) -> None:
+    named = (
+        "SELECT (a, b, c, d, e) AS part, toInt64(n) AS amount, {} AS side FROM ({}) AS t (a, b, c, d, e, n)"
+    )
+    sides = [named.format(1, f"{_DERIVED[kind]} AND {visible()}"), named.format(0, _RAW[kind])]
     difference = f"""
-    SELECT count(), sum(abs(is)), sum(abs(should)) FROM
+    SELECT count(), sum(is), sum(should) FROM
     (
-        SELECT {keys}, sum(amount * (side = 1)) AS is, sum(amount * (side = 0)) AS should FROM
-        (
-            SELECT {keys}, toInt64({counted}) AS amount, 1 AS side
-            FROM (SELECT *, toStartOfHour(minute) AS hour FROM {table})
-            WHERE model_name != '' AND {counts}
-            UNION ALL
-            SELECT {keys}, toInt64({counted}) AS amount, 0 AS side
-            FROM (SELECT *, toStartOfHour(minute) AS hour FROM ({expected})) WHERE model_name != ''
-        )
-        GROUP BY {keys}
+        SELECT part, sumIf(amount, side = 1) AS is, sumIf(amount, side = 0) AS should
+        FROM ({" UNION ALL ".join(sides)}) GROUP BY part
     )
     WHERE is != should
     """
-    ((different, is_, should),) = client.query(difference, parameters={"model": "soak"}).result_rows
+    ((different, is_, should),) = client.query(difference).result_rows
     if different:
-        books.wrong.append(f"{table}: {different} groups differ, {is_} counted where the rows say {should}")
+        books.wrong.append(f"{kind}: {different} groups differ, {is_} counted where the rows say {should}")
 
 
 def _rows(client: Client, query: str) -> Sequence[dict[str, Any]]:

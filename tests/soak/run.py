@@ -13,6 +13,7 @@ from tests.soak.books import Books, check_books, read_journals
 from tests.soak.faults import Mischief, possible_faults
 from tests.soak.poison import Poison
 from tests.soak.world import World
+from tests.support.traffic import derive
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -95,6 +96,7 @@ def soak(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Outcome:
         settled_s = _wait_until_landed(world, tell)
         with open_store(world.store_url) as store:
             client = store.client()
+            derive(store)
             books = check_books(client, read_journals(world.journals), poison.appended.total())
             client.close()
         return Outcome(books, mischief.counted, poison.appended, seconds, watch.stop(), settled_s)

@@ -45,13 +45,13 @@ def test_books_that_do_not_balance_are_told(tmp_path):
     assert check_books(landing.client, claimed, 0).wrong
     assert check_books(landing.client, journals, 1).wrong == ["dead letters: 0 is not 1"]
     for broken in (
-        "DELETE FROM numeric_profiles WHERE feature = 'amount'",
-        "DELETE FROM categorical_profiles WHERE value = 'yes'",
-        "DELETE FROM feature_profiles WHERE feature = 'age'",
+        "DELETE FROM profiles WHERE kind = 'numeric' AND feature = 'amount'",
+        "DELETE FROM profiles WHERE kind = 'categorical' AND feature = 'city'",
+        "DELETE FROM profiles WHERE kind = 'missing' AND feature = 'age'",
     ):
         landing.client.command(broken)
     told = "\n".join(check_books(landing.client, journals, 0).wrong)
-    assert all(table in told for table in ("numeric_", "categorical_", "feature_"))
+    assert all(f"{kind}: " in told for kind in ("numeric", "categorical", "missing"))
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value) for value in _again(landing)])
     landing.land()
     assert "1 rows doubled" in "\n".join(check_books(landing.client, journals, 0).wrong)

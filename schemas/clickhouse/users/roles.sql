@@ -4,7 +4,7 @@
 CREATE ROLE IF NOT EXISTS driftline_lander;
 
 -- The view behind the inbox runs with the rights of whoever inserts: hence SELECT on the inbox, which holds no
--- row. Of a range that may have landed before, the lander asks what is there, and whether an insert is at work.
+-- row. Of a range that may have landed before, the lander asks what is there, and which inserts are at work.
 GRANT
     SELECT ON $database.schema_migrations,
     INSERT, SELECT ON $database.prediction_inbox,
@@ -13,7 +13,7 @@ GRANT
     INSERT ON $database.training_runs,
     INSERT ON $database.sessions,
     INSERT, SELECT ON $database.dead_letters,
-    SELECT(query, query_kind) ON system.processes
+    SELECT(query, query_id, query_kind) ON system.processes
 TO driftline_lander WITH REPLACE OPTION;
 
 CREATE ROLE IF NOT EXISTS driftline_profiler;

@@ -1,14 +1,14 @@
 """Which records of the log the table holds: each row says where it stood.
 
 That answers every case in which a range may have landed before: it was under way when a lander died, somebody
-set the group's position back, a log was read a second time.
+set the group's position back, a log was read a second time. Who does not just go on where it was first waits
+for the inserts that are under way, and asks then: what another one began is either there or will never be.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -17,6 +17,7 @@ from driftline.lander.repeats import event_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from clickhouse_connect.driver.client import Client
 
@@ -33,19 +34,13 @@ _END = (
 )
 # Several landers are one user: each sees the others' inserts.
 _UNDER_WAY = """
-SELECT count() FROM system.processes
+SELECT query_id FROM system.processes
 WHERE query_kind = 'Insert' AND position(query, 'prediction_inbox') > 0
 """
 _PAUSE_S = 0.2
 _PATIENCE_S = 60.0
 
-
-@dataclass(slots=True)
-class _Partition:
-    """Where landing goes on, and from where on the table holds nothing."""
-
-    next_offset: int = -1
-    end: int = 0
+_Place: TypeAlias = "tuple[str, int]"
 
 
 class HeldRows:
@@ -70,30 +65,39 @@ class HeldRows:
         self._schema_of = schema_of
         self._monotonic = monotonic
         self._sleep = sleep
-        self._partitions: dict[tuple[str, int], _Partition] = {}
+        self._next: dict[_Place, int] = {}
+        self._doubtful_below: dict[_Place, int] = {}
 
-    def is_doubtful(self, batch: Batch) -> bool:
-        """Return whether any of a batch may have landed, or may be under way.
+    def begin(self, batch: Batch) -> bool:
+        """Return whether any of an intended batch may be there; `offsets` tells, before an insert and after.
 
-        Blocks for the store only where the batch is not just behind what was landed last. Where the group's
-        position was set back, waits until no insert is under way: its range may be cut otherwise.
+        Blocks for the store only where the batch is not just behind what this lander landed last: until the
+        inserts that are under way have ended, since they may be of the same records, cut otherwise.
 
         Raises:
-            StoreError: the store is away, or what landed under these offsets was something else.
+            StoreError: the store is away.
         """
-        if batch.repeated:
-            return True
-        state = self._state(batch)
-        if state.next_offset != batch.first_offset:
-            row = self._ask(_END, batch, first=batch.first_offset)[0]
-            state.end = int(row[0]) if row[1] else 0
-            if state.end > batch.first_offset:
-                self._wait_for_inserts()
-        return batch.first_offset < state.end
+        place = batch.source, batch.partition
+        goes_on = self._next.pop(place, None) == batch.first_offset and not batch.repeated
+        if not goes_on:
+            self._wait_for_inserts()
+            self._doubt(place, max(self._read_end(batch), batch.first_offset) + 1)
+        return batch.first_offset < self._doubtful_below[place]
 
-    def finish(self, batch: Batch) -> None:
-        """Note that a batch was committed: what follows it is new, unless the table holds more."""
-        self._state(batch).next_offset = batch.last_offset + 1
+    def finish(self, batch: Batch, *, is_new: bool) -> None:
+        """Note that a batch has landed, and whether it put in anything that was not there.
+
+        While nothing does, the next batch is as doubtful: the first rows that the table lacks may be of an
+        insert that the engine remembers without holding it, and whose intent was given up.
+        """
+        place = batch.source, batch.partition
+        self._next[place] = batch.last_offset + 1
+        if not is_new:
+            self._doubt(place, batch.last_offset + 2)
+
+    def keep(self, partitions: Collection[int]) -> None:
+        """Know nothing any more of other partitions: others may land them, and hand them back."""
+        self._next = {place: offset for place, offset in self._next.items() if place[1] in partitions}
 
     def offsets(self, batch: Batch, first_offset: int, last_offset: int) -> Collection[int]:
         """Return which offsets of a range have landed.
@@ -119,15 +123,26 @@ class HeldRows:
                     "Begin a new log; its events will land beside those of this one"
                 )
 
+    def _doubt(self, place: _Place, below: int) -> None:
+        self._doubtful_below[place] = max(below, self._doubtful_below.get(place, 0))
+
+    def _read_end(self, batch: Batch) -> int:
+        """Return behind which offset the table holds nothing, from the batch on."""
+        ((end, rows),) = self._ask(_END, batch, first=batch.first_offset)
+        return int(end) if rows else 0
+
     def _wait_for_inserts(self) -> None:
+        """Wait for the end of those that are under way now; others land all the time."""
         end_s = self._monotonic() + _PATIENCE_S
-        while self._query(_UNDER_WAY, {})[0][0]:
+        waited = self._under_way()
+        while waited:
             if self._monotonic() >= end_s:
                 raise StoreError(f"an insert is under way for {_PATIENCE_S:.0f} s: waiting for its end")
             self._sleep(_PAUSE_S)
+            waited &= self._under_way()
 
-    def _state(self, batch: Batch) -> _Partition:
-        return self._partitions.setdefault((batch.source, batch.partition), _Partition())
+    def _under_way(self) -> AbstractSet[str]:
+        return {str(row[0]) for row in self._query(_UNDER_WAY, {})}
 
     def _ask(self, query: str, batch: Batch, **offsets: int) -> Sequence[Sequence[Any]]:
         return self._query(query, {"source": batch.source, "partition": batch.partition, **offsets})

@@ -9,15 +9,16 @@ table is asked which rows it holds, and gets those that it lacks, until it holds
 can lie: a plain MergeTree notes it *before* the part, and killed in between, it remembers an insert that it
 does not hold. (Seen by killing the engine at each of its system calls.) So each attempt has a token of its
 own; the next one is begun only by who has seen that the rows are not there after the insert was answered.
-Then they will never be, since a running engine notes a token and its part in one step. Source: ClickHouse's
-``MergeTreeSink`` and ``MergeTreeDeduplicationLog``.
+Then they will never be, since a running engine notes a token and its part in one step. For the same reason
+no insert is sent twice without a look in between. Source: ClickHouse's ``MergeTreeSink`` and
+``MergeTreeDeduplicationLog``.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
@@ -127,12 +128,14 @@ class Landing:
         landed: positions in the batch of the records that the store took, ascending.
         repeats: positions of those that were left out, since they had landed before.
         dead_letters: the others.
+        new: rows that were put in just now; the others of ``landed`` were there.
         settled: inserts that had to be made anew, since the engine remembered rows that the table lacked.
     """
 
     landed: list[int] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    new: int = 0
     settled: int = 0
 
 
@@ -182,28 +185,28 @@ class Inserter:
         check: Check = _no_check,
         *,
         repeats: Collection[int] = (),
-        is_doubtful: bool | None = None,
     ) -> Landing:
         """Insert every record that the store takes. Blocks for the store. Doing it again changes nothing.
 
         Args:
-            batch: of this topic.
+            batch: of this topic, intended.
             check: is called with the dead letters so far, whenever there are more; may raise to end it.
             repeats: positions to be left out, since these records have landed before.
-            is_doubtful: whether any of the batch may have landed before, or may be under way; unless given,
-                if the log says that it is repeated.
 
         Raises:
-            StoreError: the store is away or in trouble. What was inserted before stands; repeat the batch.
+            StoreError: the store is away or in trouble, or holds other records under these offsets. What was
+                inserted before stands; repeat the batch.
             LogError: the schema registry is away.
         """
         landing = Landing(repeats=sorted(repeats))
         groups = self._by_schema(batch, landing)
         check(landing.dead_letters)
-        asks = self._held is not None and (batch.repeated if is_doubtful is None else is_doubtful)
+        asks = self._held is not None and self._held.begin(batch)
         for ref, records in groups.items():
             piece = self._piece(batch, ref, records, batch.first_offset, batch.last_offset)
             self._insert(batch, piece, landing, check, asks=asks)
+        if self._held is not None:
+            self._held.finish(batch, is_new=landing.new > 0)
         landing.landed.sort()
         return landing
 
@@ -252,9 +255,10 @@ class Inserter:
     def _insert(self, batch: Batch, piece: Piece, landing: Landing, check: Check, *, asks: bool) -> None:
         try:
             if asks and self._held is not None:
-                landing.settled += self._insert_missing(batch, piece, self._held)
+                self._insert_missing(batch, piece, landing, self._held)
             else:
                 self._insert_block(batch, piece.records, piece)
+                landing.new += len(piece.records)
         except RefusedError as error:
             if len(piece.records) == 1:
                 position = piece.records[0][0]
@@ -266,19 +270,22 @@ class Inserter:
             return
         landing.landed.extend(position for position, _ in piece.records)
 
-    def _insert_missing(self, batch: Batch, piece: Piece, rows: HeldRows) -> int:
-        """Insert what the table lacks of a piece, until it holds all of it; return how often again."""
+    def _insert_missing(self, batch: Batch, piece: Piece, landing: Landing, rows: HeldRows) -> None:
+        """Insert what the table lacks of a piece, until it holds all of it."""
         for attempt in range(ATTEMPTS):
             held = rows.offsets(batch, piece.first_offset, piece.last_offset)
             missing = [record for record in piece.records if batch.offsets[record[0]] not in held]
             if not missing:
-                again = max(0, attempt - 1)
-                if again:
-                    context = {"token": piece.token, "offset": piece.first_offset, "attempts": attempt}
-                    _logger.warning("landed %s in %d attempts", piece.token, attempt, extra=context)
-                return again
+                break
             self._insert_block(batch, missing, piece, attempt)
-        raise StoreError(f"the store takes {piece.token} and does not hold it; look at the server's log")
+            if attempt == 0:
+                landing.new += len(missing)
+        else:
+            raise StoreError(f"the store takes {piece.token} and does not hold it; look at the server's log")
+        if attempt > 1:
+            landing.settled += attempt - 1
+            context = {"token": piece.token, "offset": piece.first_offset, "attempts": attempt}
+            _logger.warning("landed %s in %d attempts", piece.token, attempt, extra=context)
 
     def _insert_block(
         self, batch: Batch, records: Sequence[tuple[int, bytes]], piece: Piece, attempt: int = 0
@@ -325,7 +332,9 @@ def insert_block(
         StoreError: the store is away or in trouble.
     """
     try:
-        client.raw_insert(table, columns, container, dict(settings), fmt="Avro")
+        # The client would send bytes twice when a connection breaks, and take the second answer for both.
+        view: Any = memoryview(container)
+        client.raw_insert(table, columns, view, dict(settings), fmt="Avro")
     except DatabaseError as error:
         code, text = error.code or 0, str(error)
         if code in _DATA_ERROR_CODES or (code == _STD_EXCEPTION_CODE and "avro::Exception" in text):

@@ -245,7 +245,10 @@ class Lander:
             topic: which.
             fresh_s: how old the oldest record of a batch is to be, unless the batch is full; 0: no matter.
         """
-        for partition in self._reader.partitions(topic):
+        partitions = self._reader.partitions(topic)
+        if topic == PREDICTIONS_TOPIC:
+            self._held.keep(partitions)
+        for partition in partitions:
             place = (topic, partition)
             if fresh_s and not self._freshness.may_fetch(place):
                 continue
@@ -260,18 +263,15 @@ class Lander:
     def _land(self, batch: Batch) -> int:
         """Land a batch; return how many records it has."""
         self._pulse.beat()
-        inserter, records = self._inserters[batch.topic], len(batch.values)
-        is_prediction = batch.topic == PREDICTIONS_TOPIC
-        is_doubtful = is_prediction and self._held.is_doubtful(batch)
+        records = len(batch.values)
         if not batch.repeated:
             self._reader.intend(batch)
+        is_prediction = batch.topic == PREDICTIONS_TOPIC
         repeats = find_repeats(self._client, batch, self._schema_of) if is_prediction else ()
         check = partial(self._limit.check, records)
-        landing = inserter.land(batch, check, repeats=repeats, is_doubtful=is_doubtful)
+        landing = self._inserters[batch.topic].land(batch, check, repeats=repeats)
         self._bury(landing.dead_letters)
         self._reader.commit(batch)
-        if is_prediction:
-            self._held.finish(batch)
         self._count(batch, landing)
         return records
 
