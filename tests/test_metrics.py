@@ -10,9 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
+from driftline.profiling import PROFILER_METRICS
 
-TABLES = (*COMMON_METRICS, *LANDER_METRICS, *WORKER_METRICS)
-_UNITS = ("_total", "_events", "_ratio", "_seconds", "_bytes", "_score", "_verdict", "_info")
+TABLES = (*COMMON_METRICS, *LANDER_METRICS, *PROFILER_METRICS, *WORKER_METRICS)
+_UNITS = ("_total", "_events", "_hours", "_ratio", "_seconds", "_bytes", "_score", "_verdict", "_info")
+"""What is counted is a unit as well: hours of streams, for one."""
 
 EXAMPLE = (
     Metric("example_events_total", "counter", ("stage",), "Events."),

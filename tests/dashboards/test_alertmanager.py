@@ -28,7 +28,9 @@ SLIGHTLY = labels_of("DriftlineIncompleteData", "ticket", **FLIGHTS)
 STORE, LOG = labels_of("DriftlineStoreAway"), labels_of("DriftlineLogAway")
 LATE = labels_of("DriftlineWorkerLate", **FLIGHTS)
 LAG = labels_of("DriftlineLanderLag", topic="driftline.predictions")
+BEHIND = labels_of("DriftlineProfilingLag", job="driftline-profiler", instance="profiler:8324")
 LANDER = labels_of("DriftlineTargetDown", job="driftline-lander", service="lander")
+PROFILER = labels_of("DriftlineTargetDown", job="driftline-profiler", service="profiler")
 WATCHER = labels_of("DriftlineTargetDown", job="driftline-watcher", service="watcher")
 UP = labels_of("DriftlineTargetDown", job="driftline-up", service="up")
 MISSING = labels_of("DriftlineMetricsMissing", service="watcher")
@@ -95,15 +97,17 @@ def test_inhibitions_name_alerts_that_there_are():
 
 
 def test_what_follows_from_something_else_calls_nobody(manager):
-    everything = [DRIFT, INCOMPLETE, SLIGHTLY, STORE, LOG, LATE, LAG, LANDER, WATCHER, MISSING, NO_LANDER]
+    everything = [DRIFT, INCOMPLETE, SLIGHTLY, STORE, LOG, LATE, LAG, BEHIND, LANDER, WATCHER, MISSING]
+    everything += [NO_LANDER]
     other = {**DRIFT, **OTHER}
     manager.post([{"labels": labels} for labels in [*everything, other]])
-    wait_until(lambda: len(held_back(manager)) >= 7, timeout_s=10.0, what="inhibition")
+    wait_until(lambda: len(held_back(manager)) >= 8, timeout_s=10.0, what="inhibition")
     assert {name for name, _ in held_back(manager)} == {
         "DriftlineDataDrift",
         "DriftlineIncompleteData",
         "DriftlineWorkerLate",
         "DriftlineLanderLag",
+        "DriftlineProfilingLag",
         "DriftlineMetricsMissing",
     }
     causes = {"DriftlineStoreAway", "DriftlineLogAway", "DriftlineTargetDown"}
@@ -119,16 +123,21 @@ def test_what_follows_from_something_else_calls_nobody(manager):
         (INCOMPLETE, SLIGHTLY),
         (STORE, LATE),
         (STORE, LAG),
+        (STORE, BEHIND),
+        (BEHIND, LATE),
         (STORE, INCOMPLETE),
         (LOG, LAG),
         (LOG, INCOMPLETE),
         (LANDER, LAG),
         (LANDER, INCOMPLETE),
+        (PROFILER, BEHIND),
+        (PROFILER, LATE),
         (WATCHER, LATE),
         (WATCHER, MISSING),
         (LANDER, NO_LANDER),
         (UP, NO_LANDER),
         (UP, LAG),
+        (UP, BEHIND),
         (UP, LATE),
     ],
     ids=lambda labels: labels["alertname"].removeprefix("Driftline"),

@@ -9,6 +9,7 @@ import pytest
 from driftline.drift.service.metrics import MODEL, PAGES, WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import Metrics
+from driftline.profiling import PROFILER_METRICS
 from driftline.serving import WebServer
 from tests.support.alertmanager import Alertmanager
 from tests.support.prometheus import Prometheus
@@ -32,7 +33,7 @@ def stopped(server):
 @pytest.fixture
 def called(tmp_path):
     """A service's metrics, and the webhook that is called because of them."""
-    metrics = Metrics(LANDER_METRICS, WORKER_METRICS)
+    metrics = Metrics(LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS)
     metrics.replace(MODEL, {("flight-delay", "flights"): 1.0})
     with Webhook() as webhook, stopped(WebServer(metrics.app(), "127.0.0.1", 0)) as service:
         manager = Alertmanager(tmp_path / "alertmanager", webhook_url=webhook.url)

@@ -6,9 +6,11 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
-from driftline.profiles import Stream
+from driftline.profiles import Grid, Stream
+from driftline.store.derive import DERIVED_TABLES
 from driftline.web import WebServer
 from driftline.web.reads.distributions import Spans, read_distribution
 from tests.dashboards import grafana
@@ -209,6 +211,49 @@ def test_distributions_are_those_of_driftlines_own_pages(world):
     for row in panel_rows(world, "driftline-feature", "Distribution of categories", feature="city"):
         ours = {"now": row["now"], "before": row["same hours before"], "training": row["training"]}
         assert ours == pytest.approx(shares[row["category"]])
+
+
+def test_rows_that_no_pointer_names_count_for_nobody(world):
+    """A derivation that was superseded, or was cut short, is there until it is deleted."""
+    asked = [
+        (query, view)
+        for query in QUERIES
+        if query.is_sql and re.search(rf"FROM ({'|'.join(DERIVED_TABLES)})\b", query.text)
+        for view in VIEWS.get(query.dashboard, [CHOSEN])
+    ]
+    assert len(asked) > 15
+    before = [ask(world, query.text, view) for query, view in asked]
+    for table in DERIVED_TABLES:
+        copied = f"INSERT INTO {table} SELECT * REPLACE (derivation + 1 AS derivation) FROM {table}"
+        world.client.command(copied)
+    for (query, view), rows in zip(asked, before, strict=True):
+        assert ask(world, query.text, view) == rows, query
+
+
+def test_numbers_that_are_counted_on_two_grids_lie_where_they_lie(world):
+    """Until an hour is derived again, or for good where its rows have expired, it stays on an older grid."""
+    values = np.random.default_rng(1).normal(50.0, 10.0, 10_000)
+    stream = Stream("two-grids", VERSION, "production")
+    hour = END_S // HOUR_S - 1
+    for number, (grid, environment) in enumerate(
+        [(Grid(0.0, 1.0, 32), "reference"), (Grid.from_values(values), "production")], 1
+    ):
+        buckets, counts = np.unique(grid.bucket(values), return_counts=True)
+        named = {"model_name": stream.model_name, "model_version": VERSION, "environment": environment}
+        named |= {"hour": hour * HOUR_S, "derivation": number}
+        world.client.insert("derived_hours", [[*named.values(), 10_000]], [*named, "rows"])
+        counted = {"feature": "amount", "kind": "numeric", "count": 10_000}
+        counted |= {"center": grid.center, "scale": grid.scale, "resolution": grid.resolution}
+        counted |= {"buckets": buckets.tolist(), "counts": counts.tolist()}
+        world.client.insert("profiles", [[*named.values(), *counted.values()]], [*named, *counted])
+    bars = panel_rows(world, "driftline-feature", "Distribution of numbers", model_name="two-grids")
+    for layer in ("now", "training"):
+        assert sum(row[layer] for row in bars) == pytest.approx(1.0)
+        mean = sum(float(row["value"]) * row[layer] for row in bars)
+        assert mean == pytest.approx(50.0, rel=0.02)
+    curves = panel_rows(world, "driftline-feature", "Share of values at or below", model_name="two-grids")
+    middle = [row["value"] for row in curves if row["now"] >= 0.5 and row["training"] >= 0.5]
+    assert middle[0] == pytest.approx(50.0, rel=0.03)
 
 
 def test_the_slice_that_broke_stands_out(world):

@@ -10,6 +10,7 @@ import pytest
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import COMMON_METRICS
+from driftline.profiling import PROFILER_METRICS
 from driftline.web.addresses import explorer_path, feature_path, model_path, page_path, runbook_path
 from tests.dashboards.rules import (
     PROMETHEUS,
@@ -24,7 +25,8 @@ from tests.dashboards.rules import (
 )
 from tests.support.prometheus import promtool
 
-METRICS = {metric.name: metric for metric in (*COMMON_METRICS, *LANDER_METRICS, *WORKER_METRICS)}
+TABLES = (COMMON_METRICS, LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS)
+METRICS = {metric.name: metric for table in TABLES for metric in table}
 ALERTS = read_alerts()
 NAMES = sorted({alert.name for alert in ALERTS})
 TARGET_LABELS = {"job", "instance", "service"}

@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from tests.support.webhook import Webhook
 
 EXAMPLE = ROOT / "examples" / "inference_service"
+SERVICES = ("lander", "profiler", "watcher", "web")
+"""driftline's own, as far as they stay."""
+
 READY_TIMEOUT_S = 90.0
 _TOLD_LINES = 5
-_PORTS = {"lander": "8322", "watcher": "8323", "web": "8321", "inference": "8000"}
+_PORTS = {"lander": "8322", "profiler": "8324", "watcher": "8323", "web": "8321", "inference": "8000"}
 _PASSWORD = "one for all"
 _NO_USERS = {"--users"}
 
@@ -69,7 +72,7 @@ class Deployed:
         self._here = Loopback(addresses, folders)
         self._processes: dict[str, ServerProcess] = {}
         self.alertmanager = Alertmanager(folder / "alertmanager", webhook_url=webhook.url)
-        jobs = {f"driftline-{name}": f"127.0.0.1:{self.ports[name]}" for name in ("lander", "watcher", "web")}
+        jobs = {f"driftline-{name}": f"127.0.0.1:{self.ports[name]}" for name in SERVICES}
         self.prometheus = Prometheus(
             folder / "prometheus",
             targets=jobs,
@@ -94,7 +97,7 @@ class Deployed:
         (self._folder / "example").mkdir()
         self.store.start()
         self.run("migrate")
-        for name in ("lander", "watcher", "web"):
+        for name in SERVICES:
             self.start(name)
         self.run("train")
         self.start("inference")

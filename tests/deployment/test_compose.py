@@ -131,19 +131,20 @@ def test_services_have_the_roles_that_were_made_for_them():
     assert users == {
         "migrate": "default",
         "lander": "driftline_lander_user",
+        "profiler": "driftline_profiler_user",
         "watcher": "driftline_watcher_user",
         "web": "driftline_reader_user",
     }
     made = {
         name for name in OURS["migrate"].environment if re.fullmatch(r"DRIFTLINE_[A-Z]+_PASSWORD_FILE", name)
     }
-    assert made >= {f"DRIFTLINE_{role}_PASSWORD_FILE" for role in ("LANDER", "WATCHER", "READER")}
+    assert made >= {f"DRIFTLINE_{role}_PASSWORD_FILE" for role in ("LANDER", "PROFILER", "WATCHER", "READER")}
 
 
 def test_prometheus_asks_services_at_the_ports_that_they_serve():
     jobs = yaml.safe_load((ROOT / "dashboards/prometheus/prometheus.yml").read_text())["scrape_configs"]
     asked = {target for job in jobs for group in job["static_configs"] for target in group["targets"]}
-    served = {f"{name}:{SERVICES[name].command[-1]}" for name in ("lander", "watcher", "web")}
+    served = {f"{name}:{SERVICES[name].command[-1]}" for name in ("lander", "profiler", "watcher", "web")}
     assert served <= asked
 
 
@@ -156,5 +157,7 @@ def known_variables():
     """Return what the command line, store URLs and log URLs read from the environment."""
     options = [option for command in driftline.commands.values() for option in command.params]
     read = {option.envvar for option in (*options, *driftline.params) if option.envvar}
-    roles = {f"DRIFTLINE_{role}_PASSWORD_FILE" for role in ("LANDER", "WATCHER", "READER", "ADMIN")}
+    roles = {
+        f"DRIFTLINE_{role}_PASSWORD_FILE" for role in ("LANDER", "PROFILER", "WATCHER", "READER", "ADMIN")
+    }
     return read | roles | {PASSWORD_FILE_VARIABLE}

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.deployment.composition import ROOT
-from tests.deployment.deployed import Deployed, status_of
+from tests.deployment.deployed import SERVICES, Deployed, status_of
 from tests.support.running import wait_until
 from tests.support.webhook import Webhook
 
@@ -118,7 +118,7 @@ def act(play):
     play.completeness = deployed.ask("completeness")
     play.dead_letters = deployed.ask("dead-letters", "list")
     play.trace = deployed.ask("trace", play.event_id)
-    play.ended |= deployed.end("lander", "watcher", "web")
+    play.ended |= deployed.end(*SERVICES)
     return play
 
 
@@ -190,10 +190,10 @@ def test_all_end_in_order_when_they_are_told_to(play):
     status = {name: status for name, (status, _) in play.ended.items()}
     # uvicorn finishes, and then dies by the signal that it was sent.
     assert status.pop("inference") in {0, -15}
-    assert status == dict.fromkeys(("lander", "watcher", "web"), 0)
+    assert status == dict.fromkeys(SERVICES, 0)
     assert max(took_s for _, took_s in play.ended.values()) < 20
 
 
-@pytest.mark.parametrize("name", ["lander", "watcher", "web"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_every_line_that_a_service_says_is_json_and_no_error(play, name):
     assert not [line for line in play.deployed.said(name) if line["level"] in {"ERROR", "CRITICAL"}]

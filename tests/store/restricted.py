@@ -28,8 +28,6 @@ TOKEN = "pass-word"
 _USERS = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users>
 <default><no_password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
 {grants}</default>
-<driftline_dictionary><no_password/><networks><ip>127.0.0.1</ip></networks><profile>default</profile>
-<quota>default</quota><grants><query>{dictionary}</query></grants></driftline_dictionary>
 </users></clickhouse>"""
 
 _CONFIG = """<clickhouse><users_config>{users}</users_config>
@@ -45,12 +43,10 @@ class Restricted:
     Args:
         folder: where the engine keeps its data, for one server after the other.
         grants: ``GRANT`` without ``TO``; EVERYTHING: the engine's own user, who may do everything.
-        dictionary: the grants of the dictionary's user.
     """
 
     folder: Path
     grants: str
-    dictionary: str = "GRANT SELECT ON driftline.feature_grids, SELECT ON driftline.feature_rules"
     _process: subprocess.Popen[str] = field(init=False)
     port: int = field(init=False)
 
@@ -77,7 +73,7 @@ class Restricted:
         users, config = (self.folder / f"{kind}.xml" for kind in ("users", "config"))
         query = escape(f"{self.grants}, {_TEST_GRANTS}")
         grants = f"<grants><query>{query}</query></grants>" if self.grants else ""
-        users.write_text(_USERS.format(grants=grants, dictionary=escape(self.dictionary)))
+        users.write_text(_USERS.format(grants=grants))
         config.write_text(_CONFIG.format(users=users))
         return config
 

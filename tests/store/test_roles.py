@@ -27,8 +27,11 @@ from driftline.lander.service import GROUP
 from driftline.log import Record, open_log
 from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
+from driftline.profiles import Stream
+from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import migrate, open_store, ready_client
 from driftline.store.dead_letters import LetterFilter
+from driftline.store.derive import DERIVED_TABLES, delete_superseded
 from driftline.store.joint import (
     JointCounts,
     JointFinding,
@@ -40,16 +43,13 @@ from driftline.store.joint import (
     write_projection,
 )
 from driftline.store.monitored import follow_monitors
-from driftline.store.profiles import Stream, read_hours
+from driftline.store.profiles import read_hours
 from driftline.store.segments import read_segments
-from driftline.store.users import (
-    DICTIONARY_USER,
-    SERVICES,
-    role_statements,
-)
+from driftline.store.users import SERVICES, role_statements
 from driftline.web import create_app
 from driftline.wire import PREDICTIONS_TOPIC, TOPICS
 from tests.drift.pages.test_book import START, verdict
+from tests.store.denied import DENIED, DENIED_TO_ALL
 from tests.store.restricted import EVERYTHING, TOKEN, Restricted
 from tests.support.traffic import MODEL, START_S, VERSION, serve
 
@@ -59,8 +59,6 @@ ACCESS_DENIED = 497
 
 # What every server lets everybody read: without it no client comes up.
 COMMON = {"SELECT ON system.one", "SELECT ON system.settings"}
-# What a server asks for only where it writes into each view who created it; this engine does not.
-UNUSED = {"admin": {"dictGet ON driftline.*"}}
 
 
 def granted(role):
@@ -93,10 +91,10 @@ def implied(privilege):
     return privilege.startswith(("SHOW COLUMNS", "SHOW TABLES", "SHOW DATABASES"))
 
 
-def with_grants(play, grants, action, **names):
+def with_grants(play, grants, action):
     """Let an action ask a store whose user holds these grants."""
     with ExitStack() as stack:
-        server = stack.enter_context(Restricted(play.folder / "store", grants, **names))
+        server = stack.enter_context(Restricted(play.folder / "store", grants))
         store = stack.enter_context(open_store(server.url))
         return action(stack.enter_context(closing(store.client())))
 
@@ -116,13 +114,15 @@ class Play:
             self.used[service] |= {one for text in server.used() for one in privileges(text)}
         return result
 
-    def as_owner(self, action, **names):
-        return with_grants(self, EVERYTHING, action, **names)
+    def as_owner(self, action):
+        return with_grants(self, EVERYTHING, action)
 
-    def land(self, store):
+    def land(self, store, *, from_start=False):
         with open_log(self.log_url) as log:
             lander = Lander(log, store, metrics=Metrics(LANDER_METRICS), monotonic=time.monotonic)
             with closing(lander):
+                if from_start:
+                    lander.rewind()
                 return lander.run_until_idle()
 
     def replay(self, store):
@@ -137,21 +137,37 @@ class Play:
 
 
 def damage(client):
-    client.command("DELETE FROM landed_ranges WHERE 1")
     client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
-    for table in ("numeric", "feature", "categorical", "segment", "session"):
-        client.command(f"DELETE FROM {table}_profiles WHERE toYYYYMM(minute) = 202602")
-    client.command("DELETE FROM invalid_values WHERE toYYYYMM(minute) = 202602")
 
 
 def create(store):
     with closing(store.client()) as client:
-        return migrate(client, dictionary_user=DICTIONARY_USER)
+        return migrate(client)
+
+
+def derive(store):
+    """Everything, and delete what that superseded: nobody is reading it here."""
+    with closing(Profiler(store, metrics=Metrics(PROFILER_METRICS))) as profiler:
+        derived = profiler.run_until_idle()
+    with closing(store.client()) as client:
+        delete_superseded(client, older_than_s=0)
+    return derived
+
+
+def superseded(client):
+    """Return how many derivations of each table are not the newest of their hour."""
+    newest = "(SELECT model_name, model_version, environment, hour, derivation FROM derived_hours FINAL)"
+    hour = "(model_name, model_version, environment, hour, derivation)"
+    counted = (f"SELECT count() FROM {table} WHERE {hour} NOT IN {newest}" for table in DERIVED_TABLES)
+    return [client.query(query).result_rows[0][0] for query in counted]
 
 
 def follow_a_file(store):
     """As ``driftline monitors apply`` does."""
-    rules = {"of no event": FeatureMonitor(rules={"minimum": 0.0})}
+    rules = {
+        "of no event": FeatureMonitor(rules={"minimum": 0.0}),
+        "amount": FeatureMonitor(rules={"maximum": 100.0}),
+    }
     monitor = ModelMonitor(settings=DriftSettings(), segments=("city=Bergen",), features=rules)
     with closing(store.client()) as client:
         follow_monitors(client, Monitors(monitor, {MODEL: monitor}))
@@ -245,12 +261,17 @@ def play(tmp_path_factory):
     played.as_owner(damage)
     played.repeat()
     played.repeated = played.acting("lander", played.land)
+    played.from_start = played.acting("lander", lambda store: played.land(store, from_start=True))
     played.replayed = played.acting("lander", played.replay)
     played.rows = played.as_owner(
         lambda client: (
             client.query("SELECT count() FROM predictions WHERE environment = 'production'").result_rows
         )
     )
+    played.derived = played.acting("profiler", derive)
+    played.acting("watcher", judge)
+    played.derived_again = played.acting("profiler", derive)
+    played.superseded = played.as_owner(superseded)
     played.judged = played.acting("watcher", judge)
     played.judged_jointly = played.acting("watcher", judge_jointly)
     played.segment = played.acting("watcher", read_segment)
@@ -264,8 +285,12 @@ def test_each_service_does_its_work_with_its_role(play):
     assert play.created
     assert play.landed > EVENTS
     assert play.repeated
+    assert play.from_start > EVENTS
     assert play.rows == [(EVENTS,)]
     assert play.replayed.refused == 1
+    # The hours that the traffic spans, and again when its segments and rules change.
+    assert min(play.derived, play.derived_again) >= 36
+    assert play.superseded == [0, 0, 0]
     assert play.judged > 0
     assert play.judged_jointly
     assert sum(profile.rows for profile in play.segment) == EVENTS // 3
@@ -282,59 +307,7 @@ def test_what_a_role_holds_is_what_its_service_uses(play, service):
     used = play.used[service] - COMMON
     missing = {privilege for privilege in used if not covers(held, privilege) and not implied(privilege)}
     idle = {privilege for privilege in held if not any(covers({privilege}, one) for one in used)}
-    assert (missing, idle) == (set(), UNUSED.get(service, set()))
-
-
-DENIED = {
-    "lander": [
-        "SELECT actual_number FROM outcomes",
-        "SELECT * FROM drift_verdicts",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
-        "DELETE FROM predictions WHERE 1",
-        "ALTER TABLE predictions DROP COLUMN tags",
-        "TRUNCATE TABLE numeric_profiles",
-        "DROP TABLE predictions",
-        "INSERT INTO schema_migrations (number) VALUES (99)",
-    ],
-    "watcher": [
-        "SELECT * FROM outcomes",
-        "INSERT INTO predictions (model_name) VALUES ('m')",
-        "INSERT INTO feature_grids (model_name) VALUES ('m')",
-        "DELETE FROM drift_verdicts WHERE 1",
-        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
-    ],
-    "reader": [
-        "INSERT INTO predictions (model_name) VALUES ('m')",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
-        "INSERT INTO training_runs (model_name) VALUES ('m')",
-        "DELETE FROM numeric_profiles WHERE 1",
-        "DROP TABLE outcomes",
-        "SYSTEM RELOAD DICTIONARY feature_grid",
-        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
-    ],
-    "responder": [
-        "SELECT * FROM predictions",
-        "INSERT INTO pages (page_id) VALUES ('p')",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
-        "DELETE FROM acknowledgements WHERE 1",
-    ],
-    "admin": [
-        "DROP TABLE predictions",
-        "TRUNCATE TABLE predictions",
-        "DELETE FROM predictions WHERE 1",
-    ],
-}
-DENIED_TO_ALL = [
-    "CREATE TABLE other.t (n UInt8) ENGINE = MergeTree ORDER BY n",
-    "CREATE DATABASE other",
-    "CREATE USER mallory",
-    "GRANT SELECT ON driftline.predictions TO default",
-    "SELECT * FROM system.users",
-    "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'n UInt8')",
-    "SELECT * FROM file('/etc/passwd', 'LineAsString')",
-    "SELECT * FROM remote('127.0.0.1:1', 'system', 'one')",
-    "DROP DATABASE driftline",
-]
+    assert (missing, idle) == (set(), set())
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -352,7 +325,7 @@ def code(client, statement):
     return None
 
 
-@pytest.mark.parametrize("service", ["lander", "watcher", "reader"])
+@pytest.mark.parametrize("service", ["lander", "profiler", "watcher", "reader"])
 def test_tables_that_are_missing_are_told_to_a_service_that_may_not_create_them(tmp_path, service):
     with pytest.raises(StoreError, match=r"are missing, .* run `driftline migrate` with a user who may"):
         Play(tmp_path).acting(service, ready_client)
@@ -377,20 +350,3 @@ def test_a_user_without_a_role_is_told_where_roles_come_from(play):
         StoreError, match=r"give it one of driftline's roles, which `driftline migrate --users`"
     ):
         with_grants(play, "GRANT SHOW DATABASES ON *.*", migrate)
-
-
-def test_the_user_of_the_dictionaries_needs_its_grants_and_has_no_other(play):
-    end = f" TO {DICTIONARY_USER} WITH REPLACE OPTION"
-    statements = (re.sub(r"\s+", " ", text) for text in role_statements("driftline"))
-    (statement,) = (text for text in statements if text.endswith(end))
-    held = privileges(statement.removesuffix(end))
-    assert held == {"SELECT ON driftline.feature_grids", "SELECT ON driftline.feature_rules"}
-
-    def reload(client):
-        return [code(client, f"SYSTEM RELOAD DICTIONARY feature_{name}") for name in ("grid", "rule")]
-
-    assert play.as_owner(reload) == [None, None]
-    for place, granted_alone in enumerate(sorted(held)):
-        told = [ACCESS_DENIED, ACCESS_DENIED]
-        told[place] = None
-        assert play.as_owner(reload, dictionary=f"GRANT {granted_alone}") == told

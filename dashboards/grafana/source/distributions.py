@@ -1,7 +1,7 @@
 """How a feature is distributed: now, in the same hours of the four weeks before, and in the training data.
 
-Now is the time range. Numbers are counted on a grid whose buckets are ``center + scale * sinh(bucket /
-resolution)`` wide apart; the grid and the counts that go together are those in force.
+Now is the hours that the time range touches. Numbers are counted on a grid, which stands in each row: bucket
+b holds the values around ``center + scale * sinh(b / resolution)``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboards.grafana.source.panels import bars, curves, rows, titled
-from dashboards.grafana.source.queries import COUNTED, FEATURE, IN_FORCE, MODEL, SEGMENT, table
+from dashboards.grafana.source.queries import FEATURE, FIRST_HOUR, MODEL, SEGMENT, table
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.barchart import Panel as Bars
@@ -21,31 +22,42 @@ _VALUES = 25
 _WEEK_S = 7 * 24 * 3600
 _REFERENCE_DAYS = 28
 
-_LAYER = "multiIf(environment = 'reference', 'training', minute >= $__fromTime, 'now', 'before')"
-_ROWS = f"""
-    {MODEL} AND model_version = ${{model_version:sqlstring}} AND {FEATURE}
+_LAYER = f"multiIf(environment = 'reference', 'training', hour >= {FIRST_HOUR}, 'now', 'before')"
+_HOURS = f"""
+    {MODEL} AND model_version = ${{model_version:sqlstring}}
     AND
     (
         environment = 'reference'
-        OR environment = ${{environment:sqlstring}} AND minute < $__toTime AND
+        OR environment = ${{environment:sqlstring}} AND hour < $__toTime AND
         (
-            minute >= $__fromTime
-            OR minute >= $__fromTime - INTERVAL {_REFERENCE_DAYS} DAY
-                AND positiveModulo(toInt64(toUnixTimestamp(minute)) - toUnixTimestamp($__fromTime), {_WEEK_S})
-                    < toUnixTimestamp($__toTime) - toUnixTimestamp($__fromTime)
+            hour >= {FIRST_HOUR}
+            OR hour >= {FIRST_HOUR} - INTERVAL {_REFERENCE_DAYS} DAY
+                AND positiveModulo(toInt64(toUnixTimestamp(hour)) - toUnixTimestamp({FIRST_HOUR}), {_WEEK_S})
+                    < toUnixTimestamp($__toTime) - toUnixTimestamp({FIRST_HOUR})
         )
     )"""
-_GRID = f"""
-    (
-        SELECT argMax((center, scale, resolution), recount) FROM feature_grids
-        WHERE {MODEL} AND {FEATURE} AND generation = counted.1
-    ) AS chosen,
-    if(chosen.3 = 0, (0., 1., toUInt16(32)), chosen) AS grid"""
-_VALUE = "grid.1 + grid.2 * sinh(({bucket}) / grid.3)"
+_ROWS = f"{_HOURS} AND {FEATURE} AND {visible(_HOURS)}"
+_VALUE = "center + scale * sinh(({bucket}) / resolution)"
 _COUNTS = """
-    sumIf(count, layer = 'now') AS now_rows,
-    sumIf(count, layer = 'before') AS before_rows,
-    sumIf(count, layer = 'training') AS training_rows"""
+    sumIf(n, layer = 'now') AS now_rows,
+    sumIf(n, layer = 'before') AS before_rows,
+    sumIf(n, layer = 'training') AS training_rows"""
+
+# Until an hour is derived again, or for good where its rows have expired, it stays on an earlier grid. The
+# middle of such a bucket says where it lies on the newest one.
+_ON_ONE_GRID = f"""
+    SELECT
+        layer, n, grid,
+        if(own = grid, bucket, toInt32(round(grid.3 * asinh((middle - grid.1) / grid.2)))) AS place,
+        {_VALUE.format(bucket="bucket")} AS middle
+    FROM
+    (
+        SELECT
+            {_LAYER} AS layer, center, scale, resolution, buckets, counts,
+            (center, scale, resolution) AS own, argMax(own, derivation) OVER () AS grid
+        FROM profiles WHERE {_ROWS} AND {SEGMENT} AND kind = 'numeric'
+    )
+    ARRAY JOIN buckets AS bucket, counts AS n"""
 
 
 def numeric_bars() -> Bars:
@@ -57,23 +69,22 @@ def numeric_bars() -> Bars:
         "another chart.",
         table(
             f"""
-            WITH {COUNTED}, {_GRID}
             SELECT
-                printf('%.4g', toFloat64({_VALUE.format(bucket="(bin + 0.5) * width - 0.5")})) AS value,
+                printf(
+                    '%.4g', grid.1 + grid.2 * sinh(((bin + 0.5) * width - 0.5) / grid.3)
+                ) AS value,
                 now_rows / nullIf(sum(now_rows) OVER (), 0) AS now,
                 before_rows / nullIf(sum(before_rows) OVER (), 0) AS `same hours before`,
                 training_rows / nullIf(sum(training_rows) OVER (), 0) AS training
             FROM
             (
-                SELECT width, floor(bucket / width) AS bin, {_COUNTS}
+                SELECT grid, width, floor(place / width) AS bin, {_COUNTS}
                 FROM
                 (
-                    SELECT
-                        {_LAYER} AS layer, bucket, count,
-                        intDiv(max(bucket) OVER () - min(bucket) OVER (), {_BINS}) + 1 AS width
-                    FROM numeric_profiles WHERE {_ROWS} AND {SEGMENT} AND {IN_FORCE}
+                    SELECT *, intDiv(max(place) OVER () - min(place) OVER (), {_BINS}) + 1 AS width
+                    FROM ({_ON_ONE_GRID})
                 )
-                GROUP BY width, bin
+                GROUP BY grid, width, bin
             )
             ORDER BY bin
             """
@@ -89,24 +100,24 @@ def numeric_curves() -> Curves:
         "The same as curves, exact at each bucket: where they are apart, rows moved; the largest gap is KS.",
         table(
             f"""
-            WITH {COUNTED}, {_GRID}
             SELECT
-                {_VALUE.format(bucket="bucket + 0.5")} AS value,
-                sum(now_rows) OVER (ORDER BY bucket) / nullIf(sum(now_rows) OVER (), 0) AS now,
-                sum(before_rows) OVER (ORDER BY bucket) / nullIf(sum(before_rows) OVER (), 0)
+                value,
+                sum(now_rows) OVER (ORDER BY value) / nullIf(sum(now_rows) OVER (), 0) AS now,
+                sum(before_rows) OVER (ORDER BY value) / nullIf(sum(before_rows) OVER (), 0)
                     AS `same hours before`,
-                sum(training_rows) OVER (ORDER BY bucket) / nullIf(sum(training_rows) OVER (), 0) AS training
+                sum(training_rows) OVER (ORDER BY value) / nullIf(sum(training_rows) OVER (), 0) AS training
             FROM
             (
-                SELECT bucket, {_COUNTS}
+                SELECT value, {_COUNTS}
                 FROM
                 (
-                    SELECT {_LAYER} AS layer, bucket, count
-                    FROM numeric_profiles WHERE {_ROWS} AND {SEGMENT} AND {IN_FORCE}
+                    SELECT {_LAYER} AS layer, {_VALUE.format(bucket="bucket + 0.5")} AS value, n
+                    FROM profiles ARRAY JOIN buckets AS bucket, counts AS n
+                    WHERE {_ROWS} AND {SEGMENT} AND kind = 'numeric'
                 )
-                GROUP BY bucket
+                GROUP BY value
             )
-            ORDER BY bucket
+            ORDER BY value
             """
         ),
         x="value",
@@ -122,35 +133,39 @@ def categories() -> Bars:
         "training data does not have was never seen there.",
         table(
             f"""
-            WITH {COUNTED}
             SELECT
-                if(place <= {_VALUES} AND NOT folded, value, '(others)') AS category,
+                if(place <= {_VALUES} AND NOT is_folded, value, '(others)') AS category,
                 sum(now_share) AS now, sum(before_share) AS `same hours before`,
                 sum(training_share) AS training
             FROM
             (
                 SELECT
                     *, row_number() OVER (
-                        ORDER BY folded, ifNull(now_share, 0) + ifNull(before_share, 0)
+                        ORDER BY is_folded, ifNull(now_share, 0) + ifNull(before_share, 0)
                             + ifNull(training_share, 0) DESC, value
                     ) AS place
                 FROM
                 (
                     SELECT
-                        value, folded,
+                        value, is_folded,
                         now_rows / nullIf(sum(now_rows) OVER (), 0) AS now_share,
                         before_rows / nullIf(sum(before_rows) OVER (), 0) AS before_share,
                         training_rows / nullIf(sum(training_rows) OVER (), 0) AS training_share
                     FROM
                     (
-                        SELECT value, folded, {_COUNTS}
+                        SELECT value, is_folded, {_COUNTS}
                         FROM
                         (
-                            SELECT {_LAYER} AS layer, value, folded, count
-                            FROM categorical_profiles
-                            WHERE {_ROWS} AND {SEGMENT} AND (segment = '' OR {IN_FORCE})
+                            SELECT
+                                {_LAYER} AS layer, part.1 AS value, part.2 AS n, part.3 AS is_folded
+                            FROM profiles
+                            ARRAY JOIN arrayPushBack(
+                                arrayMap((name, n) -> (name, n, false), values, counts), ('', folded, true)
+                            ) AS part
+                            WHERE {_ROWS} AND {SEGMENT}
+                                AND kind = 'categorical' AND n > 0
                         )
-                        GROUP BY value, folded
+                        GROUP BY value, is_folded
                     )
                 )
             )
@@ -165,7 +180,6 @@ def categories() -> Bars:
 def numbers_by_segment() -> Table:
     """Return where a numeric feature lies in each part of the traffic."""
     quantiles = "quantilesExactWeightedIf(0.05, 0.5, 0.95)"
-    value = _VALUE.format(bucket="bucket")
     return (
         rows(
             "Numbers by slice",
@@ -173,7 +187,6 @@ def numbers_by_segment() -> Table:
             "before, to the width of a bucket. The slice whose numbers differ is where to look.",
             table(
                 f"""
-                WITH {COUNTED}, {_GRID}
                 SELECT
                     slice, now_rows, before_rows,
                     if(now_rows = 0, NULL, at[1]) AS low,
@@ -186,12 +199,13 @@ def numbers_by_segment() -> Table:
                 (
                     SELECT
                         if(segment = '', 'all traffic', segment) AS slice, {_COUNTS},
-                        {quantiles}({value}, count, layer = 'now') AS at,
-                        {quantiles}({value}, count, layer = 'before') AS was
+                        {quantiles}(value, n, layer = 'now') AS at,
+                        {quantiles}(value, n, layer = 'before') AS was
                     FROM
                     (
-                        SELECT segment, {_LAYER} AS layer, bucket, count
-                        FROM numeric_profiles WHERE {_ROWS} AND {IN_FORCE}
+                        SELECT segment, {_LAYER} AS layer, {_VALUE.format(bucket="bucket")} AS value, n
+                        FROM profiles ARRAY JOIN buckets AS bucket, counts AS n
+                        WHERE {_ROWS} AND kind = 'numeric'
                     )
                     GROUP BY segment
                 )
@@ -224,7 +238,6 @@ def categories_by_segment() -> Table:
             "Values whose share changed most in a part of the traffic, now against the same hours before.",
             table(
                 f"""
-                WITH {COUNTED}
                 SELECT
                     slice, value, now_rows, before_rows,
                     now_rows / nullIf(sum(now_rows) OVER (PARTITION BY slice), 0) AS now,
@@ -235,9 +248,9 @@ def categories_by_segment() -> Table:
                     SELECT if(segment = '', 'all traffic', segment) AS slice, value, {_COUNTS}
                     FROM
                     (
-                        SELECT segment, {_LAYER} AS layer, value, count
-                        FROM categorical_profiles
-                        WHERE {_ROWS} AND (segment = '' OR {IN_FORCE}) AND NOT folded
+                        SELECT segment, {_LAYER} AS layer, value, n
+                        FROM profiles ARRAY JOIN values AS value, counts AS n
+                        WHERE {_ROWS} AND kind = 'categorical'
                     )
                     GROUP BY segment, value
                 )

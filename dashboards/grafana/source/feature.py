@@ -21,16 +21,16 @@ from dashboards.grafana.source.panels import (
     wide,
 )
 from dashboards.grafana.source.queries import (
-    COUNTED,
     FEATURE,
     GRAVITY_OF_VERDICT,
-    IN_FORCE,
+    HOURS,
     SEGMENT,
     STREAM,
     metric,
     series,
     table,
 )
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -157,8 +157,8 @@ def _missing_now() -> Stat:
         "Share of the events that carry the feature and have no value of it, within the time range.",
         table(
             f"""
-            WITH {COUNTED}
-            SELECT sum(nulls) / nullIf(sum(carried), 0) AS missing FROM ({_CARRIED})
+            SELECT sumIf(count, kind = 'missing') / nullIf(sum({_CARRIED}), 0) AS missing
+            FROM profiles WHERE {_PROFILES}
             """
         ),
         unit="percentunit",
@@ -174,17 +174,10 @@ def _complete_now() -> Stat:
     )
 
 
-# Values of categories are counted in a table of their own, nulls of both kinds in feature_profiles.
-_COUNTED_ROWS = (
-    f"{STREAM} AND {FEATURE} AND {SEGMENT} AND (segment = '' OR {IN_FORCE}) AND $__timeFilter(minute)"
-)
-_CARRIED = f"""
-    SELECT minute, nulls, nans, infinities, finite + nulls + nans + infinities AS carried
-    FROM feature_profiles WHERE {_COUNTED_ROWS}
-    UNION ALL
-    SELECT minute, 0 AS nulls, 0 AS nans, 0 AS infinities, count AS carried
-    FROM categorical_profiles WHERE {_COUNTED_ROWS}
-"""
+_HOURS = visible(f"{STREAM} AND {HOURS}")
+_PROFILES = f"{STREAM} AND {FEATURE} AND {SEGMENT} AND {HOURS} AND {_HOURS}"
+_CARRIED = "count + nans + infinities + folded"
+"""Events that carry a feature, with a value or without, over all kinds of its rows."""
 
 
 def _slices() -> Table:
@@ -314,38 +307,37 @@ def _newest() -> Table:
 def _missing() -> Lines:
     return lines(
         "Missing, NaN and infinite",
-        "Share of the events that carry the feature, by their own time.",
+        "Share of the events that carry the feature, by the hour of their own time.",
         series(
             f"""
-            WITH {COUNTED}
             SELECT
-                $__timeInterval(minute) AS time,
-                sum(nulls) / sum(carried) AS missing,
-                sum(nans) / sum(carried) AS NaN,
-                sum(infinities) / sum(carried) AS infinite
-            FROM ({_CARRIED})
-            GROUP BY time HAVING sum(carried) > 0 ORDER BY time
+                $__timeInterval(hour) AS time,
+                sumIf(count, kind = 'missing') / sum({_CARRIED}) AS missing,
+                sum(nans) / sum({_CARRIED}) AS NaN,
+                sum(infinities) / sum({_CARRIED}) AS infinite
+            FROM profiles WHERE {_PROFILES}
+            GROUP BY time HAVING sum({_CARRIED}) > 0 ORDER BY time
             """
         ),
         unit="percentunit",
-    ).interval("5m")
+    ).interval("1h")
 
 
 def _invalid() -> Lines:
     return (
         lines(
             "Invalid values",
-            "Values that broke a rule, by reason, whole traffic, by the events' own time.",
+            "Values that broke a rule, by reason, whole traffic, by the hour of the events' own time.",
             series(
                 f"""
-                SELECT $__timeInterval(minute) AS time, reason, sum(count) AS values
+                SELECT $__timeInterval(hour) AS time, reason, sum(count) AS values
                 FROM invalid_values
-                WHERE {STREAM} AND {FEATURE} AND segment = '' AND $__timeFilter(minute)
+                WHERE {STREAM} AND {FEATURE} AND {HOURS} AND {_HOURS}
                 GROUP BY time, reason ORDER BY time
                 """
             ),
             unit="short",
         )
         .no_value("no invalid value in this time range")
-        .interval("5m")
+        .interval("1h")
     )

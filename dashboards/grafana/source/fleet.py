@@ -26,7 +26,8 @@ from dashboards.grafana.source.panels import (
     verdict_timeline,
     wide,
 )
-from dashboards.grafana.source.queries import GRAVITY_OF_VERDICT, metric, metric_now, series, table
+from dashboards.grafana.source.queries import GRAVITY_OF_VERDICT, HOURS, metric, metric_now, series, table
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -167,7 +168,7 @@ def _model_table() -> Table:
     )
 
 
-_VERSIONS = """
+_VERSIONS = f"""
 SELECT
     judged.model_name AS model_name, judged.model_version AS model_version, judged.environment AS environment,
     state, window_end AS judged_until, completeness, events, last_event, open_pages, training_run_id,
@@ -188,8 +189,8 @@ FROM
 ) AS judged
 LEFT JOIN
 (
-    SELECT model_name, model_version, environment, sum(rows) AS events, max(minute) AS last_event
-    FROM session_profiles WHERE session_id != '' AND $__timeFilter(minute)
+    SELECT model_name, model_version, environment, sum(rows) AS events, max(newest) AS last_event
+    FROM session_hours WHERE {HOURS} AND {visible(HOURS)}
     GROUP BY model_name, model_version, environment
 ) AS traffic USING (model_name, model_version, environment)
 LEFT JOIN
@@ -231,17 +232,17 @@ def _states() -> Timeline:
 def _traffic() -> Lines:
     return lines(
         "Predictions by model",
-        "Predictions that landed, by their own time: per second.",
+        "Predictions that landed, by the hour of their own time, per second. The newest is not over yet.",
         series(
-            """
-            SELECT $__timeInterval(minute) AS time, model_name, sum(rows) / $__interval_s AS predictions
-            FROM session_profiles
-            WHERE session_id != '' AND environment != 'reference' AND $__timeFilter(minute)
+            f"""
+            SELECT $__timeInterval(hour) AS time, model_name, sum(rows) / $__interval_s AS predictions
+            FROM derived_hours FINAL
+            WHERE environment != 'reference' AND {HOURS}
             GROUP BY time, model_name ORDER BY time
             """
         ),
         unit="reqps",
-    ).interval("1m")
+    ).interval("1h")
 
 
 def _completeness() -> Lines:

@@ -35,14 +35,14 @@ def new_versions() -> AnnotationQuery:
         "blue",
         f"""
         SELECT
-            min(minute) AS time,
+            min(hour) AS time,
             concat('version ', model_version) AS title,
-            concat('version ', model_version, ' in ', environment, ': its first prediction') AS text,
+            concat('version ', model_version, ' in ', environment, ': its first hour') AS text,
             concat('version,', model_version) AS tags
-        FROM session_profiles
-        WHERE {MODEL} AND session_id != '' AND environment != 'reference'
+        FROM derived_hours
+        WHERE {MODEL} AND environment != 'reference'
         GROUP BY model_version, environment
-        HAVING min(minute) >= $__fromTime AND min(minute) <= $__toTime
+        HAVING min(hour) >= $__fromTime AND min(hour) <= $__toTime
         ORDER BY time
         """,
     )

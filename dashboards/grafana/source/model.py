@@ -25,6 +25,7 @@ from dashboards.grafana.source.panels import (
 )
 from dashboards.grafana.source.queries import (
     GRAVITY_OF_VERDICT,
+    HOURS,
     MODEL,
     STREAM,
     metric,
@@ -32,6 +33,7 @@ from dashboards.grafana.source.queries import (
     series,
     table,
 )
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -258,19 +260,19 @@ def _invalid() -> Lines:
     return (
         lines(
             "Invalid values over time",
-            "Values that broke a rule, by feature and reason, by the events' own time.",
+            "Values that broke a rule, by feature and reason, by the hour of the events' own time.",
             series(
                 f"""
                 SELECT
-                    $__timeInterval(minute) AS time, concat(feature, ' ', reason) AS broken,
+                    $__timeInterval(hour) AS time, concat(feature, ' ', reason) AS broken,
                     sum(count) AS values
                 FROM invalid_values
-                WHERE {STREAM} AND segment = '' AND feature != '' AND $__timeFilter(minute)
+                WHERE {STREAM} AND {HOURS} AND {visible(f"{STREAM} AND {HOURS}")}
                 GROUP BY time, broken ORDER BY time
                 """
             ),
             unit="short",
         )
         .no_value("no invalid value in this time range")
-        .interval("1m")
+        .interval("1h")
     )

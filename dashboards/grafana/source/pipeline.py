@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards.grafana.source import links, variables
+from dashboards.grafana.source import deriving, links, variables
 from dashboards.grafana.source.panels import (
     GREEN,
     RED,
@@ -24,7 +24,7 @@ from dashboards.grafana.source.panels import (
     unit_of,
     wide,
 )
-from dashboards.grafana.source.queries import metric, metric_now, series, table
+from dashboards.grafana.source.queries import JOB, metric, metric_now, series, table
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.table import Panel as Table
     from grafana_foundation_sdk.builders.timeseries import Panel as Lines
 
-_JOB = '{job=~"$job"}'
 _MODELS = '{job=~"$job", model_name=~"$model_name", model_version=~"$model_version"}'
 _CHOSEN = """$__conditionalAll(model_name IN (${model_name:sqlstring}), $model_name)
                 AND $__conditionalAll(model_version IN (${model_version:sqlstring}), $model_version)"""
@@ -74,6 +73,13 @@ def build() -> Dashboard:
         .with_panel(_dead_letters())
         .with_panel(_landing_failures())
         .with_panel(_lost())
+        .with_row(row("Deriving"))
+        .with_panel(deriving.dirty_hours())
+        .with_panel(deriving.lag())
+        .with_panel(deriving.time_spent())
+        .with_panel(deriving.derived_rows())
+        .with_panel(deriving.derived_hours())
+        .with_panel(deriving.failures())
         .with_row(row("Ledger"))
         .with_panel(_completeness())
         .with_panel(_dropped())
@@ -95,7 +101,7 @@ def _up() -> Timeline:
     return states(
         "Services that answer",
         "Whether Prometheus could scrape each service.",
-        metric(f"up{_JOB}", "{{job}} {{instance}}"),
+        metric(f"up{JOB}", "{{job}} {{instance}}"),
         up_or_down,
         width=12,
         height=5,
@@ -107,7 +113,7 @@ def _builds() -> Table:
         rows(
             "Releases",
             "Which release of driftline runs where. Two at once: an update is under way.",
-            metric_now(f"driftline_build_info{_JOB}"),
+            metric_now(f"driftline_build_info{JOB}"),
             width=6,
             height=5,
         )
@@ -120,7 +126,7 @@ def _disk_now() -> Stat:
     return number(
         "Disk free",
         "Share of the store's disk that is free.",
-        metric_now(f"min(driftline_store_disk_free_bytes{_JOB} / driftline_store_disk_size_bytes{_JOB})"),
+        metric_now(f"min(driftline_store_disk_free_bytes{JOB} / driftline_store_disk_size_bytes{JOB})"),
         unit="percentunit",
         width=2,
         height=5,
@@ -131,7 +137,7 @@ def _lag_now() -> Stat:
     return number(
         "Lag",
         "Offsets in the log that are not landed yet, over all topics.",
-        metric_now(f"sum(max by (topic) (driftline_lander_lag_events{_JOB}))"),
+        metric_now(f"sum(max by (topic) (driftline_lander_lag_events{JOB}))"),
         unit="short",
         width=2,
         height=5,
@@ -162,7 +168,7 @@ def _rates() -> Lines:
         "By stage (the topic) and outcome. Repeated: its client said that it may stand in the log twice, "
         "and it did.",
         metric(
-            f"sum by (stage, outcome) (rate(driftline_events_total{_JOB}[$__rate_interval]))",
+            f"sum by (stage, outcome) (rate(driftline_events_total{JOB}[$__rate_interval]))",
             "{{stage}} {{outcome}}",
         ),
         unit="reqps",
@@ -173,7 +179,7 @@ def _lag() -> Lines:
     return lines(
         "Lag by topic",
         "Offsets in the log that are not landed yet. Grows for minutes: the lander is too slow, or stands.",
-        metric(f"max by (topic) (driftline_lander_lag_events{_JOB})", "{{topic}}"),
+        metric(f"max by (topic) (driftline_lander_lag_events{JOB})", "{{topic}}"),
         unit="short",
     )
 
@@ -220,13 +226,13 @@ def _landing_failures() -> Lines:
         "Times that the store did not take a batch, or the log could not be read. Both are tried again: "
         "nothing is lost. Settled: pieces of a repeated batch that had to be put in anew.",
         metric(
-            f"increase(driftline_lander_store_failures_total{_JOB}[$__rate_interval])",
+            f"increase(driftline_lander_store_failures_total{JOB}[$__rate_interval])",
             "store {{instance}}",
             "A",
         ),
-        metric(f"increase(driftline_log_failures_total{_JOB}[$__rate_interval])", "log {{instance}}", "B"),
+        metric(f"increase(driftline_log_failures_total{JOB}[$__rate_interval])", "log {{instance}}", "B"),
         metric(
-            f"increase(driftline_lander_settled_parts_total{_JOB}[$__rate_interval])",
+            f"increase(driftline_lander_settled_parts_total{JOB}[$__rate_interval])",
             "settled {{instance}}",
             "C",
         ),
@@ -238,7 +244,7 @@ def _lost() -> Lines:
     panel = lines(
         "Lost offsets",
         "Records that were gone before they were landed: retention was shorter than the lag. They are lost.",
-        metric(f"sum by (topic) (driftline_lander_lost_offsets_total{_JOB})", "{{topic}}"),
+        metric(f"sum by (topic) (driftline_lander_lost_offsets_total{JOB})", "{{topic}}"),
         unit="short",
     )
     return leveled(panel.no_value("none was ever lost"), (None, GREEN), (1, RED))
@@ -327,9 +333,9 @@ def _verdicts() -> Lines:
         "Verdicts given",
         "By name, a second; and hours that were judged anew since events arrived late, or went missing.",
         metric(
-            f"sum by (verdict) (rate(driftline_verdicts_total{_JOB}[$__rate_interval]))", "{{verdict}}", "A"
+            f"sum by (verdict) (rate(driftline_verdicts_total{JOB}[$__rate_interval]))", "{{verdict}}", "A"
         ),
-        metric(f"rate(driftline_late_hours_total{_JOB}[$__rate_interval])", "late hours", "B"),
+        metric(f"rate(driftline_late_hours_total{JOB}[$__rate_interval])", "late hours", "B"),
         unit="ops",
     )
 
@@ -349,7 +355,7 @@ def _judging_failures() -> Lines:
     return lines(
         "Judging: failures",
         "Times that the worker could not read or write the store. It tries again.",
-        metric(f"increase(driftline_worker_failures_total{_JOB}[$__rate_interval])", "{{instance}}"),
+        metric(f"increase(driftline_worker_failures_total{JOB}[$__rate_interval])", "{{instance}}"),
         unit="short",
     )
 
@@ -358,8 +364,8 @@ def _disk() -> Lines:
     return lines(
         "The store's disk",
         "Free and total, as the store itself sees it.",
-        metric(f"driftline_store_disk_free_bytes{_JOB}", "free", "A"),
-        metric(f"driftline_store_disk_size_bytes{_JOB}", "total", "B"),
+        metric(f"driftline_store_disk_free_bytes{JOB}", "free", "A"),
+        metric(f"driftline_store_disk_size_bytes{JOB}", "total", "B"),
         unit="bytes",
     ).min(0)
 
@@ -371,9 +377,9 @@ def _events() -> Lines:
         "lost.",
         series(
             f"""
-            SELECT $__timeInterval(minute) AS time, environment, sum(rows) / $__interval_s AS predictions
-            FROM session_profiles
-            WHERE session_id != '' AND environment != 'reference' AND $__timeFilter(minute)
+            SELECT $__timeInterval(event_time) AS time, environment, count() / $__interval_s AS predictions
+            FROM predictions
+            WHERE environment != 'reference' AND $__timeFilter(event_time)
                 AND {_CHOSEN}
             GROUP BY time, environment ORDER BY time
             """

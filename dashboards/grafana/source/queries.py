@@ -1,7 +1,8 @@
 """Queries: PromQL for what is now and how it ran, SQL for what the store knows.
 
 SQL takes its time range from the macros of Grafana's ClickHouse data source, and its values from variables
-as ``${name:sqlstring}``, which quotes them. It reads only tables that ``driftline_reader`` may read.
+as ``${name:sqlstring}``, which quotes them. It reads only tables that ``driftline_reader`` may read, and
+derived rows only where their hour's pointer names them (`visible`).
 """
 
 from __future__ import annotations
@@ -35,12 +36,11 @@ GRAVITY_OF_VERDICT = (
     f"transform(verdict, {list(GRAVITY)}, {list(range(len(GRAVITY)))}, 0)"  # Unknown ones are no news.
 )
 
-COUNTED = f"""(
-    SELECT max((generation, recount)) FROM feature_grids
-    WHERE {MODEL} AND feature = '' AND recount > 0
-) AS counted"""
-IN_FORCE = "generation = counted.1 AND (recount = 0 OR recount = counted.2)"
-"""Which rows that are counted by generation go together; see ``schemas/clickhouse/0002_profiles.sql``."""
+JOB = '{job=~"$job"}'
+
+FIRST_HOUR = "toStartOfHour($__fromTime, 'UTC')"
+HOURS = f"hour >= {FIRST_HOUR} AND hour <= $__toTime"
+"""What is derived is derived by hour: those that the time range touches."""
 
 
 class _Sql(Builder[Dataquery]):

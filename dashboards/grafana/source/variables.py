@@ -20,6 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.grafana.source.queries import CLICKHOUSE, MODEL, PROMETHEUS, STREAM
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ def model_name() -> QueryVariable:
     return _asked(
         "model_name",
         "Model",
-        "SELECT DISTINCT model_name FROM session_profiles WHERE model_name != '' ORDER BY model_name",
+        "SELECT DISTINCT model_name FROM derived_hours ORDER BY model_name",
     )
 
 
@@ -73,9 +74,9 @@ def model_version() -> QueryVariable:
         "model_version",
         "Version",
         f"""
-        SELECT model_version FROM session_profiles
+        SELECT model_version FROM derived_hours
         WHERE {MODEL} AND environment != 'reference'
-        GROUP BY model_version ORDER BY max(minute) DESC, model_version DESC
+        GROUP BY model_version ORDER BY max(hour) DESC, model_version DESC
         """,
     )
 
@@ -86,7 +87,7 @@ def environment() -> QueryVariable:
         "environment",
         "Environment",
         f"""
-        SELECT environment FROM session_profiles
+        SELECT environment FROM derived_hours
         WHERE {MODEL} AND environment != 'reference'
         GROUP BY environment ORDER BY environment != 'production', environment
         """,
@@ -101,8 +102,8 @@ def feature() -> QueryVariable:
         f"""
         SELECT DISTINCT feature FROM
         (
-            SELECT feature FROM feature_profiles WHERE {STREAM}
-            UNION ALL SELECT feature FROM categorical_profiles WHERE {STREAM}
+            SELECT feature FROM profiles
+            WHERE {STREAM} AND segment = '' AND kind != 'rows' AND {visible(STREAM)}
             UNION ALL SELECT feature FROM drift_verdicts WHERE {STREAM}
         )
         ORDER BY feature
@@ -118,8 +119,8 @@ def segment() -> QueryVariable:
         f"""
         SELECT if(segment = '', '{ALL_TRAFFIC}', segment) AS named FROM
         (
-            SELECT DISTINCT segment FROM feature_profiles WHERE {STREAM}
-            UNION DISTINCT SELECT DISTINCT segment FROM categorical_profiles WHERE {STREAM}
+            SELECT DISTINCT segment FROM profiles
+            WHERE {STREAM} AND feature = '' AND kind = 'rows' AND {visible(STREAM)}
         )
         ORDER BY segment
         """,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dashboards.grafana.source import links
 from dashboards.grafana.source.panels import GREEN, RED, YELLOW, leveled, lines, rows, titled
-from dashboards.grafana.source.queries import MODEL, STREAM, metric, series, table
+from dashboards.grafana.source.queries import HOURS, MODEL, STREAM, metric, series, table
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.table import Panel as Table
@@ -22,7 +23,7 @@ def versions() -> Table:
             "Every version that ever served, the newest first, and the run that made it.",
             table(_VERSIONS),
             numbers=["predictions"],
-            times=["first_event", "last_event", "registered"],
+            times=["first_hour", "last_event", "registered"],
         )
         .override_by_name(
             "model_version",
@@ -42,7 +43,7 @@ def versions() -> Table:
                 ),
             ],
         )
-        .override_by_name("first_event", [titled("first event")])
+        .override_by_name("first_hour", [titled("first hour")])
         .override_by_name("last_event", [titled("last event")])
         .override_by_name("git_commit", [titled("commit")])
         .override_by_name("git_dirty", [titled("uncommitted changes")])
@@ -50,16 +51,17 @@ def versions() -> Table:
     )
 
 
+_SERVED = f"{MODEL} AND environment != 'reference'"
 _VERSIONS = f"""
 SELECT
-    traffic.model_version AS model_version, environment, first_event, last_event, predictions,
+    traffic.model_version AS model_version, environment, first_hour, last_event, predictions,
     training_run_id, git_commit, git_dirty, artifact_uri, registered
 FROM
 (
     SELECT
-        model_version, environment, min(minute) AS first_event, max(minute) AS last_event,
+        model_version, environment, min(hour) AS first_hour, max(newest) AS last_event,
         sum(rows) AS predictions
-    FROM session_profiles WHERE {MODEL} AND session_id != '' AND environment != 'reference'
+    FROM session_hours WHERE {_SERVED} AND {visible(_SERVED)}
     GROUP BY model_version, environment
 ) AS traffic
 LEFT JOIN
@@ -69,7 +71,7 @@ LEFT JOIN
     FROM training_runs FINAL WHERE {MODEL}
     ORDER BY registered_time DESC LIMIT 1 BY model_version
 ) AS runs USING (model_version)
-ORDER BY first_event DESC
+ORDER BY first_hour DESC
 """
 
 
@@ -77,19 +79,20 @@ def traffic() -> Lines:
     """Return who serves."""
     return lines(
         "Predictions by version",
-        "Predictions that landed, by their own time, per second: who serves, and when a version took over.",
+        "Predictions that landed, by the hour of their own time, per second: who serves, and when a version "
+        "took over. The newest is not over yet.",
         series(
             f"""
             SELECT
-                $__timeInterval(minute) AS time, concat(model_version, ' ', environment) AS version,
+                $__timeInterval(hour) AS time, concat(model_version, ' ', environment) AS version,
                 sum(rows) / $__interval_s AS predictions
-            FROM session_profiles
-            WHERE {MODEL} AND session_id != '' AND environment != 'reference' AND $__timeFilter(minute)
+            FROM derived_hours FINAL
+            WHERE {_SERVED} AND {HOURS}
             GROUP BY time, version ORDER BY time
             """
         ),
         unit="reqps",
-    ).interval("1m")
+    ).interval("1h")
 
 
 def completeness() -> Lines:

@@ -8,7 +8,7 @@ CREATE ROLE IF NOT EXISTS driftline_lander;
 GRANT
     SELECT ON $database.schema_migrations,
     INSERT, SELECT ON $database.prediction_inbox,
-    INSERT, SELECT ON $database.predictions,
+    SELECT ON $database.predictions,
     INSERT ON $database.outcomes,
     INSERT ON $database.training_runs,
     INSERT ON $database.sessions,
@@ -24,7 +24,7 @@ GRANT
     SELECT ON $database.predictions,
     SELECT ON $database.training_runs,
     INSERT, SELECT ON $database.derived_hours,
-    INSERT, SELECT ON $database.profiling_progress,
+    INSERT ON $database.profiling_progress,
     INSERT, SELECT, ALTER DELETE ON $database.profiles,
     INSERT, SELECT, ALTER DELETE ON $database.session_hours,
     INSERT, SELECT, ALTER DELETE ON $database.invalid_values,
@@ -96,10 +96,11 @@ TO driftline_responder WITH REPLACE OPTION;
 
 CREATE ROLE IF NOT EXISTS driftline_admin;
 
--- A server may ask for a right to each table engine. It may also run the view with the rights of whoever created
--- it, so whoever migrates may also do what the view does: read the inbox, fill the table.
+-- A server may ask for a right to each table engine. It may also run the view with the rights of whoever
+-- created it, so whoever migrates may also do what the view does: read the inbox, fill the table.
 GRANT
     CREATE DATABASE, CREATE TABLE, CREATE VIEW ON $database.*,
+    ALTER ADD COLUMN ON $database.*,
     INSERT, SELECT ON $database.*,
     TABLE ENGINE ON Null,
     TABLE ENGINE ON MergeTree,

@@ -55,8 +55,7 @@ WORKER_METRICS = (
         NEWEST,
         "gauge",
         ("model_name", "model_version"),
-        "Time of the newest event in production that has landed, in seconds since the Unix epoch, to the "
-        "minute.",
+        "Time of the newest event in production that has landed, in seconds since the Unix epoch.",
         ("DriftlineWorkerLate",),
     ),
     Metric(

@@ -1,0 +1,65 @@
+"""Statements that a role does not allow, which a server refuses."""
+
+from __future__ import annotations
+
+DENIED = {
+    "lander": [
+        "SELECT actual_number FROM outcomes",
+        "SELECT * FROM drift_verdicts",
+        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "DELETE FROM predictions WHERE 1",
+        "ALTER TABLE predictions DROP COLUMN tags",
+        "INSERT INTO profiles (model_name) VALUES ('m')",
+        "DROP TABLE predictions",
+        "INSERT INTO schema_migrations (number) VALUES (99)",
+    ],
+    "profiler": [
+        "SELECT * FROM outcomes",
+        "INSERT INTO predictions (model_name) VALUES ('m')",
+        "INSERT INTO monitored_segments (model_name) VALUES ('m')",
+        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "DELETE FROM predictions WHERE 1",
+        "DELETE FROM derived_hours WHERE 1",
+        "TRUNCATE TABLE profiles",
+        "ALTER TABLE profiles UPDATE count = 0 WHERE 1",
+    ],
+    "watcher": [
+        "SELECT * FROM outcomes",
+        "INSERT INTO profiles (model_name) VALUES ('m')",
+        "INSERT INTO derived_hours (model_name) VALUES ('m')",
+        "INSERT INTO predictions (model_name) VALUES ('m')",
+        "INSERT INTO feature_grids (model_name) VALUES ('m')",
+        "DELETE FROM drift_verdicts WHERE 1",
+        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
+    ],
+    "reader": [
+        "INSERT INTO predictions (model_name) VALUES ('m')",
+        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO training_runs (model_name) VALUES ('m')",
+        "DELETE FROM profiles WHERE 1",
+        "DROP TABLE outcomes",
+        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
+    ],
+    "responder": [
+        "SELECT * FROM predictions",
+        "INSERT INTO pages (page_id) VALUES ('p')",
+        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "DELETE FROM acknowledgements WHERE 1",
+    ],
+    "admin": [
+        "DROP TABLE predictions",
+        "TRUNCATE TABLE predictions",
+        "DELETE FROM predictions WHERE 1",
+    ],
+}
+DENIED_TO_ALL = [
+    "CREATE TABLE other.t (n UInt8) ENGINE = MergeTree ORDER BY n",
+    "CREATE DATABASE other",
+    "CREATE USER mallory",
+    "GRANT SELECT ON driftline.predictions TO default",
+    "SELECT * FROM system.users",
+    "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'n UInt8')",
+    "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+    "SELECT * FROM remote('127.0.0.1:1', 'system', 'one')",
+    "DROP DATABASE driftline",
+]
