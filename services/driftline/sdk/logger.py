@@ -323,7 +323,7 @@ class PredictionLogger:
     def __reduce__(self) -> tuple[Callable[..., PredictionLogger], tuple[Mapping[str, Any], bool]]:
         """Arrive in another process as a logger that is made there, with a session of its own."""
         settings = self._settings
-        arguments = {
+        arguments: dict[str, Any] = {
             "model_name": settings.model_name,
             "model_version": settings.model_version,
             "training_run_id": settings.training_run_id,
