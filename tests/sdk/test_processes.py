@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sdk.logs import MemoryLog, events_in, quick_logger
+from tests.sdk.logs import FORKS_AMID_THREADS, MemoryLog, events_in, quick_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from driftline import PredictionLogger
@@ -44,15 +44,12 @@ if __name__ == "__main__":
     sys.exit(any(child.exitcode for child in children))
 """
 
-FORKS_WITH_A_THREAD = "ignore:This process:DeprecationWarning"
-"""What CPython says from 3.12 on, of any thread at all: see docs/delivery.md."""
 
-
-def run(folder: Path, *arguments: str, warnings: str = "error") -> str:
+def run(folder: Path, *arguments: str, options: Sequence[str] = ()) -> str:
     """Run the program as a user would, with warnings as errors; return the URL of its log."""
     (folder / "program.py").write_text(PROGRAM)
     url = (folder / "log").as_uri()
-    command = [sys.executable, "-W", "error", "-W", warnings, str(folder / "program.py")]
+    command = [sys.executable, "-W", "error", *options, str(folder / "program.py")]
     done = subprocess.run(
         [*command, arguments[0], url, *arguments[1:]],
         cwd=folder,
@@ -90,7 +87,7 @@ def test_children_of_multiprocessing_log_in_sessions_of_their_own_and_lose_nothi
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_so_they_do_when_the_parent_logged_before_them(method: str, tmp_path: Path) -> None:
-    numbers = sessions(run(tmp_path, method, "parent logs", warnings=FORKS_WITH_A_THREAD))
+    numbers = sessions(run(tmp_path, method, "parent logs", options=FORKS_AMID_THREADS))
     assert list(numbers.values()) == [[1, 2, 3, 4, 5]] * 3
 
 

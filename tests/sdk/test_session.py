@@ -14,7 +14,7 @@ import time
 import pytest
 
 from driftline.errors import LogError, LogFullError
-from tests.sdk.logs import IDENTITY, MemoryLog, events_in, quick_logger
+from tests.sdk.logs import FORKS_AMID_THREADS, IDENTITY, MemoryLog, events_in, quick_logger
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_a_logger_that_nobody_holds_any_more_ends_its_session(log):
 def python(code: str, url: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
-        [sys.executable, "-c", code, url, json.dumps(IDENTITY)],
+        [sys.executable, *FORKS_AMID_THREADS, "-c", code, url, json.dumps(IDENTITY)],
         env=environment,
         capture_output=True,
         text=True,
