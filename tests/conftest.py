@@ -3,6 +3,8 @@
 With DRIFTLINE_FORBID_SKIPS=1 a test that is skipped, or expected to fail, fails and says why it was
 skipped. Without it, what did not run is told at the end, where it can't be overlooked.
 
+Tests talk to servers of this machine, whatever proxy the environment names.
+
 What runs on Java is started by the first test that asks for it, once for all tests of a run: each test uses
 topics, groups and subjects of its own. Where it can't run, those tests are skipped.
 """
@@ -28,6 +30,12 @@ FORBID_SKIPS = "DRIFTLINE_FORBID_SKIPS"
 TESTS = Path(__file__).parent
 LONG_FOLDERS = ("end_to_end", "deployment", "soak", "lander", "properties")
 """Those whose files take minutes, the longest first."""
+
+
+def pytest_configure() -> None:
+    """Have no proxy asked for what is on this machine."""
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost,::1")))
 
 
 @pytest.fixture(scope="session")

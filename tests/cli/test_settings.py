@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pwd
 import uuid
 from datetime import UTC, date, datetime
 
@@ -50,6 +51,28 @@ def test_a_file_in_the_users_settings_is_found(run, tmp_path):
     (tmp_path / "settings" / "driftline").mkdir(parents=True)
     (tmp_path / "settings" / "driftline" / "driftline.toml").write_text('store = "chdb:home"\n')
     assert named_store(run("completeness")) == "chdb:home"
+
+
+@pytest.mark.parametrize("name", ["an Größe", "50%25", "a#b"])
+def test_log_and_store_lie_in_the_users_data_folder_whatever_its_name(run, tmp_path, name):
+    assert run("migrate", XDG_DATA_HOME=str(tmp_path / name)).exit_code == 0
+    assert {path.name for path in (tmp_path / name / "driftline").iterdir()} == {"store"}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("command", ["up", "completeness", "demo", "forward"])
+def test_a_user_without_a_home_is_told_what_to_set(run, monkeypatch, command):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setattr(pwd, "getpwuid", nobody_of_that_number)
+    result = run(command)
+    assert result.exit_code == 2
+    assert "set XDG_DATA_HOME" in result.output
+
+
+def nobody_of_that_number(number):
+    raise KeyError(number)
 
 
 @pytest.mark.parametrize(("name", "text"), [("missing.toml", None), ("broken.toml", "store = ")])

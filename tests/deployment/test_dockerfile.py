@@ -50,8 +50,9 @@ def test_what_runs_in_it_is_nobody_in_particular_and_has_no_installer(name):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_it_says_how_its_health_is_asked_for(name):
-    assert re.search(r'^HEALTHCHECK .*--timeout=\d+s .*CMD \["python"', text_of(name), re.MULTILINE)
+def test_it_says_how_its_health_is_asked_for_which_no_proxy_knows(name):
+    command = r'^HEALTHCHECK .*--timeout=\d+s .*CMD \["env", "no_proxy=\*", "python"'
+    assert re.search(command, text_of(name), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", FILES)

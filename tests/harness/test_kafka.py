@@ -17,7 +17,7 @@ from tests.support.certificates import make_certificates
 from tests.support.java import jars
 from tests.support.java.jars import JavaMissingError
 from tests.support.kafka import PASSWORD, USER, Kafka
-from tests.support.process import ServerError, free_ports, is_listening
+from tests.support.process import ServerError, first_port_of_clients, free_ports, is_listening
 from tests.support.running import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,9 +175,8 @@ def test_two_who_fetch_at_once_fetch_once(monkeypatch, tmp_path):
 
 def test_free_ports_are_none_that_a_client_is_given():
     ports = free_ports(20)
-    first_of_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert len(set(ports)) == 20
-    assert max(ports) < first_of_clients
+    assert max(ports) < first_port_of_clients()
 
 
 def _ask(bootstrap):

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -153,7 +154,8 @@ def test_a_malformed_file_is_set_aside_loudly_and_a_new_log_begun(path, when, ca
         break_file(path)
     else:
         pages = path.stat().st_size // 8_192
-        sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with path.open("r+b") as file:
             file.seek(8_192)
             file.write(b"\xa5" * 8_192 * (pages + 20))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from driftline.log import Record
 
+FORKS_AMID_THREADS = ("-W", "ignore:This process:DeprecationWarning")
+"""For the interpreter: not to say, as it does from Python 3.12 on, that a test forks amid threads."""
+
 IDENTITY = {"model_name": "flight-delay", "model_version": "3", "training_run_id": "run-7f3a"}
 
 

@@ -25,7 +25,7 @@ from driftline.wire import (
     decode_record,
 )
 from tests.log.kafka.topics import Topics
-from tests.sdk.logs import IDENTITY, quick_logger
+from tests.sdk.logs import FORKS_AMID_THREADS, IDENTITY, quick_logger
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def python(code: str, url: str, *script: str) -> subprocess.CompletedProcess[str
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     program = script or ("-c", BEGIN + code)
     return subprocess.run(
-        [sys.executable, *program, url, json.dumps(IDENTITY)],
+        [sys.executable, *FORKS_AMID_THREADS, *program, url, json.dumps(IDENTITY)],
         env=environment,
         capture_output=True,
         text=True,

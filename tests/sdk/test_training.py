@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from uuid import UUID
@@ -88,6 +89,7 @@ def test_a_run_without_an_id_gets_one(url):
     assert events_in(url)["driftline.training-runs"][0]["training_run_id"] == run_id
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_commit_and_changes_are_found_in_the_work_tree(url, work_tree):
     git("init", "-q")
     (work_tree / "train.py").write_text("fit()")

@@ -79,6 +79,7 @@ def test_a_certificate_of_another_host_is_told_and_its_name_can_be_given(ask, fr
     assert ask(f"{base}&server_host_name=localhost") > 0
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_verifying_can_be_left_out(ask, front):
     assert ask(f"clickhouses://127.0.0.1:{front.port}/driftline?verify=false") > 0
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from driftline.errors import SettingError
-from driftline.store.url import EmbeddedUrl, ServerUrl, has_secret, parse_store_url, without_secrets
+from driftline.store.url import (
+    EmbeddedUrl,
+    ServerUrl,
+    embedded_url,
+    has_secret,
+    parse_store_url,
+    without_secrets,
+)
 
 
 def parse(url, **environ):
@@ -16,6 +23,12 @@ def parse(url, **environ):
 
 def test_an_embedded_store_is_a_folder():
     assert parse("chdb:///var/lib/drift%20line") == EmbeddedUrl(Path("/var/lib/drift line"))
+
+
+@pytest.mark.parametrize("name", ["drift line", "Größe", "50%25", "a#b", "a&b=c", "日本"])
+def test_a_folder_with_any_name_is_what_its_url_says(name):
+    folder = Path("/var/lib") / name / "store"
+    assert parse(embedded_url(folder)) == EmbeddedUrl(folder)
 
 
 def test_a_server_is_named_with_user_password_and_database():
@@ -84,6 +97,8 @@ def test_a_password_that_can_not_be_had_is_told(environ, told):
         ("chdb:///", "absolute/folder"),
         ("chdb:relative", "absolute/folder"),
         ("chdb:///folder?max_threads=2", "absolute/folder"),
+        ("chdb:///folder#1", "absolute/folder"),
+        ("chdb:///folder%3F", "no folder with a '\\?'"),
         ("clickhouse://", "names no host"),
         ("clickhouse://db:port/x", "port is no number"),
         ("clickhouse://[db/x", "store URL is none"),

@@ -52,10 +52,12 @@ def make_certificates(folder: Path) -> Certificates:
     if made.server_both.exists():
         return made
     folder.mkdir(parents=True, exist_ok=True)
-    authority = ["-x509", "-subj", "/CN=driftline test authority"]
-    _request(folder, "authority", *authority)
+    # What each may be used for: without that, clients that check strictly refuse it.
+    signs = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    _request(folder, "authority", "-x509", "-subj", "/CN=driftline test authority", *signs)
     signed = ["-x509", "-CA", "authority.pem", "-CAkey", "authority.key"]
-    leaf = [*signed, "-addext", "basicConstraints=critical,CA:FALSE", "-addext"]
+    usage = "keyUsage=critical,digitalSignature,keyEncipherment"
+    leaf = [*signed, "-addext", "basicConstraints=critical,CA:FALSE", "-addext", usage, "-addext"]
     _request(folder, "server", "-subj", "/CN=localhost", *leaf, SERVER_NAMES)
     _request(folder, "client", "-subj", "/CN=client", *leaf, "extendedKeyUsage=clientAuth")
     made.server_both.write_text(made.server_key.read_text() + made.server.read_text())

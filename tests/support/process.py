@@ -159,15 +159,15 @@ class ServerProcess:
         """Let it go on."""
         self._signal(signal.SIGCONT)
 
-    def resident_mib(self) -> float:
-        """Return how much memory it holds."""
-        pages = int(Path(f"/proc/{self.process_id}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
     def _signal(self, number: signal.Signals) -> None:
         if self.is_alive:
             with suppress(ProcessLookupError):
                 os.killpg(self.process_id, number)
+
+
+def first_port_of_clients() -> int:
+    """Return the lowest port that the kernel hands out to clients, or one below it."""
+    return int(_PORT_RANGE.read_text().split()[0]) if _PORT_RANGE.exists() else 32_768
 
 
 def free_ports(count: int) -> list[int]:
@@ -176,7 +176,7 @@ def free_ports(count: int) -> list[int]:
     They lie below those that the kernel hands out to connecting clients: a client that tries again and
     again to reach a server that is down would sooner or later be given the server's own port.
     """
-    first_of_clients = int(_PORT_RANGE.read_text().split()[0]) if _PORT_RANGE.exists() else 32_768
+    first_of_clients = first_port_of_clients()
     candidates = random.SystemRandom().sample(
         range(min(15_000, first_of_clients - 1000), first_of_clients), 500
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +15,7 @@ import pytest
 from tests.tidy import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,9 +40,25 @@ def test_the_tree_is_looked_at() -> None:
     assert {"pyproject.toml", "services/driftline/__init__.py", "tests/tidy/rules.py"} <= sources().keys()
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an unpacked archive has no git to compare with")
+def test_without_git_the_same_files_are_looked_at() -> None:
+    assert set(files_on_disk()) == {path for path in files_of_git() if (ROOT / path).is_file()}
+
+
 @cache
 def sources() -> Mapping[str, str]:
     """Return the text of each text file by its path from the root; what git ignores is left out."""
+    texts = {}
+    for path in sorted(files_of_git() if (ROOT / ".git").exists() else files_on_disk()):
+        try:
+            texts[path] = (ROOT / path).read_bytes().decode()
+        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
+            continue  # Deleted and not committed yet; a link to a folder; not a text.
+    return MappingProxyType(texts)
+
+
+def files_of_git() -> set[str]:
+    """Return the files that git tracks, or would."""
     # The checkout may belong to another user than the one who tests it: git wants to hear that this is fine.
     command = [
         "git",
@@ -53,10 +71,18 @@ def sources() -> Mapping[str, str]:
         "--exclude-standard",
     ]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    texts = {}
-    for path in sorted(set(listing.split("\0")) - {""}):
-        try:
-            texts[path] = (ROOT / path).read_bytes().decode()
-        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
-            continue  # Deleted and not committed yet; a link to a folder; not a text.
-    return MappingProxyType(texts)
+    return set(listing.split("\0")) - {""}
+
+
+def files_on_disk() -> Iterator[str]:
+    """Yield the files outside of every folder that git is told to ignore: of an archive that was unpacked."""
+    ignored = [name.rstrip("/") for name in (ROOT / ".gitignore").read_text().split()]
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name != ".git" and not is_any(name, ignored)]
+        for name in files:
+            if name != ".git" and not is_any(name, ignored):
+                yield str((Path(folder) / name).relative_to(ROOT))
+
+
+def is_any(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
 import click
 
-from driftline.cli.options import clean_errors
-
-
-def _default_folder() -> str:
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return str(Path(data) / "driftline" / "demo")
+from driftline.cli.options import clean_errors, in_data_folder
 
 
 def _own_command(program: str) -> str:
@@ -33,7 +27,11 @@ def _own_command(program: str) -> str:
     show_default=True,
     help="Serve so many flights from April on; 0: all of the year.",
 )
-@click.option("--folder", default=_default_folder, help="For log and store; an earlier demo's is emptied.")
+@click.option(
+    "--folder",
+    default=in_data_folder(lambda folder: str(folder / "demo")),
+    help="For log and store; an earlier demo's is emptied.",
+)
 @click.option("--port", default=0, help="Port of the pages; 0: a free one.", show_default=True)
 @click.option("--serve", "keep_serving", is_flag=True, help="Keep the pages up until interrupted.")
 @click.option(

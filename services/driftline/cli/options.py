@@ -15,10 +15,10 @@ from click.core import ParameterSource
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.cli.logs import FailureError
-from driftline.errors import DriftlineError
-from driftline.log import default_log_url
+from driftline.errors import DriftlineError, SettingError
+from driftline.log.folders import data_folder, user_folder
 from driftline.monitors import Monitors, read_monitors
-from driftline.store.url import PASSWORD_FILE_VARIABLE, has_secret
+from driftline.store.url import PASSWORD_FILE_VARIABLE, embedded_url, has_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,8 +45,8 @@ def load_settings(path: str | None, environ: Mapping[str, str]) -> dict[str, Any
     if path:
         candidates = [Path(path)]
     else:
-        home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        candidates = [file for file in (Path(_FILE), home / "driftline" / _FILE) if file.is_file()][:1]
+        home = environ.get("XDG_CONFIG_HOME") or (user_folder() or Path()) / ".config"
+        candidates = [file for file in (Path(_FILE), Path(home, "driftline", _FILE)) if file.is_file()][:1]
     for file in candidates:
         try:
             settings = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -66,10 +66,16 @@ def _holds_secret(settings: Mapping[str, Any]) -> bool:
     return any(has_secret(url) for table in tables if isinstance(url := table.get("store"), str))
 
 
-def default_store_url() -> str:
-    """Return the URL of the embedded store in the user's data folder."""
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return f"chdb://{Path(data) / 'driftline' / 'store'}"
+def in_data_folder(place: Callable[[Path], str]) -> Callable[[], str]:
+    """Return a default that is a place in the user's data folder; a user who has none is told so."""
+
+    def default() -> str:
+        try:
+            return place(data_folder(os.environ))
+        except SettingError as error:
+            raise click.UsageError(str(error)) from error
+
+    return default
 
 
 def log_option(command: Callable[P, R]) -> Callable[P, R]:
@@ -77,7 +83,7 @@ def log_option(command: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--log",
         "log_url",
-        default=lambda: default_log_url(os.environ),
+        default=in_data_folder(lambda folder: (folder / "log").as_uri()),
         show_default="file:// in your data folder",
         envvar="DRIFTLINE_LOG",
         help="Event log, such as file:///var/lib/driftline/log.",
@@ -89,7 +95,7 @@ def store_option(command: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--store",
         "store_url",
-        default=default_store_url,
+        default=in_data_folder(lambda folder: embedded_url(folder / "store")),
         show_default="chdb:// in your data folder",
         envvar="DRIFTLINE_STORE",
         callback=_refuse_visible_secret,

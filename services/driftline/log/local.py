@@ -110,10 +110,9 @@ class LocalLog:
         self._database.run(lambda connection: connection.execute(statement, (group,)), write=True)
 
     def close(self) -> None:
-        """Close everything that came from this log."""
+        """Close everything that came from this log, also what was used again after an earlier call."""
         for opened in self._opened:
             opened.close()
-        self._opened.clear()
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -30,15 +30,14 @@ def insert_rows(
     """
     for start in range(0, len(records), _ROWS_PER_STATEMENT):
         run = records[start : start + _ROWS_PER_STATEMENT]
-        columns = chain.from_iterable((record.key, record.value) for record in run)
-        connection.execute(_insertion(topic, len(run)), (first + start, now_ms, *columns))
+        rows = ((offset, now_ms, each.key, each.value) for offset, each in enumerate(run, first + start))
+        connection.execute(_insertion(topic, len(run)), tuple(chain.from_iterable(rows)))
 
 
 @lru_cache(maxsize=256)
 def _insertion(topic: str, count: int) -> str:
-    """Return the statement that inserts ``count`` records: first offset, time, then key, value, key, ..."""
-    rows = ", ".join(f"(?1 + {i}, ?2, ?{2 * i + 3}, ?{2 * i + 4})" for i in range(count))
-    return f"INSERT INTO {quoted(topic)} VALUES {rows}"
+    """Return the statement that inserts ``count`` records: offset, time, key, value, offset, ..."""
+    return f"INSERT INTO {quoted(topic)} VALUES {', '.join(['(?, ?, ?, ?)'] * count)}"
 
 
 def select_range(connection: sqlite3.Connection, topic: str, first: int, last: int) -> list[Row]:

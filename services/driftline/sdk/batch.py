@@ -234,6 +234,7 @@ def offer_slices(
 
 def _offer(session: Session, topic: Topic, records: Sequence[OpenRecord], end: float) -> int:
     """Have the session keep records until none fits any more; return how many it kept."""
+    session.shipper.begin()
     kept = 0
     while kept < len(records):
         step = session.buffer.offer_all(topic, records[kept:], end - time.monotonic())

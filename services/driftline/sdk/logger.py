@@ -35,7 +35,9 @@ class PredictionLogger:
     ``logging`` ("driftline.sdk") says so once per reason. A background thread appends the events to
     the log and retries for as long as the log takes none.
 
-    Safe to use from several threads, and across a fork: the child has a session of its own.
+    Safe to use from several threads, and across a fork: the child has a session of its own, as a process has
+    to which a logger is sent (pickled; its log is a URL then). The thread starts with the first event, so a
+    server that makes its logger before it forks its workers forks without it.
 
     The end of the process appends what is left, for 5 s at most, also when SIGTERM ends it: where that
     signal would kill the process at once and the logger is made on the main thread, a handler closes all
@@ -318,6 +320,25 @@ class PredictionLogger:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Callable[..., PredictionLogger], tuple[Mapping[str, Any], bool]]:
+        """Arrive in another process as a logger that is made there, with a session of its own."""
+        settings = self._settings
+        arguments: dict[str, Any] = {
+            "model_name": settings.model_name,
+            "model_version": settings.model_version,
+            "training_run_id": settings.training_run_id,
+            "environment": settings.environment,
+            "tags": dict(settings.default_tags),
+            "log": settings.log,
+            "queue_bytes": settings.queue_bytes,
+            "flush_interval_s": settings.pace.flush_interval_s,
+            "beat_interval_s": settings.pace.beat_interval_s,
+            "clock": settings.clock,
+        }
+        if settings.random is not _system_random:
+            arguments["random"] = settings.random
+        return _arrive, (arguments, self._is_closed)
+
     def _begin_session(self) -> Session:
         """Return this process's session; begin it when there is none yet."""
         with self._lock:
@@ -325,8 +346,6 @@ class PredictionLogger:
                 session = Session(self._settings)
                 if self._is_closed:  # Before a fork; the child may not log either.
                     session.buffer.close()
-                else:
-                    session.shipper.start()
                 # A logger that nobody holds any more: its thread appends what is left, and ends.
                 self._finalizer = weakref.finalize(self, session.shipper.request_close, _BEATS_GAP_S)
                 self._finalizer.atexit = False  # Sessions see to that themselves, and wait.
@@ -338,6 +357,14 @@ class PredictionLogger:
         self._finalizer.detach()
         self._lock = threading.Lock()  # The parent's may be held by a thread that is not here.
         self._session = None
+
+
+def _arrive(arguments: Mapping[str, Any], is_closed: bool) -> PredictionLogger:
+    """Make a logger that another process sent."""
+    logger = PredictionLogger(**arguments)
+    if is_closed:
+        logger.close()
+    return logger
 
 
 def _refuse(session: Session | None, error: Exception) -> None:

@@ -93,12 +93,13 @@ class Session:
         )
         self._warned: set[str] = set()
         _shippers.add(self.shipper)
-        _close_at_the_end_of_a_child()
+        _close_at_the_end_of_a_child(self.shipper)
         close_when_terminated(close_all_sessions, EXIT_TIMEOUT_S)
 
     def offer(self, topic: Topic, record: OpenRecord) -> bool:
         """Number a record and keep it; or count, and say once, why not."""
         reason = self.buffer.offer(topic, record)
+        self.shipper.begin()
         if reason is None:
             return True
         self.warn(reason, _HINTS[reason])
@@ -107,6 +108,7 @@ class Session:
     def refuse(self, reason: Reason, detail: str, count: int = 1) -> None:
         """Count events that can't be accepted; say why the first time that the reason occurs."""
         self.buffer.count_dropped(reason, count)
+        self.shipper.begin()
         self.warn(reason, detail)
 
     def refuse_waiting(self, count: int) -> None:
@@ -184,11 +186,19 @@ def close_all_sessions() -> None:
         shipper.close(end - time.monotonic())
 
 
-def _close_at_the_end_of_a_child() -> None:
-    """See to it that a child of multiprocessing closes its sessions, too: it ends without atexit."""
+def _close_at_the_end_of_a_child(shipper: Shipper) -> None:
+    """See to it that a child of multiprocessing closes its sessions, too: most kinds end without atexit.
+
+    Such a child forgets, when its work begins, what it was to do at its end; a logger is unpickled before.
+    """
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.Finalize(None, close_all_sessions, exitpriority=0)
+        _close_with_multiprocessing(shipper)
+        util.register_after_fork(shipper, _close_with_multiprocessing)
+
+
+def _close_with_multiprocessing(_: Shipper) -> None:
+    sys.modules["multiprocessing.util"].Finalize(None, close_all_sessions, exitpriority=0)
 
 
 os.register_at_fork(after_in_child=_forget_shippers)

@@ -1,4 +1,7 @@
-"""The background thread of a logging session: appends what the buffer holds, and beats."""
+"""The background thread of a logging session: appends what the buffer holds, and beats.
+
+It starts with the first event: a server that makes its logger before it forks its workers forks without it.
+"""
 
 from __future__ import annotations
 
@@ -80,21 +83,38 @@ class Shipper:
         self._outage_began_at: float | None = None
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
+        self._try_thread_at = float("-inf")
+        self._has_ended = False
         # Not on the thread: a fork amid its imports would leave half a module to the child.
         self._client = client()
 
-    def start(self) -> None:
+    def begin(self) -> None:
         """Start the thread, unless it runs or ran. A system that has no thread left is tried again later."""
-        with self._start_lock:
+        if self._thread is not None or self._buffer.is_closed or time.monotonic() < self._try_thread_at:
+            return
+        if not self._has_thread():
+            if self._try_thread_at < 0:
+                told = "no thread can be started, so events stay in memory"
+                _logger.warning(told, extra=self._context)
+            self._try_thread_at = time.monotonic() + _LAST_RETRY_S
+
+    def _has_thread(self, timeout_s: float = 0.0) -> bool:
+        """Start the thread, unless it runs or ran; return whether there is one, or will be in a moment.
+
+        The caller may have interrupted the one that starts it, and waits for that no longer than told to.
+        """
+        if not self._start_lock.acquire(timeout=timeout_s):
+            return True
+        try:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="driftline-shipper", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    told = "no thread can be started, so events stay in memory: %s"
-                    _logger.warning(told, error, extra=self._context)
-                else:
-                    self._thread = thread
+                thread.start()
+                self._thread = thread
+        except RuntimeError:
+            return False
+        finally:
+            self._start_lock.release()
+        return True
 
     def spilled(self) -> int:
         """Return how many records the log's writer has on disk, for want of the log itself."""
@@ -103,7 +123,7 @@ class Shipper:
 
     def flush(self, timeout_s: float) -> bool:
         """Have everything accepted so far appended, and a beat; return whether that came to pass in time."""
-        self.start()
+        self._has_thread(max(0.0, timeout_s))
         self._next_beat_at = float("-inf")
         self._wake.set()
         return self._buffer.wait_settled(timeout_s)
@@ -112,15 +132,18 @@ class Shipper:
         """Append what is left, with a last beat, and end. Return whether everything was appended.
 
         Comes back after ``timeout_s`` at the latest, even if the log hangs; what is then left in memory
-        counts as abandoned. Closing twice is allowed.
+        counts as abandoned. Closing twice is allowed. A session that nothing was asked of leaves no trace.
         """
         timeout_s = max(0.0, timeout_s)
         end = time.monotonic() + timeout_s
-        self.start()
         self.request_close(timeout_s)
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is None and not any(self._buffer.progress()):
+            return True
+        if not self._has_ended and not self._has_thread(timeout_s):
+            self._run()  # On this thread: an interpreter that is ending starts no other.
+        elif self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(max(0.0, end - time.monotonic()))
-        if self._thread is None or self._thread.is_alive():
+        if not self._has_ended:
             self._buffer.give_up()
         lost = sum(self._buffer.stats().abandoned.values())
         if lost:
@@ -148,6 +171,7 @@ class Shipper:
                 self._wake.wait(self._pace.flush_interval_s)
         if self._writer is not None:
             self._writer.close()
+        self._has_ended = True
 
     def _ship(self, *, is_last: bool) -> None:
         """Append everything that is pending, and a beat when one is due."""

@@ -185,7 +185,7 @@ class OwnedStore(Store):
     def _open(self) -> Client:
         try:
             return clickhouse_connect.get_client(
-                dsn=f"chdb://{self._engine_folder}", chdb_options=_ENGINE_OPTIONS
+                interface="chdb", path=str(self._engine_folder), chdb_options=_ENGINE_OPTIONS
             )
         except ClickHouseError as error:
             raise StoreError(

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from clickhouse_connect.driver.httpclient import HttpClient
 
@@ -89,13 +89,20 @@ def parse_store_url(url: str, environ: Mapping[str, str] | None = None) -> Embed
     parts = _split(url)
     if parts.scheme == "chdb":
         folder = unquote(parts.path)
-        if parts.netloc or parts.query or not folder.startswith("/") or folder == "/":
+        if parts.netloc or parts.query or parts.fragment or not folder.startswith("/") or folder == "/":
             shown = without_secrets(url)
             raise SettingError(f"store URL {shown!r}: an embedded store is chdb:///absolute/folder")
+        if "?" in folder:
+            raise SettingError(f"store URL {url!r}: the engine takes no folder with a '?' in its name")
         return EmbeddedUrl(Path(folder))
     if parts.scheme in {"clickhouse", "clickhouses"}:
         return _server(parts, os.environ if environ is None else environ)
     raise SettingError(f"store URL of scheme {parts.scheme!r} is not known; use {_FORMS}")
+
+
+def embedded_url(folder: Path) -> str:
+    """Return the URL of an embedded store in a folder, whatever characters its absolute path has."""
+    return f"chdb://{quote(str(folder))}"
 
 
 def has_secret(url: str) -> bool:

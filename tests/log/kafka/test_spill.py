@@ -106,8 +106,8 @@ def test_a_spill_that_is_being_removed_is_not_adopted(settings, monkeypatch):
     spill = Spill.create(settings)
     real_open = os.open
 
-    def open_and_lose(path, *arguments):
-        descriptor = real_open(path, *arguments)
+    def open_and_lose(*arguments, **options):
+        descriptor = real_open(*arguments, **options)
         spill.close()
         return descriptor
 
