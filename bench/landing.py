@@ -249,7 +249,11 @@ def bench_deriving(folder: Path, rows: int, rounds: int) -> Figures:
     """Derive an hour of so many rows: of one stream, of 100, of one with three segments of a tenth each."""
     from driftline.profiling import PROFILER_METRICS, Profiler  # noqa: PLC0415  not in older ones
     from driftline.store.derive import derive_hours  # noqa: PLC0415  not in older ones
-    from driftline.store.hours import derivation_id, read_pointers, read_store_time  # noqa: PLC0415  not in older ones
+    from driftline.store.hours import (  # noqa: PLC0415  not in older ones
+        derivation_id,
+        read_pointers,
+        read_store_time,
+    )
     from driftline.store.recipes import read_recipes  # noqa: PLC0415  not in older ones
     from driftline.store.segments import name_segments  # noqa: PLC0415  not in older ones
 

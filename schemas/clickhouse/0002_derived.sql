@@ -1,9 +1,9 @@
 -- What is counted, derived from the raw rows: hour by hour of each stream (model, version, environment).
 --
--- A derivation is a pure function of the raw rows of an hour and of a recipe (grids, segments, rules). Its rows
--- carry its id, and count for nobody until the hour's pointer in `derived_hours` names it: one row, so that an
--- hour is seen as it was before or as it is after. Late rows and a changed recipe have the hour derived again.
--- What no pointer names any more is deleted later.
+-- A derivation is a pure function of the raw rows of an hour and of a recipe (grids, segments, rules). Its
+-- rows carry its id, and count for nobody until the hour's pointer in `derived_hours` names it: one row, so
+-- that an hour is seen as it was before or as it is after. Late rows and a changed recipe have the hour
+-- derived again. What no pointer names any more is deleted later.
 
 CREATE TABLE derived_hours
 (
@@ -11,7 +11,8 @@ CREATE TABLE derived_hours
     model_version LowCardinality(String),
     environment LowCardinality(String),
     hour DateTime('UTC') CODEC(Delta, ZSTD),
-    derivation UInt64 COMMENT 'in force; the store''s time when it began, microseconds, and ten random bits' CODEC(Delta, ZSTD),
+    derivation UInt64 COMMENT 'in force; the store''s time when it began, microseconds, and ten random bits'
+        CODEC(Delta, ZSTD),
     rows UInt64 COMMENT 'raw rows when it began; as long as there are as many, it holds exactly these',
     segments UInt64 COMMENT 'hash of the segments that it was counted in' CODEC(ZSTD),
     rules UInt64 COMMENT 'number of the set of rules that its values were checked by; 0: by none' CODEC(ZSTD),
@@ -34,8 +35,8 @@ CREATE TABLE profiling_progress
 ENGINE = ReplacingMergeTree(written_at)
 ORDER BY (shards, shard);
 
--- Profiles: counts that merge exactly. A drift verdict reads these and never the rows. segment '' is the whole
--- traffic, another one is key=value of a tag or a categorical feature. By kind:
+-- Profiles: counts that merge exactly. A drift verdict reads these and never the rows. segment '' is the
+-- whole traffic, another one is key=value of a tag or a categorical feature. By kind:
 --   rows         feature '', count: events
 --   numeric      finite values, and the predicted number, by bucket of the grid that stands beside them
 --   categorical  values, and the predicted label: the 256 most frequent by name, the others in folded

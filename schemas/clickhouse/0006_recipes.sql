@@ -1,5 +1,5 @@
--- What hours are derived by: grids, segments, and the rules that say which values are invalid. Whatever changes
--- here has the hours that it concerns derived again.
+-- What hours are derived by: grids, segments, and the rules that say which values are invalid. Whatever
+-- changes here has the hours that it concerns derived again.
 
 -- The grid that a model's numeric feature is counted on. Chosen once, from the feature's first reference.
 CREATE TABLE feature_grids
@@ -28,16 +28,17 @@ CREATE TABLE monitored_segments
 ENGINE = ReplacingMergeTree(set_at)
 ORDER BY model_name;
 
--- Rules are learned from the reference, or set by hand. The rules of a model version are a *set*, written in
--- one insert, so that it is seen in whole or not at all. Sets are numbered by the store's clock, and none is
--- ever changed: a derived hour says by which set it was checked.
+-- Rules are learned from the reference of a version, or set by hand for all versions of a model, and put
+-- together when they are read. Either is a *set*, written in one insert, so that it is seen in whole or not
+-- at all. Sets are numbered by the store's clock, and none is ever changed: a derived hour says by which it
+-- was checked.
 CREATE TABLE feature_rules
 (
     model_name String,
-    model_version String COMMENT 'empty: what was set by hand, for versions that have learned nothing',
+    model_version String COMMENT 'empty: what was set by hand',
     number UInt64 COMMENT 'of the set: microseconds; the largest of a version is in force',
     feature String COMMENT 'empty: the set itself',
-    source String COMMENT 'learned or set; where both stand, set is in force',
+    source String COMMENT 'learned or set',
     kind String COMMENT 'numeric, categorical or answer; empty: either of the first two',
     minimum Nullable(Float64),
     maximum Nullable(Float64),

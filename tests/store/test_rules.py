@@ -10,9 +10,10 @@ import pytest
 
 from driftline import register_training_run
 from driftline.errors import SettingError
-from driftline.store import rules as store_rules
+from driftline.profiling import rules as profiling_rules
+from driftline.profiling.rules import feature_rule, learn_rules
 from driftline.store.rule_samples import FeatureSample, read_samples
-from driftline.store.rules import ANSWER, Rule, learn_rules, read_rules, set_rules, tend_rules
+from driftline.store.rules import ANSWER, Rule, read_rules, set_rules
 from tests.support.landing import put
 
 ROWS = 1100
@@ -69,14 +70,13 @@ def test_learning_again_changes_nothing(landing, client):
     register(landing, "again")
     assert sets(client, "again") == 1
     assert learn_rules(client, "again") == []
-    assert tend_rules(client) == 0
     assert sets(client, "again") == 1
 
 
 def test_without_a_reference_rules_are_learned_from_production_until_there_is_one(
     landing, client, monkeypatch
 ):
-    monkeypatch.setattr(store_rules, "PRODUCTION_ROWS", 100)
+    monkeypatch.setattr(profiling_rules, "PRODUCTION_ROWS", 100)
     put(landing, served(99), model_name="served")
     assert read_rules(client, "served") == {}
     put(landing, [*served(1), {"features": {"amount": 9.0}, "label": "a"}], model_name="served")
@@ -94,7 +94,7 @@ def test_without_a_reference_rules_are_learned_from_production_until_there_is_on
 def test_what_the_reference_does_not_have_of_the_answer_is_learned_from_production(
     landing, client, monkeypatch
 ):
-    monkeypatch.setattr(store_rules, "PRODUCTION_ROWS", 100)
+    monkeypatch.setattr(profiling_rules, "PRODUCTION_ROWS", 100)
     register(landing, "answered")
     assert read_rules(client, "answered")["3"]["prediction"].may_be_missing
     put(landing, served(100), model_name="answered")
@@ -133,7 +133,7 @@ def test_a_reference_that_is_not_derived_in_whole_is_waited_for(landing, client)
     ids=["of both kinds", "never a value", "wider than numbers get", "one value"],
 )
 def test_what_is_learned_of_odd_features(seen, rule):
-    found = store_rules._feature_rule(seen, seen.entries)
+    found = feature_rule(seen, seen.entries)
     assert (found.kind, found.minimum, found.maximum) == (rule.kind, rule.minimum, rule.maximum)
 
 
@@ -162,22 +162,19 @@ def test_what_was_set_holds_for_versions_that_come_later_and_before_any_is_learn
 
 
 def test_rules_that_are_set_while_others_are_learned_hold_in_the_end(landing, client, monkeypatch):
-    """Whoever learns has read the overrides before they were set, and writes behind them."""
     register(landing, "meanwhile")
     client.command("DELETE FROM feature_rules WHERE model_name = 'meanwhile'")
-    read = store_rules._overrides
 
-    def late(found):
-        monkeypatch.setattr(store_rules, "_overrides", read)
+    def late(*given):
         set_rules(client, "meanwhile", {"amount": {"maximum": 3}})
-        return read(found)
+        return read_samples(*given)
 
-    monkeypatch.setattr(store_rules, "_overrides", late)
-    assert learn_rules(client, "meanwhile") == ["3"]
+    monkeypatch.setattr(profiling_rules, "read_samples", late)
+    assert learn_rules(client, "meanwhile") == [("meanwhile", "3")]
     assert read_rules(client, "meanwhile")["3"]["amount"].maximum == 3.0
 
 
-def test_landers_that_learn_at_once_learn_the_same(landing, client):
+def test_profilers_that_learn_at_once_learn_the_same(landing, client):
     register(landing, "crowd")
     before = read_rules(client, "crowd")
     client.command("DELETE FROM feature_rules WHERE model_name = 'crowd'")

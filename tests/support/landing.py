@@ -67,7 +67,7 @@ class Landing:
 
 
 def put(landing: Landing, events: Iterable[Mapping[str, Any]], **names: Any) -> list[str]:
-    """Log events, each the arguments of ``log``, in a session of its own; land and derive them; return ids."""
+    """Log events, each the arguments of ``log``, in a session of its own; land, derive; return their ids."""
     with make_logger(landing.log, **names) as logger:
         event_ids = [logger.log(**event) for event in events]
     assert None not in event_ids

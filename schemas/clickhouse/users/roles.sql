@@ -3,8 +3,9 @@
 
 CREATE ROLE IF NOT EXISTS driftline_lander;
 
--- The view behind the inbox runs with the rights of whoever inserts: hence SELECT on the inbox, which holds no
--- row. Of a range that may have landed before, the lander asks what is there, and which inserts are at work.
+-- The view behind the inbox runs with the rights of whoever inserts: hence SELECT on the inbox, which holds
+-- no row. Of a range that may have landed before, the lander asks what is there, and which inserts are at
+-- work.
 GRANT
     SELECT ON $database.schema_migrations,
     INSERT, SELECT ON $database.prediction_inbox,

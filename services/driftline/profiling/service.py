@@ -21,6 +21,7 @@ from driftline.errors import StoreError
 from driftline.health import Pulse
 from driftline.profiling.dirty import DirtyHours, batches
 from driftline.profiling.metrics import DIRTY, FAILURES, HOURS, LAG, ROWS, SECONDS
+from driftline.profiling.rules import learn_rules
 from driftline.store import ready_client
 from driftline.store.derive import delete_superseded, derive_hours, point_to
 from driftline.store.grids import choose_grids, pending_choices, read_stale_hours
@@ -35,7 +36,6 @@ from driftline.store.hours import (
     write_derived_until,
 )
 from driftline.store.recipes import RECIPE_TABLES, read_recipes
-from driftline.store.rules import tend_rules
 
 if TYPE_CHECKING:
     import threading
@@ -278,10 +278,10 @@ class Profiler:
         choices = pending_choices(self._client, sorted(models))
         for choice in choices:
             choose_grids(self._client, choice)
-        learned = tend_rules(self._client) if self._shard == 0 else 0
+        learned = learn_rules(self._client) if self._shard == 0 else ()
         if choices or learned:
             self._read_recipes()
-        return len(choices) + learned
+        return len(choices) + len(learned)
 
     def _tell(self, now: datetime) -> None:
         """Note how far this is, for readers, and export it."""
