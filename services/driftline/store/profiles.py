@@ -24,44 +24,45 @@ _SPAN = (
     "minute >= toDateTime({first:UInt32} * 3600, 'UTC') AND minute < toDateTime({end:UInt32} * 3600, 'UTC')"
 )
 # What does not depend on the grids is not counted by generation, of the whole traffic.
-_SEGMENT = f"segment = {{segment:String}} AND (segment = '' OR {IN_FORCE})"
+_SEGMENT = f"segment IN {{segments:Array(String)}} AND (segment = '' OR {IN_FORCE})"
 
 _TOTALS = f"""
 SELECT {_HOUR}, sum(rows), sum(numeric_values), sum(feature_entries), sum(categorical_values)
 FROM session_profiles WHERE {_STREAM} AND {_SPAN} GROUP BY hour ORDER BY hour
 """
 
-# Of a segment; and of the whole traffic, how much of it is counted in segments.
+# Of segments; of the whole traffic it tells how much is counted in segments.
 _SEGMENT_TOTALS = f"""
-SELECT {_HOUR}, sumIf(rows, segment = ''), sumIf(rows, is_own), sumIf(numeric_values, is_own),
-    sumIf(feature_entries, is_own), sumIf(categorical_values, is_own)
-FROM (SELECT *, segment = {{segment:String}} AS is_own FROM segment_profiles)
-WHERE {_STREAM} AND segment IN ('', {{segment:String}}) AND {_SPAN} AND {IN_FORCE}
-GROUP BY hour
+SELECT toString(segment) AS part, {_HOUR}, sum(rows), sum(numeric_values), sum(feature_entries),
+    sum(categorical_values)
+FROM segment_profiles
+WHERE {_STREAM} AND (segment = '' OR segment IN {{segments:Array(String)}}) AND {_SPAN} AND {IN_FORCE}
+GROUP BY part, hour
 """
 
 _FEATURES = f"""
-SELECT {_HOUR}, toString(feature) AS name,
+SELECT toString(segment) AS part, {_HOUR}, toString(feature) AS name,
     sum(finite), sum(nulls), sum(nans), sum(infinities), min(minimum), max(maximum)
-FROM feature_profiles WHERE {_STREAM} AND {_SEGMENT} AND {_SPAN} GROUP BY hour, name ORDER BY hour, name
+FROM feature_profiles WHERE {_STREAM} AND {_SEGMENT} AND {_SPAN}
+GROUP BY part, hour, name ORDER BY part, hour, name
 """
 
 _BUCKETS = f"""
-SELECT hour, name, groupArray(bucket), groupArray(counted)
+SELECT part, hour, name, groupArray(bucket), groupArray(counted)
 FROM
 (
-    SELECT {_HOUR}, toString(feature) AS name, bucket, sum(count) AS counted
+    SELECT toString(segment) AS part, {_HOUR}, toString(feature) AS name, bucket, sum(count) AS counted
     FROM numeric_profiles
-    WHERE {_STREAM} AND segment = {{segment:String}} AND {_SPAN} AND {IN_FORCE}
-    GROUP BY hour, name, bucket ORDER BY hour, name, bucket
+    WHERE {_STREAM} AND segment IN {{segments:Array(String)}} AND {_SPAN} AND {IN_FORCE}
+    GROUP BY part, hour, name, bucket ORDER BY part, hour, name, bucket
 )
-GROUP BY hour, name
+GROUP BY part, hour, name
 """
 
 _VALUES = f"""
-SELECT {_HOUR}, toString(feature) AS name, folded, value, sum(count)
+SELECT toString(segment) AS part, {_HOUR}, toString(feature) AS name, folded, value, sum(count)
 FROM categorical_profiles WHERE {_STREAM} AND {_SEGMENT} AND {_SPAN}
-GROUP BY hour, name, folded, value ORDER BY hour, name, folded, value
+GROUP BY part, hour, name, folded, value ORDER BY part, hour, name, folded, value
 """
 
 _NO_BUCKETS = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
@@ -129,41 +130,71 @@ def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int
         segment: ``key=value``; empty: the whole traffic. Hours without rows of it are left out, and one that
             is not counted in segments yet is not read.
     """
+    return read_segment_hours(client, stream, first_hour=first_hour, end_hour=end_hour, segments=[segment])[
+        segment
+    ]
+
+
+def read_segment_hours(
+    client: Client, stream: Stream, *, first_hour: int, end_hour: int, segments: Sequence[str]
+) -> Mapping[str, Hours]:
+    """Return what `read_hours` does of several segments, asked at once, by segment.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        first_hour: hours since the Unix epoch, UTC.
+        end_hour: the hour behind the last.
+        segments: each ``key=value``, or empty for the whole traffic.
+    """
     bound = {
         "model": stream.model_name,
         "version": stream.model_version,
         "environment": stream.environment,
         "first": first_hour,
         "end": end_hour,
-        "segment": segment,
+        "segments": list(segments),
     }
     totals = client.query(_TOTALS, parameters=bound).result_rows
-    if segment:
-        totals, end_hour = _segment_totals(client, bound, totals)
+    counted = _segment_totals(client, bound) if any(segments) else {}
     numeric, nulls = _numeric(client, bound)
     categorical = _categorical(client, bound, nulls)
-    profiles: list[HourProfile] = []
-    for hour, rows, *expected in totals:
-        profile = HourProfile(hour, rows, numeric.get(hour, {}), categorical.get(hour, {}))
-        if list(_counted(profile)) != expected:
-            return Hours(profiles, hour)
-        profiles.append(profile)
-    return Hours(profiles, end_hour)
+    found: dict[str, Hours] = {}
+    for segment in segments:
+        own, until = _own_totals(totals, counted, segment) if segment else (totals, None)
+        profiles: list[HourProfile] = []
+        for hour, rows, *expected in own:
+            place = segment, hour
+            profile = HourProfile(hour, rows, numeric.get(place, {}), categorical.get(place, {}))
+            if list(_counted(profile)) != expected:
+                until = hour
+                break
+            profiles.append(profile)
+        found[segment] = Hours(profiles, end_hour if until is None else until)
+    return found
 
 
-def _segment_totals(
-    client: Client, bound: dict[str, Any], totals: Sequence[Sequence[Any]]
-) -> tuple[Sequence[Sequence[Any]], int]:
-    """Return a segment's control totals, and the hour up to which all that landed is counted in segments."""
-    found = {hour: counts for hour, *counts in client.query(_SEGMENT_TOTALS, parameters=bound).result_rows}
+_Totals = dict[tuple[str, int], "Sequence[int]"]
+"""Control totals by segment and hour: rows, numeric values, feature entries, categorical values."""
+
+
+def _segment_totals(client: Client, bound: dict[str, Any]) -> _Totals:
+    rows = client.query(_SEGMENT_TOTALS, parameters=bound).result_rows
+    return {(segment, hour): counts for segment, hour, *counts in rows}
+
+
+def _own_totals(
+    totals: Sequence[Sequence[Any]], counted: _Totals, segment: str
+) -> tuple[Sequence[Sequence[Any]], int | None]:
+    """Return a segment's control totals, and the first hour that is not counted in segments as it landed."""
     own: list[Sequence[Any]] = []
     for hour, rows, *_ in totals:
-        whole, *expected = found.get(hour, (0, 0))
-        if whole != rows:
+        whole, found = counted.get(("", hour), (0,)), counted.get((segment, hour), (0,))
+        if whole[0] != rows:
             return own, int(hour)
-        if expected[0]:
-            own.append((hour, *expected))
-    return own, int(bound["end"])
+        if found[0]:
+            own.append((hour, *found))
+    return own, None
 
 
 def _counted(profile: HourProfile) -> tuple[int, int, int]:
@@ -175,28 +206,33 @@ def _counted(profile: HourProfile) -> tuple[int, int, int]:
     return finite, finite + others + nulls, named
 
 
+_Place = tuple[str, int]
+"""A segment and an hour."""
+
+
 def _numeric(
     client: Client, bound: dict[str, Any]
-) -> tuple[Mapping[int, Mapping[str, NumericCounts]], Mapping[tuple[int, str], int]]:
-    """Return numeric counts by hour and feature, and the nulls of features that are categorical."""
+) -> tuple[Mapping[_Place, Mapping[str, NumericCounts]], Mapping[tuple[_Place, str], int]]:
+    """Return numeric counts by place and feature, and the nulls of features that are categorical."""
     known = client.query(
         f"SELECT DISTINCT toString(feature) FROM categorical_profiles WHERE {_STREAM}", parameters=bound
     )
     categorical = {row[0] for row in known.result_rows}
     buckets = {
-        (hour, name): (np.asarray(held, dtype=np.int32), np.asarray(counts, dtype=np.int64))
-        for hour, name, held, counts in client.query(_BUCKETS, parameters=bound).result_rows
+        (segment, hour, name): (np.asarray(held, dtype=np.int32), np.asarray(counts, dtype=np.int64))
+        for segment, hour, name, held, counts in client.query(_BUCKETS, parameters=bound).result_rows
     }
-    found: dict[int, dict[str, NumericCounts]] = {}
-    others: dict[tuple[int, str], int] = {}
-    for hour, name, finite, nulls, nans, infinities, low, high in client.query(
+    found: dict[_Place, dict[str, NumericCounts]] = {}
+    others: dict[tuple[_Place, str], int] = {}
+    for segment, hour, name, finite, nulls, nans, infinities, low, high in client.query(
         _FEATURES, parameters=bound
     ).result_rows:
+        place = segment, hour
         if finite + nans + infinities == 0 and name in categorical:
-            others[hour, name] = nulls
+            others[place, name] = nulls
             continue
-        held, counts = buckets.get((hour, name), _NO_BUCKETS)
-        found.setdefault(hour, {})[name] = NumericCounts(
+        held, counts = buckets.get((segment, hour, name), _NO_BUCKETS)
+        found.setdefault(place, {})[name] = NumericCounts(
             buckets=held,
             counts=counts,
             minimum=float("nan") if low is None else low,
@@ -209,18 +245,19 @@ def _numeric(
 
 
 def _categorical(
-    client: Client, bound: dict[str, Any], nulls: Mapping[tuple[int, str], int]
-) -> Mapping[int, Mapping[str, CategoricalCounts]]:
-    counts: dict[tuple[int, str], dict[str, int]] = {key: {} for key in nulls}
-    folded: dict[tuple[int, str], int] = {}
-    for hour, name, is_folded, value, count in client.query(_VALUES, parameters=bound).result_rows:
-        named = counts.setdefault((hour, name), {})
+    client: Client, bound: dict[str, Any], nulls: Mapping[tuple[_Place, str], int]
+) -> Mapping[_Place, Mapping[str, CategoricalCounts]]:
+    counts: dict[tuple[_Place, str], dict[str, int]] = {key: {} for key in nulls}
+    folded: dict[tuple[_Place, str], int] = {}
+    for segment, hour, name, is_folded, value, count in client.query(_VALUES, parameters=bound).result_rows:
+        key = (segment, hour), name
+        named = counts.setdefault(key, {})
         if is_folded:
-            folded[hour, name] = count
+            folded[key] = count
         else:
             named[value] = count
-    found: dict[int, dict[str, CategoricalCounts]] = {}
-    for (hour, name), named in counts.items():
-        key = (hour, name)
-        found.setdefault(hour, {})[name] = CategoricalCounts(named, nulls.get(key, 0), folded.get(key, 0))
+    found: dict[_Place, dict[str, CategoricalCounts]] = {}
+    for (place, name), named in counts.items():
+        key = place, name
+        found.setdefault(place, {})[name] = CategoricalCounts(named, nulls.get(key, 0), folded.get(key, 0))
     return found
