@@ -10,7 +10,7 @@ from driftline.errors import SettingError
 from driftline.profiles import Grid, Stream
 from driftline.store import grids
 from driftline.store.grids import read_grids
-from driftline.store.profiles import read_hours
+from driftline.store.profiles import read_hours, read_segment_hours
 from driftline.store.segments import (
     MAX_SEGMENTS,
     MAX_VALUES,
@@ -117,6 +117,25 @@ def test_an_event_is_in_the_segments_of_its_tags_and_of_its_features(landing, cl
         assert_counted(client, "tagged", columns, f"region={name}", region == name)
     for segment in CITIES:
         assert_counted(client, "tagged", columns, segment, columns["city"] == segment[5:])
+
+
+def test_several_segments_are_read_at_once_as_each_is_read_alone(landing, client):
+    columns = made(300, seed=12)
+    name_segments(client, "at once", ["city=Bergen", "region=north"])
+    put(landing, tagged(columns), model_name="at once")
+    segments = ["", "city=Bergen", "region=north", "region=nowhere"]
+    found = read_segment_hours(
+        client, stream("at once"), first_hour=HOUR, end_hour=HOUR + 10, segments=segments
+    )
+    for segment in segments:
+        alone = read(client, "at once", segment)
+        assert (found[segment].end_hour, len(alone.profiles)) == (HOUR + 10, len(found[segment].profiles))
+        for one, other in zip(found[segment].profiles, alone.profiles, strict=True):
+            assert (one.hour, one.rows, one.categorical) == (other.hour, other.rows, other.categorical)
+            assert {name: counts.counts.tolist() for name, counts in one.numeric.items()} == {
+                name: counts.counts.tolist() for name, counts in other.numeric.items()
+            }
+    assert [len(found[segment].profiles) for segment in segments] == [3, 3, 3, 0]
 
 
 def test_a_tag_and_a_feature_of_one_name_and_value_count_an_event_once(landing, client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.baseline import Baseline, Span, build_baseline
-from driftline.drift.statistics.comparison import compare
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
 from driftline.drift.statistics.pooled import build_pooled_baseline, has_usable_times, with_noise_of
 from driftline.drift.statistics.recent import Recent
@@ -58,6 +58,7 @@ class Judge:
         self._vocabulary = Vocabulary()
         self._clock = Clock(self._settings.timezone)
         self._hours: list[HourCounts] = []
+        self._coming: deque[tuple[HourProfile, HourCounts]] = deque()
         self._pages: dict[Reference, PageLog] = {
             reference: PageLog(
                 identity=identity,
@@ -134,6 +135,16 @@ class Judge:
                 if pages.decide(one.feature, one.episode_id, one.word, at=one.at):
                     self._as_of = None
 
+    def foresee(self, hours: Iterable[tuple[HourProfile, float]]) -> None:
+        """Take hours that are judged next, each with its completeness, so that a day's are compared at once.
+
+        This saves time and changes no verdict. An hour that is judged otherwise ends it.
+
+        Args:
+            hours: ascending, later than all before them.
+        """
+        self._coming = deque((profile, self._counts(profile, share)) for profile, share in hours)
+
     def judge(
         self, profile: HourProfile, *, completeness: float = 1.0, caution: float = 1.0
     ) -> list[Verdict]:
@@ -160,12 +171,19 @@ class Judge:
         return verdicts
 
     def _append(self, profile: HourProfile, completeness: float) -> HourCounts:
-        self._know_grids(profile)
-        hour = HourCounts.from_profile(
-            profile, self._vocabulary, clock=self._clock, completeness=completeness
-        )
+        if self._coming and self._coming[0][0] is profile:
+            hour = self._coming.popleft()[1]
+        else:
+            self._coming.clear()
+            hour = self._counts(profile, completeness)
         self._hours.append(hour)
         return hour
+
+    def _counts(self, profile: HourProfile, completeness: float) -> HourCounts:
+        self._know_grids(profile)
+        return HourCounts.from_profile(
+            profile, self._vocabulary, clock=self._clock, completeness=completeness
+        )
 
     def _know_grids(self, profile: HourProfile) -> None:
         for name in profile.numeric:
@@ -204,14 +222,13 @@ class Judge:
         if as_of == self._as_of:
             for recent in (self._production, self._training):
                 if recent is not None:
-                    recent.push(hour)
+                    recent.push(hour, self._rest_of_day())
             return
         self._as_of = as_of
         self._forget(as_of)
         baseline = self._build_production(as_of)
-        self._production = (
-            None if baseline is None else self._recent(baseline, self._settings.longest_scale_hours)
-        )
+        scales = self._settings.scales_hours
+        self._production = None if baseline is None else self._recent(baseline, scales)
         self._refresh_training(baseline)
 
     def _refresh_training(self, production: Baseline | None) -> None:
@@ -220,16 +237,32 @@ class Judge:
             return
         if training.timed:
             if self._training is None:
-                self._training = self._recent(training, self._settings.longest_scale_hours)
+                self._training = self._recent(training, self._training_scales(training))
             else:
-                self._training.push(self._hours[-1])
+                self._training.push(self._hours[-1], self._rest_of_day())
             return
         self._training = None
         if production is not None:
-            self._training = self._recent(with_noise_of(training, production, self._settings), HOURS_PER_WEEK)
+            known = with_noise_of(training, production, self._settings)
+            self._training = self._recent(known, self._training_scales(known))
 
-    def _recent(self, baseline: Baseline, length: int) -> Recent:
-        return Recent(baseline, self._hours, length=length, newest=self._hours[-1].hour)
+    def _training_scales(self, training: Baseline) -> tuple[int, ...]:
+        return (self._settings.longest_scale_hours if training.timed else HOURS_PER_WEEK,)
+
+    def _recent(self, baseline: Baseline, scales_hours: tuple[int, ...]) -> Recent:
+        return Recent(
+            baseline,
+            self._hours,
+            scales_hours=scales_hours,
+            settings=self._settings,
+            newest=self._hours[-1].hour,
+            coming=self._rest_of_day(),
+        )
+
+    def _rest_of_day(self) -> Sequence[HourCounts]:
+        """Return the hours that are judged next, as far as the reference stays the same."""
+        day = self._hours[-1].hour // HOURS_PER_DAY
+        return [hour for _, hour in self._coming if hour.hour // HOURS_PER_DAY == day]
 
     def _build_production(self, as_of: int) -> Baseline | None:
         """Build the reference that ends where the longest window of the day's first hour begins."""
@@ -276,7 +309,7 @@ class Judge:
         return verdicts + report_learning(young, windows, self._settings)
 
     def _judge_training(self, hour: HourCounts, training: Baseline, caution: float) -> list[Verdict]:
-        scales = (self._settings.longest_scale_hours,) if training.timed else (HOURS_PER_WEEK,)
+        scales = self._training_scales(training)
         windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
         if self._training is None:
             return report_learning(training.features, windows, self._settings)
@@ -285,14 +318,7 @@ class Judge:
     def _report(
         self, recent: Recent, windows: Sequence[Window], reference: Reference, caution: float
     ) -> list[Verdict]:
-        comparison = compare(
-            recent.baseline,
-            recent.counted,
-            tuple(window.scale_hours for window in windows),
-            settings=self._settings,
-            may_page=self._may_page(recent.baseline, reference),
-            caution=caution,
-        )
+        comparison = recent.compare(may_page=self._may_page(recent.baseline, reference), caution=caution)
         return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)
 
     def _may_page(self, baseline: Baseline, reference: Reference) -> BoolArray:
@@ -333,7 +359,8 @@ class Judge:
         for pages in self._pages.values():
             pages.forget(before=oldest)
         if len(self._vocabulary) > _VOCABULARY_LIMIT:
-            self._vocabulary.keep({key for hour in self._hours for key in hour.keys.tolist()})
+            held = [*self._hours, *(hour for _, hour in self._coming)]
+            self._vocabulary.keep({key for hour in held for key in hour.keys.tolist()})
 
 
 def _features(hours: Iterable[HourCounts]) -> tuple[Feature, ...]:

@@ -101,6 +101,16 @@ class SegmentJudges:
         for judge in self._judges.values():
             judge.decide(known)
 
+    def foresee(self, hours: Iterable[tuple[Mapping[str, HourProfile], float]]) -> None:
+        """Take hours that are judged next, each with its completeness; see `Judge.foresee`.
+
+        Args:
+            hours: of each its profiles by segment, as `judge` takes them.
+        """
+        known = list(hours)
+        for segment, judge in self._judges.items():
+            judge.foresee((profiles[segment], share) for profiles, share in known if segment in profiles)
+
     def judge(
         self, profiles: Mapping[str, HourProfile], *, completeness: float = 1.0, caution: float = 1.0
     ) -> list[Verdict]:

@@ -26,11 +26,11 @@ SPAN = "hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({e
 
 _PROFILES = f"""
 SELECT
-    {_HOUR} AS at, toString(feature) AS name, toString(kind), count, nans, infinities, minimum, maximum,
-    center, scale, resolution, buckets, values, counts, folded
+    toString(segment) AS part, {_HOUR} AS at, toString(feature) AS name, toString(kind), count, nans,
+    infinities, minimum, maximum, center, scale, resolution, buckets, values, counts, folded
 FROM profiles
-WHERE {STREAM} AND segment = {{segment:String}} AND {SPAN} AND {visible(f"{STREAM} AND {SPAN}")}
-ORDER BY at, name, kind
+WHERE {STREAM} AND segment IN {{segments:Array(String)}} AND {SPAN} AND {visible(f"{STREAM} AND {SPAN}")}
+ORDER BY part, at, name, kind
 """
 _CATEGORICAL = f"""
 SELECT DISTINCT toString(feature) FROM profiles
@@ -116,23 +116,54 @@ def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int
         segment: ``key=value``; empty: the whole traffic. Hours without rows of it are left out, and one that
             is not counted in its model's segments yet is not read.
     """
-    bound: dict[str, Any] = bind(stream, first_hour=first_hour, end_hour=end_hour) | {"segment": segment}
-    if segment:
-        wanted = read_recipes(client).segments_hash(stream.model_name)
-        other, count = client.query(_OTHER_SEGMENTS, parameters={**bound, "hash": wanted}).result_rows[0]
-        bound["end"] = end_hour = min(end_hour, other) if count else end_hour
+    span = {"first_hour": first_hour, "end_hour": end_hour}
+    return read_segment_hours(client, stream, segments=[segment], **span)[segment]
+
+
+def read_segment_hours(
+    client: Client, stream: Stream, *, first_hour: int, end_hour: int, segments: Sequence[str]
+) -> Mapping[str, Hours]:
+    """Return what `read_hours` does of several segments, asked at once, by segment.
+
+    Args:
+        client: of the store.
+        stream: whose.
+        first_hour: hours since the Unix epoch, UTC.
+        end_hour: the hour behind the last.
+        segments: each ``key=value``, or empty for the whole traffic.
+    """
+    bound = bind(stream, first_hour=first_hour, end_hour=end_hour) | {"segments": list(segments)}
+    counted_until = _counted_until(client, bound) if any(segments) else end_hour
     grids = read_grids(client, stream.model_name)
-    hours: dict[int, _Parts] = {}
-    for hour, *row in client.query(_PROFILES, parameters=bound).result_rows:
-        _take(hours.setdefault(hour, _Parts()), row, grids)
-    if any(parts.missing for parts in hours.values()):
+    parts: dict[str, dict[int, _Parts]] = {segment: {} for segment in segments}
+    for segment, hour, *row in client.query(_PROFILES, parameters=bound).result_rows:
+        _take(parts[segment].setdefault(hour, _Parts()), row, grids)
+    every = [own for hours in parts.values() for own in hours.values()]
+    if any(own.missing for own in every):
         known = client.query(_CATEGORICAL, parameters=bound).result_rows
-        _place_missing(hours.values(), {row[0] for row in known})
+        _place_missing(every, {row[0] for row in known})
+    return {
+        segment: _hours(hours, min(end_hour, counted_until) if segment else end_hour)
+        for segment, hours in parts.items()
+    }
+
+
+def _counted_until(client: Client, bound: dict[str, Any]) -> int:
+    """Return the first hour of a span that is not counted in its model's segments; else the span's end."""
+    wanted = read_recipes(client).segments_hash(bound["model"])
+    first, count = client.query(_OTHER_SEGMENTS, parameters={**bound, "hash": wanted}).result_rows[0]
+    return int(first) if count else int(bound["end"])
+
+
+def _hours(parts: Mapping[int, _Parts], end_hour: int) -> Hours:
+    """Return hours before an end, up to the first that was derived on another grid than is in force."""
     profiles: list[HourProfile] = []
-    for hour, parts in sorted(hours.items()):
-        if parts.is_stale:
+    for hour, own in sorted(parts.items()):
+        if hour >= end_hour:
+            break
+        if own.is_stale:
             return Hours(profiles, hour)
-        profiles.append(HourProfile(hour, parts.rows, parts.numeric, parts.categorical))
+        profiles.append(HourProfile(hour, own.rows, own.numeric, own.categorical))
     return Hours(profiles, end_hour)
 
 

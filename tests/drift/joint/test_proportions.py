@@ -158,6 +158,17 @@ def test_every_row_is_counted_once(projection):
         assert DISTANCE in hour.numeric
 
 
+def test_hours_are_counted_together_as_they_are_one_by_one(projection):
+    alone = [sample_of(START), sample_of(START + 2, rows=50), sample_of(START + 3, rows=1)]
+    for found, own in zip(count(projection, joined(alone)), alone, strict=True):
+        (expected,) = count(projection, own)
+        assert (found.hour, found.together.tolist()) == (expected.hour, expected.together.tolist())
+        for number, other in zip(found.numbers, expected.numbers, strict=True):
+            assert number.buckets.tolist() == other.buckets.tolist()
+            assert number.counts.tolist() == other.counts.tolist()
+            assert (number.minimum, number.maximum) == (other.minimum, other.maximum)
+
+
 def test_pairs_count_rows_that_have_both_halves_or_neither(projection):
     sample = sample_of(START)
     (counts,) = count(projection, sample)

@@ -179,19 +179,19 @@ def count(projection: Projection, sample: Sample) -> Sequence[JointCounts]:
     numbers = _numbers(scores, np.array(projection.precision), projection.residuals)
     upper = scores > np.array([column.cut for column in projection.columns])
     first, second = np.array(projection.pairs, dtype=np.int64).reshape(-1, 2).T
-    starts = np.flatnonzero(np.diff(sample.hours, prepend=sample.hours[0] - 1)).tolist()
+    starts = np.flatnonzero(np.diff(sample.hours, prepend=sample.hours[0] - 1))
+    counted = [_counted(grid, values, starts) for grid, values in zip(projection.grids, numbers, strict=True)]
     return [
         JointCounts(
             hour=int(sample.hours[start]),
             rows=end - start,
             total=end - start,
-            numbers=tuple(
-                _counted(grid, values[start:end])
-                for grid, values in zip(projection.grids, numbers, strict=True)
-            ),
+            numbers=own,
             together=_together(upper[start:end], first, second),
         )
-        for start, end in pairwise([*starts, sample.rows])
+        for (start, end), own in zip(
+            pairwise([*starts.tolist(), sample.rows]), zip(*counted, strict=True), strict=True
+        )
     ]
 
 
@@ -318,9 +318,21 @@ def _numbers(scores: FloatArray, precision: FloatArray, residuals: Sequence[int]
     return [distances, *(weighted[:, place] / np.sqrt(precision[place, place]) for place in residuals)]
 
 
-def _counted(grid: Grid, values: FloatArray) -> NumericCounts:
-    buckets, counts = np.unique(grid.bucket(values), return_counts=True)
-    return NumericCounts(buckets, counts.astype(np.int64), float(values.min()), float(values.max()))
+def _counted(grid: Grid, values: FloatArray, starts: IntArray) -> Sequence[NumericCounts]:
+    """Count values, (n,), hour by hour; `starts` says where each hour begins, (h,)."""
+    hour = np.zeros(values.size, dtype=np.int64)
+    hour[starts[1:]] = 1
+    buckets = grid.bucket(values).astype(np.int64)
+    lowest = buckets.min()
+    width = int(buckets.max() - lowest) + 1
+    cells, counts = np.unique(np.cumsum(hour) * width + (buckets - lowest), return_counts=True)
+    held = (cells % width + lowest).astype(np.int32)
+    bounds = np.searchsorted(cells // width, np.arange(starts.size + 1)).tolist()
+    low, high = np.minimum.reduceat(values, starts).tolist(), np.maximum.reduceat(values, starts).tolist()
+    return [
+        NumericCounts(held[begin:end], counts[begin:end], least, most)
+        for (begin, end), least, most in zip(pairwise(bounds), low, high, strict=True)
+    ]
 
 
 def _together(upper: BoolArray, first: IntArray, second: IntArray) -> IntArray:

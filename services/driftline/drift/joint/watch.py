@@ -186,13 +186,15 @@ class JointWatch:
         wanted = frozenset(hours)
         verdicts: list[Verdict] = []
         findings: list[JointFinding] = []
-        for counts in self._counted(self._projection, week, hours[0], hours[-1] + 1):
-            if counts.hour not in wanted:
-                continue
-            given = self._judge.judge(
-                profile(self._projection, counts), completeness=_completeness(counts, lost)
-            )
-            findings += [_finding(one) for one in given if one.verdict == "page"]
+        coming = [
+            (profile(self._projection, counts), _completeness(counts, lost))
+            for counts in self._counted(self._projection, week, hours[0], hours[-1] + 1)
+            if counts.hour in wanted
+        ]
+        self._judge.foresee(coming)
+        for one, completeness in coming:
+            given = self._judge.judge(one, completeness=completeness)
+            findings += [_finding(each) for each in given if each.verdict == "page"]
             verdicts += report_joint(given, self._projection)
         write_joint_findings(self._client, self._stream, findings)
         return verdicts

@@ -9,7 +9,7 @@ from driftline.drift.service.arrival import Arrival, StreamHour
 from driftline.drift.service.monitored import without_ignored
 from driftline.errors import StoreError
 from driftline.profiles import HourProfile
-from driftline.store.profiles import read_hours
+from driftline.store.profiles import read_segment_hours
 from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
@@ -120,24 +120,28 @@ def read_stream_hours(
     missing = ground.ledger.missing(stream, since_hour=first_hour)
     profiles: dict[int, dict[str, HourProfile]] = {}
     unsettled = (each.hour for each in ground.unsettled if each.stream == stream and each.hour >= first_hour)
-    whole_hour = min([end_hour, *unsettled])
-    for segment in (WHOLE, *segments):
-        read = read_hours(ground.client, stream, first_hour=first_hour, end_hour=whole_hour, segment=segment)
-        whole_hour = min(whole_hour, read.end_hour)
-        for profile in read.profiles:
-            # What lands between the two reads is of the next poll, or late.
+    read = read_segment_hours(
+        ground.client,
+        stream,
+        first_hour=first_hour,
+        end_hour=min([end_hour, *unsettled]),
+        segments=(WHOLE, *segments),
+    )
+    whole_hour = min(hours.end_hour for hours in read.values())
+    for segment, hours in read.items():
+        for profile in hours.profiles:
             if segment == WHOLE or profile.hour in profiles:
                 parts = profiles.setdefault(profile.hour, {})
                 parts[segment] = without_ignored(profile, ground.monitor)
     for hour in (*also, *(hour for hour, count in missing.items() if count >= 1)):
         if first_hour <= hour:
             profiles.setdefault(hour, {WHOLE: HourProfile(hour, 0, {}, {})})
-    hours = [
+    known = [
         StreamHour(hour, Arrival(parts[WHOLE].rows, missing.get(hour, 0.0)), parts)
         for hour, parts in sorted(profiles.items())
         if hour < whole_hour
     ]
-    return StreamHours(hours, whole_hour, end_hour)
+    return StreamHours(known, whole_hour, end_hour)
 
 
 def read_history(

@@ -101,6 +101,11 @@ class Panel:
         for end, group in groupby(paging, key=lambda verdict: verdict.window_end):
             self._unkept += self._book.take(end - 1, group)
 
+    def foresee(self, hours: Sequence[StreamHour]) -> None:
+        """Take the hours that are judged next, which saves time and changes nothing; see `Judge.foresee`."""
+        self._whole.foresee((hour.profiles[WHOLE], hour.arrived.completeness) for hour in hours)
+        self._parts.foresee((hour.profiles, hour.arrived.completeness) for hour in hours)
+
     def judge(self, hour: StreamHour) -> Sequence[Verdict]:
         """Judge all windows that end with an hour, and write what pages into the book."""
         completeness, caution = hour.arrived.completeness, self._book.caution(hour.hour)

@@ -147,6 +147,7 @@ class StreamWatch:
 
     def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Sequence[StoredVerdict]:
         rows: list[StoredVerdict] = []
+        panel.foresee(read.hours)
         for hour in read.hours:
             given = panel.judge(hour)
             rows += [stored(self._stream, verdict) for verdict in given]
@@ -254,6 +255,7 @@ class StreamWatch:
             known = by_end(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
             hours = read.whole(self._stream)
             together = self._judge_anew(ground, joint, [each.hour for each in hours if each.arrived.rows])
+            panel.foresee(hours)
             for each in hours:
                 given = [*panel.judge(each), *together.get(each.hour + 1, ())]
                 revision.take(each, given, known.get(each.hour + 1, {}))

@@ -156,11 +156,11 @@ class Baseline:
         }
 
     def inverse_reference(self, borrowed: FloatArray, totals: FloatArray) -> FloatArray:
-        """Return 1 / m, the variance that the reference adds, by window and channel, (scales, c).
+        """Return 1 / m, the variance that the reference adds, by window and channel, (..., scales, c).
 
         Args:
-            borrowed: summed over each window, (scales, c).
-            totals: rows of each window, at least 1, (scales, c).
+            borrowed: summed over each window, (..., scales, c).
+            totals: rows of each window, at least 1, (..., scales, c).
         """
         # All hours share one expectation where season is not matched, so it does not average out.
         all_hours = 1 / np.maximum(self.slot_sizes[0], 1.0)

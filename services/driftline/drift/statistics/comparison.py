@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came out, for the worst channel of each feature; every array has the shape (scales, f).
+    """What came out, for the worst channel of each feature; every array has the shape (ends, scales, f).
 
     Args:
         channel: place of the worst channel.
@@ -64,10 +64,21 @@ class Comparison:
     ranking: Ranking
     statistics: Mapping[str, FloatArray]
 
+    def at(self, end: int) -> Comparison:
+        """Return what came out for the windows of one end; every array has the shape (scales, f)."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        arrays = {name: values[end] for name, values in own.items() if isinstance(values, np.ndarray)}
+        return replace(
+            self,
+            **arrays,
+            ranking=Ranking(self.ranking.rank[end], self.ranking.listed[end]),
+            statistics={name: values[end] for name, values in self.statistics.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Tests:
-    """All channels of all windows, each array (scales, c)."""
+    """All channels of all windows, each array (ends, scales, c)."""
 
     observed: FloatArray
     expected: FloatArray
@@ -83,43 +94,50 @@ class _Tests:
 def compare(
     baseline: Baseline,
     recent: Counted,
+    ends: IntArray,
     scales_hours: tuple[int, ...],
     *,
     settings: DriftSettings,
     may_page: BoolArray,
     caution: float = 1.0,
 ) -> Comparison:
-    """Compare the windows that end with the last of these hours.
+    """Compare the windows that end with some of these hours.
 
     Args:
         baseline: what to compare with.
         recent: the hours, projected onto the baseline, (h, ...); hours without traffic hold zeros.
-        scales_hours: window lengths, at most h; one per row of the baseline's noise.
+        ends: places of the last hours of windows, each of which is in `recent` as a whole, (ends,).
+        scales_hours: window lengths; one per row of the baseline's noise.
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
         caution: what a page needs is multiplied by it: critical values, not the rule of stuck features; at
             least 1.
     """
-    size, features, channels = recent.columns.shape[0], len(baseline.features), baseline.channels
-    windows = np.array([np.arange(size) >= size - scale for scale in scales_hours], dtype=np.float64)
-    tests = _test(baseline, recent, windows, settings, may_page=may_page, caution=caution)
-    stuck = _stuck(baseline, recent, scales_hours, settings)
+    features, channels = len(baseline.features), baseline.channels
+    windows = _Windows(ends, scales_hours)
+    columns = windows.sums(recent.columns)
+    tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, caution=caution)
+    stuck = _stuck(baseline, recent, windows, settings)
     may_be_stuck = may_page[channels.by_feature].any(-1)
-    worst = channels.by_feature[np.arange(features), tests.score[:, channels.by_feature].argmax(-1)]
+    worst = channels.by_feature[np.arange(features), tests.score[..., channels.by_feature].argmax(-1)]
     scale = np.arange(len(scales_hours))[:, None]
-    observed, expected = tests.observed[scale, worst], tests.expected[scale, worst]
-    z, critical = tests.z[scale, worst], baseline.critical[scale, worst] * caution
+
+    def of_worst(values: FloatArray) -> FloatArray:
+        return np.take_along_axis(values, worst, axis=-1)
+
+    observed, expected, z = of_worst(tests.observed), of_worst(tests.expected), of_worst(tests.z)
+    critical = baseline.critical[scale, worst] * caution
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
-    sample, behind = tests.window[scale, worst], tests.reference[scale, worst]
+    sample, behind = of_worst(tests.window), of_worst(tests.reference)
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
-    effects = np.where(stuck, 1.0, np.abs(observed - expected))
+    effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
     typical = typical_channels(channels, baseline.noise.level)
-    pages = tests.pages[:, channels.by_feature].any(-1) | (stuck & may_be_stuck)
-    held_back = tests.held_back[:, channels.by_feature].any(-1) & ~pages
+    pages = tests.pages[..., channels.by_feature].any(-1) | (stuck & may_be_stuck)
+    held_back = tests.held_back[..., channels.by_feature].any(-1) & ~pages
     return Comparison(
         channel=worst,
         pages=pages,
-        warns=tests.warns[:, channels.by_feature].any(-1) | stuck | held_back,
+        warns=tests.warns[..., channels.by_feature].any(-1) | stuck | held_back,
         held_back=held_back,
         stuck=stuck,
         observed=observed,
@@ -134,27 +152,48 @@ def compare(
         reference_size=behind,
         detectable=detectable_effect(expected, sample / phi, behind / phi, critical, settings.minimum_effect),
         ranking=rank_features(effects, feature_p_values(z, df, channels.sizes, stuck)),
-        statistics=_familiar(baseline, recent, windows, tests.reference[:, typical]),
+        statistics=_familiar(baseline, recent, windows, columns, tests.reference[..., typical]),
     )
+
+
+class _Windows:
+    """Windows of several lengths that end with some of the hours.
+
+    Args:
+        ends: places of their last hours, (ends,).
+        scales_hours: their lengths.
+    """
+
+    def __init__(self, ends: IntArray, scales_hours: tuple[int, ...]) -> None:
+        self.ends, self.scales_hours = ends, scales_hours
+        self._behind = ends[:, None] + 1
+        self._first = self._behind - np.array(scales_hours)
+
+    def sums(self, hours: FloatArray) -> FloatArray:
+        """Sum hours over each window. Shape (h, ...) in, (ends, scales, ...) out."""
+        running = np.zeros((hours.shape[0] + 1, *hours.shape[1:]))
+        np.cumsum(hours, axis=0, out=running[1:])
+        return np.asarray(running[self._behind] - running[self._first], dtype=np.float64)
 
 
 def _test(
     baseline: Baseline,
     recent: Counted,
-    windows: FloatArray,
+    windows: _Windows,
+    columns: FloatArray,
     settings: DriftSettings,
     *,
     may_page: BoolArray,
     caution: float,
 ) -> _Tests:
     channels, noise = baseline.channels, baseline.noise
-    totals = (windows @ recent.groups)[:, channels.group]
+    totals = windows.sums(recent.groups)[..., channels.group]
     rows = np.maximum(totals, 1.0)
     # A slot's hours depend on each other, so the reference is worth less than its rows.
-    inverse = baseline.inverse_reference(windows @ recent.borrowed, rows) * baseline.reference_dependence
+    inverse = baseline.inverse_reference(windows.sums(recent.borrowed), rows) * baseline.reference_dependence
     m = 1 / np.maximum(inverse, 1e-12)
-    p = channels.collect(windows @ recent.columns, np.tensordot(windows, recent.rare, 1)) / rows
-    e = np.clip(windows @ recent.expected_channels / rows, 0.0, 1.0)
+    p = channels.collect(columns, windows.sums(recent.rare)) / rows
+    e = np.clip(windows.sums(recent.expected_channels) / rows, 0.0, 1.0)
     n = np.maximum(totals, 1e-9)
     z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
@@ -170,30 +209,30 @@ def _test(
         pages=pages,
         held_back=may & ~pages,
         warns=(any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect),
-        score=surest + 1e6 * pages,
+        # Two values that share all rows move alike: of equals the first is told, whatever their last bits.
+        score=np.round(surest + 1e6 * pages, 6),
     )
 
 
 def _familiar(
-    baseline: Baseline, recent: Counted, windows: FloatArray, reference: FloatArray
+    baseline: Baseline, recent: Counted, windows: _Windows, columns: FloatArray, reference: FloatArray
 ) -> dict[str, FloatArray]:
-    totals = (windows @ recent.groups)[:, : len(baseline.features)]
-    present = np.maximum(totals, 1.0)[:, baseline.layout.column_feature]
-    observed, expected = windows @ recent.columns / present, windows @ recent.expected_columns / present
-    return familiar_statistics(baseline.plan, observed, expected, totals, reference)
+    totals = windows.sums(recent.groups)[..., : len(baseline.features)]
+    present = np.maximum(totals, 1.0)[..., baseline.layout.column_feature]
+    expected = windows.sums(recent.expected_columns) / present
+    return familiar_statistics(baseline.plan, columns / present, expected, totals, reference)
 
 
-def _stuck(
-    baseline: Baseline, recent: Counted, scales_hours: tuple[int, ...], settings: DriftSettings
-) -> BoolArray:
+def _stuck(baseline: Baseline, recent: Counted, windows: _Windows, settings: DriftSettings) -> BoolArray:
     features = len(baseline.features)
-    stuck = np.zeros((len(scales_hours), features), dtype=np.bool_)
-    for index, scale in enumerate(scales_hours):
+    stuck = np.zeros((windows.ends.size, len(windows.scales_hours), features), dtype=np.bool_)
+    for index, scale in enumerate(windows.scales_hours):
         if scale >= settings.stuck_hours:
-            stuck[index] = is_stuck(
-                recent.minimum[-scale:],
-                recent.maximum[-scale:],
-                recent.groups[-scale:, :features],
+            inside = windows.ends[:, None] + np.arange(1 - scale, 1)
+            stuck[:, index] = is_stuck(
+                recent.minimum[inside],
+                recent.maximum[inside],
+                recent.groups[inside, :features],
                 stuck_hours=settings.stuck_hours,
                 minimum_sample=settings.minimum_sample,
                 longest_known=baseline.longest_constant_hours,

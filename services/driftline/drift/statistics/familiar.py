@@ -113,23 +113,23 @@ def familiar_statistics(
 
     Args:
         plan: of the reference.
-        p: observed shares per column; each feature sums to 1, (s, columns).
-        e: expected shares per column, (s, columns).
-        window: values present in the window, (s, f).
-        reference: values of the reference behind e, (s, f).
+        p: observed shares per column; each feature sums to 1, (..., columns).
+        e: expected shares per column, (..., columns).
+        window: values present in the window, (..., f).
+        reference: values of the reference behind e, (..., f).
 
     Returns:
-        By name, each of shape (s, f), NaN where the statistic does not apply: psi, js (distance, base 2),
+        By name, each of shape (..., f), NaN where the statistic does not apply: psi, js (distance, base 2),
         ks, ks_p_value, wasserstein (the feature's unit), wasserstein_normed (standard deviations),
         chi2, chi2_p_value.
     """
     seen = window > 0
     numeric = plan.numeric & seen
-    distance = np.abs(np.cumsum(p - e, axis=1))
-    ks = np.maximum.reduceat(distance, plan.starts, axis=1)
-    wasserstein = np.add.reduceat(distance * plan.widths, plan.starts, axis=1)
-    p_bins = np.add.reduceat(p, plan.bin_starts, axis=1)
-    e_bins = np.add.reduceat(e, plan.bin_starts, axis=1)
+    distance = np.abs(np.cumsum(p - e, axis=-1))
+    ks = np.maximum.reduceat(distance, plan.starts, axis=-1)
+    wasserstein = np.add.reduceat(distance * plan.widths, plan.starts, axis=-1)
+    p_bins = np.add.reduceat(p, plan.bin_starts, axis=-1)
+    e_bins = np.add.reduceat(e, plan.bin_starts, axis=-1)
     chi2, chi2_p = _chi_square(plan, p_bins, e_bins, window, reference)
     root = np.sqrt(window * reference / np.maximum(window + reference, 1.0))
     root = np.maximum(root, 1e-9)
@@ -149,25 +149,25 @@ def familiar_statistics(
 def _psi(plan: FamiliarPlan, p: FloatArray, e: FloatArray) -> FloatArray:
     p_floor, e_floor = np.maximum(p, _EMPTY_SHARE), np.maximum(e, _EMPTY_SHARE)
     # A bin that both leave empty floors to the same share and adds nothing.
-    return np.add.reduceat((p_floor - e_floor) * np.log(p_floor / e_floor), plan.feature_bins, axis=1)
+    return np.add.reduceat((p_floor - e_floor) * np.log(p_floor / e_floor), plan.feature_bins, axis=-1)
 
 
 def _jensen_shannon(plan: FamiliarPlan, p: FloatArray, e: FloatArray) -> FloatArray:
     p, e = np.maximum(p, 0.0), np.maximum(e, 0.0)
     middle = (p + e) / 2
     terms = rel_entr(p, middle) + rel_entr(e, middle)
-    divergence = np.add.reduceat(terms, plan.feature_bins, axis=1) / (2 * np.log(2))
+    divergence = np.add.reduceat(terms, plan.feature_bins, axis=-1) / (2 * np.log(2))
     return np.asarray(np.sqrt(np.maximum(divergence, 0.0)), dtype=np.float64)
 
 
 def _chi_square(
     plan: FamiliarPlan, p: FloatArray, e: FloatArray, window: FloatArray, reference: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    n, m = window[:, plan.bin_feature], reference[:, plan.bin_feature]
+    n, m = window[..., plan.bin_feature], reference[..., plan.bin_feature]
     pooled = (n * p + m * e) / np.maximum(n + m, 1.0)
     filled = pooled > 0
     terms = np.where(filled, (p - e) ** 2 / np.where(filled, pooled, 1.0), 0.0)
     harmonic = window * reference / np.maximum(window + reference, 1.0)
-    chi2 = harmonic * np.add.reduceat(terms, plan.feature_bins, axis=1)
-    freedom = np.maximum(np.add.reduceat(filled.astype(np.float64), plan.feature_bins, axis=1) - 1, 1.0)
+    chi2 = harmonic * np.add.reduceat(terms, plan.feature_bins, axis=-1)
+    freedom = np.maximum(np.add.reduceat(filled.astype(np.float64), plan.feature_bins, axis=-1) - 1, 1.0)
     return chi2, chdtrc(freedom, chi2)

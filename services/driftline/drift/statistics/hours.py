@@ -78,6 +78,11 @@ class Vocabulary:
             self._values[key] = value
         return key
 
+    def keys(self, values: Iterable[str]) -> list[int]:
+        """Return the keys of values, in their order, and remember the values behind them."""
+        known = self._keys.get
+        return [known(value) or self.key(value) for value in values]
+
     def value(self, key: int) -> str:
         """Return the value behind a key that `key` gave."""
         return self._values[key]
@@ -127,23 +132,33 @@ class HourCounts:
             + [Feature(name, "categorical") for name in profile.categorical]
         )
         parts = [
-            _flat_numeric(profile.numeric[name])
+            _numeric_part(profile.numeric[name])
             if kind == "numeric"
-            else _flat_categorical(profile.categorical[name], vocabulary)
+            else _categorical_part(profile.categorical[name], vocabulary)
             for name, kind in features
         ]
+        sizes = np.array([len(keys) for keys, _, _, _ in parts], dtype=np.int64)
+        owner = np.repeat(np.arange(sizes.size), sizes)
+        keys = _joined([keys for keys, _, _, _ in parts], np.int64)
+        keys += np.array([shift for _, _, shift, _ in parts], dtype=np.int64)[owner]
+        counts = _joined([counts for _, counts, _, _ in parts], np.float64)
+        combined = (owner << KEY_BITS) + keys
+        if not (combined[1:] > combined[:-1]).all():
+            order = np.argsort(combined, kind="stable")
+            keys, counts = keys[order], counts[order]
+        tallies = np.empty((sizes.size, len(_TALLIES)))
+        tallies[:, 0] = np.bincount(owner, counts, sizes.size)
+        tallies[:, 1:] = [others for _, _, _, others in parts] or np.empty((0, len(_TALLIES) - 1))
         return cls(
             hour=profile.hour,
             local_hour=clock.local(profile.hour),
             rows=profile.rows,
             completeness=completeness,
             features=tuple(features),
-            sizes=np.array([len(keys) for keys, _, _ in parts], dtype=np.int64),
-            keys=_joined([keys for keys, _, _ in parts], np.int64),
-            counts=_joined([counts for _, counts, _ in parts], np.float64),
-            tallies=np.array([tallies for _, _, tallies in parts], dtype=np.float64).reshape(
-                -1, len(_TALLIES)
-            ),
+            sizes=sizes,
+            keys=keys,
+            counts=counts,
+            tallies=tallies,
         )
 
     def __deepcopy__(self, _memo: dict[int, object]) -> HourCounts:
@@ -151,27 +166,23 @@ class HourCounts:
         return self
 
 
-def _flat_numeric(counts: NumericCounts) -> tuple[IntArray, FloatArray, tuple[float, ...]]:
-    keys = bucket_key(np.asarray(counts.buckets, dtype=np.int64))
-    numbers = np.asarray(counts.counts, dtype=np.float64)
-    if keys.size > 1 and not (keys[1:] > keys[:-1]).all():
-        order = np.argsort(keys, kind="stable")
-        keys, numbers = keys[order], numbers[order]
-    tallies = (float(numbers.sum()), counts.nans, counts.infinities, counts.minimum, counts.maximum)
-    return keys, numbers, tallies
+_Part = tuple["Sequence[int] | IntArray", "Sequence[int] | IntArray", int, tuple[float, float, float, float]]
+"""Keys of a feature without their shift, how often each, the shift, and all tallies but the first."""
 
 
-def _flat_categorical(
-    counts: CategoricalCounts, vocabulary: Vocabulary
-) -> tuple[IntArray, FloatArray, tuple[float, ...]]:
-    pairs = sorted((vocabulary.key(value), count) for value, count in counts.counts.items() if count)
-    keys = np.array([key for key, _ in pairs], dtype=np.int64)
-    numbers = np.array([count for _, count in pairs], dtype=np.float64)
-    return keys, numbers, (float(numbers.sum()), 0.0, 0.0, np.nan, np.nan)
+def _numeric_part(counts: NumericCounts) -> _Part:
+    others = (counts.nans, counts.infinities, counts.minimum, counts.maximum)
+    return counts.buckets, counts.counts, _BUCKET_SHIFT, others  # type: ignore[return-value]  # whole numbers
 
 
-def _joined(parts: Sequence[np.ndarray], dtype: type) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
+def _categorical_part(counts: CategoricalCounts, vocabulary: Vocabulary) -> _Part:
+    held = [value for value, count in counts.counts.items() if count]
+    keys = vocabulary.keys(held)
+    return keys, [counts.counts[value] for value in held], 0, (0.0, 0.0, np.nan, np.nan)
+
+
+def _joined(parts: Sequence[Sequence[int] | np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate(parts, dtype=dtype, casting="unsafe") if parts else np.empty(0, dtype=dtype)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,17 +42,15 @@ def independent_features(power: FloatArray, feature: IntArray) -> float:
 
     Args:
         power: squared residuals, (blocks, c).
-        feature: which feature each channel belongs to, (c,).
+        feature: which feature each channel belongs to, ascending, (c,).
     """
     mean = power.mean(0)
     varies = mean > 0
     if not varies.any():
         return 1.0
     relative = power[:, varies] / mean[varies]
-    _, owner, sizes = np.unique(feature[varies], return_inverse=True, return_counts=True)
-    by_feature = np.zeros((power.shape[0], sizes.size))
-    np.add.at(by_feature.T, owner, relative.T)
-    by_feature /= sizes
+    _, first, sizes = np.unique(feature[varies], return_index=True, return_counts=True)
+    by_feature = np.add.reduceat(relative, first, axis=1) / sizes
     together = by_feature.mean(1).var()
     return float(np.clip(by_feature.var(0).mean() / max(together, 1e-12), 1.0, sizes.size))
 

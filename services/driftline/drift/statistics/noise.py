@@ -71,12 +71,14 @@ class _Residuals:
         seen: blocks that hold rows, (c,).
         standard: observed - expected, over the root of what one row's variance comes to, (blocks, c).
         power: their squares, (blocks, c).
+        total: these, summed, (c,).
         spread: expected variance of one row, e (1 - e), summed, (c,).
     """
 
     seen: FloatArray
     standard: FloatArray
     power: FloatArray
+    total: FloatArray
     spread: FloatArray
 
 
@@ -164,9 +166,11 @@ def _flat(values: FloatArray) -> FloatArray:
 
 
 def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
-    chosen = by_level[0]
-    for index, values in enumerate(by_level[1:], start=1):
-        chosen = np.where(level == index, values, chosen)
+    """Return each column as its level has it, (h, c)."""
+    chosen = by_level[-1].copy()
+    for index, values in enumerate(by_level[:-1]):
+        own = np.flatnonzero(level == index)
+        chosen[:, own] = values[:, own]
     return chosen
 
 
@@ -180,7 +184,7 @@ def _best_level(
         # Single hours are mostly chance; blocks show what matching gains.
         for scale in scales_hours[1:] or scales_hours:
             rows, error = np.maximum(_blocks(n, scale), 1.0)[:, group], _blocks(misses, scale)
-            by_scale.append(np.log(np.maximum((error**2 / rows).sum(0), 1e-12)))
+            by_scale.append(np.log(np.maximum(_products(error / rows, error), 1e-12)))
         errors.append(np.sum(by_scale, axis=0))
     return np.asarray(np.argmin(errors, axis=0), dtype=np.int64)
 
@@ -197,17 +201,24 @@ def _residuals(hours: _Hours, scale: int) -> _Residuals:
     per_row = (1 / at_least_one)[:, hours.group]
     standard = _blocks(hours.missed, scale) * per_row * root
     share = np.clip(_blocks(hours.expected, scale) * per_row, 0.0, 1.0)
+    power = standard**2
     return _Residuals(
         seen=(rows > 0).sum(0).astype(np.float64)[hours.group],
         standard=standard,
-        power=standard**2,
-        spread=(share * (1 - share)).sum(0),
+        power=power,
+        total=power.sum(0),
+        spread=_products(share, 1 - share),
     )
+
+
+def _products(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Sum products over blocks. Shapes (blocks, c) in, (c,) out."""
+    return np.asarray(np.einsum("bc,bc->c", one, other), dtype=np.float64)
 
 
 def _overdispersion(blocks: _Residuals) -> FloatArray:
     spread = blocks.spread
-    return np.where(spread > 0, blocks.power.sum(0) / np.where(spread > 0, spread, 1.0), 1.0)
+    return np.where(spread > 0, blocks.total / np.where(spread > 0, spread, 1.0), 1.0)
 
 
 def _effective(blocks: _Residuals) -> FloatArray:
@@ -217,13 +228,13 @@ def _effective(blocks: _Residuals) -> FloatArray:
     estimate's own variance grows with the kurtosis of what it is made of (Satterthwaite 1946). Blocks of
     normal noise count in full. Where nothing ever strayed, all count.
     """
-    total, squares = blocks.power.sum(0), (blocks.power**2).sum(0)
+    total, squares = blocks.total, _products(blocks.power, blocks.power)
     spread = 3 * total**2 / np.where(squares > 0, squares, 1.0)
     return np.asarray(np.where(squares > 0, np.minimum(spread, blocks.seen), blocks.seen), dtype=np.float64)
 
 
 def _dependence(blocks: _Residuals) -> FloatArray:
-    power, lagged = blocks.power.sum(0), (blocks.standard[1:] * blocks.standard[:-1]).sum(0)
+    power, lagged = blocks.total, _products(blocks.standard[1:], blocks.standard[:-1])
     rho = np.clip(
         np.where(power > 0, lagged / np.where(power > 0, power, 1.0), 0.0), 0.0, _LARGEST_CORRELATION
     )

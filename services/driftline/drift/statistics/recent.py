@@ -1,4 +1,4 @@
-"""The newest hours, projected onto a baseline: each hour is projected once, then moves back by one row."""
+"""The newest hours beside a baseline: each is projected once, a day's windows are compared at once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.drift.statistics.baseline import Counted
+from driftline.drift.statistics.comparison import compare
 from driftline.drift.statistics.hours import stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.drift.statistics.arrays import FloatArray, IntArray
+    from driftline.drift.settings import DriftSettings
+    from driftline.drift.statistics.arrays import BoolArray, FloatArray
     from driftline.drift.statistics.baseline import Baseline
+    from driftline.drift.statistics.comparison import Comparison
     from driftline.drift.statistics.hours import HourCounts
 
 _ARRAYS = tuple(field.name for field in fields(Counted))
@@ -22,43 +25,103 @@ _EMPTY = {"minimum": np.nan, "maximum": np.nan}
 
 
 class Recent:
-    """The hours of the longest window, without gaps; hours that had no traffic hold zeros."""
+    """The hours that windows reach back to, and those to come that are known, without gaps.
 
-    def __init__(self, baseline: Baseline, hours: Sequence[HourCounts], *, length: int, newest: int) -> None:
-        """Project what is remembered of the last hours.
+    Hours that had no traffic hold zeros.
+
+    Args:
+        baseline: to compare with.
+        hours: remembered hours, ascending; those that no window reaches are left out.
+        scales_hours: lengths of the windows, ascending.
+        settings: how to compare.
+        newest: the hour that windows end with.
+        coming: hours after it, ascending, as far as they are known.
+    """
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        hours: Sequence[HourCounts],
+        *,
+        scales_hours: tuple[int, ...],
+        settings: DriftSettings,
+        newest: int,
+        coming: Sequence[HourCounts] = (),
+    ) -> None:
+        self.baseline = baseline
+        self._scales, self._settings = scales_hours, settings
+        self._first = newest - scales_hours[-1] + 1
+        inside = [hour for hour in hours if self._first <= hour.hour <= newest]
+        self._counted = _projected(baseline, [*inside, *coming], first=self._first)
+        self._ends = [newest, *(hour.hour for hour in coming)]
+        self._place = 0
+        self._compared: Comparison | None = None
+        self._compared_place = 0
+        self._compared_by: tuple[float, bytes] | None = None
+
+    def push(self, hour: HourCounts, coming: Sequence[HourCounts] = ()) -> None:
+        """Go on to the next hour, which must be later than the newest one.
 
         Args:
-            baseline: to project onto.
-            hours: remembered hours, ascending; those outside the window are left out.
-            length: hours in the longest window.
-            newest: the last hour of the window.
+            hour: that windows end with from now on.
+            coming: hours after it, as far as they are known.
         """
-        self.baseline = baseline
-        self._length = length
-        self._newest = newest
-        inside = [hour for hour in hours if newest - length < hour.hour <= newest]
-        local_hours = np.array([hour.local_hour for hour in inside], dtype=np.int64)
-        counted = baseline.count(stack(inside, baseline.features), local_hours)
-        place = np.array([hour.hour - (newest - length + 1) for hour in inside], dtype=np.int64)
-        self.counted = Counted(
-            *(_placed(getattr(counted, name), place, length, _EMPTY.get(name, 0.0)) for name in _ARRAYS)
+        self._place += 1
+        if self._place < len(self._ends) and self._ends[self._place] == hour.hour:
+            return
+        known = self._ends[self._place - 1] + 1
+        first = hour.hour - self._scales[-1] + 1
+        kept = {
+            name: getattr(self._counted, name)[max(first - self._first, 0) : known - self._first]
+            for name in _ARRAYS
+        }
+        new = _projected(self.baseline, [hour, *coming], first=max(first, known))
+        self._counted = Counted(
+            **{name: np.concatenate([rows, getattr(new, name)]) for name, rows in kept.items()}
         )
+        self._first = max(first, self._first)
+        self._ends = [hour.hour, *(each.hour for each in coming)]
+        self._place, self._compared = 0, None
 
-    def push(self, hour: HourCounts) -> None:
-        """Add the next hour, which must be later than the newest one."""
-        counted = self.baseline.count(
-            stack([hour], self.baseline.features), np.array([hour.local_hour], dtype=np.int64)
-        )
-        gap = min(hour.hour - self._newest, self._length)
-        self._newest = hour.hour
-        for name in _ARRAYS:
-            rows = getattr(self.counted, name)
-            rows[:-gap] = rows[gap:]
-            rows[-gap:] = _EMPTY.get(name, 0.0)
-            rows[-1] = getattr(counted, name)[0]
+    def compare(self, *, may_page: BoolArray, caution: float) -> Comparison:
+        """Compare the windows that end with the newest hour, and at the same time those of hours to come.
+
+        Args:
+            may_page: which channels may page, (c,).
+            caution: what a page needs is multiplied by it.
+
+        Returns:
+            Arrays of the shape (scales, f).
+        """
+        asked = caution, may_page.tobytes()
+        if self._compared is None or self._compared_by != asked:
+            self._compared = compare(
+                self.baseline,
+                self._counted,
+                np.array(self._ends[self._place :], dtype=np.int64) - self._first,
+                self._scales,
+                settings=self._settings,
+                may_page=may_page,
+                caution=caution,
+            )
+            self._compared_by, self._compared_place = asked, self._place
+        return self._compared.at(self._place - self._compared_place)
 
 
-def _placed(values: FloatArray, place: IntArray, length: int, empty: float) -> FloatArray:
-    placed = np.full((length, *values.shape[1:]), empty)
-    placed[place] = values
-    return placed
+def _projected(baseline: Baseline, hours: Sequence[HourCounts], *, first: int) -> Counted:
+    """Project hours onto a baseline's columns, from one hour to the last of them without gaps."""
+    local_hours = np.array([hour.local_hour for hour in hours], dtype=np.int64)
+    counted = baseline.count(stack(hours, baseline.features), local_hours)
+    place = np.array([hour.hour - first for hour in hours], dtype=np.int64)
+    size = int(place[-1]) + 1
+    if size == len(hours):
+        return counted
+    return Counted(
+        **{name: _spread(getattr(counted, name), place, size, _EMPTY.get(name, 0.0)) for name in _ARRAYS}
+    )
+
+
+def _spread(values: FloatArray, place: np.ndarray, size: int, empty: float) -> FloatArray:
+    spread = np.full((size, *values.shape[1:]), empty)
+    spread[place] = values
+    return spread

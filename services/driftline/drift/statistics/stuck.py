@@ -61,20 +61,20 @@ def is_stuck(
     the longest of 700 hours is L, one of 2 L comes too often by chance among a hundred features and segments.
 
     Args:
-        minimum: smallest value of each hour of the window, NaN where none, (h, f).
-        maximum: largest value, (h, f).
-        present: values present, (h, f).
+        minimum: smallest value of each hour of the window, NaN where none, (..., h, f).
+        maximum: largest value, (..., h, f).
+        present: values present, (..., h, f).
         stuck_hours: hours with values that a run needs.
         minimum_sample: windows with fewer values say nothing.
         longest_known: the reference's longest constant run in hours, (f,).
 
     Returns:
-        (f,).
+        (..., f).
     """
     held = present > 0
-    low = np.where(held, minimum, np.inf).min(0)
-    high = np.where(held, maximum, -np.inf).max(0)
-    hours = held.sum(0)
-    enough = (hours >= stuck_hours) & (present.sum(0) >= minimum_sample)
+    low = np.where(held, minimum, np.inf).min(-2)
+    high = np.where(held, maximum, -np.inf).max(-2)
+    hours = held.sum(-2)
+    enough = (hours >= stuck_hours) & (present.sum(-2) >= minimum_sample)
     unknown = (longest_known < stuck_hours) & (hours >= 3 * longest_known)
     return np.asarray(enough & unknown & (low == high), dtype=np.bool_)
