@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from driftline.log.database import quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
-
-    from driftline.log.base import Record
+    from collections.abc import Iterable, Sequence
 
 Row: TypeAlias = tuple[int, int, bytes, bytes]
 """offset, timestamp_ms, key and value of a record."""
@@ -22,16 +20,21 @@ _ROWS_PER_STATEMENT = 50
 
 
 def insert_rows(
-    connection: sqlite3.Connection, topic: str, first: int, now_ms: int, records: Sequence[Record]
+    connection: sqlite3.Connection,
+    topic: str,
+    first: int,
+    now_ms: int,
+    run: tuple[Iterable[bytes], Sequence[bytes]],
 ) -> None:
-    """Insert records from offset ``first`` on, many with one statement: a third faster than one by one.
+    """Insert keys and values from offset ``first`` on, many with one statement: a third faster than alone.
 
     It also lets go of the interpreter's lock, and waits for it again, so much less often.
     """
-    for start in range(0, len(records), _ROWS_PER_STATEMENT):
-        run = records[start : start + _ROWS_PER_STATEMENT]
-        columns = chain.from_iterable((record.key, record.value) for record in run)
-        connection.execute(_insertion(topic, len(run)), (first + start, now_ms, *columns))
+    keys, values = run
+    columns = chain.from_iterable(zip(keys, values, strict=False))
+    for start in range(0, len(values), _ROWS_PER_STATEMENT):
+        count = min(_ROWS_PER_STATEMENT, len(values) - start)
+        connection.execute(_insertion(topic, count), (first + start, now_ms, *islice(columns, 2 * count)))
 
 
 @lru_cache(maxsize=256)
