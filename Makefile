@@ -68,6 +68,7 @@ bench: .venv/.dev
 	@echo "landing, log_latency, joint, segments   minutes"
 	@echo "verdict_scale   --rows 10000000 100000000 --evidently: two hours; goes on where it stopped"
 	@echo "kafka_outage    ten minutes; needs Java 17 and Maven"
+	@echo "sdk_cost        minutes; needs Java 17 and Maven"
 
 # Every gate runs, so that one look shows all that is wrong; those that failed are named at the end.
 check: .venv/.dev

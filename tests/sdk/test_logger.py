@@ -142,7 +142,6 @@ def test_time_and_identity_come_from_the_clock_and_the_random_source(log):
 
 def test_an_event_id_of_the_users_own_is_kept(log, logger):
     assert logger.log(event_id=UUID(int=7)) == str(UUID(int=7))
-    assert logger.log(event_id="no uuid") is None
     logger.flush()
     assert log.predictions[0]["event_id"] == UUID(int=7)
 
@@ -179,26 +178,39 @@ def test_outcomes_are_numbered_apart_from_predictions(log, logger):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "name", "remark"),
     [
-        ({"features": {"customer": 2**53 + 1}}, "integer_precision"),
-        ({"features": {"departure": datetime(2024, 1, 1, tzinfo=UTC)}}, "unsupported_type"),
-        ({"features": {"carrier": "\ud800"}}, "invalid_text"),
-        ({"features": {1: 1.0}}, "invalid_name"),
-        ({"event_time": -1}, "event_time_out_of_range"),
-        ({"event_id": "x"}, "invalid_event_id"),
-        ({"trace_id": "x"}, "invalid_trace_id"),
-        ({"latency_us": -1}, "invalid_duration"),
-        ({"prediction": "late", "label": "on time"}, "ambiguous_prediction"),
-        ({"features": {"essay": "x" * 1_000_001}}, "too_large"),
-        ({"features": Hostile()}, "internal_error"),
+        ({"features": {"embedding": [0.5], "other": 1.0}}, "embedding", "unencodable"),
+        ({"features": {"carrier": "\ud800", "other": 1.0}}, "carrier", "unencodable"),
+        ({"features": {"customer": 2**53 + 1}}, "customer", "rounded"),
+        ({"features": {"a\nb": b"x"}}, "a\nb", "unencodable"),
+        ({"features": Hostile()}, "features", "unencodable"),
+        ({"prediction": Hostile()}, "prediction", "unencodable"),
+        ({"event_time": -1}, "event_time", "unencodable"),
+        ({"event_id": "x"}, "event_id", "unencodable"),
+        ({"tags": {"region": []}}, "tags.region", "unencodable"),
+        ({"prediction": "late", "label": "on time"}, "prediction", "unencodable"),
     ],
 )
-def test_an_event_that_does_not_fit_is_dropped_counted_and_told_once(log, logger, caplog, arguments, reason):
+def test_a_value_that_does_not_fit_is_counted_and_told_once_and_its_event_stays(
+    logger, caplog, arguments, name, remark
+):
     with caplog.at_level(logging.WARNING, logger="driftline.sdk"):
-        assert [logger.log(**arguments) for _ in range(3)] == [None] * 3
-    assert dropped(logger) == {reason: 3}
-    assert [record.getMessage().count(reason) for record in caplog.records] == [1]
+        assert None not in [logger.log(**arguments) for _ in range(3)]
+    assert getattr(logger.stats(), remark) == {name: 3}
+    assert dropped(logger) == {}
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert remark in told
+    assert name.encode("unicode_escape").decode() in told
+    assert "\n" not in told
+    assert logger.stats().accepted == 3
+
+
+def test_an_event_that_is_too_large_is_dropped_counted_and_told_once(log, logger, caplog):
+    with caplog.at_level(logging.WARNING, logger="driftline.sdk"):
+        assert [logger.log({f"{i}": "x" * 60_000 for i in range(17)}) for _ in range(3)] == [None] * 3
+    assert dropped(logger) == {"too_large": 3}
+    assert [record.getMessage().count("too_large") for record in caplog.records] == [1]
     assert logger.log(prediction=0.5) is not None
     assert logger.flush()
     assert [event["sequence"] for event in log.predictions] == [1]
@@ -210,7 +222,8 @@ def test_an_event_that_does_not_fit_is_dropped_counted_and_told_once(log, logger
         (None, 1, "invalid_event_id"),
         (UUID(int=1), None, "missing_actual"),
         (UUID(int=1), math.nan, "missing_actual"),
-        (UUID(int=1), [1], "unsupported_type"),
+        (UUID(int=1), [1], "unencodable"),
+        (UUID(int=1), "\ud800", "unencodable"),
     ],
 )
 def test_an_outcome_that_does_not_fit_is_dropped_and_counted(logger, event_id, actual, reason):
@@ -247,10 +260,12 @@ def test_a_logging_handler_that_raises_does_not_reach_the_caller(logger):
     handler = Broken()
     logging.getLogger("driftline.sdk").addHandler(handler)
     try:
-        assert logger.log(features={"x": []}) is None
+        assert logger.log(features={"x": []}) is not None
+        assert logger.log_outcome("x", 1) is False
     finally:
         logging.getLogger("driftline.sdk").removeHandler(handler)
-    assert dropped(logger) == {"unsupported_type": 1}
+    assert dropped(logger) == {"invalid_event_id": 1}
+    assert logger.stats().unencodable == {"x": 1}
 
 
 def test_a_hung_log_neither_blocks_the_caller_nor_fills_its_memory(log, caplog):
@@ -332,7 +347,7 @@ def test_what_is_logged_after_closing_is_dropped(log):
 
 
 @pytest.mark.parametrize("argument", [*IDENTITY, "environment"])
-@pytest.mark.parametrize("value", ["", None, 3, "\ud800"])
+@pytest.mark.parametrize("value", ["", None, 3, "\ud800", "x" * 500_000])
 def test_a_wrong_argument_of_the_constructor_is_named(log, argument, value):
     with pytest.raises(SettingError, match=argument):
         quick_logger(log, **{argument: value})
@@ -353,6 +368,7 @@ def test_a_missing_argument_of_the_constructor_is_named(log, argument):
         ({"beat_interval_s": "5"}, "beat_interval_s"),
         ({"tags": {"region": []}}, "region"),
         ({"tags": {"": "x"}}, "tags"),
+        ({"tags": {"x" * 513: "x"}}, "513 characters"),
     ],
 )
 def test_other_wrong_arguments_of_the_constructor_are_told(log, arguments, told):

@@ -36,12 +36,13 @@ def test_a_session_beats_when_it_begins_and_when_it_ends(log):
     logger.log()
     assert wait_for(lambda: len(log.beats) == 1)
     logger.log_outcome("018bcfe5-69f4-7000-8000-000000000005", 1)
+    logger.log_outcome("x", 1)
     logger.log(features={"x": []})
     logger.close()
     first, last = log.beats
     assert (first["last_sequence"], first["final"]) == (1, False)
-    assert (last["last_sequence"], last["last_outcome_sequence"], last["final"]) == (1, 1, True)
-    assert last["dropped"] == {"unsupported_type": 1}
+    assert (last["last_sequence"], last["last_outcome_sequence"], last["final"]) == (2, 1, True)
+    assert last["dropped"] == {"invalid_event_id": 1}
     assert last["session_id"] == logger.session_id
     assert last["process_id"] == os.getpid()
     assert last["client"].startswith("driftline-python/")
@@ -60,7 +61,7 @@ def test_a_session_beats_only_when_something_happened(log):
         assert len(log.beats) == 1
         logger.log()
         assert wait_for(lambda: len(log.beats) == 2)
-        logger.log(features={"x": []})
+        logger.log_outcome("x", 1)
         assert wait_for(lambda: len(log.beats) == 3)
         time.sleep(0.1)
         assert len(log.beats) == 3

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+from random import Random
 from uuid import RFC_4122, UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.wire import RANDOM_BITS, new_id, uuid7
+from driftline.wire import new_id
+from driftline.wire.arrays import dashed
+from driftline.wire.identifiers import Ids
 
 times_ms = st.integers(0, 2**48 - 1)
-bits = st.integers(0, 2**RANDOM_BITS - 1)
+seeds = st.integers(0, 2**32)
 
 
-@given(times_ms, bits)
-def test_an_id_is_a_canonical_uuid_of_version_7_with_its_time_in_front(time_ms, random_bits):
-    text = uuid7(time_ms, random_bits)
-    uuid = UUID(text)
-    assert str(uuid) == text
-    assert uuid.version == 7
-    assert uuid.variant == RFC_4122
-    assert uuid.int >> 80 == time_ms
+@given(st.lists(times_ms, min_size=1, max_size=4), seeds, st.integers(0, 3000))
+def test_an_id_is_a_canonical_uuid_of_version_7_with_its_time_in_front(times, seed, count):
+    ids = Ids(Random(seed).getrandbits)
+    told = [(time_ms, ids.new(time_ms)) for time_ms in times for _ in range(300)]
+    told += [(times[0], text) for text in ids.several(times[0], count)]
+    told += [(times[0], text.decode()) for text in dashed(*ids.digits(times[0], count))]
+    assert len({text for _, text in told}) == 300 * len(times) + 2 * count
+    for time_ms, text in told:
+        uuid = UUID(text)
+        assert str(uuid) == text
+        assert uuid.version == 7
+        assert uuid.variant == RFC_4122
+        assert uuid.int >> 80 == time_ms
 
 
-@given(times_ms, bits, bits)
-def test_different_random_bits_give_different_ids(time_ms, some, others):
-    assert (uuid7(time_ms, some) == uuid7(time_ms, others)) == (some == others)
+@given(st.binary(min_size=10, max_size=10))
+def test_all_other_bits_are_random(drawn):
+    bits = int.from_bytes(drawn)
+    fixed = 0xF000_C000_0000_0000_0000
+    assert UUID(Ids(lambda _: bits).several(0, 1)[0]).int & ~fixed == bits & ~fixed
 
 
-@given(bits, bits)
-def test_later_ids_sort_behind_earlier_ones(some, others):
-    assert uuid7(1_700_000_000_000, some) < uuid7(1_700_000_000_001, others)
+def test_later_ids_sort_behind_earlier_ones():
+    ids = Ids(Random(1).getrandbits)
+    assert max(ids.new(1_700_000_000_000) for _ in range(100)) < ids.new(1_700_000_000_001)
+
+
+def test_random_bits_are_drawn_for_many_ids_at_once():
+    drawn = []
+    ids = Ids(lambda count: drawn.append(count) or 0)
+    for _ in range(500):
+        ids.new(0)
+    assert len(drawn) == 2
 
 
 def test_clock_and_random_source_are_the_callers():
-    assert new_id(lambda: 1.5, lambda count: count) == uuid7(1500, RANDOM_BITS)
+    assert new_id(lambda: 1.5, lambda _: 5) == "00000000-05dc-7000-8000-000000000005"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,16 +19,21 @@ from driftline.wire import (
     PREDICTION,
     EventEncoder,
     Reason,
+    Remark,
     SessionFields,
     ValueRefusedError,
+    close_record,
     decode_datum,
     decode_record,
     event_schema,
+    new_id,
     split_frame,
 )
+from driftline.wire.reasons import Remarks, no_remarks
 from tests.wire.engine import COLUMNS, Engine, container
 from tests.wire.users_values import (
     END_US,
+    any_values,
     expected_features,
     features,
     finite_and_not,
@@ -79,18 +87,24 @@ def engine():
     engine.close()
 
 
+def an_encoder(session: SessionFields = SESSION, remarks: Remarks = no_remarks) -> EventEncoder:
+    return EventEncoder(session, lambda _: 0, remarks=remarks)
+
+
 def encoded(prediction: Prediction, encoder: EventEncoder | None = None) -> bytes:
-    encoder = encoder or EventEncoder(SESSION)
-    record = encoder.prediction(
+    _, record = (encoder or an_encoder()).prediction(
+        0.0,
+        prediction.features,
+        prediction.number,
+        prediction.label,
+        prediction.probabilities,
         event_id=prediction.event_id,
-        time_us=prediction.time_us,
-        features=encoder.features(prediction.features),
-        prediction=encoder.answer(prediction.number, prediction.label, prediction.probabilities),
-        tags=encoder.tags(prediction.tags),
+        event_time=time_of(prediction.time_us),
+        tags=prediction.tags,
         entity_id=prediction.entity_id,
         latency_us=prediction.latency_us,
     )
-    return record.close(prediction.sequence)
+    return close_record(record, prediction.sequence)
 
 
 def assert_same(event: dict[str, Any], prediction: Prediction) -> None:
@@ -129,7 +143,7 @@ def test_fastavro_reads_what_was_logged(prediction):
 )
 @given(logged=st.lists(predictions, min_size=1, max_size=20))
 def test_clickhouse_reads_what_was_logged(engine, logged):
-    encoder = EventEncoder(SESSION)
+    encoder = an_encoder()
     datums = [split_frame(encoded(prediction, encoder))[1] for prediction in logged]
     for event, prediction in zip(engine.read(container(PREDICTION, datums)), logged, strict=True):
         assert event["event_id"] == prediction.event_id
@@ -151,8 +165,8 @@ def test_clickhouse_is_told_of_every_field():
 
 @given(uuids, times_us, st.floats(allow_nan=False) | st.text(), st.integers(1, 2**63 - 1))
 def test_fastavro_reads_the_outcome_that_was_logged(event_id, time_us, actual, sequence):
-    outcome = EventEncoder(SESSION).outcome(event_id=event_id, time_us=time_us, actual=actual)
-    name, event = decode_record(outcome.close(sequence))
+    outcome = an_encoder().outcome(event_id=event_id, time_us=time_us, actual=actual)
+    name, event = decode_record(close_record(outcome, sequence))
     assert name == OUTCOME
     assert event == {
         "event_id": UUID(event_id),
@@ -169,20 +183,36 @@ def test_fastavro_reads_the_outcome_that_was_logged(event_id, time_us, actual, s
     ("actual", "number", "label"), [(1, 1.0, None), (True, 1.0, None), ("late", None, "late")]
 )
 def test_a_truth_is_a_number_or_a_label(actual, number, label):
-    outcome = EventEncoder(SESSION).outcome(event_id=str(UUID(int=1)), time_us=0, actual=actual)
-    event = decode_record(outcome.close(1))[1]
+    outcome = an_encoder().outcome(event_id=str(UUID(int=1)), time_us=0, actual=actual)
+    event = decode_record(close_record(outcome, 1))[1]
     assert (event["actual_number"], event["actual_label"]) == (number, label)
 
 
-def answer_of(*arguments) -> tuple[Any, Any, Any]:
-    encoder = EventEncoder(SESSION)
-    record = encoder.prediction(
-        event_id=str(UUID(int=1)),
-        time_us=0,
-        features=encoder.features({}),
-        prediction=encoder.answer(*arguments),
+class Noted:
+    """What was remarked."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[Remark, str]] = []
+
+    def __call__(self, remark: Remark, name: str, detail: str) -> None:
+        assert detail
+        self.all.append((remark, name))
+
+
+@pytest.fixture
+def noted():
+    return Noted()
+
+
+def event_of(noted: Noted, *answer, session=SESSION, **arguments) -> dict[str, Any]:
+    _, record = an_encoder(session, noted).prediction(
+        1.5, arguments.pop("features", None), *answer, **arguments
     )
-    event = decode_record(record.close(1))[1]
+    return decode_record(close_record(record, 1))[1]
+
+
+def answer_of(noted: Noted, *arguments) -> tuple[Any, Any, Any]:
+    event = event_of(noted, *arguments)
     return event["prediction_number"], event["prediction_label"], event["class_probabilities"]
 
 
@@ -198,72 +228,127 @@ def answer_of(*arguments) -> tuple[Any, Any, Any]:
         ((None, None, None), (None, None, {})),
     ],
 )
-def test_a_prediction_is_a_number_a_label_or_both(arguments, expected):
-    assert answer_of(*arguments) == expected
+def test_a_prediction_is_a_number_a_label_or_both(noted, arguments, expected):
+    assert answer_of(noted, *arguments) == expected
+    assert noted.all == []
+
+
+UNENCODABLE, ROUNDED = Remark.UNENCODABLE, Remark.ROUNDED
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "expected", "remarks"),
     [
-        (("late", "on time", None), Reason.AMBIGUOUS_PREDICTION),
-        ((None, None, {1: 0.5, "1": 0.5}), Reason.INVALID_NAME),
-        ((None, None, {"": 0.5}), Reason.INVALID_NAME),
-        ((None, None, {"late": None}), Reason.UNSUPPORTED_TYPE),
-        ((None, None, {"late": "0.5"}), Reason.UNSUPPORTED_TYPE),
-        ((None, None, [0.5, 0.5]), Reason.UNSUPPORTED_TYPE),
-        (([0.5], None, None), Reason.UNSUPPORTED_TYPE),
-        (("\ud800", None, None), Reason.INVALID_TEXT),
+        (("late", "on time", None), (None, "on time", {}), [(UNENCODABLE, "prediction")]),
+        ((None, None, {1: 0.5, "1": 0.25}), (None, None, {"1": 0.5}), [(UNENCODABLE, "1")]),
+        ((0.5, None, {"": 0.5}), (0.5, None, {}), [(UNENCODABLE, "probabilities")]),
+        ((0.5, None, {"late": None}), (0.5, None, {}), []),
+        ((0.5, None, {"late": "0.5"}), (0.5, None, {}), [(UNENCODABLE, "probabilities.late")]),
+        ((0.5, None, [0.5, 0.5]), (0.5, None, {}), [(UNENCODABLE, "probabilities")]),
+        (([0.5], "late", None), (None, "late", {}), [(UNENCODABLE, "prediction")]),
+        (("\ud800", None, None), (None, None, {}), [(UNENCODABLE, "prediction")]),
+        ((0.5, b"late", None), (0.5, None, {}), [(UNENCODABLE, "label")]),
+        ((2**53 + 1, None, None), (2.0**53, None, {}), [(ROUNDED, "prediction")]),
     ],
 )
-def test_an_answer_that_can_not_be_told_is_refused(arguments, reason):
-    with pytest.raises(ValueRefusedError) as refused:
-        answer_of(*arguments)
-    assert refused.value.reason is reason
+def test_what_can_not_be_told_of_an_answer_is_left_out_and_remarked(noted, arguments, expected, remarks):
+    assert answer_of(noted, *arguments) == expected
+    assert noted.all == remarks
 
 
 @pytest.mark.parametrize(
-    ("given_features", "reason", "told"),
+    ("features", "kept", "remarks"),
     [
-        ({5: 1.0}, Reason.INVALID_NAME, "int"),
-        ({"": 1.0}, Reason.INVALID_NAME, "empty"),
-        ({"a\ud800": 1.0}, Reason.INVALID_TEXT, "surrogate"),
-        ({"carrier": "\ud800"}, Reason.INVALID_TEXT, "'carrier'"),
-        ({"departure": datetime(2024, 1, 1, tzinfo=UTC)}, Reason.UNSUPPORTED_TYPE, "'departure'"),
-        ({"customer": 2**53 + 1}, Reason.INTEGER_PRECISION, "'customer'"),
-        ([1.0, 2.0], Reason.UNSUPPORTED_TYPE, "list"),
+        ({5: 1.0}, {"5": 1.0}, []),
+        ({"": 1.0}, {}, [(UNENCODABLE, "features")]),
+        ({None: 1.0}, {}, [(UNENCODABLE, "features")]),
+        ({"a\ud800": 1.0}, {}, [(UNENCODABLE, "features")]),
+        ({"x" * 513: 1.0}, {}, [(UNENCODABLE, "features")]),
+        ({"x" * 512: 1.0}, {"x" * 512: 1.0}, []),
+        ({"a\nb\x00\x1b[31m": 1.0}, {"a\nb\x00\x1b[31m": 1.0}, []),
+        ({"carrier": "\ud800"}, {}, [(UNENCODABLE, "carrier")]),
+        ({"essay": "x" * 65_537}, {}, [(UNENCODABLE, "essay")]),
+        ({"embedding": [0.5]}, {}, [(UNENCODABLE, "embedding")]),
+        ({"customer": 2**53 + 1}, {"customer": 2.0**53}, [(ROUNDED, "customer")]),
+        ({"price": Decimal("0.1")}, {"price": 0.1}, [(ROUNDED, "price")]),
+        ({1: 1.0, "1": 2.0}, {"1": 1.0}, [(UNENCODABLE, "1")]),
+        (pd.Series([1.0, 2.0], index=["a", "a"]), {"a": 1.0}, [(UNENCODABLE, "a")]),
+        ([1.0, 2.0], {}, [(UNENCODABLE, "features")]),
+    ],
+    ids=lambda given: repr(given)[:30],
+)
+def test_a_feature_that_does_not_fit_is_left_out_and_the_others_stay(noted, features, kept, remarks):
+    for given_features in (features, {**features, "other": "x"} if isinstance(features, dict) else features):
+        event = event_of(noted, features=given_features)
+        assert event["numeric_features"] == kept
+        assert event["missing_features"] == []
+        assert noted.all == remarks
+        noted.all.clear()
+
+
+def test_nan_in_a_row_of_pandas_is_missing_and_elsewhere_a_number(noted):
+    row = pd.DataFrame({"a": [1.0], "b": [math.nan]}).iloc[0]
+    assert event_of(noted, features=row)["missing_features"] == ["b"]
+    assert event_of(noted, features=row.to_dict())["missing_features"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "kept"),
+    [
+        ({"event_time": -1}, "event_time", datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)),
+        ({"event_id": "x"}, "event_id", UUID(new_id(lambda: 1.5, lambda _: 0))),
+        ({"trace_id": "x"}, "trace_id", None),
+        ({"latency_us": -1}, "latency_us", None),
+        ({"compute_us": "fast"}, "compute_us", None),
+        ({"entity_id": b"x"}, "entity_id", None),
+        ({"request_id": ["x"]}, "request_id", None),
     ],
 )
-def test_the_refusal_of_a_feature_names_it(given_features, reason, told):
-    with pytest.raises(ValueRefusedError, match=told) as refused:
-        EventEncoder(SESSION).features(given_features)
-    assert refused.value.reason is reason
+def test_an_argument_that_does_not_fit_is_left_out_and_the_event_stays(noted, arguments, field, kept):
+    assert event_of(noted, 0.5, **arguments)[field] == kept
+    assert noted.all == [(UNENCODABLE, field)]
 
 
-def test_the_events_own_tags_win_over_the_sessions():
+@pytest.mark.parametrize(
+    ("tags", "expected", "remarks"),
+    [
+        ({"region": "us", "size": 5, "color": None}, {"region": "us", "tenant": "a", "size": "5"}, []),
+        ({}, {"region": "eu", "tenant": "a"}, []),
+        ({"tenant": None}, {"region": "eu"}, []),
+        ({"region": 1.5}, {"region": "1.5", "tenant": "a"}, []),
+        ({"region": Decimal("1.50")}, {"region": "1.50", "tenant": "a"}, []),
+        ({"region": []}, {"tenant": "a"}, [(UNENCODABLE, "tags.region")]),
+        ({7: "x"}, {"region": "eu", "tenant": "a", "7": "x"}, []),
+        ({"x" * 513: "x"}, {"region": "eu", "tenant": "a"}, [(UNENCODABLE, "tags")]),
+        ([], {"region": "eu", "tenant": "a"}, [(UNENCODABLE, "tags")]),
+    ],
+    ids=lambda given: repr(given)[:30],
+)
+def test_the_events_own_tags_win_over_the_sessions(noted, tags, expected, remarks):
     session = SessionFields("s", "m", "3", "r", "production", {"region": "eu", "tenant": "a"})
-    encoder = EventEncoder(session)
-    for given_tags, expected in (
-        ({"region": "us", "size": 5, "color": None}, {"region": "us", "tenant": "a", "size": "5"}),
-        ({}, {"region": "eu", "tenant": "a"}),
-        ({"tenant": None}, {"region": "eu"}),
-    ):
-        record = encoder.prediction(
-            event_id=str(UUID(int=1)),
-            time_us=0,
-            features=encoder.features(None),
-            prediction=encoder.answer(None, None, None),
-            tags=encoder.tags(given_tags),
-        )
-        assert decode_record(record.close(1))[1]["tags"] == expected
+    encoder = an_encoder(session, noted)
+    for _ in range(2):  # The second time they are known.
+        _, record = encoder.prediction(0.0, tags=tags)
+        assert decode_record(close_record(record, 1))[1]["tags"] == expected
+        assert noted.all == remarks
+        noted.all.clear()
+
+
+def test_tags_that_are_equal_but_not_the_same_text_stay_apart(noted):
+    encoder = an_encoder(remarks=noted)
+    for tag, text in (("1.5", "1.5"), (1.5, "1.5"), (Decimal("1.50"), "1.50"), (1, "1"), (True, "1")):
+        _, record = encoder.prediction(0.0, tags={"size": tag})
+        assert decode_record(close_record(record, 1))[1]["tags"] == {"size": text}
+
+
+@given(st.lists(st.dictionaries(names, any_values, max_size=4), max_size=6))
+def test_what_is_known_of_earlier_events_changes_nothing(rows):
+    encoder = an_encoder()
+    for row in rows:
+        assert encoder.features(row) == an_encoder().features(row)
 
 
 def test_an_event_that_kafka_would_refuse_is_too_large():
-    encoder = EventEncoder(SESSION)
     with pytest.raises(ValueRefusedError) as refused:
-        encoder.prediction(
-            event_id=str(UUID(int=1)),
-            time_us=0,
-            features=encoder.features({"essay": "x" * 1_000_000}),
-            prediction=encoder.answer(None, None, None),
-        )
+        an_encoder().prediction(0.0, {f"essay {i}": "x" * 60_000 for i in range(17)})
     assert refused.value.reason is Reason.TOO_LARGE

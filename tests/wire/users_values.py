@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,29 @@ from hypothesis import strategies as st
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END_US = 4_102_444_800_000_000
+
+
+class Choice(Enum):
+    """Members of every kind."""
+
+    TEXT = "t"
+    NUMBER = 2
+    TIME = datetime(2024, 1, 1, tzinfo=UTC)
+    PAIR = (1, 2)
+
+
+def in_calendar(time: np.datetime64) -> bool:
+    """Say whether Python has this time, too."""
+    return isinstance(time.item(), datetime)
+
+
+def exact_double(number: int) -> float | None:
+    """Return the double that equals an integer, if there is one."""
+    try:
+        return float(number) if Fraction(float(number)) == number else None
+    except OverflowError:
+        return None
+
 
 names = st.text(min_size=1, max_size=12)
 finite_and_not = st.floats()  # NaN, infinities, -0.0 and subnormals included.
@@ -33,18 +57,28 @@ numbers = st.one_of(
     st.floats(allow_nan=False).map(Decimal),
 )
 texts = st.one_of(st.text(max_size=30), st.text(max_size=5).map(np.str_))
+times = st.one_of(
+    st.datetimes(),
+    st.datetimes(timezones=st.timezones()),
+    st.dates(),
+    st.times(),
+    st.timedeltas(),
+    st.integers(-(2**60), 2**60).map(lambda micros: np.datetime64(micros, "us")).filter(in_calendar),
+    st.integers(-(2**60), 2**60).map(lambda micros: np.timedelta64(micros, "us")),
+)
+inexact = st.one_of(
+    st.integers(2**53, 2**64), st.decimals(allow_nan=False, allow_infinity=False), st.fractions()
+)
+unencodable = st.one_of(
+    st.binary(max_size=3), st.lists(st.integers(), max_size=2), st.complex_numbers(), st.builds(object)
+)
 values = st.one_of(numbers, texts, missing)
+"""What the wire carries as it is."""
+any_values = st.one_of(values, times, inexact, st.uuids(), st.sampled_from(Choice), unencodable)
+"""And what it does not."""
 features = st.dictionaries(names, values, max_size=12)
 times_us = st.integers(0, END_US - 1)
 uuids = st.uuids().map(str)
-
-
-def exact_double(number: int) -> float | None:
-    """Return the double that equals an integer, if there is one."""
-    try:
-        return float(number) if Fraction(float(number)) == number else None
-    except OverflowError:
-        return None
 
 
 @dataclass

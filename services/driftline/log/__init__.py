@@ -1,7 +1,7 @@
 """The event log: what stands between the SDK and the lander, durable and in order."""
 
 from driftline.log.address import default_log_url, open_log
-from driftline.log.base import Batch, EventLog, LogReader, LogWriter, Record
+from driftline.log.base import Batch, EventLog, LogReader, LogWriter, Record, Run
 from driftline.log.local import LocalLog
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "LogReader",
     "LogWriter",
     "Record",
+    "Run",
     "default_log_url",
     "open_log",
 ]

@@ -7,11 +7,14 @@ position per partition and gives each partition to one reader at a time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from itertools import groupby, repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class Record(NamedTuple):
@@ -29,6 +32,52 @@ class Record(NamedTuple):
     key: bytes
     value: bytes
     may_repeat: bool = False
+
+
+class Run(Sequence[Record]):
+    """Records of one topic and one key, which are made only when they are looked at.
+
+    Thousands of tuples would have Python's garbage collector look through the whole process.
+
+    Args:
+        topic: as in ``Record``.
+        key: as in ``Record``.
+        values: each record's.
+    """
+
+    __slots__ = ("key", "topic", "values")
+
+    def __init__(self, topic: str, key: bytes, values: Sequence[bytes]) -> None:
+        self.topic = topic
+        self.key = key
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Run: ...
+
+    def __getitem__(self, place: int | slice) -> Record | Run:
+        if isinstance(place, slice):
+            return Run(self.topic, self.key, self.values[place])
+        return Record(self.topic, self.key, self.values[place])
+
+    def __iter__(self) -> Iterator[Record]:
+        return (Record(self.topic, self.key, value) for value in self.values)
+
+
+def runs_of(records: Sequence[Record]) -> Iterator[tuple[str, Iterable[bytes], Sequence[bytes]]]:
+    """Yield topic, keys and values of records of one topic that follow each other."""
+    if isinstance(records, Run):
+        yield records.topic, repeat(records.key), records.values
+        return
+    for topic, group in groupby(records, key=attrgetter("topic")):
+        run = list(group)
+        yield topic, [record.key for record in run], [record.value for record in run]
 
 
 @dataclass(frozen=True, slots=True)

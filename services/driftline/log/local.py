@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from itertools import groupby
-from operator import attrgetter
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from driftline.errors import LogError, LogFullError, LogMovedError
-from driftline.log.base import Batch
+from driftline.log.base import Batch, runs_of
 from driftline.log.database import Database, LocalLogSettings, quoted
 from driftline.log.rows import insert_rows, select_next, select_range
 
@@ -144,7 +143,10 @@ class LocalWriter:
             step = max(_MIN_TRIM_STEP, 2 * len(records))
             self._database.run(lambda connection: _trim(connection, step), write=True)
             used = self._database.used_bytes()
-        need = sum(len(record.key) + len(record.value) + _ROW_BYTES for record in records)
+        need = sum(
+            sum(map(len, values)) + sum(map(len, islice(keys, len(values)))) + _ROW_BYTES * len(values)
+            for _, keys, values in runs_of(records)
+        )
         bound = self._max_bytes * (1 if may_use_reserve else 1 - RESERVE_SHARE)
         if used + need > bound:
             raise LogFullError(
@@ -156,14 +158,15 @@ class LocalWriter:
     def _insert(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         now_ms = int(self._clock() * 1000)
         ends = _end_offsets(connection)
-        for topic, group in groupby(records, key=attrgetter("topic")):
-            run = list(group)
+        topics = set()
+        for topic, keys, values in runs_of(records):
+            topics.add(topic)
             if topic not in ends:
                 _make_topic(connection, topic)
             first = ends.get(topic, 0)
-            ends[topic] = first + len(run)
-            insert_rows(connection, topic, first, now_ms, run)
-        for topic in {record.topic for record in records}:
+            ends[topic] = first + len(values)
+            insert_rows(connection, topic, first, now_ms, (keys, values))
+        for topic in topics:
             connection.execute(
                 'UPDATE "log/topics" SET next_offset = ? WHERE topic = ?', (ends[topic], topic)
             )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, count, islice, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 from driftline.log.database import quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
-
-    from driftline.log.base import Record
+    from collections.abc import Iterable, Sequence
 
 Row: TypeAlias = tuple[int, int, bytes, bytes]
 """offset, timestamp_ms, key and value of a record."""
@@ -22,22 +20,28 @@ _ROWS_PER_STATEMENT = 50
 
 
 def insert_rows(
-    connection: sqlite3.Connection, topic: str, first: int, now_ms: int, records: Sequence[Record]
+    connection: sqlite3.Connection,
+    topic: str,
+    first: int,
+    now_ms: int,
+    run: tuple[Iterable[bytes], Sequence[bytes]],
 ) -> None:
-    """Insert records from offset ``first`` on, many with one statement: a third faster than one by one.
+    """Insert keys and values from offset ``first`` on, many with one statement: a third faster than alone.
 
     It also lets go of the interpreter's lock, and waits for it again, so much less often.
     """
-    for start in range(0, len(records), _ROWS_PER_STATEMENT):
-        run = records[start : start + _ROWS_PER_STATEMENT]
-        rows = ((offset, now_ms, each.key, each.value) for offset, each in enumerate(run, first + start))
-        connection.execute(_insertion(topic, len(run)), tuple(chain.from_iterable(rows)))
+    keys, values = run
+    rows = zip(count(first), repeat(now_ms), keys, values)
+    for start in range(0, len(values), _ROWS_PER_STATEMENT):
+        size = min(_ROWS_PER_STATEMENT, len(values) - start)
+        columns = tuple(chain.from_iterable(islice(rows, size)))
+        connection.execute(_insertion(topic, size), columns)
 
 
 @lru_cache(maxsize=256)
-def _insertion(topic: str, count: int) -> str:
-    """Return the statement that inserts ``count`` records: offset, time, key, value, offset, ..."""
-    return f"INSERT INTO {quoted(topic)} VALUES {', '.join(['(?, ?, ?, ?)'] * count)}"
+def _insertion(topic: str, size: int) -> str:
+    """Return the statement that inserts ``size`` records: offset, time, key, value, offset, ..."""
+    return f"INSERT INTO {quoted(topic)} VALUES {', '.join(['(?, ?, ?, ?)'] * size)}"
 
 
 def select_range(connection: sqlite3.Connection, topic: str, first: int, last: int) -> list[Row]:

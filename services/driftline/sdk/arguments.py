@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
-from driftline.wire import ValueRefusedError
+from driftline.wire import MAX_NAME_LENGTH, ValueRefusedError
 from driftline.wire.values import number_value, text_value
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ def check_text(name: str, text: object) -> None:
         raise SettingError(f"{name}={text!r}: it holds a lone surrogate") from None
 
 
+def check_name(name: str, text: object) -> None:
+    """Check that an argument is a text that events are known by.
+
+    Raises:
+        SettingError: as ``check_text``, or it is too long; the message names the argument.
+    """
+    check_text(name, text)
+    if isinstance(text, str) and len(text) > MAX_NAME_LENGTH:
+        raise SettingError(f"{name}={text[:40]!r}...: {len(text):,} characters; at most {MAX_NAME_LENGTH}")
+
+
 def check_positive(name: str, number: object) -> None:
     """Check that an argument is a number above 0.
 
@@ -45,7 +56,7 @@ def checked_texts(argument: str, values: Mapping[str, Any] | None) -> Mapping[st
     """
     checked: dict[str, str] = {}
     for name, value in (values or {}).items():
-        check_text(f"a name in {argument}", name)
+        check_name(f"a name in {argument}", name)
         try:
             text = text_value(value)
         except ValueRefusedError as error:
@@ -65,7 +76,7 @@ def checked_numbers(argument: str, values: Mapping[str, Any] | None) -> Mapping[
     """
     checked: dict[str, float] = {}
     for name, value in (values or {}).items():
-        check_text(f"a name in {argument}", name)
+        check_name(f"a name in {argument}", name)
         try:
             number = number_value(value)
         except ValueRefusedError as error:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, OpenRecord, Reason
+from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, OpenRecord, OpenRows, Reason, Remark
+from driftline.wire.primitives import Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +22,11 @@ Topic = Literal["driftline.predictions", "driftline.outcomes"]
 RECORD_OVERHEAD_BYTES: Final = 64
 """What Python takes for a record besides its bytes: the object's head, a list's slot, the allocator."""
 
+OTHER_NAMES: Final = "(others)"
+"""Counts values of all names beyond those that are told apart."""
+
+_MAX_NAMES = 1_000
+_NAME_LENGTH = 128
 _WAKE_BYTES = 1 << 20
 
 
@@ -34,6 +42,8 @@ class Stats:
         queued: of these, events in memory.
         dropped: events that were refused, by reason.
         abandoned: accepted events that were given up, by reason.
+        unencodable: values that were left out of events, by the name of the feature or argument.
+        rounded: numbers that no double equals, likewise; the nearest double was logged.
         spilled: records, beats among them, that a log which is not on this host has not taken yet: they
             count as appended, since they survive on disk, and are forwarded.
     """
@@ -43,6 +53,8 @@ class Stats:
     queued: int
     dropped: Mapping[str, int]
     abandoned: Mapping[str, int]
+    unencodable: Mapping[str, int]
+    rounded: Mapping[str, int]
     spilled: int = 0
 
 
@@ -65,10 +77,11 @@ class Load(NamedTuple):
 class _Lane:
     """One topic's events."""
 
-    __slots__ = ("abandoned", "appended", "pending", "sequence")
+    __slots__ = ("abandoned", "appended", "numbers", "pending", "sequence")
 
     def __init__(self) -> None:
         self.sequence = 0
+        self.numbers = Numbers()
         self.appended = 0
         self.abandoned: Counter[str] = Counter()
         self.pending: list[bytes] = []
@@ -98,56 +111,67 @@ class Buffer:
         self._is_closed = False
         self._is_given_up = False
         self._dropped: Counter[str] = Counter()
+        self._remarks: Mapping[Remark, Counter[str]] = {remark: Counter() for remark in Remark}
         self._lanes: Mapping[Topic, _Lane] = {PREDICTIONS_TOPIC: _Lane(), OUTCOMES_TOPIC: _Lane()}
 
     def offer(self, topic: Topic, record: OpenRecord) -> Reason | None:
         """Number a record and keep it; or return why not, counted already."""
+        before, after = record
         with self._lock:
-            lane = self._lanes[topic]
-            value = record.close(lane.sequence + 1)
-            size = len(value) + RECORD_OVERHEAD_BYTES
-            held = self._held_bytes + size
+            held = self._held_bytes + len(before) + len(after) + RECORD_OVERHEAD_BYTES
             if self._is_closed:
                 reason = Reason.CLOSED
             elif held > self._queue_bytes:
                 reason = Reason.QUEUE_FULL
             else:
-                lane.sequence += 1
+                lane = self._lanes[topic]
+                lane.sequence = number = lane.sequence + 1
+                value = before + lane.numbers.encode(number) + after
                 lane.pending.append(value)
-                self._held_bytes = held
-                if held > _WAKE_BYTES:
+                self._held_bytes += len(value) + RECORD_OVERHEAD_BYTES
+                if held > _WAKE_BYTES and not self._wake.is_set():
                     self._wake.set()
                 return None
             self._dropped[reason.value] += 1
             return reason
 
-    def offer_all(self, topic: Topic, records: Sequence[OpenRecord], timeout_s: float) -> int:
+    def offer_all(self, topic: Topic, rows: OpenRows, begin: int, timeout_s: float) -> int:
         """Number records and keep them, in order, and return how many; the others are not counted.
 
-        Waits up to ``timeout_s`` for room for the first one that does not fit.
+        Waits up to ``timeout_s`` for room where there is none for the first one.
+
+        Args:
+            topic: where they go.
+            rows: the records.
+            begin: the place of the first one that is offered.
+            timeout_s: how long to wait at most, seconds.
         """
-        kept = 0
         with self._lock:
+            count = self._fitting(rows, begin)
+            if not count and not self._is_closed and timeout_s > 0:
+                self._wake.set()
+                # For more than the first one, so that a few large pieces come in turn, not many small ones.
+                room = max(rows.longest + RECORD_OVERHEAD_BYTES, self._queue_bytes // 4)
+                self._settled.wait_for(partial(self._has_room, min(room, self._queue_bytes)), timeout_s)
+                count = self._fitting(rows, begin)
+            if self._is_closed or not count:
+                return 0
             lane = self._lanes[topic]
-            for record in records:
-                value = record.close(lane.sequence + 1)
-                size = len(value) + RECORD_OVERHEAD_BYTES
-                if self._held_bytes + size > self._queue_bytes:
-                    if kept or self._is_closed or timeout_s <= 0:
-                        break
-                    self._wake.set()
-                    if not self._settled.wait_for(partial(self._has_room, size), timeout_s):
-                        break
-                    value = record.close(lane.sequence + 1)  # Others went on counting meanwhile.
-                if self._is_closed:
-                    break
-                lane.sequence += 1
-                lane.pending.append(value)
-                self._held_bytes += len(value) + RECORD_OVERHEAD_BYTES
-                kept += 1
+            first = lane.sequence + 1
+            lane.sequence += count
+            values = rows.close(lane.numbers.run(first, count), begin)
+            lane.pending += values
+            self._held_bytes += _held(values)
             if self._held_bytes > _WAKE_BYTES:
                 self._wake.set()
-        return kept
+        return count
+
+    def _fitting(self, rows: OpenRows, begin: int) -> int:
+        """Return for how many records there is room, one after the other."""
+        room = self._queue_bytes - self._held_bytes
+        if (rows.count - begin) * (rows.longest + RECORD_OVERHEAD_BYTES) <= room:
+            return rows.count - begin
+        return bisect([*accumulate(size + RECORD_OVERHEAD_BYTES for size in rows.sizes(begin))], room)
 
     def _has_room(self, size: int) -> bool:
         return self._is_closed or self._held_bytes + size <= self._queue_bytes
@@ -156,6 +180,19 @@ class Buffer:
         """Count events that were refused."""
         with self._lock:
             self._dropped[reason.value] += count
+
+    def count_value(self, remark: Remark, name: str) -> bool:
+        """Count a value that the wire can't carry as it is; return whether it is the first of this name.
+
+        Only so many names are told apart.
+        """
+        with self._lock:
+            counts = self._remarks[remark]
+            name = name[:_NAME_LENGTH]
+            if name not in counts and len(counts) >= _MAX_NAMES:
+                name = OTHER_NAMES
+            counts[name] += 1
+            return counts[name] == 1
 
     def take(self) -> Load:
         """Return all pending records, which stay counted as held until they are settled."""
@@ -195,7 +232,7 @@ class Buffer:
                 lane.appended += len(values)
             elif values:
                 lane.abandoned[abandoned.value] += len(values)
-            self._held_bytes -= sum(map(len, values)) + RECORD_OVERHEAD_BYTES * len(values)
+            self._held_bytes -= _held(values)
             self._settled.notify_all()
 
     def wait_settled(self, timeout_s: float) -> bool:
@@ -246,4 +283,11 @@ class Buffer:
                 queued=sum(lane.sequence - lane.settled for lane in lanes),
                 dropped=MappingProxyType(dict(self._dropped)),
                 abandoned=MappingProxyType(dict(abandoned)),
+                unencodable=MappingProxyType(dict(self._remarks[Remark.UNENCODABLE])),
+                rounded=MappingProxyType(dict(self._remarks[Remark.ROUNDED])),
             )
+
+
+def _held(values: Sequence[bytes]) -> int:
+    """Return how much memory records take."""
+    return sum(map(len, values)) + RECORD_OVERHEAD_BYTES * len(values)

@@ -5,49 +5,49 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from math import isnan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
+from driftline.wire import NumberColumn, TextColumn
+from driftline.wire.values import LARGEST_DENSE_INTEGER
 
-_TEXT_DTYPES = frozenset({"str", "string", "category"})
+if TYPE_CHECKING:
+    from driftline.wire import Column
+    from driftline.wire.named import NamedValues
+
+_PANDAS_TEXTS = frozenset({"str", "string", "category"})
+_ARROW_TEXTS = frozenset({"string", "large_string"})
+_ARROW_NUMBERS = frozenset(
+    "double float int8 int16 int32 int64 uint8 uint16 uint32 uint64".split(),
+)
 
 
-def table_columns(table: Any, argument: str) -> dict[str, list[Any]]:
-    """Return a table's columns as lists of Python's own values, by name.
+def table_columns(table: Any, argument: str, named: NamedValues) -> dict[str, Any]:
+    """Return a table's columns as they are, by their names' texts.
 
     Args:
         table: a DataFrame (pandas, polars), an Arrow table or record batch, or a mapping of columns.
         argument: what the table is called in messages.
+        named: knows what names are, and is told of columns without one.
 
     Raises:
-        SettingError: it is no table, a column's name is no string, empty or there twice, or the
-            columns differ in length.
+        SettingError: it is no table.
     """
     if table is None:
         return {}
     if hasattr(table, "column_names"):  # Arrow.
-        pairs = list(zip(table.column_names, table.columns, strict=True))
-    elif isinstance(table, Mapping) or hasattr(table, "items"):
-        pairs = list(table.items())
-    elif hasattr(table, "iter_columns"):  # polars.
-        pairs = [(column.name, column) for column in table.iter_columns()]
-    else:
-        raise SettingError(f"{argument}: a {type(table).__name__} is no table; pass a dict of columns")
-    columns: dict[str, list[Any]] = {}
-    for name, column in pairs:
-        if not isinstance(name, str) or not name:
-            raise SettingError(f"{argument}: {name!r} is no name of a column: it must be a string, not empty")
-        if name in columns:
-            raise SettingError(f"{argument}: column {name!r} is there twice")
-        columns[name] = column_values(column, f"{argument}[{name!r}]")
-    return columns
+        return named.unique(zip(table.column_names, table.columns, strict=True), argument)
+    if isinstance(table, Mapping) or hasattr(table, "items"):
+        return named.unique(table.items(), argument)
+    if hasattr(table, "iter_columns"):  # polars.
+        return named.unique(((column.name, column) for column in table.iter_columns()), argument)
+    raise SettingError(f"{argument}: a {type(table).__name__} is no table; pass a dict of columns")
 
 
-def column_values(column: Any, argument: str) -> list[Any]:
-    """Return a column as a list of Python's own values; scalars of other libraries may remain.
+def value_column(column: Any, argument: str) -> Column:
+    """Return a column of features, as numpy holds it where it is made of numbers or times.
 
-    In a column of strings NaN becomes None: pandas has no other way to say that a string is missing. In
-    a column of numbers NaN stays what it is.
+    In what is made of pandas NaN is a missing value, as pandas means it; elsewhere it is a number.
 
     Args:
         column: a list, tuple, array, Series or Arrow array, of one dimension.
@@ -56,37 +56,125 @@ def column_values(column: Any, argument: str) -> list[Any]:
     Raises:
         SettingError: it is no column.
     """
-    dtype = getattr(column, "dtype", None)
-    if getattr(dtype, "kind", "") == "M":
-        return _times(column)
+    try:
+        found = _texts(column) or _numbers(column) if "numpy" in sys.modules else None
+    except Exception:  # noqa: BLE001 - whatever is out of the ordinary can still be taken value by value.
+        found = None
+    return listed(column, argument) if found is None else found
+
+
+def listed(column: Any, argument: str) -> list[Any]:
+    """Return a column as a list of Python's own values; scalars of other libraries may remain.
+
+    Args:
+        column: as in ``value_column``.
+        argument: what the column is called in messages.
+
+    Raises:
+        SettingError: it is no column.
+    """
+    kind = getattr(getattr(column, "dtype", None), "kind", "")
     values: Any = column
+    if kind in {"m", "M"} and type(column).__module__.startswith("numpy"):
+        values = column.astype(f"{kind}8[us]") if column.dtype.str.endswith("]") else [*column]
     for method in ("to_pylist", "to_list", "tolist"):  # Arrow; pandas and polars; numpy.
-        if hasattr(column, method):
-            values = getattr(column, method)()
+        if hasattr(values, method):
+            values = getattr(values, method)()
             break
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Sequence):
         raise SettingError(f"{argument}: a {type(column).__name__} is no column")
-    listed: list[Any] = list(values)
-    types = set(map(type, listed))
-    if float in types and (str in types or getattr(dtype, "name", "") in _TEXT_DTYPES):
-        # Not every value can be compared with itself: pandas NA can't.
-        return [None if isinstance(value, float) and isnan(value) else value for value in listed]
-    return listed
+    own = list(values)
+    # pandas hands its texts out as arrays of objects.
+    if (kind == "O" or _made_by(column) == "pandas") and any(
+        issubclass(kind, float) for kind in set(map(type, own))
+    ):
+        return [None if isinstance(value, float) and isnan(value) else value for value in own]
+    return own
 
 
-def _times(column: Any) -> list[Any]:
-    """Return a numpy array or pandas Series of times as numpy's own scalars, in UTC, NaT included."""
-    to_numpy = getattr(column, "to_numpy", None)
-    numpy: Any = sys.modules["numpy"]  # It made the dtype.
-    array: Any = numpy.asarray(column) if to_numpy is None else to_numpy(dtype="datetime64[us]")
-    return [*array]
-
-
-def check_length(values: Sequence[Any], length: int, argument: str) -> None:
+def check_length(rows: int, length: int, argument: str) -> None:
     """Check that a column has as many rows as the others.
 
     Raises:
         SettingError: it has not; the message names the column.
     """
-    if len(values) != length:
-        raise SettingError(f"{argument}: {len(values)} rows, where {length} were expected")
+    if rows != length:
+        raise SettingError(f"{argument}: {rows} rows, where {length} were expected")
+
+
+def _made_by(column: Any) -> str:
+    return type(column).__module__.partition(".")[0]
+
+
+def _texts(column: Any) -> TextColumn | None:
+    """Return a column of texts that knows its different ones already, or finds them quickly; else None."""
+    made_by = _made_by(column)
+    if made_by == "pandas" and column.dtype.name in _PANDAS_TEXTS:
+        codes, different = sys.modules["pandas"].factorize(column)
+        texts = different.tolist()
+    elif made_by == "pyarrow" and str(column.type) in _ARROW_TEXTS:
+        whole = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+        coded = whole.dictionary_encode()
+        codes, texts = (
+            coded.indices.fill_null(-1).to_numpy(zero_copy_only=False),
+            coded.dictionary.to_pylist(),
+        )
+    else:
+        return None
+    return TextColumn(codes, texts) if set(map(type, texts)) == {str} else None
+
+
+def _numbers(column: Any) -> NumberColumn | None:
+    """Return a column of numbers or times; None: it is none, or has numbers that no double equals."""
+    numpy: Any = sys.modules["numpy"]
+    made_by = _made_by(column)
+    if made_by == "pandas":
+        return _pandas_numbers(column, numpy)
+    if type(column) is numpy.ndarray:
+        return _array_numbers(column, numpy)
+    if made_by == "pyarrow" and str(column.type) in _ARROW_NUMBERS:
+        missing = numpy.asarray(column.is_null()) if column.null_count else None
+        return _with_gaps(_array_numbers(numpy.asarray(column.fill_null(0)), numpy), missing)
+    if made_by == "polars" and (column.dtype.is_integer() or column.dtype.is_float()):
+        missing = column.is_null().to_numpy() if column.null_count() else None
+        return _with_gaps(_array_numbers(column.fill_null(0).to_numpy(), numpy), missing)
+    return None
+
+
+def _pandas_numbers(column: Any, numpy: Any) -> NumberColumn | None:
+    kind = getattr(column.dtype, "kind", "")
+    if kind not in "fiubmM":
+        return None
+    if kind == "M":
+        array = column.to_numpy(dtype="datetime64[us]")
+    elif isinstance(column.dtype, numpy.dtype):
+        array = column.to_numpy()
+    elif kind == "f":
+        array = column.to_numpy(dtype="float64", na_value=numpy.nan)
+    else:
+        array = column.fillna(0).to_numpy(
+            dtype={"i": "int64", "u": "uint64", "b": "bool", "m": "m8[us]"}[kind]
+        )
+    found = _array_numbers(array, numpy)
+    missing = numpy.asarray(column.isna())
+    return _with_gaps(found, missing if missing.any() else None)
+
+
+def _array_numbers(array: Any, numpy: Any) -> NumberColumn | None:
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if array.ndim != 1 or kind not in "fiubmM" or (kind == "f" and size > 8):
+        return None
+    if kind in "mM":
+        if not array.dtype.str.endswith("]"):
+            return None
+        missing = numpy.isnat(array)
+        seconds = array.astype(f"{kind}8[us]").astype("i8") / 1e6
+        return NumberColumn(seconds, missing if missing.any() else None)
+    is_large = kind in "iu" and size == 8 and len(array) > 0
+    if is_large and (array.max() > LARGEST_DENSE_INTEGER or array.min() < -LARGEST_DENSE_INTEGER):
+        return None
+    return NumberColumn(numpy.ascontiguousarray(array, dtype="float64"))
+
+
+def _with_gaps(column: NumberColumn | None, missing: Any | None) -> NumberColumn | None:
+    return column if column is None or missing is None else NumberColumn(column.values, missing)

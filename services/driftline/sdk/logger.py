@@ -10,12 +10,11 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from driftline.log import EventLog, LogWriter, default_log_url
-from driftline.sdk.arguments import check_positive, check_text, checked_texts
-from driftline.sdk.batch import BatchEncoder, PredictionTable, offer_slices, outcome_slices
+from driftline.sdk.arguments import check_name, check_positive, checked_texts
+from driftline.sdk.batch import offer_slices, outcome_slices, prediction_slices, prediction_table
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
-from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, Reason, ValueRefusedError, new_id
-from driftline.wire.values import event_id_text, event_time_us
+from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, Reason, ValueRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,7 +83,7 @@ class PredictionLogger:
             "environment": environment,
         }
         for name, text in texts.items():
-            check_text(name, text)
+            check_name(name, text)
         check_positive("flush_interval_s", flush_interval_s)
         check_positive("beat_interval_s", beat_interval_s)
         check_positive("queue_bytes", queue_bytes)
@@ -122,7 +121,8 @@ class PredictionLogger:
         """Log one prediction. Never raises, never waits.
 
         Everything is encoded before the call returns, so the arguments may be changed afterwards. What
-        values become is told in ``driftline.wire.values``.
+        values become is told in ``driftline.wire.values``; what the wire can't carry is left out, counted
+        (``stats``) and told once, and the rest is logged.
 
         Args:
             features: the model's inputs, value by name; None, NA and NaT: the input had no value.
@@ -133,8 +133,8 @@ class PredictionLogger:
             request_id: the request that asked for it.
             trace_id: W3C trace id: 32 hexadecimal digits, or OpenTelemetry's integer.
             tags: segments, beside the logger's own, which these override.
-            event_time: when the prediction was made: a datetime (a naive one is UTC), seconds since
-                1970 or a numpy or pandas time. Default: now.
+            event_time: when the prediction was made: a datetime (a naive one is UTC) or another time,
+                seconds since 1970 or a text in ISO 8601. Default: now.
             latency_us: from request to answer, microseconds.
             compute_us: spent computing the answer, microseconds.
             event_id: a UUID of your own, to be used once. Default: a new UUIDv7.
@@ -144,26 +144,25 @@ class PredictionLogger:
         """
         session = self._session
         try:
-            session = session or self._begin_session()
-            encoder = session.encoder
-            settings = self._settings
-            identity = (
-                new_id(settings.clock, settings.random) if event_id is None else event_id_text(event_id)
-            )
-            record = encoder.prediction(
-                event_id=identity,
-                time_us=int(settings.clock() * 1e6) if event_time is None else event_time_us(event_time),
-                features=encoder.features(features),
-                prediction=encoder.answer(prediction, label, probabilities),
-                tags=encoder.tags(tags) if tags else None,
-                entity_id=entity_id,
-                request_id=request_id,
-                trace_id=trace_id,
-                latency_us=latency_us,
-                compute_us=compute_us,
+            if session is None:
+                session = self._begin_session()
+            identity, record = session.encoder.prediction(
+                self._settings.clock(),
+                features,
+                prediction,
+                label,
+                probabilities,
+                entity_id,
+                request_id,
+                trace_id,
+                tags,
+                event_time,
+                latency_us,
+                compute_us,
+                event_id,
             )
             return identity if session.offer(PREDICTIONS_TOPIC, record) else None
-        except Exception as error:  # noqa: BLE001 - the caller is safe, whatever the arguments do.
+        except Exception as error:  # noqa: BLE001 - as in ``log``.
             _refuse(session, error)
             return None
 
@@ -186,11 +185,10 @@ class PredictionLogger:
     ) -> list[str | None]:
         """Log many predictions, several times as fast as one by one, with the same result.
 
-        Values become what they become in ``log``, with one exception: in a column of strings NaN is a
-        missing value, since pandas has no other. A row that can't be accepted is dropped and counted as
-        in ``log``; but arguments that are no table, or columns of different lengths, are an error in
-        the program and raise before anything is logged. May wait for room in the queue: batches are
-        not what a request waits for.
+        Values become what they become in ``log``; in what is made of pandas NaN is a missing value. A row
+        that is too large is dropped and counted; but arguments that are no table, or columns of different
+        lengths, are an error in the program and raise before anything is logged. May wait for room in the
+        queue: batches are not what a request waits for.
 
         Args:
             features: a DataFrame, an Arrow table or a dict of columns; n rows.
@@ -214,11 +212,13 @@ class PredictionLogger:
         Raises:
             SettingError: (a ValueError) an argument is no column, or the columns differ in length.
         """
-        table = PredictionTable.from_arguments(
+        session = self._session or self._begin_session()
+        table = prediction_table(
+            session.encoder.named,
             features=features,
-            tags=tags,
-            probabilities=probabilities,
             predictions=predictions,
+            probabilities=probabilities,
+            tags=tags,
             labels=labels,
             entity_ids=entity_ids,
             request_ids=request_ids,
@@ -228,9 +228,8 @@ class PredictionLogger:
             compute_times_us=compute_times_us,
             event_ids=event_ids,
         )
-        session = self._session or self._begin_session()
-        encoder = BatchEncoder(session.encoder, self._settings.clock, self._settings.random)
-        return offer_slices(session, PREDICTIONS_TOPIC, encoder.encode(table), timeout_s)
+        slices = prediction_slices(session.encoder, table, self._settings.clock)
+        return offer_slices(session, PREDICTIONS_TOPIC, slices, timeout_s)
 
     def log_outcome(self, event_id: Any, actual: Any = None, *, observed_time: Any = None) -> bool:
         """Log the ground truth of a prediction, whichever logger made it. Never raises, never waits.
@@ -247,9 +246,7 @@ class PredictionLogger:
         session = self._session
         try:
             session = session or self._begin_session()
-            time_us = (
-                int(self._settings.clock() * 1e6) if observed_time is None else event_time_us(observed_time)
-            )
+            time_us = session.encoder.micros("observed_time", observed_time, self._settings.clock())
             record = session.encoder.outcome(event_id=event_id, time_us=time_us, actual=actual)
             return session.offer(OUTCOMES_TOPIC, record)
         except Exception as error:  # noqa: BLE001 - as in ``log``.

@@ -17,7 +17,7 @@ from driftline.log import EventLog, LogWriter, open_log
 from driftline.sdk.buffer import Buffer, Topic
 from driftline.sdk.shipper import Pace, Shipper
 from driftline.sdk.termination import close_when_terminated
-from driftline.wire import EventEncoder, OpenRecord, Reason, SessionFields, new_id
+from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EXIT_TIMEOUT_S = 5.0
 """How long all open loggers together may hold up the end of the process."""
+
+_PRINTED_LENGTH = 100
 
 _logger = logging.getLogger("driftline.sdk")
 
@@ -81,8 +83,8 @@ class Session:
             default_tags=settings.default_tags,
         )
         wake = threading.Event()
-        self.encoder = EventEncoder(self.fields)
         self.buffer = Buffer(settings.queue_bytes, wake)
+        self.encoder = EventEncoder(self.fields, settings.random, remarks=self.remark)
         self.shipper = Shipper(
             self.buffer,
             wake,
@@ -116,20 +118,29 @@ class Session:
         reason = Reason.CLOSED if self.buffer.is_closed else Reason.QUEUE_FULL
         self.refuse(reason, _HINTS[reason], count)
 
+    def remark(self, remark: Remark, name: str, detail: str) -> None:
+        """Count a value that the wire can't carry as it is; say so once for each name."""
+        if self.buffer.count_value(remark, name):
+            became = "left out (unencodable)" if remark is Remark.UNENCODABLE else "rounded"
+            self._warn(f"values of {printable(name)} are {became}: {detail}", remark.value)
+
     def warn(self, reason: Reason, detail: str) -> None:
-        """Warn once per reason. A logging handler that fails must not reach the caller."""
-        if reason.value in self._warned:
-            return
-        self._warned.add(reason.value)
+        """Say once per reason that events are dropped."""
+        if reason.value not in self._warned:
+            self._warned.add(reason.value)
+            self._warn(f"an event was dropped ({reason.value}): {detail}", reason.value)
+
+    def _warn(self, told: str, reason: str) -> None:
+        """Warn. A logging handler that fails must not reach the caller."""
         with suppress(Exception):
             _logger.warning(
-                "%s %s: an event was dropped (%s): %s. Further ones are only counted",
-                *(self.fields.model_name, self.fields.model_version, reason.value, detail),
+                "%s %s: %s. Further ones are only counted",
+                *(printable(self.fields.model_name), printable(self.fields.model_version), told),
                 extra={
                     "model_name": self.fields.model_name,
                     "model_version": self.fields.model_version,
                     "session_id": self.fields.session_id,
-                    "reason": reason.value,
+                    "reason": reason,
                 },
             )
 
@@ -140,6 +151,12 @@ class Session:
     def close(self, timeout_s: float) -> bool:
         """Append what is left and end; return whether everything was appended."""
         return self.shipper.close(timeout_s)
+
+
+def printable(text: str) -> str:
+    """Return a user's text on one line, and not too long, for messages."""
+    escaped = text[:_PRINTED_LENGTH].encode("unicode_escape").decode()
+    return escaped if len(text) <= _PRINTED_LENGTH else f"{escaped}..."
 
 
 _HINTS = {

@@ -10,11 +10,13 @@ import os
 import socket
 import threading
 import time
+from bisect import bisect
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from driftline.errors import LogFullError
-from driftline.log import Record
+from driftline.log import Record, Run
 from driftline.sdk.runtime import client
 from driftline.wire import SESSION, SESSIONS_TOPIC, Reason, SessionFields, encode_record
 
@@ -183,14 +185,13 @@ class Shipper:
         if beat is not None and not runs and self._append([beat]):
             self._last_beat = load.progress
         for index, (topic, values) in enumerate(runs):
-            records = [Record(topic, self._key, value) for value in values]
+            records: Sequence[Record] = Run(topic, self._key, values)
             if self._buffer.has_given_up():
                 return
             # With the last run: a beat never stands in the log without the events that it counts.
-            if beat is not None and index == len(runs) - 1:
-                records.append(beat)
-            is_appended = self._append(records)
-            if is_appended and records[-1] is beat:
+            last_beat = beat if index == len(runs) - 1 else None
+            is_appended = self._append(records if last_beat is None else [*records, last_beat])
+            if is_appended and last_beat is not None:
                 self._last_beat = load.progress
             self._buffer.settle(topic, values, None if is_appended else Reason.LOG_UNUSABLE)
         if is_last and self._buffer.progress().abandoned:
@@ -282,13 +283,10 @@ def _is_beat(records: Sequence[Record]) -> bool:
 def _runs(values: Iterable[tuple[Topic, list[bytes]]]) -> Iterator[tuple[Topic, list[bytes]]]:
     """Cut each topic's records into runs small enough that other processes need not wait long."""
     for topic, pending in values:
-        run: list[bytes] = []
-        size = 0
-        for value in pending:
-            if run and (len(run) == _APPEND_RECORDS or size + len(value) > _APPEND_BYTES):
-                yield topic, run
-                run, size = [], 0
-            run.append(value)
-            size += len(value)
-        if run:
+        first = 0
+        while first < len(pending):
+            run = pending[first : first + _APPEND_RECORDS]
+            if sum(map(len, run)) > _APPEND_BYTES:
+                del run[max(1, bisect(list(accumulate(map(len, run))), _APPEND_BYTES)) :]
             yield topic, run
+            first += len(run)

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 from driftline.errors import LogError, LogFullError, SettingError
 from driftline.log import EventLog, Record, default_log_url, open_log
-from driftline.sdk.arguments import check_text, checked_numbers, checked_texts
-from driftline.sdk.batch import BatchEncoder, PredictionTable
-from driftline.sdk.columns import check_length, column_values
+from driftline.sdk.arguments import check_name, check_text, checked_numbers, checked_texts
+from driftline.sdk.batch import prediction_table
+from driftline.sdk.columns import check_length, listed
 from driftline.sdk.logger import PredictionLogger
 from driftline.sdk.runtime import git_state, runtime_versions
 from driftline.wire import (
     TRAINING_RUN,
     TRAINING_RUNS_TOPIC,
-    EventEncoder,
-    SessionFields,
     ValueRefusedError,
     encode_record,
     new_id,
 )
+from driftline.wire.named import NamedValues
+from driftline.wire.reasons import no_remarks
 from driftline.wire.values import feature_value
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def register_training_run(
         The training_run_id, to be given to ``PredictionLogger``.
 
     Raises:
-        SettingError: (a ValueError) an argument is wrong, or a reference row does not fit the wire as
-            it is. Nothing was logged.
-        LogError: the log takes nothing. Some reference rows may have been logged.
+        SettingError: (a ValueError) an argument is wrong. Nothing was logged.
+        LogError: the log takes nothing, or a reference row is too large for it. Some reference rows may
+            have been logged.
     """
     run_id = new_id(clock, random) if training_run_id is None else training_run_id
     identity: dict[str, Any] = {
@@ -108,7 +108,7 @@ def register_training_run(
         "model_version": model_version,
     }
     for name, text in identity.items():
-        check_text(name, text)
+        check_name(name, text)
     rows = _Reference.from_arguments(
         actuals=reference_actuals,
         features=reference,
@@ -191,7 +191,7 @@ def _opened(log: str | EventLog | None) -> Iterator[EventLog]:
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """Reference rows that are known to fit the wire.
+    """Reference rows that are known to make a table.
 
     Args:
         table: the arguments of ``log_batch``.
@@ -215,12 +215,11 @@ class _Reference:
             if given:
                 raise SettingError(f"reference_{given[0]} needs reference or reference_predictions beside it")
             return None
-        columns = PredictionTable.from_arguments(probabilities=None, **table)
-        _check_rows(columns)
+        columns = prediction_table(NamedValues(no_remarks), probabilities=None, **table)
         truths: dict[int, float | str] = {}
         if actuals is not None:
-            values = column_values(actuals, "reference_actuals")
-            check_length(values, columns.length, "reference_actuals")
+            values = listed(actuals, "reference_actuals")
+            check_length(len(values), columns.length, "reference_actuals")
             truths = _known_truths(values)
         return cls(table, columns.length, truths)
 
@@ -241,19 +240,6 @@ class _Reference:
                 f"the event log took {stats.appended} of {self.length + len(self.actuals)} reference events "
                 f"within {timeout_s} s; the run is not registered"
             )
-
-
-def _check_rows(table: PredictionTable) -> None:
-    """Encode the rows to see whether they fit the wire: better now than after half of them are logged.
-
-    Raises:
-        SettingError: some don't; the message says how many, and what is wrong with the first.
-    """
-    session = SessionFields("session", "model", "version", "run", REFERENCE_ENVIRONMENT, {})
-    slices = BatchEncoder(EventEncoder(session), lambda: 0.0, lambda _: 0).encode(table)
-    refused = [row for rows in slices for row in rows if isinstance(row, ValueRefusedError)]
-    if refused:
-        raise SettingError(f"{len(refused)} of {table.length} reference rows can't be logged: {refused[0]}")
 
 
 def _known_truths(values: Sequence[Any]) -> dict[int, float | str]:

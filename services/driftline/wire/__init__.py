@@ -1,5 +1,6 @@
 """The wire contract: events, their schemas, their encoding and the frames around them."""
 
+from driftline.wire.arrays import NumberColumn, TextColumn
 from driftline.wire.codec import (
     decode_as,
     decode_datum,
@@ -8,10 +9,12 @@ from driftline.wire.codec import (
     encode_record,
     event_header,
 )
-from driftline.wire.events import MAX_EVENT_BYTES, EventEncoder, OpenRecord, SessionFields
+from driftline.wire.events import MAX_EVENT_BYTES, EventEncoder, OpenRecord, SessionFields, close_record
 from driftline.wire.framing import SchemaRef, frame_header, split_frame
-from driftline.wire.identifiers import RANDOM_BITS, new_id, uuid7
-from driftline.wire.reasons import Reason, ValueRefusedError
+from driftline.wire.identifiers import new_id
+from driftline.wire.named import MAX_NAME_LENGTH
+from driftline.wire.reasons import Reason, Remark, ValueRefusedError
+from driftline.wire.rows import Column, OpenRows, entries
 from driftline.wire.schemas import (
     DEAD_LETTER,
     DEAD_LETTERS_TOPIC,
@@ -31,34 +34,44 @@ from driftline.wire.schemas import (
     schema_folder,
     schema_of_fingerprint,
 )
+from driftline.wire.table import PredictionTable, TableEncoder
 
 __all__ = [
     "DEAD_LETTER",
     "DEAD_LETTERS_TOPIC",
     "MAX_EVENT_BYTES",
+    "MAX_NAME_LENGTH",
     "OUTCOME",
     "OUTCOMES_TOPIC",
     "PREDICTION",
     "PREDICTIONS_TOPIC",
-    "RANDOM_BITS",
     "SESSION",
     "SESSIONS_TOPIC",
     "TOPICS",
     "TOPIC_BY_EVENT",
     "TRAINING_RUN",
     "TRAINING_RUNS_TOPIC",
+    "Column",
     "EventEncoder",
     "EventSchema",
+    "NumberColumn",
     "OpenRecord",
+    "OpenRows",
+    "PredictionTable",
     "Reason",
+    "Remark",
     "SchemaRef",
     "SessionFields",
+    "TableEncoder",
+    "TextColumn",
     "ValueRefusedError",
+    "close_record",
     "decode_as",
     "decode_datum",
     "decode_record",
     "encode_datum",
     "encode_record",
+    "entries",
     "event_header",
     "event_schema",
     "frame_header",
@@ -67,5 +80,4 @@ __all__ = [
     "schema_folder",
     "schema_of_fingerprint",
     "split_frame",
-    "uuid7",
 ]

@@ -2,52 +2,58 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from driftline.wire.codec import event_header
+from driftline.wire.identifiers import Ids
+from driftline.wire.layouts import FeatureEncoder
+from driftline.wire.named import NamedValues
 from driftline.wire.primitives import (
     NULL,
     SOME,
-    EncodedNames,
-    EncodedTexts,
+    Times,
     encode_entries,
     encode_long,
     encode_text,
+    encode_value_text,
     pack_double,
 )
-from driftline.wire.reasons import Reason, ValueRefusedError
+from driftline.wire.reasons import Reason, Remark, ValueRefusedError, no_remarks
 from driftline.wire.schemas import OUTCOME, PREDICTION
 from driftline.wire.values import (
     duration_us,
     event_id_text,
+    event_time_us,
     feature_value,
-    number_value,
-    text_value,
     trace_id_text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-MAX_EVENT_BYTES = 1_000_000
+    from driftline.wire.reasons import Remarks
+
+MAX_EVENT_BYTES: Final = 1_000_000
 """Largest record that is accepted; Kafka's brokers refuse 1,048,588 bytes by default."""
 
+UUID_HEAD: Final = encode_long(36)
+"""What stands before a UUID's text."""
 
-class OpenRecord(NamedTuple):
-    """A record that lacks its sequence number, which it gets only when it is accepted.
+_ID_AND_TIME_BYTES = 36 + 8
+_SURELY_SMALL = 500_000  # Names of a session take some kilobytes at most.
+_MAX_TAG_SETS = 4_096
+_MAX_CACHED_TAGS = 64
 
-    Args:
-        before: frame and fields before ``sequence``.
-        after: fields after it.
-    """
 
-    before: bytes
-    after: bytes
+OpenRecord: TypeAlias = tuple[bytes, bytes]
+"""What stands before a record's sequence number, and what behind it: it gets one when it is accepted."""
 
-    def close(self, sequence: int) -> bytes:
-        """Return the whole record."""
-        return self.before + encode_long(sequence) + self.after
+
+def close_record(record: OpenRecord, sequence: int) -> bytes:
+    """Return the whole record."""
+    return record[0] + encode_long(sequence) + record[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,75 +81,98 @@ class EventEncoder:
     """Encodes one session's predictions and outcomes. Safe to use from several threads.
 
     Args:
-        fields: what the events have in common.
+        fields: what the events have in common; texts that can be encoded.
+        random: a source of random bits, as in ``Ids``.
         schema_ids: the events' ids in a schema registry, by name; without it, single-object encoding.
+        remarks: told which values were left out or rounded.
 
     Raises:
-        ValueRefusedError: ``invalid_text`` in one of the fields.
+        ValueRefusedError: one of the fields' texts can't be encoded.
     """
 
-    def __init__(self, fields: SessionFields, schema_ids: Mapping[str, int] | None = None) -> None:
-        ids = schema_ids or {}
+    def __init__(
+        self,
+        fields: SessionFields,
+        random: Callable[[int], int],
+        schema_ids: Mapping[str, int] | None = None,
+        remarks: Remarks = no_remarks,
+    ) -> None:
+        registered = schema_ids or {}
+        self.ids = Ids(random)
+        self.named = NamedValues(remarks)
+        self.features = FeatureEncoder(self.named).encode
+        self._times = Times()
         self._default_tags = dict(fields.default_tags)
-        self._names = EncodedNames()
-        self._categories = EncodedTexts()
-        self._prediction_header = event_header(PREDICTION, ids.get(PREDICTION))
-        self._outcome_header = event_header(OUTCOME, ids.get(OUTCOME))
+        self._tag_sets: dict[tuple[tuple[Any, Any], ...], bytes] = {}
+        self._outcome_header = event_header(OUTCOME, registered.get(OUTCOME))
         model_name, session_id = encode_text(fields.model_name), encode_text(fields.session_id)
         version, run = encode_text(fields.model_version), encode_text(fields.training_run_id)
-        self._prediction_session = model_name + version + run + session_id
         self._outcome_session = model_name + session_id
-        self._environment = encode_text(fields.environment)
-        self._encoded_default_tags = self.tags(None)
+        self.head = event_header(PREDICTION, registered.get(PREDICTION)) + UUID_HEAD
+        """What stands before a prediction's event_id."""
+        self.session = model_name + version + run + session_id
+        """What stands between its event_time and its sequence."""
+        self.environment = encode_text(fields.environment)
+        """What stands behind its sequence, before entity_id."""
+        self.no_tags = self.tag_set({})
+        """The session's own tags."""
 
-    def prediction(
+    def prediction(  # noqa: PLR0917 - called for each event: names would take a tenth of it.
         self,
-        *,
-        event_id: str,
-        time_us: int,
-        features: bytes,
-        prediction: bytes,
-        tags: bytes | None = None,
+        now_s: float,
+        features: Any = None,
+        prediction: Any = None,
+        label: Any = None,
+        probabilities: Any = None,
         entity_id: Any = None,
         request_id: Any = None,
         trace_id: Any = None,
+        tags: Any = None,
+        event_time: Any = None,
         latency_us: Any = None,
         compute_us: Any = None,
-    ) -> OpenRecord:
-        """Return a PredictionEvent's record, but for its sequence number.
+        event_id: Any = None,
+    ) -> tuple[str, OpenRecord]:
+        """Return a PredictionEvent's event_id, and its record but for its sequence number.
 
         Args:
-            event_id: a UUID in canonical form.
-            time_us: microseconds since 1970-01-01T00:00:00Z.
-            features: what ``features`` returned.
-            prediction: what ``answer`` returned.
-            tags: what ``tags`` returned; None: the session's.
-            entity_id: the user's value; so are the rest.
-            request_id: likewise.
-            trace_id: likewise.
-            latency_us: likewise, microseconds.
-            compute_us: likewise, microseconds.
+            now_s: the time now, seconds since 1970-01-01T00:00:00Z.
+            features: value by name; a mapping or anything with ``items()``. None: no features.
+            prediction: a number or a label.
+            label: a label.
+            probabilities: probability by class.
+            entity_id: text; so are request_id and trace_id.
+            request_id: see there.
+            trace_id: see there.
+            tags: text by name, beside the session's, which they override.
+            event_time: when it was made. None: now.
+            latency_us: a duration; so is compute_us.
+            compute_us: see there.
+            event_id: a UUID. None: a new one.
 
         Raises:
-            ValueRefusedError: a value does not fit the wire.
+            ValueRefusedError: ``too_large``.
         """
-        before = b"".join(
-            (self._prediction_header, encode_text(event_id), encode_long(time_us), self._prediction_session)
+        identity = self.ids.new(int(now_s * 1000)) if event_id is None else self.identity(event_id, now_s)
+        micros = int(now_s * 1e6) if event_time is None else self.micros("event_time", event_time, now_s)
+        parts = (
+            self.environment,
+            NULL if entity_id is None else self.text("entity_id", entity_id),
+            NULL if request_id is None else self.text("request_id", request_id),
+            NULL if trace_id is None else self.trace(trace_id),
+            self.features(features),
+            self.answer(prediction, label, probabilities),
+            self.no_tags if tags is None else self.tags(tags),
+            NULL if latency_us is None else self.duration("latency_us", latency_us),
+            NULL if compute_us is None else self.duration("compute_us", compute_us),
         )
-        after = b"".join(
-            (
-                self._environment,
-                NULL if entity_id is None else _optional_text(text_value(entity_id)),
-                NULL if request_id is None else _optional_text(text_value(request_id)),
-                NULL if trace_id is None else _optional_text(trace_id_text(trace_id)),
-                features,
-                prediction,
-                self._encoded_default_tags if tags is None else tags,
-                NULL if latency_us is None else _optional_long(duration_us(latency_us)),
-                NULL if compute_us is None else _optional_long(duration_us(compute_us)),
-            )
+        after = b"".join(parts)
+        if len(after) > _SURELY_SMALL:
+            check_size(len(self.head) + len(self.session) + _ID_AND_TIME_BYTES + len(after))
+        return identity, (
+            b"".join((self.head, identity.encode(), self._times.encode(micros), self.session)),
+            after,
         )
-        return _checked_size(OpenRecord(before, after))
 
     def outcome(self, *, event_id: Any, time_us: int, actual: Any) -> OpenRecord:
         """Return an OutcomeEvent's record, but for its sequence number.
@@ -154,7 +183,7 @@ class EventEncoder:
             actual: a number or a label.
 
         Raises:
-            ValueRefusedError: a value does not fit the wire; None, NA and NaN: ``missing_actual``.
+            ValueRefusedError: ``unencodable``, ``invalid_event_id``; None, NA and NaN: ``missing_actual``.
         """
         truth = feature_value(actual)
         if truth is None or truth != truth:  # noqa: PLR0124 - NaN says that nobody knows yet.
@@ -167,147 +196,114 @@ class EventEncoder:
                 self._outcome_session,
             )
         )
-        number, label = (None, truth) if isinstance(truth, str) else (truth, None)
-        after = _optional_double(number) + _optional_text(label)
-        return _checked_size(OpenRecord(before, after))
+        if isinstance(truth, str):
+            return before, NULL + SOME + encode_value_text(truth)
+        return before, SOME + self.named.double("actual", truth) + NULL
 
-    def features(self, features: Any) -> bytes:
-        """Return numeric_features, categorical_features and missing_features.
+    def identity(self, event_id: Any, now_s: float) -> str:
+        """Return a user's event_id; a new one in place of what is missing, or no UUID."""
+        if event_id is None:
+            return self.ids.new(int(now_s * 1000))
+        return self.named.taken(event_id_text, "event_id", event_id) or self.ids.new(int(now_s * 1000))
 
-        Args:
-            features: value by name; a mapping or anything with ``items()``. None: no features.
+    def time(self, event_time: Any, now_s: float) -> bytes:
+        """Return a user's time; now, in place of what is missing, or no time."""
+        return self._times.encode(self.micros("event_time", event_time, now_s))
 
-        Raises:
-            ValueRefusedError: a value does not fit the wire; the message names the feature.
-        """
-        if features is None:
-            return NULL * 3
-        names, categories = self._names, self._categories
-        numeric: list[bytes] = []
-        categorical: list[bytes] = []
-        missing: list[bytes] = []
-        name: Any = None
-        try:
-            for name, value in _items(features):
-                # The plain cases first: this loop is a third of what logging one prediction costs.
-                kind = type(value)
-                if kind is not float and kind is not str:
-                    value = feature_value(value)  # noqa: PLW2901 - from here on it is plain.
-                    kind = type(value)
-                if kind is float:
-                    numeric.append(names[name] + pack_double(value))
-                elif kind is str:
-                    categorical.append(names[name] + categories[value])
-                else:
-                    missing.append(names[name])
-        except ValueRefusedError as error:
-            raise _with_name(name, error) from None
-        return b"".join(
-            (
-                encode_entries(len(numeric), b"".join(numeric)),
-                encode_entries(len(categorical), b"".join(categorical)),
-                encode_entries(len(missing), b"".join(missing)),
-            )
-        )
+    def micros(self, name: str, time: Any, now_s: float) -> int:
+        """Return a user's time, microseconds; now, in place of what is missing, or no time."""
+        micros = None if time is None else self.named.taken(event_time_us, name, time)
+        return int(now_s * 1e6) if micros is None else micros
+
+    def text(self, name: str, value: Any) -> bytes:
+        """Return a text that may be missing."""
+        text = None if value is None else self.named.text(name, value)
+        return NULL if text is None else SOME + encode_text(text)
+
+    def trace(self, trace_id: Any) -> bytes:
+        """Return a trace_id that may be missing."""
+        text = None if trace_id is None else self.named.taken(trace_id_text, "trace_id", trace_id)
+        return NULL if text is None else SOME + encode_text(text)
+
+    def duration(self, name: str, value: Any) -> bytes:
+        """Return a duration that may be missing."""
+        micros = None if value is None else self.named.taken(duration_us, name, value)
+        return NULL if micros is None else SOME + encode_long(micros)
 
     def answer(self, prediction: Any, label: Any, probabilities: Any) -> bytes:
         """Return prediction_number, prediction_label and class_probabilities.
 
         Args:
             prediction: a number or a label, or None.
-            label: a label, or None.
+            label: a label, or None; it stands where ``prediction`` is another one.
             probabilities: probability by class, or None.
-
-        Raises:
-            ValueRefusedError: a value does not fit the wire; two labels: ``ambiguous_prediction``.
         """
-        number = prediction if type(prediction) is float else feature_value(prediction)
-        text = None if label is None else text_value(label)
+        if type(prediction) is float and probabilities is None:  # What nearly all are.
+            if label is None:
+                return SOME + pack_double(prediction) + NULL * 2
+            if type(label) is str:
+                with suppress(ValueRefusedError):
+                    return SOME + pack_double(prediction) + self.named.optional(label) + NULL
+        return self.choice(prediction, label) + self._probabilities(probabilities)
+
+    def choice(self, prediction: Any, label: Any) -> bytes:
+        """Return prediction_number and prediction_label."""
+        text = self.named.text("label", label)
+        number: Any = self.named.taken(feature_value, "prediction", prediction)
         if isinstance(number, str):
-            if text is not None and text != number:
-                raise ValueRefusedError(
-                    Reason.AMBIGUOUS_PREDICTION, "prediction and label are two different labels"
-                )
-            number, text = None, number
-        return b"".join(
-            (
-                _optional_double(number),
-                _optional_text(text),
-                NULL if probabilities is None else self._probabilities(probabilities),
-            )
-        )
+            own = self.named.text("prediction", number)
+            if None not in {text, own} and text != own:
+                self.named.remarks(Remark.UNENCODABLE, "prediction", "label is another label, and stands")
+            text, number = own if text is None else text, None
+        told = NULL if number is None else SOME + self.named.double("prediction", number)
+        return told + self.named.optional(text)
 
     def _probabilities(self, probabilities: Any) -> bytes:
-        entries: dict[bytes, bytes] = {}
-        name: Any = None
-        try:
-            for name, value in _items(probabilities):
-                number = _probability(value)
-                label: Any = text_value(name)
-                entries[self._names[label]] = pack_double(number)
-        except ValueRefusedError as error:
-            raise _with_name(name, error) from None
-        if len(entries) != len(probabilities):
-            raise ValueRefusedError(Reason.INVALID_NAME, "two classes have the same text")
-        return encode_entries(len(entries), b"".join(part for entry in entries.items() for part in entry))
+        if probabilities is None:
+            return NULL
+        entries: list[bytes] = []
+        for name, value in self.named.pairs(probabilities, "probabilities").items():
+            number = self.named.number(f"probabilities.{name}", value)
+            if number is not None:
+                entries.append(self.named.name(name) + pack_double(number))
+        return encode_entries(len(entries), b"".join(entries))
 
     def tags(self, tags: Any) -> bytes:
-        """Return tags: the session's, and those given, which win. A tag whose value is None is left out.
+        """Return the session's tags and those given, which win. A tag whose value is None is left out."""
+        if type(tags) is dict and len(tags) <= _MAX_CACHED_TAGS:
+            try:
+                return self._tag_sets[tuple(tags.items())]
+            except KeyError:
+                encoded = self._tags(tags)
+                if len(self._tag_sets) < _MAX_TAG_SETS and _are_plain(tags):
+                    self._tag_sets[tuple(tags.items())] = encoded
+                return encoded
+            except Exception:  # noqa: BLE001 - values that can't be hashed, or compared.
+                return self._tags(tags)
+        return self._tags(tags)
 
-        Raises:
-            ValueRefusedError: a value does not fit the wire; the message names the tag.
-        """
-        merged = {**self._default_tags, **dict(_items(tags))} if tags else self._default_tags
-        parts: list[bytes] = []
-        name: Any = None
-        try:
-            for name, value in merged.items():
-                text = text_value(value)
-                if text is not None:
-                    parts.append(self._names[name] + self._categories[text])
-        except ValueRefusedError as error:
-            raise _with_name(name, error) from None
-        return encode_entries(len(parts), b"".join(parts))
+    def _tags(self, tags: Any) -> bytes:
+        given = self.named.pairs(tags, "tags")
+        return self.tag_set({name: self.named.text(f"tags.{name}", value) for name, value in given.items()})
 
-
-def _items(mapping: Any) -> Any:
-    """Return (name, value) pairs of a dict, a mapping or a row of a frame."""
-    items = getattr(mapping, "items", None)
-    if items is None:
-        raise ValueRefusedError(
-            Reason.UNSUPPORTED_TYPE, f"a {type(mapping).__name__} has no names: pass a dict"
-        )
-    return items()
+    def tag_set(self, texts: Mapping[str, str | None]) -> bytes:
+        """Return the session's tags and those given, which win, as ``named.text`` returned them."""
+        merged = {**self._default_tags, **texts}
+        entries = [self.named.texts(name)[text] for name, text in merged.items() if text is not None]
+        return encode_entries(len(entries), b"".join(entries))
 
 
-def _probability(value: Any) -> float:
-    number = number_value(value)
-    if number is None:
-        raise ValueRefusedError(Reason.UNSUPPORTED_TYPE, "a class needs a probability")
-    return number
+def _are_plain(tags: dict[Any, Any]) -> bool:
+    """Say whether tags are strings of Python's own and short: what is equal to them has the same text."""
+    return all(type(part) is str and len(part) <= 128 for pair in tags.items() for part in pair)
 
 
-def _with_name(name: object, error: ValueRefusedError) -> ValueRefusedError:
-    """Return an error that says, too, whose value it was that was refused."""
-    return ValueRefusedError(error.reason, f"{name!r}: {error.detail}")
+def check_size(size: int) -> None:
+    """Check that an event is not too large.
 
-
-def _optional_text(text: str | None) -> bytes:
-    return NULL if text is None else SOME + encode_text(text)
-
-
-def _optional_double(number: float | None) -> bytes:
-    return NULL if number is None else SOME + pack_double(number)
-
-
-def _optional_long(number: int | None) -> bytes:
-    return NULL if number is None else SOME + encode_long(number)
-
-
-def _checked_size(record: OpenRecord) -> OpenRecord:
-    size = len(record.before) + len(record.after)
+    Raises:
+        ValueRefusedError: ``too_large``.
+    """
     if size > MAX_EVENT_BYTES:
-        raise ValueRefusedError(
-            Reason.TOO_LARGE, f"an event of {size:,} bytes is more than {MAX_EVENT_BYTES:,}"
-        )
-    return record
+        told = f"an event of {size:,} bytes is more than {MAX_EVENT_BYTES:,}"
+        raise ValueRefusedError(Reason.TOO_LARGE, told)

@@ -1,8 +1,10 @@
-"""Why a value can't be put on the wire: a bounded set of names, used to count what is dropped."""
+"""Why a value or an event can't be put on the wire: bounded sets of names, used to count."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeAlias
 
 from driftline.errors import WireError
 
@@ -10,26 +12,10 @@ from driftline.errors import WireError
 class Reason(StrEnum):
     """Why an event was not accepted, or was given up after it had been."""
 
-    UNSUPPORTED_TYPE = "unsupported_type"
-    """A value of a type that the wire has no place for: a datetime feature, a list, bytes."""
-    INTEGER_PRECISION = "integer_precision"
-    """An integer that a double can't hold exactly."""
-    NUMBER_PRECISION = "number_precision"
-    """A Decimal or a long double that a double can't hold exactly."""
-    INVALID_TEXT = "invalid_text"
-    """A string with a lone surrogate."""
-    INVALID_NAME = "invalid_name"
-    """The name of a feature, tag or class is no string, or an empty one."""
-    EVENT_TIME_OUT_OF_RANGE = "event_time_out_of_range"
-    """A time before 1970, from 2100 on, or no time at all (NaT, NaN)."""
+    UNENCODABLE = "unencodable"
+    """An outcome whose truth is neither a number nor a text."""
     INVALID_EVENT_ID = "invalid_event_id"
-    """An event_id that is no UUID."""
-    INVALID_TRACE_ID = "invalid_trace_id"
-    """A trace_id that is not 32 hexadecimal digits."""
-    INVALID_DURATION = "invalid_duration"
-    """A latency or compute time that is negative, not finite or beyond 64 bits."""
-    AMBIGUOUS_PREDICTION = "ambiguous_prediction"
-    """``prediction`` and ``label`` give two different labels."""
+    """An outcome whose event_id is no UUID."""
     MISSING_ACTUAL = "missing_actual"
     """An outcome without a truth: None, NA or NaN."""
     TOO_LARGE = "too_large"
@@ -41,13 +27,36 @@ class Reason(StrEnum):
     LOG_UNUSABLE = "log_unusable"
     """Given up at close, since the log took nothing until then."""
     INTERNAL_ERROR = "internal_error"
-    """Anything unforeseen, such as an argument whose own methods raise."""
+    """Anything unforeseen."""
+
+
+class Remark(StrEnum):
+    """What became of a value that the wire can't carry as it is. Its event is logged all the same."""
+
+    UNENCODABLE = "unencodable"
+    """It was left out."""
+    ROUNDED = "rounded"
+    """It is a number that no double equals: the nearest double was logged."""
+
+
+Remarks: TypeAlias = Callable[[Remark, str, str], None]
+"""Takes a remark, the name of the feature or argument, and what is to be said of it."""
 
 
 class ValueRefusedError(WireError):
-    """A user's value can't be put on the wire as it is, and is not changed in silence."""
+    """A user's value can't be put on the wire."""
 
     reason: Reason
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
+
+
+def unencodable(detail: str) -> ValueRefusedError:
+    """Return the error that says why a value is left out."""
+    return ValueRefusedError(Reason.UNENCODABLE, detail)
+
+
+def no_remarks(remark: Remark, name: str, detail: str) -> None:
+    """Take a remark, and tell nobody."""
+    del remark, name, detail

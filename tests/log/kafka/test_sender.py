@@ -14,7 +14,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from driftline.errors import LogError
 from driftline.log import Record
-from driftline.log.kafka.sender import MAY_REPEAT_HEADER, Delivery, Sender
+from driftline.log.kafka.delivery import Delivery
+from driftline.log.kafka.sender import MAY_REPEAT_HEADER, Sender
 from driftline.wire import MAX_EVENT_BYTES, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 from driftline.wire.schemas import PREDICTION, event_schema
 from tests.log.kafka.topics import Topics
@@ -79,12 +80,10 @@ def test_a_beat_waits_until_the_events_before_it_are_delivered():
     delivery = Delivery(records)
     stages = []
     while stage := delivery.stage(1 << 20):
-        stages.append([place for place, _ in stage])
-        for place, _ in stage:
-            delivery.sent(place)
+        stages.append(list(stage))
+        delivery.sent(stage)
         assert not delivery.is_done
-        for place, _ in stage:
-            delivery.delivered(place)
+        delivery.delivered()
     assert stages == [[0, 1], [2, 3, 4], [5]]
     assert delivery.is_done
     assert delivery.remaining() == []
@@ -92,9 +91,9 @@ def test_a_beat_waits_until_the_events_before_it_are_delivered():
 
 def test_what_is_on_its_way_may_repeat_and_what_waits_does_not():
     delivery = Delivery([an_event(number) for number in range(4)])
-    for place in range(3):
-        delivery.sent(place)
-    delivery.delivered(0)
+    delivery.sent([0])
+    delivery.delivered()
+    delivery.sent([1, 2])
     delivery.failed(1, "no such topic", may_be_there=False)
     assert [(record.value, record.may_repeat) for record in delivery.remaining()] == [
         (b"1", False),
@@ -102,7 +101,8 @@ def test_what_is_on_its_way_may_repeat_and_what_waits_does_not():
         (b"3", False),
     ]
     delivery.failed(2, "who knows", may_be_there=True)
-    assert [record.may_repeat for _, record in delivery.stage(1 << 20)] == [False, True, False]
+    assert list(delivery.stage(1 << 20)) == [1, 2, 3]
+    assert [record.may_repeat for record in delivery.remaining()] == [False, True, False]
 
 
 def test_what_no_broker_takes_for_its_size_is_given_up_and_told_and_the_rest_arrives(kafka, tmp_path, caplog):
@@ -138,17 +138,22 @@ class DyingProducer:
     """Fails for good with what it has taken."""
 
     def __init__(self) -> None:
-        self.callbacks = []
+        self.taken = []
         self.is_purged = False
 
-    def produce(self, *_record, on_delivery, **_options):
-        if len(self.callbacks) == 2:
+    def __len__(self):
+        return len(self.taken)
+
+    def produce(self, topic, value, key, _partition, report):
+        if len(self.taken) == 2:
             raise KafkaException(KafkaError(KafkaError._FATAL, "out of order", fatal=True))
-        self.callbacks.append(on_delivery)
+        message = SimpleNamespace(topic=lambda: topic, value=lambda: value, key=lambda: key)
+        self.taken.append((report, message))
 
     def poll(self, _timeout_s):
-        for callback in self.callbacks:
-            callback(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "out of order", fatal=True), None)
+        for report, message in self.taken:
+            report(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "out of order", fatal=True), message)
+        self.taken.clear()
 
     def purge(self, **_options):
         self.is_purged = True

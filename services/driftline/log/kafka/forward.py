@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from driftline.log.kafka.sender import Delivery
+    from driftline.log.kafka.delivery import Delivery
     from driftline.log.kafka.settings import KafkaSettings
     from driftline.log.kafka.spill import SpilledRun
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from driftline.log.base import Record
-    from driftline.log.kafka.sender import Delivery
+    from driftline.log.kafka.delivery import Delivery
     from driftline.log.kafka.settings import KafkaSettings
 
 DIRECT_TIMEOUT_S = 1.0
@@ -162,7 +162,7 @@ class Relay:
             LogError: as ``append``.
         """
         flight = self._flight
-        is_another = flight is not None and flight.records != list(records)
+        is_another = flight is not None and list(flight.records) != list(records)
         if flight is None:
             flight = self._flight = self._sender.send(records)
         elif flight.is_stalled:
@@ -171,11 +171,11 @@ class Relay:
             self._begin_spilling(flight)
             self._flight = None
             if is_another:
-                self._taken_late.append(flight.records)
+                self._taken_late.append(list(flight.records))
             return not is_another
         self._flight, self._timeout_s = None, self._direct_timeout_s
         if is_another:  # That one has arrived now, and has still to be asked for again.
-            self._taken_late.append(flight.records)
+            self._taken_late.append(list(flight.records))
             return self._is_taken(records)
         self._look_for_orphans()
         return True

@@ -14,13 +14,16 @@ import time
 import weakref
 from contextlib import suppress
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.errors import LogError
-from driftline.wire import SESSIONS_TOPIC, event_header, schema_of_fingerprint, split_frame
+from driftline.log.base import Run
+from driftline.log.kafka.delivery import Delivery
+from driftline.wire import event_header, schema_of_fingerprint, split_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from confluent_kafka import KafkaError, Message, Producer
 
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 MAY_REPEAT_HEADER: Final = "driftline-may-repeat"
 SETTLE_S: Final = 1.0
 
-_WAITING, _SENT, _DELIVERED, _GIVEN_UP = range(4)
 _LOOKING_UP_S = 0.1
 _FORK_TIMEOUT_S = 2.0
 _ASK_TIMEOUT_S = 1.0
@@ -56,100 +58,13 @@ _NOT_THERE = frozenset(
         "CLUSTER_AUTHORIZATION_FAILED",
     }
 )
-_FIXED = {"message.timeout.ms": 0}  # Never: the relay keeps waiting, on disk.
+_FIXED = {
+    "message.timeout.ms": 0,  # Never: the relay keeps waiting, on disk.
+    "delivery.report.only.error": True,  # A call for each record would cost as much as sending it.
+}
+_ANY_PARTITION = -1  # As its key says.
 
 _logger = logging.getLogger("driftline.log.kafka")
-
-
-class Delivery:
-    """Records on their way, and how far each of them is. Made by a Sender, for one thread at a time.
-
-    Args:
-        records: in the order in which they are to stand in their partitions.
-    """
-
-    def __init__(self, records: Sequence[Record]) -> None:
-        self.records = list(records)
-        self.error = ""
-        self.in_flight = 0
-        self._states = bytearray(len(self.records))
-        self._unsure: set[int] = set()
-        self._next = 0
-
-    @property
-    def is_done(self) -> bool:
-        """Whether each record was delivered, or can never be."""
-        return self._first_waiting() == len(self.records) and not self.in_flight
-
-    @property
-    def is_stalled(self) -> bool:
-        """Whether records are left of which none is on its way: ``error`` says why. See ``Sender.retry``."""
-        return bool(self.error) and not self.in_flight and not self.is_done
-
-    def remaining(self) -> list[Record]:
-        """Return what is not known to be delivered, in order; with ``may_repeat`` where it may have been."""
-        return [
-            record._replace(may_repeat=True) if state == _SENT or place in self._unsure else record
-            for place, (record, state) in enumerate(zip(self.records, self._states, strict=True))
-            if state in {_WAITING, _SENT}
-        ]
-
-    def stage(self, max_bytes: int) -> list[tuple[int, Record]]:
-        """Return what may be sent now, by place. A beat waits until everything before it is delivered.
-
-        Args:
-            max_bytes: bound of their size; there is one record at least.
-        """
-        stage: list[tuple[int, Record]] = []
-        has_events = False
-        for place in range(self._first_waiting(), len(self.records)):
-            if self._states[place] != _WAITING:
-                continue
-            record = self.records[place]
-            is_beat = record.topic == SESSIONS_TOPIC
-            max_bytes -= len(record.value)
-            if stage and ((is_beat and has_events) or max_bytes < 0):
-                break
-            if place in self._unsure and not record.may_repeat:
-                record = record._replace(may_repeat=True)
-            stage.append((place, record))
-            has_events = has_events or not is_beat
-        return stage
-
-    def sent(self, place: int) -> None:
-        """Note that librdkafka has taken a record."""
-        self._states[place] = _SENT
-        self.in_flight += 1
-
-    def delivered(self, place: int) -> None:
-        """Note that the broker has a record."""
-        self._leave(place, _DELIVERED)
-
-    def failed(self, place: int, error: str, *, may_be_there: bool) -> None:
-        """Note that a record has to be sent again."""
-        self._leave(place, _WAITING)
-        self.error = error
-        if may_be_there:
-            self._unsure.add(place)
-
-    def refused(self, place: int) -> None:
-        """Note that a record has to be sent again, in smaller company."""
-        self._leave(place, _WAITING)
-
-    def give_up(self, place: int) -> None:
-        """Note that a record can never be delivered."""
-        self._leave(place, _GIVEN_UP)
-
-    def _leave(self, place: int, state: int) -> None:
-        self.in_flight -= self._states[place] == _SENT
-        self._states[place] = state
-        self._next = min(self._next, place)
-
-    def _first_waiting(self) -> int:
-        """Return the first place that is not settled, nor on its way; the number of records if none is."""
-        place = self._states.find(_WAITING, self._next)
-        self._next = len(self.records) if place < 0 else place
-        return self._next
 
 
 class Sender:
@@ -178,7 +93,8 @@ class Sender:
         self.made_at_s = float("-inf")
         self._headers: dict[bytes, bytes] = {}
         self._max_stage_bytes = _STAGE_BYTES
-        self._stage: list[tuple[int, Record]] = []
+        self._stage: Sequence[int] = ()
+        self._topics: dict[str, str] = {}
         self.given_up = 0
         """How many records were given up, since no broker takes records of that size."""
         _fork_guard.senders.add(self)
@@ -206,6 +122,13 @@ class Sender:
                 return False
             if self._producer is not None:
                 self._producer.poll(remaining_s)
+                self._look(delivery)
+
+    def _look(self, delivery: Delivery) -> None:
+        """Take in that all is delivered: librdkafka has nothing left, and tells only of what has failed."""
+        if delivery.in_flight and not len(self._producer or ()):
+            delivery.delivered()
+            self._is_reached = True
 
     def has_settled(self, topic: str) -> bool:
         """Return whether the cluster has been answering for a moment. Blocks for a second at most.
@@ -247,39 +170,65 @@ class Sender:
         """Hand over what may be sent now, unless something is on its way or has failed."""
         if delivery.in_flight or delivery.error:
             return
-        from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415 - see ``_connected``.
+        from confluent_kafka import KafkaException  # noqa: PLC0415 - see ``_connected``.
 
         self._stage = delivery.stage(self._max_stage_bytes)
         self._max_stage_bytes = min(_STAGE_BYTES, self._max_stage_bytes * 2)
+        taken: list[int] = []
         try:
-            for place, record in self._stage:
-                try:
-                    self._produce(delivery, place, record)
-                except BufferError:  # The user's options leave little room: the rest waits its turn.
-                    if not delivery.in_flight:
-                        delivery.error = "librdkafka's queue has no room for a single record"
-                    return
-                except KafkaException as error:
-                    if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                        raise
-                    self._give_up(delivery, place)
+            self._produce(delivery, taken)
+        except BufferError:  # The user's options leave little room: the rest waits its turn.
+            if not taken:
+                delivery.error = "librdkafka's queue has no room for a single record"
         except KafkaException as error:
             self._is_broken = True
             delivery.error = str(error)
         except LogError as error:
             delivery.error = str(error)
+        finally:
+            delivery.sent(taken)
 
-    def _produce(self, delivery: Delivery, place: int, record: Record) -> None:
-        options: dict[str, Any] = {"headers": [(MAY_REPEAT_HEADER, b"1")]} if record.may_repeat else {}
-        value = self._framed(record.value)
-        self._connected().produce(
-            self._settings.broker_topic(record.topic),
-            value,
-            record.key or None,
-            on_delivery=partial(self._report, delivery, place),
-            **options,
-        )
-        delivery.sent(place)
+    def _produce(self, delivery: Delivery, taken: list[int]) -> None:
+        """Hand the stage over, and note the places of what librdkafka has taken.
+
+        Raises:
+            BufferError: librdkafka's queue is full.
+            KafkaException: this producer can't go on.
+            LogError: the schema registry does not say.
+        """
+        from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415 - see ``_connected``.
+
+        unsure = delivery.unsure
+        produce, report = self._connected().produce, partial(self._report, delivery)
+        for place, (topic, key, value, may_repeat) in zip(self._stage, self._fields(delivery), strict=True):
+            framed = value if self._registry is None else self._framed(value)
+            try:
+                if may_repeat or place in unsure:
+                    headers: Any = [(MAY_REPEAT_HEADER, b"1")]
+                    produce(topic, framed, key or None, on_delivery=report, headers=headers)
+                else:  # By position: names would take a fifth longer.
+                    produce(topic, framed, key or None, _ANY_PARTITION, report)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+                self._give_up(delivery, place)
+            else:
+                taken.append(place)
+
+    def _fields(self, delivery: Delivery) -> Iterable[tuple[str, bytes, bytes, bool]]:
+        """Return the fields of the stage's records, with the topics' names on the cluster."""
+        records = delivery.records
+        if isinstance(records, Run) and len(self._stage) == len(records):
+            return zip(repeat(self._name(records.topic)), repeat(records.key), records.values, repeat(False))
+        found = map(records.__getitem__, self._stage)
+        return ((self._name(topic), key, value, may_repeat) for topic, key, value, may_repeat in found)
+
+    def _name(self, topic: str) -> str:
+        """Return a topic's name on the cluster."""
+        name = self._topics.get(topic)
+        if name is None:
+            name = self._topics[topic] = self._settings.broker_topic(topic)
+        return name
 
     def _framed(self, value: bytes) -> bytes:
         """Return an event with its schema's id in the registry; anything else as it is.
@@ -300,19 +249,31 @@ class Sender:
             self._headers[header] = known
         return known + value[10:]
 
-    def _report(self, delivery: Delivery, place: int, error: KafkaError | None, _: Message | None) -> None:
-        """Take librdkafka's last word on a record."""
-        if error is None:
-            self._is_reached = True
-            delivery.delivered(place)
+    def _report(self, delivery: Delivery, error: KafkaError | None, message: Message) -> None:
+        """Take librdkafka's last word on a record that it could not deliver."""
+        place = None if error is None else self._place(delivery, message)
+        if error is None or place is None:
             return
         if error.code() == error.MSG_SIZE_TOO_LARGE:
             self._refuse(delivery, place)
             return
         self._is_broken = self._is_broken or error.fatal()
-        topic = self._settings.broker_topic(delivery.records[place].topic)
+        topic = self._name(delivery.records[place].topic)
         told = f"topic {topic}: {' '.join(error.str().split())} ({error.name()})"
         delivery.failed(place, told, may_be_there=error.name() not in _NOT_THERE)
+
+    def _place(self, delivery: Delivery, message: Message) -> int | None:
+        """Return the place of a record that librdkafka has. Of several that are the same, any of them."""
+        told = message.topic(), message.key() or b"", message.value()
+        for place in self._stage:
+            record = delivery.records[place]
+            if delivery.is_on_its_way(place) and told == (
+                self._name(record.topic),
+                record.key,
+                self._framed(record.value),
+            ):
+                return place
+        return None
 
     def _refuse(self, delivery: Delivery, place: int) -> None:
         """Give up what is too large alone; send others again, fewer at once: a broker refuses batches."""
@@ -320,7 +281,7 @@ class Sender:
             self._give_up(delivery, place)
             return
         delivery.refused(place)
-        size = sum(len(record.value) for _, record in self._stage)
+        size = sum(len(delivery.records[place].value) for place in self._stage)
         self._max_stage_bytes = min(self._max_stage_bytes, size // 2)
 
     def _give_up(self, delivery: Delivery, place: int) -> None:

@@ -1,0 +1,201 @@
+"""Predictions of one session as a table of columns, from the user's values to records, slice by slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from driftline.wire.arrays import NumberColumn, dashed, loaded
+from driftline.wire.events import MAX_EVENT_BYTES, check_size
+from driftline.wire.named import Kind
+from driftline.wire.primitives import NULL, SOME, pack_double
+from driftline.wire.reasons import ValueRefusedError
+from driftline.wire.rows import Entries, Fields, OpenRows, alike, entries, packed, values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.wire.events import EventEncoder
+    from driftline.wire.rows import Column, Part
+
+_MAX_TAG_SETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionTable:
+    """Many predictions. Every column has ``length`` values; names are as ``name_text`` returns them.
+
+    Args:
+        length: how many predictions.
+        features: values by feature.
+        predictions: numbers or labels; None: none were given.
+        probabilities: values by class.
+        tags: values by tag.
+        others: values by argument of ``log_batch``, for those others that were given.
+    """
+
+    length: int
+    features: Mapping[str, Column] = field(default_factory=dict)
+    predictions: Column | None = None
+    probabilities: Mapping[str, Column] = field(default_factory=dict)
+    tags: Mapping[str, list[Any]] = field(default_factory=dict)
+    others: Mapping[str, list[Any]] = field(default_factory=dict)
+
+
+class TableEncoder:
+    """Encodes a table for one session: what ``EventEncoder.prediction`` makes of each row.
+
+    Args:
+        encoder: the session's.
+        table: the predictions.
+    """
+
+    def __init__(self, encoder: EventEncoder, table: PredictionTable) -> None:
+        self._encoder = encoder
+        self._table = table
+        self._features = Fields(table.features, encoder.named)
+        self._classes = Fields(
+            {name: self._probabilities(name, column) for name, column in table.probabilities.items()},
+            encoder.named,
+        )
+        self._predictions = values_of(table.predictions)
+        self._tag_sets: dict[tuple[str | None, ...], bytes] = {}
+
+    def rows(self, first: int, end: int, now_s: float) -> OpenRows:
+        """Return rows [first, end).
+
+        Args:
+            first: the first row.
+            end: the row behind the last one.
+            now_s: the time now, seconds since 1970-01-01T00:00:00Z.
+        """
+        event_ids, identities = self._identities(first, end, now_s)
+        times = self._times(first, end, now_s)
+        before: list[Part] = [self._encoder.head, identities, times, self._encoder.session]
+        after: list[Part] = [
+            self._encoder.environment,
+            self._texts("entity_ids", "entity_id", first, end),
+            self._texts("request_ids", "request_id", first, end),
+            self._traces(first, end),
+            *(part for field in self._features.parts(first, end) for part in field),
+            *self._answers(first, end),
+            *self._classes.parts(first, end)[Kind.NUMERIC],
+            self._tags(first, end),
+            self._durations("latencies_us", "latency_us", first, end),
+            self._durations("compute_times_us", "compute_us", first, end),
+        ]
+        return _without_large(OpenRows(event_ids, {}, before, after))
+
+    def _identities(self, first: int, end: int, now_s: float) -> tuple[list[str], Entries]:
+        """Return the event_ids, and the same encoded."""
+        given, ids = self._given("event_ids", first, end), self._encoder.ids
+        if given is None and loaded() is not None:
+            encoded = dashed(*ids.digits(int(now_s * 1000), end - first)).tolist()
+            return list(map(bytes.decode, encoded)), alike(encoded)
+        if given is None:
+            event_ids = ids.several(int(now_s * 1000), end - first)
+        else:
+            event_ids = [self._encoder.identity(value, now_s) for value in given]
+        return event_ids, alike([event_id.encode() for event_id in event_ids])
+
+    def _given(self, argument: str, first: int, end: int) -> list[Any] | None:
+        values = self._table.others.get(argument)
+        return None if values is None else values[first:end]
+
+    def _times(self, first: int, end: int, now_s: float) -> Part:
+        times = self._given("event_times", first, end)
+        if times is None:
+            return self._encoder.time(None, now_s)
+        return entries([self._encoder.time(value, now_s) for value in times])
+
+    def _texts(self, argument: str, name: str, first: int, end: int) -> Part:
+        values = self._given(argument, first, end)
+        if values is None:
+            return NULL
+        return entries(self._encoder.named.optionals(name, values))
+
+    def _traces(self, first: int, end: int) -> Part:
+        values = self._given("trace_ids", first, end)
+        return NULL if values is None else entries([self._encoder.trace(value) for value in values])
+
+    def _durations(self, argument: str, name: str, first: int, end: int) -> Part:
+        values = self._given(argument, first, end)
+        if values is None:
+            return NULL
+        return entries([self._encoder.duration(name, value) for value in values])
+
+    def _answers(self, first: int, end: int) -> list[Part]:
+        """Return prediction_number and prediction_label."""
+        labels = self._given("labels", first, end)
+        numbers = self._numbers(self._table.predictions, first, end)
+        if numbers is None:
+            values = self._predictions[first:end]
+            pairs = zip(values, labels or [None] * (end - first), strict=True)
+            return [entries([self._encoder.choice(*pair) for pair in pairs])]
+        if labels is None:
+            return [numbers, NULL]
+        return [numbers, entries(self._encoder.named.optionals("label", labels))]
+
+    def _numbers(self, column: Column | None, first: int, end: int) -> Part | None:
+        """Return predictions that are all numbers, or missing; None: they are not."""
+        if column is None:
+            return NULL
+        if isinstance(column, NumberColumn):
+            numbers = packed([SOME, column.values[first:end]], end - first)
+            if column.missing is None:
+                return numbers
+            missing = column.missing[first:end].tolist()
+            told = [NULL if gap else number for gap, number in zip(missing, numbers.values, strict=True)]
+            return Entries(told, numbers.longest)
+        values = self._predictions[first:end]
+        if set(map(type, values)) == {float}:
+            return alike([SOME + pack_double(value) for value in values])
+        return None
+
+    def _probabilities(self, name: str, column: Column) -> Column:
+        """Return a class's probabilities, of which each is a number or missing."""
+        if isinstance(column, NumberColumn):
+            return column
+        return [self._encoder.named.number(f"probabilities.{name}", value) for value in values_of(column)]
+
+    def _tags(self, first: int, end: int) -> Part:
+        if not self._table.tags:
+            return self._encoder.no_tags
+        columns = [
+            self._encoder.named.column(f"tags.{name}", values[first:end])
+            for name, values in self._table.tags.items()
+        ]
+        known = self._tag_sets
+        return entries([known.get(row) or self._tag_set(row) for row in zip(*columns, strict=True)])
+
+    def _tag_set(self, row: tuple[str | None, ...]) -> bytes:
+        """Return a row's tags. Rows often have the same ones, which are encoded once."""
+        texts = dict(zip(self._table.tags, row, strict=True))
+        try:
+            encoded = self._encoder.tag_set(texts)
+        except ValueRefusedError:  # One of them can't be encoded, which is remarked each time.
+            return self._encoder.tags(texts)
+        if len(self._tag_sets) < _MAX_TAG_SETS:
+            self._tag_sets[row] = encoded
+        return encoded
+
+
+def _without_large(rows: OpenRows) -> OpenRows:
+    """Return the rows, with those refused that are too large."""
+    if rows.longest <= MAX_EVENT_BYTES:
+        return rows
+    refused: dict[int, ValueRefusedError] = {}
+    for row, size in enumerate(rows.sizes(0)):
+        try:
+            check_size(size)
+        except ValueRefusedError as error:
+            refused[row] = error
+    rest = [row for row in range(rows.count) if row not in refused]
+
+    def kept(parts: Sequence[Part]) -> list[Part]:
+        return [
+            part if isinstance(part, bytes) else Entries([part.values[row] for row in rest], part.longest)
+            for part in parts
+        ]
+
+    return OpenRows(rows.event_ids, refused, kept(rows.before), kept(rows.after))

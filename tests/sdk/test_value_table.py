@@ -1,0 +1,19 @@
+"""The page of the logger says what becomes of values, and it is true."""
+
+from __future__ import annotations
+
+from tests.sdk import value_table
+
+
+def test_the_table_of_the_page_is_what_logging_makes_of_values():
+    (shown,) = value_table.TABLE.findall(value_table.PAGE.read_text())
+    assert shown.splitlines() == value_table.table().splitlines()
+
+
+def test_every_kind_of_column_holds_what_can_be_logged_of_it():
+    """A dash is for what a library can't hold, not for what logging it makes of it."""
+    (shown,) = value_table.TABLE.findall(value_table.PAGE.read_text())
+    for line in shown.splitlines()[2:]:
+        one, *others = [cell.strip() for cell in line.split("|")[2:-2]]
+        held = {cell for cell in others if cell != value_table.NONE_HERE}
+        assert held <= {one, "missing", one.removesuffix(", rounded")}
