@@ -128,7 +128,8 @@ def links_of(alert):
 
 def test_a_fault_is_one_page_and_nothing_paged_before_it(play, capsys):
     assert play.before == []
-    assert len({alert["fingerprint"] for alert in play.firing}) == 1
+    told = {alert["fingerprint"]: alert["labels"] for alert in play.firing}
+    assert len(told) == 1, told
     late = datetime.fromisoformat(play.found["detected"]) - play.time_of(FAULT_HOUR + 1)
     assert late == timedelta(0)
     with capsys.disabled():
