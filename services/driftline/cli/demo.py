@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ from driftline.cli.options import clean_errors, in_data_folder
 def _own_command(program: str) -> str:
     """Return how this program is called from here: an environment's folder is often not on the path."""
     if Path(program).name == "__main__.py":
-        return f"{sys.executable} -m driftline.cli"
-    return "driftline" if shutil.which("driftline") else program
+        return f"{shlex.quote(sys.executable)} -m driftline.cli"
+    return "driftline" if shutil.which("driftline") else shlex.quote(program)
 
 
 @click.command()

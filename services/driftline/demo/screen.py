@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -91,8 +92,13 @@ def print_summary(summary: Mapping[str, Any], *, serving: bool) -> None:
         console.print(f"Metrics  {summary['page']}metrics")
     else:
         console.print("To see its pages and metrics again:")
-        where = f"--log {summary['log']} --store {summary['store']}"
-        console.print(f"  {summary['command']} up --monitors {MONITORS} {where}", soft_wrap=True)
+        console.print(f"  {see_again(summary)}", soft_wrap=True, markup=False)
+
+
+def see_again(summary: Mapping[str, Any]) -> str:
+    """Return what a shell is told to serve the pages of a demo that has ended."""
+    words = ("up", "--monitors", str(MONITORS), "--log", summary["log"], "--store", summary["store"])
+    return f"{summary['command']} {shlex.join(words)}"
 
 
 def _faults(summary: Mapping[str, Any]) -> Table:
