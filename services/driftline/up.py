@@ -18,7 +18,7 @@ from driftline.store.ready import check_store
 from driftline.web import WebServer, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from driftline.drift import DriftSettings
@@ -34,6 +34,7 @@ class Up:
         store_url: where they land.
         host: address that the pages listen on.
         port: their port; 0 takes a free one.
+        allowed_hosts: names that requests may give for this host, besides addresses and loopback names.
         monitors: what is monitored of each model, and how.
         dead_letter_limit: share of the records that may be refused before the lander stops.
 
@@ -48,6 +49,7 @@ class Up:
         store_url: str,
         host: str = "127.0.0.1",
         port: int = 0,
+        allowed_hosts: Sequence[str] = (),
         monitors: Monitors[DriftSettings] | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
     ) -> None:
@@ -73,7 +75,7 @@ class Up:
                 ready={"log": self.log.topics, "store": lambda: check_store(self.store)},
             )
             app = create_app(self.store, self.metrics, clock=time.time, health=health)
-            self._web = WebServer(app, host, port)
+            self._web = WebServer(app, host, port, allowed_hosts=allowed_hosts)
             self._web.start()
         except BaseException:
             self.store.close()

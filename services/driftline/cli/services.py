@@ -62,6 +62,23 @@ _port_option = click.option(
 )
 
 
+def _split_hosts(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return all names, also of several that stand in one variable, with commas or spaces between them."""
+    del context, parameter
+    return tuple(name for value in values for name in value.replace(",", " ").split())
+
+
+_allowed_host_option = click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    envvar="DRIFTLINE_ALLOWED_HOSTS",
+    callback=_split_hosts,
+    help="Name that requests may give for this host, such as driftline.example or *.example.com; may be "
+    "repeated. Addresses and localhost are always allowed.",
+)
 _metrics_port_option = click.option(
     "--metrics-port",
     type=int,
@@ -79,14 +96,17 @@ _dead_letter_limit_option = click.option(
 
 
 @contextmanager
-def _exposed(metrics: Metrics, health: Health, port: int | None) -> Iterator[None]:
+def _exposed(
+    metrics: Metrics, health: Health, port: int | None, allowed_hosts: Sequence[str]
+) -> Iterator[None]:
     """Serve metrics and health while the block runs, unless no port is given."""
     if port is None:
         yield
         return
     app = Starlette(routes=[*health.routes(), Mount("/", metrics.app())])
     # Prometheus asks from afar.
-    server = WebServer(app, "0.0.0.0", port, name="metrics")  # noqa: S104  see above
+    everywhere = "0.0.0.0"  # noqa: S104  see above
+    server = WebServer(app, everywhere, port, name="metrics", allowed_hosts=allowed_hosts)
     server.start()
     announce(f"metrics http://127.0.0.1:{server.port}/metrics")
     try:
@@ -120,6 +140,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @store_option
 @_host_option
 @_port_option
+@_allowed_host_option
 @_timezone_option
 @monitors_option
 @_dead_letter_limit_option
@@ -129,6 +150,7 @@ def up(
     store_url: str,
     host: str,
     port: int,
+    allowed_hosts: tuple[str, ...],
     timezone: str,
     monitors: Path | None,
     dead_letter_limit: float,
@@ -136,8 +158,15 @@ def up(
     """Run everything in one process: lander, drift worker, pages and metrics."""
     stop = stop_on_signals()
     watched = load_monitors(monitors, drift_settings(timezone))
-    where = {"log_url": log_url, "store_url": store_url, "host": host}
-    with Up(**where, port=port, monitors=watched, dead_letter_limit=dead_letter_limit) as running:
+    with Up(
+        log_url=log_url,
+        store_url=store_url,
+        host=host,
+        port=port,
+        allowed_hosts=allowed_hosts,
+        monitors=watched,
+        dead_letter_limit=dead_letter_limit,
+    ) as running:
         announce(f"events  {running.log.url}")
         announce(f"store   {store_url.partition('://')[0]}")
         announce(f"page    {running.url}/")
@@ -216,6 +245,7 @@ def migrate_command(store_url: str, log_url: str | None, with_users: bool, wait_
 )
 @_dead_letter_limit_option
 @_metrics_port_option
+@_allowed_host_option
 @clean_errors
 def land(
     log_url: str,
@@ -224,6 +254,7 @@ def land(
     from_start: bool,
     dead_letter_limit: float,
     metrics_port: int | None,
+    allowed_hosts: tuple[str, ...],
 ) -> None:
     """Land events from the log in the store. Several may land one Kafka log, and share its partitions."""
     stop = stop_on_signals()
@@ -231,7 +262,7 @@ def land(
     with open_log(log_url) as log, open_store(store_url) as store, ExitStack() as exposed:
         ready: dict[str, Check] = {"log": log.topics, "store": lambda: check_store(store)}
         health = Health(alive={"lander": pulse.check}, ready=ready)
-        exposed.enter_context(_exposed(metrics, health, metrics_port))
+        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit, pulse=pulse)
         try:
             if from_start:
@@ -252,14 +283,22 @@ def land(
 @_timezone_option
 @monitors_option
 @_metrics_port_option
+@_allowed_host_option
 @clean_errors
-def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metrics_port: int | None) -> None:
+def watch(
+    store_url: str,
+    once: bool,
+    timezone: str,
+    monitors: Path | None,
+    metrics_port: int | None,
+    allowed_hosts: tuple[str, ...],
+) -> None:
     """Judge windows as they close."""
     stop = stop_on_signals()
     metrics, pulse = Metrics(WORKER_METRICS), Pulse("drift worker", time.monotonic)
     with open_store(store_url) as store, ExitStack() as exposed:
         health = Health(alive={"drift worker": pulse.check}, ready={"store": lambda: check_store(store)})
-        exposed.enter_context(_exposed(metrics, health, metrics_port))
+        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
         patience = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
         worker = DriftWorker(
@@ -278,13 +317,15 @@ def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metr
 @store_option
 @_host_option
 @_port_option
+@_allowed_host_option
 @clean_errors
-def serve(store_url: str, host: str, port: int) -> None:
+def serve(store_url: str, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Serve the pages over a store."""
     stop = stop_on_signals()
     with open_store(store_url) as store:
         ready_client(store).close()
-        server = WebServer(create_app(store, Metrics(), clock=time.time), host, port)
+        app = create_app(store, Metrics(), clock=time.time)
+        server = WebServer(app, host, port, allowed_hosts=allowed_hosts)
         server.start()
         announce(f"page    {server.url}/")
         stop.wait()
