@@ -82,7 +82,7 @@ def ack(
     def say(client: Client) -> tuple[StoredPage, StoredAcknowledgement]:
         return write_acknowledgement(client, page_id, word=words[0], given_by=name, note=note, given_at=now)
 
-    page, said = ask_store(store_url, say)
+    page, said = ask_store(store_url, say, use="write")
     if as_json:
         echo_json(_row(page, [said]))
         return

@@ -100,7 +100,7 @@ def replay_command(
     What is refused again stays a dead letter, with what is wrong now. May be interrupted, and repeated.
     """
     chosen = _filter(place) if place else LetterFilter(topic=topic, reason=reason)
-    with open_log(log_url) as log, open_store(store_url) as store:
+    with open_log(log_url) as log, open_store(store_url, use="write") as store:
         outcome = replay_letters(log, store, chosen, limit=limit)
     if as_json:
         echo_json(dataclasses.asdict(outcome))

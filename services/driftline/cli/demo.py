@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from driftline.cli.options import clean_errors
+from driftline.log.folders import data_folder
 
 
 def _default_folder() -> str:
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return str(Path(data) / "driftline" / "demo")
+    return str(data_folder(os.environ) / "demo")
 
 
 def _own_command(program: str) -> str:

@@ -66,7 +66,7 @@ def rules(model_name: str, store_url: str, overrides: TextIO | None, as_json: bo
             set_rules(client, model_name, given)
         return read_rules(client, model_name)
 
-    found = ask_store(store_url, answer)
+    found = ask_store(store_url, answer, use="read" if given is None else "write")
     if as_json:
         by_version = {
             version: {name: dataclasses.asdict(rule) for name, rule in features.items()}

@@ -71,7 +71,7 @@ def apply(file: Path, store_url: str) -> None:
     are judged is not in the store: give the file to 'driftline watch' or 'driftline up', which also do this.
     """
     monitors = read_monitors(file, DriftSettings())
-    for warning in ask_store(store_url, lambda client: follow_monitors(client, monitors)):
+    for warning in ask_store(store_url, lambda client: follow_monitors(client, monitors), use="make"):
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"the store follows {file}")
 

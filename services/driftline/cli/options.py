@@ -9,6 +9,7 @@ import stat
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import quote
 
 import click
 from click.core import ParameterSource
@@ -17,6 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from driftline.cli.logs import FailureError
 from driftline.errors import DriftlineError
 from driftline.log import default_log_url
+from driftline.log.folders import data_folder
 from driftline.monitors import Monitors, read_monitors
 from driftline.store.url import PASSWORD_FILE_VARIABLE, has_secret
 
@@ -68,8 +70,7 @@ def _holds_secret(settings: Mapping[str, Any]) -> bool:
 
 def default_store_url() -> str:
     """Return the URL of the embedded store in the user's data folder."""
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return f"chdb://{Path(data) / 'driftline' / 'store'}"
+    return f"chdb://{quote(str(data_folder(os.environ) / 'store'))}"
 
 
 def log_option(command: Callable[P, R]) -> Callable[P, R]:

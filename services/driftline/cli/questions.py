@@ -23,14 +23,20 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.store.connect import Use
+
 
 T = TypeVar("T")
 
 
-def ask_store(store_url: str, question: Callable[[Client], T]) -> T:
-    """Answer a question out of a store. Raises what ``ask`` raises."""
-    with open_store(store_url) as store:
-        return ask(store, question, patience_s=patience_with(store_url))
+def ask_store(store_url: str, question: Callable[[Client], T], *, use: Use = "read") -> T:
+    """Answer a question out of a store; without ``make``, one that is there.
+
+    Raises:
+        DriftlineError: as ``open_store`` and ``ask``.
+    """
+    with open_store(store_url, use=use) as store:
+        return ask(store, question, use=use, patience_s=patience_with(store_url))
 
 
 def patience_with(store_url: str) -> float:
