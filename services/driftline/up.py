@@ -72,7 +72,12 @@ class Up:
             )
             health = Health(
                 alive={"lander": landing.check, "drift worker": judging.check},
-                ready={"log": self.log.topics, "store": lambda: check_store(self.store)},
+                ready={
+                    "log": self.log.topics,
+                    "store": lambda: check_store(self.store),
+                    "landing": landing.check_work,
+                    "judging": judging.check_work,
+                },
             )
             app = create_app(self.store, self.metrics, clock=time.time, health=health)
             self._web = WebServer(app, host, port, allowed_hosts=allowed_hosts)

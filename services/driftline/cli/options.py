@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
-import stat
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import click
@@ -16,56 +13,20 @@ from click.core import ParameterSource
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.cli.logs import FailureError
-from driftline.errors import DriftlineError
+from driftline.cli.settings import FILE, FlagOnly
+from driftline.errors import DriftlineError, SettingError
 from driftline.log import default_log_url
 from driftline.log.folders import data_folder
 from driftline.monitors import Monitors, read_monitors
 from driftline.store.url import PASSWORD_FILE_VARIABLE, has_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from driftline.drift import DriftSettings
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_FILE = "driftline.toml"
-_logger = logging.getLogger(__name__)
-
-
-def load_settings(path: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content of the settings file.
-
-    That is the file named, else ``driftline.toml`` here, else in the user's settings folder.
-    Top-level keys hold for every command; a table named after a command holds for that one. A file that
-    holds a password and can be read by others is warned of.
-
-    Raises:
-        click.UsageError: the file is missing or no TOML.
-    """
-    if path:
-        candidates = [Path(path)]
-    else:
-        home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        candidates = [file for file in (Path(_FILE), home / "driftline" / _FILE) if file.is_file()][:1]
-    for file in candidates:
-        try:
-            settings = tomllib.loads(file.read_text(encoding="utf-8"))
-            mode = file.stat().st_mode
-        except OSError as error:
-            raise click.UsageError(f"settings file {file}: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise click.UsageError(f"settings file {file}: {error}") from error
-        if mode & (stat.S_IRWXG | stat.S_IRWXO) and _holds_secret(settings):
-            _logger.warning("settings file %s holds a password and others may read it: chmod 600 it", file)
-        return settings
-    return {}
-
-
-def _holds_secret(settings: Mapping[str, Any]) -> bool:
-    tables = [settings, *(table for table in settings.values() if isinstance(table, dict))]
-    return any(has_secret(url) for table in tables if isinstance(url := table.get("store"), str))
 
 
 def default_store_url() -> str:
@@ -73,12 +34,24 @@ def default_store_url() -> str:
     return f"chdb://{quote(str(data_folder(os.environ) / 'store'))}"
 
 
+def as_default(find: Callable[[], str]) -> Callable[[], str]:
+    """Return what finds a default as click calls it: outside of what turns errors into messages."""
+
+    def found() -> str:
+        try:
+            return find()
+        except SettingError as error:
+            raise click.UsageError(str(error)) from error
+
+    return found
+
+
 def log_option(command: Callable[P, R]) -> Callable[P, R]:
     """Give a command ``--log``."""
     return click.option(
         "--log",
         "log_url",
-        default=lambda: default_log_url(os.environ),
+        default=as_default(lambda: default_log_url(os.environ)),
         show_default="file:// in your data folder",
         envvar="DRIFTLINE_LOG",
         help="Event log, such as file:///var/lib/driftline/log.",
@@ -90,7 +63,7 @@ def store_option(command: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--store",
         "store_url",
-        default=default_store_url,
+        default=as_default(default_store_url),
         show_default="chdb:// in your data folder",
         envvar="DRIFTLINE_STORE",
         callback=_refuse_visible_secret,
@@ -105,9 +78,25 @@ def _refuse_visible_secret(context: click.Context, parameter: click.Parameter, u
         raise click.UsageError(
             "--store holds a password, which every user of this host can read in the process list. Name a "
             f"file that holds it in {PASSWORD_FILE_VARIABLE}, or give the whole URL in DRIFTLINE_STORE or as "
-            f"store = ... in {_FILE}. A password that stood in a flag is no longer secret"
+            f"store = ... in {FILE}. A password that stood in a flag is no longer secret"
         )
     return url
+
+
+def take_everywhere(command: click.Command) -> None:
+    """Have each command take ``--log`` and ``--store``, so that the two name a deployment whoever is asked.
+
+    Where a command needs one of them not, that has no effect.
+    """
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            take_everywhere(inner)
+        return
+    taken = {name for parameter in command.params for name in parameter.opts}
+    for name in ("--log", "--store"):
+        if name not in taken:
+            unused = "Taken as everywhere; this command does not need it."
+            command.params.append(FlagOnly([name], expose_value=False, help=unused))
 
 
 def monitors_option(command: Callable[P, R]) -> Callable[P, R]:
@@ -135,7 +124,7 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn driftline's own errors into a message and exit status 1."""
+    """Turn driftline's own errors, and those of the disk and of memory, into a message and exit status 1."""
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -145,5 +134,10 @@ def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
             raise FailureError(str(error)) from error
         except ClickHouseError as error:
             raise FailureError(f"the store refused: {error}") from error
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise FailureError(f"{where}{error.strerror or error}") from error
+        except MemoryError as error:
+            raise FailureError("there is too little memory for this") from error
 
     return guarded

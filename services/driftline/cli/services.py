@@ -17,7 +17,9 @@ from starlette.routing import Mount
 
 from driftline.cli.logs import FailureError, announce
 from driftline.cli.options import clean_errors, load_monitors, log_option, monitors_option, store_option
+from driftline.cli.output import echo
 from driftline.cli.questions import patience_with
+from driftline.cli.settings import LinkedOption
 from driftline.drift import DriftSettings
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
@@ -81,6 +83,7 @@ _allowed_host_option = click.option(
 )
 _metrics_port_option = click.option(
     "--metrics-port",
+    cls=LinkedOption,
     type=int,
     envvar="DRIFTLINE_METRICS_PORT",
     help="Serve this service's /metrics, /healthz and /readyz on this port of every address; 0: a free one. "
@@ -260,7 +263,11 @@ def land(
     stop = stop_on_signals()
     metrics, pulse = Metrics(LANDER_METRICS), Pulse("lander", time.monotonic)
     with open_log(log_url) as log, open_store(store_url) as store, ExitStack() as exposed:
-        ready: dict[str, Check] = {"log": log.topics, "store": lambda: check_store(store)}
+        ready: dict[str, Check] = {
+            "log": log.topics,
+            "store": lambda: check_store(store),
+            "landing": pulse.check_work,
+        }
         health = Health(alive={"lander": pulse.check}, ready=ready)
         exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit, pulse=pulse)
@@ -268,7 +275,7 @@ def land(
             if from_start:
                 lander.rewind()
             if until_idle:
-                click.echo(f"{lander.run_until_idle()} records landed")
+                echo(f"{lander.run_until_idle()} records landed")
             else:
                 lander.run(stop)
         finally:
@@ -297,7 +304,8 @@ def watch(
     stop = stop_on_signals()
     metrics, pulse = Metrics(WORKER_METRICS), Pulse("drift worker", time.monotonic)
     with open_store(store_url) as store, ExitStack() as exposed:
-        health = Health(alive={"drift worker": pulse.check}, ready={"store": lambda: check_store(store)})
+        ready: dict[str, Check] = {"store": lambda: check_store(store), "judging": pulse.check_work}
+        health = Health(alive={"drift worker": pulse.check}, ready=ready)
         exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
         patience = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
@@ -306,7 +314,7 @@ def watch(
         )
         try:
             if once:
-                click.echo(f"{worker.watch_once()} verdicts given")
+                echo(f"{worker.watch_once()} verdicts given")
             else:
                 worker.run(stop)
         finally:
