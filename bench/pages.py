@@ -1,13 +1,17 @@
 """What looking at the pages costs landing: `driftline up` lands a backlog, with browsers and without.
 
-Run: python -m bench.pages [--records 200000] [--browsers 50] [--rounds 3]
+With --half-requests, others besides open so many connections at a time and send half a request on each.
+
+Run: python -m bench.pages [--records 200000] [--browsers 50] [--half-requests 0] [--rounds 3]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -49,10 +53,24 @@ def look(url: str, number: int, stop: threading.Event, took_s: list[float]) -> N
         took_s.append(time.perf_counter() - begun)
 
 
-def browse(url: str, count: int) -> None:
+def annoy(url: str, count: int, stop: threading.Event) -> None:
+    """Hold so many connections with half a request on each, and open those anew that are ended."""
+    port = int(url.rpartition(":")[2])
+    with contextlib.ExitStack() as stack:
+        while not stop.is_set():
+            stack.close()
+            for _ in range(count):
+                with contextlib.suppress(OSError):
+                    half = stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+                    half.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+            stop.wait(1)
+
+
+def browse(url: str, count: int, halves: int) -> None:
     """Look with many browsers until standard input ends; print what each page took, seconds, rising."""
     stop, took_s = threading.Event(), list[float]()
-    threads = [threading.Thread(target=look, args=(url, number, stop, took_s)) for number in range(count)]
+    threads = [threading.Thread(target=annoy, args=(url, halves, stop))] if halves else []
+    threads += [threading.Thread(target=look, args=(url, number, stop, took_s)) for number in range(count)]
     for thread in threads:
         thread.start()
     sys.stdin.read()
@@ -62,9 +80,10 @@ def browse(url: str, count: int) -> None:
     print(json.dumps(sorted(took_s)))
 
 
-def land(up: Up, log_url: str, numbers: range, browsers: int) -> str:
+def land(up: Up, log_url: str, numbers: range, browsers: int, halves: int) -> str:
     """Land events while browsers look; say how fast that was."""
     line = [sys.executable, "-m", "bench.pages", "--browse", up.url, "--browsers", str(browsers)]
+    line += ["--half-requests", str(halves if browsers else 0)]
     looking = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     reader = up.log.reader("lander", [PREDICTIONS_TOPIC])
     append(log_url, numbers)
@@ -82,11 +101,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--browsers", type=int, default=50)
+    parser.add_argument("--half-requests", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--browse", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.browse:
-        browse(options.browse, options.browsers)
+        browse(options.browse, options.browsers, options.half_requests)
         return
     with tempfile.TemporaryDirectory() as folder:
         log_url = (Path(folder) / "log").as_uri()
@@ -95,7 +115,7 @@ def main() -> None:
             end = 20_000
             for browsers in (0, options.browsers) * options.rounds:
                 numbers = range(end, end + options.records)
-                print(land(up, log_url, numbers, browsers), flush=True)
+                print(land(up, log_url, numbers, browsers, options.half_requests), flush=True)
                 end = numbers.stop
 
 

@@ -184,7 +184,7 @@ class OwnedStore(Store):
         try:
             from driftline.store.gateway import Gateway, inserts_folder  # noqa: PLC0415  see above
         except (MemoryError, RuntimeError, ImportError) as error:
-            raise StoreError(f"the embedded engine can't be loaded: {first_line(error)}") from error
+            raise StoreError(_unloadable(error)) from error
         self._keeper = self._open()
         self._keeper.command(f"CREATE DATABASE IF NOT EXISTS {self.database}", use_database=False)
         check_confined(self._keeper)
@@ -224,6 +224,15 @@ class OwnedStore(Store):
         tempfile.tempdir = self._temporary
         self._keeper.close()
         self._ownership.release()
+
+
+def _unloadable(error: BaseException) -> str:
+    """Say why there is no engine: not installed, or, where it is, mostly too little memory to map it."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"an embedded store needs {error.name}; install it with: pip install 'driftline[embedded]'"
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"the embedded engine can't be loaded, for which it takes a GB of memory: {first_line(error)}"
 
 
 class FollowingStore(Store):
