@@ -1,6 +1,6 @@
 """No test is passed over in silence.
 
-With DRIFTLINE_FORBID_SKIPS=1 a test that is skipped, or expected to fail, fails and says why it was
+With TESTS_FORBID_SKIPS=1 a test that is skipped, or expected to fail, fails and says why it was
 skipped. Without it, what did not run is told at the end, where it can't be overlooked.
 
 Tests talk to servers of this machine, whatever proxy the environment names.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Server = TypeVar("Server", Kafka, Registry)
 
-FORBID_SKIPS = "DRIFTLINE_FORBID_SKIPS"
+FORBID_SKIPS = "TESTS_FORBID_SKIPS"
 TESTS = Path(__file__).parent
 LONG_FOLDERS = ("end_to_end", "deployment", "soak", "lander", "properties")
 """Those whose files take minutes, the longest first."""

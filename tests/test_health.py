@@ -82,3 +82,20 @@ def test_a_check_that_fails_as_nobody_foresaw_is_a_problem_told_in_a_line():
     status, told = asked(Health(ready={"store": broken}), "/readyz")
     assert status == 503
     assert told["problems"] == ["store: ZeroDivisionError: nobody thought of this"]
+
+
+def test_a_loop_whose_last_attempt_failed_is_alive_and_not_ready(clock):
+    pulse = Pulse("lander", clock)
+    health = Health(alive={"lander": pulse.check}, ready={"landing": pulse.check_work})
+    assert asked(health, "/readyz")[0] == 200
+    pulse.fail(StoreError("Cannot reserve 1.00 MiB, not enough space\nin the store"))
+    status, told = asked(health, "/readyz")
+    assert (status, told["checks"]) == (503, {"lander": "ok", "landing": "failed"})
+    assert told["problems"] == [
+        "landing: the lander tried last in vain: Cannot reserve 1.00 MiB, not enough space"
+    ]
+    assert asked(health, "/healthz")[0] == 200
+    pulse.beat()
+    assert asked(health, "/readyz")[0] == 503
+    pulse.succeed()
+    assert asked(health, "/readyz")[0] == 200

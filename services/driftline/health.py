@@ -44,6 +44,7 @@ class Pulse:
         self._lock = threading.Lock()
         self._beaten_s = monotonic()
         self._is_busy = False
+        self._failure: str | None = None
 
     def beat(self) -> None:
         """Say that the loop got further."""
@@ -59,6 +60,23 @@ class Pulse:
         finally:
             self._is_busy = False
             self.beat()
+
+    def succeed(self) -> None:
+        """Say that what the loop is there for was done, or that there was nothing to do."""
+        self._failure = None
+
+    def fail(self, error: Exception) -> None:
+        """Say that what the loop is there for could not be done, and will be tried again."""
+        self._failure = str(error).partition("\n")[0] or type(error).__name__
+
+    def check_work(self) -> None:
+        """Check that the last attempt succeeded.
+
+        Raises:
+            DriftlineError: it failed.
+        """
+        if failure := self._failure:
+            raise DriftlineError(f"the {self._what} tried last in vain: {failure}")
 
     def check(self) -> None:
         """Check that the loop gets further.

@@ -19,7 +19,7 @@ from driftline.store.ready import check_store
 from driftline.web import WebServer, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from driftline.drift import DriftSettings
@@ -35,6 +35,7 @@ class Up:
         store_url: where they land.
         host: address that the pages listen on.
         port: their port; 0 takes a free one.
+        allowed_hosts: names that requests may give for this host, besides addresses and loopback names.
         monitors: what is monitored of each model, and how.
         dead_letter_limit: share of the records that may be refused before the lander stops.
 
@@ -49,6 +50,7 @@ class Up:
         store_url: str,
         host: str = "127.0.0.1",
         port: int = 0,
+        allowed_hosts: Sequence[str] = (),
         monitors: Monitors[DriftSettings] | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
     ) -> None:
@@ -76,10 +78,16 @@ class Up:
             )
             health = Health(
                 alive={name: pulse.check for name, pulse in pulses.items()},
-                ready={"log": self.log.topics, "store": lambda: check_store(self.store)},
+                ready={
+                    "log": self.log.topics,
+                    "store": lambda: check_store(self.store),
+                    "landing": pulses["lander"].check_work,
+                    "deriving": pulses["profiler"].check_work,
+                    "judging": pulses["drift worker"].check_work,
+                },
             )
             app = create_app(self.store, self.metrics, clock=time.time, health=health)
-            self._web = WebServer(app, host, port)
+            self._web = WebServer(app, host, port, allowed_hosts=allowed_hosts)
             self._web.start()
         except BaseException:
             self.store.close()

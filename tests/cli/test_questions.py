@@ -8,9 +8,15 @@ import sys
 import uuid
 from datetime import UTC, datetime
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from driftline.cli.questions import plain
+from driftline.cli.app import driftline
+from driftline.cli.options import clean_errors
+from driftline.cli.output import plain
+from driftline.cli.questions import parse_time
+from driftline.cli.settings import _leaves
 
 
 @pytest.mark.parametrize(
@@ -37,3 +43,37 @@ def test_a_server_that_is_not_there_is_told_in_one_line():
     refused = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     assert done.returncode == 1
     assert done.stderr == f"Error: the store at 127.0.0.1:9 does not answer: {refused}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("90m", 1.5), ("36h", 36), ("7d", 168), ("2w", 336), ("0d", 0), (" 1 d ", 24)]
+)
+def test_a_time_can_be_an_age(text, hours):
+    now = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert (now - parse_time(text, now)).total_seconds() == hours * 3600
+
+
+@pytest.mark.parametrize("text", ["7", "d", "-1d", "1y", "999999999w", "7days", ""])
+def test_what_is_neither_a_time_nor_an_age_is_refused(text):
+    with pytest.raises(click.BadParameter):
+        parse_time(text)
+
+
+@pytest.mark.parametrize("command", sorted(driftline.commands))
+def test_every_command_takes_log_and_store(command):
+    for leaf in _leaves(driftline.commands[command]):
+        assert {"--log", "--store"} <= {name for option in leaf.params for name in option.opts}
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "/x"), MemoryError(), OSError(28, "No space left")]
+)
+def test_what_disk_and_memory_refuse_is_told_in_a_sentence(error):
+    @click.command()
+    @clean_errors
+    def command():
+        raise error
+
+    result = CliRunner().invoke(command)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert "Traceback" not in result.output

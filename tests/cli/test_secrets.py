@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
-from driftline.cli.options import load_settings
+from driftline.cli.settings import load_settings, warn_of_secret
 from driftline.log import Record
 from driftline.log.local import LocalLog
 from driftline.metrics import Metrics
@@ -77,13 +77,13 @@ def test_a_settings_file_with_a_password_that_others_may_read_is_warned_of(tmp_p
             file.write_text(text)
             file.chmod(mode)
             caplog.clear()
-            load_settings(str(file), {})
+            warn_of_secret(load_settings(str(file), {}))
             assert len(caplog.records) == warned
             assert "chmod 600" in caplog.text or not warned
             assert SECRET not in caplog.text
     file.write_text('store = "clickhouse://me@db"\n')
     file.chmod(0o644)
-    load_settings(str(file), {})
+    warn_of_secret(load_settings(str(file), {}))
     assert not caplog.records
 
 

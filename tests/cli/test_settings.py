@@ -7,14 +7,17 @@ import math
 import pwd
 import uuid
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
-from driftline.cli.options import load_settings
-from driftline.cli.questions import plain
+from driftline.cli.options import default_store_url
+from driftline.cli.output import plain
+from driftline.cli.settings import SettingsFile, _leaves, _options, default_map, load_settings
+from driftline.store.url import parse_store_url
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ def test_a_settings_file_that_is_missing_or_no_toml_is_named(tmp_path, name, tex
     ("arguments", "told"),
     [
         (("land", "--log", "http://x"), "must begin with file:///"),
-        (("verdicts", "--since", "yesterday"), "no time in ISO 8601"),
+        (("verdicts", "--since", "yesterday"), "no time"),
         (("completeness", "--store", "postgres://x"), "is not known"),
     ],
 )
@@ -119,3 +122,138 @@ def test_what_json_has_no_word_for_is_told_in_text():
         "bytes": "a\\xff",
     }
     json.dumps(told, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('stroe = "chdb:///x"', "stroe is no setting; did you mean store?"),
+        ("[verdict]\nlimit = 3", "verdict is no command; did you mean verdicts?"),
+        ("[verdicts]\nlimits = 3", "limits is no setting of verdicts; did you mean limit?"),
+        ("[dead-letters.lst]\nlimit = 3", "lst is no setting of dead-letters; did you mean list?"),
+        ("[dead-letters.list]\nreplay = 3", "replay is no setting of dead-letters.list"),
+        ("[up]\nport = 'http'", "up.port = 'http': a whole number is wanted"),
+        ("[up]\nport = [8321]", "up.port = [8321]: a whole number is wanted"),
+        ("[up]\nport = true", "up.port = True: a whole number is wanted"),
+        ("[up]\nport = 2.5", "up.port = 2.5: a whole number is wanted"),
+        ("[land]\ndead_letter_limit = 7", "land.dead_letter_limit = 7: 7.0 is not in the range 0<=x<=1"),
+        ("store = 5", "store = 5: a text in quotes is wanted"),
+        ("store = 2026-01-01", "a text in quotes is wanted"),
+        ("[verdicts]\njson = 'yes'", "verdicts.json = 'yes': true or false is wanted"),
+        ("[pages]\nstate = ['open', 'shut']", "pages.state = 'shut'"),
+        ("log_level = 'loud'", "log_level = 'loud'"),
+        ("[log]\nlevel = 'info'", "log is no command"),
+    ],
+)
+def test_what_the_file_says_and_nobody_reads_is_refused_with_what_is_nearest(run, tmp_path, text, told):
+    (tmp_path / "driftline.toml").write_text(text)
+    result = run("completeness")
+    assert result.exit_code == 2, result.output
+    assert told in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_a_file_that_is_no_text_is_refused(run, tmp_path):
+    (tmp_path / "driftline.toml").write_bytes(b"\xff\xfe")
+    result = run("completeness")
+    assert result.exit_code == 2
+    assert "settings file driftline.toml" in result.output
+
+
+@pytest.mark.parametrize("command", sorted(driftline.commands))
+def test_every_option_can_stand_in_the_file_with_dashes_or_without(command):
+    for leaf in _leaves(driftline.commands[command]):
+        for key, option in _options(leaf).items():
+            value = True if option.is_flag else _allowed(option)
+            for name in (key, key.replace("_", "-")):
+                found = default_map(driftline, SettingsFile("f", {command: {name: value}}))
+                assert option.name in str(found[command])
+
+
+def _allowed(option):
+    if isinstance(option.type, click.Choice):
+        return next(iter(option.type.choices))
+    if isinstance(option.type, (click.types.IntParamType, click.types.FloatParamType)):
+        return getattr(option.type, "min", None) or 1
+    return "/dev/null"
+
+
+def test_the_file_says_how_much_is_logged_where_nothing_else_does(run, tmp_path):
+    (tmp_path / "driftline.toml").write_text('log_format = "json"\nstore = "chdb:x"')
+    assert run("completeness").output == ""  # It is a line of the log.
+    assert "Error: store URL" in run("--log-format", "text", "completeness").output
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("DRIFTLINE_LOGS", "DRIFTLINE_LOG"),
+        ("DRIFTLINE_STORE_PASSWORD_FIEL", "DRIFTLINE_STORE_PASSWORD_FILE"),
+        ("DRIFTLINE_METRICS_PROT", "DRIFTLINE_METRICS_PORT"),
+        ("DRIFTLINE_PORT", ""),
+    ],
+)
+def test_a_variable_that_nobody_reads_is_refused_with_what_is_nearest(run, name, nearest):
+    result = run("completeness", **{name: "1"})
+    assert result.exit_code == 2
+    assert f"the variable {name} is none that driftline reads; did you mean {nearest}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (f"DRIFTLINE{service}_{end}", value)
+        for service in ("", "_METRICS", "_LOG", "_STORE", "_WEB_2")
+        for end, value in [
+            ("SERVICE_HOST", "10.0.0.1"),
+            ("SERVICE_PORT", "8321"),
+            ("SERVICE_PORT_HTTP", "8321"),
+            ("PORT", "tcp://10.0.0.1:8321"),
+            ("PORT_8321_TCP", "tcp://10.0.0.1:8321"),
+            ("PORT_8321_TCP_ADDR", "10.0.0.1"),
+            ("PORT_8321_TCP_PORT", "8321"),
+            ("PORT_8321_TCP_PROTO", "tcp"),
+        ]
+    ],
+)
+def test_a_variable_that_kubernetes_sets_for_a_service_is_none_of_ours(run, name, value):
+    """One of them has the name of one of ours: DRIFTLINE_METRICS_PORT."""
+    result = run("watch", "--once", DRIFTLINE_STORE="chdb:named", **{name: value})
+    assert named_store(result) == "chdb:named"
+
+
+@pytest.mark.parametrize("name", ["DRIFTLINE_KAFKA_SASL_USERNAME", "DRIFTLINE_REGISTRY_SSL_CA_LOCATION"])
+def test_a_variable_for_kafka_or_a_registry_is_theirs_to_judge(run, name):
+    assert named_store(run("completeness", DRIFTLINE_STORE="chdb:named", **{name: "x"})) == "chdb:named"
+
+
+def test_who_has_no_home_is_told_what_to_set(run, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name)
+    result = run("completeness")
+    assert result.exit_code == 2, result.output
+    assert "set XDG_DATA_HOME" in result.output
+    assert named_store(run("completeness", "--store", "chdb:named")) == "chdb:named"
+
+
+def test_a_data_folder_with_any_name_is_found_again(monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", "/data/a b?c#d%41")
+    assert parse_store_url(default_store_url()).folder == Path("/data/a b?c#d%41/driftline/store")
+
+
+ASK = (
+    "completeness, verdicts, pages, invalid, rules m, trace x, report -o x, calibrate, dead-letters list, "
+    "ack p --real, dead-letters replay"
+)
+
+
+@pytest.mark.parametrize("command", ASK.split(", "))
+def test_who_asks_a_store_that_is_not_there_is_told_so_and_makes_none(run, tmp_path, command):
+    result = run(*command.split(), "--store", f"chdb://{tmp_path / 'nowhere'}")
+    assert result.exit_code == 1, result.output
+    assert f"there is no store at chdb://{tmp_path / 'nowhere'}" in result.output
+    assert not (tmp_path / "nowhere").exists()

@@ -109,6 +109,7 @@ def test_two_processes_that_find_no_owner_are_both_answered(place):
 
 
 def test_a_command_waits_for_an_owner_that_comes_up_and_follows_one_that_is_killed(place):
+    assert place.run("migrate").returncode == 0
     up = Up(place)
     assert place.ask("completeness") == []
     up.wait_until_up()

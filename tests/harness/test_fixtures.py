@@ -30,7 +30,7 @@ def run_without(tmp_path):
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
             cwd=ROOT,
-            env={**os.environ, "PATH": str(tmp_path), "DRIFTLINE_FORBID_SKIPS": forbid},
+            env={**os.environ, "PATH": str(tmp_path), "TESTS_FORBID_SKIPS": forbid},
             capture_output=True,
             text=True,
             check=False,

@@ -144,7 +144,7 @@ def break_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["before opening", "while open"])
-def test_a_malformed_file_is_set_aside_loudly_and_a_new_log_begun(path, when, caplog):
+def test_a_file_of_which_nothing_can_be_read_is_set_aside_loudly_and_a_new_log_begun(path, when, caplog):
     log = LocalLog(LocalLogSettings(path.parent), clock=lambda: 1_700_000_000.0)
     writer, reader = log.writer(), log.reader("lander")
     writer.append(run(range(3)))
@@ -162,7 +162,7 @@ def test_a_malformed_file_is_set_aside_loudly_and_a_new_log_begun(path, when, ca
         log.close()
     with caplog.at_level(logging.CRITICAL):
         writer.append(run(range(2)))
-    assert "malformed" in caplog.text
+    assert "was damaged" in caplog.text
     kept = path.with_name(f"{FILE_NAME}.corrupt-20231114T221320.000000Z")
     assert kept.name in caplog.text
     assert kept.exists()

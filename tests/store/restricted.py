@@ -100,7 +100,7 @@ def serve(arguments: Sequence[str]) -> None:
 
     options.engine.mkdir(parents=True, exist_ok=True)
     keeper = chdb.connect(f"{options.engine.resolve()}?config-file={options.config}")
-    gateway = Gateway(options.engine, token=TOKEN)
+    gateway = Gateway(options.engine, token=TOKEN, reader_token="reader")
     gateway.start()
     print(gateway.port, flush=True)  # noqa: T201  its answer
     sys.stdin.read()

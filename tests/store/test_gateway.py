@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import clickhouse_connect
@@ -11,6 +12,8 @@ import httpx
 import numpy as np
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
+
+from driftline.store.gateway import _MAX_BODY_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +149,23 @@ def test_requests_at_once_are_answered_each_with_its_own(http, owner):
         answers = list(pool.map(ask, range(40)))
     assert answers == [f"{number}\t0\n" for number in range(40)]
     assert np.unique(answers).size == 40
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["compressed", "plain"])
+def test_a_body_that_is_too_large_is_refused(http, packed):
+    body = bytes(_MAX_BODY_BYTES + 1)
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    answer = http.post("/", content=gzip.compress(body, 1) if packed else body, headers=headers)
+    assert answer.status_code == 413
+    assert "more than 67,108,864 bytes" in answer.text
+
+
+def test_a_name_that_is_not_this_hosts_is_refused_before_the_token_is_looked_at(http):
+    answer = http.get("/", params={"query": "SELECT 1"}, headers={"Host": "rebound.example"})
+    assert answer.status_code == 421
+
+
+def test_what_is_inserted_lies_beside_the_store_and_is_gone_afterwards(http, landing):
+    assert http.post("/", content="INSERT INTO numbers FORMAT CSV\n7,it's").status_code == 200
+    assert list((landing.place.folder / "store" / "inserts").iterdir()) == []
+    assert tempfile.gettempdir() == str(landing.place.folder / "store" / "inserts")

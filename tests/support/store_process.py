@@ -118,10 +118,10 @@ class FailingGateway(Gateway):
     """A gateway that carries out orders to fail: each is a file, gone when it was carried out."""
 
     def __init__(self, folder: Path, *, token: str, port: int) -> None:
-        super().__init__(folder / "engine", token=token, port=port)
+        super().__init__(folder / "engine", token, f"{token}, to read", port=port)
         self._orders = folder / "failures"
 
-    def _execute(self, params: Mapping[str, str], body: bytes) -> Response:
+    def _execute(self, params: Mapping[str, str], body: bytes, *, reads: bool) -> Response:
         sql = (params.get("query", "") + "\n" + body[:_HEAD_BYTES].decode(errors="replace")).lstrip()
         order = self._take_order(sql) or {"mode": None}
         if order["mode"] == "before":
@@ -132,7 +132,7 @@ class FailingGateway(Gateway):
             )
         if order["mode"] == "die":
             threading.Timer(order["after_ms"] / 1000, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        answer = super()._execute(params, body)
+        answer = super()._execute(params, body, reads=reads)
         return _NoAnswer() if order["mode"] == "after" else answer
 
     def _take_order(self, sql: str) -> dict | None:

@@ -51,7 +51,7 @@ def run_pytest(folder: Path, *, forbid: bool, **modules: str) -> subprocess.Comp
         env={
             name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DRIFTLINE"))
         }
-        | ({"DRIFTLINE_FORBID_SKIPS": "1"} if forbid else {}),
+        | ({"TESTS_FORBID_SKIPS": "1"} if forbid else {}),
         capture_output=True,
         text=True,
         check=False,
@@ -63,7 +63,7 @@ def test_where_skips_are_forbidden_each_fails_and_says_why(tmp_path: Path) -> No
     assert done.returncode == 1
     assert "2 failed, 1 passed, 2 errors" in done.stdout  # A mark and a module skip before the test begins.
     assert all(reason in done.stdout for reason in REASONS)
-    assert "skipped, which DRIFTLINE_FORBID_SKIPS forbids" in done.stdout
+    assert "skipped, which TESTS_FORBID_SKIPS forbids" in done.stdout
 
 
 def test_elsewhere_they_are_told_at_the_end(tmp_path: Path) -> None:

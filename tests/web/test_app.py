@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from driftline.web.render import Renderer
 from tests.web.browser import text_of
 from tests.web.conftest import END, HOSTILE_FEATURE, HOSTILE_LINK, HOSTILE_MODEL, HOSTILE_VALUE
 
@@ -59,3 +60,10 @@ class TestOperations:
 
 def test_the_newest_window_ends_when_the_tests_say() -> None:
     assert END == 381782
+
+
+def test_a_name_turns_nothing_around_on_a_page():
+    renderer = Renderer(clock=lambda: 0.0)
+    page = renderer.render("error.html", title="Not found", message="no model a\u202eb\u2066\x1b[2J")
+    assert not set("\u202e\u2066\x1b") & set(page)
+    assert r"a\u202eb\u2066\u001b[2J" in page

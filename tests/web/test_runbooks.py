@@ -74,3 +74,9 @@ def test_the_pages_list_them_and_show_each(site):
     assert 'href="/runbooks/DriftlineDataDrift"' in listed
     assert "<h1>" in site.get("/runbooks/DriftlineDataDrift")
     assert "There is no runbook called" in site.get("/runbooks/Nope", status=404)
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "..%2F..%2Fpyproject", "a%00b", "%FF", "Index"])
+def test_a_name_that_no_runbook_has_is_not_found_whatever_it_is(site, name):
+    page = site.get(f"/runbooks/{name}", status=404)
+    assert len(page) < 5_000

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
-from driftline.cli.questions import ask_store, echo_json
+from driftline.cli.output import echo, echo_json
+from driftline.cli.questions import ask_store, parse_time
 from driftline.store.pages import (
     WORD_MEANINGS,
     WORDS,
@@ -32,13 +33,24 @@ _STATES = ("open", "ended", "accepted", "withdrawn")
 @click.command("pages")
 @store_option
 @click.option("--model", "model_name", help="Of this model only.")
+@click.option(
+    "--since", help="Paged after this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
+)
 @click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="In this state only.")
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @json_option
 @clean_errors
-def pages(store_url: str, model_name: str | None, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+def pages(
+    store_url: str,
+    model_name: str | None,
+    since: str | None,
+    states: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+) -> None:
     """List pages, the newest first: what each found, since when, and what was said of it."""
-    _list(store_url, as_json, model_name=model_name, states=states, limit=limit)
+    after = parse_time(since) if since else None
+    _list(store_url, as_json, model_name=model_name, since=after, states=states, limit=limit)
 
 
 @click.command()
@@ -69,7 +81,7 @@ def ack(
     what was accepted stays so.
     """
     if as_list:
-        _list(store_url, as_json, model_name=None, states=(), limit=100)
+        _list(store_url, as_json, limit=100)
         return
     words = [word for word, is_said in zip(WORDS, (real, noise, accept), strict=True) if is_said]
     if page_id is None or len(words) != 1:
@@ -82,12 +94,12 @@ def ack(
     def say(client: Client) -> tuple[StoredPage, StoredAcknowledgement]:
         return write_acknowledgement(client, page_id, word=words[0], given_by=name, note=note, given_at=now)
 
-    page, said = ask_store(store_url, say)
+    page, said = ask_store(store_url, say, use="write")
     if as_json:
         echo_json(_row(page, [said]))
         return
-    click.echo(f"page {page.page_id} of {_whose(page)}: {page.headline}")
-    click.echo(f"  {said.word}: {WORD_MEANINGS[said.word]}")
+    echo(f"page {page.page_id} of {_whose(page)}: {page.headline}")
+    echo(f"  {said.word}: {WORD_MEANINGS[said.word]}")
 
 
 def _user() -> str:
@@ -97,11 +109,9 @@ def _user() -> str:
         return ""
 
 
-def _list(
-    store_url: str, as_json: bool, *, model_name: str | None, states: Sequence[str], limit: int
-) -> None:
+def _list(store_url: str, as_json: bool, **chosen: Any) -> None:
     def question(client: Client) -> tuple[Sequence[StoredPage], Sequence[StoredAcknowledgement]]:
-        found = read_pages(client, model_name=model_name, states=states, limit=limit)
+        found = read_pages(client, **chosen)
         return found, read_acknowledgements(client) if found else []
 
     found, said = ask_store(store_url, question)
@@ -109,7 +119,7 @@ def _list(
     if as_json:
         echo_json([_row(page, of_page[page.page_id]) for page in found])
     elif not found:
-        click.echo("no pages")
+        echo("no pages")
     for page in found if not as_json else ():
         _echo(page, of_page[page.page_id])
 
@@ -122,17 +132,17 @@ def _row(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> dict[str, A
 
 
 def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
-    click.secho(f"{page.page_id}  {page.state:<9}  {_whose(page)}", bold=True)
-    click.echo(f"  {page.headline}")
+    echo(f"{page.page_id}  {page.state:<9}  {_whose(page)}", bold=True)
+    echo(f"  {page.headline}")
     accepted = "" if page.accepted_at is None else f", the new normal from {_time(page.accepted_at)}"
-    click.echo(
+    echo(
         f"  since {_time(page.since)}, detected {_time(page.detected)}, last {_time(page.last)} UTC{accepted}"
     )
     for finding in page.findings:
-        click.echo(f"    {_told(finding)}")
+        echo(f"    {_told(finding)}")
     for one in said:
         note = f": {one.note}" if one.note else ""
-        click.echo(f"  {one.word}, said {one.given_by or 'somebody'} at {_time(one.given_at)}{note}")
+        echo(f"  {one.word}, said {one.given_by or 'somebody'} at {_time(one.given_at)}{note}")
 
 
 def _told(finding: StoredFinding) -> str:

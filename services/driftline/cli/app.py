@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from driftline.cli.ack import ack, pages
 from driftline.cli.calibrate import calibrate_command
@@ -16,10 +17,11 @@ from driftline.cli.forward import forward
 from driftline.cli.invalid import invalid, rules
 from driftline.cli.logs import configure_logs
 from driftline.cli.monitors import monitors_group
-from driftline.cli.options import load_settings
+from driftline.cli.options import take_everywhere
 from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.report import report
 from driftline.cli.services import land, migrate_command, profile, serve, up, watch
+from driftline.cli.settings import check_variables, default_map, load_settings, warn_of_secret
 
 if TYPE_CHECKING:
     from driftline.cli.logs import Format
@@ -51,28 +53,17 @@ if TYPE_CHECKING:
 @click.pass_context
 def driftline(context: click.Context, config: str | None, log_level: str, log_format: Format) -> None:
     """Log every prediction, land it exactly once, say honestly what drifted."""
-    configure_logs(log_format, log_level, service=context.invoked_subcommand or "driftline")
-    context.default_map = _default_map(load_settings(config, os.environ))
-
-
-def _default_map(settings: dict[str, object]) -> dict[str, object]:
-    """Spread top-level settings over all commands, under the names of their parameters."""
-    names = {"log": "log_url", "store": "store_url"}
-    common = {names.get(key, key): value for key, value in settings.items() if not isinstance(value, dict)}
-    spread: dict[str, object] = {}
-    for command in driftline.commands:
-        table = settings.get(command)
-        own: dict[str, object] = table if isinstance(table, dict) else {}
-        values = common | {names.get(key, key): value for key, value in own.items()}
-        spread[command] = _with_subcommands(driftline.commands[command], values)
-    return spread
-
-
-def _with_subcommands(command: click.Command, values: dict[str, object]) -> dict[str, object]:
-    """Return a command's values and, one level deeper, where click looks for those of its subcommands."""
-    if not isinstance(command, click.Group):
-        return values
-    return values | {name: _with_subcommands(inner, values) for name, inner in command.commands.items()}
+    check_variables(driftline, os.environ)
+    file = load_settings(config, os.environ)
+    defaults = default_map(driftline, file)
+    told = {"log_level": log_level, "log_format": log_format}
+    for name, value in told.items():
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT:
+            told[name] = context.params[name] = defaults.get(name, value)
+    form: Format = "json" if told["log_format"] == "json" else "text"
+    configure_logs(form, told["log_level"], service=context.invoked_subcommand or "driftline")
+    warn_of_secret(file)
+    context.default_map = defaults
 
 
 _SERVICES = (up, demo, migrate_command, land, profile, watch, serve, forward)
@@ -92,3 +83,4 @@ for _command in (
     dashboards_group,
 ):
     driftline.add_command(_command)
+take_everywhere(driftline)

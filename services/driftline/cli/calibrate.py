@@ -13,10 +13,12 @@ import click
 
 from driftline.cli.calibration_page import draw_page
 from driftline.cli.options import clean_errors, json_option, store_option
-from driftline.cli.questions import ask_store, echo_json, echo_table
+from driftline.cli.output import echo, echo_json, echo_table
+from driftline.cli.questions import ask_store
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.calibrate import Calibration, Stretch, calibrate
 from driftline.errors import StoreError
+from driftline.printable import printable
 from driftline.store.grids import read_grids
 from driftline.store.ledger import Ledger
 from driftline.store.pages import read_pages
@@ -137,13 +139,14 @@ def calibrate_command(
     )
     names = (past.stream.model_name, past.stream.model_version, past.stream.environment)
     if out is not None:
-        out.write_text(draw_page(found, names), encoding="utf-8")
+        out.write_text(printable(draw_page(found, names), keep="\n\t"), encoding="utf-8")
     if as_json:
         echo_json(as_object(found, names))
     else:
         _tell(found, names)
         if out is not None:
-            click.echo(f"\ndrawn into {out}")
+            echo()
+            echo(f"drawn into {out}")
 
 
 class _Progress:
@@ -282,9 +285,9 @@ def _tell(found: Calibration, names: tuple[str, str, str]) -> None:
         found.model,
         f"{hour_time(found.first_hour):%Y-%m-%d} to {hour_time(found.end_hour):%Y-%m-%d}",
     )
-    click.secho(f"{names[0]} version {names[1]}, {names[2]}: {model.hours} hours judged, {span}", bold=True)
+    echo(f"{names[0]} version {names[1]}, {names[2]}: {model.hours} hours judged, {span}", bold=True)
     promised = model.hours / found.budget_hours
-    click.echo(
+    echo(
         f"pages by themselves: {model.pages} where the budget allows {promised:.1f}"
         + (f"; {model.known} more over hours that were left out" if model.known else "")
     )
@@ -297,11 +300,11 @@ def _tell(found: Calibration, names: tuple[str, str, str]) -> None:
             ],
             ["feature", "pages", "per 1000 hours"],
         )
-    click.echo()
+    echo()
     if not found.dates:
-        click.echo("no shifts were injected: they need a date with a week behind it, see --dates")
+        echo("no shifts were injected: they need a date with a week behind it, see --dates")
         return
-    click.secho(f"hours until a shift pages, at {len(found.dates)} dates", bold=True)
+    echo(f"hours until a shift pages, at {len(found.dates)} dates", bold=True)
     echo_table(
         [
             {
@@ -316,7 +319,7 @@ def _tell(found: Calibration, names: tuple[str, str, str]) -> None:
         ["feature", "shift", "median", "90 %", "not found"],
     )
     if any(len(each.hours) < each.dates for each in found.delays):
-        click.echo("dates at which a feature paged by itself are left out")
+        echo("dates at which a feature paged by itself are left out")
 
 
 def _hours(delay: int | None, tried: Sequence[int | None]) -> str:

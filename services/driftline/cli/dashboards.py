@@ -12,14 +12,15 @@ import click
 from click.core import ParameterSource
 
 from driftline.cli.options import clean_errors, json_option
+from driftline.cli.output import echo
+from driftline.cli.settings import GRAFANA_TOKEN as _TOKEN
+from driftline.cli.settings import GRAFANA_TOKEN_FILE as _TOKEN_FILE
 from driftline.errors import SettingError
 from driftline.store.url import has_secret, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
-
-_TOKEN, _TOKEN_FILE = "DRIFTLINE_GRAFANA_TOKEN", "DRIFTLINE_GRAFANA_TOKEN_FILE"
 
 
 @click.group("dashboards")
@@ -87,9 +88,9 @@ def push_command(
     ):
         done.append(dataclasses.asdict(pushed))
         if not as_json:
-            click.echo(f"{pushed.done:<9} {pushed.kind} {pushed.uid}")
+            echo(f"{pushed.done:<9} {pushed.kind} {pushed.uid}")
     if as_json:
-        click.echo(json.dumps(done, indent=2))
+        echo(json.dumps(done, indent=2), lines=True)
 
 
 def _token(file: Path | None, environ: Mapping[str, str]) -> str:

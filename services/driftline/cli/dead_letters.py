@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from driftline.cli.options import clean_errors, json_option, log_option, store_option
-from driftline.cli.questions import ask_store, echo_json, echo_table, plain
+from driftline.cli.output import echo, echo_json, echo_table, plain
+from driftline.cli.questions import ask_store
 from driftline.errors import NotFoundError, WireError
 from driftline.lander.replay import replay_letters
 from driftline.log import open_log
@@ -50,7 +51,7 @@ def list_command(
             found, ["refused_time", "place", "reason", "session_id", "sequence", "replayed_at", "detail"]
         )
     else:
-        click.echo("no dead letters")
+        echo("no dead letters")
 
 
 @dead_letters.command("show")
@@ -71,10 +72,10 @@ def show_command(place: str, store_url: str, as_json: bool) -> None:
     for row, letter in zip(rows, found, strict=True):
         for name, value in row.items():
             if name not in {"value_hex", "event"}:
-                click.echo(f"{name:<14}{plain(value)}")
+                echo(f"{name:<14}{plain(value)}")
         for name, value in (row["event"] or {}).items():
-            click.echo(f"  {name:<22}{plain(value)}")
-        click.echo(_dump(letter.value))
+            echo(f"  {name:<22}{plain(value)}")
+        echo(_dump(letter.value), lines=True)
 
 
 @dead_letters.command("replay")
@@ -100,12 +101,12 @@ def replay_command(
     What is refused again stays a dead letter, with what is wrong now. May be interrupted, and repeated.
     """
     chosen = _filter(place) if place else LetterFilter(topic=topic, reason=reason)
-    with open_log(log_url) as log, open_store(store_url) as store:
+    with open_log(log_url) as log, open_store(store_url, use="write") as store:
         outcome = replay_letters(log, store, chosen, limit=limit)
     if as_json:
         echo_json(dataclasses.asdict(outcome))
     else:
-        click.echo(f"{outcome.landed} landed, {outcome.refused} refused again")
+        echo(f"{outcome.landed} landed, {outcome.refused} refused again")
 
 
 def _filter(place: str) -> LetterFilter:

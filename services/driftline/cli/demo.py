@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -10,7 +11,13 @@ from pathlib import Path
 
 import click
 
-from driftline.cli.options import clean_errors, in_data_folder
+from driftline.cli.options import as_default, clean_errors
+from driftline.cli.output import echo
+from driftline.log.folders import data_folder
+
+
+def _default_folder() -> str:
+    return str(data_folder(os.environ) / "demo")
 
 
 def _own_command(program: str) -> str:
@@ -29,9 +36,7 @@ def _own_command(program: str) -> str:
     help="Serve so many flights from April on; 0: all of the year.",
 )
 @click.option(
-    "--folder",
-    default=in_data_folder(lambda folder: str(folder / "demo")),
-    help="For log and store; an earlier demo's is emptied.",
+    "--folder", default=as_default(_default_folder), help="For log and store; an earlier demo's is emptied."
 )
 @click.option("--port", default=0, help="Port of the pages; 0: a free one.", show_default=True)
 @click.option("--serve", "keep_serving", is_flag=True, help="Keep the pages up until interrupted.")
@@ -43,12 +48,11 @@ def demo(events: int, folder: str, port: int, keep_serving: bool, as_json: bool)
     """Run the whole pipeline on real flights, break the upstream, and see what is found."""
     try:
         from driftline.demo.run import Demo  # noqa: PLC0415  needs the demo extra
+        from driftline.demo.screen import ProgressScreen, print_summary  # noqa: PLC0415  as above
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"the demo needs {error.name}; install it with: pip install 'driftline[demo]'"
         ) from error
-    from driftline.demo.screen import ProgressScreen, print_summary  # noqa: PLC0415  as above
-
     running = Demo(Path(folder).resolve(), events=events or None, port=port)
     try:
         with ProgressScreen(running.up.url) as screen:
@@ -57,11 +61,11 @@ def demo(events: int, folder: str, port: int, keep_serving: bool, as_json: bool)
         summary |= {"command": _own_command(sys.argv[0])}
         print_summary(summary, serving=keep_serving)
         if as_json:
-            click.echo(json.dumps(summary, ensure_ascii=False))
+            echo(json.dumps(summary, ensure_ascii=False))
         if keep_serving:
             from driftline.cli.services import stop_on_signals  # noqa: PLC0415  only here
 
-            click.echo(f"serving {running.up.url}/ until interrupted", err=True)
+            echo(f"serving {running.up.url}/ until interrupted", err=True)
             stop_on_signals().wait()
     finally:
         running.up.close()

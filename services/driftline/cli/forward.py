@@ -7,6 +7,7 @@ import threading
 import click
 
 from driftline.cli.options import clean_errors, log_option
+from driftline.cli.output import echo
 from driftline.cli.services import stop_on_signals
 from driftline.errors import SettingError
 from driftline.log import open_log
@@ -40,10 +41,10 @@ def forward(log_url: str, timeout_s: float | None) -> None:
             timer.daemon = True
             timer.start()
         forwarded = forward_orphans(log.settings, stop)
-    click.echo(f"{forwarded.records} records forwarded from {log.settings.spill}")
+    echo(f"{forwarded.records} records forwarded from {log.settings.spill}")
     for folder in forwarded.owned:
-        click.echo(f"{folder}: a living process forwards it")
+        echo(f"{folder}: a living process forwards it")
     for folder in forwarded.left:
-        click.echo(f"{folder}: still waits{': ' if forwarded.error else ''}{forwarded.error}", err=True)
+        echo(f"{folder}: still waits{': ' if forwarded.error else ''}{forwarded.error}", err=True)
     if forwarded.left:
         raise click.exceptions.Exit(1)

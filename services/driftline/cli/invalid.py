@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
-from driftline.cli.questions import ask_store, echo_json, echo_table, parse_time
+from driftline.cli.output import echo, echo_json, echo_table
+from driftline.cli.questions import ask_store, parse_time
 from driftline.store.invalid import read_invalid
 from driftline.store.rules import read_rules, set_rules
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 @store_option
 @click.option("--model", "model_name", help="Of this model only.")
 @click.option("--version", "model_version", help="Of this version only.")
-@click.option("--since", help="Of events since this time (ISO 8601; UTC unless it says otherwise).")
+@click.option(
+    "--since", help="Of events since this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
+)
 @json_option
 @clean_errors
 def invalid(
@@ -39,7 +42,7 @@ def invalid(
     if as_json:
         echo_json(found)
     elif not found:
-        click.echo("nothing invalid has landed; 'driftline rules MODEL' shows what is checked")
+        echo("nothing invalid has landed; 'driftline rules MODEL' shows what is checked")
     else:
         columns = "model_name model_version environment feature reason count rows newest example"
         echo_table([{**line, "example": line["examples"][0]} for line in found], columns.split())
@@ -66,7 +69,7 @@ def rules(model_name: str, store_url: str, overrides: TextIO | None, as_json: bo
             set_rules(client, model_name, given)
         return read_rules(client, model_name)
 
-    found = ask_store(store_url, answer)
+    found = ask_store(store_url, answer, use="read" if given is None else "write")
     if as_json:
         by_version = {
             version: {name: dataclasses.asdict(rule) for name, rule in features.items()}
@@ -82,7 +85,7 @@ def rules(model_name: str, store_url: str, overrides: TextIO | None, as_json: bo
     if lines:
         echo_table(lines, ["version", "feature", "kind", "valid"])
     else:
-        click.echo(f"{model_name} has no rules yet: its reference, or 5,000 predictions, must land first")
+        echo(f"{model_name} has no rules yet: its reference, or 5,000 predictions, must land first")
 
 
 def _read_overrides(file: TextIO) -> Mapping[str, Any]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
+from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 from pythonjsonlogger.json import JsonFormatter
 
+from driftline.cli.output import echo
+from driftline.printable import printable
 from driftline.sdk.runtime import package_version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     Format = Literal["text", "json"]
@@ -22,6 +27,7 @@ _RENAMED = {"levelname": "level", "name": "logger", "exc_info": "exception", "st
 _LIBRARIES = ("urllib3", "clickhouse_connect", "httpx", "httpx2")
 """What they warn of, our own errors say; what they ask of whom is of interest to debug."""
 
+_MINUTE_S = 60.0
 _logger = logging.getLogger("driftline")
 
 
@@ -36,7 +42,8 @@ def configure_logs(form: Format, level: str, *, service: str) -> None:
         service: the command that runs.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(json_formatter(service) if form == "json" else logging.Formatter(_TEXT))
+    handler.setFormatter(json_formatter(service) if form == "json" else TextFormatter(_TEXT))
+    handler.addFilter(Flood(time.monotonic))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel("DEBUG" if level.lower() == "debug" else "CRITICAL")
@@ -46,12 +53,60 @@ def configure_logs(form: Format, level: str, *, service: str) -> None:
         threading.excepthook = _tell_uncaught_of_thread
 
 
+class TextFormatter(logging.Formatter):
+    """Writes a record in a line, whatever names are in its message; a traceback stands indented below."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  as the base class calls it
+        """Return a record's line."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  as the base class calls it
+        """Return a traceback, of which no line can be taken for a record's."""
+        lines = super().formatException(ei).splitlines()
+        return "\n".join(f"  {printable(line)}" for line in lines)
+
+
+class _PrintableJson(JsonFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+class Flood(logging.Filter):
+    """Lets so many records of one kind through in a minute, and says of how many it was silent before.
+
+    Whoever can have a server warn of each of its requests would fill the disk with what it says.
+
+    Args:
+        monotonic: a clock in seconds.
+        limit: records of one logger with one message, whatever is put into it, in a minute.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], *, limit: int = 100) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        self._limit = limit
+        self._until_s = float("-inf")
+        self._counts = Counter[tuple[str, str]]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is written."""
+        if self._monotonic() >= self._until_s:
+            self._until_s = self._monotonic() + _MINUTE_S
+            self._counts.clear()
+        kind = (record.name, str(record.msg)[:200])
+        self._counts[kind] += 1
+        if self._counts[kind] == self._limit:
+            record.msg = f"{record.getMessage()} (there are more of this kind; silent for up to a minute)"
+            record.args = ()
+        return self._counts[kind] <= self._limit
+
+
 def json_formatter(service: str) -> logging.Formatter:
     """Return what writes a record as an object: timestamp, level, logger, message, service, version, context.
 
     Context is what the record has as ``extra``: an event's, a page's or a place in the log.
     """
-    return JsonFormatter(
+    return _PrintableJson(
         "{levelname}{name}{message}",
         style="{",
         rename_fields=_RENAMED,
@@ -66,7 +121,7 @@ def announce(message: str, **context: Any) -> None:
     if _is_json():
         _logger.info(" ".join(message.split()), extra=context)
     else:
-        click.echo(message)
+        echo(message)
 
 
 class FailureError(click.ClickException):
@@ -77,7 +132,7 @@ class FailureError(click.ClickException):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
+        super().__init__(printable(message, keep="\n"))
         self._is_json = _is_json()  # When it is shown, the command's context is gone.
 
     def show(self, file: IO[Any] | None = None) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
-from driftline.cli.questions import ask_store, echo_json
+from driftline.cli.output import echo, echo_json
+from driftline.cli.questions import ask_store
+from driftline.cli.settings import FlagOnly
 from driftline.drift import DriftSettings
 from driftline.monitors import MonitorsError, read_monitors
 from driftline.monitors.explain import as_plain, explain
@@ -39,6 +41,7 @@ def monitors_group() -> None:
 @click.option(
     "--store",
     "known_in",
+    cls=FlagOnly,
     metavar="URL",
     help="Warn of models, features and segments that this store does not know.",
 )
@@ -71,15 +74,15 @@ def apply(file: Path, store_url: str) -> None:
     are judged is not in the store: give the file to 'driftline watch' or 'driftline up', which also do this.
     """
     monitors = read_monitors(file, DriftSettings())
-    for warning in ask_store(store_url, lambda client: follow_monitors(client, monitors)):
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(f"the store follows {file}")
+    for warning in ask_store(store_url, lambda client: follow_monitors(client, monitors), use="make"):
+        echo(f"warning: {warning}", err=True)
+    echo(f"the store follows {file}")
 
 
 @monitors_group.command("schema")
 def schema() -> None:
     """Print the JSON schema of a file of monitors, which editors check against."""
-    click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+    echo(json.dumps(json_schema(), ensure_ascii=False, indent=2), lines=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +125,22 @@ def _as_plain(report: _Report) -> Mapping[str, Any]:
 def _echo(report: _Report) -> None:
     """Print what applies; what is wrong goes to standard error."""
     for problem in report.problems:
-        click.echo(problem.told(report.file), err=True)
+        echo(problem.told(report.file), err=True)
     for warning in report.warnings:
-        click.echo(f"{report.file}: warning: {warning}", err=True)
+        echo(f"{report.file}: warning: {warning}", err=True)
     if report.problems:
         return
-    click.echo(f"{report.file}: nothing is wrong")
+    echo(f"{report.file}: nothing is wrong")
     usual = frozenset(_cells(report.monitors[""])) if "" in report.monitors else frozenset()
     for name, monitor in report.monitors.items():
         rows = [row for row in _cells(monitor) if not name or row not in usual]
         if name and usual:
             rows.append(("the rest", "as every other model", ""))
-        click.echo()
-        click.secho(name or ("every other model" if len(report.monitors) > 1 else "every model"), bold=True)
+        echo()
+        echo(name or ("every other model" if len(report.monitors) > 1 else "every model"), bold=True)
         widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
         for key, shown, where in rows:
-            click.echo(f"  {key:<{widths[0]}}  {shown:<{widths[1]}}  {where}".rstrip())
+            echo(f"  {key:<{widths[0]}}  {shown:<{widths[1]}}  {where}".rstrip())
 
 
 def _cells(monitor: ModelMonitor[DriftSettings]) -> Sequence[tuple[str, str, str]]:

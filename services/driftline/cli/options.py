@@ -3,79 +3,46 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
-import stat
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 from click.core import ParameterSource
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.cli.logs import FailureError
+from driftline.cli.settings import FILE, FlagOnly
 from driftline.errors import DriftlineError, SettingError
-from driftline.log.folders import data_folder, user_folder
+from driftline.log import default_log_url
+from driftline.log.folders import data_folder
 from driftline.monitors import Monitors, read_monitors
 from driftline.store.url import PASSWORD_FILE_VARIABLE, embedded_url, has_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from driftline.drift import DriftSettings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_FILE = "driftline.toml"
-_logger = logging.getLogger(__name__)
+
+def default_store_url() -> str:
+    """Return the URL of the embedded store in the user's data folder."""
+    return embedded_url(data_folder(os.environ) / "store")
 
 
-def load_settings(path: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content of the settings file.
+def as_default(find: Callable[[], str]) -> Callable[[], str]:
+    """Return what finds a default as click calls it: outside of what turns errors into messages."""
 
-    That is the file named, else ``driftline.toml`` here, else in the user's settings folder.
-    Top-level keys hold for every command; a table named after a command holds for that one. A file that
-    holds a password and can be read by others is warned of.
-
-    Raises:
-        click.UsageError: the file is missing or no TOML.
-    """
-    if path:
-        candidates = [Path(path)]
-    else:
-        home = environ.get("XDG_CONFIG_HOME") or (user_folder() or Path()) / ".config"
-        candidates = [file for file in (Path(_FILE), Path(home, "driftline", _FILE)) if file.is_file()][:1]
-    for file in candidates:
+    def found() -> str:
         try:
-            settings = tomllib.loads(file.read_text(encoding="utf-8"))
-            mode = file.stat().st_mode
-        except OSError as error:
-            raise click.UsageError(f"settings file {file}: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise click.UsageError(f"settings file {file}: {error}") from error
-        if mode & (stat.S_IRWXG | stat.S_IRWXO) and _holds_secret(settings):
-            _logger.warning("settings file %s holds a password and others may read it: chmod 600 it", file)
-        return settings
-    return {}
-
-
-def _holds_secret(settings: Mapping[str, Any]) -> bool:
-    tables = [settings, *(table for table in settings.values() if isinstance(table, dict))]
-    return any(has_secret(url) for table in tables if isinstance(url := table.get("store"), str))
-
-
-def in_data_folder(place: Callable[[Path], str]) -> Callable[[], str]:
-    """Return a default that is a place in the user's data folder; a user who has none is told so."""
-
-    def default() -> str:
-        try:
-            return place(data_folder(os.environ))
+            return find()
         except SettingError as error:
             raise click.UsageError(str(error)) from error
 
-    return default
+    return found
 
 
 def log_option(command: Callable[P, R]) -> Callable[P, R]:
@@ -83,7 +50,7 @@ def log_option(command: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--log",
         "log_url",
-        default=in_data_folder(lambda folder: (folder / "log").as_uri()),
+        default=as_default(lambda: default_log_url(os.environ)),
         show_default="file:// in your data folder",
         envvar="DRIFTLINE_LOG",
         help="Event log, such as file:///var/lib/driftline/log.",
@@ -95,7 +62,7 @@ def store_option(command: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--store",
         "store_url",
-        default=in_data_folder(lambda folder: embedded_url(folder / "store")),
+        default=as_default(default_store_url),
         show_default="chdb:// in your data folder",
         envvar="DRIFTLINE_STORE",
         callback=_refuse_visible_secret,
@@ -110,9 +77,25 @@ def _refuse_visible_secret(context: click.Context, parameter: click.Parameter, u
         raise click.UsageError(
             "--store holds a password, which every user of this host can read in the process list. Name a "
             f"file that holds it in {PASSWORD_FILE_VARIABLE}, or give the whole URL in DRIFTLINE_STORE or as "
-            f"store = ... in {_FILE}. A password that stood in a flag is no longer secret"
+            f"store = ... in {FILE}. A password that stood in a flag is no longer secret"
         )
     return url
+
+
+def take_everywhere(command: click.Command) -> None:
+    """Have each command take ``--log`` and ``--store``, so that the two name a deployment whoever is asked.
+
+    Where a command needs one of them not, that has no effect.
+    """
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            take_everywhere(inner)
+        return
+    taken = {name for parameter in command.params for name in parameter.opts}
+    for name in ("--log", "--store"):
+        if name not in taken:
+            unused = "Taken as everywhere; this command does not need it."
+            command.params.append(FlagOnly([name], expose_value=False, help=unused))
 
 
 def monitors_option(command: Callable[P, R]) -> Callable[P, R]:
@@ -140,7 +123,7 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn driftline's own errors into a message and exit status 1."""
+    """Turn driftline's own errors, and those of the disk and of memory, into a message and exit status 1."""
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -150,5 +133,10 @@ def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
             raise FailureError(str(error)) from error
         except ClickHouseError as error:
             raise FailureError(f"the store refused: {error}") from error
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise FailureError(f"{where}{error.strerror or error}") from error
+        except MemoryError as error:
+            raise FailureError("there is too little memory for this") from error
 
     return guarded

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from driftline.cli.options import clean_errors, store_option
+from driftline.cli.output import echo
 from driftline.cli.questions import ask_store
 from driftline.errors import SettingError
 from driftline.web.period import DAYS, DEFAULT_DAYS
@@ -49,4 +50,4 @@ def report(store_url: str, model_name: str | None, days: str, url: str, output: 
         output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise SettingError(f"the report can't be written to {output}: {error.strerror}") from error
-    click.echo(f"{output}: {len(page) / 1024:,.0f} KB")
+    echo(f"{output}: {len(page) / 1024:,.0f} KB")

@@ -17,7 +17,9 @@ from starlette.routing import Mount
 
 from driftline.cli.logs import FailureError, announce
 from driftline.cli.options import clean_errors, load_monitors, log_option, monitors_option, store_option
+from driftline.cli.output import echo
 from driftline.cli.questions import patience_with
+from driftline.cli.settings import LinkedOption
 from driftline.drift import DriftSettings
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
@@ -64,8 +66,26 @@ _port_option = click.option(
 )
 
 
+def _split_hosts(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return all names, also of several that stand in one variable, with commas or spaces between them."""
+    del context, parameter
+    return tuple(name for value in values for name in value.replace(",", " ").split())
+
+
+_allowed_host_option = click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    envvar="DRIFTLINE_ALLOWED_HOSTS",
+    callback=_split_hosts,
+    help="Name that requests may give for this host, such as driftline.example or *.example.com; may be "
+    "repeated. Addresses and localhost are always allowed.",
+)
 _metrics_port_option = click.option(
     "--metrics-port",
+    cls=LinkedOption,
     type=int,
     envvar="DRIFTLINE_METRICS_PORT",
     help="Serve this service's /metrics, /healthz and /readyz on this port of every address; 0: a free one. "
@@ -81,14 +101,17 @@ _dead_letter_limit_option = click.option(
 
 
 @contextmanager
-def _exposed(metrics: Metrics, health: Health, port: int | None) -> Iterator[None]:
+def _exposed(
+    metrics: Metrics, health: Health, port: int | None, allowed_hosts: Sequence[str]
+) -> Iterator[None]:
     """Serve metrics and health while the block runs, unless no port is given."""
     if port is None:
         yield
         return
     app = Starlette(routes=[*health.routes(), Mount("/", metrics.app())])
     # Prometheus asks from afar.
-    server = WebServer(app, "0.0.0.0", port, name="metrics")  # noqa: S104  see above
+    everywhere = "0.0.0.0"  # noqa: S104  see above
+    server = WebServer(app, everywhere, port, name="metrics", allowed_hosts=allowed_hosts)
     server.start()
     announce(f"metrics http://127.0.0.1:{server.port}/metrics")
     try:
@@ -122,6 +145,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @store_option
 @_host_option
 @_port_option
+@_allowed_host_option
 @_timezone_option
 @monitors_option
 @_dead_letter_limit_option
@@ -131,6 +155,7 @@ def up(
     store_url: str,
     host: str,
     port: int,
+    allowed_hosts: tuple[str, ...],
     timezone: str,
     monitors: Path | None,
     dead_letter_limit: float,
@@ -138,8 +163,15 @@ def up(
     """Run everything in one process: lander, profiler, drift worker, pages and metrics."""
     stop = stop_on_signals()
     watched = load_monitors(monitors, drift_settings(timezone))
-    where = {"log_url": log_url, "store_url": store_url, "host": host}
-    with Up(**where, port=port, monitors=watched, dead_letter_limit=dead_letter_limit) as running:
+    with Up(
+        log_url=log_url,
+        store_url=store_url,
+        host=host,
+        port=port,
+        allowed_hosts=allowed_hosts,
+        monitors=watched,
+        dead_letter_limit=dead_letter_limit,
+    ) as running:
         announce(f"events  {running.log.url}")
         announce(f"store   {store_url.partition('://')[0]}")
         announce(f"page    {running.url}/")
@@ -218,6 +250,7 @@ def migrate_command(store_url: str, log_url: str | None, with_users: bool, wait_
 )
 @_dead_letter_limit_option
 @_metrics_port_option
+@_allowed_host_option
 @clean_errors
 def land(
     log_url: str,
@@ -226,20 +259,25 @@ def land(
     from_start: bool,
     dead_letter_limit: float,
     metrics_port: int | None,
+    allowed_hosts: tuple[str, ...],
 ) -> None:
     """Land events from the log in the store. Several may land one Kafka log, and share its partitions."""
     stop = stop_on_signals()
     metrics, pulse = Metrics(LANDER_METRICS), Pulse("lander", time.monotonic)
     with open_log(log_url) as log, open_store(store_url) as store, ExitStack() as exposed:
-        ready: dict[str, Check] = {"log": log.topics, "store": lambda: check_store(store)}
+        ready: dict[str, Check] = {
+            "log": log.topics,
+            "store": lambda: check_store(store),
+            "landing": pulse.check_work,
+        }
         health = Health(alive={"lander": pulse.check}, ready=ready)
-        exposed.enter_context(_exposed(metrics, health, metrics_port))
+        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit, pulse=pulse)
         try:
             if from_start:
                 lander.rewind()
             if until_idle:
-                click.echo(f"{lander.run_until_idle()} records landed")
+                echo(f"{lander.run_until_idle()} records landed")
             else:
                 lander.run(stop)
         finally:
@@ -278,18 +316,26 @@ class _Shard(click.ParamType[tuple[int, int]]):
     help="Derive part i of n of the models, where n of these services share them; i counts from 0.",
 )
 @_metrics_port_option
+@_allowed_host_option
 @clean_errors
-def profile(store_url: str, until_idle: bool, shard: tuple[int, int], metrics_port: int | None) -> None:
+def profile(
+    store_url: str,
+    until_idle: bool,
+    shard: tuple[int, int],
+    metrics_port: int | None,
+    allowed_hosts: tuple[str, ...],
+) -> None:
     """Derive profiles, sessions and invalid values from what has landed, hour by hour."""
     stop = stop_on_signals()
     metrics, pulse = Metrics(PROFILER_METRICS), Pulse("profiler", time.monotonic)
     with open_store(store_url) as store, ExitStack() as exposed:
-        health = Health(alive={"profiler": pulse.check}, ready={"store": lambda: check_store(store)})
-        exposed.enter_context(_exposed(metrics, health, metrics_port))
+        ready: dict[str, Check] = {"store": lambda: check_store(store), "deriving": pulse.check_work}
+        health = Health(alive={"profiler": pulse.check}, ready=ready)
+        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         profiler = Profiler(store, metrics=metrics, shard=shard[0], shards=shard[1], pulse=pulse)
         try:
             if until_idle:
-                click.echo(f"{profiler.run_until_idle()} hours derived")
+                echo(f"{profiler.run_until_idle()} hours derived")
             else:
                 profiler.run(stop)
         finally:
@@ -304,14 +350,23 @@ def profile(store_url: str, until_idle: bool, shard: tuple[int, int], metrics_po
 @_timezone_option
 @monitors_option
 @_metrics_port_option
+@_allowed_host_option
 @clean_errors
-def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metrics_port: int | None) -> None:
+def watch(
+    store_url: str,
+    once: bool,
+    timezone: str,
+    monitors: Path | None,
+    metrics_port: int | None,
+    allowed_hosts: tuple[str, ...],
+) -> None:
     """Judge windows as they close."""
     stop = stop_on_signals()
     metrics, pulse = Metrics(WORKER_METRICS), Pulse("drift worker", time.monotonic)
     with open_store(store_url) as store, ExitStack() as exposed:
-        health = Health(alive={"drift worker": pulse.check}, ready={"store": lambda: check_store(store)})
-        exposed.enter_context(_exposed(metrics, health, metrics_port))
+        ready: dict[str, Check] = {"store": lambda: check_store(store), "judging": pulse.check_work}
+        health = Health(alive={"drift worker": pulse.check}, ready=ready)
+        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
         patience = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
         worker = DriftWorker(
@@ -319,10 +374,10 @@ def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metr
         )
         try:
             if once:
-                click.echo(f"{worker.watch_once()} verdicts given")
+                echo(f"{worker.watch_once()} verdicts given")
                 if worker.waiting:
                     told = f"{worker.waiting} hours that have closed are not derived yet"
-                    click.echo(f"{told}; run 'driftline profile --until-idle' first", err=True)
+                    echo(f"{told}; run 'driftline profile --until-idle' first", err=True)
             else:
                 worker.run(stop)
         finally:
@@ -333,13 +388,15 @@ def watch(store_url: str, once: bool, timezone: str, monitors: Path | None, metr
 @store_option
 @_host_option
 @_port_option
+@_allowed_host_option
 @clean_errors
-def serve(store_url: str, host: str, port: int) -> None:
+def serve(store_url: str, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Serve the pages over a store."""
     stop = stop_on_signals()
     with open_store(store_url) as store:
         ready_client(store).close()
-        server = WebServer(create_app(store, Metrics(), clock=time.time), host, port)
+        app = create_app(store, Metrics(), clock=time.time)
+        server = WebServer(app, host, port, allowed_hosts=allowed_hosts)
         server.start()
         announce(f"page    {server.url}/")
         stop.wait()

@@ -73,6 +73,7 @@ _TABLES = (
     (SESSIONS_TOPIC, SESSION, "sessions"),
 )
 _LAG_CHECK_S = 1.0
+_TOPIC_CHECK_S = 60.0
 _STAY_S = 1.0
 _IDLE_PATIENCE_S = 5.0
 
@@ -111,7 +112,7 @@ class Lander:
         self._turn = Turn(log.url)
         self._reader = log.reader(GROUP, [topic for topic, _, _ in _TABLES])
         self._writer = log.writer()
-        self._has_topics = False
+        self._next_topic_check_s = monotonic()
         self._next_lag_check_s = monotonic()
         self._schema_of = WriterSchemas(log)
         self._freshness = Freshness(clock, monotonic)
@@ -163,11 +164,13 @@ class Lander:
                     self._connect()
                 landed = self.land_once(is_patient=True)
                 has_failed = False
+                self._pulse.succeed()
             except LogMovedError as error:
                 _logger.info("another lander went on: %s", error, extra={"group": GROUP})
                 continue
             except (StoreError, LogError, ClickHouseError) as error:
                 has_failed = True
+                self._pulse.fail(error)
                 self._metrics.count(LOG_FAILURES if isinstance(error, LogError) else STORE_FAILURES)
                 context = {"error": type(error).__name__, "backoff_s": backoff_s}
                 _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error, extra=context)
@@ -220,9 +223,9 @@ class Lander:
         """
         if not self._turn.take():
             raise LogError("another lander is landing this log; one is enough, and two would meet")
-        if not self._has_topics:
+        if self._monotonic() >= self._next_topic_check_s:  # They may go, too.
             self._log.ensure_topics(TOPICS)
-            self._has_topics = True
+            self._next_topic_check_s = self._monotonic() + _TOPIC_CHECK_S
         self._freshness.begin()
         # Beats are fetched first and landed last, once all that they count has landed: none claims too much.
         beats = list(self._fetch(SESSIONS_TOPIC, BEATS_FRESH_S if is_patient else 0.0))

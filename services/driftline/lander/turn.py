@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -24,9 +25,16 @@ class Turn:
         self._lock: IO[bytes] | None = None
 
     def take(self) -> bool:
-        """Say whether it is this lander's turn, from now on until `release`. Does not block."""
-        if self._folder is None or self._lock is not None:
+        """Say whether it is this lander's turn, from now on until `release`. Does not block.
+
+        Should somebody have deleted the lock file, or its folder, the next that asks has the turn.
+        """
+        if self._folder is None:
             return True
+        if self._lock is not None:
+            if _is_there(self._folder / _LOCK_FILE, self._lock):
+                return True
+            self.release()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (self._folder / _LOCK_FILE).open("ab")
         try:
@@ -42,3 +50,10 @@ class Turn:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _is_there(path: Path, lock: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(lock.fileno()))
+    except FileNotFoundError:
+        return False

@@ -250,6 +250,7 @@ class EventLog(Protocol):
         """Create those topics that are not there yet, where a log needs that.
 
         Raises:
+            SettingError: one that is there does not keep what is appended to it.
             LogError: the log can't be used now, or does not allow it.
         """
         ...

@@ -15,7 +15,7 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     """Return driftline's folder in ``XDG_DATA_HOME``, else in ``~/.local/share``; it need not be there.
 
     Raises:
-        SettingError: neither is there to go by: a user without an entry of its own, as in some containers.
+        SettingError: there is no home to go by: a user without an entry of its own, as in some containers.
     """
     data_home = environ.get("XDG_DATA_HOME", "")
     # The XDG Base Directory Specification says that a relative path is to be ignored.
@@ -24,8 +24,8 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     home = user_folder()
     if home is None:
         raise SettingError(
-            "this user has no home folder, and nothing says where files are to go; "
-            "set XDG_DATA_HOME to a folder that it may write to"
+            "this user has no home folder: set XDG_DATA_HOME to a folder that is driftline's to write to, or "
+            "name log and store (DRIFTLINE_LOG, DRIFTLINE_STORE)"
         )
     return home / ".local" / "share" / "driftline"
 

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import re
+import logging
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from driftline.errors import LogError, LogFullError, LogMovedError
+from driftline.errors import LogFullError, LogMovedError
 from driftline.log.base import Batch, runs_of
-from driftline.log.database import Database, LocalLogSettings, quoted
-from driftline.log.rows import insert_rows, select_next, select_range
+from driftline.log.database import Database, LocalLogSettings
+from driftline.log.rows import (
+    check_topic,
+    checksum,
+    insert_rows,
+    make_topic,
+    quoted,
+    select_next,
+    select_range,
+)
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
     from driftline.log.base import Record
-    from driftline.log.rows import Row
+    from driftline.log.rows import StoredRow
 
 RESERVE_SHARE = 1 / 64
 """Share of the bound that only appends which ask for it may use."""
 
-_ROW_BYTES = 24  # What SQLite adds to a record: header, offset, time, its share of page headers.
+_ROW_BYTES = 29  # What is added to a record: header, offset, time, checksum, its share of page headers.
 _MIN_TRIM_STEP = 1_000
-_topic_name = re.compile(r"(?!sqlite_)[a-z][a-z0-9._-]{0,248}").fullmatch
 
-
-def check_topic(topic: str) -> str:
-    """Return the topic.
-
-    Raises:
-        LogError: it is no name of a topic.
-    """
-    if not _topic_name(topic):
-        raise LogError(
-            f"{topic!r} is no name of a topic: a letter, then letters, digits and ._- in lower case"
-        )
-    return topic
+_logger = logging.getLogger(__name__)
 
 
 class LocalLog:
@@ -162,7 +158,7 @@ class LocalWriter:
         for topic, keys, values in runs_of(records):
             topics.add(topic)
             if topic not in ends:
-                _make_topic(connection, topic)
+                make_topic(connection, topic)
             first = ends.get(topic, 0)
             ends[topic] = first + len(values)
             insert_rows(connection, topic, first, now_ms, (keys, values))
@@ -201,16 +197,15 @@ class LocalReader:
         """
 
         def select(connection: sqlite3.Connection) -> Batch | None:
-            if partition != 0 or topic not in _end_offsets(connection):
+            ends = _end_offsets(connection)
+            if partition != 0 or topic not in ends:
                 return None
             position, intent = self._state(connection, topic)
             if intent is not None:
                 rows = select_range(connection, topic, *intent)
                 return self._batch(topic, intent[0], intent, rows, repeated=True)
-            rows = select_next(connection, topic, position, max_records=max_records, max_bytes=max_bytes)
-            if not rows:
-                return None
-            return self._batch(topic, position, (rows[0][0], rows[-1][0]), rows, repeated=False)
+            bounds = {"max_records": max_records, "max_bytes": max_bytes}
+            return self._next(connection, topic, position, ends[topic], bounds)
 
         return self._database.run(select, write=False)
 
@@ -222,25 +217,45 @@ class LocalReader:
         """
 
         def select(connection: sqlite3.Connection) -> Batch | None:
-            if topic not in _end_offsets(connection):
-                return None
-            rows = select_next(connection, topic, offset, max_records=max_records, max_bytes=max_bytes)
-            if not rows:
-                return None
-            return self._batch(topic, offset, (rows[0][0], rows[-1][0]), rows, repeated=False)
+            ends = _end_offsets(connection)
+            bounds = {"max_records": max_records, "max_bytes": max_bytes}
+            return self._next(connection, topic, offset, ends[topic], bounds) if topic in ends else None
 
         return self._database.run(select, write=False)
+
+    def _next(
+        self,
+        connection: sqlite3.Connection,
+        topic: str,
+        position: int | None,
+        end: int,
+        bounds: Mapping[str, int],
+    ) -> Batch | None:
+        """Return what follows a group's position; where all of that is lost, a batch that only says so."""
+        start = position or 0
+        rows = select_next(connection, topic, start, **bounds)
+        if rows:
+            return self._batch(topic, start, (rows[0][0], rows[-1][0]), rows, repeated=False)
+        if position is None or position >= end:
+            return None
+        return self._batch(topic, start, (start, end - 1), [], repeated=False)
 
     def _batch(
         self,
         topic: str,
         start: int,
         bounds: tuple[int, int],
-        rows: list[Row],
+        rows: list[StoredRow],
         *,
         repeated: bool,
     ) -> Batch:
-        offsets, times, keys, values = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
+        intact = [row for row in rows if checksum(topic, row[0], row[2], row[3]) == row[4]]
+        if len(intact) < len(rows):
+            _logger.error(
+                "%s: %d records of %s from offset %d on were garbled on disk, and are lost",
+                *(self._database.settings.path, len(rows) - len(intact), topic, bounds[0]),
+            )
+        offsets, times, keys, values, _ = map(list, zip(*intact, strict=True)) if intact else ([],) * 5
         return Batch(
             source=self._database.source,
             topic=topic,
@@ -251,7 +266,7 @@ class LocalReader:
             keys=keys,
             offsets=offsets,
             timestamps_ms=times,
-            missing_count=bounds[1] + 1 - start - len(rows),
+            missing_count=bounds[1] + 1 - start - len(intact),
             repeated=repeated,
         )
 
@@ -277,7 +292,8 @@ class LocalReader:
         def update(connection: sqlite3.Connection) -> None:
             if batch.source != self._database.source:
                 raise LogMovedError(f"{batch.topic}: the log was begun anew since the batch was fetched")
-            now, intent = self._state(connection, batch.topic)
+            position_before, intent = self._state(connection, batch.topic)
+            now = position_before or 0
             bounds = (batch.first_offset, batch.last_offset)
             if now > batch.first_offset or intent not in {None, bounds}:
                 raise LogMovedError(
@@ -314,15 +330,15 @@ class LocalReader:
         query = 'SELECT topic, position FROM "log/positions" WHERE reader_group = ?'
         return dict(connection.execute(query, (self._group,)).fetchall())
 
-    def _state(self, connection: sqlite3.Connection, topic: str) -> tuple[int, tuple[int, int] | None]:
-        """Return the group's position in a topic, and its intent if there is one."""
+    def _state(self, connection: sqlite3.Connection, topic: str) -> tuple[int | None, tuple[int, int] | None]:
+        """Return the group's position in a topic, and its intent if there is one; None: it never read it."""
         query = (
             'SELECT position, intent_first, intent_last FROM "log/positions" '
             "WHERE reader_group = ? AND topic = ?"
         )
         row = connection.execute(query, (self._group, topic)).fetchone()
         if row is None:
-            return 0, None
+            return None, None
         return row[0], None if row[1] is None else (row[1], row[2])
 
     def _set(
@@ -339,14 +355,6 @@ class LocalReader:
 def _end_offsets(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the offset that the next record gets, by topic."""
     return dict(connection.execute('SELECT topic, next_offset FROM "log/topics"').fetchall())
-
-
-def _make_topic(connection: sqlite3.Connection, topic: str) -> None:
-    connection.execute(
-        f"CREATE TABLE {quoted(check_topic(topic))} "
-        "(offset INTEGER PRIMARY KEY, timestamp_ms INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL)"
-    )
-    connection.execute('INSERT INTO "log/topics" VALUES (?, 0)', (topic,))
 
 
 def _trim(connection: sqlite3.Connection, step: int) -> None:

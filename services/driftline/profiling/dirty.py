@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 OPEN_GAP_S = 60.0
 """An open hour is derived again after so long, or later where that is dear."""
 
+LONGEST_GAP_S = 1200.0
+"""But no later than this, whatever it costs."""
+
 CLOSED_GAP_S = 1.0
 COST_SHARE = 0.1
 """Of a core, deriving the same hour again and again takes at most this share."""
@@ -65,7 +68,8 @@ class DirtyHours:
         is_open = self.is_open(hour)
         if hour in self._derived_open and not is_open:
             return True  # It has closed since.
-        gap_s = max(OPEN_GAP_S if is_open else CLOSED_GAP_S, pointer.seconds / COST_SHARE)
+        gap_s = min(pointer.seconds / COST_SHARE, LONGEST_GAP_S)
+        gap_s = max(OPEN_GAP_S if is_open else CLOSED_GAP_S, gap_s)
         return (now - pointer.began).total_seconds() >= gap_s
 
     def settle(self, hours: Iterable[HourKey]) -> None:

@@ -23,12 +23,13 @@ from driftline.profiling.dirty import DirtyHours, batches
 from driftline.profiling.metrics import DIRTY, FAILURES, HOURS, LAG, ROWS, SECONDS
 from driftline.profiling.rules import learn_rules
 from driftline.store import ready_client
-from driftline.store.derive import delete_superseded, derive_hours, point_to
+from driftline.store.derive import delete_superseded, derive_hours, keep_derived, point_to
 from driftline.store.grids import choose_grids, pending_choices, read_stale_hours
 from driftline.store.hours import (
     Pointer,
     count_raw_rows,
     derivation_id,
+    read_derived_until,
     read_pointers,
     read_signs,
     read_store_time,
@@ -54,6 +55,9 @@ _LOOK_SHARE = 0.01
 """Of a core, looking what has landed takes at most about this share."""
 
 _MOST_ROWS = 2_000_000
+_STEP_S = 5.0
+"""A step derives for about so long, and looks again what has landed: what is new does not wait for a backlog."""
+
 _NOTE_GAP_S = 5.0
 _CLEAN_GAP_S = 600.0
 _LONG_LOOK_GAP_S = 3600.0
@@ -101,7 +105,8 @@ class Profiler:
         self._dirty = DirtyHours()
         self._recipes: Recipes | None = None
         self._signs: Mapping[str, int] = {}
-        self._looked_at = self._derived_until = self._noted_until = _EPOCH
+        self._looked_at = _EPOCH
+        self._derived_until = self._noted_until = read_derived_until(self._client)
         self._next_look_s = self._cleaned_s = self._monotonic()
         self._long_look_s = float("-inf")
         self._must_learn: set[str] = set()
@@ -118,9 +123,11 @@ class Profiler:
                     self._begin()
                 derived = self.step(stop)
                 has_failed = False
+                self._pulse.succeed()
             except (StoreError, ClickHouseError) as error:
                 has_failed = True
                 derived = 0
+                self._pulse.fail(error)
                 self._metrics.count(FAILURES)
                 context = {"error": type(error).__name__}
                 _logger.warning("deriving failed, trying again: %s", error, extra=context)
@@ -226,19 +233,24 @@ class Profiler:
         models = {each.stream.model_name for each in hours}
         stale = frozenset(read_stale_hours(self._client, models))
         groups: dict[int, list[HourKey]] = defaultdict(list)
-        settled = []
+        settled, expired = [], {}
         for each in hours:
-            if self._is_settled(each, rows.get(each, 0), pointers.get(each), stale):
+            pointer = pointers.get(each)
+            if pointer is not None and rows.get(each, 0) < pointer.rows:
+                expired[each] = pointer  # Rows have begun to expire: what was counted of them stays.
+            elif self._is_settled(each, rows.get(each, 0), pointer, stale):
                 settled.append(each)
             else:
                 model = each.stream.model_name
                 # Models that are counted in segments have a statement of their own.
                 groups[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
-        self._dirty.settle(settled)
+        keep_derived(self._client, expired, recipes)
+        self._dirty.settle([*settled, *expired])
+        end_s = self._monotonic() + _STEP_S
         derived = 0
         for group in groups.values():
             for batch in batches(group, rows, _MOST_ROWS):
-                if stop is not None and stop.is_set():
+                if (stop is not None and stop.is_set()) or (derived and self._monotonic() > end_s):
                     return derived
                 self._derive_batch({each: rows[each] for each in batch}, recipes)
                 derived += len(batch)
@@ -247,11 +259,9 @@ class Profiler:
     def _is_settled(
         self, hour: HourKey, rows: int, pointer: Pointer | None, stale: Collection[HourKey]
     ) -> bool:
-        """Return whether there is nothing to derive of an hour, or nothing that may be derived any more."""
+        """Return whether there is nothing to derive of an hour."""
         if pointer is None:
             return rows == 0
-        if rows < pointer.rows:
-            return True  # Rows have begun to expire: what was counted of them stays.
         fits = self._recipes is not None and self._recipes.fits(hour.stream, pointer)
         return rows == pointer.rows and fits and hour not in stale
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import abc
-import fcntl
-import json
 import os
 import secrets
 import ssl
+import tempfile
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import clickhouse_connect
 import urllib3
@@ -20,13 +18,16 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError,
 from clickhouse_connect.driver.httputil import default_pool_manager
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from driftline.errors import SettingError, StoreAwayError, StoreBusyError, StoreError
+from driftline.errors import NotFoundError, SettingError, StoreAwayError, StoreBusyError, StoreError
+from driftline.store.confinement import check_confined, confine
+from driftline.store.owner import ENGINE_FOLDER, Owner, Ownership, is_there, read_owner
 from driftline.store.url import (
     PASSWORD_FILE_VARIABLE,
     USER_VARIABLE,
     EmbeddedUrl,
     ServerUrl,
     parse_store_url,
+    without_secrets,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
     from driftline.store.gateway import Gateway
 
-_OWNER_FILE = "owner.json"
-_LOCK_FILE = "owner.lock"
 _ENGINE_SETTINGS = "config.xml"
 _PATIENCE_S = 10.0
 # The engine starts with two threads: a deletion that finds both merging looks again a second later.
@@ -57,6 +56,10 @@ _REFUSED_CODES = frozenset(
         516,  # AUTHENTICATION_FAILED
     }
 )
+
+
+Use = Literal["make", "write", "read"]
+"""What a store is opened for; each may also do what stands behind it."""
 
 
 class Store(abc.ABC):
@@ -158,42 +161,58 @@ def _unreachable(url: ServerUrl, error: Exception) -> SettingError | StoreError:
 
 
 class OwnedStore(Store):
-    """An embedded store that this process owns, and serves to others on loopback."""
+    """An embedded store that this process owns, and serves to others on loopback.
 
-    def __init__(self, url: EmbeddedUrl, lock: IO[bytes]) -> None:
-        from driftline.store.gateway import Gateway  # noqa: PLC0415  the engine is loaded by its owner only
+    Args:
+        url: where it is.
+        ownership: of its folder; released when the store is closed.
 
+    Raises:
+        StoreError: the engine can't be started.
+        SettingError: the folder has a name that the engine does not take.
+        OSError: the folder can't be written to.
+    """
+
+    def __init__(self, url: EmbeddedUrl, ownership: Ownership) -> None:
+        _check_working_folder()
         self.database = url.database
-        self._lock = lock
-        self._owner_file = url.folder / _OWNER_FILE
-        self._engine_folder = url.folder / "engine"
+        self._ownership = ownership
+        self._engine_folder = url.folder / ENGINE_FOLDER
+        self._options = {**_ENGINE_OPTIONS, **confine(url.folder)}
         self._clients_lock = threading.Lock()
+        # The engine is loaded by its owner only, and may find too little memory for itself.
+        try:
+            from driftline.store.gateway import Gateway, inserts_folder  # noqa: PLC0415  see above
+        except (MemoryError, RuntimeError, ImportError) as error:
+            raise StoreError(_unloadable(error)) from error
         self._keeper = self._open()
         self._keeper.command(f"CREATE DATABASE IF NOT EXISTS {self.database}", use_database=False)
-        token = secrets.token_urlsafe(32)
-        self._gateway: Gateway = Gateway(self._engine_folder, token=token)
+        check_confined(self._keeper)
+        # The client of an engine in the process writes what it inserts to where temporary files go, and a
+        # process that is killed leaves it there.
+        self._temporary, tempfile.tempdir = tempfile.tempdir, str(inserts_folder(self._engine_folder))
+        tokens = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self._gateway: Gateway = Gateway(self._engine_folder, *tokens)
         self._gateway.start()
-        owner = {
-            "host": "127.0.0.1",
-            "port": self._gateway.port,
-            "user": "driftline",
-            "token": token,
-            "process_id": os.getpid(),
-        }
-        _write_private(self._owner_file, json.dumps(owner))
+        ownership.announce(Owner("127.0.0.1", self._gateway.port, "driftline", *tokens, os.getpid()))
 
     def _open(self) -> Client:
         try:
             return clickhouse_connect.get_client(
-                interface="chdb", path=str(self._engine_folder), chdb_options=_ENGINE_OPTIONS
+                interface="chdb", path=str(self._engine_folder), chdb_options=self._options
             )
-        except ClickHouseError as error:
+        except (ClickHouseError, RuntimeError, MemoryError) as error:
             raise StoreError(
-                f"the embedded store in {self._engine_folder} can't be opened: {error}"
+                f"the embedded store in {self._engine_folder} can't be opened: {first_line(error)}"
             ) from error
 
     def client(self) -> Client:
-        """Return a new client over the engine in this process."""
+        """Return a new client over the engine in this process.
+
+        Raises:
+            StoreError: the folder was deleted or replaced meanwhile.
+        """
+        self._ownership.check()
         with self._clients_lock:
             client = self._open()
         client.database = self.database
@@ -201,11 +220,19 @@ class OwnedStore(Store):
 
     def close(self) -> None:
         """Stop serving, close the engine, let the next owner in."""
-        with suppress(FileNotFoundError):
-            self._owner_file.unlink()
         self._gateway.stop()
+        tempfile.tempdir = self._temporary
         self._keeper.close()
-        self._lock.close()
+        self._ownership.release()
+
+
+def _unloadable(error: BaseException) -> str:
+    """Say why there is no engine: not installed, or, where it is, mostly too little memory to map it."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"an embedded store needs {error.name}; install it with: pip install 'driftline[embedded]'"
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"the embedded engine can't be loaded, for which it takes a GB of memory: {first_line(error)}"
 
 
 class FollowingStore(Store):
@@ -214,9 +241,10 @@ class FollowingStore(Store):
     When that owner is gone, the next client comes from the one after it, which may be this process.
     """
 
-    def __init__(self, url: EmbeddedUrl, owner: ServerStore) -> None:
+    def __init__(self, url: EmbeddedUrl, owner: ServerStore, *, reads: bool) -> None:
         self.database = url.database
         self._url = url
+        self._reads = reads
         self._current: ServerStore | OwnedStore = owner
         self._lock = threading.Lock()
 
@@ -228,12 +256,25 @@ class FollowingStore(Store):
             except (StoreError, ClickHouseError):
                 if isinstance(self._current, OwnedStore):
                     raise
-                self._current = _reach(self._url, patience_s=_PATIENCE_S)
+                self._current = _reach(self._url, patience_s=_PATIENCE_S, reads=self._reads)
                 return self._current.client()
 
     def close(self) -> None:
         """Let go of the store, if this process has come to own it."""
         self._current.close()
+
+
+def no_store(where: str) -> str:
+    """Return what somebody is told who asks a store that is not there."""
+    return (
+        f"there is no store at {where}: `driftline up` and `driftline migrate` make one; --store or "
+        "DRIFTLINE_STORE say where one is"
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in a line."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -244,7 +285,11 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def open_store(
-    url: str, *, environ: Mapping[str, str] | None = None, patience_s: float = _PATIENCE_S
+    url: str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    patience_s: float = _PATIENCE_S,
+    use: Use = "make",
 ) -> Store:
     """Open the store at a URL.
 
@@ -257,48 +302,55 @@ def open_store(
         environ: where a server's user and password come from that the URL leaves out; the process's own
             unless given.
         patience_s: for how long to wait for an owner.
+        use: what for. An embedded store that is not there is made by ``make`` alone; whoever comes to
+            ``read`` gets it from an owner that lets nothing be changed.
 
     Raises:
         SettingError: the URL has no known form.
+        NotFoundError: it is not to be made, and there is none.
         StoreBusyError: another process owns the store and does not answer.
         StoreError: the store can't be opened.
     """
     parsed = parse_store_url(url, environ)
     if isinstance(parsed, ServerUrl):
         return ServerStore(parsed)
-    reached = _reach(parsed, patience_s=patience_s)
-    return FollowingStore(parsed, reached) if isinstance(reached, ServerStore) else reached
+    if use != "make" and not is_there(parsed.folder):
+        raise NotFoundError(no_store(without_secrets(url)))
+    reads = use == "read"
+    reached = _reach(parsed, patience_s=patience_s, reads=reads)
+    return FollowingStore(parsed, reached, reads=reads) if isinstance(reached, ServerStore) else reached
 
 
-def _reach(parsed: EmbeddedUrl, *, patience_s: float) -> ServerStore | OwnedStore:
+def _reach(parsed: EmbeddedUrl, *, patience_s: float, reads: bool) -> ServerStore | OwnedStore:
     """Become the owner of an embedded store, or find who is."""
-    parsed.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     deadline = time.monotonic() + patience_s
     while True:
-        lock = (parsed.folder / _LOCK_FILE).open("ab")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-        else:
-            return _own(parsed, lock)
-        through_owner = _ask_owner(parsed)
+            parsed.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if ownership := Ownership.take(parsed.folder):
+                return _own(parsed, ownership)
+        except OSError as error:
+            raise StoreError(
+                f"the embedded store in {parsed.folder} can't be used: {error.strerror}"
+            ) from error
+        through_owner = _ask_owner(parsed, reads=reads)
         if through_owner is not None:
             return through_owner
         if time.monotonic() > deadline:
+            owner = read_owner(parsed.folder)
+            who = f"process {owner.process_id}" if owner else "not yet up"
             raise StoreBusyError(
-                f"the embedded store in {parsed.folder} is owned by another process "
-                f"({_owner_process(parsed)}) that does not answer; stop it, or wait until it is up"
+                f"the embedded store in {parsed.folder} is owned by another process ({who}) that does not "
+                "answer; stop it, or wait until it is up"
             )
         time.sleep(0.1)
 
 
-def _own(url: EmbeddedUrl, lock: IO[bytes]) -> OwnedStore:
+def _own(url: EmbeddedUrl, ownership: Ownership) -> OwnedStore:
     try:
-        _check_working_folder()
-        return OwnedStore(url, lock)
+        return OwnedStore(url, ownership)
     except BaseException:
-        lock.close()
+        ownership.release()
         raise
 
 
@@ -311,16 +363,16 @@ def _check_working_folder() -> None:
         )
 
 
-def _ask_owner(url: EmbeddedUrl) -> ServerStore | None:
-    owner = _read_owner(url)
+def _ask_owner(url: EmbeddedUrl, *, reads: bool) -> ServerStore | None:
+    owner = read_owner(url.folder)
     if owner is None:
         return None
     store = ServerStore(
         ServerUrl(
-            host=str(owner["host"]),
-            port=int(str(owner["port"])),
-            user=str(owner["user"]),
-            password=str(owner["token"]),
+            host=owner.host,
+            port=owner.port,
+            user=owner.user,
+            password=owner.reader_token if reads else owner.token,
             database=url.database,
         ),
         is_owner=True,
@@ -330,27 +382,3 @@ def _ask_owner(url: EmbeddedUrl) -> ServerStore | None:
     except StoreError:
         return None
     return store
-
-
-def _read_owner(url: EmbeddedUrl) -> dict[str, object] | None:
-    try:
-        owner = json.loads((url.folder / _OWNER_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return owner if isinstance(owner, dict) else None
-
-
-def _owner_process(url: EmbeddedUrl) -> str:
-    owner = _read_owner(url)
-    return f"process {owner['process_id']}" if owner else "not yet up"
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its user can read, at once."""
-    draft = path.with_suffix(".tmp")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
-    draft.replace(path)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.profiles import HourKey
+    from driftline.store.hours import Pointer
     from driftline.store.recipes import Recipes
 
 _SESSIONS = f"""
@@ -82,6 +83,16 @@ def point_to(
         for each, held in counted.items()
     ]
     client.insert("derived_hours", rows, column_names=_POINT)
+
+
+def keep_derived(client: Client, pointers: Mapping[HourKey, Pointer], recipes: Recipes) -> None:
+    """Let hours whose rows have begun to expire stay as they are, whatever recipe comes into force.
+
+    In segments that they are not counted in they have no rows; readers do not wait for them.
+    """
+    stale = {each: known for each, known in pointers.items() if not recipes.fits(each.stream, known)}
+    for each, known in stale.items():
+        point_to(client, {each: known.rows}, recipes, derivation=known.derivation, seconds=known.seconds)
 
 
 def delete_superseded(client: Client, *, older_than_s: int = 900) -> None:

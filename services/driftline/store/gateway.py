@@ -2,7 +2,8 @@
 
 The engine allows one process. Its owner serves the others here, so that clickhouse-connect, curl and any
 other ClickHouse tool work while it runs. Each request has an engine handle of its own, so that settings and
-parameters never leak from one to another. Guarded by a token, which stands for the password.
+parameters never leak from one to another. Guarded by tokens, which stand for the password. What a request may
+take is bounded: it runs in the process that lands.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING
 import chdb
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from driftline.serving import WebServer
-from driftline.store.encodings import decoded, form_fields
+from driftline.store.confinement import check_sql
+from driftline.store.encodings import TooLargeError, decoded, form_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,15 +46,26 @@ _INSERT_DATA = re.compile(
     (?P<settings>SETTINGS\s(?:'[^']*'|[^'])*?)?\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_MAX_BODY_BYTES = 64 << 20
+"""Four times what a lander sends at once."""
+
 _ERROR_CODE = re.compile(r"Code: (\d+)")
 
 
 class Gateway:
-    """Serves one engine folder, which this process must have open, on a port of 127.0.0.1 (0: a free one)."""
+    """Serves one engine folder, which this process must have open, on a port of 127.0.0.1.
 
-    def __init__(self, engine_folder: Path, *, token: str, port: int = 0) -> None:
+    Args:
+        engine_folder: the engine's. What is inserted lies for a moment in a folder beside it.
+        token: of those who may do what the engine may.
+        reader_token: of those who may only read.
+        port: 0: a free one.
+    """
+
+    def __init__(self, engine_folder: Path, token: str, reader_token: str, *, port: int = 0) -> None:
         self._folder = os.path.realpath(engine_folder)
-        self._token = token
+        self._inserts = inserts_folder(engine_folder)
+        self._tokens = token.encode(), reader_token.encode()
         app = Starlette(
             routes=[
                 Route("/", self._answer, methods=["GET", "POST"]),
@@ -70,45 +84,92 @@ class Gateway:
         self._server.stop()
 
     async def _answer(self, request: Request) -> Response:
-        if not self._is_allowed(request):
+        token, reader_token = (hmac.compare_digest(_given_token(request), one) for one in self._tokens)
+        if not (token or reader_token):
             return _refusal(403, 516, "Authentication failed: the token is in owner.json beside the store")
         params, content_type = dict(request.query_params), request.headers.get("content-type", "")
         try:
-            body = decoded(await request.body(), request.headers.get("content-encoding", ""))
+            received = await _received(request)
+            body = decoded(received, request.headers.get("content-encoding", ""), limit=_MAX_BODY_BYTES)
             if content_type.startswith("multipart/form-data"):
                 params, body = params | form_fields(body, content_type), b""
+        except ClientDisconnect:
+            return _refusal(400, 210, "the request ended before its end")
         except ValueError as error:
-            return _refusal(400, _code(str(error)), str(error))
-        return await run_in_threadpool(self._execute, params, body)
+            status = 413 if isinstance(error, TooLargeError) else 400
+            return _refusal(status, _code(str(error)), str(error))
+        return await run_in_threadpool(self._execute, params, body, reads=reader_token)
 
-    def _is_allowed(self, request: Request) -> bool:
-        given = request.headers.get("x-clickhouse-key") or request.query_params.get("password") or ""
-        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                given = base64.b64decode(encoded).decode().partition(":")[2]
-            except ValueError:
-                return False
-        return hmac.compare_digest(given.encode(), self._token.encode())
-
-    def _execute(self, params: Mapping[str, str], body: bytes) -> Response:
+    def _execute(self, params: Mapping[str, str], body: bytes, *, reads: bool) -> Response:
         head = params.get("query", "").encode()
         sql = head + b"\n" + body if head else body
         handle = chdb.connect(self._folder)  # type: ignore[no-untyped-call]  # chdb has no annotations
         try:
             _prepare(handle, params)
+            if reads:
+                handle.query("SET readonly = 1")
             if insert := _INSERT_DATA.match(sql):
-                result = _insert(handle, insert, sql[insert.end() :])
+                check_sql(insert[0].decode())
+                result = self._insert(handle, insert, sql[insert.end() :])
             else:
+                check_sql(sql.decode())
                 bound = {name[6:]: value for name, value in params.items() if name.startswith("param_")}
                 result = handle.query(
                     sql.decode(), params.get("default_format", "TabSeparated"), params=bound
                 )
             return Response(result.bytes() or b"", media_type="application/octet-stream", headers=_headers())
-        except (RuntimeError, UnicodeDecodeError, ValueError) as error:
-            return _refusal(500, _code(str(error)), str(error))
+        except (RuntimeError, UnicodeDecodeError, ValueError, OSError, MemoryError) as error:
+            return _refusal(500, _code(str(error)), str(error) or type(error).__name__)
         finally:
             handle.close()
+
+    def _insert(
+        self, handle: chdb.state.sqlitelike.Connection, insert: re.Match[bytes], data: bytes
+    ) -> chdb.state.sqlitelike.Connection:
+        with tempfile.NamedTemporaryFile(dir=self._inserts) as file:
+            file.write(data)
+            file.flush()
+            head, settings, kind = ((insert[name] or b"").decode() for name in ("head", "settings", "format"))
+            path = file.name.replace("\\", "\\\\").replace("'", "\\'")
+            return handle.query(f"{head} FROM INFILE '{path}' {settings} FORMAT {kind}", "TabSeparated")
+
+
+def inserts_folder(engine_folder: Path) -> Path:
+    """Return the folder for what is being inserted; what a process left there that was killed is removed.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    folder = engine_folder.parent / "inserts"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for left in folder.iterdir():
+        left.unlink()
+    return folder
+
+
+def _given_token(request: Request) -> bytes:
+    given = request.headers.get("x-clickhouse-key") or request.query_params.get("password") or ""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            given = base64.b64decode(encoded).decode().partition(":")[2]
+        except ValueError:
+            return b""
+    return given.encode()
+
+
+async def _received(request: Request) -> bytes:
+    """Return a body as it was sent.
+
+    Raises:
+        TooLargeError: it is larger than it may be.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MAX_BODY_BYTES:
+            raise TooLargeError(f"Code: 354. The body has more than {_MAX_BODY_BYTES:,} bytes")
+    return bytes(body)
 
 
 def _prepare(handle: chdb.state.sqlitelike.Connection, params: Mapping[str, str]) -> None:
@@ -121,16 +182,6 @@ def _prepare(handle: chdb.state.sqlitelike.Connection, params: Mapping[str, str]
             raise ValueError(f"Code: 115. Unknown setting {name!r}")
         quoted = value.replace("\\", "\\\\").replace("'", "\\'")
         handle.query(f"SET {name} = '{quoted}'")
-
-
-def _insert(
-    handle: chdb.state.sqlitelike.Connection, insert: re.Match[bytes], data: bytes
-) -> chdb.state.sqlitelike.Connection:
-    with tempfile.NamedTemporaryFile(prefix="driftline-insert-") as file:
-        file.write(data)
-        file.flush()
-        head, settings, kind = ((insert[name] or b"").decode() for name in ("head", "settings", "format"))
-        return handle.query(f"{head} FROM INFILE '{file.name}' {settings} FORMAT {kind}", "TabSeparated")
 
 
 def _headers() -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql\Z")
 
 _UNKNOWN_TABLE, _UNKNOWN_DATABASE, _ACCESS_DENIED = 60, 81, 497
+_READ_ONLY = 164
 
 _CREATE_LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations
@@ -88,7 +89,7 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Se
         for migration in missing:
             _apply(client, migration)
     except DatabaseError as error:
-        if error.code != _ACCESS_DENIED:
+        if error.code not in {_ACCESS_DENIED, _READ_ONLY}:
             raise
         raise StoreError(
             f"the tables in database {client.database} are {_state(applied, missing)}, and this user may not "
@@ -104,6 +105,15 @@ def missing_migrations(client: Client) -> Sequence[Migration]:
         StoreError: as ``migrate``.
     """
     return _missing(load_migrations(), _applied(client) or {})
+
+
+def has_tables(client: Client) -> bool:
+    """Say whether a migration was ever applied to the client's database.
+
+    Raises:
+        StoreError: the user may not read that.
+    """
+    return bool(_applied(client))
 
 
 def _applied(client: Client) -> Mapping[int, tuple[str, str]] | None:

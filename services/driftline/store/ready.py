@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 from clickhouse_connect.driver.exceptions import OperationalError
 
 from driftline.errors import StoreAwayError, StoreError
-from driftline.store.connect import root_cause
-from driftline.store.migrate import migrate, missing_migrations
+from driftline.store.connect import no_store, root_cause
+from driftline.store.migrate import has_tables, migrate, missing_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.connect import Store
+    from driftline.store.connect import Store, Use
 
 T = TypeVar("T")
 
@@ -41,14 +41,24 @@ def ready_client(store: Store, *, patience_s: float = _PATIENCE_S) -> Client:
     return _patiently(lambda: _prepared(store), patience_s)
 
 
-def ask(store: Store, question: Callable[[Client], T], *, patience_s: float = _PATIENCE_S) -> T:
+def ask(
+    store: Store, question: Callable[[Client], T], *, use: Use = "make", patience_s: float = _PATIENCE_S
+) -> T:
     """Return the answer to a question that bears repeating, asked of tables that are up to date.
 
+    Args:
+        store: whom.
+        question: is asked anew with the next owner of an embedded store, where this one goes meanwhile.
+        use: only ``make`` makes tables where there were none.
+        patience_s: for how long to try again.
+
     Raises:
-        StoreError: as ``ready_client``.
+        StoreError: as ``ready_client``, or there are no tables.
     """
 
     def prepared(client: Client) -> T:
+        if use != "make" and not has_tables(client):  # An owner that is coming up may be making them.
+            raise StoreAwayError(no_store(f"{client.database}, where there are no tables"))
         migrate(client)
         return question(client)
 

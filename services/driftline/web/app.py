@@ -12,6 +12,7 @@ from driftline.errors import DriftlineError, NotFoundError
 from driftline.health import Health
 from driftline.store.ready import check_store
 from driftline.web.endpoints import Endpoints
+from driftline.web.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +32,15 @@ def create_app(
         clock: the time in seconds since the Unix epoch; it only tells how old the newest window is.
         health: of this process; default: it is ready while the store is.
     """
-    pages = Endpoints(store, metrics, clock)
+    pages, shared = Endpoints(store, metrics, clock), Gate()
     return Starlette(
         routes=[
-            Route("/", pages.fleet),
-            Route("/models/{rest:path}", pages.model),
-            Route("/pages/{page:path}", pages.page),
-            Route("/predictions/{event:path}", pages.prediction),
-            Route("/runbooks", pages.runbooks),
-            Route("/runbooks/{alert:path}", pages.runbook),
+            Route("/", shared(pages.fleet)),
+            Route("/models/{rest:path}", shared(pages.model)),
+            Route("/pages/{page:path}", shared(pages.page)),
+            Route("/predictions/{event:path}", shared(pages.prediction)),
+            Route("/runbooks", shared(pages.runbooks)),
+            Route("/runbooks/{alert:path}", shared(pages.runbook)),
             Route("/metrics", pages.metrics),
             *(health or store_health(store)).routes(),
             Route("/style.css", pages.style),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from driftline.printable import printable
 from driftline.store.pages import WORD_MEANINGS
 from driftline.web import addresses, period, words
 from driftline.web.draw import charts
@@ -87,5 +88,5 @@ class Renderer:
         }
 
     def render(self, template: str, **values: object) -> str:
-        """Return a page."""
-        return self._environment.get_template(template).render(values)
+        """Return a page. No name in it turns around what stands beside it."""
+        return printable(self._environment.get_template(template).render(values), keep="\n\t")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_SHOWN = 80
 _NEIGHBOUR = re.compile(r"(?:\./)?([A-Za-z0-9_-]+)\.md(#.*)?")
 
 
@@ -53,10 +53,10 @@ def read_runbook(folder: Path | None, name: str) -> Runbook:
     Raises:
         NotFoundError: there is none of that name.
     """
-    path = folder / f"{name}.md" if folder is not None and _NAME.fullmatch(name) else None
-    if path is None or not path.is_file():
-        raise NotFoundError(f"there is no runbook called {name!r}; /runbooks lists those that there are")
-    return render_runbook(name, path.read_text(encoding="utf-8"))
+    if folder is None or name not in list_runbooks(folder):
+        shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
+        raise NotFoundError(f"there is no runbook called {shown!r}; /runbooks lists those that there are")
+    return render_runbook(name, (folder / f"{name}.md").read_text(encoding="utf-8"))
 
 
 def render_runbook(name: str, text: str) -> Runbook:

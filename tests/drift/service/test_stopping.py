@@ -29,7 +29,7 @@ class StopsAfter(threading.Event):
 def test_weeks_that_are_caught_up_with_are_left_between_two_of_them_and_taken_up_again(tmp_path):
     with opened_landing(tmp_path / "landing") as landing:
         put_hours(landing, 0, WEEKS_HOURS, rows=2)
-        make_worker(landing, reference_patience_s=0.0).run(StopsAfter(2))
+        make_worker(landing, reference_patience_s=0.0).run(StopsAfter(3))
         first = told(landing)
         make_worker(landing, reference_patience_s=0.0).watch_once()
         everything = told(landing)
@@ -39,6 +39,18 @@ def test_weeks_that_are_caught_up_with_are_left_between_two_of_them_and_taken_up
         expected = told(whole)
     assert 0 < len(first) < len(everything)
     assert sorted(map(str, everything)) == sorted(map(str, expected))
+
+
+def test_a_worker_that_is_told_to_stop_judges_no_further_stream(tmp_path, monkeypatch):
+    """With a thousand models, what each of them takes adds up to more than an orchestrator waits."""
+    looked_at = []
+    with opened_landing(tmp_path) as landing:
+        for number in range(5):
+            put_hours(landing, 0, 3, rows=2, model_version=f"{number}")
+        worker = make_worker(landing)
+        monkeypatch.setattr(worker, "_watch", lambda span, *_, **__: looked_at.append(span) or 0)
+        worker.run(StopsAfter(3))
+    assert len(looked_at) == 2
 
 
 def test_a_worker_beats_while_it_judges(tmp_path):

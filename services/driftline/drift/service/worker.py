@@ -116,8 +116,10 @@ class DriftWorker:
                     self._sign = None
                 judged = self.watch_once()
                 has_failed = False
+                self._pulse.succeed()
             except (StoreError, ClickHouseError) as error:
                 has_failed = True
+                self._pulse.fail(error)
                 self._metrics.count(FAILURES)
                 context = {"error": type(error).__name__}
                 _logger.warning("judging failed, trying again: %s", error, extra=context)
@@ -146,6 +148,8 @@ class DriftWorker:
             newest_hour[name] = max(newest_hour.get(name, 0), span.last_hour)
         given = 0
         for span in judged:
+            if not self._goes_on():
+                return given
             end_hour = min(span.last_hour + 1, newest_hour[span.stream.model_name])
             given += self._watch(span, end_hour, looks_at_s=now_s if looks else None)
         if looks:

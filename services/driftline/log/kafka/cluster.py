@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # it re-exports it
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it re-exports some of it
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
-from driftline.errors import LogError
+from driftline.errors import LogError, SettingError
 from driftline.log.kafka.clients import admin_config, make_admin, told
 
 if TYPE_CHECKING:
@@ -29,6 +33,9 @@ TIMEOUT_S: Final = 5.0
 
 CREATION_TIMEOUT_S: Final = 20.0
 """How long to wait for topics that are being created."""
+
+LEAST_KEPT_MS: Final = 3_600_000
+"""A topic keeps its records for an hour at least: what is deleted before it was landed is lost."""
 
 _POLL_S = 0.05
 _ABSENT = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID})
@@ -54,10 +61,15 @@ class Cluster:
             return self._topics(admin)
 
     def create_topics(self, topics: Sequence[str]) -> None:
-        """Create those of the topics that are not there, and wait until they can be used."""
+        """Create those of the topics that are not there, and wait until they can be used.
+
+        Raises:
+            SettingError: one that is there loses records before they can be landed.
+        """
         settings = self.settings
         with self._admin("can't create topics") as admin:
             there = self._topics(admin)
+            self._check_kept(admin, [topic for topic in dict.fromkeys(topics) if topic in there])
             missing = [topic for topic in dict.fromkeys(topics) if topic not in there]
             if not missing:
                 return
@@ -124,6 +136,31 @@ class Cluster:
             for name, topic in ours.items()
             if name and topic.error is None and not name.startswith("__")
         }
+
+    def _check_kept(self, admin: AdminClient, topics: Sequence[str]) -> None:
+        """Refuse topics that lose records by their settings. What this user may not see is not looked at."""
+        names = [ConfigResource(ResourceType.TOPIC, self.settings.broker_topic(topic)) for topic in topics]
+        for name, answer in (
+            admin.describe_configs(names, request_timeout=TIMEOUT_S) if names else {}
+        ).items():
+            try:
+                told = {entry.name: str(entry.value) for entry in answer.result().values()}
+            except KafkaException as error:
+                if error.args[0].code() in {*_FORBIDDEN, *_ABSENT}:
+                    continue
+                raise
+            if "compact" in told.get("cleanup.policy", ""):
+                raise SettingError(
+                    f"{self.settings.bootstrap}: topic {name.name} is compacted (cleanup.policy="
+                    f"{told['cleanup.policy']}), which drops all but the last record of a session: set "
+                    "cleanup.policy=delete"
+                )
+            kept_ms = int(told.get("retention.ms", "-1"))
+            if 0 <= kept_ms < LEAST_KEPT_MS:
+                raise SettingError(
+                    f"{self.settings.bootstrap}: topic {name.name} keeps records for {kept_ms / 1000:,.0f} s "
+                    f"(retention.ms={kept_ms}); landers may be away for longer: set an hour at least"
+                )
 
     def _check_creation(self, name: str, error: KafkaException) -> None:
         code = error.args[0].code()

@@ -45,6 +45,7 @@ class KafkaLog:
         Partitions and copies are those of the settings; how long records are kept is up to the brokers.
 
         Raises:
+            SettingError: a topic is compacted, or keeps records for less than an hour.
             LogError: the cluster does not answer, or this user may not create topics.
         """
         self._cluster.create_topics(topics)

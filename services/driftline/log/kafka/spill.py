@@ -27,7 +27,7 @@ from uuid import uuid4
 
 from driftline.errors import LogError, LogFullError
 from driftline.log.base import Record
-from driftline.log.database import FILE_NAME, LocalLogSettings
+from driftline.log.database import FILE_NAME, LocalLogSettings, was_damaged
 from driftline.log.local import LocalLog
 
 if TYPE_CHECKING:
@@ -290,8 +290,10 @@ class Spill:
             return None
         if batch.timestamps_ms:
             self._oldest_s = batch.timestamps_ms[0] / 1000
+        # A log that was damaged may have forgotten how far it had been forwarded.
+        may_repeat = batch.repeated or self._was_unnoted or was_damaged(self.folder)
         records = [
-            _unpacked(key, value, may_repeat=batch.repeated or self._was_unnoted)
+            _unpacked(key, value, may_repeat=may_repeat)
             for key, value in zip(batch.keys, batch.values, strict=True)
         ]
         return SpilledRun(records, batch)

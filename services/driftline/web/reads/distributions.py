@@ -35,12 +35,18 @@ AND feature = {feature:String} AND (environment = 'reference' OR (environment = 
         OR (at < {before_end:Int64} AND positiveModulo(at - {now:Int64}, 168) < {length:Int64}))))
 """
 _VISIBLE = visible("model_name = {model:String} AND model_version = {version:String}")
+_GRID = "model_name = {model:String} AND feature = {feature:String}"
 _PROFILES = f"(SELECT *, toInt64(intDiv(toUnixTimestamp(hour), 3600)) AS at FROM profiles WHERE {_VISIBLE})"
 
+# Hours that are still to be derived on the grid in force are left out: their buckets mean something else.
 _BUCKETS = f"""
 SELECT {_LAYER} AS layer, bucket, sum(n)
 FROM {_PROFILES} ARRAY JOIN buckets AS bucket, counts AS n
-WHERE {_ROWS} AND kind = 'numeric' GROUP BY layer, bucket ORDER BY layer, bucket
+WHERE {_ROWS} AND kind = 'numeric'
+    AND ((center, scale, resolution) IN
+            (SELECT center, scale, resolution FROM feature_grids FINAL WHERE {_GRID})
+        OR (SELECT count() FROM feature_grids WHERE {_GRID}) = 0)
+GROUP BY layer, bucket ORDER BY layer, bucket
 """
 _FEATURES = f"""
 SELECT {_LAYER} AS layer, sumIf(count, kind = 'numeric'), sumIf(count, kind = 'missing'), sum(nans),

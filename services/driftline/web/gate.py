@@ -1,0 +1,90 @@
+"""One page is made at a time, and who asks for the same one gets the same one: landing goes first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Key = tuple[str, str, str]
+
+_WAITING = 100
+"""So many different pages may wait for their turn; beyond, who asks is told to come again."""
+
+_FRESH_S = 1.0
+_FRESH_PER_SECOND = 4.0
+_REST_PER_SECOND = 1.0
+
+
+class Gate:
+    """Stands before the endpoints of one application. For one event loop.
+
+    One page is made at a time, in a thread. Then the gate rests for as long as that took, so that the pages
+    take half a core at most, however many look at them. An answer is given again for a second, or for four
+    times as long as it took.
+
+    Args:
+        monotonic: a clock in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._turn = asyncio.Lock()
+        self._rests_until_s = float("-inf")
+        self._making: dict[Key, asyncio.Task[Response]] = {}
+        self._kept: dict[Key, tuple[float, Response]] = {}
+
+    def __call__(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """Return the endpoint with the gate before it."""
+
+        async def answer(request: Request) -> Response:
+            key = (endpoint.__name__, request.scope["raw_path"].decode("ascii"), request.url.query)
+            self._forget()
+            if key in self._kept:
+                return self._kept[key][1]
+            if key not in self._making:
+                if len(self._making) >= _WAITING:
+                    return _busy()
+                self._making[key] = asyncio.create_task(self._make(key, endpoint, request))
+            # Who goes away does not take the page away from the others.
+            return await asyncio.shield(self._making[key])
+
+        return answer
+
+    async def _make(self, key: Key, endpoint: Callable[[Request], Response], request: Request) -> Response:
+        try:
+            async with self._turn:
+                await asyncio.sleep(max(0.0, self._rests_until_s - self._monotonic()))
+                begun_s = self._monotonic()
+                try:
+                    response = await run_in_threadpool(endpoint, request)
+                finally:
+                    ended_s = self._monotonic()
+                    self._rests_until_s = ended_s + _REST_PER_SECOND * (ended_s - begun_s)
+            fresh_s = max(_FRESH_S, _FRESH_PER_SECOND * (ended_s - begun_s))
+            self._kept[key] = (ended_s + fresh_s, response)
+            return response
+        finally:
+            del self._making[key]
+
+    def _forget(self) -> None:
+        now_s = self._monotonic()
+        for key in [key for key, (until_s, _) in self._kept.items() if until_s <= now_s]:
+            del self._kept[key]
+
+
+def _busy() -> Response:
+    return PlainTextResponse(
+        "too many different pages are asked for at this moment; try again in a moment\n",
+        status_code=503,
+        headers={"Retry-After": "2", "Cache-Control": "no-store"},
+    )

@@ -1,0 +1,55 @@
+"""Topics that are made, made again when they are gone, and refused when they do not keep what they get."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from driftline.errors import SettingError
+from driftline.log import open_log
+from driftline.wire import TOPICS
+from tests.log.kafka.topics import Topics
+from tests.support.running import wait_until
+
+
+@pytest.fixture
+def topics_with(kafka, tmp_path):
+    return lambda settings: Topics(kafka, tmp_path, settings=settings)
+
+
+def opened(topics):
+    return closing(open_log(f"kafka://{topics.kafka.bootstrap}?topic_prefix={topics.prefix}"))
+
+
+def test_topics_that_are_gone_are_made_again(topics_with):
+    topics = topics_with(None)
+    admin = AdminClient({"bootstrap.servers": topics.kafka.bootstrap})
+    with opened(topics) as log:
+        for answer in admin.delete_topics([topics.prefix + topic for topic in TOPICS]).values():
+            answer.result()
+        wait_until(lambda: not log.topics(), what="the end of the topics")
+        log.ensure_topics(TOPICS)
+        assert set(log.topics()) == set(TOPICS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"cleanup.policy": "compact"}, r"is compacted \(cleanup.policy=compact\)"),
+        ({"cleanup.policy": "compact,delete"}, "is compacted"),
+        ({"retention.ms": "60000"}, r"keeps records for 60 s \(retention.ms=60000\)"),
+        ({"retention.ms": "3599999"}, "set an hour at least"),
+    ],
+)
+def test_a_topic_that_drops_records_before_they_land_is_refused(topics_with, settings, told):
+    with opened(topics_with(settings)) as log, pytest.raises(SettingError, match=told):
+        log.ensure_topics(TOPICS)
+
+
+@pytest.mark.parametrize("settings", [{"retention.ms": "3600000"}, {"retention.ms": "-1"}, {}])
+def test_a_topic_that_keeps_records_for_an_hour_or_for_good_is_fine(topics_with, settings):
+    with opened(topics_with(settings)) as log:
+        log.ensure_topics(TOPICS)
+        assert set(log.topics()) == set(TOPICS)
