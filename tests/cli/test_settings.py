@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
-from driftline.cli.options import default_store_url
+from driftline.cli.options import Shard, default_store_url
 from driftline.cli.output import plain
 from driftline.cli.settings import SettingsFile, _leaves, _options, default_map, load_settings
 from driftline.store.url import parse_store_url
@@ -175,7 +175,7 @@ def _allowed(option):
         return next(iter(option.type.choices))
     if isinstance(option.type, (click.types.IntParamType, click.types.FloatParamType)):
         return getattr(option.type, "min", None) or 1
-    return "/dev/null"
+    return "1/2" if isinstance(option.type, Shard) else "/dev/null"
 
 
 def test_the_file_says_how_much_is_logged_where_nothing_else_does(run, tmp_path):

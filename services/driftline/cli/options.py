@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.drift import DriftSettings
+
+_MOST_SHARDS = 1_000
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -140,3 +142,23 @@ def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
             raise FailureError("there is too little memory for this") from error
 
     return guarded
+
+
+class Shard(click.ParamType[tuple[int, int]]):
+    """Which of how many, as ``i/n``; i counts from 0."""
+
+    name = "i/n"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return shard and shards."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            shard, shards = (int(part) for part in str(value).split("/"))
+        except ValueError:
+            self.fail(f"{value!r} is not i/n, such as 0/4", param, ctx)
+        if not 0 <= shard < shards <= _MOST_SHARDS:
+            self.fail(f"{value!r}: there are shards 0 to n-1, and at most {_MOST_SHARDS}", param, ctx)
+        return shard, shards

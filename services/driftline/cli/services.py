@@ -9,14 +9,21 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from driftline.cli.logs import FailureError, announce
-from driftline.cli.options import clean_errors, load_monitors, log_option, monitors_option, store_option
+from driftline.cli.options import (
+    Shard,
+    clean_errors,
+    load_monitors,
+    log_option,
+    monitors_option,
+    store_option,
+)
 from driftline.cli.output import echo
 from driftline.cli.questions import patience_with
 from driftline.cli.settings import LinkedOption
@@ -50,7 +57,6 @@ T = TypeVar("T")
 
 _PORT = 8321
 _PAUSE_S = 0.5
-_MOST_SHARDS = 1_000
 _logger = logging.getLogger(__name__)
 
 _host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -284,32 +290,12 @@ def land(
             lander.close()
 
 
-class _Shard(click.ParamType[tuple[int, int]]):
-    """Which of how many, as ``i/n``; i counts from 0."""
-
-    name = "i/n"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Return shard and shards."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            shard, shards = (int(part) for part in str(value).split("/"))
-        except ValueError:
-            self.fail(f"{value!r} is not i/n, such as 0/4", param, ctx)
-        if not 0 <= shard < shards <= _MOST_SHARDS:
-            self.fail(f"{value!r}: there are shards 0 to n-1, and at most {_MOST_SHARDS}", param, ctx)
-        return shard, shards
-
-
 @click.command()
 @store_option
 @click.option("--until-idle", is_flag=True, help="End when everything that landed is derived.")
 @click.option(
     "--shard",
-    type=_Shard(),
+    type=Shard(),
     default="0/1",
     show_default=True,
     envvar="DRIFTLINE_PROFILE_SHARD",

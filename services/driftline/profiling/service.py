@@ -56,7 +56,7 @@ _LOOK_SHARE = 0.01
 
 _MOST_ROWS = 2_000_000
 _STEP_S = 5.0
-"""A step derives for about so long, and looks again what has landed: what is new does not wait for a backlog."""
+"""A step derives for about so long, then looks what has landed: that does not wait for a backlog."""
 
 _NOTE_GAP_S = 5.0
 _CLEAN_GAP_S = 600.0
