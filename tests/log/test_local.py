@@ -137,6 +137,15 @@ def test_a_wal_of_garbage_loses_what_was_in_it_and_the_log_goes_on(url, path):
     assert values_of(url) == [b"0", b"1", b"2"]
 
 
+def test_what_is_used_after_its_log_was_closed_is_closed_with_it_again(url):
+    log = open_log(url)
+    writer = log.writer()
+    log.close()
+    writer.append(run(range(3)))
+    log.close()
+    assert writer._database._connection is None
+
+
 def break_file(path: Path) -> None:
     for part in path.parent.glob(f"{FILE_NAME}-*"):
         part.unlink()
