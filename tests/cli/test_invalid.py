@@ -39,7 +39,7 @@ def asked(monkeypatch):
     monkeypatch.setattr(command, "read_invalid", read_invalid)
     monkeypatch.setattr(command, "read_rules", lambda _client, _model: {})
     monkeypatch.setattr(command, "set_rules", lambda _client, model, given: noted.append((model, given)))
-    monkeypatch.setattr(command, "ask_store", lambda _url, question: question(None))
+    monkeypatch.setattr(command, "ask_store", lambda _url, question, **_: question(None))
     return noted
 
 
@@ -67,7 +67,7 @@ def test_model_version_and_time_are_asked_for(asked):
     run("invalid", "--model", "till", "--version", "3", "--since", "2026-01-31T12:00")
     since = datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert asked == [{"model_name": "till", "model_version": "3", "since": since}]
-    assert "is no time in ISO 8601" in run("invalid", "--since", "yesterday").output
+    assert "is no time, such as" in run("invalid", "--since", "yesterday").output
 
 
 def test_that_nothing_is_invalid_is_said(asked):
