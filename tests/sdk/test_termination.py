@@ -67,6 +67,35 @@ def test_a_second_signal_kills_at_once():
     assert took_s < 2
 
 
+def test_the_main_thread_goes_on_while_others_close(tmp_path):
+    """It may hold a lock that they need: waiting for them, it would never let go."""
+    code = (
+        "logger = begin()\nlock = logger._session.shipper._start_lock\nlock.acquire()\n"
+        "for _ in range(100): logger.log()\nprint('ready', flush=True)\n"
+        "while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL: time.sleep(0.05)\n"
+        "lock.release()\nwhile True: time.sleep(0.05)"
+    )
+    url = (tmp_path / "log").as_uri()
+    assert terminated(code, url)[0] == -signal.SIGTERM
+    assert len(events_in(url)["driftline.predictions"]) == 100
+
+
+def test_forked_children_and_workers_of_a_pool_have_the_default(tmp_path):
+    """``with Pool()`` ends them by the signal, and would wait for one whose handler is never run."""
+    code = (
+        "import multiprocessing\nlogger = begin()\n"
+        "def is_default(_): return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+        "def work(_): return bool(logger.log() and begin().log()) and is_default(None)\n"
+        "assert not is_default(None)\n"
+        "with multiprocessing.get_context('fork').Pool(2) as pool: assert all(pool.map(work, range(4)))\n"
+        "if (pid := os.fork()) == 0: os._exit(0 if is_default(None) else 1)\n"
+        "assert os.waitpid(pid, 0)[1] == 0\nassert not is_default(None)" + WAIT
+    )
+    url = (tmp_path / "log").as_uri()
+    assert terminated(code, url)[0] == -signal.SIGTERM
+    assert sum(beat["final"] for beat in events_in(url)["driftline.sessions"]) >= 1
+
+
 def test_a_handler_that_was_there_is_left_alone(tmp_path):
     url = (tmp_path / "log").as_uri()
     status, _ = terminated(
