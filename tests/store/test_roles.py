@@ -289,7 +289,7 @@ DENIED = {
     "lander": [
         "SELECT actual_number FROM outcomes",
         "SELECT * FROM drift_verdicts",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "DELETE FROM predictions WHERE 1",
         "ALTER TABLE predictions DROP COLUMN tags",
         "TRUNCATE TABLE numeric_profiles",
@@ -300,12 +300,12 @@ DENIED = {
         "SELECT * FROM outcomes",
         "INSERT INTO predictions (model_name) VALUES ('m')",
         "INSERT INTO feature_grids (model_name) VALUES ('m')",
-        "DELETE FROM drift_verdicts WHERE 1",
+        "DELETE FROM verdict_records WHERE 1",
         "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
     ],
     "reader": [
         "INSERT INTO predictions (model_name) VALUES ('m')",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "INSERT INTO training_runs (model_name) VALUES ('m')",
         "DELETE FROM numeric_profiles WHERE 1",
         "DROP TABLE outcomes",
@@ -315,7 +315,7 @@ DENIED = {
     "responder": [
         "SELECT * FROM predictions",
         "INSERT INTO pages (page_id) VALUES ('p')",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "DELETE FROM acknowledgements WHERE 1",
     ],
     "admin": [

@@ -61,7 +61,8 @@ GRANT
     INSERT, SELECT ON $database.joint_profiles,
     INSERT, SELECT ON $database.joint_findings,
     INSERT, SELECT ON $database.judged_hours,
-    INSERT, SELECT ON $database.drift_verdicts,
+    INSERT, SELECT ON $database.verdict_records,
+    SELECT ON $database.drift_verdicts,
     INSERT, SELECT ON $database.pages,
     SELECT ON $database.acknowledgements
 TO driftline_watcher WITH REPLACE OPTION;
@@ -82,6 +83,7 @@ GRANT
     SELECT ON $database.training_runs,
     SELECT ON $database.sessions,
     SELECT ON $database.dead_letters,
+    SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
     SELECT ON $database.judged_hours,
     SELECT ON $database.pages,
@@ -93,6 +95,7 @@ CREATE ROLE IF NOT EXISTS driftline_responder;
 
 GRANT
     SELECT ON $database.schema_migrations,
+    SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
     SELECT ON $database.pages,
     INSERT, SELECT ON $database.acknowledgements
@@ -104,7 +107,6 @@ CREATE ROLE IF NOT EXISTS driftline_admin;
 -- them, so whoever migrates may also do what the views do: read the inbox, ask the dictionary, fill tables.
 GRANT
     CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY ON $database.*,
-    ALTER ADD COLUMN ON $database.*,
     INSERT, SELECT ON $database.*,
     dictGet ON $database.*,
     SYSTEM RELOAD DICTIONARY ON *.*,

@@ -177,4 +177,6 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _repeatable(statement: str) -> str:
-    return re.sub(r"\ACREATE (TABLE|DICTIONARY|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement)
+    return re.sub(
+        r"\ACREATE (TABLE|DICTIONARY|VIEW|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement
+    )
