@@ -1,6 +1,58 @@
 -- Drift verdicts: one row a feature, window, scale and reference; a later revision replaces an earlier one.
+-- They are read as drift_verdicts. Here they are kept small: figures to three digits (see store/verdicts.py),
+-- nothing that follows from others, sentences without their figures, and NaN, 0 or empty where there is none.
 
-CREATE TABLE drift_verdicts
+CREATE TABLE verdict_records
+(
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    environment LowCardinality(String),
+    segment LowCardinality(String),
+    feature LowCardinality(String),
+    kind LowCardinality(String),
+    reference LowCardinality(String),
+    scale_hours UInt16,
+    window_end DateTime('UTC') CODEC(Delta, ZSTD),
+    revision UInt32,
+    revised_because String CODEC(ZSTD),
+    judged_at DateTime('UTC') DEFAULT now() CODEC(Delta, ZSTD),
+    verdict LowCardinality(String),
+    channel LowCardinality(String) CODEC(ZSTD),
+    counted UInt64 COMMENT 'rows or values of the sample that are in the channel' CODEC(T64, ZSTD),
+    expected Float32 CODEC(Gorilla, ZSTD(3)),
+    effect_low Float32 CODEC(Gorilla, ZSTD(3)),
+    effect_high Float32 CODEC(Gorilla, ZSTD(3)),
+    z Float32 CODEC(Gorilla, ZSTD(3)),
+    critical Float32 CODEC(Gorilla, ZSTD(3)),
+    overdispersion Float32 CODEC(Gorilla, ZSTD(3)),
+    freedom Float32 CODEC(Gorilla, ZSTD(3)),
+    detectable_effect Float32 CODEC(Gorilla, ZSTD(3)),
+    sample_size UInt64 CODEC(T64, ZSTD),
+    reference_size UInt64 CODEC(T64, ZSTD),
+    completeness Float32 CODEC(ZSTD),
+    psi Float32 CODEC(Gorilla, ZSTD(3)),
+    js Float32 CODEC(Gorilla, ZSTD(3)),
+    ks Float32 CODEC(Gorilla, ZSTD(3)),
+    ks_p_value Float32 CODEC(Gorilla, ZSTD(3)),
+    wasserstein Float32 CODEC(Gorilla, ZSTD(3)),
+    wasserstein_normed Float32 CODEC(Gorilla, ZSTD(3)),
+    chi2 Float32 CODEC(Gorilla, ZSTD(3)),
+    chi2_p_value Float32 CODEC(Gorilla, ZSTD(3)),
+    episode_id String CODEC(ZSTD),
+    episode_start DateTime('UTC') CODEC(ZSTD),
+    rank UInt16 CODEC(T64, ZSTD),
+    listed Bool,
+    drivers Map(LowCardinality(String), Float32),
+    reason LowCardinality(String)
+        COMMENT '{channel}, {observed}, {expected} and {detectable} stand for the figures of the row'
+        CODEC(ZSTD)
+)
+ENGINE = ReplacingMergeTree(revision)
+PARTITION BY toYYYYMM(window_end)
+ORDER BY (model_name, model_version, environment, segment, reference, feature, scale_hours, window_end);
+
+-- What the records say, in full: the newest revision of each.
+CREATE VIEW drift_verdicts
 (
     model_name LowCardinality(String),
     model_version LowCardinality(String),
@@ -10,37 +62,90 @@ CREATE TABLE drift_verdicts
     kind LowCardinality(String) COMMENT 'numeric or categorical',
     reference LowCardinality(String) COMMENT 'training or production',
     scale_hours UInt16,
-    window_start DateTime('UTC') CODEC(Delta, ZSTD),
-    window_end DateTime('UTC') CODEC(Delta, ZSTD),
+    window_start DateTime('UTC'),
+    window_end DateTime('UTC'),
     revision UInt32,
-    revised_because String COMMENT 'empty: judged once' CODEC(ZSTD),
-    judged_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD),
+    revised_because String COMMENT 'empty: judged once',
+    judged_at DateTime('UTC'),
     verdict LowCardinality(String) COMMENT 'ok, warn, page, learning, insufficient_data, incomplete',
-    channel Nullable(String) COMMENT 'the share that moved most; null: nothing could be compared' CODEC(ZSTD),
+    channel Nullable(String) COMMENT 'the share that moved most; null: nothing could be compared',
     effect Nullable(Float64) COMMENT 'observed share less expected share',
-    effect_low Nullable(Float64),
-    effect_high Nullable(Float64),
+    effect_low Nullable(Float32),
+    effect_high Nullable(Float32),
     expected Nullable(Float64),
     observed Nullable(Float64),
-    z Nullable(Float64),
-    critical Nullable(Float64),
-    overdispersion Nullable(Float64),
-    freedom Nullable(Float64),
-    detectable_effect Nullable(Float64) COMMENT 'the smallest effect that this window could have paged for',
+    z Nullable(Float32),
+    critical Nullable(Float32),
+    overdispersion Nullable(Float32),
+    freedom Nullable(Float32),
+    detectable_effect Nullable(Float32) COMMENT 'the smallest effect that this window could have paged for',
     sample_size UInt64,
     reference_size UInt64,
-    completeness Float64,
-    statistics Map(LowCardinality(String), Float64),
+    completeness Float32,
+    statistics Map(String, Float32),
     episode_id Nullable(String) COMMENT 'the page that this verdict belongs to',
     episode_start Nullable(DateTime('UTC')),
     rank Nullable(UInt16) COMMENT 'of the features of this window, by effect; 1 is the largest',
     listed Bool COMMENT 'significant by Benjamini-Hochberg among the features of this window',
-    drivers Map(LowCardinality(String), Float64) COMMENT 'what the effect comes from, and its share of it',
-    reason String CODEC(ZSTD)
+    drivers Map(LowCardinality(String), Float32) COMMENT 'what the effect comes from, and its share of it',
+    reason String
 )
-ENGINE = ReplacingMergeTree(revision)
-PARTITION BY toYYYYMM(window_end)
-ORDER BY (model_name, model_version, environment, segment, reference, feature, scale_hours, window_end);
+AS SELECT
+    model_name,
+    model_version,
+    environment,
+    segment,
+    feature,
+    kind,
+    reference,
+    scale_hours,
+    window_end - toIntervalHour(scale_hours) AS window_start,
+    window_end,
+    revision,
+    revised_because,
+    judged_at,
+    verdict,
+    nullIf(toString(r.channel), '') AS channel,
+    observed - expected AS effect,
+    if(isNaN(r.effect_low), NULL, r.effect_low) AS effect_low,
+    if(isNaN(r.effect_high), NULL, r.effect_high) AS effect_high,
+    if(isNaN(r.expected), NULL, toFloat64(r.expected)) AS expected,
+    if(r.channel = '', NULL, r.counted / greatest(r.sample_size, 1)) AS observed,
+    if(isNaN(r.z), NULL, r.z) AS z,
+    if(isNaN(r.critical), NULL, r.critical) AS critical,
+    if(isNaN(r.overdispersion), NULL, r.overdispersion) AS overdispersion,
+    if(isNaN(r.freedom), NULL, r.freedom) AS freedom,
+    if(isNaN(r.detectable_effect), NULL, r.detectable_effect) AS detectable_effect,
+    sample_size,
+    reference_size,
+    completeness,
+    mapFilter(
+        (name, number) -> NOT isNaN(number),
+        map(
+            'psi', r.psi,
+            'js', r.js,
+            'ks', r.ks,
+            'ks_p_value', r.ks_p_value,
+            'wasserstein', r.wasserstein,
+            'wasserstein_normed', r.wasserstein_normed,
+            'chi2', r.chi2,
+            'chi2_p_value', r.chi2_p_value
+        )
+    ) AS statistics,
+    nullIf(r.episode_id, '') AS episode_id,
+    nullIf(r.episode_start, toDateTime(0, 'UTC')) AS episode_start,
+    nullIf(r.rank, 0) AS rank,
+    listed,
+    drivers,
+    replaceOne(
+        replaceOne(
+            replaceOne(
+                replaceOne(
+                    toString(r.reason), '{observed}', printf('%.2f%%', 100 * coalesce(observed, 0))),
+                '{expected}', printf('%.2f%%', 100 * coalesce(expected, 0))),
+            '{detectable}', printf('%.1f%%', 100 * coalesce(toFloat64(detectable_effect), 0))),
+        '{channel}', toString(r.channel)) AS reason
+FROM verdict_records AS r FINAL;
 
 -- What each hour was judged on. Where profiles and ledger tell something else by now, it is judged anew.
 -- It is written after the hour's verdicts, so that one that was cut short is found again.

@@ -47,7 +47,8 @@ CREATE TABLE joint_findings
     scale_hours UInt16,
     window_start DateTime('UTC') CODEC(Delta, ZSTD),
     window_end DateTime('UTC') CODEC(Delta, ZSTD),
-    episode_start DateTime('UTC') CODEC(Delta, ZSTD)
+    episode_start DateTime('UTC') CODEC(Delta, ZSTD),
+    withdrawn Bool COMMENT 'events that arrived late took it back'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (model_name, model_version, environment, window_end, feature, kind, scale_hours);

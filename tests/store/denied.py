@@ -6,7 +6,7 @@ DENIED = {
     "lander": [
         "SELECT actual_number FROM outcomes",
         "SELECT * FROM drift_verdicts",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "DELETE FROM predictions WHERE 1",
         "ALTER TABLE predictions DROP COLUMN tags",
         "INSERT INTO profiles (model_name) VALUES ('m')",
@@ -17,7 +17,7 @@ DENIED = {
         "SELECT * FROM outcomes",
         "INSERT INTO predictions (model_name) VALUES ('m')",
         "INSERT INTO monitored_segments (model_name) VALUES ('m')",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "DELETE FROM predictions WHERE 1",
         "DELETE FROM derived_hours WHERE 1",
         "TRUNCATE TABLE profiles",
@@ -29,12 +29,12 @@ DENIED = {
         "INSERT INTO derived_hours (model_name) VALUES ('m')",
         "INSERT INTO predictions (model_name) VALUES ('m')",
         "INSERT INTO feature_grids (model_name) VALUES ('m')",
-        "DELETE FROM drift_verdicts WHERE 1",
+        "DELETE FROM verdict_records WHERE 1",
         "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
     ],
     "reader": [
         "INSERT INTO predictions (model_name) VALUES ('m')",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "INSERT INTO training_runs (model_name) VALUES ('m')",
         "DELETE FROM profiles WHERE 1",
         "DROP TABLE outcomes",
@@ -43,7 +43,7 @@ DENIED = {
     "responder": [
         "SELECT * FROM predictions",
         "INSERT INTO pages (page_id) VALUES ('p')",
-        "INSERT INTO drift_verdicts (model_name) VALUES ('m')",
+        "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "DELETE FROM acknowledgements WHERE 1",
     ],
     "admin": [

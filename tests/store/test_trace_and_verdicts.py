@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from driftline.drift.service.late import is_same
 from driftline.errors import NotFoundError, SettingError
 from driftline.profiles import Stream
 from driftline.store.trace import trace
@@ -40,25 +41,30 @@ VERDICT = StoredVerdict(
     verdict="page",
     channel="at or below 5",
     effect=0.25,
-    effect_low=0.2,
-    effect_high=0.3,
+    effect_low=0.1875,
+    effect_high=0.3125,
     expected=0.5,
     observed=0.75,
     z=9.0,
     critical=4.0,
     overdispersion=1.5,
     freedom=20.0,
-    detectable_effect=0.02,
+    detectable_effect=0.015625,
     sample_size=4000,
     reference_size=90_000,
-    completeness=0.99,
-    statistics={"psi": 0.3},
+    completeness=0.984375,
+    statistics={"psi": 0.3125, "ks": 0.25},
     episode_id="e1",
     episode_start=hour_time(HOUR + 5),
     rank=1,
     listed=True,
     reason="much more at or below 5",
 )
+
+
+def ending(verdict, end):
+    """The same on the window that ends with another hour."""
+    return replace(verdict, window_start=hour_time(end - verdict.scale_hours), window_end=hour_time(end))
 
 
 def as_read(verdict):
@@ -88,6 +94,40 @@ def test_a_verdict_is_read_as_it_was_written(client):
     write_verdicts(client, [])
 
 
+def test_figures_are_kept_to_three_digits_and_shares_to_a_hundredth_of_a_percent(client):
+    numbers = {"effect_low": 0.123456, "z": 12.345678, "critical": 5.4321, "detectable_effect": 1.23456e-5}
+    exact = replace(VERDICT, model_name="exact", expected=0.4321987, observed=0.321, **numbers)
+    exact = replace(exact, effect=exact.observed - exact.expected)
+    exact = replace(exact, statistics={"psi": 0.0123456, "ks_p_value": 1e-310, "wasserstein": 123.456})
+    write_verdicts(client, [exact])
+    (row,) = read(client, model_name="exact")
+    for name, number in numbers.items():
+        assert row[name] == pytest.approx(number, rel=1e-3)
+    assert row["expected"] == pytest.approx(exact.expected, abs=1e-5)
+    assert row["observed"] == exact.observed
+    assert row["effect"] == row["observed"] - row["expected"]
+    assert row["statistics"] == pytest.approx(exact.statistics, rel=2e-3, abs=1e-30)
+    (again,) = read_windows(client, Stream("exact", "3", "production"), first_end=HOUR, last_end=HOUR + 6)
+    assert is_same(again, exact)
+    assert not is_same(again, replace(exact, z=12.4))
+    assert not is_same(again, replace(exact, expected=0.4322987))
+    write_verdicts(client, [replace(again, revision=2)])
+    (twice,) = read(client, model_name="exact")
+    assert twice == {**row, "revision": 2}
+
+
+def test_a_reason_is_read_with_the_figures_of_its_verdict(client):
+    form = "{channel}: {observed} where past weeks lead to expect {expected}; {detectable} would have paged"
+    told = replace(VERDICT, model_name="told", channel="value '{expected}'", reason=form)
+    nothing = replace(told, feature="none", channel=None, effect=None, expected=None, observed=None)
+    nothing = replace(nothing, reason="3 events in 6 h, 30 are needed")
+    write_verdicts(client, [told, nothing])
+    assert {row["reason"] for row in read(client, model_name="told")} == {
+        "value '{expected}': 75.00% where past weeks lead to expect 50.00%; 1.6% would have paged",
+        "3 events in 6 h, 30 are needed",
+    }
+
+
 def test_a_verdict_that_is_written_again_replaces_the_earlier_one(client):
     later = replace(VERDICT, model_name="revised", verdict="ok", revision=2)
     write_verdicts(client, [later])
@@ -97,7 +137,7 @@ def test_a_verdict_that_is_written_again_replaces_the_earlier_one(client):
 
 def test_verdicts_are_chosen_by_time_and_name_the_newest_first(client):
     chosen = replace(VERDICT, model_name="chosen")
-    write_verdicts(client, [replace(chosen, window_end=hour_time(HOUR + end)) for end in (7, 9, 8)])
+    write_verdicts(client, [ending(chosen, HOUR + end) for end in (7, 9, 8)])
     ends = [row["window_end"] for row in read(client, model_name="chosen")]
     assert ends == sorted(ends, reverse=True)
     since = hour_time(HOUR + 8)
@@ -110,7 +150,7 @@ def test_verdicts_are_chosen_by_time_and_name_the_newest_first(client):
 
 def test_windows_are_read_as_they_were_written_and_only_those_that_end_between_two_hours(client):
     ended = replace(VERDICT, model_name="windows", revision=2, revised_because="3 events arrived late")
-    ended = [replace(ended, window_end=hour_time(HOUR + end)) for end in (5, 6, 7, 8)]
+    ended = [ending(ended, HOUR + end) for end in (5, 6, 7, 8)]
     write_verdicts(client, ended)
     stream = Stream("windows", "3", "production")
     found = read_windows(client, stream, first_end=HOUR + 6, last_end=HOUR + 7)

@@ -106,7 +106,7 @@ def _empty() -> Dashboard:
 
 def _of_newest(column: str) -> str:
     return f"""
-    SELECT {column} FROM drift_verdicts FINAL
+    SELECT {column} FROM drift_verdicts
     WHERE {_JUDGED} AND {_WINDOW} ORDER BY window_end DESC LIMIT 1
     """
 
@@ -118,7 +118,7 @@ def _state() -> Stat:
             "The gravest verdict of the windows that ended last, over all references and lengths.",
             table(
                 f"""
-                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts FINAL
+                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts
                 WHERE {_JUDGED} GROUP BY window_end ORDER BY window_end DESC LIMIT 1
                 """
             ),
@@ -194,7 +194,7 @@ def _slices() -> Table:
                     if(segment = '', 'all traffic', segment) AS slice, verdict, channel, effect,
                     effect_low AS low, effect_high AS high, z, critical, sample_size AS sample,
                     toString(drivers) AS drivers, window_end, reason
-                FROM drift_verdicts FINAL
+                FROM drift_verdicts
                 WHERE {STREAM} AND {FEATURE} AND {_WINDOW} AND $__timeFilter(window_end)
                 ORDER BY segment, window_end DESC LIMIT 1 BY segment
                 """
@@ -222,7 +222,7 @@ def _effects() -> Lines:
                 f"""
                 SELECT window_end AS time, effect, effect_low AS low, effect_high AS high,
                     detectable_effect AS detectable
-                FROM drift_verdicts FINAL
+                FROM drift_verdicts
                 WHERE {_JUDGED} AND {_WINDOW} AND effect IS NOT NULL ORDER BY time
                 """
             ),
@@ -243,7 +243,7 @@ def _verdicts() -> Timeline:
                 $__timeInterval(window_end) AS time,
                 concat(reference, ', ', toString(scale_hours), ' h') AS judged_by,
                 max({GRAVITY_OF_VERDICT}) AS gravest
-            FROM drift_verdicts FINAL WHERE {_JUDGED} GROUP BY time, judged_by ORDER BY time
+            FROM drift_verdicts WHERE {_JUDGED} GROUP BY time, judged_by ORDER BY time
             """
         ),
         width=12,
@@ -259,7 +259,7 @@ def _statistics() -> Lines:
         series(
             f"""
             SELECT window_end AS time, name, statistics[name] AS value
-            FROM drift_verdicts FINAL ARRAY JOIN mapKeys(statistics) AS name
+            FROM drift_verdicts ARRAY JOIN mapKeys(statistics) AS name
             WHERE {_JUDGED} AND {_WINDOW} ORDER BY time, name
             """
         ),
@@ -290,7 +290,7 @@ def _newest() -> Table:
                     expected, observed,
                     effect, z, critical, overdispersion, freedom, sample_size AS sample,
                     reference_size AS reference_rows, completeness, revision, revised_because, reason
-                FROM drift_verdicts FINAL
+                FROM drift_verdicts
                 WHERE {_JUDGED} ORDER BY window_end DESC LIMIT 1 BY reference, scale_hours
                 """
             ),

@@ -181,7 +181,7 @@ FROM
             name -> has(groupUniqArray(verdict), name),
             ['page', 'warn', 'incomplete', 'learning', 'ok', 'insufficient_data']) AS state,
         min(drift_verdicts.completeness) AS completeness
-    FROM drift_verdicts FINAL
+    FROM drift_verdicts
     WHERE segment = '' AND $__timeFilter(window_end)
     GROUP BY model_name, model_version, environment, window_end
     ORDER BY window_end DESC
@@ -221,7 +221,7 @@ def _states() -> Timeline:
                 $__timeInterval(window_end) AS time,
                 concat(model_name, ' ', model_version, ' ', environment) AS stream,
                 max({GRAVITY_OF_VERDICT}) AS gravest
-            FROM drift_verdicts FINAL
+            FROM drift_verdicts
             WHERE segment = '' AND $__timeFilter(window_end)
             GROUP BY time, stream ORDER BY time
             """

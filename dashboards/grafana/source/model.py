@@ -105,7 +105,7 @@ def _state() -> Stat:
             "The gravest verdict of the windows that ended last, over all features and references.",
             table(
                 f"""
-                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts FINAL
+                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts
                 WHERE {STREAM} AND segment = '' AND $__timeFilter(window_end)
                 GROUP BY window_end ORDER BY window_end DESC LIMIT 1
                 """
@@ -155,7 +155,7 @@ def _verdicts() -> Timeline:
             f"""
             SELECT
                 $__timeInterval(window_end) AS time, feature, max({GRAVITY_OF_VERDICT}) AS gravest
-            FROM drift_verdicts FINAL
+            FROM drift_verdicts
             WHERE {STREAM} AND segment = '' AND $__timeFilter(window_end)
             GROUP BY time, feature ORDER BY time
             """
@@ -171,7 +171,7 @@ def _effects() -> Lines:
         series(
             f"""
             SELECT $__timeInterval(window_end) AS time, feature, max(abs(effect)) AS moved
-            FROM drift_verdicts FINAL
+            FROM drift_verdicts
             WHERE {STREAM} AND segment = '' AND reference = 'production' AND scale_hours = 24
                 AND effect IS NOT NULL AND $__timeFilter(window_end)
             GROUP BY time, feature ORDER BY time
@@ -219,7 +219,7 @@ SELECT
     feature, verdict, channel, effect, effect_low AS low, effect_high AS high, expected, observed, z,
     critical, detectable_effect AS detectable, scale_hours AS hours, reference, sample_size AS sample,
     completeness, reason
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE {STREAM} AND segment = '' AND window_end =
 (
     SELECT max(window_end) FROM drift_verdicts

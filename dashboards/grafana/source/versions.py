@@ -115,7 +115,7 @@ def hourly_completeness() -> Lines:
         series(
             f"""
             SELECT $__timeInterval(window_end) AS time, min(completeness) AS complete
-            FROM drift_verdicts FINAL
+            FROM drift_verdicts
             WHERE {STREAM} AND segment = '' AND scale_hours = 1 AND $__timeFilter(window_end)
             GROUP BY time ORDER BY time
             """

@@ -57,7 +57,8 @@ GRANT
     INSERT, SELECT ON $database.joint_profiles,
     INSERT, SELECT ON $database.joint_findings,
     INSERT, SELECT ON $database.judged_hours,
-    INSERT, SELECT ON $database.drift_verdicts,
+    INSERT, SELECT ON $database.verdict_records,
+    SELECT ON $database.drift_verdicts,
     INSERT, SELECT ON $database.pages,
     SELECT ON $database.acknowledgements
 TO driftline_watcher WITH REPLACE OPTION;
@@ -79,6 +80,7 @@ GRANT
     SELECT ON $database.training_runs,
     SELECT ON $database.sessions,
     SELECT ON $database.dead_letters,
+    SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
     SELECT ON $database.judged_hours,
     SELECT ON $database.pages,
@@ -90,6 +92,7 @@ CREATE ROLE IF NOT EXISTS driftline_responder;
 
 GRANT
     SELECT ON $database.schema_migrations,
+    SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
     SELECT ON $database.pages,
     INSERT, SELECT ON $database.acknowledgements
@@ -101,7 +104,6 @@ CREATE ROLE IF NOT EXISTS driftline_admin;
 -- created it, so whoever migrates may also do what the view does: read the inbox, fill the table.
 GRANT
     CREATE DATABASE, CREATE TABLE, CREATE VIEW ON $database.*,
-    ALTER ADD COLUMN ON $database.*,
     INSERT, SELECT ON $database.*,
     TABLE ENGINE ON Null,
     TABLE ENGINE ON MergeTree,

@@ -86,7 +86,7 @@ def read_page_verdicts(client: Client) -> Sequence[PageVerdict]:
     """Return all verdicts that page, in the order of their windows' ends."""
     rows = client.query(
         "SELECT feature, reference, window_end, scale_hours, ifNull(channel, ''), reason, ifNull(rank, 0), "
-        "ifNull(episode_id, '') FROM drift_verdicts FINAL WHERE verdict = 'page' "
+        "ifNull(episode_id, '') FROM drift_verdicts WHERE verdict = 'page' "
         "ORDER BY window_end, rank, scale_hours"
     ).result_rows
     return [PageVerdict(row[0], row[1], _utc(row[2]), *row[3:]) for row in rows]
@@ -227,12 +227,10 @@ def _tell_fault(fault: PlannedFault, found: PageVerdict | None) -> dict[str, Any
 def _judged(client: Client) -> tuple[datetime | None, datetime | None, dict[str, int]]:
     """Return the ends of the first and last window with a reference, and how many verdicts by name."""
     rows = client.query(
-        "SELECT verdict, count(), min(window_end), max(window_end) FROM drift_verdicts FINAL "
+        "SELECT verdict, count(), min(window_end), max(window_end) FROM drift_verdicts "
         "WHERE reference = 'production' GROUP BY verdict"
     ).result_rows
-    counted = client.query(
-        "SELECT verdict, count() FROM drift_verdicts FINAL GROUP BY verdict ORDER BY verdict"
-    )
+    counted = client.query("SELECT verdict, count() FROM drift_verdicts GROUP BY verdict ORDER BY verdict")
     judged = [row for row in rows if row[0] in {"ok", "warn", "page"}]
     first = min((_utc(row[2]) for row in judged), default=None)
     last = max((_utc(row[3]) for row in judged), default=None)

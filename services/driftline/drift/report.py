@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
     from driftline.drift.hygiene import Episode, PageLog
     from driftline.drift.settings import DriftSettings
+    from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
     from driftline.drift.verdict import Feature
 
-_NUMERIC_STATISTICS = ("psi", "js", "ks", "ks_p_value", "wasserstein", "wasserstein_normed")
-_CATEGORICAL_STATISTICS = ("psi", "js", "chi2", "chi2_p_value")
+_NUMBERS = ("effect_low", "effect_high", "expected", "observed", "z", "critical", "phi", "df")
+_STUCK = {"channel": "stuck", "effect": 1.0, "observed": 1.0, "expected": 0.0} | dict.fromkeys(
+    ("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect")
+)
+_STATISTICS = "ks ks_p_value wasserstein wasserstein_normed psi js chi2 chi2_p_value".split()
+_APPLY = {"numeric": (_STATISTICS[:6], slice(0, 6)), "categorical": (_STATISTICS[4:], slice(4, 8))}
+"""Which statistics apply to a kind of feature, and where they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,41 +113,39 @@ def report_comparison(
     judged = np.array([reason is None for reason in unjudged])
     paging = comparison.pages & judged[:, None]
     episodes = _record(baseline, paging, windows, pages)
-    rows = _Rows(baseline, comparison)
-    verdicts = []
-    for scale, window in enumerate(windows):
-        common = window.common()
-        for index, feature in enumerate(baseline.features):
-            evidence = rows.evidence(scale, index)
-            skipped = unjudged[scale]
-            verdict: VerdictName = "ok"
-            episode = None
-            if skipped is not None:
-                verdict, reason = skipped
-            else:
-                if paging[scale, index]:
-                    verdict, episode = "page", episodes[index]
-                elif comparison.warns[scale, index]:
-                    verdict = "warn"
-                because = None
-                if comparison.held_back[scale, index]:
-                    because = (
-                        "would have paged, but pages that nobody confirmed make the next ones ask for more"
-                    )
-                elif window.reference == "training" and pages.is_accepted(feature, by=window.end - 1):
-                    because = "surely changed, and accepted as the new normal"
-                reason = _reason(verdict, evidence, window, episode, timed=baseline.timed, because=because)
+    verdicts: list[Verdict] = []
+    for scale, (window, skipped) in enumerate(zip(windows, unjudged, strict=True)):
+        own: Mapping[int, Episode] = {}
+        if skipped:
+            said: Sequence[tuple[VerdictName, str]] = [skipped] * len(baseline.features)
+        else:
+            own = {index: episode for index, episode in episodes.items() if paging[scale, index]}
+            said = _said(baseline, comparison, scale, window=window, episodes=own, pages=pages)
+        found = zip(
+            baseline.features,
+            said,
+            _evidence(baseline, comparison, scale),
+            _statistics(baseline, comparison, scale),
+            strict=True,
+        )
+        for index, (feature, (verdict, reason), evidence, statistics) in enumerate(found):
+            episode = own.get(index)
             verdicts.append(
                 Verdict(
                     feature=feature.name,
                     kind=feature.kind,
                     verdict=verdict,
-                    statistics=rows.statistics(scale, index, feature),
+                    statistics=statistics,
                     episode_id=None if episode is None else episode.episode_id,
                     episode_start=None if episode is None else episode.start,
                     reason=reason,
+                    segment=window.segment,
+                    reference=window.reference,
+                    scale_hours=window.scale_hours,
+                    window_start=window.end - window.scale_hours,
+                    window_end=window.end,
+                    completeness=window.completeness,
                     **evidence,
-                    **common,
                 )
             )
     return verdicts
@@ -163,64 +167,40 @@ def _record(
     return episodes
 
 
-class _Rows:
-    """The arrays of a comparison as plain Python numbers, which dataclasses and databases want."""
+def _evidence(baseline: Baseline, comparison: Comparison, scale: int) -> Iterable[dict[str, Any]]:
+    """Yield the fields of verdicts that carry their evidence, in plain Python numbers, by feature."""
+    number = {name: getattr(comparison, name)[scale].tolist() for name in _NUMBERS}
+    labels = baseline.channels.labels
+    fields = {
+        "channel": [labels[place] for place in comparison.channel[scale].tolist()],
+        "effect": (comparison.observed[scale] - comparison.expected[scale]).tolist(),
+        "sample_size": np.rint(comparison.sample_size[scale]).astype(np.int64).tolist(),
+        "reference_size": np.rint(comparison.reference_size[scale]).astype(np.int64).tolist(),
+        "detectable_effect": _known(comparison.detectable[scale]),
+        "rank": comparison.ranking.rank[scale].tolist(),
+        "listed": comparison.ranking.listed[scale].tolist(),
+        **number,
+    }
+    for stuck, *values in zip(comparison.stuck[scale].tolist(), *fields.values(), strict=True):
+        evidence = dict(zip(fields, values, strict=True))
+        yield evidence | _STUCK if stuck else evidence
 
-    def __init__(self, baseline: Baseline, comparison: Comparison) -> None:
-        names = (
-            "observed",
-            "expected",
-            "effect_low",
-            "effect_high",
-            "z",
-            "critical",
-            "phi",
-            "df",
-            "detectable",
-        )
-        self._numbers = {name: getattr(comparison, name).tolist() for name in names}
-        self._sample = np.rint(comparison.sample_size).astype(np.int64).tolist()
-        self._reference = np.rint(comparison.reference_size).astype(np.int64).tolist()
-        self._channel = comparison.channel.tolist()
-        self._stuck = comparison.stuck.tolist()
-        self._rank = comparison.ranking.rank.tolist()
-        self._listed = comparison.ranking.listed.tolist()
-        self._statistics = {name: values.tolist() for name, values in comparison.statistics.items()}
-        self._labels = baseline.channels.labels
 
-    def evidence(self, scale: int, feature: int) -> dict[str, Any]:
-        """Return the fields of a verdict that carry its evidence."""
-        number = {name: values[scale][feature] for name, values in self._numbers.items()}
-        detectable = number["detectable"]
-        evidence = {
-            "channel": self._labels[self._channel[scale][feature]],
-            "effect": number["observed"] - number["expected"],
-            "effect_low": number["effect_low"],
-            "effect_high": number["effect_high"],
-            "expected": number["expected"],
-            "observed": number["observed"],
-            "z": number["z"],
-            "critical": number["critical"],
-            "phi": number["phi"],
-            "df": number["df"],
-            "sample_size": self._sample[scale][feature],
-            "reference_size": self._reference[scale][feature],
-            "detectable_effect": None if math.isnan(detectable) else detectable,
-            "rank": self._rank[scale][feature],
-            "listed": self._listed[scale][feature],
-        }
-        if self._stuck[scale][feature]:
-            evidence |= {"channel": "stuck", "effect": 1.0, "observed": 1.0, "expected": 0.0}
-            evidence |= dict.fromkeys(
-                ("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect")
-            )
-        return evidence
+def _statistics(
+    baseline: Baseline, comparison: Comparison, scale: int
+) -> Iterable[Mapping[str, float | None]]:
+    """Yield the familiar numbers that apply to each feature; None where its window holds no value."""
+    numbers = np.array([comparison.statistics[name][scale] for name in _STATISTICS])
+    for feature, values in zip(baseline.features, _known(numbers.T), strict=True):
+        names, places = _APPLY[feature.kind]
+        yield dict(zip(names, values[places], strict=True))
 
-    def statistics(self, scale: int, feature: int, known: Feature) -> dict[str, float | None]:
-        """Return the familiar numbers that apply to a feature; None where its window holds no value."""
-        names = _NUMERIC_STATISTICS if known.kind == "numeric" else _CATEGORICAL_STATISTICS
-        values = {name: self._statistics[name][scale][feature] for name in names}
-        return {name: None if math.isnan(value) else value for name, value in values.items()}
+
+def _known(numbers: FloatArray) -> list[Any]:
+    """Return numbers as plain Python, with None for NaN."""
+    known = numbers.astype(np.object_)
+    known[np.isnan(numbers)] = None
+    return known.tolist()  # type: ignore[no-any-return]  # of the array's shape
 
 
 def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str] | None:
@@ -243,31 +223,51 @@ def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str
     return None
 
 
-def _reason(
-    verdict: VerdictName,
-    evidence: Mapping[str, Any],
-    window: Window,
-    episode: Episode | None,
+def _said(
+    baseline: Baseline,
+    comparison: Comparison,
+    scale: int,
     *,
-    timed: bool,
-    because: str | None,
-) -> str:
+    window: Window,
+    episodes: Mapping[int, Episode],
+    pages: PageLog,
+) -> Sequence[tuple[VerdictName, str]]:
+    """Return what is said of each feature in a window that can be judged, and why."""
     past = {"production": "the same hours of past weeks", "training": "the training data"}[window.reference]
-    if not timed:
+    if not baseline.timed:
         past = "the training data, whose rows carry no times, so that season is not matched"
-    if evidence["channel"] == "stuck":
-        what = f"one single value for {window.scale_hours} h, which {past} never showed"
-    else:
-        seen, expected = evidence["observed"], evidence["expected"]
-        what = f"{evidence['channel']}: {seen:.2%} where {past} lead to expect {expected:.2%}"
-    if episode is not None:
-        return f"{what}; since {_time(episode.start)}"
-    if verdict == "warn":
-        return f"{what}; {because or 'surely changed, not surely by more than a page needs'}"
-    detectable = evidence["detectable_effect"]
-    if detectable is None:
-        return f"largest difference in {what}; this window is too small to find any shift there"
-    return f"largest difference in {what}; a shift of {detectable:.1%} there would have paged"
+    moved = f"{{channel}}: {{observed}} where {past} lead to expect {{expected}}"
+    constant = f"one single value for {window.scale_hours} h, which {past} never showed"
+    said: list[tuple[VerdictName, str]] = []
+    for index, (feature, stuck, warns, held_back, detectable) in enumerate(
+        zip(
+            baseline.features,
+            comparison.stuck[scale].tolist(),
+            comparison.warns[scale].tolist(),
+            comparison.held_back[scale].tolist(),
+            comparison.detectable[scale].tolist(),
+            strict=True,
+        )
+    ):
+        what = constant if stuck else moved
+        if index in episodes:
+            said.append(("page", f"{what}; since {_time(episodes[index].start)}"))
+        elif warns:
+            because = "surely changed, not surely by more than a page needs"
+            if held_back:
+                because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
+            elif window.reference == "training" and pages.is_accepted(feature, by=window.end - 1):
+                because = "surely changed, and accepted as the new normal"
+            said.append(("warn", f"{what}; {because}"))
+        elif math.isnan(detectable):
+            said.append(
+                ("ok", f"largest difference in {what}; this window is too small to find any shift there")
+            )
+        else:
+            said.append(
+                ("ok", f"largest difference in {what}; a shift of {{detectable}} there would have paged")
+            )
+    return said
 
 
 def _time(hour: int) -> str:

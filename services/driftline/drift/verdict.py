@@ -57,7 +57,8 @@ class Verdict:
         rank: 1 for the feature with the largest effect of this window, and so on.
         listed: kept by Benjamini-Hochberg among the features of this window.
         drivers: what the effect comes from, such as segments, and which share of it each makes.
-        reason: one sentence for the engineer.
+        reason: one sentence for the engineer, in which `{channel}`, `{observed}`, `{expected}` and
+            `{detectable}` stand for the verdict's own figures. The store fills them in when it is read.
         segment: of which part of the traffic, as `key=value`; empty: of all of it.
     """
 

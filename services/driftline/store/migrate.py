@@ -182,4 +182,4 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _repeatable(statement: str) -> str:
-    return re.sub(r"\ACREATE (TABLE|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement)
+    return re.sub(r"\ACREATE (TABLE|VIEW|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", statement)

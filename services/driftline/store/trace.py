@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _VERDICTS = """
-SELECT * FROM drift_verdicts FINAL
+SELECT * FROM drift_verdicts
 WHERE model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}
     AND window_start <= {time:DateTime64(6, 'UTC')} AND window_end > {time:DateTime64(6, 'UTC')}
     AND verdict IN ('page', 'warn')

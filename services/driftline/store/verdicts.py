@@ -1,12 +1,18 @@
-"""Drift verdicts in the store: written by the drift worker, read by everybody."""
+"""Drift verdicts in the store: written by the drift worker, read by everybody.
+
+They are kept as ``verdict_records``, small, and read as the view ``drift_verdicts``, in full.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError
@@ -23,7 +29,9 @@ if TYPE_CHECKING:
 class StoredVerdict:
     """One row of ``drift_verdicts``; the columns are documented in ``schemas/clickhouse``.
 
-    Times are aware datetimes in UTC; None stands where nothing could be compared.
+    Times are aware datetimes in UTC; None stands where nothing could be compared. Of ``observed`` the store
+    keeps how many of the sample it is. In ``reason``, ``{channel}``, ``{observed}``, ``{expected}`` and
+    ``{detectable}`` stand for the verdict's own figures, which the view fills in.
     """
 
     model_name: str
@@ -83,12 +91,31 @@ _EPISODE_NAMES = (
     "segment feature kind reference verdict scale_hours channel effect expected observed z episode_id"
 ).split()
 _EPISODE_HOURS = ("window_start", "window_end", "episode_start")
-_NAMES = [field.name for field in dataclasses.fields(StoredVerdict)]
+FIGURES = "effect_low effect_high z critical overdispersion freedom detectable_effect".split()
+STATISTICS = "psi js ks ks_p_value wasserstein wasserstein_normed chi2 chi2_p_value".split()
+FIGURE_BITS, STATISTIC_BITS = 10, 9
+"""How many binary digits are kept of them: errors are at most 0.1 % and 0.2 %."""
+SHARE_STEP = 2.0**-16
+"""Expected shares are kept in steps of this, or as figures are, where that is finer."""
+_LEAST_EXPONENT = -100
+"""What is nearer to 0 than two to its power is kept as 0: the store's floats end soon after."""
+
+_ALIKE = (
+    "model_name model_version environment segment feature kind reference scale_hours window_end revision "
+    "revised_because verdict sample_size reference_size completeness listed drivers reason"
+).split()
+_NAMES = [
+    *_ALIKE,
+    *("channel", "counted", "expected", "episode_id", "episode_start", "rank"),
+    *(*FIGURES, *STATISTICS),
+]
+_NO_TIME = datetime.fromtimestamp(0, UTC)
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
 
 
+@lru_cache(maxsize=10_000)
 def hour_time(hour: int) -> datetime:
     """Return the beginning of an hour that is counted from the Unix epoch."""
     return datetime.fromtimestamp(hour * 3600, UTC)
@@ -102,11 +129,45 @@ def write_verdicts(client: Client, verdicts: Sequence[StoredVerdict]) -> None:
     """
     if not verdicts:
         return
-    columns = [[getattr(verdict, name) for verdict in verdicts] for name in _NAMES]
     try:
-        client.insert("drift_verdicts", columns, column_names=_NAMES, column_oriented=True)
+        client.insert("verdict_records", _columns(verdicts), column_names=_NAMES, column_oriented=True)
     except ClickHouseError as error:
         raise StoreError(f"the store did not take {len(verdicts)} verdicts: {error}") from error
+
+
+def _columns(verdicts: Sequence[StoredVerdict]) -> Sequence[Sequence[Any]]:
+    """Return verdicts as columns of ``verdict_records``."""
+    figures = [kept([getattr(each, name) for each in verdicts]) for name in FIGURES]
+    statistics = [
+        kept([each.statistics.get(name) for each in verdicts], STATISTIC_BITS) for name in STATISTICS
+    ]
+    return [
+        *([getattr(each, name) for each in verdicts] for name in _ALIKE),
+        [each.channel or "" for each in verdicts],
+        [round((each.observed or 0.0) * each.sample_size) for each in verdicts],
+        kept([each.expected for each in verdicts], step=SHARE_STEP),
+        [each.episode_id or "" for each in verdicts],
+        [each.episode_start or _NO_TIME for each in verdicts],
+        [each.rank or 0 for each in verdicts],
+        *(*figures, *statistics),
+    ]
+
+
+def kept(
+    numbers: Sequence[float | None], bits: int = FIGURE_BITS, *, step: float = math.inf
+) -> Sequence[float]:
+    """Return numbers as they are kept, NaN for None.
+
+    Args:
+        numbers: any.
+        bits: how many binary digits are kept of each.
+        step: they are kept in steps of this, a power of two, where that is finer.
+    """
+    values = np.array(numbers, dtype=np.float64)
+    _, exponent = np.frexp(values)
+    unit = np.minimum(np.ldexp(1.0, np.maximum(exponent, _LEAST_EXPONENT) - bits), step)
+    rounded = np.where(np.isfinite(values), np.rint(values / unit) * unit, values)
+    return rounded.tolist()  # type: ignore[no-any-return]  # of numbers
 
 
 def read_verdicts(
@@ -138,7 +199,7 @@ def read_verdicts(
         conditions.append("verdict IN {verdicts:Array(String)}")
         bound["verdicts"] = list(verdicts)
     query = (
-        f"SELECT * FROM drift_verdicts FINAL WHERE {' AND '.join(conditions)} "
+        f"SELECT * FROM drift_verdicts WHERE {' AND '.join(conditions)} "
         "ORDER BY window_end DESC, model_name, model_version, rank, feature, reference, scale_hours "
         "LIMIT {limit:UInt32}"
     )
@@ -161,7 +222,7 @@ def read_episode_verdicts(
     """
     hours = [f"intDiv(toUnixTimestamp({name}), 3600) AS {name}_hour" for name in _EPISODE_HOURS]
     rows = client.query(
-        f"SELECT {', '.join([*_EPISODE_NAMES, *hours])} FROM drift_verdicts FINAL WHERE {_STREAM} "
+        f"SELECT {', '.join([*_EPISODE_NAMES, *hours])} FROM drift_verdicts WHERE {_STREAM} "
         "AND if({verdict:String} = '', episode_start IS NOT NULL, verdict = {verdict:String}) "
         "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
         "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
@@ -181,7 +242,7 @@ def read_windows(client: Client, stream: Stream, *, first_end: int, last_end: in
         last_end: the same.
     """
     rows = client.query(
-        f"SELECT {', '.join(_NAMES)} FROM drift_verdicts FINAL WHERE {_STREAM} "
+        f"SELECT {', '.join(_NAMES)} FROM verdict_records FINAL WHERE {_STREAM} "
         "AND window_end BETWEEN toDateTime({first:UInt32} * 3600, 'UTC') "
         "AND toDateTime({last:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "first": first_end, "last": last_end},
@@ -189,18 +250,37 @@ def read_windows(client: Client, stream: Stream, *, first_end: int, last_end: in
     return [_verdict(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
 
-def _verdict(row: dict[str, Any]) -> StoredVerdict:
-    """Return a row as it was written: times come back without a zone."""
-    for name, value in row.items():
-        if isinstance(value, datetime):
-            row[name] = value.replace(tzinfo=UTC)
-    return StoredVerdict(**row)
+def _verdict(row: Mapping[str, Any]) -> StoredVerdict:
+    """Return a row of ``verdict_records`` as a verdict; times come back without a zone."""
+    end, start = row["window_end"].replace(tzinfo=UTC), row["episode_start"].replace(tzinfo=UTC)
+    expected, compared = _number(row["expected"]), bool(row["channel"])
+    observed = row["counted"] / max(row["sample_size"], 1) if compared else None
+    figures: dict[str, Any] = {name: _number(row[name]) for name in FIGURES}
+    return StoredVerdict(
+        **{name: row[name] for name in _ALIKE if name != "window_end"},
+        **figures,
+        window_start=end - timedelta(hours=row["scale_hours"]),
+        window_end=end,
+        channel=row["channel"] or None,
+        effect=None if observed is None or expected is None else observed - expected,
+        expected=expected,
+        observed=observed,
+        statistics={name: row[name] for name in STATISTICS if not math.isnan(row[name])},
+        episode_id=row["episode_id"] or None,
+        episode_start=None if start == _NO_TIME else start,
+        rank=row["rank"] or None,
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def last_judged_hour(client: Client, stream: Stream) -> int | None:
     """Return the hour (since the Unix epoch) behind the last window that was judged, or None."""
     rows = client.query(
-        f"SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM drift_verdicts WHERE {_STREAM}",
+        "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM verdict_records "
+        f"WHERE {_STREAM}",
         parameters=_bound(stream),
     ).result_rows
     return int(rows[0][1]) if rows[0][0] else None

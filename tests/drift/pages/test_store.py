@@ -8,6 +8,7 @@ from driftline.drift import DriftSettings
 from driftline.drift.pages.book import PageBook
 from driftline.drift.pages.page import Acknowledgement
 from driftline.drift.pages.store import keep_pages, open_book, read_words
+from driftline.drift.service.records import as_kept
 from driftline.profiles import Stream
 from driftline.store.pages import read_pages, write_acknowledgement
 from driftline.store.verdicts import StoredVerdict, hour_time, write_verdicts
@@ -56,7 +57,7 @@ def new_book():
 
 
 def test_a_book_is_taken_up_from_the_store_as_it_was(client):
-    paging, end = busy(7, 260), START + 260
+    paging, end = [as_kept(one) for one in busy(7, 260)], START + 260
     steady = new_book()
     write_verdicts(client, [stored(one) for one in paging if one.window_end <= START + 200])
     keep_pages(client, STREAM, run(steady, paging, START, START + 200))

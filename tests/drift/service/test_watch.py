@@ -251,7 +251,7 @@ def test_events_that_are_later_than_five_weeks_change_no_verdict(landing):
     assert told(landing) == before
 
 
-@pytest.mark.parametrize("table", ["drift_verdicts", "judged_hours"])
+@pytest.mark.parametrize("table", ["verdict_records", "judged_hours"])
 def test_a_revision_that_was_cut_short_is_found_again_and_leaves_nothing_doubled(landing, monkeypatch, table):
     put_hours(landing, 0, 12)
     worker = make_worker(landing)
@@ -270,7 +270,7 @@ def test_a_revision_that_was_cut_short_is_found_again_and_leaves_nothing_doubled
             worker.watch_once()
     worker.close()
     cut_short = told(landing)
-    assert max(row["revision"] for row in cut_short) == (1 if table == "drift_verdicts" else 2)
+    assert max(row["revision"] for row in cut_short) == (1 if table == "verdict_records" else 2)
     worker = make_worker(landing)
     worker.watch_once()
     after = told(landing)

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.drift.service.arrival import Arrival
 from driftline.drift.service.records import stored
-from driftline.store.verdicts import JudgedHour, StoredVerdict, hour_time
+from driftline.store.verdicts import (
+    FIGURE_BITS,
+    FIGURES,
+    SHARE_STEP,
+    STATISTIC_BITS,
+    JudgedHour,
+    StoredVerdict,
+    hour_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +39,11 @@ INTERRUPTED = "judged again after the worker was interrupted; events had landed 
 _COMPLETENESS_STEP = 0.001
 _OF_THE_REVISION = {"revision", "revised_because"}
 _COMPARED = tuple(field.name for field in fields(StoredVerdict) if field.name not in _OF_THE_REVISION)
+_PRECISION = {
+    **dict.fromkeys(FIGURES, 2.0**-FIGURE_BITS),
+    "statistics": 2.0**-STATISTIC_BITS,
+}
+"""How far figures may differ, relatively, from what the store keeps of them; others in their last bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +82,10 @@ def by_end(verdicts: Iterable[StoredVerdict]) -> Mapping[int, Mapping[Key, Store
 
 
 def is_same(one: StoredVerdict, other: StoredVerdict) -> bool:
-    """Say whether two verdicts on one window say the same, whatever their revision."""
-    return all(_equal(getattr(one, name), getattr(other, name)) for name in _COMPARED)
+    """Say whether two verdicts on one window say the same, as far as it is kept, in whatever revision."""
+    return all(
+        _equal(getattr(one, name), getattr(other, name), _PRECISION.get(name, 1e-6)) for name in _COMPARED
+    )
 
 
 def rewritten(
@@ -193,12 +208,12 @@ def _events(count: int) -> str:
     return "event" if count == 1 else "events"
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Compare values as they come back from the store: numbers may differ in their last bits."""
+def _equal(one: Any, other: Any, precision: float) -> bool:
+    """Compare values, one of which may come from the store; shares that are close to 0 by their steps."""
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12) or (
+        return math.isclose(one, other, rel_tol=precision, abs_tol=SHARE_STEP) or (
             math.isnan(one) and math.isnan(other)
         )
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
+        return one.keys() == other.keys() and all(_equal(one[name], other[name], precision) for name in one)
     return bool(one == other)

@@ -12,7 +12,7 @@ from driftline.drift.segment_judges import SegmentJudges
 from driftline.drift.segments import name_drivers, whole_settings
 from driftline.drift.service.ground import WHOLE, read_all_hours, read_history
 from driftline.drift.service.monitored import as_told
-from driftline.drift.service.records import read_episodes
+from driftline.drift.service.records import as_kept, read_episodes
 from driftline.store.grids import read_grids
 from driftline.store.segments import read_segments
 
@@ -112,7 +112,10 @@ class Panel:
         whole = self._whole.judge(hour.profiles[WHOLE], completeness=completeness, caution=caution)
         parts = self._parts.judge(hour.profiles, completeness=completeness, caution=caution)
         told = name_drivers(whole, parts)
-        verdicts = as_told([*told.whole, *told.segments], self._monitor)
+        verdicts = [
+            verdict if verdict.episode_start is None else as_kept(verdict)
+            for verdict in as_told([*told.whole, *told.segments], self._monitor)
+        ]
         self._change(self._book.take(hour.hour, verdicts))
         return verdicts
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from driftline.drift.verdict import Verdict
-from driftline.store.verdicts import StoredVerdict, hour_time, read_episode_verdicts
+from driftline.store.verdicts import SHARE_STEP, StoredVerdict, hour_time, kept, read_episode_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +15,22 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.profiles import Stream
+
+
+_EVIDENCE = ("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect")
+
+
+def as_kept(verdict: Verdict) -> Verdict:
+    """Return a verdict with its evidence as the store keeps it.
+
+    What pages is made a page of in this form, so that a worker that starts again makes the same page of it.
+    """
+    if verdict.observed is None or verdict.expected is None:
+        return verdict
+    figures = dict(zip(_EVIDENCE, kept([getattr(verdict, name) for name in _EVIDENCE]), strict=True))
+    (expected,) = kept([verdict.expected], step=SHARE_STEP)
+    told: dict[str, Any] = {name: None if math.isnan(figure) else figure for name, figure in figures.items()}
+    return replace(verdict, **told, expected=expected, effect=verdict.observed - expected)
 
 
 def stored(stream: Stream, verdict: Verdict) -> StoredVerdict:

@@ -25,10 +25,10 @@ SELECT model_version, environment, segment, feature, reference, episode_id,
     argMax(
         (channel, effect, observed, expected, reason, scale_hours), (coalesce(z, inf), window_end)
     ) AS surest
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, window_end) IN
 (
-    SELECT feature, window_end FROM drift_verdicts
+    SELECT feature, window_end FROM verdict_records
     WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS}
 )
 GROUP BY model_version, environment, segment, feature, reference, episode_id

@@ -27,7 +27,7 @@ SELECT toString(segment), toString(feature), toString(reference),
             intDiv(toUnixTimestamp(window_start), 3600), intDiv(toUnixTimestamp(window_end), 3600),
             drivers, reason),
         (coalesce(z, inf), window_end))
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE {_STREAM} AND verdict = 'page' AND {ENDS}
     AND segment IN {{segments:Array(String)}} AND feature IN {{features:Array(String)}}
 GROUP BY segment, feature, reference
@@ -36,13 +36,13 @@ GROUP BY segment, feature, reference
 _PARTS = f"""
 SELECT toString(segment), scale_hours, toString(verdict), channel, effect, effect_low, effect_high, expected,
     observed, sample_size, reason
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE {_STREAM} AND segment != '' AND reference = 'production' AND feature = {{feature:String}}
     AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
 """
 
 _JOINT = f"""
-SELECT reason FROM drift_verdicts FINAL
+SELECT reason FROM drift_verdicts
 WHERE {_STREAM} AND segment = '' AND reference = 'production' AND feature = '(joint)'
     AND verdict IN ('page', 'warn') AND {ENDS}
 ORDER BY coalesce(z, 0) DESC, window_end DESC LIMIT 1

@@ -41,7 +41,7 @@ FROM judged_hours GROUP BY model_name, model_version, environment
 
 _CELLS = f"""
 SELECT feature AS name, intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell, verdict
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE {_STREAM} AND reference = {{reference:String}} AND {ENDS}
 GROUP BY name, cell, verdict
 """
@@ -49,7 +49,7 @@ GROUP BY name, cell, verdict
 _EFFECTS = f"""
 SELECT intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell,
     max(abs(effect))
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE {_ANY_PART} AND segment = {{segment:String}} AND feature = {{feature:String}}
     AND reference = {{reference:String}} AND scale_hours = {{scale:UInt16}}
     AND verdict IN ('page', 'warn', 'ok') AND effect IS NOT NULL AND {ENDS}
@@ -60,7 +60,7 @@ _NEWEST = f"""
 SELECT toString(feature) AS name, toString(kind), toString(reference) AS against, scale_hours,
     toString(verdict), channel, effect, effect_low, effect_high, detectable_effect, sample_size,
     reference_size, completeness, statistics, reason
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE {_STREAM} AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
 ORDER BY name, against, scale_hours
 """
@@ -69,7 +69,7 @@ ORDER BY name, against, scale_hours
 _STATES = """
 SELECT toString(model_name), toString(model_version), toString(environment), toString(feature),
     scale_hours, toString(verdict), completeness, reason, intDiv(toUnixTimestamp(window_end), 3600)
-FROM drift_verdicts FINAL
+FROM drift_verdicts
 WHERE (model_name, model_version, environment) IN {streams:Array(Tuple(String, String, String))}
     AND segment = '' AND reference = 'production'
     AND window_end IN (SELECT toDateTime(arrayJoin({ends:Array(UInt32)}) * 3600, 'UTC'))
