@@ -16,9 +16,9 @@ from driftline.store.visible import visible
 from tests.support.running import Place, Up, wait_until
 from tests.support.traffic import REFERENCE_ROWS, derive, expected_books, read_books
 
-IS_SOAK = os.environ.get("DRIFTLINE_SOAK", "0") not in ("", "0")
+IS_SOAK = os.environ.get("TESTS_SOAK", "0") not in ("", "0")
 EVENTS, KILLS, SECONDS = (200_000, 20, 80.0) if IS_SOAK else (20_000, 6, 14.0)
-SEED = int(os.environ.get("DRIFTLINE_SOAK_SEED", "20260131"))
+SEED = int(os.environ.get("TESTS_SOAK_SEED", "20260131"))
 
 
 @pytest.mark.timeout(900)

@@ -27,8 +27,8 @@ from tests.support.running import wait_until
 from tests.support.store_process import PREDICTIONS, StoreProcess
 from tests.support.traffic import derive
 
-IS_SOAK = os.environ.get("DRIFTLINE_SOAK", "0") not in ("", "0")
-SEED = int(os.environ.get("DRIFTLINE_SOAK_SEED", "20260131"))
+IS_SOAK = os.environ.get("TESTS_SOAK", "0") not in ("", "0")
+SEED = int(os.environ.get("TESTS_SOAK_SEED", "20260131"))
 RECORDS, SECONDS = (30_000, 120.0) if IS_SOAK else (4_000, 15.0)
 PARTITIONS, LANDERS = 4, 3
 TOPICS = [(PREDICTIONS_TOPIC, partition) for partition in range(PARTITIONS)]
