@@ -107,7 +107,7 @@ class Gateway:
         try:
             _prepare(handle, params)
             if reads:
-                handle.query("SET readonly = 1")
+                handle.query("SET readonly = 2")  # Settings may be given, but for this one.
             if insert := _INSERT_DATA.match(sql):
                 check_sql(insert[0].decode())
                 result = self._insert(handle, insert, sql[insert.end() :])
