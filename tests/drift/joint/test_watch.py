@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 
 from driftline.drift import DriftSettings
 from driftline.drift.joint.watch import JointWatch
+from driftline.drift.service.records import as_kept
 from driftline.errors import StoreError
 from driftline.profiles import Stream
 from driftline.store.joint import read_joint_findings
@@ -83,6 +85,14 @@ def count(landing, table):
     return landing.client.query(f"SELECT count() FROM {table}").result_rows[0][0]
 
 
+def kept(verdicts):
+    """What is stored of verdicts: sums over other spans differ in their last bits."""
+    return [
+        replace(as_kept(one), drivers={name: round(share, 9) for name, share in one.drivers.items()})
+        for one in verdicts
+    ]
+
+
 def test_a_relation_that_turns_is_found_in_its_first_hour(landing):
     told = JointWatch(landing.client, STREAM).judge(range(END - 14, END))
     warned = [one for one in told if one.verdict == "warn"]
@@ -101,14 +111,14 @@ def test_judged_hour_by_hour_by_watches_of_their_own_it_says_the_same(landing):
         for hour in range(first, first + 4)
         for verdict in JointWatch(landing.client, STREAM).judge([hour])
     ]
-    assert one_by_one == at_once
+    assert kept(one_by_one) == kept(at_once)
 
 
 def test_hours_that_warned_are_no_reference_also_after_a_restart(landing):
     """What is found would be the new normal after days, or only for a worker that ran all the time."""
     told = JointWatch(landing.client, STREAM).judge(range(END - 12, END + 50))
     again = JointWatch(landing.client, STREAM).judge([END + 48, END + 49])
-    assert again == told[-6:]
+    assert kept(again) == kept(told[-6:])
     assert {one.verdict for one in again} == {"warn"}
     landing.client.command("TRUNCATE TABLE joint_findings")
     forgetful = JointWatch(landing.client, STREAM).judge([END + 48, END + 49])

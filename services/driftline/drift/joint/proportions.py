@@ -313,7 +313,11 @@ def _residuals(columns: Sequence[Column], precision: FloatArray) -> tuple[int, .
 
 def _numbers(scores: FloatArray, precision: FloatArray, residuals: Sequence[int]) -> list[FloatArray]:
     """Return squared distances, then residuals in standard deviations, each (n,)."""
-    weighted = scores @ precision
+    # Column by column: a product of matrices sums in another order for another number of rows, and an hour
+    # is to have the same numbers by itself and among others.
+    weighted = np.zeros_like(scores)
+    for place, row in enumerate(precision):
+        weighted += scores[:, place, None] * row
     distances = np.maximum((weighted * scores).sum(1), 0.0)
     return [distances, *(weighted[:, place] / np.sqrt(precision[place, place]) for place in residuals)]
 
