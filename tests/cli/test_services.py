@@ -28,12 +28,14 @@ STOP_TIMEOUT_S = 20.0
 COMMANDS = {
     "up": ("up", "--port", "0"),
     "land": ("land", "--metrics-port", "0"),
+    "profile": ("profile", "--metrics-port", "0"),
     "watch": ("watch", "--metrics-port", "0"),
     "serve": ("serve", "--port", "0"),
 }
 CHECKS = {
-    "up": {"lander", "drift worker", "log", "store", "landing", "judging"},
+    "up": {"lander", "profiler", "drift worker", "log", "store", "landing", "deriving", "judging"},
     "land": {"lander", "log", "store", "landing"},
+    "profile": {"profiler", "store", "deriving"},
     "watch": {"drift worker", "store", "judging"},
     "serve": {"store"},
 }

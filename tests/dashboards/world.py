@@ -132,7 +132,8 @@ def _events(first: int, end: int, *, breaks: bool = False, rows: int = _PER_HOUR
 
 def _tell_outcomes(landing: Landing, event_ids: list[str]) -> None:
     with make_logger(landing.log) as logger:
-        logger.log(features={"amount": object()})  # No value: dropped, and counted.
+        too_large = {f"text {place}": "x" * 65_000 for place in range(20)}
+        logger.log(features=too_large)  # Dropped, and counted.
         for event_id in event_ids:
             logger.log_outcome(event_id, actual=1.0)
     landing.land()
