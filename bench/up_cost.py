@@ -21,7 +21,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftline import PredictionLogger
 from driftline.store import open_store
@@ -35,7 +35,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FOUND = "SELECT count() FROM predictions WHERE event_id = {event:UUID}"
 
 
-def an_event(chance: random.Random) -> dict[str, object]:
+def an_event(chance: random.Random) -> dict[str, Any]:
     """Return the arguments of ``log`` for an event of 15 features, a third of them categories."""
     numbers = {f"feature_{place:02}": chance.gauss(10 * place, 3) for place in range(10)}
     words = {f"word_{place}": f"v{chance.randrange(20)}" for place in range(5)}
@@ -52,7 +52,7 @@ def send(log_url: str, rate: float, seconds: float) -> None:
         began, sent = time.monotonic(), 0
         while (elapsed := time.monotonic() - began) < seconds:
             while sent < elapsed * rate:
-                logger.log(**events[sent % len(events)])  # type: ignore[arg-type]
+                logger.log(**events[sent % len(events)])
                 sent += 1
             time.sleep(min(0.01, 1 / rate))
 
@@ -80,7 +80,7 @@ def freshness_s(log_url: str, store_url: str, seconds: float) -> list[float]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             began = time.monotonic()
-            event_id = logger.log(**an_event(chance))  # type: ignore[arg-type]
+            event_id = logger.log(**an_event(chance))
             while not client.query(_FOUND, parameters={"event": event_id}).result_rows[0][0]:
                 time.sleep(0.02)
             waits.append(time.monotonic() - began)

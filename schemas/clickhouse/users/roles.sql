@@ -25,7 +25,7 @@ GRANT
     SELECT ON $database.predictions,
     SELECT ON $database.training_runs,
     INSERT, SELECT ON $database.derived_hours,
-    INSERT ON $database.profiling_progress,
+    INSERT, SELECT ON $database.profiling_progress,
     INSERT, SELECT, ALTER DELETE ON $database.profiles,
     INSERT, SELECT, ALTER DELETE ON $database.session_hours,
     INSERT, SELECT, ALTER DELETE ON $database.invalid_values,
@@ -93,7 +93,6 @@ CREATE ROLE IF NOT EXISTS driftline_responder;
 GRANT
     SELECT ON $database.schema_migrations,
     SELECT ON $database.verdict_records,
-    SELECT ON $database.drift_verdicts,
     SELECT ON $database.pages,
     INSERT, SELECT ON $database.acknowledgements
 TO driftline_responder WITH REPLACE OPTION;

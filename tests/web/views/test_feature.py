@@ -70,7 +70,7 @@ class TestFeaturePage:
         page = site.get(f"{self.PATH}/temp").partition("By part of the traffic")[2].partition("</table>")[0]
         assert re.findall(r'<th scope="row">(.*?)</th>', page) == ["origin=JFK", "origin=LGA"]
         text = text_of(page)
-        assert "origin=JFK \N{BLACK UP-POINTING TRIANGLE} drifted nulls rose from 1.0 % to 31.0 %" in text
+        assert "origin=JFK \N{BLACK UP-POINTING TRIANGLE} drifted nulls rose from 1.00 % to 31.0 %" in text
         assert "origin=LGA \N{CHECK MARK} ok" in text
 
     def test_leads_to_its_page_and_to_the_predictions_of_its_window(self, site):
