@@ -78,7 +78,8 @@ class Running:
             with urllib.request.urlopen(self.url() + path, timeout=20) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            with error:
+                return error.code, json.load(error)
 
     def stop(self):
         """End it as an orchestrator does; return its exit status, what it printed, and how long it took."""

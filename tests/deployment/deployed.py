@@ -196,6 +196,7 @@ def status_of(url: str) -> int:
         with urllib.request.urlopen(url, timeout=20.0) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
     except OSError:
         return 0

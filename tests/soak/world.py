@@ -136,7 +136,8 @@ class World:
         lag = 0.0
         for url in list(self._metrics.values()):
             try:
-                text = urllib.request.urlopen(url, timeout=1.0).read().decode()
+                with urllib.request.urlopen(url, timeout=1.0) as answer:
+                    text = answer.read().decode()
             except OSError:  # Ended, or stopped.
                 continue
             lag += sum(map(float, _LAG.findall(text)))

@@ -13,7 +13,6 @@ import re
 import signal
 import sys
 import threading
-import urllib.request
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ import chdb
 from starlette.responses import PlainTextResponse, Response
 
 from driftline.store.gateway import Gateway
-from tests.support.process import ServerProcess, free_ports
+from tests.support.process import ServerProcess, answers, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,11 +106,7 @@ class StoreProcess(ServerProcess):
             order.unlink(missing_ok=True)
 
     def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ping", timeout=5.0):
-                return True
-        except OSError:
-            return False
+        return answers(f"http://127.0.0.1:{self.port}/ping")
 
 
 class FailingGateway(Gateway):
