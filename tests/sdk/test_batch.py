@@ -112,7 +112,8 @@ def row_of(frame: pd.DataFrame, row: int) -> Row:
 def given(column: pd.Series, row: int):
     """Return a value as a loop over the frame has it; None for NaN, which is missing in pandas."""
     value = column.iloc[row]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    is_float = isinstance(value, float) or (np.ndim(value) == 0 and np.asarray(value).dtype.kind == "f")
+    return None if is_float and value != value else value  # noqa: PLR0124 - only NaN differs from itself.
 
 
 def remarked(stats, frame: pd.DataFrame) -> dict[str, int]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
 from driftline.wire import NumberColumn, TextColumn
-from driftline.wire.values import LARGEST_DENSE_INTEGER
+from driftline.wire.values import LARGEST_DENSE_INTEGER, is_nan
 
 if TYPE_CHECKING:
     from driftline.wire import Column
@@ -86,9 +85,9 @@ def listed(column: Any, argument: str) -> list[Any]:
     own = list(values)
     # pandas hands its texts out as arrays of objects.
     if (kind == "O" or _made_by(column) == "pandas") and any(
-        issubclass(kind, float) for kind in set(map(type, own))
+        issubclass(kind, float) or hasattr(kind, "dtype") for kind in set(map(type, own))
     ):
-        return [None if isinstance(value, float) and isnan(value) else value for value in own]
+        return [None if is_nan(value) else value for value in own]
     return own
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from driftline.wire.named import Kind, name_text
 from driftline.wire.primitives import NULL, encode_entries, encode_long
 from driftline.wire.reasons import ValueRefusedError
-from driftline.wire.values import LARGEST_DENSE_INTEGER
+from driftline.wire.values import LARGEST_DENSE_INTEGER, is_nan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -147,7 +147,7 @@ class FeatureEncoder:
         fields: tuple[list[bytes], ...] = tuple([] for _ in Kind)
         is_pandas = _is_pandas(features)
         for name, value in named.pairs(features, "features").items():
-            if is_pandas and isinstance(value, float) and value != value:  # noqa: PLR0124 - it is NaN.
+            if is_pandas and is_nan(value):
                 value = None  # noqa: PLW2901 - pandas has no other way to say that.
             found = named.feature(name, value)
             if found is not None:

@@ -107,6 +107,14 @@ def _array_scalar(value: Any) -> Plain:
     return plain_value(item)
 
 
+def is_nan(value: Any) -> bool:
+    """Return whether a value is NaN: a float of Python's, or a scalar of an array library's."""
+    if isinstance(value, float):
+        return value != value  # noqa: PLR0124 - only NaN differs from itself.
+    is_scalar = getattr(value, "shape", None) == () and getattr(value.dtype, "kind", "") == "f"
+    return is_scalar and bool(value != value)  # noqa: PLR0124 - as above
+
+
 def feature_value(value: Any) -> float | str | None:
     """Return a feature's value: a number, a category or None when it is missing.
 

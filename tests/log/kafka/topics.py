@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from driftline.log.kafka.settings import parse_kafka_url
 from driftline.wire import TOPICS
+from tests.support.running import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,14 @@ class Topics:
         )
         for future in made.values():
             future.result(20)
+        # A broker tells of a topic a moment before it tells how that is kept.
+        wait_until(lambda: all(self._has(admin, topic, config) for topic in topics), what="the settings")
+
+    def _has(self, admin: AdminClient, topic: str, config: dict[str, str]) -> bool:
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self.prefix + topic)
+        (answer,) = admin.describe_configs([resource]).values()
+        told = answer.result(20)
+        return all(told[name].value == value for name, value in config.items())
 
     def url(self, **options: object) -> str:
         """Return the log's URL."""
