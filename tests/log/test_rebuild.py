@@ -194,12 +194,13 @@ def test_without_positions_everything_that_is_kept_comes_again(damaged, how, cap
     assert (missing["driftline.predictions"], found) == (0, source)
 
 
+@pytest.mark.parametrize("size", [30, 512])
 @pytest.mark.parametrize("at", range(0, PAGE_BYTES, 1_024))
-def test_a_page_that_is_damaged_in_part_gives_no_wrong_record(damaged, at, caplog):
+def test_a_page_that_is_damaged_in_part_gives_no_wrong_record(damaged, at, size, caplog):
     """SQLite does not notice when it is the content of a record."""
     numbers = pages_of(damaged, "a leaf")
     for number in numbers:
-        garble(damaged, (number - 1) * PAGE_BYTES + at, 512)
+        garble(damaged, (number - 1) * PAGE_BYTES + at, size)
     values, missing, _ = read_all(damaged, caplog)
     check_kept(values, missing, most_lost=PER_PAGE * len(numbers))
 

@@ -21,12 +21,14 @@ class Maker:
         self.at_once = self.most_at_once = 0
         self.may_end = threading.Event()
         self.may_end.set()
+        self.begun = threading.Event()
 
     def monotonic(self):
         return self.now_s
 
     def page(self, request):
         self.at_once += 1
+        self.begun.set()
         self.most_at_once = max(self.at_once, self.most_at_once)
         self.may_end.wait(30)
         self.made.append(request.url.path + "?" + request.url.query)
@@ -63,7 +65,13 @@ def test_who_asks_for_one_page_at_once_gets_the_same_one(maker):
 def test_different_pages_are_made_one_after_the_other(maker):
     async def ask():
         page = Gate(maker.monotonic)(maker.page)
-        await all_of(page(asked(f"/{number}", query)) for number in range(10) for query in ("", "days=7"))
+        maker.may_end.clear()
+        numbers = [(number, query) for number in range(10) for query in ("", "days=7")]
+        asking = [asyncio.create_task(page(asked(f"/{number}", query))) for number, query in numbers]
+        await asyncio.to_thread(maker.begun.wait, 30)
+        await asyncio.sleep(0.1)  # The others would have begun by now.
+        maker.may_end.set()
+        await all_of(asking)
 
     asyncio.run(ask())
     assert len(set(maker.made)) == 20

@@ -101,22 +101,24 @@ def _insertion(topic: str, size: int) -> str:
 
 
 def _selection(topic: str) -> str:
-    return f"SELECT offset, timestamp_ms, key, value, checksum FROM {quoted(topic)}"
+    """Return the beginning of a query; what was garbled into another type is no record."""
+    return (
+        f"SELECT offset, timestamp_ms, key, value, checksum FROM {quoted(topic)} "
+        "WHERE typeof(timestamp_ms) = 'integer' AND typeof(key) = 'blob' AND typeof(value) = 'blob' AND"
+    )
 
 
 def select_range(connection: sqlite3.Connection, topic: str, first: int, last: int) -> list[StoredRow]:
     """Return all records of a range, both ends included."""
-    query = (
-        f"SELECT offset, timestamp_ms, key, value, checksum FROM {quoted(topic)} WHERE offset BETWEEN ? AND ?"
-    )
-    return connection.execute(query + " ORDER BY offset", (first, last)).fetchall()
+    query = f"{_selection(topic)} offset BETWEEN ? AND ? ORDER BY offset"
+    return connection.execute(query, (first, last)).fetchall()
 
 
 def select_next(
     connection: sqlite3.Connection, topic: str, first: int, *, max_records: int, max_bytes: int
 ) -> list[StoredRow]:
     """Return the records from ``first`` on within the bounds, one at least."""
-    query = f"{_selection(topic)} WHERE offset >= ? ORDER BY offset"
+    query = f"{_selection(topic)} offset >= ? ORDER BY offset"
     cursor = connection.execute(query + " LIMIT ?", (first, max(1, max_records)))
     rows: list[StoredRow] = []
     room = max_bytes
