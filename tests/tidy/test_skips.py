@@ -49,7 +49,9 @@ def run_pytest(folder: Path, *, forbid: bool, **modules: str) -> subprocess.Comp
         [*command, "--color=no", "--continue-on-collection-errors"],
         cwd=folder,
         env={
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DRIFTLINE"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST", "DRIFTLINE", "TESTS_"))
         }
         | ({"TESTS_FORBID_SKIPS": "1"} if forbid else {}),
         capture_output=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from driftline.log.kafka.settings import parse_kafka_url
@@ -64,13 +64,16 @@ class Topics:
         )
         for future in made.values():
             future.result(20)
-        # A broker tells of a topic a moment before it tells how that is kept.
+        # A broker learns of a topic, and of how that is kept, a moment after it was made.
         wait_until(lambda: all(self._has(admin, topic, config) for topic in topics), what="the settings")
 
     def _has(self, admin: AdminClient, topic: str, config: dict[str, str]) -> bool:
         resource = ConfigResource(ConfigResource.Type.TOPIC, self.prefix + topic)
         (answer,) = admin.describe_configs([resource]).values()
-        told = answer.result(20)
+        try:
+            told = answer.result(20)
+        except KafkaException:
+            return False
         return all(told[name].value == value for name, value in config.items())
 
     def url(self, **options: object) -> str:
