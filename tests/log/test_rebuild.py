@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,8 @@ def fill(folder, checkpointed):
         reader.intend(reader.fetch(topic, max_records=100))
     log.delete("t", 100, 399)  # So that there are free pages.
     if checkpointed:
-        sqlite3.connect(settings.path).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(sqlite3.connect(settings.path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def garble(path, place, size, how="noise"):
 
 
 def roots(path):
-    with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
         return dict(connection.execute("SELECT name, rootpage FROM sqlite_schema").fetchall())
 
 
@@ -154,7 +156,7 @@ def check_kept(values, missing, *, most_lost, first=LANDED):
 
 
 def source_of(path):
-    with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
         return connection.execute('SELECT source FROM "log/identity"').fetchone()[0]
 
 

@@ -102,7 +102,6 @@ def test_a_handler_that_was_there_is_left_alone(tmp_path):
         "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))\nlogger = begin()" + WAIT, url
     )
     assert status == 7
-    assert events_in(url)["driftline.predictions"] == []
 
 
 def test_a_handler_that_comes_later_is_left_alone(tmp_path):
