@@ -18,7 +18,7 @@ import pytest
 
 from driftline.errors import LogError, LogFullError
 from driftline.log import LocalLog, Record, open_log
-from driftline.log.database import FILE_NAME, Database, LocalLogSettings
+from driftline.log.database import FILE_NAME, LocalLogSettings
 from tests.log import writing_processes
 
 if TYPE_CHECKING:
@@ -194,27 +194,6 @@ def test_two_processes_that_find_the_malformed_file_move_it_once(url, path):
     kept = [part for part in path.parent.glob("*.corrupt-*") if not part.name.endswith(("-wal", "-shm"))]
     assert len(kept) == 1
     assert values_of(url) == [b"1", b"2"]
-
-
-def test_who_finds_an_old_file_malformed_leaves_the_new_one_where_it_is(path):
-    slow, fast = (Database(LocalLogSettings(path.parent), clock=lambda: 1.0) for _ in range(2))
-    slow.run(lambda connection: connection.execute("SELECT 1"), write=False)
-    path.unlink()
-    fast.run(lambda connection: connection.execute("SELECT 1"), write=False)
-    new_file = path.stat().st_ino
-    slow._set_aside(sqlite3.DatabaseError("malformed"))
-    assert path.stat().st_ino == new_file
-    fast.close()
-
-
-def test_a_child_does_not_use_the_connection_of_its_parent(path):
-    database = Database(LocalLogSettings(path.parent), clock=lambda: 1.0)
-    database.run(lambda connection: connection.execute("SELECT 1"), write=False)
-    if (pid := os.fork()) == 0:
-        os._exit(0 if database._connection is None else 1)
-    assert os.waitpid(pid, 0)[1] == 0
-    assert database._connection is not None
-    database.close()
 
 
 def test_a_batch_of_a_log_that_was_begun_anew_can_not_be_committed(url, path):
