@@ -166,7 +166,7 @@ def test_hours_are_counted_together_as_they_are_one_by_one(projection):
         for number, other in zip(found.numbers, expected.numbers, strict=True):
             assert number.buckets.tolist() == other.buckets.tolist()
             assert number.counts.tolist() == other.counts.tolist()
-            assert (number.minimum, number.maximum) == (other.minimum, other.maximum)
+            assert (number.minimum, number.maximum) == pytest.approx((other.minimum, other.maximum))
 
 
 def test_pairs_count_rows_that_have_both_halves_or_neither(projection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -161,19 +162,24 @@ class _Windows:
 
     Args:
         ends: places of their last hours, (ends,).
-        scales_hours: their lengths.
+        scales_hours: their lengths, ascending.
     """
 
     def __init__(self, ends: IntArray, scales_hours: tuple[int, ...]) -> None:
         self.ends, self.scales_hours = ends, scales_hours
-        self._behind = ends[:, None] + 1
-        self._first = self._behind - np.array(scales_hours)
 
     def sums(self, hours: FloatArray) -> FloatArray:
-        """Sum hours over each window. Shape (h, ...) in, (ends, scales, ...) out."""
-        running = np.zeros((hours.shape[0] + 1, *hours.shape[1:]))
-        np.cumsum(hours, axis=0, out=running[1:])
-        return np.asarray(running[self._behind] - running[self._first], dtype=np.float64)
+        """Sum hours over each window. Shape (h, ...) in, (ends, scales, ...) out.
+
+        Each sum is taken backwards from its window's end, so that its last bits depend on the window alone.
+        """
+        total = np.zeros((self.ends.size, *hours.shape[1:]))
+        sums = np.empty((self.ends.size, len(self.scales_hours), *hours.shape[1:]))
+        for place, (known, scale) in enumerate(pairwise([0, *self.scales_hours])):
+            for back in range(known, scale):
+                total += hours[self.ends - back]
+            sums[:, place] = total
+        return sums
 
 
 def _test(

@@ -51,9 +51,23 @@ def shares_by_level(counts: FloatArray, sized: list[FloatArray], group: IntArray
     counted = sizes_by_level(counts)
     shares = [counted[0] / np.maximum(sized[0], 1.0)[..., group]]
     for count, size in zip(counted[1:], sized[1:], strict=True):
-        wider = repeat_slots(PRIOR_ROWS * shares[-1], count.shape[-2])
-        shares.append((count + wider) / (size + PRIOR_ROWS)[..., group])
+        share = _by_slot(np.add, count, PRIOR_ROWS * shares[-1])
+        share /= (size + PRIOR_ROWS)[..., group]
+        shares.append(share)
     return shares
+
+
+def expected_rows(rows: FloatArray, share: FloatArray) -> FloatArray:
+    """Return rows times their share. Shapes (..., slots, k) and (..., fewer slots, k) in, the first out."""
+    return _by_slot(np.multiply, rows, share)
+
+
+def _by_slot(combine: np.ufunc, values: FloatArray, fewer: FloatArray) -> FloatArray:
+    """Combine values with what was made for fewer slots, each of which stands for several."""
+    slots, coarse = values.shape[-2], fewer.shape[-2]
+    by_cycle = values.reshape((*values.shape[:-2], slots // coarse, coarse, values.shape[-1]))
+    combined = combine(by_cycle, fewer[..., None, :, :])
+    return np.asarray(combined.reshape(values.shape), dtype=np.float64)
 
 
 def repeat_slots(values: FloatArray, slots: int) -> FloatArray:

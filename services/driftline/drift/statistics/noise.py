@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import stdtrit
 
-from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
+from driftline.drift.statistics.expected import (
+    expected_rows,
+    repeat_slots,
+    shares_by_level,
+    sizes_by_level,
+)
 from driftline.drift.statistics.moderation import independent_features, moderate
 
 if TYPE_CHECKING:
@@ -132,16 +137,18 @@ def learn_noise(
     others = sizes_by_level(sizes.sum(0) - sizes)
     # An hour that no other cycle holds cannot be predicted, so it says nothing about the noise.
     usable = others[-1] > 0
-    n, k = np.where(usable, sizes, 0.0), np.where(usable[..., group], counts, 0.0)
+    n, k = sizes, counts
+    if not usable.all():
+        n, k = np.where(usable, sizes, 0.0), np.where(usable[..., group], counts, 0.0)
     shares = shares_by_level(counts.sum(0) - counts, others, group)
     rows = n[..., group]
-    expected = [_flat(rows * repeat_slots(share, slots)) for share in shares]
-    missed = [_flat(k) - rows_expected for rows_expected in expected]
-    level = _best_level(_flat(n), missed, scales_hours, group)
+    by_level = [_flat(expected_rows(rows, share)) for share in shares]
+    level = _best_level(_flat(n), _flat(k), by_level, scales_hours, group)
+    expected = _chosen(level, by_level)
     hours = _Hours(
         n=_flat(n),
-        expected=_chosen(level, expected),
-        missed=_chosen(level, missed),
+        expected=expected,
+        missed=_flat(k) - expected,
         matched=[_flat(repeat_slots(size, slots)) for size in others],
         group=group,
         level=level,
@@ -166,8 +173,8 @@ def _flat(values: FloatArray) -> FloatArray:
 
 
 def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
-    """Return each column as its level has it, (h, c)."""
-    chosen = by_level[-1].copy()
+    """Return each column as its level has it, (h, c); it is written into the finest one."""
+    chosen = by_level[-1]
     for index, values in enumerate(by_level[:-1]):
         own = np.flatnonzero(level == index)
         chosen[:, own] = values[:, own]
@@ -175,17 +182,16 @@ def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
 
 
 def _best_level(
-    n: FloatArray, missed: list[FloatArray], scales_hours: tuple[int, ...], group: IntArray
+    n: FloatArray, k: FloatArray, expected: list[FloatArray], scales_hours: tuple[int, ...], group: IntArray
 ) -> IntArray:
     """Return the level whose predictions of whole blocks err least, the coarser one if equal, (c,)."""
-    errors = []
-    for misses in missed:
-        by_scale = []
-        # Single hours are mostly chance; blocks show what matching gains.
-        for scale in scales_hours[1:] or scales_hours:
-            rows, error = np.maximum(_blocks(n, scale), 1.0)[:, group], _blocks(misses, scale)
-            by_scale.append(np.log(np.maximum(_products(error / rows, error), 1e-12)))
-        errors.append(np.sum(by_scale, axis=0))
+    errors = np.zeros((len(expected), group.size))
+    # Single hours are mostly chance; blocks show what matching gains.
+    for scale in scales_hours[1:] or scales_hours:
+        worth, seen = (1 / np.maximum(_blocks(n, scale), 1.0))[:, group], _blocks(k, scale)
+        for level, predicted in enumerate(expected):
+            error = seen - _blocks(predicted, scale)
+            errors[level] += np.log(np.maximum(_products(error * worth, error), 1e-12))
     return np.asarray(np.argmin(errors, axis=0), dtype=np.int64)
 
 
@@ -199,8 +205,10 @@ def _residuals(hours: _Hours, scale: int) -> _Residuals:
     weights = [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed]
     root = np.sqrt(np.concatenate(weights, axis=1))[:, hours.level * rows.shape[1] + hours.group]
     per_row = (1 / at_least_one)[:, hours.group]
-    standard = _blocks(hours.missed, scale) * per_row * root
-    share = np.clip(_blocks(hours.expected, scale) * per_row, 0.0, 1.0)
+    standard = _blocks(hours.missed, scale) * per_row
+    standard *= root
+    share = _blocks(hours.expected, scale) * per_row
+    np.clip(share, 0.0, 1.0, out=share)
     power = standard**2
     return _Residuals(
         seen=(rows > 0).sum(0).astype(np.float64)[hours.group],
