@@ -80,20 +80,48 @@ def test_the_main_thread_goes_on_while_others_close(tmp_path):
     assert len(events_in(url)["driftline.predictions"]) == 100
 
 
-def test_forked_children_and_workers_of_a_pool_have_the_default(tmp_path):
-    """``with Pool()`` ends them by the signal, and would wait for one whose handler is never run."""
+def test_a_worker_whose_main_thread_never_runs_a_handler_ends_and_loses_nothing(tmp_path):
+    """As one of a pool that is about to wait for a task: here the signal meets another thread."""
     code = (
         "import multiprocessing\nlogger = begin()\n"
-        "def is_default(_): return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
-        "def work(_): return bool(logger.log() and begin().log()) and is_default(None)\n"
-        "assert not is_default(None)\n"
-        "with multiprocessing.get_context('fork').Pool(2) as pool: assert all(pool.map(work, range(4)))\n"
-        "if (pid := os.fork()) == 0: os._exit(0 if is_default(None) else 1)\n"
-        "assert os.waitpid(pid, 0)[1] == 0\nassert not is_default(None)" + WAIT
+        "def work():\n"
+        "    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+        "    logger.log()\n"
+        "    other = threading.Thread(target=time.sleep, args=(60,), daemon=True)\n"
+        "    other.start()\n"
+        "    threading.Timer(0.2, lambda: signal.pthread_kill(other.ident, signal.SIGTERM)).start()\n"
+        "    lock = threading.Lock(); lock.acquire(); lock.acquire()\n"
+        "worker = multiprocessing.get_context('fork').Process(target=work)\n"
+        "worker.start(); worker.join(60)\n"
+        "status = worker.exitcode; worker.kill()\n"
+        "assert status == -signal.SIGTERM, status" + WAIT
     )
     url = (tmp_path / "log").as_uri()
     assert terminated(code, url)[0] == -signal.SIGTERM
-    assert sum(beat["final"] for beat in events_in(url)["driftline.sessions"]) >= 1
+    assert len(events_in(url)["driftline.predictions"]) == 101
+
+
+def test_the_workers_of_a_pool_lose_nothing_at_its_end(tmp_path):
+    """``with Pool()`` ends them by the signal as soon as it has their answers."""
+    code = (
+        "import multiprocessing\nlogger = begin()\ndef work(_): return logger.log() is not None\n"
+        "with multiprocessing.get_context('fork').Pool(3) as pool:\n"
+        "    assert all(pool.map(work, range(200)))" + WAIT
+    )
+    url = (tmp_path / "log").as_uri()
+    assert terminated(code, url)[0] == -signal.SIGTERM
+    assert len(events_in(url)["driftline.predictions"]) == 300
+
+
+def test_a_forked_child_has_the_default_until_it_logs(tmp_path):
+    code = (
+        "logger = begin()\n"
+        "def is_default(): return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+        "if (pid := os.fork()) == 0:\n"
+        "    os._exit(0 if is_default() and logger.log() and not is_default() else 1)\n"
+        "assert os.waitpid(pid, 0)[1] == 0\nassert not is_default()" + WAIT
+    )
+    assert terminated(code, (tmp_path / "log").as_uri())[0] == -signal.SIGTERM
 
 
 def test_a_handler_that_was_there_is_left_alone(tmp_path):

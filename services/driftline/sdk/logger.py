@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from driftline.log import EventLog, LogWriter, default_log_url
 from driftline.sdk.arguments import check_name, check_positive, checked_texts
 from driftline.sdk.batch import offer_slices, outcome_slices, prediction_slices, prediction_table
-from driftline.sdk.session import EXIT_TIMEOUT_S, LoggerSettings, Session, close_all_sessions
+from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
-from driftline.sdk.termination import close_when_terminated
 from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, Reason, ValueRefusedError
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ class PredictionLogger:
     signal would kill the process at once and the logger is made on the main thread, a handler has all
     loggers closed first, while the main thread goes on; then the process dies by the signal as before.
     Python runs it only between two steps of the main thread. A handler that someone else set, before or
-    after, is left alone, and so are forked children: a pool whose workers it ends loses what they logged in
-    the last moment (``flush_interval_s``).
+    after, is left alone. A forked child has the signal's default until it logs on its main thread.
 
     Args:
         model_name: which model; stable over its versions.
@@ -103,7 +101,6 @@ class PredictionLogger:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._begin_session()
-        close_when_terminated(close_all_sessions, EXIT_TIMEOUT_S)
         _loggers.add(self)
 
     def log(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from driftline.log import EventLog, LogWriter, open_log
 from driftline.sdk.buffer import Buffer, Topic
 from driftline.sdk.shipper import Pace, Shipper
+from driftline.sdk.termination import close_when_terminated
 from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, new_id
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Session:
         self._warned: set[str] = set()
         _shippers.add(self.shipper)
         _close_at_the_end_of_a_child(self.shipper)
+        close_when_terminated(close_all_sessions, EXIT_TIMEOUT_S)
 
     def offer(self, topic: Topic, record: OpenRecord) -> bool:
         """Number a record and keep it; or count, and say once, why not."""

@@ -16,29 +16,31 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _MARGIN_S = 1.0
+_NONE = -1
 
 
 def close_when_terminated(close: Callable[[], None], timeout_s: float) -> None:
     """Have SIGTERM call ``close`` before it kills, where it would kill at once.
 
-    Does nothing where the signal is handled or ignored already, on threads that can't set a handler, and in
-    the workers of multiprocessing: a pool ends them by this signal, and waits for them, while their main
-    thread may be about to wait for a lock, where no handler of Python's is ever run. A forked child has the
-    default again.
+    Does nothing where the signal is handled or ignored already, and on threads that can't set a handler. A
+    forked child has the default again, until this is called there.
 
     Args:
         close: called on a thread of its own.
         timeout_s: how long it takes at most, seconds; a second later the process dies anyway.
     """
-    if threading.current_thread() is not threading.main_thread() or _is_worker():
+    if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        ending = _Ending(close, timeout_s)
         with suppress(ValueError):  # Not the main interpreter.
-            signal.signal(signal.SIGTERM, _Ending(close, timeout_s))
+            signal.signal(signal.SIGTERM, ending)
+            if _is_worker():
+                _fork_guard.watch(ending)
 
 
 def _is_worker() -> bool:
-    """Say whether this process was made by multiprocessing, and ends as that sees fit."""
+    """Say whether multiprocessing made this process: a pool ends its workers by the signal."""
     process: Any = sys.modules.get("multiprocessing.process")
     return process is not None and process.parent_process() is not None
 
@@ -53,53 +55,96 @@ class _Ending:
     def __init__(self, close: Callable[[], None], timeout_s: float) -> None:
         self._close = close
         self._timeout_s = timeout_s
+        self._begun = _thread.allocate_lock()
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)  # A second one kills at once.
-        works = (self._close, lambda: time.sleep(self._timeout_s + _MARGIN_S))
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to end, unless that was begun before."""
+        if not self._begun.acquire(blocking=False):
+            return
         try:
-            for work in works:
-                _thread.start_new_thread(_kill_after, (work, number))
+            for work in (self._close, lambda: time.sleep(self._timeout_s + _MARGIN_S)):
+                _thread.start_new_thread(_kill_after, (work,))
         except RuntimeError:  # No thread is left.
-            os.kill(os.getpid(), number)
+            _kill()
+
+    def read(self, pipe: int) -> None:
+        """Wait until the signal's number comes through a pipe."""
+        while number := os.read(pipe, 1):
+            if number[0] == signal.SIGTERM:
+                self.begin()
 
 
-def _kill_after(work: Callable[[], None], number: int) -> None:
+def _kill_after(work: Callable[[], None]) -> None:
     try:
         work()
     finally:
-        os.kill(os.getpid(), number)
+        _kill()
 
 
-def _set(handler: _Ending | signal.Handlers) -> None:
-    with suppress(ValueError):  # Not the main thread.
-        signal.signal(signal.SIGTERM, handler)
+def _kill() -> None:
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        # ``signal.signal`` is for the main thread, which may never come to it.
+        import ctypes  # noqa: PLC0415 - rarely needed.
+
+        ctypes.pythonapi.PyOS_setsig(ctypes.c_int(signal.SIGTERM), ctypes.c_void_p(None))
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _ForkGuard:
-    """Lets a child begin with the default: there Python forgets a signal that comes amid the fork."""
+    """Lets a child begin with the default, and workers of multiprocessing hear of the signal.
+
+    Python forgets a signal that comes amid a fork, and runs no handler where the main thread is about to
+    wait for a semaphore, as a pool's workers do most of the time: the pool would wait for such a worker for
+    ever. But it writes each signal's number to a descriptor at once, from where another thread reads it.
+    """
 
     def __init__(self) -> None:
         self._held: _Ending | None = None
+        self._is_watching = False
+
+    def watch(self, ending: _Ending) -> None:
+        """Have another thread read the numbers of signals, unless someone else reads them."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        others = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        if others == _NONE:
+            with suppress(RuntimeError):  # No thread is left: there is the handler.
+                _thread.start_new_thread(ending.read, (reader,))
+                self._is_watching = True
+        if not self._is_watching:
+            signal.set_wakeup_fd(others)
+            os.close(reader)
+            os.close(writer)
 
     def hold(self) -> None:
         """Leave the signal alone."""
         handler = signal.getsignal(signal.SIGTERM)
         if isinstance(handler, _Ending):
             self._held = handler
-            _set(signal.SIG_DFL)
+            self._set(signal.SIG_DFL)
 
     def release(self) -> None:
         """Handle it again, in the parent."""
         if self._held is not None:
-            _set(self._held)
+            self._set(self._held)
             self._held = None
 
     def forget(self) -> None:
         """Leave it alone, in the child, also where it was not the main thread that forked."""
         if self._held is not None:
-            _set(signal.SIG_DFL)
+            self._set(signal.SIG_DFL)
             self._held = None
+        if self._is_watching:
+            self._is_watching = False
+            signal.set_wakeup_fd(_NONE)
+
+    def _set(self, handler: _Ending | signal.Handlers) -> None:
+        with suppress(ValueError):  # Not the main thread.
+            signal.signal(signal.SIGTERM, handler)
 
 
 _fork_guard = _ForkGuard()
