@@ -45,6 +45,7 @@ REASON_WORDS = {
 }
 PAGE_STATES = {
     "open": "still goes on",
+    "dismissed": "was called a false page",
     "ended": "is over",
     "accepted": "is the new normal",
     "withdrawn": "was taken back: events that arrived late left nothing of it",

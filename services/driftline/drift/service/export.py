@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
+from driftline.store.pages import settled_features
+from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from driftline.drift.service.watch import StreamWatch
     from driftline.drift.settings import DriftSettings
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
     from driftline.profiles import Stream
+    from driftline.store.pages import StoredPage
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
@@ -40,13 +44,21 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
     ]
 
 
-def export_verdicts(metrics: Metrics, latest: Mapping[Stream, Sequence[Told]]) -> None:
-    """Export the verdicts on the windows that ended last, and no others."""
+def export_verdicts(
+    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], pages: Sequence[StoredPage] = ()
+) -> None:
+    """Export the verdicts on the windows that ended last, and no others.
+
+    Args:
+        metrics: of this process.
+        latest: these verdicts.
+        pages: as they are now: what somebody called noise or accepted pages no more.
+    """
     scores: dict[tuple[str, ...], float] = {}
     verdicts: dict[tuple[str, ...], float] = {}
     for stream, given in latest.items():
         scores.update(_scores(stream, given))
-        verdicts.update(_states(stream, given))
+        verdicts.update(_states(stream, given, pages))
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
 
@@ -81,14 +93,24 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
     return scores
 
 
-def _states(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
+def _states(
+    stream: Stream, verdicts: Sequence[Told], pages: Sequence[StoredPage]
+) -> Mapping[tuple[str, ...], float]:
     """Return the gravest verdict of each feature, by the labels of the metric."""
     gravest: dict[str, str] = {}
+    end = max((_end(verdict) for verdict in verdicts), default=hour_time(0))
+    settled = settled_features(pages, stream, end)
     for verdict in verdicts:
         known = gravest.get(verdict.feature, _GRAVITY[-1])
-        gravest[verdict.feature] = min(known, verdict.verdict, key=_GRAVITY.index)
+        name = "ok" if verdict.verdict == "page" and verdict.feature in settled else verdict.verdict
+        gravest[verdict.feature] = min(known, name, key=_GRAVITY.index)
     states: dict[tuple[str, ...], float] = {}
     for feature, name in gravest.items():
         key = (stream.model_name, stream.model_version, feature)
         states.update({(*key, "page"): 0.0, (*key, "warn"): 0.0, (*key, name): 1.0})
     return states
+
+
+def _end(verdict: Told) -> datetime:
+    end = verdict.window_end
+    return hour_time(end) if isinstance(end, int) else end

@@ -32,7 +32,7 @@ WORKER_METRICS = (
         "gauge",
         ("model_name", "model_version", "feature", "verdict"),
         "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for "
-        "page and warn where it is another.",
+        "page and warn where it is another. What was called noise or accepted counts as ok.",
     ),
     Metric(
         PAGES,

@@ -34,6 +34,7 @@ RECENT_HOURS = 24
 """What is told of the last hours is told of so many, by the model's own time."""
 
 _PAGES_GAP_S = _ARRIVED_GAP_S = 10.0
+_CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
 _DISK_GAP_S = 300.0
 _ANSWER = "prediction."
@@ -54,6 +55,10 @@ class Pace:
     def change(self) -> None:
         """Note that it may have changed."""
         self._may_have_changed = True
+
+    def hurry(self) -> None:
+        """Note that it has changed, and has to be read at once."""
+        self._may_have_changed, self._read_s = True, float("-inf")
 
     def is_due(self, now_s: float) -> bool:
         """Say whether to read it, at a time by a clock that never goes back."""
@@ -76,6 +81,11 @@ class StoredExport:
         self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
+        self.pages: Sequence[StoredPage] = ()
+
+    def has_heard(self) -> None:
+        """Note that something was said of a page: that is told at once."""
+        self._pages.hurry()
 
     def has_landed(self) -> None:
         """Note that something has landed, or was said of a page."""
@@ -117,7 +127,8 @@ class StoredExport:
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
         if has_judged or self._pages.is_due(now_s):
-            export_pages(self._metrics, read_pages(client, states=("open",)), served)
+            self.pages = read_pages(client, states=_CURRENT)
+            export_pages(self._metrics, self.pages, served)
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
             _export_arrived(self._metrics, client, since)
@@ -133,10 +144,10 @@ class StoredExport:
 
 
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
-    """Export since when each open page lasts, under its gravest finding; not those that were called noise."""
+    """Export since when each page that needs somebody lasts, under its gravest finding."""
     since: dict[tuple[str, ...], float] = {}
     for page in pages:
-        if page.state == "open" and page.word != "noise" and page.stream in served:
+        if page.state == "open" and page.stream in served:
             first = page.findings[0]
             kind = "prediction" if first.feature.startswith(_ANSWER) else "data"
             place = (page.model_name, page.model_version, page.page_id)
