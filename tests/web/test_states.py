@@ -105,7 +105,9 @@ def _fill(client) -> None:
         if not case.serves_on:
             judge_hours(client, name, END - 200, version="4")
             write_verdicts(client, [verdict_of("temp", END, model_name=name, model_version="4")])
-        written = stored_page(page_id(name), [replace(page_verdict("temp", SINCE + 1, SINCE), model_name=name)])
+        written = stored_page(
+            page_id(name), [replace(page_verdict("temp", SINCE + 1, SINCE), model_name=name)]
+        )
         found = [replace(each, last=hour_time(case.last)) for each in written.findings]
         given = {"findings": found, "last": hour_time(case.last), **case.changes}
         write_pages(client, [replace(written, **given)])

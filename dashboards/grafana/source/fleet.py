@@ -59,7 +59,7 @@ def build() -> Dashboard:
         .with_panel(_models())
         .with_panel(_versions())
         .with_panel(_completeness_now())
-        .with_panel(figures.invalid_values(f"increase(driftline_invalid_values_total[$__range]) {_TEAM}"))
+        .with_panel(figures.invalid_values(f"driftline_invalid_values{{{figures.NOT_TRAINING}}} {_TEAM}"))
         .with_panel(figures.unknown_runs(f"driftline_unregistered_run_events {_TEAM}"))
         .with_panel(_pages())
         .with_panel(_model_table())

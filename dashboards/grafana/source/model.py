@@ -79,7 +79,9 @@ def build() -> Dashboard:
         .with_panel(_state())
         .with_panel(_open_pages())
         .with_panel(_completeness_now())
-        .with_panel(figures.invalid_values(f"increase(driftline_invalid_values_total{_SERVED}[$__range])"))
+        .with_panel(
+            figures.invalid_values(f"driftline_invalid_values{_SERVED[:-1]}, {figures.NOT_TRAINING}}}")
+        )
         .with_panel(_judged_until())
         .with_panel(figures.unknown_runs(f"driftline_unregistered_run_events{_SERVED}"))
         .with_row(row("Drift"))

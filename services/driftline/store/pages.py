@@ -124,7 +124,7 @@ _WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)
 _AS_SAID = f"""
 SELECT {", ".join(f"written.{name} AS {name}" for name in _PAGE_NAMES if name not in _SAID_NAMES)},
     if(said.last_word = '', written.word, said.last_word) AS word,
-    if(said.is_accepted, coalesce(written.accepted_at, said.accepted_from), written.accepted_at) AS accepted_at,
+    coalesce(written.accepted_at, if(said.is_accepted, said.accepted_from, NULL)) AS accepted_at,
     multiIf(
         written.state = 'withdrawn', 'withdrawn',
         said.is_accepted, 'accepted',

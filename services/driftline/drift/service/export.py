@@ -9,7 +9,7 @@ from driftline.store.pages import settled_features
 from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from driftline.drift.service.watch import StreamWatch
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Told = Verdict | StoredVerdict
 
 _SERVED_HOURS = 24
+_PRODUCTION = "production"
+_ASIDE = frozenset({"shadow", "canary"})
 _TEAM = "team"
 _GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
@@ -32,15 +34,23 @@ _GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) -> Sequence[Stream]:
     """Return streams in production that had an event within a day of their model's newest.
 
+    Of a model none of whose streams is called production, whatever is no shadow or canary serves: a service
+    in another language may call it anything.
+
     Args:
         spans: of all streams.
         newest_hour: of each model, hours since the Unix epoch.
     """
+    productive = {span.stream.model_name for span in spans if span.stream.environment == _PRODUCTION}
     return [
         span.stream
         for span in spans
-        if span.stream.environment == "production"
-        and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
+        if span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
+        and (
+            span.stream.environment == _PRODUCTION
+            if span.stream.model_name in productive
+            else span.stream.environment not in _ASIDE
+        )
     ]
 
 
@@ -55,23 +65,33 @@ def export_verdicts(
         pages: as they are now: what somebody called noise or accepted pages no more.
     """
     scores: dict[tuple[str, ...], float] = {}
-    verdicts: dict[tuple[str, ...], float] = {}
+    gravest: dict[tuple[str, ...], str] = {}
     for stream, given in latest.items():
         scores.update(_scores(stream, given))
-        verdicts.update(_states(stream, given, pages))
+        for names, verdict in _gravest(stream, given, pages):
+            gravest[names] = min(gravest.get(names, _GRAVITY[-1]), verdict, key=_GRAVITY.index)
+    verdicts: dict[tuple[str, ...], float] = {}
+    for names, verdict in gravest.items():
+        verdicts.update({(*names, "page"): 0.0, (*names, "warn"): 0.0, (*names, verdict): 1.0})
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
 
 
+def by_version(
+    values: Iterable[tuple[Stream, float]], merged: Callable[[float, float], float]
+) -> Mapping[tuple[str, ...], float]:
+    """Return a number for each model version, by the metrics' labels; several environments are merged."""
+    found: dict[tuple[str, ...], float] = {}
+    for stream, value in values:
+        names = (stream.model_name, stream.model_version)
+        found[names] = merged(found[names], value) if names in found else value
+    return found
+
+
 def export_evaluated(metrics: Metrics, watches: Mapping[Stream, StreamWatch]) -> None:
     """Export how far streams are judged."""
-    metrics.replace(
-        EVALUATED,
-        {
-            (stream.model_name, stream.model_version): watch.next_hour * 3600.0
-            for stream, watch in watches.items()
-        },
-    )
+    judged = ((stream, watch.next_hour * 3600.0) for stream, watch in watches.items())
+    metrics.replace(EVALUATED, by_version(judged, min))
 
 
 def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[DriftSettings]) -> None:
@@ -93,22 +113,16 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
     return scores
 
 
-def _states(
+def _gravest(
     stream: Stream, verdicts: Sequence[Told], pages: Sequence[StoredPage]
-) -> Mapping[tuple[str, ...], float]:
-    """Return the gravest verdict of each feature, by the labels of the metric."""
-    gravest: dict[str, str] = {}
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield verdicts with the labels of their feature; what was called noise or accepted is ok."""
     end = max((_end(verdict) for verdict in verdicts), default=hour_time(0))
     settled = settled_features(pages, stream, end)
     for verdict in verdicts:
-        known = gravest.get(verdict.feature, _GRAVITY[-1])
-        name = "ok" if verdict.verdict == "page" and verdict.feature in settled else verdict.verdict
-        gravest[verdict.feature] = min(known, name, key=_GRAVITY.index)
-    states: dict[tuple[str, ...], float] = {}
-    for feature, name in gravest.items():
-        key = (stream.model_name, stream.model_version, feature)
-        states.update({(*key, "page"): 0.0, (*key, "warn"): 0.0, (*key, name): 1.0})
-    return states
+        is_settled = verdict.verdict == "page" and verdict.feature in settled
+        names = (stream.model_name, stream.model_version, verdict.feature)
+        yield names, "ok" if is_settled else verdict.verdict
 
 
 def _end(verdict: Told) -> datetime:

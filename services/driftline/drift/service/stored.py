@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import add
 from typing import TYPE_CHECKING
 
+from driftline.drift.service.export import by_version
 from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
     COMPLETENESS,
@@ -11,11 +13,13 @@ from driftline.drift.service.metrics import (
     DISK_SIZE,
     INVALID,
     NEWEST,
+    PAGE,
     PAGES,
     UNREGISTERED,
 )
+from driftline.printable import printable
 from driftline.store.disk import read_fullest_disk
-from driftline.store.invalid import invalid_totals
+from driftline.store.invalid import recent_invalid
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
 from driftline.store.verdicts import last_judged_hour, read_windows
@@ -36,6 +40,7 @@ RECENT_HOURS = 24
 _PAGES_GAP_S = _ARRIVED_GAP_S = 10.0
 _CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
+_LONGEST_FINDING = 240
 _DISK_GAP_S = 300.0
 _ANSWER = "prediction."
 
@@ -132,7 +137,8 @@ class StoredExport:
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
             _export_arrived(self._metrics, client, since)
-            self._metrics.replace(INVALID, invalid_totals(client, served))
+            newest = {stream: newest_hour[stream.model_name] for stream in served}
+            self._metrics.replace(INVALID, recent_invalid(client, newest))
             self._arrived.done(now_s)
         if self._runs.is_due(now_s):
             _export_unregistered(self._metrics, client, since)
@@ -146,34 +152,38 @@ class StoredExport:
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
     """Export since when each page that needs somebody lasts, under its gravest finding."""
     since: dict[tuple[str, ...], float] = {}
+    found: dict[tuple[str, ...], float] = {}
     for page in pages:
         if page.state == "open" and page.stream in served:
             first = page.findings[0]
             kind = "prediction" if first.feature.startswith(_ANSWER) else "data"
             place = (page.model_name, page.model_version, page.page_id)
             since[*place, first.segment, first.feature, kind] = page.since.timestamp()
+            found[page.page_id, shortened(page.headline)] = 1.0
     metrics.replace(PAGES, since)
+    metrics.replace(PAGE, found)
+
+
+def shortened(text: str) -> str:
+    """Return a text as a label holds it: values of any length may stand in it."""
+    shown = printable(text)
+    return shown if len(shown) <= _LONGEST_FINDING else f"{shown[: _LONGEST_FINDING - 3]}..."
 
 
 def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
     arrived = {
-        (stream.model_name, stream.model_version): read_arrived(
-            client, stream, since_hour=hour, hours=RECENT_HOURS
-        )
+        stream: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS)
         for stream, hour in since.items()
     }
-    metrics.replace(COMPLETENESS, {names: found.ratio for names, found in arrived.items()})
-    metrics.replace(NEWEST, {names: float(found.newest_s) for names, found in arrived.items()})
+    ratios = ((stream, found.ratio) for stream, found in arrived.items())
+    newest = ((stream, float(found.newest_s)) for stream, found in arrived.items())
+    metrics.replace(COMPLETENESS, by_version(ratios, min))
+    metrics.replace(NEWEST, by_version(newest, max))
 
 
 def _export_unregistered(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
-    metrics.replace(
-        UNREGISTERED,
-        {
-            (stream.model_name, stream.model_version): count_unregistered(client, stream, since_hour=hour)
-            for stream, hour in since.items()
-        },
-    )
+    counts = ((stream, count_unregistered(client, stream, since_hour=hour)) for stream, hour in since.items())
+    metrics.replace(UNREGISTERED, by_version(counts, add))
 
 
 def _export_disk(metrics: Metrics, client: Client) -> None:

@@ -248,7 +248,8 @@ def _told(
 ) -> Sequence[str]:
     """Return a feature's newest verdicts as they are told: what is settled needs nobody."""
     return [
-        "ok" if verdict == "page" and name in settled else verdict for verdict in now.get((name, reference), ())
+        "ok" if verdict == "page" and name in settled else verdict
+        for verdict in now.get((name, reference), ())
     ]
 
 
