@@ -94,7 +94,7 @@ def widen_rules(
     return widened
 
 
-def _read_seen(client: Client, bound: Mapping[str, Any]) -> Mapping[str, _Seen]:
+def _read_seen(client: Client, bound: dict[str, Any]) -> Mapping[str, _Seen]:
     values: dict[str, list[str]] = {}
     for feature, value in client.query(_VALUES, parameters=bound).result_rows:
         values.setdefault(feature, []).append(value)
