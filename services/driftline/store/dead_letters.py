@@ -65,6 +65,8 @@ class LetterFilter:
         offset: its offset.
         reason: why it was refused.
         waiting: only those that have not been landed since.
+        model_name: of the session that sent it, where that is known.
+        since: refused after this time.
     """
 
     topic: str | None = None
@@ -72,6 +74,8 @@ class LetterFilter:
     offset: int | None = None
     reason: str | None = None
     waiting: bool = True
+    model_name: str | None = None
+    since: datetime | None = None
 
 
 def read_letters(client: Client, chosen: LetterFilter, *, limit: int) -> Sequence[StoredLetter]:
@@ -82,6 +86,8 @@ def read_letters(client: Client, chosen: LetterFilter, *, limit: int) -> Sequenc
         "offset = {offset:UInt64}": chosen.offset,
         "reason = {reason:String}": chosen.reason,
         "replayed_at IS NULL": True if chosen.waiting else None,
+        "session_id IN (SELECT session_id FROM sessions WHERE model_name = {model:String})": chosen.model_name,
+        "refused_time > fromUnixTimestamp64Micro({since_us:Int64}, 'UTC')": chosen.since,
     }
     conditions = [condition for condition, value in wanted.items() if value is not None] or ["1"]
     bound = {
@@ -89,6 +95,8 @@ def read_letters(client: Client, chosen: LetterFilter, *, limit: int) -> Sequenc
         "partition": chosen.partition or 0,
         "offset": chosen.offset or 0,
         "reason": chosen.reason or "",
+        "model": chosen.model_name or "",
+        "since_us": int(chosen.since.timestamp() * 1e6) if chosen.since else 0,
         "limit": limit,
     }
     rows = client.query(
