@@ -24,6 +24,7 @@ from dashboards.grafana.source.panels import (
     wide,
 )
 from dashboards.grafana.source.queries import (
+    GRAVITY_NOW,
     GRAVITY_OF_VERDICT,
     HOURS,
     MODEL,
@@ -107,7 +108,7 @@ def _state() -> Stat:
             "The gravest verdict of the windows that ended last, over all features and references.",
             table(
                 f"""
-                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts
+                SELECT max({GRAVITY_NOW}) AS state FROM drift_verdicts
                 WHERE {STREAM} AND segment = '' AND $__timeFilter(window_end)
                 GROUP BY window_end ORDER BY window_end DESC LIMIT 1
                 """
