@@ -71,7 +71,7 @@ def run(start: Start, base: Path) -> list[str]:
     wrong: list[str] = []
     with ExitStack() as stack:
         if not start.with_git:
-            environ["PATH"] = f"{_shadow(base, 'git')}{os.pathsep}{environ['PATH']}"
+            environ["PATH"] = str(_programs(base, without="git"))
         proxy = stack.enter_context(Proxy()) if start.through_proxy else None
         if proxy:
             environ |= dict.fromkeys(PROXY_VARIABLES, proxy.url)
@@ -86,13 +86,15 @@ def run(start: Start, base: Path) -> list[str]:
     return wrong
 
 
-def _shadow(base: Path, name: str) -> Path:
-    """Return a folder in which a program of that name answers as a missing one does."""
-    folder = base / "missing"
+def _programs(base: Path, *, without: str) -> Path:
+    """Return a folder that names all programs of the path but one; the Python that runs this comes first."""
+    folder = base / "programs"
     folder.mkdir()
-    program = folder / name
-    program.write_text(f"#!/bin/sh\necho 'sh: {name}: not found' >&2\nexit 127\n", encoding="utf-8")
-    program.chmod(0o755)
+    for place in (f"{sys.base_prefix}/bin", *os.environ["PATH"].split(os.pathsep)):
+        for program in Path(place).glob("*"):
+            link = folder / program.name
+            if program.name != without and not link.is_symlink():
+                link.symlink_to(program)
     return folder
 
 
