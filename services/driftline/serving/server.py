@@ -69,7 +69,7 @@ class WebServer:
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-        # What it says goes where everything of this process is said.
+        # Its messages go where all messages of this process go.
         config = uvicorn.Config(
             AllowedHosts(app, [*allowed_hosts, host]),
             log_config=None,
