@@ -11,7 +11,7 @@ from driftline.lander.replay import Replayed, replay_dead_letters
 from driftline.store.dead_letters import DeadLetterFilter, read_dead_letters
 from driftline.store.visible import visible
 from driftline.wire import PREDICTION, event_schema
-from tests.lander.test_schemas import record
+from tests.lander.records import record
 
 TEXT = event_schema(PREDICTION).text
 LIMIT = 100
