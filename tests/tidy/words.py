@@ -49,7 +49,7 @@ ORDINARY: Final = re.compile(
     r"dead[- _]?letters?|ground[- _]truth"
     r"|letters?,? (?:and )?(?:or )?(?:no )?digits?|a letter, then|(?:lower|upper)-case letter"
     r"|SessionBeat|pulse\.beat\("  # Names of the wire and of a loop's pulse.
-    r"|panels? of grafana|grafana's panels?|in (?:other )?words",
+    r"|panels? of grafana|grafana's panels?|in (?:other )?words|web/words\.py|tidy/words\.py",
     re.IGNORECASE,
 )
 """Where these words mean what they mean everywhere."""
