@@ -72,7 +72,7 @@ bench: .venv/.dev
 	@echo "sdk_cost        minutes; needs Java 17 and Maven"
 
 # Strict: a link that leads nowhere, or a page that the navigation leaves out, is an error. Needs no network.
-SITE = NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+SITE = NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 docs: .venv/.dev
 	@$(SITE)
