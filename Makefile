@@ -20,7 +20,7 @@ help:
 	@echo "make test     every test (ARGS='tests/log -k crash')"
 	@echo "make test-pythons   the demo, the wheel, the SDK and the log on every other Python of this machine"
 	@echo "make test-ends      demo and tests with the newest dependencies, and with the lowest allowed"
-	@echo "make test-starts    both commands without git, without HOME, behind a proxy, in odd folders and read-only ones"
+	@echo "make test-starts    both commands without git or HOME, behind a proxy, read-only"
 	@echo "make soak     everything at once, for minutes, while everything fails (ARGS='--minutes 30 --seed 7')"
 	@echo "make bench    what the README says was measured, in short; says how to measure all of it"
 	@echo "make docs     the documentation as a site, in .cache/site"
