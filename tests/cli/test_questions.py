@@ -17,7 +17,7 @@ from driftline.cli.app import driftline
 from driftline.cli.options import clean_errors
 from driftline.cli.output import plain
 from driftline.cli.questions import parse_time
-from driftline.cli.settings import _leaves
+from driftline.cli.settings import leaves_of
 from driftline.store import migrate, open_store
 
 
@@ -75,7 +75,7 @@ def test_every_list_is_of_a_model_and_since_a_time_or_an_age(tmp_path, question)
 
 @pytest.mark.parametrize("command", sorted(driftline.commands))
 def test_every_command_takes_log_and_store(command):
-    for leaf in _leaves(driftline.commands[command]):
+    for leaf in leaves_of(driftline.commands[command]):
         assert {"--log", "--store"} <= {name for option in leaf.params for name in option.opts}
 
 

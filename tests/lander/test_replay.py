@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from driftline.lander import replay
-from driftline.lander.replay import Replayed, replay_letters
-from driftline.store.dead_letters import LetterFilter, read_letters
+from driftline.lander.replay import Replayed, replay_dead_letters
+from driftline.store.dead_letters import DeadLetterFilter, read_dead_letters
 from driftline.store.visible import visible
 from driftline.wire import PREDICTION, event_schema
-from tests.lander.test_schemas import record
+from tests.lander.records import record
 
 TEXT = event_schema(PREDICTION).text
 LIMIT = 100
@@ -29,8 +29,8 @@ def mended(landing, monkeypatch):
     return landing
 
 
-def again(landing, chosen=LetterFilter()):  # noqa: B008  frozen
-    return replay_letters(landing.log, landing.store, chosen, limit=LIMIT)
+def again(landing, chosen=DeadLetterFilter()):  # noqa: B008  frozen
+    return replay_dead_letters(landing.log, landing.store, chosen, limit=LIMIT)
 
 
 def rows(landing):
@@ -49,8 +49,8 @@ def test_what_waits_lands_and_is_counted(mended):
     assert again(mended) == Replayed(landed=TOTAL, refused=0)
     assert rows(mended) == [(number,) for number in range(1, TOTAL + 1)]
     assert counted(mended) == (TOTAL, TOTAL)
-    assert read_letters(mended.client, LetterFilter(), limit=LIMIT) == []
-    assert len(read_letters(mended.client, LetterFilter(waiting=False), limit=LIMIT)) == TOTAL
+    assert read_dead_letters(mended.client, DeadLetterFilter(), limit=LIMIT) == []
+    assert len(read_dead_letters(mended.client, DeadLetterFilter(waiting=False), limit=LIMIT)) == TOTAL
 
 
 def test_what_has_landed_is_not_tried_again(mended):
@@ -64,7 +64,7 @@ def test_interrupted_before_it_was_noted_a_letter_lands_once_all_the_same(mended
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(replay, "write_letter", crash)
+        patched.setattr(replay, "write_dead_letter", crash)
         with pytest.raises(KeyboardInterrupt):
             again(mended)
     assert len(rows(mended)) == 1
@@ -93,7 +93,7 @@ def test_of_two_copies_that_were_refused_one_lands(landing, monkeypatch):
 
 
 def test_letters_are_chosen_by_the_model_of_their_session_and_by_when_they_were_refused(mended):
-    letters = read_letters(mended.client, LetterFilter(), limit=LIMIT)
+    letters = read_dead_letters(mended.client, DeadLetterFilter(), limit=LIMIT)
     session = letters[0].session_id or "nobody"
     mended.client.insert(
         "sessions",
@@ -102,7 +102,7 @@ def test_letters_are_chosen_by_the_model_of_their_session_and_by_when_they_were_
     )
 
     def count(**chosen):
-        return len(read_letters(mended.client, LetterFilter(**chosen), limit=LIMIT))
+        return len(read_dead_letters(mended.client, DeadLetterFilter(**chosen), limit=LIMIT))
 
     newest, oldest = letters[0].refused_time, letters[-1].refused_time
     assert count(model_name="m") == sum(each.session_id == session for each in letters)
@@ -112,9 +112,9 @@ def test_letters_are_chosen_by_the_model_of_their_session_and_by_when_they_were_
 
 
 def test_only_what_is_chosen_is_sent_through(mended):
-    assert again(mended, LetterFilter(offset=2)) == Replayed(landed=1, refused=0)
+    assert again(mended, DeadLetterFilter(offset=2)) == Replayed(landed=1, refused=0)
     assert rows(mended) == [(3,)]
-    assert again(mended, LetterFilter(reason="undecodable")) == Replayed(landed=0, refused=0)
+    assert again(mended, DeadLetterFilter(reason="undecodable")) == Replayed(landed=0, refused=0)
 
 
 def test_what_is_refused_again_stays_with_what_is_wrong_now(landing, monkeypatch):
@@ -122,9 +122,9 @@ def test_what_is_refused_again_stays_with_what_is_wrong_now(landing, monkeypatch
     landing.log.writer().append([late])
     landing.lander.run_until_idle()
     monkeypatch.setattr(landing.log, "writer_schema", {7: TEXT}.get)
-    (before,) = read_letters(landing.client, LetterFilter(), limit=LIMIT)
+    (before,) = read_dead_letters(landing.client, DeadLetterFilter(), limit=LIMIT)
     assert again(landing) == Replayed(landed=0, refused=1)
-    (after,) = read_letters(landing.client, LetterFilter(), limit=LIMIT)
+    (after,) = read_dead_letters(landing.client, DeadLetterFilter(), limit=LIMIT)
     assert (before.reason, after.reason) == ("unknown_schema", "violates_event_time_in_range")
     assert replace(after, reason=before.reason, detail=before.detail, revision=0) == before
 
@@ -134,6 +134,6 @@ def test_the_ledger_counts_a_letter_until_it_lands(mended):
         (found,) = mended.ledger()
         return found.sent, found.landed, found.dead_lettered, found.missing
 
-    again(mended, LetterFilter(offset=5))
+    again(mended, DeadLetterFilter(offset=5))
     again(mended)
     assert line() == (TOTAL, TOTAL, 0, 0)
