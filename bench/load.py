@@ -61,7 +61,11 @@ def log_steadily(log_url: str, rate: float, seconds: float) -> None:
         time.sleep(_TICK_S)
     logger.close(timeout=_SETTLE_S)
     stats = logger.stats()
-    counts = {"accepted": stats.accepted, "dropped": sum(stats.dropped.values()), "cpu_s": time.process_time()}
+    counts = {
+        "accepted": stats.accepted,
+        "dropped": sum(stats.dropped.values()),
+        "cpu_s": time.process_time(),
+    }
     print(json.dumps({"session": logger.session_id, "marks": marks, **counts}))
 
 

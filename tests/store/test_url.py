@@ -185,10 +185,9 @@ def test_a_folder_of_any_name_is_what_its_url_says_or_is_refused_by_its_name(fol
 def test_whatever_is_given_as_an_address_is_one_or_is_refused(text):
     try:
         parsed = parse(text)
-    except SettingError as error:
-        assert str(error)
-    else:
-        assert isinstance(parsed, EmbeddedUrl | ServerUrl)
+    except SettingError:
+        return
+    assert isinstance(parsed, EmbeddedUrl | ServerUrl)
 
 
 def test_a_plain_folder_is_told_the_url_that_it_would_be():

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from driftline import register_training_run
 from driftline.profiles import Stream
+from driftline.store.invalid import read_invalid
 from driftline.store.rules import read_rule_sets, read_rules, set_rules
 from driftline.store.widened_rules import widen_rules
-from tests.profiling.test_invalid_values import counted, register
 from tests.support.landing import put
 from tests.support.traffic import START_S
 
 FIRST_HOUR = int(START_S) // 3600
 HOURS = 24
 EVENTS = HOURS * 60
+REFERENCE_ROWS = 1200
+CITIES = ("Ankara", "Bergen", "Cork")
 STRAY = 700
 
 
@@ -28,9 +33,27 @@ def summer(number):
     return {"features": features, "prediction": 1.0, "event_time": START_S + number * 60.0}
 
 
+def counted(landing, model):
+    found = read_invalid(landing.client, model_name=model)
+    return Counter({(line.feature, line.reason): line.count for line in found})
+
+
 @pytest.fixture(scope="module")
 def stream(landing):
-    register(landing, "seasons")
+    register_training_run(
+        "winter",
+        model_name="seasons",
+        model_version="3",
+        log=landing.log,
+        reference={
+            "amount": [float(number % 11) for number in range(REFERENCE_ROWS)],
+            "age": [float(number % 61) for number in range(REFERENCE_ROWS)],
+            "ratio": [0.5 for _ in range(REFERENCE_ROWS)],
+            "city": [CITIES[number % 3] for number in range(REFERENCE_ROWS)],
+        },
+        reference_predictions=[float(number % 2) for number in range(REFERENCE_ROWS)],
+    )
+    landing.land()
     put(landing, [summer(number) for number in range(EVENTS)], model_name="seasons")
     return Stream("seasons", "3", "production")
 

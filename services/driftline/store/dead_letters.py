@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+_SESSIONS = "SELECT session_id FROM sessions WHERE model_name = {model:String}"
 _COLUMNS = (
     "log_id, topic, partition, offset, reason, detail, session_id, sequence, refused_time, value, revision, "
     "replayed_at"
@@ -86,7 +87,7 @@ def read_dead_letters(client: Client, chosen: DeadLetterFilter, *, limit: int) -
         "offset = {offset:UInt64}": chosen.offset,
         "reason = {reason:String}": chosen.reason,
         "replayed_at IS NULL": True if chosen.waiting else None,
-        "session_id IN (SELECT session_id FROM sessions WHERE model_name = {model:String})": chosen.model_name,
+        f"session_id IN ({_SESSIONS})": chosen.model_name,
         "refused_time > fromUnixTimestamp64Micro({since_us:Int64}, 'UTC')": chosen.since,
     }
     conditions = [condition for condition, value in wanted.items() if value is not None] or ["1"]

@@ -97,8 +97,8 @@ def parse_store_url(url: str, environ: Mapping[str, str] | None = None) -> Embed
             )
         if "?" in folder:
             raise SettingError(
-                f"an embedded store can't be in {folder}: its engine takes no ? in a path; name another folder "
-                "with --store or DRIFTLINE_STORE"
+                f"an embedded store can't be in {folder}: its engine takes no ? in a path; name another "
+                "folder with --store or DRIFTLINE_STORE"
             )
         return EmbeddedUrl(Path(folder))
     if parts.scheme in {"clickhouse", "clickhouses"}:
