@@ -11,6 +11,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from driftline.forks import when_forked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -148,6 +150,4 @@ class _ForkGuard:
 
 
 _fork_guard = _ForkGuard()
-os.register_at_fork(
-    before=_fork_guard.hold, after_in_parent=_fork_guard.release, after_in_child=_fork_guard.forget
-)
+when_forked(_fork_guard.forget, before=_fork_guard.hold, in_parent=_fork_guard.release)

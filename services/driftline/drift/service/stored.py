@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
+    CHANGED,
     COMPLETENESS,
     DISK_FREE,
     DISK_SIZE,
+    DROPPED,
     INVALID,
     NEWEST,
     PAGES,
     UNREGISTERED,
 )
 from driftline.store.disk import read_fullest_disk
+from driftline.store.drops import read_drops
 from driftline.store.invalid import invalid_totals
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from driftline.metrics import Metrics
     from driftline.profiles import Stream
+    from driftline.store.drops import Drops
     from driftline.store.pages import StoredPage
     from driftline.store.verdicts import StoredVerdict
 
@@ -76,6 +80,8 @@ class StoredExport:
         self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
+        self.dropping: Sequence[Stream] = ()
+        """Streams that are not served, as far as is known, but drop what they are given."""
 
     def has_landed(self) -> None:
         """Note that something has landed, or was said of a page."""
@@ -120,7 +126,7 @@ class StoredExport:
             export_pages(self._metrics, read_pages(client, states=("open",)), served)
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
-            _export_arrived(self._metrics, client, since)
+            self._export_drops(client, served, since)
             self._metrics.replace(INVALID, invalid_totals(client, served))
             self._arrived.done(now_s)
         if self._runs.is_due(now_s):
@@ -130,6 +136,38 @@ class StoredExport:
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, client)
             self._disk.done(now_s)
+
+    def _export_drops(self, client: Client, served: Sequence[Stream], since: Mapping[Stream, int]) -> None:
+        """Export what arrived and what was dropped, also of streams of which nothing else is known."""
+        drops = [each for each in read_drops(client) if each.stream.environment == "production"]
+        told = [each for each in drops if each.is_recent or each.stream in served]
+        self.dropping = [each.stream for each in told if each.stream not in served]
+        _export_arrived(
+            self._metrics,
+            client,
+            {
+                **{
+                    each.stream: int(each.newest.timestamp()) // 3600 - RECENT_HOURS + 1
+                    for each in told
+                    if each.is_recent
+                },
+                **since,
+            },
+        )
+        export_drops(self._metrics, told)
+
+
+def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
+    """Export what was dropped of streams, and which values were left out or rounded."""
+    dropped: dict[tuple[str, ...], float] = {}
+    changed: dict[tuple[str, ...], float] = {}
+    for each in drops:
+        names = (each.stream.model_name, each.stream.model_version)
+        dropped.update({(*names, reason): float(count) for reason, count in each.dropped.items()})
+        for outcome, counts in (("left_out", each.unencodable), ("rounded", each.rounded)):
+            changed.update({(*names, name, outcome): float(count) for name, count in counts.items()})
+    metrics.replace(DROPPED, dropped)
+    metrics.replace(CHANGED, changed)
 
 
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
@@ -152,7 +190,9 @@ def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int
         for stream, hour in since.items()
     }
     metrics.replace(COMPLETENESS, {names: found.ratio for names, found in arrived.items()})
-    metrics.replace(NEWEST, {names: float(found.newest_s) for names, found in arrived.items()})
+    metrics.replace(
+        NEWEST, {names: float(found.newest_s) for names, found in arrived.items() if found.newest_s}
+    )
 
 
 def _export_unregistered(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
