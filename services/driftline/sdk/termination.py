@@ -33,12 +33,25 @@ def close_when_terminated(close: Callable[[], None], timeout_s: float) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    if _is_default():
         ending = _Ending(close, timeout_s)
         with suppress(ValueError):  # Not the main interpreter.
             signal.signal(signal.SIGTERM, ending)
             if _is_worker():
                 _fork_guard.watch(ending)
+
+
+def _is_default() -> bool:
+    """Say whether the signal would kill at once: a server in C may handle it, and Python does not know."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return False
+    with suppress(ImportError, AttributeError):  # Of another Python.
+        import ctypes  # noqa: PLC0415 - an import for who logs, not for who imports this.
+
+        ask = ctypes.pythonapi.PyOS_getsig
+        ask.restype = ctypes.c_void_p
+        return not ask(ctypes.c_int(signal.SIGTERM))
+    return True
 
 
 def _is_worker() -> bool:
