@@ -21,7 +21,25 @@ CREATE TABLE sessions
     host SimpleAggregateFunction(anyLast, String),
     process_id SimpleAggregateFunction(anyLast, UInt64),
     client SimpleAggregateFunction(anyLast, String),
-    CONSTRAINT session_id_given CHECK session_id != ''
+    CONSTRAINT session_id_given CHECK session_id != '',
+    CONSTRAINT names_bounded CHECK
+        greatest(length(session_id), length(model_name), length(model_version), length(environment)) <= 2048
+        AND arrayAll(
+            name -> length(name) <= 2048,
+            arrayConcat(
+                mapKeys(dropped), mapKeys(dropped_outcomes), mapKeys(abandoned), mapKeys(unencodable),
+                mapKeys(rounded)
+            )
+        ),
+    CONSTRAINT counts_bounded CHECK
+        greatest(last_sequence, last_outcome_sequence) <= 1000000000000
+        AND arrayAll(
+            count -> count <= 1000000000000,
+            arrayConcat(
+                mapValues(dropped), mapValues(dropped_outcomes), mapValues(abandoned), mapValues(unencodable),
+                mapValues(rounded)
+            )
+        )
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (session_id, model_name, model_version, environment);
