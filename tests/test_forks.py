@@ -32,7 +32,7 @@ def logs_and_is_idle():
     # A fork in C amid a thread that runs is more than Python stands.
     logger.log({{"x": 1.0}})
     logger.flush()
-    while not logger._session.shipper._liveness._is_waiting:
+    while not logger._session.shipper._liveness.is_waiting:
         time.sleep(0.001)
     time.sleep(0.01)
 

@@ -1,8 +1,8 @@
 -- The completeness ledger: how far each session says it is, and what could not be landed. Which sequence
 -- numbers landed is derived (`session_hours`).
 
--- What each session said of itself. Its counts only grow, so of several beats the largest number counts: clocks
--- may go back, and beats of several processes that share a session come in no order.
+-- How far each session says it is. Its counts only grow, so of several heartbeats the largest number counts:
+-- clocks may go back, and heartbeats of processes that share a session come in no order.
 CREATE TABLE sessions
 (
     session_id String,
@@ -12,7 +12,7 @@ CREATE TABLE sessions
     environment LowCardinality(String),
     last_sequence SimpleAggregateFunction(max, UInt64),
     last_outcome_sequence SimpleAggregateFunction(max, UInt64),
-    dropped SimpleAggregateFunction(maxMap, Map(String, UInt64)) COMMENT 'predictions, before they had a number',
+    dropped SimpleAggregateFunction(maxMap, Map(String, UInt64)) COMMENT 'predictions, without a number',
     dropped_outcomes SimpleAggregateFunction(maxMap, Map(String, UInt64)),
     abandoned SimpleAggregateFunction(maxMap, Map(String, UInt64)) COMMENT 'predictions, after they had one',
     unencodable SimpleAggregateFunction(maxMap, Map(String, UInt64)) COMMENT 'values left out, by feature',

@@ -1,4 +1,4 @@
-"""Being another process than a moment ago: after ``os.fork``, and after a fork that Python is not told of.
+"""Being another process than a moment ago: after ``os.fork``, and after a fork that Python knows nothing of.
 
 Servers written in C, such as uWSGI, fork without Python, so that what was registered for a fork never runs.
 Whoever is called next has to notice it. Asking for the process id each time is a call of the system, which
@@ -50,16 +50,16 @@ def _mark() -> Mark:
 
 
 is_noticed: Final = _mark()
-"""Item 0 is false in a forked child until ``notice_fork`` was called there, or Python told of the fork."""
+"""Item 0 is false in a forked child until ``notice_fork`` was called there, unless Python made the fork."""
 
 is_noticed[0] = 1
-_hooks: Final[list[Callable[[], None]]] = []
 
 
 class _Noticing:
-    """Runs the hooks in a child, once, whoever notices first."""
+    """Runs the hooks in a child, once, whoever notices the fork first."""
 
     def __init__(self) -> None:
+        self.hooks: list[Callable[[], None]] = []
         self._lock = threading.RLock()
         self._is_running = False
 
@@ -79,7 +79,7 @@ class _Noticing:
         self.run()
 
     def run(self) -> None:
-        for hook in _hooks:
+        for hook in self.hooks:
             hook()
         is_noticed[0] = 1
 
@@ -97,12 +97,12 @@ def when_forked(
     """Have functions called around each fork of this process, for as long as it lives.
 
     Args:
-        hook: called in the child, before any other of its code; or, where Python was not told of the fork,
-            once that is noticed. Must neither raise nor wait.
+        hook: called in the child, before any other of its code; or, where Python knows nothing of the
+            fork, once that is noticed. Must neither raise nor wait.
         before: called in the parent, before a fork that Python makes.
         in_parent: called in the parent, after such a fork.
     """
-    _hooks.append(hook)
+    _noticing.hooks.append(hook)
     if before is not None:
         os.register_at_fork(before=before)
     if in_parent is not None:
@@ -110,5 +110,5 @@ def when_forked(
 
 
 def notice_fork() -> None:
-    """Call what is to be called in a forked child, if this is one and Python was not told of it."""
+    """Call what is to be called in a forked child, if this is one of which Python knows nothing."""
     _noticing.notice()

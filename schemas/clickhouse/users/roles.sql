@@ -4,8 +4,8 @@
 CREATE ROLE IF NOT EXISTS driftline_lander;
 
 -- Views run with the rights of whoever inserts into what they read: hence SELECT on the inbox, which holds no
--- row, and on sessions. Of a range that may have landed before, the lander asks what is there, and which inserts are at
--- work.
+-- row, and on sessions. Of a range that may have landed before, the lander asks what is there, and which
+-- inserts are at work.
 GRANT
     SELECT ON $database.schema_migrations,
     INSERT, SELECT ON $database.prediction_inbox,

@@ -35,7 +35,7 @@ class BlockWriter:
 
     Source: Avro 1.12 specification, "Object Container Files". A record's encoding is that of its fields, one
     behind the other: so a datum gets fields in front of its own without being looked into, and one behind
-    them. Of bytes that are left over, which the engine would pass over without a word, that one is made.
+    them. Of bytes that are left over, which the engine would pass over in silence, that one is made.
 
     Args:
         schema_text: the writer schema as JSON.

@@ -15,12 +15,12 @@ from driftline.sdk.arguments import check_name, check_positive, checked_texts
 from driftline.sdk.batch import offer_slices, outcome_slices, prediction_slices, prediction_table
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
-from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, Reason, ValueRefusedError
+from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from driftline.sdk.buffer import Stats, Topic
+    from driftline.sdk.buffer import Stats
 
 _system_random = random_module.SystemRandom().getrandbits  # Keeps no state: safe across a fork.
 _BEATS_GAP_S = 5.0
@@ -166,7 +166,8 @@ class PredictionLogger:
             )
             return identity if session.offer(PREDICTIONS_TOPIC, record, now_s) else None
         except Exception as error:  # noqa: BLE001 - as in ``log``.
-            _refuse(session, PREDICTIONS_TOPIC, error)
+            if session is not None:
+                session.refuse_for(PREDICTIONS_TOPIC, error)
             return None
 
     def log_batch(
@@ -254,7 +255,8 @@ class PredictionLogger:
             record = session.encoder.outcome(event_id=event_id, time_us=time_us, actual=actual)
             return session.offer(OUTCOMES_TOPIC, record, now_s)
         except Exception as error:  # noqa: BLE001 - as in ``log``.
-            _refuse(session, OUTCOMES_TOPIC, error)
+            if session is not None:
+                session.refuse_for(OUTCOMES_TOPIC, error)
             return False
 
     def log_outcomes(
@@ -369,16 +371,6 @@ def _arrive(arguments: Mapping[str, Any], is_closed: bool) -> PredictionLogger:
     if is_closed:
         logger.close()
     return logger
-
-
-def _refuse(session: Session | None, topic: Topic, error: Exception) -> None:
-    """Count an event that can't be accepted, and say once why."""
-    if session is None:
-        return
-    if isinstance(error, ValueRefusedError):
-        session.refuse(topic, error.reason, error.detail)
-    else:
-        session.refuse(topic, Reason.INTERNAL_ERROR, f"an argument made a {type(error).__name__}")
 
 
 # What the hook below needs: the loggers of this process.

@@ -17,7 +17,7 @@ from driftline.log import EventLog, LogWriter, open_log
 from driftline.sdk.buffer import Buffer, Topic
 from driftline.sdk.shipper import Pace, Shipper
 from driftline.sdk.termination import close_when_terminated
-from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, new_id
+from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, ValueRefusedError, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,6 +112,13 @@ class Session:
         self.buffer.count_dropped(topic, reason, count)
         self.shipper.begin()
         self.warn(reason, detail)
+
+    def refuse_for(self, topic: Topic, error: Exception) -> None:
+        """Count an event that made an error, and say why the first time."""
+        if isinstance(error, ValueRefusedError):
+            self.refuse(topic, error.reason, error.detail)
+        else:
+            self.refuse(topic, Reason.INTERNAL_ERROR, f"an argument made a {type(error).__name__}")
 
     def refuse_waiting(self, topic: Topic, count: int) -> None:
         """Count events for which no room was made, or that came after the end."""

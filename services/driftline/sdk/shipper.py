@@ -121,7 +121,7 @@ class Shipper:
         try:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="driftline-shipper", daemon=True)
-                self._liveness.begin()
+                self._liveness.wait()
                 thread.start()
                 self._thread = thread
         except RuntimeError:
