@@ -12,6 +12,8 @@ EVALUATED = "driftline_window_evaluated_timestamp_seconds"
 COMPLETENESS = "driftline_completeness_ratio"
 JUDGED = "driftline_verdicts_total"
 REVISED = "driftline_late_hours_total"
+DROPPED = "driftline_dropped_events_total"
+CHANGED = "driftline_unencodable_values_total"
 INVALID = "driftline_invalid_values"
 FAILURES = "driftline_worker_failures_total"
 NEWEST = "driftline_newest_event_timestamp_seconds"
@@ -69,9 +71,24 @@ WORKER_METRICS = (
         COMPLETENESS,
         "gauge",
         ("model_name", "model_version"),
-        "Predictions landed of those that the sessions in production sent, in the last 24 hours by event "
-        "time; driftline completeness tells it since the beginning.",
+        "Predictions landed of those that the sessions in production sent or refused, in the last 24 hours "
+        "by event time; driftline completeness tells it since the beginning.",
         ("DriftlineIncompleteData",),
+    ),
+    Metric(
+        DROPPED,
+        "counter",
+        ("model_name", "model_version", "reason"),
+        "Predictions in production that their sessions refused or gave up, since the beginning. It is read "
+        "from the store, so it goes on after a restart. A session says it within seconds.",
+        ("DriftlineEventsDropped",),
+    ),
+    Metric(
+        CHANGED,
+        "counter",
+        ("model_name", "model_version", "feature", "outcome"),
+        "Values in production that the wire can't carry as they are, since the beginning, likewise: outcome "
+        "left_out, or rounded to the nearest double. Of the 100 features with most; others are (others).",
     ),
     Metric(
         UNREGISTERED,
@@ -85,8 +102,8 @@ WORKER_METRICS = (
         MODEL,
         "gauge",
         ("model_name", "team"),
-        "1 for each model that is served, with the team that the file of monitors names in its labels; "
-        "empty where it names none. Alerts take their team from here.",
+        "1 for each model that is served, or drops what it is given, with the team that the file of monitors "
+        "names in its labels; empty where it names none. Alerts take their team from here.",
     ),
     Metric(
         INVALID,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from driftline.drift.service.export import by_version
 from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
+    CHANGED,
     COMPLETENESS,
     DISK_FREE,
     DISK_SIZE,
+    DROPPED,
     INVALID,
     NEWEST,
     PAGE,
@@ -19,6 +21,7 @@ from driftline.drift.service.metrics import (
 )
 from driftline.printable import printable
 from driftline.store.disk import read_fullest_disk
+from driftline.store.drops import read_drops
 from driftline.store.invalid import recent_invalid
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from driftline.metrics import Metrics
     from driftline.profiles import Stream
+    from driftline.store.drops import Drops
     from driftline.store.pages import StoredPage
     from driftline.store.verdicts import StoredVerdict
 
@@ -87,9 +91,12 @@ class StoredExport:
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
         self.pages: Sequence[StoredPage] = ()
+        """The pages that go on, or did and were called noise or accepted, as they were read last."""
+        self.dropping: Sequence[Stream] = ()
+        """Streams that are not served, as far as is known, but drop what they are given."""
 
     def has_heard(self) -> None:
-        """Note that something was said of a page: that is told at once."""
+        """Note that a page was acknowledged: that is exported at once."""
         self._pages.hurry()
 
     def has_landed(self) -> None:
@@ -136,7 +143,7 @@ class StoredExport:
             export_pages(self._metrics, self.pages, served)
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
-            _export_arrived(self._metrics, client, since)
+            self._export_drops(client, served, since)
             newest = {stream: newest_hour[stream.model_name] for stream in served}
             self._metrics.replace(INVALID, recent_invalid(client, newest))
             self._arrived.done(now_s)
@@ -147,6 +154,38 @@ class StoredExport:
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, client)
             self._disk.done(now_s)
+
+    def _export_drops(self, client: Client, served: Sequence[Stream], since: Mapping[Stream, int]) -> None:
+        """Export what arrived and what was dropped, also of streams of which nothing else is known."""
+        drops = [each for each in read_drops(client) if each.stream.environment == "production"]
+        told = [each for each in drops if each.is_recent or each.stream in served]
+        self.dropping = [each.stream for each in told if each.stream not in served]
+        _export_arrived(
+            self._metrics,
+            client,
+            {
+                **{
+                    each.stream: int(each.newest.timestamp()) // 3600 - RECENT_HOURS + 1
+                    for each in told
+                    if each.is_recent
+                },
+                **since,
+            },
+        )
+        export_drops(self._metrics, told)
+
+
+def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
+    """Export what was dropped of streams, and which values were left out or rounded."""
+    dropped: dict[tuple[str, ...], float] = {}
+    changed: dict[tuple[str, ...], float] = {}
+    for each in drops:
+        names = (each.stream.model_name, each.stream.model_version)
+        dropped.update({(*names, reason): float(count) for reason, count in each.dropped.items()})
+        for outcome, counts in (("left_out", each.unencodable), ("rounded", each.rounded)):
+            changed.update({(*names, name, outcome): float(count) for name, count in counts.items()})
+    metrics.replace(DROPPED, dropped)
+    metrics.replace(CHANGED, changed)
 
 
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
@@ -176,7 +215,7 @@ def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int
         for stream, hour in since.items()
     }
     ratios = ((stream, found.ratio) for stream, found in arrived.items())
-    newest = ((stream, float(found.newest_s)) for stream, found in arrived.items())
+    newest = ((stream, float(found.newest_s)) for stream, found in arrived.items() if found.newest_s)
     metrics.replace(COMPLETENESS, by_version(ratios, min))
     metrics.replace(NEWEST, by_version(newest, max))
 

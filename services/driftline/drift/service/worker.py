@@ -157,13 +157,13 @@ class DriftWorker:
         served = served_streams(judged, newest_hour)
         self._stored.refresh(self._client, served, newest_hour, now_s=now_s, has_judged=given > 0)
         watches = {stream: self._watches[stream] for stream in served if stream in self._watches}
-        export_teams(self._metrics, served, self._monitors)
         export_evaluated(self._metrics, watches)
         export_verdicts(
             self._metrics,
             {stream: self._latest(stream, watch) for stream, watch in watches.items()},
             self._stored.pages,
         )
+        export_teams(self._metrics, [*served, *self._stored.dropping], self._monitors)
         return given
 
     def _latest(self, stream: Stream, watch: StreamWatch) -> Sequence[Told]:

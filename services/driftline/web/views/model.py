@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.errors import NotFoundError
+from driftline.store.drops import read_drops
 from driftline.store.invalid import read_invalid
 from driftline.store.ledger import read_ledger
 from driftline.store.verdicts import hour_time
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from driftline.profiles import Stream
+    from driftline.store.drops import Drops
     from driftline.store.invalid import InvalidCount
     from driftline.store.ledger import LedgerLine
     from driftline.web.draw.charts import Span
@@ -83,6 +85,7 @@ class ModelView:
         joint: what the newest windows say of all features together.
         invalid: values of the period that broke a rule, the most frequent first.
         complete: the share of events that arrived of the newest longest window; None: not judged.
+        drops: what of the version shown could not be logged; None where everything could.
     """
 
     name: str
@@ -101,6 +104,7 @@ class ModelView:
     joint: Sequence[NewestVerdict] = ()
     invalid: Sequence[InvalidCount] = ()
     complete: float | None = None
+    drops: Drops | None = None
 
     @property
     def line(self) -> LedgerLine | None:
@@ -142,7 +146,10 @@ def view_model(client: Client, name: str, choice: Choice) -> tuple[ModelView, Se
         for stream in {**judged, **by_stream}
     ]
     versions.sort(key=lambda row: row.span.last_end if row.span else 0, reverse=True)
-    return _view(client, name, spans, lines, choice), versions
+    view = _view(client, name, spans, lines, choice)
+    shown = stream_of(view.line) if view.line else view.stream
+    drops = (each for each in read_drops(client, model_name=name) if each.stream == shown)
+    return replace(view, drops=next(drops, None)), versions
 
 
 def _view(
