@@ -31,26 +31,37 @@ _TEAM = "team"
 _GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
 
-def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) -> Sequence[Stream]:
-    """Return streams in production that had an event within a day of their model's newest.
+def serving(streams: Iterable[Stream]) -> set[Stream]:
+    """Return those that answer in production.
 
     Of a model none of whose streams is called production, whatever is no shadow or canary serves: a service
     in another language may call it anything.
+    """
+    known = set(streams)
+    productive = {stream.model_name for stream in known if stream.environment == _PRODUCTION}
+    return {
+        stream
+        for stream in known
+        if (
+            stream.environment == _PRODUCTION
+            if stream.model_name in productive
+            else stream.environment not in _ASIDE
+        )
+    }
+
+
+def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) -> Sequence[Stream]:
+    """Return streams in production that had an event within a day of their model's newest.
 
     Args:
         spans: of all streams.
         newest_hour: of each model, hours since the Unix epoch.
     """
-    productive = {span.stream.model_name for span in spans if span.stream.environment == _PRODUCTION}
+    productive = serving(span.stream for span in spans)
     return [
         span.stream
         for span in spans
-        if span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
-        and (
-            span.stream.environment == _PRODUCTION
-            if span.stream.model_name in productive
-            else span.stream.environment not in _ASIDE
-        )
+        if span.stream in productive and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
     ]
 
 
