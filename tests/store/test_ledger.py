@@ -153,7 +153,7 @@ def test_sessions_are_chosen_by_when_they_were_heard_of_last(landing, client):
     assert {"early", "beating"} <= named(3)
     assert "early" not in named(4)
     assert "beating" in named(49)
-    assert named(50) == set()
+    assert not {"early", "beating"} & named(50)
     (line,) = read_ledger(client, model_name="beating", since=hour_time(FIRST_HOUR + 49))
     assert (line.sent, line.landed) == (4, 4)
 
