@@ -9,6 +9,7 @@ import pytest
 from driftline.log import Record
 from driftline.profiles import Stream
 from driftline.store.ledger import Ledger, read_landing_sign, read_ledger
+from driftline.store.verdicts import hour_time
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 
 HOUR_US = 3_600_000_000
@@ -140,6 +141,21 @@ def test_a_session_of_which_nothing_landed_is_missed_in_the_hour_of_its_beat(lan
     append(landing, "lost", [], beat=6)
     assert line_of(client, "lost") == (6, 0, 6, 0, 0, 0.0)
     assert hours_of(client, "lost") == {50: 6}
+
+
+def test_sessions_are_chosen_by_when_they_were_heard_of_last(landing, client):
+    append(landing, "early", range(1, 5), hour_of=lambda _: 3)
+    append(landing, "beating", range(1, 5), beat=4, hour_of=lambda _: 3)
+
+    def named(hour):
+        return {line.model_name for line in read_ledger(client, since=hour_time(FIRST_HOUR + hour))}
+
+    assert {"early", "beating"} <= named(3)
+    assert "early" not in named(4)
+    assert "beating" in named(49)
+    assert named(50) == set()
+    (line,) = read_ledger(client, model_name="beating", since=hour_time(FIRST_HOUR + 49))
+    assert (line.sent, line.landed) == (4, 4)
 
 
 def test_a_gap_is_found_too_where_numbers_do_not_ascend_with_the_hours(landing, client):

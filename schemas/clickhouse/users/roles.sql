@@ -95,6 +95,7 @@ CREATE ROLE IF NOT EXISTS driftline_responder;
 GRANT
     SELECT ON $database.schema_migrations,
     SELECT ON $database.verdict_records,
+    SELECT ON $database.judged_hours,
     SELECT ON $database.pages,
     INSERT, SELECT ON $database.acknowledgements
 TO driftline_responder WITH REPLACE OPTION;

@@ -27,6 +27,14 @@ def check_text(name: str, text: object) -> None:
         raise SettingError(f"{name}={text!r}: it holds a lone surrogate") from None
 
 
+_PRODUCTION = frozenset({"production", "prod", "prd", "live"})
+
+
+def environment_name(text: str) -> str:
+    """Return an environment's name; what people call production is ``production``, however it is written."""
+    return "production" if text.strip().casefold() in _PRODUCTION else text
+
+
 def check_name(name: str, text: object) -> None:
     """Check that an argument is a text that events are known by.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from driftline.forks import is_noticed, notice_fork, when_forked
 from driftline.log import EventLog, LogWriter, default_log_url
-from driftline.sdk.arguments import check_name, check_positive, checked_texts
+from driftline.sdk.arguments import check_name, check_positive, checked_texts, environment_name
 from driftline.sdk.batch import offer_slices, outcome_slices, prediction_slices, prediction_table
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
@@ -51,7 +51,7 @@ class PredictionLogger:
         training_run_id: which training run made it: see ``register_training_run``.
         log: the event log's URL, or a log or writer that is open already (the caller closes it).
             Default: the environment's ``DRIFTLINE_LOG``, else a folder under the user's data folder.
-        environment: production, shadow, canary or a name of your own.
+        environment: production (prod, prd and live are the same), shadow, canary or a name of your own.
         tags: segments such as region or tenant that every event has, unless it says otherwise.
         flush_interval_s: how often events are appended, seconds; what is younger dies with the process.
         beat_interval_s: how often the session says how far it is, seconds, when anything happened.
@@ -86,6 +86,7 @@ class PredictionLogger:
         }
         for name, text in texts.items():
             check_name(name, text)
+        texts["environment"] = environment_name(environment)
         check_positive("flush_interval_s", flush_interval_s)
         check_positive("beat_interval_s", beat_interval_s)
         check_positive("queue_bytes", queue_bytes)

@@ -51,6 +51,7 @@ SELECT
     l.last_sequence AS last_landed,
     l.first_hour AS first_hour,
     l.last_hour AS last_hour,
+    greatest((l.last_hour + 1) * 3600, toUnixTimestamp(b.beat_time)) AS last_sign_s,
     arraySum(mapValues(b.abandoned)) AS abandoned,
     arraySum(mapValues(b.dropped)) AS refused,
     least(d.letters, sent - landed) AS dead_lettered,
@@ -75,7 +76,7 @@ FULL JOIN
         toString(model_name) AS model_name,
         toString(model_version) AS model_version,
         toString(environment) AS environment,
-        last_sequence, dropped, abandoned
+        last_sequence, dropped, abandoned, beat_time
     FROM sessions FINAL WHERE {{model:String}} = '' OR sessions.model_name = {{model:String}}
 ) AS b USING (session_id, model_name, model_version, environment)
 LEFT JOIN
@@ -156,9 +157,17 @@ class LedgerLine:
     ratio: float
 
 
-def read_ledger(client: Client, *, model_name: str = "") -> Sequence[LedgerLine]:
-    """Return the ledger, a line a model version and environment; of one model only, where it is named."""
-    return [line for line, _ in _read(client, model_name)]
+def read_ledger(
+    client: Client, *, model_name: str = "", since: datetime | None = None
+) -> Sequence[LedgerLine]:
+    """Return the ledger, a line a model version and environment.
+
+    Args:
+        client: of the store.
+        model_name: of this model only; empty: of all.
+        since: of sessions only that logged or told something after this time, and of these all.
+    """
+    return [line for line, _ in _read(client, model_name, since)]
 
 
 def landed(sources: Sources, where: str, *, hours: str = "1") -> str:
@@ -198,7 +207,9 @@ class _Hole:
     last_hour: int
 
 
-def _read(client: Client, model_name: str = "") -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
+def _read(
+    client: Client, model_name: str = "", since: datetime | None = None
+) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
     sources = read_sources(client)
     sessions = _SESSIONS.format(landed=landed(sources, _MODEL, hours=_MODEL))
     rows = client.query(
@@ -206,8 +217,12 @@ def _read(client: Client, model_name: str = "") -> Sequence[tuple[LedgerLine, Se
         "sum(abandoned), sum(dead_lettered), "
         "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), "
         "missing + abandoned > 0) "
-        f"FROM ({sessions}) GROUP BY {KEYS} ORDER BY {KEYS}",
-        parameters={**sources.bound, "model": model_name},
+        f"FROM ({sessions}) WHERE last_sign_s > {{since_s:Float64}} GROUP BY {KEYS} ORDER BY {KEYS}",
+        parameters={
+            **sources.bound,
+            "model": model_name,
+            "since_s": since.timestamp() if since else -1.0,
+        },
         settings={**LARGE_QUERY, "join_use_nulls": 0},
     ).result_rows
     return [

@@ -35,6 +35,8 @@ REASON_WORDS = {
     "not_finite": "NaN or infinite",
     "below_range": "too small",
     "above_range": "too large",
+    "below_training_range": "below all that the training data held",
+    "above_training_range": "above all that the training data held",
     "not_allowed": "an unknown category",
     "missing": "sent without a value",
     "absent": "not sent",
@@ -52,6 +54,7 @@ DROP_WORDS = {
 }
 PAGE_STATES = {
     "open": "still goes on",
+    "dismissed": "was called a false page",
     "ended": "is over",
     "accepted": "is the new normal",
     "withdrawn": "was taken back: events that arrived late left nothing of it",

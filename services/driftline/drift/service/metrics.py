@@ -7,13 +7,14 @@ from driftline.metrics import Metric
 SCORE = "driftline_drift_score"
 VERDICT = "driftline_drift_verdict"
 PAGES = "driftline_page_since_timestamp_seconds"
+PAGE = "driftline_page_info"
 EVALUATED = "driftline_window_evaluated_timestamp_seconds"
 COMPLETENESS = "driftline_completeness_ratio"
 JUDGED = "driftline_verdicts_total"
 REVISED = "driftline_late_hours_total"
 DROPPED = "driftline_dropped_events_total"
 CHANGED = "driftline_unencodable_values_total"
-INVALID = "driftline_invalid_values_total"
+INVALID = "driftline_invalid_values"
 FAILURES = "driftline_worker_failures_total"
 NEWEST = "driftline_newest_event_timestamp_seconds"
 UNREGISTERED = "driftline_unregistered_run_events"
@@ -34,7 +35,7 @@ WORKER_METRICS = (
         "gauge",
         ("model_name", "model_version", "feature", "verdict"),
         "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for "
-        "page and warn where it is another.",
+        "page and warn where it is another. What was called noise or accepted counts as ok.",
     ),
     Metric(
         PAGES,
@@ -44,6 +45,12 @@ WORKER_METRICS = (
         "series a page, under its gravest finding. kind says what that is about: data (what the model is "
         "given) or prediction (what it answers). Gone once the page has ended, was accepted or called noise.",
         ("DriftlineDataDrift", "DriftlinePredictionDrift"),
+    ),
+    Metric(
+        PAGE,
+        "gauge",
+        ("page_id", "finding"),
+        "1 for each open page, with what moved most in words, from where to where. The page's alerts say it.",
     ),
     Metric(
         EVALUATED,
@@ -100,10 +107,10 @@ WORKER_METRICS = (
     ),
     Metric(
         INVALID,
-        "counter",
+        "gauge",
         ("model_name", "model_version", "feature", "reason"),
-        "Values in production that broke a rule, since the beginning; driftline invalid names events. It is "
-        "read from the store, so it goes on after a restart. Unknown features are counted together.",
+        "Values in production that broke a rule, in the newest two hours of which events have landed; "
+        "driftline invalid tells of all, and names events.",
         ("DriftlineInvalidPredictions",),
     ),
     Metric(JUDGED, "counter", ("verdict",), "Verdicts given, by name."),

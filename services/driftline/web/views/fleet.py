@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.store.drops import read_drops_by_hour
+from driftline.store.pages import settled_features
 from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.draw import charts
@@ -173,7 +174,11 @@ def _row(
     by_feature: dict[str, list[str]] = {}
     for each in told:
         by_feature.setdefault(each.feature, []).append(each.verdict)
-    now = {feature: gravest(verdicts) for feature, verdicts in by_feature.items()}
+    settled = settled_features((each.page for each in pages), span.stream, hour_time(span.last_end))
+    now = {
+        feature: gravest("ok" if each == "page" and feature in settled else each for each in verdicts)
+        for feature, verdicts in by_feature.items()
+    }
     state = "page" if still_open else gravest(now.values())
     reasons = [each.reason for each in told if each.verdict == state]
     is_judged = state in {"page", "warn", "ok"}

@@ -29,7 +29,7 @@ from driftline.web.views.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
@@ -75,6 +75,7 @@ class ModelView:
         state: the gravest verdict of its features; `page` as long as an episode is open.
         reason: why nothing is judged, in the verdict's own words; empty where something is.
         open: what may still go on, the largest effect first.
+        settled: what the newest windows still page for, and needs nobody: by somebody's word, or by its age.
         past: what is over, the newest first.
         episodes: all of the period, the newest first.
         rows: its features, what needs somebody first.
@@ -99,6 +100,7 @@ class ModelView:
     axis: Markup | None
     marks: Markup | None
     lines: Sequence[LedgerLine]
+    settled: Sequence[Incident] = ()
     joint: Sequence[NewestVerdict] = ()
     invalid: Sequence[InvalidCount] = ()
     complete: float | None = None
@@ -182,6 +184,7 @@ def _view(
         state=state,
         reason=reasons[-1] if reasons and state in {"learning", "incomplete", "insufficient_data"} else "",
         open=still_open,
+        settled=gather(each for each in episodes if each.is_settled and each.until >= newest_end),
         past=[each for each in incidents if not each.is_open],
         episodes=episodes,
         rows=rows,
@@ -226,12 +229,14 @@ def _rows(
     reference: str,
 ) -> Sequence[FeatureRow]:
     now = _newest_by_feature(newest)
-    open_now = {each.feature for each in episodes if each.is_open and each.stream == stream}
+    own = [each for each in episodes if each.stream == stream]
+    open_now = {each.feature for each in own if each.is_open}
+    settled = {each.feature for each in own if each.is_settled} - open_now
     rows = []
     for name in {*cells, *(feature for feature, _ in now)}:
         spans = episode_spans(episodes, name, stream, reference)
-        verdict = "page" if name in open_now else gravest(now.get((name, "production"), ()))
-        training = now.get((name, "training"))
+        verdict = "page" if name in open_now else gravest(_told(now, name, "production", settled))
+        training = _told(now, name, "training", settled)
         label = f"{words.feature_name(name)}: {words.VERDICT_WORDS[verdict]}. " + _episodes_label(spans)
         rows.append(
             FeatureRow(
@@ -243,6 +248,16 @@ def _rows(
             )
         )
     return sorted(rows, key=lambda row: (GRAVITY.index(row.verdict), row.name))
+
+
+def _told(
+    now: Mapping[tuple[str, str], Sequence[str]], name: str, reference: str, settled: Collection[str]
+) -> Sequence[str]:
+    """Return a feature's newest verdicts as they are told: what is settled needs nobody."""
+    return [
+        "ok" if verdict == "page" and name in settled else verdict
+        for verdict in now.get((name, reference), ())
+    ]
 
 
 def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[str, str], Sequence[str]]:
