@@ -88,7 +88,7 @@ def test_a_page_is_made_anew_once_it_is_no_longer_fresh(maker):
     assert len(maker.made) == 2
 
 
-def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_as_long(maker, monkeypatch):
+def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_three_times_as_long(maker, monkeypatch):
     slept = []
 
     async def sleep(seconds):
@@ -111,7 +111,7 @@ def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_as_lon
 
     asyncio.run(ask())
     assert maker.made == ["/?", "/another?", "/?"]
-    assert slept[:2] == [0.0, 2.0]
+    assert slept[:2] == [0.0, 6.0]
 
 
 def test_a_page_that_failed_is_told_to_all_who_waited_and_made_anew_for_the_next(maker):

@@ -22,15 +22,15 @@ _WAITING = 100
 
 _FRESH_S = 1.0
 _FRESH_PER_SECOND = 4.0
-_REST_PER_SECOND = 1.0
+_REST_PER_SECOND = 3.0
 
 
 class Gate:
     """Stands before the endpoints of one application. For one event loop.
 
-    One page is made at a time, in a thread. Then the gate rests for as long as that took, so that the pages
-    take half a core at most, however many look at them. An answer is given again for a second, or for four
-    times as long as it took.
+    One page is made at a time, in a thread. Then the gate rests for three times as long, so that the pages
+    take a quarter of a core at most, however many look at them. An answer is given again for a second, or
+    for four times as long as it took.
 
     Args:
         monotonic: a clock in seconds.
