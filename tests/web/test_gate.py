@@ -88,7 +88,9 @@ def test_a_page_is_made_anew_once_it_is_no_longer_fresh(maker):
     assert len(maker.made) == 2
 
 
-def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_three_times_as_long(maker, monkeypatch):
+def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_for_longer_still(
+    maker, monkeypatch
+):
     slept = []
 
     async def sleep(seconds):
