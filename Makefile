@@ -5,7 +5,7 @@
 
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help demo kafka test test-pythons test-ends soak bench docs check format clean
+.PHONY: help demo kafka test test-pythons test-ends test-starts soak bench docs check format clean
 
 PYTHON ?= python3
 ARGS =
@@ -20,6 +20,7 @@ help:
 	@echo "make test     every test (ARGS='tests/log -k crash')"
 	@echo "make test-pythons   the demo, the wheel, the SDK and the log on every other Python of this machine"
 	@echo "make test-ends      demo and tests with the newest dependencies, and with the lowest allowed"
+	@echo "make test-starts    both commands without git or HOME, behind a proxy, read-only"
 	@echo "make soak     everything at once, for minutes, while everything fails (ARGS='--minutes 30 --seed 7')"
 	@echo "make bench    what the README says was measured, in short; says how to measure all of it"
 	@echo "make docs     the documentation as a site, in .cache/site"
@@ -42,6 +43,9 @@ test-pythons: .venv/.dev
 
 test-ends: .venv/.dev
 	@$(BIN)/python -m tests.support.pythons --ends
+
+test-starts: .venv/.dev
+	@$(BIN)/python -m tests.support.starts
 
 # Of many cases that are alike, `make test` tries some; here come all others first.
 soak: .venv/.dev

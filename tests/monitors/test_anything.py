@@ -63,13 +63,13 @@ def check_is_read_or_refused(content: bytes) -> None:
 @given(
     st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_are_read_or_refused(content):
     check_is_read_or_refused(content)
 
 
 @given(st.dictionaries(st.sampled_from(["a", '"b*"', '"*"', "c c"]), MODELS, max_size=3), MODELS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_values_under_known_keys_are_read_or_refused(models, defaults):
     def block(told, indent):
         return "".join(f"{' ' * indent}{name}: {value}\n" for name, value in told.items())
