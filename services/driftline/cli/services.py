@@ -362,8 +362,8 @@ def watch(
             if once:
                 echo(f"{worker.watch_once()} verdicts given")
                 if worker.waiting:
-                    told = f"{worker.waiting} hours that have closed are not derived yet"
-                    echo(f"{told}; run 'driftline profile --until-idle' first", err=True)
+                    waiting = f"{worker.waiting} hours that have closed are not derived yet"
+                    echo(f"{waiting}; run 'driftline profile --until-idle' first", err=True)
             else:
                 worker.run(stop)
         finally:

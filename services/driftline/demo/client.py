@@ -61,7 +61,7 @@ def tell(**facts: Any) -> None:
 
 
 def as_logged(flights: pd.DataFrame) -> pd.DataFrame:
-    """Return the features with what is missing said to be missing: a NaN in plain floats would be a NaN."""
+    """Return the features with what is missing marked as missing: a NaN in plain floats would be a NaN."""
     return flights[list(FEATURES)].astype(dict.fromkeys(NUMERIC, "Float64"))
 
 
@@ -88,7 +88,9 @@ def serve(flights: pd.DataFrame, *, run_id: str, log: str) -> None:
                 tags={"origin": day["origin"]},
             )
             truth = zip(day["observed_time"], event_ids, day["late"], strict=True)
-            waiting += [(when, told, late) for when, told, late in truth if told and not np.isnan(late)]
+            waiting += [
+                (when, event_id, late) for when, event_id, late in truth if event_id and not np.isnan(late)
+            ]
             now = day["event_time"].max()
             due = [item for item in waiting if item[0] <= now]
             waiting = [item for item in waiting if item[0] > now]
