@@ -78,7 +78,7 @@ def rules(model_name: str, store_url: str, overrides: TextIO | None, as_json: bo
         echo_json(by_version)
         return
     lines = [
-        {"version": version or "(set by hand)", "feature": name, "kind": rule.kind, "valid": _described(rule)}
+        {"version": version or "(set by hand)", "feature": name, "kind": rule.kind, "valid": described(rule)}
         for version, features in found.items()
         for name, rule in sorted(features.items())
     ]
@@ -101,7 +101,7 @@ def _read_overrides(file: TextIO) -> Mapping[str, Any]:
     return given
 
 
-def _described(rule: Rule) -> str:
+def described(rule: Rule) -> str:
     """Return what a value must be like, for a person."""
     parts = []
     if rule.minimum is not None or rule.maximum is not None:
