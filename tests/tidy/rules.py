@@ -65,7 +65,6 @@ STILL_REACHING_IN = frozenset(
         "tests/drift/test_judge_decisions.py",
         "tests/end_to_end/test_slices.py",
         "tests/lander/test_counting.py",
-        "tests/lander/test_crash_points.py",
         "tests/lander/test_freshness.py",
         "tests/lander/test_held.py",
         "tests/lander/test_landing.py",
