@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
-from driftline.wire import MAX_NAME_LENGTH, ValueRefusedError
+from driftline.wire import MAX_NAME_LENGTH, MAX_TEXT_BYTES, ValueRefusedError
 from driftline.wire.values import number_value, text_value
 
 if TYPE_CHECKING:
@@ -25,6 +25,14 @@ def check_text(name: str, text: object) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise SettingError(f"{name}={text!r}: it holds a lone surrogate") from None
+
+
+_PRODUCTION = frozenset({"production", "prod", "prd", "live"})
+
+
+def environment_name(text: str) -> str:
+    """Return an environment's name; what people call production is ``production``, however it is written."""
+    return "production" if text.strip().casefold() in _PRODUCTION else text
 
 
 def check_name(name: str, text: object) -> None:
@@ -64,6 +72,9 @@ def checked_texts(argument: str, values: Mapping[str, Any] | None) -> Mapping[st
         if text is not None:
             if text:
                 check_text(f"{argument}[{name!r}]", text)
+            if len(text.encode()) > MAX_TEXT_BYTES:
+                told = f"{len(text):,} characters; at most {MAX_TEXT_BYTES:,} bytes"
+                raise SettingError(f"{argument}[{name!r}]={text[:40]!r}...: {told}")
             checked[name] = text
     return MappingProxyType(checked)
 
