@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
-from driftline.wire import MAX_NAME_LENGTH, MAX_TEXT_BYTES, ValueRefusedError
+from driftline.wire import MAX_NAME_LENGTH, ValueRefusedError
 from driftline.wire.values import number_value, text_value
 
 if TYPE_CHECKING:
@@ -56,11 +56,18 @@ def check_positive(name: str, number: object) -> None:
         raise SettingError(f"{name}={number!r}: it must be a number above 0")
 
 
-def checked_texts(argument: str, values: Mapping[str, Any] | None) -> Mapping[str, str]:
+def checked_texts(
+    argument: str, values: Mapping[str, Any] | None, *, max_bytes: int | None = None
+) -> Mapping[str, str]:
     """Return values by name as text; those that are None are left out.
 
+    Args:
+        argument: what they are called in errors.
+        values: by name.
+        max_bytes: how long each may be.
+
     Raises:
-        SettingError: a value is neither text nor number; the message names it.
+        SettingError: a value is neither text nor number, or too long; the message names it.
     """
     checked: dict[str, str] = {}
     for name, value in (values or {}).items():
@@ -72,9 +79,9 @@ def checked_texts(argument: str, values: Mapping[str, Any] | None) -> Mapping[st
         if text is not None:
             if text:
                 check_text(f"{argument}[{name!r}]", text)
-            if len(text.encode()) > MAX_TEXT_BYTES:
-                told = f"{len(text):,} characters; at most {MAX_TEXT_BYTES:,} bytes"
-                raise SettingError(f"{argument}[{name!r}]={text[:40]!r}...: {told}")
+            if max_bytes is not None and len(text.encode()) > max_bytes:
+                length = f"{len(text):,} characters; at most {max_bytes:,} bytes"
+                raise SettingError(f"{argument}[{name!r}]={text[:40]!r}...: {length}")
             checked[name] = text
     return MappingProxyType(checked)
 

@@ -15,7 +15,7 @@ from driftline.sdk.arguments import check_name, check_positive, checked_texts, e
 from driftline.sdk.batch import offer_slices, outcome_slices, prediction_slices, prediction_table
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
-from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC
+from driftline.wire import MAX_TEXT_BYTES, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +92,7 @@ class PredictionLogger:
         check_positive("queue_bytes", queue_bytes)
         self._settings = LoggerSettings(
             **texts,
-            default_tags=checked_texts("tags", tags),
+            default_tags=checked_texts("tags", tags, max_bytes=MAX_TEXT_BYTES),
             log=default_log_url(environ) if log is None else log,
             queue_bytes=int(queue_bytes),
             pace=Pace(flush_interval_s, beat_interval_s),
