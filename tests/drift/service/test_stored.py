@@ -104,7 +104,7 @@ def test_a_page_under_an_answer_is_about_predictions(feature):
 
 @pytest.mark.parametrize(
     "page",
-    [replace(PAGE, state="ended"), replace(PAGE, word="noise"), replace(PAGE, model_version="gone")],
+    [replace(PAGE, state="ended"), replace(PAGE, state="dismissed"), replace(PAGE, model_version="gone")],
     ids=["ended", "noise", "not served"],
 )
 def test_what_nobody_has_to_look_at_is_not_exported(page):

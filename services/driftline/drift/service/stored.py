@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from operator import add
 from typing import TYPE_CHECKING
 
-from driftline.drift.service.export import by_version, serving
+from driftline.drift.service.export import by_version
 from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
     CHANGED,
@@ -91,12 +90,13 @@ class StoredExport:
         self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
+        self.pages: Sequence[StoredPage] = ()
+        """The pages that go on, or did and were called noise or accepted, as they were read last."""
         self.dropping: Sequence[Stream] = ()
         """Streams that are not served, as far as is known, but drop what they are given."""
-        self.pages: Sequence[StoredPage] = ()
 
     def has_heard(self) -> None:
-        """Note that something was said of a page: that is told at once."""
+        """Note that a page was acknowledged: that is exported at once."""
         self._pages.hurry()
 
     def has_landed(self) -> None:
@@ -157,11 +157,8 @@ class StoredExport:
 
     def _export_drops(self, client: Client, served: Sequence[Stream], since: Mapping[Stream, int]) -> None:
         """Export what arrived and what was dropped, also of streams of which nothing else is known."""
-        drops = read_drops(client)
-        productive = serving([*served, *(each.stream for each in drops)])
-        told = [
-            each for each in drops if each.stream in productive and (each.is_recent or each.stream in served)
-        ]
+        drops = [each for each in read_drops(client) if each.stream.environment == "production"]
+        told = [each for each in drops if each.is_recent or each.stream in served]
         self.dropping = [each.stream for each in told if each.stream not in served]
         _export_arrived(
             self._metrics,
@@ -180,15 +177,15 @@ class StoredExport:
 
 def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
     """Export what was dropped of streams, and which values were left out or rounded."""
-    dropped: Counter[tuple[str, ...]] = Counter()
-    changed: Counter[tuple[str, ...]] = Counter()
+    dropped: dict[tuple[str, ...], float] = {}
+    changed: dict[tuple[str, ...], float] = {}
     for each in drops:
         names = (each.stream.model_name, each.stream.model_version)
-        dropped.update({(*names, reason): count for reason, count in each.dropped.items()})
+        dropped.update({(*names, reason): float(count) for reason, count in each.dropped.items()})
         for outcome, counts in (("left_out", each.unencodable), ("rounded", each.rounded)):
-            changed.update({(*names, name, outcome): count for name, count in counts.items()})
-    metrics.replace(DROPPED, {names: float(count) for names, count in dropped.items()})
-    metrics.replace(CHANGED, {names: float(count) for names, count in changed.items()})
+            changed.update({(*names, name, outcome): float(count) for name, count in counts.items()})
+    metrics.replace(DROPPED, dropped)
+    metrics.replace(CHANGED, changed)
 
 
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
@@ -218,7 +215,7 @@ def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int
         for stream, hour in since.items()
     }
     ratios = ((stream, found.ratio) for stream, found in arrived.items())
-    newest = ((stream, float(found.newest_s)) for stream, found in arrived.items())
+    newest = ((stream, float(found.newest_s)) for stream, found in arrived.items() if found.newest_s)
     metrics.replace(COMPLETENESS, by_version(ratios, min))
     metrics.replace(NEWEST, by_version(newest, max))
 
