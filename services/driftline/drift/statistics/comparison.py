@@ -115,7 +115,7 @@ def compare(
             least 1.
     """
     features, channels = len(baseline.features), baseline.channels
-    windows = _Windows(ends, scales_hours)
+    windows = Windows(ends, scales_hours)
     columns = windows.sums(recent.columns)
     tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, caution=caution)
     stuck = _stuck(baseline, recent, windows, settings)
@@ -157,7 +157,7 @@ def compare(
     )
 
 
-class _Windows:
+class Windows:
     """Windows of several lengths that end with some of the hours.
 
     Args:
@@ -185,7 +185,7 @@ class _Windows:
 def _test(
     baseline: Baseline,
     recent: Counted,
-    windows: _Windows,
+    windows: Windows,
     columns: FloatArray,
     settings: DriftSettings,
     *,
@@ -221,7 +221,7 @@ def _test(
 
 
 def _familiar(
-    baseline: Baseline, recent: Counted, windows: _Windows, columns: FloatArray, reference: FloatArray
+    baseline: Baseline, recent: Counted, windows: Windows, columns: FloatArray, reference: FloatArray
 ) -> dict[str, FloatArray]:
     totals = windows.sums(recent.groups)[..., : len(baseline.features)]
     present = np.maximum(totals, 1.0)[..., baseline.layout.column_feature]
@@ -229,7 +229,7 @@ def _familiar(
     return familiar_statistics(baseline.plan, columns / present, expected, totals, reference)
 
 
-def _stuck(baseline: Baseline, recent: Counted, windows: _Windows, settings: DriftSettings) -> BoolArray:
+def _stuck(baseline: Baseline, recent: Counted, windows: Windows, settings: DriftSettings) -> BoolArray:
     features = len(baseline.features)
     stuck = np.zeros((windows.ends.size, len(windows.scales_hours), features), dtype=np.bool_)
     for index, scale in enumerate(windows.scales_hours):
