@@ -13,7 +13,7 @@ import numpy as np
 from driftline.drift.verdict import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
@@ -278,21 +278,20 @@ def _key_ranges(stacked: Stack, features: int) -> tuple[IntArray, IntArray]:
 def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:
     """Put hours on top of each other; features that are not in the list are left out."""
     place = {feature: index for index, feature in enumerate(features)}
-    places: dict[tuple[Feature, ...], IntArray] = {}
     shape = (len(hours), len(features))
     tallies = np.zeros((*shape, len(_TALLIES)))
     tallies[..., 3:] = np.nan
     known = np.zeros(shape, dtype=np.bool_)
-    owners = []
-    for index, hour in enumerate(hours):
-        ids = places.get(hour.features)
-        if ids is None:
-            ids = np.array([place.get(feature, -1) for feature in hour.features], dtype=np.int64)
-            places[hour.features] = ids
-        kept = ids >= 0
-        tallies[index, ids[kept]] = hour.tallies[kept]
-        known[index, ids[kept]] = True
-        owners.append(ids)
+    owners: list[IntArray] = [np.empty(0, dtype=np.int64)] * len(hours)
+    # Most hours have the same features: those are taken together.
+    for own, where in _alike(hours).items():
+        ids = np.array([place.get(feature, -1) for feature in own], dtype=np.int64)
+        kept = np.flatnonzero(ids >= 0)
+        block = np.ix_(where, ids[kept])
+        tallies[block] = np.stack([hours[index].tallies for index in where])[:, kept]
+        known[block] = True
+        for index in where:
+            owners[index] = ids
     entry_feature = np.repeat(_joined(owners, np.int64), _joined([hour.sizes for hour in hours], np.int64))
     entry_hour = np.repeat(np.arange(len(hours)), [hour.keys.size for hour in hours])
     entry_key = _joined([hour.keys for hour in hours], np.int64)
@@ -320,12 +319,16 @@ def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:
 
 def known_features(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> BoolArray:
     """Say which hour carries which feature, (h, f)."""
-    rows: dict[tuple[Feature, ...], BoolArray] = {}
-    for hour in hours:
-        if hour.features not in rows:
-            own = set(hour.features)
-            rows[hour.features] = np.array([feature in own for feature in features], dtype=np.bool_)
     known = np.zeros((len(hours), len(features)), dtype=np.bool_)
-    for index, hour in enumerate(hours):
-        known[index] = rows[hour.features]
+    for own, where in _alike(hours).items():
+        held = set(own)
+        known[where] = [feature in held for feature in features]
     return known
+
+
+def _alike(hours: Sequence[HourCounts]) -> Mapping[tuple[Feature, ...], list[int]]:
+    """Return the places of the hours by the features that they carry."""
+    places: dict[tuple[Feature, ...], list[int]] = {}
+    for index, hour in enumerate(hours):
+        places.setdefault(hour.features, []).append(index)
+    return places
