@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _POLL_S = 1.0
+_LONGEST_POLL_S = 5.0
+_LOOK_SHARE = 0.01
+"""While there is nothing to judge, asking whether there is takes at most about this share of the time."""
+
 _LOOKS_PER_QUIET = 6
 _FOLLOW_GAP_S = 600.0
 """How often new models, and new values of segments, are looked for."""
@@ -107,6 +111,7 @@ class DriftWorker:
         self._stop = stop
         has_failed = False
         while self._goes_on():
+            began_s = self._monotonic()
             try:
                 if has_failed:  # An embedded store may have another owner now.
                     self._client.close()
@@ -125,7 +130,7 @@ class DriftWorker:
                 _logger.warning("judging failed, trying again: %s", error, extra=context)
                 judged = 0
             if not judged:
-                stop.wait(_POLL_S)
+                stop.wait(poll_gap_s(self._monotonic() - began_s))
 
     def _goes_on(self) -> bool:
         """Say, between two steps, whether there is to be another one."""
@@ -266,3 +271,8 @@ class DriftWorker:
     def close(self) -> None:
         """Let go of the store."""
         self._client.close()
+
+
+def poll_gap_s(look_s: float) -> float:
+    """Return for how long to wait after a look that found nothing to judge, and took so long."""
+    return min(max(look_s / _LOOK_SHARE, _POLL_S), _LONGEST_POLL_S)
