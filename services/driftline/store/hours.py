@@ -128,7 +128,7 @@ def read_store_time(client: Client) -> datetime:
 def read_derived_until(client: Client) -> datetime:
     """Return up to when whatever landed is derived; the epoch: nobody can tell."""
     rows = client.query(_PROGRESS).result_rows
-    # Profilers share the models as the newest of them says; while one has not told how far it is, nobody knows.
+    # Profilers share the models as the newest of them says; while one has told nothing, nobody knows.
     untils: list[datetime] = [until for shards, until, _ in rows if shards == rows[-1][0]]
     if not untils or len(untils) < rows[-1][0]:
         return _EPOCH

@@ -258,7 +258,7 @@ def _blocks(hours: FloatArray, scale: int) -> FloatArray:
 
 
 def _by_scale(hours: FloatArray, scales_hours: tuple[int, ...]) -> list[FloatArray]:
-    """Return the blocks of each scale; those that whole blocks of a shorter one make up are summed of these."""
+    """Return the blocks of each scale; of a shorter one where these make them up."""
     found: list[FloatArray] = []
     for place, scale in enumerate(scales_hours):
         shorter = next((at for at in reversed(range(place)) if scale % scales_hours[at] == 0), None)
