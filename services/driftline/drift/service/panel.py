@@ -103,8 +103,11 @@ class Panel:
 
     def foresee(self, hours: Sequence[StreamHour]) -> None:
         """Take the hours that are judged next, which saves time and changes nothing; see `Judge.foresee`."""
-        self._whole.foresee((hour.profiles[WHOLE], hour.arrived.completeness) for hour in hours)
-        self._parts.foresee((hour.profiles, hour.arrived.completeness) for hour in hours)
+        caution = self._book.caution
+        self._whole.foresee(
+            ((hour.profiles[WHOLE], hour.arrived.completeness) for hour in hours), caution=caution
+        )
+        self._parts.foresee(((hour.profiles, hour.arrived.completeness) for hour in hours), caution=caution)
 
     def judge(self, hour: StreamHour) -> Sequence[Verdict]:
         """Judge all windows that end with an hour, and write what pages into the book."""

@@ -100,7 +100,7 @@ def compare(
     *,
     settings: DriftSettings,
     may_page: BoolArray,
-    caution: float = 1.0,
+    cautions: FloatArray,
 ) -> Comparison:
     """Compare the windows that end with some of these hours.
 
@@ -111,10 +111,11 @@ def compare(
         scales_hours: window lengths; one per row of the baseline's noise.
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
-        caution: what a page needs is multiplied by it: critical values, not the rule of stuck features; at
-            least 1.
+        cautions: what a page needs is multiplied by them: critical values, not the rule of stuck features; at
+            least 1, (ends,).
     """
     features, channels = len(baseline.features), baseline.channels
+    caution = cautions[:, None, None]
     windows = Windows(ends, scales_hours)
     columns = windows.sums(recent.columns)
     tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, caution=caution)
@@ -190,7 +191,7 @@ def _test(
     settings: DriftSettings,
     *,
     may_page: BoolArray,
-    caution: float,
+    caution: FloatArray,
 ) -> _Tests:
     channels, noise = baseline.channels, baseline.noise
     totals = windows.sums(recent.groups)[..., channels.group]
