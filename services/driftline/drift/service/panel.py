@@ -126,6 +126,10 @@ class Panel:
         """Take everything that was said of the stream's pages; hearing it again changes nothing."""
         self._change(self._book.acknowledge(words))
 
+    def unanswered(self) -> Sequence[Page]:
+        """Return the pages that changed since they were asked for last, and of which nothing was said."""
+        return [page for page in self._unkept if page.word is None]
+
     def changed_pages(self) -> Sequence[Page]:
         """Return the pages that changed since this was asked last, to be stored."""
         changed, self._unkept = self._unkept, []

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from driftline.drift.pages.page import Acknowledgement
+    from driftline.drift.pages.page import Acknowledgement, Answer, Page
     from driftline.drift.service.export import Told
     from driftline.metrics import Metrics
     from driftline.profiles import HourKey, Stream
@@ -71,6 +71,7 @@ class DriftWorker:
         late_quiet_s: how long nothing may have arrived late before what did is judged: a trickle of late
             events is one revision.
         pulse: beats as judging goes on.
+        answer: says something of a page, or None, as soon as it is found; left out: somebody on call does.
     """
 
     def __init__(
@@ -83,8 +84,10 @@ class DriftWorker:
         reference_patience_s: float = 600.0,
         late_quiet_s: float = 60.0,
         pulse: Pulse | None = None,
+        answer: Callable[[Page], Answer | None] | None = None,
     ) -> None:
         self._store = store
+        self._answer = answer
         self._metrics = metrics
         self._monotonic = monotonic
         self._pulse = pulse or Pulse("drift worker", monotonic)
@@ -225,7 +228,8 @@ class DriftWorker:
         try:
             watch = self._watches.get(stream)
             if watch is None:
-                watch = self._watches[stream] = StreamWatch(ground, late_quiet_s=self._late_quiet_s)
+                watch = StreamWatch(ground, late_quiet_s=self._late_quiet_s, answer=self._answer)
+                self._watches[stream] = watch
             watch.hear(ground, self._words.get(stream, ()))
             if looks_at_s is not None:
                 watch.look_for_late(ground, looks_at_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -127,10 +128,7 @@ class HourCounts:
         cls, profile: HourProfile, vocabulary: Vocabulary, *, clock: Clock, completeness: float = 1.0
     ) -> HourCounts:
         """Flatten a profile. The order of its mappings and buckets makes no difference."""
-        features = sorted(
-            [Feature(name, "numeric") for name in profile.numeric]
-            + [Feature(name, "categorical") for name in profile.categorical]
-        )
+        features = _sorted_features(tuple(profile.numeric), tuple(profile.categorical))
         parts = [
             _numeric_part(profile.numeric[name])
             if kind == "numeric"
@@ -154,7 +152,7 @@ class HourCounts:
             local_hour=clock.local(profile.hour),
             rows=profile.rows,
             completeness=completeness,
-            features=tuple(features),
+            features=features,
             sizes=sizes,
             keys=keys,
             counts=counts,
@@ -164,6 +162,17 @@ class HourCounts:
     def __deepcopy__(self, _memo: dict[int, object]) -> HourCounts:
         """Return itself: nobody changes an hour, and copies of a judge would each copy a thousand."""
         return self
+
+
+@lru_cache(maxsize=256)
+def _sorted_features(numeric: tuple[str, ...], categorical: tuple[str, ...]) -> tuple[Feature, ...]:
+    """Return features in their order. Most hours have those of the hour before."""
+    return tuple(
+        sorted(
+            [Feature(name, "numeric") for name in numeric]
+            + [Feature(name, "categorical") for name in categorical]
+        )
+    )
 
 
 _Part = tuple["Sequence[int] | IntArray", "Sequence[int] | IntArray", int, tuple[float, float, float, float]]
@@ -281,14 +290,14 @@ def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:
     shape = (len(hours), len(features))
     tallies = np.zeros((*shape, len(_TALLIES)))
     tallies[..., 3:] = np.nan
-    known = np.zeros(shape, dtype=np.bool_)
+    known: BoolArray = np.zeros(shape, dtype=np.bool_)
     owners: list[IntArray] = [np.empty(0, dtype=np.int64)] * len(hours)
     # Most hours have the same features: those are taken together.
     for own, where in _alike(hours).items():
         ids = np.array([place.get(feature, -1) for feature in own], dtype=np.int64)
-        kept = np.flatnonzero(ids >= 0)
-        block = np.ix_(where, ids[kept])
-        tallies[block] = np.stack([hours[index].tallies for index in where])[:, kept]
+        listed = np.flatnonzero(ids >= 0)
+        block = np.ix_(np.array(where), ids[listed])
+        tallies[block] = np.stack([hours[index].tallies for index in where])[:, listed]
         known[block] = True
         for index in where:
             owners[index] = ids
@@ -322,7 +331,7 @@ def known_features(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -
     known = np.zeros((len(hours), len(features)), dtype=np.bool_)
     for own, where in _alike(hours).items():
         held = set(own)
-        known[where] = [feature in held for feature in features]
+        known[np.array(where)] = np.array([feature in held for feature in features], dtype=np.bool_)
     return known
 
 
