@@ -54,7 +54,9 @@ _POLL_S = 1.0
 _LOOK_SHARE = 0.01
 """Of a core, looking what has landed takes at most about this share."""
 
-_MOST_ROWS = 2_000_000
+MOST_ROWS = 2_000_000
+"""So many rows are derived by one statement, unless an hour alone has more."""
+
 _STEP_S = 5.0
 """A step derives for about so long, then looks what has landed: that does not wait for a backlog."""
 
@@ -249,7 +251,7 @@ class Profiler:
         end_s = self._monotonic() + _STEP_S
         derived = 0
         for group in groups.values():
-            for batch in batches(group, rows, _MOST_ROWS):
+            for batch in batches(group, rows, MOST_ROWS):
                 if (stop is not None and stop.is_set()) or (derived and self._monotonic() > end_s):
                     return derived
                 self._derive_batch({each: rows[each] for each in batch}, recipes)
