@@ -281,8 +281,8 @@ def bench_deriving(folder: Path, rows: int, hours: int, rounds: int) -> Figures:
     costs = Costs()
     with open_log((folder / "log").as_uri()) as log, open_store(f"chdb://{folder / 'store'}") as store:
         writer = log.writer()
-        for name in models.values():
-            made = events(rows // hours, name)
+        for model in models.values():
+            made = events(rows // hours, model)
             writer.append([Record(PREDICTIONS_TOPIC, b"", value) for value in made])
         lander = Lander(log, store, metrics=Metrics(LANDER_METRICS))
         lander.run_until_idle()
