@@ -253,8 +253,8 @@ def repeat_hour(client: Client, hours: int, rows: int) -> None:
         client.command(
             f"INSERT INTO predictions SELECT * REPLACE (generateUUIDv4() AS event_id, "
             f"event_time + toIntervalHour({hour}) AS event_time, sequence + {hour * rows} AS sequence, "
-            f"log_offset + {3 * hour * rows} AS log_offset) FROM predictions "
-            f"WHERE event_time < fromUnixTimestamp64Micro({BEGIN_US + HOUR_US})"
+            f"log_offset + {3 * hour * rows} AS log_offset) FROM (SELECT * FROM predictions "
+            f"WHERE event_time < fromUnixTimestamp64Micro({BEGIN_US + HOUR_US}))"
         )
 
 
