@@ -338,6 +338,11 @@ def known_features(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -
 def _alike(hours: Sequence[HourCounts]) -> Mapping[tuple[Feature, ...], list[int]]:
     """Return the places of the hours by the features that they carry."""
     places: dict[tuple[Feature, ...], list[int]] = {}
+    # Hours mostly share one tuple: hashing its many names for each of them would take longer than the rest.
+    known: dict[int, list[int]] = {}
     for index, hour in enumerate(hours):
-        places.setdefault(hour.features, []).append(index)
+        own = known.get(id(hour.features))
+        if own is None:
+            own = known[id(hour.features)] = places.setdefault(hour.features, [])
+        own.append(index)
     return places

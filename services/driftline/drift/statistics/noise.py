@@ -135,9 +135,9 @@ def learn_noise(
     usable = others[-1] > 0
     n, k = sizes, counts
     if not usable.all():
-        n, k = np.where(usable, sizes, 0.0), np.where(usable[..., group], counts, 0.0)
+        n, k = np.where(usable, sizes, 0.0), np.where(np.take(usable, group, axis=-1), counts, 0.0)
     shares = shares_by_level(counts.sum(0) - counts, others, group)
-    rows = n[..., group]
+    rows = np.take(n, group, axis=-1)
     by_level = [_flat(expected_rows(rows, share)) for share in shares]
     # What the many hours hold is summed once; all the rest is learned from their few blocks.
     seen = _by_scale(_flat(k), scales_hours)
@@ -151,7 +151,7 @@ def learn_noise(
         for place, scale in enumerate(scales_hours)
     ]
     expected = _chosen(level, by_level)
-    at_least_one = np.maximum(hours.n, 1.0)[:, group]
+    at_least_one = np.take(np.maximum(hours.n, 1.0), group, axis=1)
     return Noise(
         phi=np.stack([_overdispersion(block) for block in blocks]),
         dependence=np.stack([_dependence(block) for block in blocks]),
@@ -206,8 +206,8 @@ def _residuals(hours: _Hours, scale: int, seen: FloatArray, expected: FloatArray
     weights = [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed]
     root = np.sqrt(np.concatenate(weights, axis=1)) / np.concatenate([at_least_one] * len(weights), axis=1)
     standard = seen - expected
-    standard *= root[:, hours.level * rows.shape[1] + hours.group]
-    share = expected * (1 / at_least_one)[:, hours.group]
+    standard *= np.take(root, hours.level * rows.shape[1] + hours.group, axis=1)
+    share = expected * np.take(1 / at_least_one, hours.group, axis=1)
     np.minimum(share, 1.0, out=share)
     power = standard**2
     total = power.sum(0)
