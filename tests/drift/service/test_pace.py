@@ -18,7 +18,7 @@ class Once(threading.Event):
         return True
 
 
-@pytest.mark.parametrize(("look_s", "waited_s"), [(0.0, 1.0), (0.03, 3.0), (2.0, 5.0)])
+@pytest.mark.parametrize(("look_s", "waited_s"), [(0.0, 1.0), (0.03, 1.5), (2.0, 3.0)])
 def test_a_worker_asks_less_often_where_asking_is_dear_and_within_seconds_all_the_same(
     tmp_path, monkeypatch, look_s, waited_s
 ):
