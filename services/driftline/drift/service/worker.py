@@ -52,7 +52,7 @@ _logger = logging.getLogger(__name__)
 _POLL_S = 1.0
 _LONGEST_POLL_S = 3.0
 _LOOK_SHARE = 0.02
-"""While there is nothing to judge, asking whether there is takes about this share of the time at most, but for the longest gap."""
+"""Asking whether there is something to judge takes about this share of the time, while there is nothing."""
 
 _LOOKS_PER_QUIET = 6
 _FOLLOW_GAP_S = 600.0
