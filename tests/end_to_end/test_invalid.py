@@ -32,7 +32,12 @@ def test_an_invalid_value_is_counted_named_and_traced_to_its_training_run(place)
     assert place.run("land", "--until-idle").returncode == 0
     assert place.run("profile", "--until-idle").returncode == 0
     (line,) = place.ask("invalid", "--model", MODEL, "--version", VERSION, "--since", "2026-01-31")
-    assert (line["feature"], line["reason"], line["count"], line["rows"]) == ("amount", "below_range", 1, 50)
+    assert (line["feature"], line["reason"], line["count"], line["rows"]) == (
+        "amount",
+        "below_training_range",
+        1,
+        50,
+    )
     assert line["examples"] == [event_ids[17]]
     found = place.ask("trace", line["examples"][0])
     assert found["prediction"]["numeric_features"] == {"amount": -99.0}
