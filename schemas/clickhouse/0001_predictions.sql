@@ -29,7 +29,7 @@ CREATE TABLE prediction_inbox
     latency_us Nullable(Int64),
     compute_us Nullable(Int64),
     record_end Int64 DEFAULT 104049575723007
-        COMMENT 'behind each record: a mark, and its bytes (24 bits); where bytes are left over, something else',
+        COMMENT 'behind each record: a mark, and its size in 24 bits; where bytes are left over, not that',
     CONSTRAINT nothing_left_over CHECK bitShiftRight(record_end, 24) = 6201837,
     CONSTRAINT event_time_in_range CHECK
         event_time >= toDateTime64('1970-01-01', 6, 'UTC')
