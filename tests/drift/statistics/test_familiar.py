@@ -14,6 +14,8 @@ from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, stac
 from driftline.drift.statistics.layout import Layout
 from driftline.drift.verdict import Feature
 from driftline.profiles import CategoricalCounts, Grid, HourProfile
+from driftline.store.verdicts import STATISTICS
+from driftline.web.words import statistics_of as shown_of
 from tests.drift.conftest import numeric_counts
 
 CLOCK = Clock("UTC")
@@ -59,6 +61,12 @@ def draw(name, rng, size, shift=0.0):
         "uniform": lambda: rng.random(size) + shift * 0.3,
         "cents": lambda: np.round(np.exp(rng.normal(2 + shift, 1, size)), 2),
     }[name]()
+
+
+def test_every_statistic_that_is_computed_is_stored_and_shown_and_no_other():
+    computed = numeric_statistics(np.arange(100.0), np.arange(100.0)).keys()
+    assert set(STATISTICS) == computed
+    assert shown_of("numeric").keys() | shown_of("categorical").keys() == computed
 
 
 DISTRIBUTIONS = [

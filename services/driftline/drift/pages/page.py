@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from driftline.drift.hygiene import Word
     from driftline.drift.verdict import Kind, Reference, Verdict
 
@@ -132,6 +134,23 @@ class Acknowledgement:
     detected: int
     word: Word
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said of a page at once, in place of somebody on call.
+
+    Args:
+        word: as in an acknowledgement.
+        given_by: who says it.
+        note: why.
+        given_at: now.
+    """
+
+    word: Word
+    given_by: str
+    note: str
+    given_at: datetime
 
 
 def key_of(one: Verdict | Finding) -> Key:
