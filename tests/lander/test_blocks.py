@@ -8,7 +8,7 @@ import fastavro
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.lander.blocks import END, END_MARK, POSITION, BlockWriter
+from driftline.lander.blocks import END, POSITION, BlockWriter, end_mark
 from driftline.log import Batch, Record
 from driftline.wire import (
     PREDICTION,
@@ -79,7 +79,7 @@ def test_each_datum_has_its_place_in_the_log_in_front_of_its_own_fields(
     container = writer.container([encode_datum(SESSION, beat) for beat in beats], batch, places)
     for beat, place, held in zip(beats, places, fastavro.reader(io.BytesIO(container)), strict=True):
         assert tuple(held.pop(name) for name in POSITION) == (source, partition, offsets[place])
-        assert held.pop(END) == END_MARK
+        assert held.pop(END) == end_mark(len(encode_datum(SESSION, beat)))
         assert encode_datum(SESSION, held) == encode_datum(SESSION, beat)
 
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from driftline.lander.blocks import END_MARK
+from driftline.lander.blocks import END_MARK, end_mark
 from driftline.log import Record
 from driftline.wire import (
     MAX_COUNT,
@@ -158,5 +158,6 @@ def test_the_tables_have_the_bounds_of_the_wire():
     text = "".join(path.read_text() for path in schema_folder("clickhouse").glob("000[134]_*.sql"))
     bounds = {int(number) for number in re.findall(r"<= (\d+)", text)}
     assert bounds == {MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_COUNT}
-    assert f"CHECK record_end = {END_MARK}" in text
+    assert f"CHECK bitShiftRight(record_end, 24) = {END_MARK}" in text
+    assert f"record_end Int64 DEFAULT {end_mark(1 << 30)}" in text
     assert MAX_RECORD_BYTES > MAX_TEXT_BYTES

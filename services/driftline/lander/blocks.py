@@ -25,9 +25,10 @@ POSITION = ("log_id", "log_partition", "log_offset")
 """The columns that say which record of which log a row is."""
 
 END = "record_end"
-"""The column that says whether a datum ended where it should: it must hold ``END_MARK``."""
+"""The column that says whether a datum ended where it should: it must hold ``end_mark``."""
 
 END_MARK = 6_201_837
+_SIZE_BITS = 24
 
 
 class BlockWriter:
@@ -68,10 +69,11 @@ class BlockWriter:
                 parts += (_ONE, _length(len(datum)), datum, _SYNC)
             return b"".join(parts)
         log = _bytes(batch.source.encode()) + _long(batch.partition)
-        offsets, size = batch.offsets, len(log) + len(_MARK)
+        offsets, size = batch.offsets, len(log)
         for place, datum in zip(places, datums, strict=True):
-            offset = _long(offsets[place])
-            parts += (_ONE, _length(size + len(offset) + len(datum)), log, offset, datum, _MARK, _SYNC)
+            offset, end = _long(offsets[place]), _end(len(datum))
+            length = _length(size + len(offset) + len(datum) + len(end))
+            parts += (_ONE, length, log, offset, datum, end, _SYNC)
         return b"".join(parts)
 
 
@@ -87,8 +89,17 @@ def _long(number: int) -> bytes:
 
 
 _ONE = _long(1)
-_MARK = _long(END_MARK)
 _length = lru_cache(maxsize=1 << 16)(_long)
+
+
+def end_mark(size: int) -> int:
+    """Return what stands behind a datum of so many bytes: a mark that garbage hardly is, and their number."""
+    return END_MARK << _SIZE_BITS | min(size, (1 << _SIZE_BITS) - 1)
+
+
+@lru_cache(maxsize=1 << 16)
+def _end(size: int) -> bytes:
+    return _long(end_mark(size))
 
 
 def _bytes(value: bytes) -> bytes:

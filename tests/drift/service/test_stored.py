@@ -170,8 +170,9 @@ def test_a_model_is_told_with_the_team_of_its_monitors(landing):
     assert make_and_watch(landing, monitors=Monitors(others))[MODEL] == {(NAME, ""): 1.0}
 
 
-def test_a_model_of_which_everything_was_dropped_is_told_with_its_team(landing):
-    with make_logger(landing.log, model_name="silent") as logger:
+@pytest.mark.parametrize("environment", ["production", "prod"])
+def test_a_model_of_which_everything_was_dropped_is_told_with_its_team(landing, environment):
+    with make_logger(landing.log, model_name="silent", environment=environment) as logger:
         for _ in range(3):
             logger.log({str(place): 60_000 * "x" for place in range(20)})
     landing.land()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from operator import add
 from typing import TYPE_CHECKING
 
-from driftline.drift.service.export import by_version
-from driftline.drift.service.ground import WHOLE
+from driftline.drift.service.export import by_version, serving
+from driftline.drift.service.ground import REFERENCE, WHOLE
 from driftline.drift.service.metrics import (
     CHANGED,
     COMPLETENESS,
@@ -158,35 +159,38 @@ class StoredExport:
 
     def _export_drops(self, client: Client, served: Sequence[Stream], since: Mapping[Stream, int]) -> None:
         """Export what arrived and what was dropped, also of streams of which nothing else is known."""
-        drops = [each for each in read_drops(client) if each.stream.environment == "production"]
-        told = [each for each in drops if each.is_recent or each.stream in served]
-        self.dropping = [each.stream for each in told if each.stream not in served]
+        drops = [each for each in read_drops(client) if each.stream.environment != REFERENCE]
+        productive = serving([*served, *(each.stream for each in drops)])
+        exported = [
+            each for each in drops if each.stream in productive and (each.is_recent or each.stream in served)
+        ]
+        self.dropping = [each.stream for each in exported if each.stream not in served]
         _export_arrived(
             self._metrics,
             client,
             {
                 **{
                     each.stream: int(each.newest.timestamp()) // 3600 - RECENT_HOURS + 1
-                    for each in told
+                    for each in exported
                     if each.is_recent
                 },
                 **since,
             },
         )
-        export_drops(self._metrics, told)
+        export_drops(self._metrics, exported)
 
 
 def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
     """Export what was dropped of streams, and which values were left out or rounded."""
-    dropped: dict[tuple[str, ...], float] = {}
-    changed: dict[tuple[str, ...], float] = {}
+    dropped: Counter[tuple[str, ...]] = Counter()
+    changed: Counter[tuple[str, ...]] = Counter()
     for each in drops:
         names = (each.stream.model_name, each.stream.model_version)
-        dropped.update({(*names, reason): float(count) for reason, count in each.dropped.items()})
+        dropped.update({(*names, reason): count for reason, count in each.dropped.items()})
         for outcome, counts in (("left_out", each.unencodable), ("rounded", each.rounded)):
-            changed.update({(*names, name, outcome): float(count) for name, count in counts.items()})
-    metrics.replace(DROPPED, dropped)
-    metrics.replace(CHANGED, changed)
+            changed.update({(*names, name, outcome): count for name, count in counts.items()})
+    metrics.replace(DROPPED, {names: float(count) for names, count in dropped.items()})
+    metrics.replace(CHANGED, {names: float(count) for names, count in changed.items()})
 
 
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
