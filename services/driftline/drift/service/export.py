@@ -9,7 +9,6 @@ from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from driftline.drift.service.watch import StreamWatch
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
@@ -35,7 +34,8 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
     return [
         span.stream
         for span in spans
-        if span.stream.environment == "production"
+        if span.rows
+        and span.stream.environment == "production"
         and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
     ]
 
@@ -51,14 +51,11 @@ def export_verdicts(metrics: Metrics, latest: Mapping[Stream, Sequence[Told]]) -
     metrics.replace(VERDICT, verdicts)
 
 
-def export_evaluated(metrics: Metrics, watches: Mapping[Stream, StreamWatch]) -> None:
-    """Export how far streams are judged."""
+def export_evaluated(metrics: Metrics, next_hour: Mapping[Stream, int]) -> None:
+    """Export how far streams are judged, hours since the Unix epoch."""
     metrics.replace(
         EVALUATED,
-        {
-            (stream.model_name, stream.model_version): watch.next_hour * 3600.0
-            for stream, watch in watches.items()
-        },
+        {(stream.model_name, stream.model_version): hour * 3600.0 for stream, hour in next_hour.items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
@@ -12,22 +12,26 @@ from driftline.drift.service.metrics import (
     INVALID,
     NEWEST,
     PAGES,
+    SET_ASIDE,
     UNREGISTERED,
 )
 from driftline.store.disk import read_fullest_disk
 from driftline.store.invalid import invalid_totals
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
+from driftline.store.set_aside import read_late
 from driftline.store.verdicts import last_judged_hour, read_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.failing import Failing
     from driftline.metrics import Metrics
     from driftline.profiles import Stream
     from driftline.store.pages import StoredPage
+    from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
 RECENT_HOURS = 24
@@ -67,20 +71,33 @@ class Pace:
 class StoredExport:
     """Exports what the store holds of what is served. For one thread.
 
+    What is read of a stream is read again once the stream has moved. One that cannot be read holds up none.
+
     Args:
         metrics: a process's metrics, with the worker's table.
+        failing: takes what fails of one stream.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, failing: Failing[tuple[str, Stream]]) -> None:
         self._metrics = metrics
+        self._failing = failing
         self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
+        self._disk.change()
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
+        self._known = {what: _Known() for what in ("arrived", "runs")}
+        self._late: dict[Stream, int] | None = None
 
-    def has_landed(self) -> None:
-        """Note that something has landed, or was said of a page."""
+    def has_landed(self, moved: Iterable[Stream] = ()) -> None:
+        """Note that something has landed, or was said of a page, and which streams it moved."""
         for pace in (self._pages, self._arrived, self._runs):
             pace.change()
+        for known in self._known.values():
+            known.drop(moved)
+
+    def is_due(self, now_s: float) -> bool:
+        """Return whether there is anything to be read by now."""
+        return any(pace.is_due(now_s) for pace in (self._pages, self._arrived, self._runs, self._disk))
 
     def latest(self, client: Client, stream: Stream, *, next_hour: int) -> Sequence[StoredVerdict]:
         """Return the verdicts on a stream's windows that ended last, for a process that has given none yet.
@@ -105,6 +122,7 @@ class StoredExport:
         *,
         now_s: float,
         has_judged: bool,
+        goes_on: Callable[[], bool] = lambda: True,
     ) -> None:
         """Read and export what is due.
 
@@ -114,22 +132,89 @@ class StoredExport:
             newest_hour: of each model, hours since the Unix epoch.
             now_s: the time, by a clock that never goes back.
             has_judged: whether verdicts were just given: what they page is told at once.
+            goes_on: is asked between two streams; once it says no, the rest is left.
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
         if has_judged or self._pages.is_due(now_s):
             export_pages(self._metrics, read_pages(client, states=("open",)), served)
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
-            _export_arrived(self._metrics, client, since)
+            found = self._read(
+                "arrived",
+                since,
+                goes_on,
+                lambda stream, hour: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS),
+            )
+            self._metrics.replace(COMPLETENESS, {stream[:2]: one.ratio for stream, one in found.items()})
+            self._metrics.replace(NEWEST, {stream[:2]: float(one.newest_s) for stream, one in found.items()})
             self._metrics.replace(INVALID, invalid_totals(client, served))
-            self._arrived.done(now_s)
+            if goes_on():
+                self._arrived.done(now_s)
         if self._runs.is_due(now_s):
-            _export_unregistered(self._metrics, client, since)
-            self._runs.done(now_s)
+            counts = self._read(
+                "runs",
+                since,
+                goes_on,
+                lambda stream, hour: count_unregistered(client, stream, since_hour=hour),
+            )
+            self._metrics.replace(UNREGISTERED, {stream[:2]: count for stream, count in counts.items()})
+            if goes_on():
+                self._runs.done(now_s)
         self._disk.change()  # Others write to it, too.
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, client)
             self._disk.done(now_s)
+
+    def _read(
+        self,
+        what: str,
+        since: Mapping[Stream, int],
+        goes_on: Callable[[], bool],
+        read: Callable[[Stream, int], Any],
+    ) -> Mapping[Stream, Any]:
+        """Return what is known of streams since an hour each, read again of those that moved."""
+        known = self._known[what]
+        for stream, hour in since.items():
+            is_wanted = known.hours.get(stream) != hour and self._failing.is_due((what, stream))
+            if is_wanted and goes_on():
+                with self._failing.apart((what, stream), **stream._asdict(), step=what):
+                    known.take(stream, hour, read(stream, hour))
+        return {stream: known.found[stream] for stream in since if stream in known.found}
+
+    def export_set_aside(
+        self, client: Client, spans: Collection[StreamSpan], late: Collection[Stream]
+    ) -> None:
+        """Export how many events of production were set aside, of the streams given.
+
+        Args:
+            client: of the store.
+            spans: to be told of.
+            late: those of which more events may have come too late.
+        """
+        if self._late is None:
+            self._late = dict(read_late(client))
+        elif late:
+            self._late |= read_late(client, late)
+        series: dict[tuple[str, ...], float] = {}
+        for span in spans:
+            counts = {"future": span.future, "old": span.old, "late": self._late.get(span.stream, 0)}
+            series |= {(*span.stream[:2], reason): float(count) for reason, count in counts.items()}
+        self._metrics.replace(SET_ASIDE, series)
+
+
+class _Known:
+    """What was read of streams, and since which hour; what moved is told as it was, and read again."""
+
+    def __init__(self) -> None:
+        self.found: dict[Stream, Any] = {}
+        self.hours: dict[Stream, int] = {}
+
+    def take(self, stream: Stream, hour: int, found: Any) -> None:
+        self.found[stream], self.hours[stream] = found, hour
+
+    def drop(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            self.hours.pop(stream, None)
 
 
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
@@ -142,27 +227,6 @@ def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence
             place = (page.model_name, page.model_version, page.page_id)
             since[*place, first.segment, first.feature, kind] = page.since.timestamp()
     metrics.replace(PAGES, since)
-
-
-def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
-    arrived = {
-        (stream.model_name, stream.model_version): read_arrived(
-            client, stream, since_hour=hour, hours=RECENT_HOURS
-        )
-        for stream, hour in since.items()
-    }
-    metrics.replace(COMPLETENESS, {names: found.ratio for names, found in arrived.items()})
-    metrics.replace(NEWEST, {names: float(found.newest_s) for names, found in arrived.items()})
-
-
-def _export_unregistered(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
-    metrics.replace(
-        UNREGISTERED,
-        {
-            (stream.model_name, stream.model_version): count_unregistered(client, stream, since_hour=hour)
-            for stream, hour in since.items()
-        },
-    )
 
 
 def _export_disk(metrics: Metrics, client: Client) -> None:
