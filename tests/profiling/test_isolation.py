@@ -1,4 +1,4 @@
-"""An hour, or a model, that cannot be derived is named and tried again; the others are derived and learned."""
+"""An hour or a model that cannot be derived is named and tried again; the others are derived and learned."""
 
 from __future__ import annotations
 
