@@ -30,7 +30,7 @@ def test_what_fails_is_kept_and_told_and_the_block_ends(caplog):
     with failing.apart("a", model_name="m", version="1"):
         raise ValueError("first\nsecond")
     assert failing.known["a"].attempts == 1
-    assert failing.told() == "m 1: ValueError: first"
+    assert failing.described() == "m 1: ValueError: first"
     assert "judging m 1 failed, attempt 1; the others go on" in caplog.text
 
 
@@ -57,7 +57,7 @@ def test_what_succeeds_again_is_forgotten():
     with failing.apart("a"):
         pass
     assert failing.known == {}
-    assert failing.told() == ""
+    assert failing.described() == ""
 
 
 def test_what_concerns_everything_is_raised():
@@ -72,4 +72,4 @@ def test_of_many_that_fail_three_are_named_and_the_rest_counted():
     for name in "abcde":
         with failing.apart(name, model_name=name):
             raise ValueError(name)
-    assert failing.told() == "a: ValueError: a; b: ValueError: b; c: ValueError: c; and 2 more"
+    assert failing.described() == "a: ValueError: a; b: ValueError: b; c: ValueError: c; and 2 more"

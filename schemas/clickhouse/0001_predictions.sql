@@ -81,8 +81,8 @@ CREATE TABLE predictions
     counted_time DateTime64(6, 'UTC') ALIAS
         if(event_time > landed_at OR event_time < toDateTime64('1971-01-01', 6, 'UTC'), landed_at, event_time)
         COMMENT 'event_time, or where that cannot be right, when it landed',
-    hour DateTime('UTC') DEFAULT toStartOfHour(
-        if(event_time > landed_at OR event_time < toDateTime64('1971-01-01', 6, 'UTC'), landed_at, event_time))
+    hour DateTime('UTC') DEFAULT toStartOfHour(if(
+        event_time > landed_at OR event_time < toDateTime64('1971-01-01', 6, 'UTC'), landed_at, event_time))
         COMMENT 'of counted_time' CODEC(Delta, ZSTD),
     INDEX event_id_filter event_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX log_offset_range log_offset TYPE minmax GRANULARITY 1,

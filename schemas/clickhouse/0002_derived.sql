@@ -14,11 +14,11 @@ CREATE TABLE derived_hours
     derivation UInt64 COMMENT 'in force; the store''s time when it began, microseconds, and ten random bits'
         CODEC(Delta, ZSTD),
     rows UInt64 COMMENT 'raw rows when it began; as long as there are as many, it holds exactly these',
-    counted UInt64 COMMENT 'of these, what profiles hold: not what was set aside, nor references replaced',
+    counted UInt64 COMMENT 'of these, what profiles hold: not what was set aside, nor replaced references',
     future UInt64 COMMENT 'rows that were set aside, more than a day ahead of their landing' CODEC(T64, ZSTD),
     old UInt64 COMMENT 'rows that were set aside, of 1970' CODEC(T64, ZSTD),
     segments UInt64 COMMENT 'hash of the segments that it was counted in' CODEC(ZSTD),
-    recipe UInt64 COMMENT 'number of the rules that it was checked by, or of a reference''s registration; 0: none'
+    recipe UInt64 COMMENT 'number of the rules that it was checked by; of a reference, of its registration'
         CODEC(ZSTD),
     seconds Float32 COMMENT 'what deriving took, its share of the statements' CODEC(ZSTD),
     derived_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT_S = 1.0
 _LAST_WAIT_S = 300.0
-_TOLD = 3
+_DESCRIBED = 3
 
 K = TypeVar("K", bound="Hashable")
 
@@ -39,7 +39,7 @@ class Failing(Generic[K]):
 
     Args:
         what: is tried, for the log: ``judging``.
-        logger: where failures are told.
+        logger: where failures are described.
         monotonic: a clock in seconds.
         is_general: says of an error whether it concerns everything, as when the store is away; such a one is
             raised.
@@ -71,7 +71,7 @@ class Failing(Generic[K]):
 
     @contextmanager
     def apart(self, key: K, **names: str) -> Iterator[None]:
-        """Try one of many: an error that concerns it alone is told and kept, and ends the block.
+        """Try one of many: an error that concerns it alone is described and kept, and ends the block.
 
         Args:
             key: which.
@@ -99,9 +99,9 @@ class Failing(Generic[K]):
             exc_info=error if attempts == 1 else None,
         )
 
-    def told(self) -> str:
+    def described(self) -> str:
         """Return what fails in a line; empty: nothing."""
-        lines = [f"{failure.name}: {failure.detail}" for failure in list(self._known.values())[:_TOLD]]
+        lines = [f"{failure.name}: {failure.detail}" for failure in list(self._known.values())[:_DESCRIBED]]
         more = len(self._known) - len(lines)
         return "; ".join([*lines, *([f"and {more} more"] if more else [])])
 

@@ -64,7 +64,7 @@ def test_an_hour_that_fails_holds_up_no_other(landing, monkeypatch, error):
         derived = {(each.stream.model_name, each.hour - HOUR) for each in read_pointers(landing.client)}
         assert derived == {(BAD, 0), (BAD, 2), (GOOD, 0), (GOOD, 1), (GOOD, 2)}
         assert set(failing(landing)) == {(BAD, "3", "production")}
-        assert "bad 3 production 2025-11-25 01:00: " in landing.profiler._failing.told()
+        assert "bad 3 production 2025-11-25 01:00: " in landing.profiler._failing.described()
     landing.clock.now_s += 1000
     landing.profiler.run_until_idle()
     assert len(read_pointers(landing.client)) == 6

@@ -17,7 +17,9 @@ from tests.support.landing import put
 
 FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 TOLERANCE = timedelta(days=1)
-TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+TIMES = st.datetimes(END.replace(year=1970, tzinfo=None), END.replace(year=2099, tzinfo=None)).map(
+    lambda time: time.replace(tzinfo=UTC)
+)
 ROW = (
     "SELECT event_time, counted_time, hour, set_aside, landed_at FROM predictions WHERE event_id = {id:UUID}"
 )

@@ -129,7 +129,7 @@ class Profiler:
                     self._begin()
                 derived = self.step(stop)
                 has_failed = False
-                self._pulse.succeed(warning=self._failing.told())
+                self._pulse.succeed(warning=self._failing.described())
             except Exception as error:
                 has_failed = True
                 derived = 0

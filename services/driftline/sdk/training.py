@@ -124,7 +124,6 @@ def register_training_run(
         **_checked_places(artifact_uri=artifact_uri, data_uri=data_uri, data_fingerprint=data_fingerprint),
         "registered_time": int(clock() * 1e6),
         "reference_rows": 0 if rows is None else rows.length,
-        "reference_session_id": None,
         "runtime": runtime_versions(),
         "parameters": dict(checked_texts("parameters", parameters)),
         "metrics": dict(checked_numbers("metrics", metrics)),

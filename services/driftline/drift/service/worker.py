@@ -116,9 +116,9 @@ class DriftWorker:
                 judged = self.watch_once()
                 has_failed = False
                 if self._fails_in_all:
-                    self._pulse.fail(DriftlineError(self._failing.told()))
+                    self._pulse.fail(DriftlineError(self._failing.described()))
                 else:
-                    self._pulse.succeed(warning=self._failing.told())
+                    self._pulse.succeed(warning=self._failing.described())
             except Exception as error:
                 has_failed = True
                 self._pulse.fail(error)
@@ -272,11 +272,14 @@ class DriftWorker:
 
     def _closed(self, unsettled: Collection[HourKey]) -> Collection[HourKey]:
         """Return the hours that may not be derived in whole, and would be judged if they were."""
-        newest = self._streams.newest
+        newest = dict(self._streams.newest)
+        for each in unsettled:
+            if each.stream.environment != REFERENCE:
+                newest[each.stream.model_name] = max(newest.get(each.stream.model_name, 0), each.hour)
         return {
             each
             for each in unsettled
-            if each.stream.environment == REFERENCE or each.hour < newest.get(each.stream.model_name, 0)
+            if each.stream.environment == REFERENCE or each.hour < newest[each.stream.model_name]
         }
 
     def _follow_monitors(self) -> None:
