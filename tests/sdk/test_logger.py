@@ -187,6 +187,9 @@ def test_outcomes_are_numbered_apart_from_predictions(log, logger):
         ({"features": Hostile()}, "features", "unencodable"),
         ({"prediction": Hostile()}, "prediction", "unencodable"),
         ({"event_time": -1}, "event_time", "unencodable"),
+        ({"event_time": 1_700_000_000_000}, "event_time", "unencodable"),
+        ({"event_time": "yesterday"}, "event_time", "unencodable"),
+        ({"event_time": float("nan")}, "event_time", "unencodable"),
         ({"event_id": "x"}, "event_id", "unencodable"),
         ({"tags": {"region": []}}, "tags.region", "unencodable"),
         ({"prediction": "late", "label": "on time"}, "prediction", "unencodable"),
@@ -202,6 +205,7 @@ def test_a_value_that_does_not_fit_is_counted_and_told_once_and_its_event_stays(
     (told,) = [record.getMessage() for record in caplog.records]
     assert remark in told
     assert name.encode("unicode_escape").decode() in told
+    assert ("the time of the call stands in its place" in told) == (name == "event_time")
     assert "\n" not in told
     assert logger.stats().accepted == 3
 

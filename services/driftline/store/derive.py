@@ -26,7 +26,7 @@ _SESSIONS = f"""
 INSERT INTO session_hours (derivation, {KEYS}, hour, session_id, rows, sequences, last_sequence, newest)
 SELECT
     {{derivation:UInt64}}, {KEYS}, hour, session_id, count(), groupBitmapState(toUInt64(sequence)),
-    max(sequence), max(counted_time)
+    max(sequence), maxIf(counted_time, set_aside = '')
 FROM predictions WHERE %(hours)s
 GROUP BY {KEYS}, hour, session_id
 """

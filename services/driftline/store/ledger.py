@@ -33,7 +33,7 @@ UNION ALL
 SELECT
     session_id, model_name, model_version, environment, hour,
     count() AS rows, groupBitmapState(toUInt64(sequence)) AS sequences,
-    toUInt64(max(sequence)) AS last_sequence, max(counted_time) AS newest
+    toUInt64(max(sequence)) AS last_sequence, maxIf(counted_time, set_aside = '') AS newest
 FROM predictions WHERE {where} AND {raw}
 GROUP BY session_id, model_name, model_version, environment, hour
 """

@@ -148,8 +148,8 @@ class StoredExport:
             self._metrics.replace(COMPLETENESS, {stream[:2]: one.ratio for stream, one in found.items()})
             self._metrics.replace(NEWEST, {stream[:2]: float(one.newest_s) for stream, one in found.items()})
             self._metrics.replace(INVALID, invalid_totals(client, served))
-            if goes_on():
-                self._arrived.done(now_s)
+            self._arrived.done(now_s)
+            self._try_again("arrived", since, self._arrived)
         if self._runs.is_due(now_s):
             counts = self._read(
                 "runs",
@@ -158,8 +158,8 @@ class StoredExport:
                 lambda stream, hour: count_unregistered(client, stream, since_hour=hour),
             )
             self._metrics.replace(UNREGISTERED, {stream[:2]: count for stream, count in counts.items()})
-            if goes_on():
-                self._runs.done(now_s)
+            self._runs.done(now_s)
+            self._try_again("runs", since, self._runs)
         self._disk.change()  # Others write to it, too.
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, client)
@@ -180,6 +180,11 @@ class StoredExport:
                 with self._failing.apart((what, stream), **stream._asdict(), step=what):
                     known.take(stream, hour, read(stream, hour))
         return {stream: known.found[stream] for stream in since if stream in known.found}
+
+    def _try_again(self, what: str, since: Mapping[Stream, int], pace: Pace) -> None:
+        """Have what could not be read of a stream read again, though nothing lands."""
+        if any(self._known[what].hours.get(stream) != hour for stream, hour in since.items()):
+            pace.change()
 
     def export_set_aside(
         self, client: Client, spans: Collection[StreamSpan], late: Collection[Stream]

@@ -191,7 +191,7 @@ class DriftWorker:
         return {stream: failure for (_, stream), failure in self._failing.known.items()}
 
     def _export(self, now_s: float, *, has_judged: bool) -> None:
-        if has_judged or self._has_news or self._stored.is_due(now_s):
+        if has_judged or self._has_news or self._failing.known or self._stored.is_due(now_s):
             newest = self._streams.newest
             served = served_streams([s for s in self._streams.all if self._is_judged(s.stream)], newest)
             export_evaluated(self._metrics, {s: self._next_hour(s) for s in served})
