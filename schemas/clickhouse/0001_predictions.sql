@@ -86,7 +86,8 @@ CREATE TABLE predictions
         COMMENT 'of counted_time' CODEC(Delta, ZSTD),
     INDEX event_id_filter event_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX log_offset_range log_offset TYPE minmax GRANULARITY 1,
-    INDEX landed_at_range landed_at TYPE minmax GRANULARITY 1
+    INDEX landed_at_range landed_at TYPE minmax GRANULARITY 1,
+    INDEX event_time_range event_time TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)
