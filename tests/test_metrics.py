@@ -17,6 +17,7 @@ _UNITS = (
     "_total",
     "_attempts",
     "_events",
+    "_values",
     "_hours",
     "_ratio",
     "_seconds",

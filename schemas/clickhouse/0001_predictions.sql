@@ -34,12 +34,34 @@ CREATE TABLE prediction_inbox
     tags Map(String, String),
     latency_us Nullable(Int64),
     compute_us Nullable(Int64),
+    record_end Int64 DEFAULT 6201837
+        COMMENT 'a mark behind each record of the log: where bytes are left over, another number is read',
+    CONSTRAINT nothing_left_over CHECK record_end = 6201837,
     CONSTRAINT model_name_given CHECK model_name != '',
     CONSTRAINT model_version_given CHECK model_version != '',
     CONSTRAINT training_run_id_given CHECK training_run_id != '',
     CONSTRAINT environment_given CHECK environment != '',
     CONSTRAINT session_id_given CHECK session_id != '',
     CONSTRAINT sequence_positive CHECK sequence > 0,
+    CONSTRAINT sequence_bounded CHECK sequence <= 1000000000000,
+    CONSTRAINT names_bounded CHECK
+        greatest(
+            length(model_name), length(model_version), length(training_run_id), length(environment),
+            length(session_id)
+        ) <= 2048,
+    CONSTRAINT feature_names_bounded CHECK
+        arrayAll(name -> length(name) <= 2048, mapKeys(numeric_features))
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(categorical_features))
+        AND arrayAll(name -> length(name) <= 2048, missing_features)
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(tags))
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(class_probabilities)),
+    CONSTRAINT texts_bounded CHECK
+        arrayAll(value -> length(value) <= 65536, mapValues(categorical_features))
+        AND arrayAll(value -> length(value) <= 65536, mapValues(tags))
+        AND greatest(
+            length(ifNull(prediction_label, '')), length(ifNull(entity_id, '')),
+            length(ifNull(request_id, '')), length(ifNull(trace_id, ''))
+        ) <= 65536,
     CONSTRAINT feature_names_given CHECK
         NOT mapContainsKey(numeric_features, '')
         AND NOT mapContainsKey(categorical_features, '')
@@ -96,7 +118,7 @@ SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW predictions_view TO predictions AS
 SELECT
-    * REPLACE least(
+    * EXCEPT (record_end) REPLACE least(
         greatest(event_time, toDateTime64('1970-01-01', 6, 'UTC')),
         toDateTime64('2099-12-31 23:59:59.999999', 6, 'UTC')) AS event_time
 FROM prediction_inbox;

@@ -86,7 +86,7 @@ CREATE TABLE session_hours
     rows UInt64 CODEC(T64, ZSTD),
     sequences AggregateFunction(groupBitmap, UInt64),
     last_sequence UInt64 CODEC(T64, ZSTD),
-    newest DateTime64(6, 'UTC') COMMENT 'time of the newest event that counts, or when it landed' CODEC(Delta, ZSTD)
+    newest DateTime64(6, 'UTC') COMMENT 'of the newest event that counts' CODEC(Delta, ZSTD)
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)

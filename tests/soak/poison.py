@@ -28,7 +28,12 @@ _TICK_S = 0.5
 
 def _prediction(run: str = "r") -> bytes:
     names = {"model_name": "poison", "model_version": "1", "training_run_id": run, "session_id": "nobody"}
-    own = {"event_id": str(uuid.uuid4()), "event_time": 1_769_860_800_000_000, "sequence": 1, "environment": "production"}
+    own = {
+        "event_id": str(uuid.uuid4()),
+        "event_time": 1_769_860_800_000_000,
+        "sequence": 1,
+        "environment": "production",
+    }
     return encode_record(PREDICTION, {**names, **own})
 
 

@@ -13,6 +13,7 @@ from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json
 from driftline.cli.questions import ask_store, parse_time
 from driftline.store.pages import (
+    STATES,
     WORD_MEANINGS,
     WORDS,
     read_acknowledgements,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from driftline.store.pages import StoredAcknowledgement, StoredFinding, StoredPage
 
-_STATES = ("open", "ended", "accepted", "withdrawn")
-
 
 @click.command("pages")
 @store_option
@@ -36,7 +35,7 @@ _STATES = ("open", "ended", "accepted", "withdrawn")
 @click.option(
     "--since", help="Paged after this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
 )
-@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="In this state only.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="In this state only.")
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @json_option
 @clean_errors

@@ -5,6 +5,7 @@ Only records that say so of themselves are looked at; nothing else can stand in 
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import defaultdict
 from functools import cache
@@ -129,7 +130,7 @@ def _identity(record: bytes, schema_of: SchemaOf) -> _Identity | None:
     if schema is None or schema.name != PREDICTION:
         return None
     try:
-        event: Any = fastavro.schemaless_reader(BytesIO(datum), schema.parsed, _few_fields())
+        event: Any = fastavro.schemaless_reader(BytesIO(datum), _plain(schema.text), _few_fields())
         event_id = str(uuid.UUID(str(event["event_id"])))
     except Exception:  # noqa: BLE001  fastavro raises whatever its parts raise on garbage.
         return None
@@ -138,9 +139,18 @@ def _identity(record: bytes, schema_of: SchemaOf) -> _Identity | None:
 
 
 @cache
+def _plain(text: str) -> Any:
+    """Return a schema with times as numbers: of the times that land, not all are datetimes."""
+    schema = json.loads(text)
+    fields = [_as_number(field) if field["name"] == "event_time" else field for field in schema["fields"]]
+    return fastavro.parse_schema({**schema, "fields": fields})
+
+
+def _as_number(field: Any) -> Any:
+    return {**field, "type": "long"}
+
+
+@cache
 def _few_fields() -> Any:
-    parsed = event_schema(PREDICTION).parsed
-    fields = [field for field in parsed["fields"] if field["name"] in _FIELDS]
-    # As a number: of the times that land, moved to the bounds of what the store holds, not all are datetimes.
-    plain = [{**field, "type": "long"} if field["name"] == "event_time" else field for field in fields]
-    return {**parsed, "fields": plain}
+    parsed = _plain(event_schema(PREDICTION).text)
+    return {**parsed, "fields": [field for field in parsed["fields"] if field["name"] in _FIELDS]}

@@ -12,8 +12,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from driftline.profiles import Stream
-from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM, read_signs, read_sources
-from driftline.store.recipes import RECIPE_TABLES
+from driftline.store.drops import read_drops_by_hour
+from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM, read_sources
 from driftline.store.set_aside import read_set_aside
 from driftline.store.visible import visible
 
@@ -51,8 +51,9 @@ SELECT
     l.last_sequence AS last_landed,
     l.first_hour AS first_hour,
     l.last_hour AS last_hour,
+    greatest((l.last_hour + 1) * 3600, toUnixTimestamp(b.beat_time)) AS last_sign_s,
     arraySum(mapValues(b.abandoned)) AS abandoned,
-    arraySum(mapValues(b.dropped)) + abandoned AS dropped,
+    arraySum(mapValues(b.dropped)) AS refused,
     least(d.letters, sent - landed) AS dead_lettered,
     sent - landed - least(abandoned + dead_lettered, sent - landed) AS missing
 FROM
@@ -75,7 +76,7 @@ FULL JOIN
         toString(model_name) AS model_name,
         toString(model_version) AS model_version,
         toString(environment) AS environment,
-        last_sequence, dropped, abandoned
+        last_sequence, dropped, abandoned, beat_time
     FROM sessions FINAL WHERE {{model:String}} = '' OR sessions.model_name = {{model:String}}
 ) AS b USING (session_id, model_name, model_version, environment)
 LEFT JOIN
@@ -119,14 +120,6 @@ _LONGEST_GAP_HOURS = 5 * 7 * 24
 
 _MODEL = "({model:String} = '' OR model_name = {model:String})"
 _OF_SESSION = f"{STREAM} AND session_id = {{session:String}}"
-_SIGN_TABLES = (
-    "derived_hours",
-    "sessions",
-    "dead_letters",
-    "training_runs",
-    "acknowledgements",
-    *RECIPE_TABLES,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +134,10 @@ class LedgerLine:
         landed: different predictions in the store.
         missing: sent, and neither landed nor given up nor a dead letter: still under way, or lost.
         duplicates: rows in the store beyond the first of a prediction.
-        dropped: predictions that sessions refused or gave up, and counted.
+        dropped: predictions that sessions refused (which are not among those sent) or gave up (which are),
+            and counted.
         dead_lettered: predictions that can't be landed as they are, and are kept as dead letters.
-        ratio: landed of sent; 1 where nothing was sent.
+        ratio: landed, of what was to be logged: of those sent and those refused. 1 where there were none.
         set_aside: of those that landed, which are in no profile or verdict since their time cannot be right,
             by reason: ``future``, ``old`` or ``late``.
     """
@@ -161,10 +155,18 @@ class LedgerLine:
     set_aside: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_ledger(client: Client, *, model_name: str = "") -> Sequence[LedgerLine]:
-    """Return the ledger, a line a model version and environment; of one model only, where it is named."""
+def read_ledger(
+    client: Client, *, model_name: str = "", since: datetime | None = None
+) -> Sequence[LedgerLine]:
+    """Return the ledger, a line a model version and environment.
+
+    Args:
+        client: of the store.
+        model_name: of this model only; empty: of all.
+        since: of sessions only that logged or told something after this time, and of these all.
+    """
     aside = read_set_aside(client, model_name=model_name)
-    lines = [line for line, _ in _read(client, model_name)]
+    lines = [line for line, _ in _read(client, model_name, since)]
     return [
         replace(line, set_aside=aside.get(Stream(line.model_name, line.model_version, line.environment), {}))
         for line in lines
@@ -198,7 +200,7 @@ def read_landed(client: Client, *, model_name: str = "") -> Mapping[Stream, int]
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """A session of which predictions are missing: what was sent and landed, and the hours that landed."""
+    """A session of which predictions are missing or given up: what was sent and landed, and when."""
 
     session_id: str
     sent: int
@@ -208,42 +210,38 @@ class _Hole:
     last_hour: int
 
 
-def _read(client: Client, model_name: str = "") -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
+def _read(
+    client: Client, model_name: str = "", since: datetime | None = None
+) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
     sources = read_sources(client)
     sessions = _SESSIONS.format(landed=landed(sources, _MODEL, hours=_MODEL))
     rows = client.query(
-        f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped), "
-        "sum(dead_lettered), "
-        "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), missing > 0) "
-        f"FROM ({sessions}) GROUP BY {KEYS} ORDER BY {KEYS}",
-        parameters={**sources.bound, "model": model_name},
+        f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(refused), "
+        "sum(abandoned), sum(dead_lettered), "
+        "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), "
+        "missing + abandoned > 0) "
+        f"FROM ({sessions}) WHERE last_sign_s > {{since_s:Float64}} GROUP BY {KEYS} ORDER BY {KEYS}",
+        parameters={
+            **sources.bound,
+            "model": model_name,
+            "since_s": since.timestamp() if since else -1.0,
+        },
         settings={**LARGE_QUERY, "join_use_nulls": 0},
     ).result_rows
     return [
         (
-            LedgerLine(model, version, where, sent, landed, gone, twice, refused, dead, _share(landed, sent)),
+            LedgerLine(
+                *(model, version, where, sent, landed, gone, twice, refused + given_up, dead),
+                _share(landed, sent + refused),
+            ),
             [_Hole(*hole) for hole in holes],
         )
-        for model, version, where, sent, landed, gone, twice, refused, dead, holes in rows
+        for model, version, where, sent, landed, gone, twice, refused, given_up, dead, holes in rows
     ]
 
 
-def _share(landed: int, sent: int) -> float:
-    return landed / sent if sent else 1.0
-
-
-def read_landing_signs(client: Client) -> Mapping[str, int]:
-    """Return by table a number that changes when something comes to judge by. Reads no rows."""
-    return read_signs(client, _SIGN_TABLES)
-
-
-def read_beat_signs(client: Client) -> Mapping[Stream, int]:
-    """Return a number by stream that changes when one of its sessions says how far it is."""
-    rows = client.query(
-        f"SELECT {KEYS}, groupBitXor(cityHash64(session_id, beat_time, last_sequence)) "
-        f"FROM sessions GROUP BY {KEYS}"
-    ).result_rows
-    return {Stream(*names): sign for *names, sign in rows}
+def _share(landed: int, offered: int) -> float:
+    return landed / offered if offered else 1.0
 
 
 class Ledger:
@@ -260,7 +258,8 @@ class Ledger:
         self._read: Sequence[tuple[LedgerLine, Sequence[_Hole]]] | None = None
         self._known: dict[_Hole, Mapping[int, float]] = {}
         self._by_stream: Mapping[Stream, Sequence[_Hole]] = {}
-        self._asked: Mapping[Stream, Sequence[_Hole]] = {}
+        self._asked: Mapping[Stream, object] = {}
+        self._drops: Mapping[Stream, Mapping[int, int]] = {}
 
     def refresh(self) -> None:
         """Read anew when asked next: something has landed."""
@@ -273,17 +272,20 @@ class Ledger:
     def missing(self, stream: Stream, *, since_hour: int = 0) -> Mapping[int, float]:
         """Return how many predictions of a stream are missing in which hour (since the Unix epoch, UTC).
 
-        A missing prediction has no time; it is counted, in equal parts, in the hours from the landed
-        prediction before it to the landed one behind it. Those at a session's end are counted in its last
-        hour; those of a session of which nothing landed, in the hour of its newest beat.
+        Those that its sessions gave up are missing, too, and so are those that they refused, in the hour in
+        which they said so. A missing prediction has no time; it is counted, in equal parts, in the hours from
+        the landed prediction before it to the landed one behind it. Those at a session's end are counted in
+        its last hour; those of a session of which nothing landed, in the hour of its newest beat.
         Sessions without loss cost nothing here.
 
         Args:
             stream: which.
             since_hour: sessions that ended before this hour are left aside.
         """
-        missing: dict[int, float] = {}
-        for hole in self._holes().get(stream, ()):
+        holes = self._holes().get(stream, ())
+        dropped = self._drops.get(stream, {})
+        missing = {hour: float(count) for hour, count in dropped.items() if hour >= since_hour}
+        for hole in holes:
             if hole.landed and hole.last_hour < since_hour:
                 continue
             if hole not in self._known:
@@ -294,8 +296,10 @@ class Ledger:
 
     def moved(self) -> Collection[Stream]:
         """Return the streams of which something else is missing than when this was asked last."""
-        known, self._asked = self._asked, self._holes()
-        return {stream for stream in {*known, *self._asked} if known.get(stream) != self._asked.get(stream)}
+        holes = self._holes()
+        now = {stream: (holes.get(stream), self._drops.get(stream)) for stream in {*holes, *self._drops}}
+        known, self._asked = self._asked, now
+        return {stream for stream in {*known, *now} if known.get(stream) != now.get(stream)}
 
     def _holes(self) -> Mapping[Stream, Sequence[_Hole]]:
         self._rows()
@@ -309,6 +313,7 @@ class Ledger:
                 for line, holes in self._read
                 if holes
             }
+            self._drops = read_drops_by_hour(self._client)
             present = {hole for _, holes in self._read for hole in holes}
             self._known = {hole: hours for hole, hours in self._known.items() if hole in present}
         return self._read

@@ -10,6 +10,7 @@ import jinja2
 
 from driftline.printable import printable
 from driftline.store.pages import WORD_MEANINGS
+from driftline.store.rules import OUT_OF_TRAINING
 from driftline.web import addresses, period, words
 from driftline.web.draw import charts
 from driftline.web.views import streams
@@ -69,6 +70,7 @@ class Renderer:
         self._environment.globals |= {
             "words": words,
             "word_meanings": WORD_MEANINGS,
+            "out_of_training": OUT_OF_TRAINING,
             "all_days": period.DAYS,
             "default_days": period.DEFAULT_DAYS,
             "layer_words": LAYER_WORDS,

@@ -12,7 +12,7 @@ from driftline.store.pages import (
     StoredFinding,
     StoredPage,
     read_acknowledgements,
-    read_pages,
+    read_written_pages,
     write_pages,
 )
 from driftline.store.verdicts import hour_time, read_episode_verdicts
@@ -51,7 +51,7 @@ def open_book(
     oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
     since = max(next_hour - oldest, 0)
     unkept = book.resume(
-        stored=[_page(stored) for stored in read_pages(client, stream=stream)],
+        stored=[_page(stored) for stored in read_written_pages(client, stream)],
         verdicts=read_page_verdicts(client, stream, since_hour=since, until_hour=next_hour),
         said=read_words(client, stream).get(stream, ()),
         since=since,

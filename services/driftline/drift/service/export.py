@@ -5,23 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
+from driftline.store.pages import settled_features
+from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
     from driftline.profiles import Stream
+    from driftline.store.pages import StoredPage
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
     Told = Verdict | StoredVerdict
 
 _SERVED_HOURS = 24
+_PRODUCTION = "production"
+_ASIDE = frozenset({"shadow", "canary"})
 _TEAM = "team"
 _GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
+
+
+def serving(streams: Iterable[Stream]) -> set[Stream]:
+    """Return those that answer in production.
+
+    Of a model none of whose streams is called production, whatever is no shadow or canary serves: a service
+    in another language may call it anything.
+    """
+    known = set(streams)
+    productive = {stream.model_name for stream in known if stream.environment == _PRODUCTION}
+    return {
+        stream
+        for stream in known
+        if (
+            stream.environment == _PRODUCTION
+            if stream.model_name in productive
+            else stream.environment not in _ASIDE
+        )
+    }
 
 
 def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) -> Sequence[Stream]:
@@ -31,32 +56,54 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
         spans: of all streams.
         newest_hour: of each model, hours since the Unix epoch.
     """
+    productive = serving(span.stream for span in spans)
     return [
         span.stream
         for span in spans
         if span.rows
-        and span.stream.environment == "production"
+        and span.stream in productive
         and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
     ]
 
 
-def export_verdicts(metrics: Metrics, latest: Mapping[Stream, Sequence[Told]]) -> None:
-    """Export the verdicts on the windows that ended last, and no others."""
+def export_verdicts(
+    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], pages: Sequence[StoredPage] = ()
+) -> None:
+    """Export the verdicts on the windows that ended last, and no others.
+
+    Args:
+        metrics: of this process.
+        latest: these verdicts.
+        pages: as they are now: what somebody called noise or accepted pages no more.
+    """
     scores: dict[tuple[str, ...], float] = {}
-    verdicts: dict[tuple[str, ...], float] = {}
+    gravest: dict[tuple[str, ...], str] = {}
     for stream, given in latest.items():
         scores.update(_scores(stream, given))
-        verdicts.update(_states(stream, given))
+        for names, verdict in _gravest(stream, given, pages):
+            gravest[names] = min(gravest.get(names, _GRAVITY[-1]), verdict, key=_GRAVITY.index)
+    verdicts: dict[tuple[str, ...], float] = {}
+    for names, verdict in gravest.items():
+        verdicts.update({(*names, "page"): 0.0, (*names, "warn"): 0.0, (*names, verdict): 1.0})
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
 
 
+def by_version(
+    values: Iterable[tuple[Stream, float]], merged: Callable[[float, float], float]
+) -> Mapping[tuple[str, ...], float]:
+    """Return a number for each model version, by the metrics' labels; several environments are merged."""
+    found: dict[tuple[str, ...], float] = {}
+    for stream, value in values:
+        names = (stream.model_name, stream.model_version)
+        found[names] = merged(found[names], value) if names in found else value
+    return found
+
+
 def export_evaluated(metrics: Metrics, next_hour: Mapping[Stream, int]) -> None:
     """Export how far streams are judged, hours since the Unix epoch."""
-    metrics.replace(
-        EVALUATED,
-        {(stream.model_name, stream.model_version): hour * 3600.0 for stream, hour in next_hour.items()},
-    )
+    judged = ((stream, hour * 3600.0) for stream, hour in next_hour.items())
+    metrics.replace(EVALUATED, by_version(judged, min))
 
 
 def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[DriftSettings]) -> None:
@@ -78,14 +125,18 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
     return scores
 
 
-def _states(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
-    """Return the gravest verdict of each feature, by the labels of the metric."""
-    gravest: dict[str, str] = {}
+def _gravest(
+    stream: Stream, verdicts: Sequence[Told], pages: Sequence[StoredPage]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield verdicts with the labels of their feature; what was called noise or accepted is ok."""
+    end = max((_end(verdict) for verdict in verdicts), default=hour_time(0))
+    settled = settled_features(pages, stream, end)
     for verdict in verdicts:
-        known = gravest.get(verdict.feature, _GRAVITY[-1])
-        gravest[verdict.feature] = min(known, verdict.verdict, key=_GRAVITY.index)
-    states: dict[tuple[str, ...], float] = {}
-    for feature, name in gravest.items():
-        key = (stream.model_name, stream.model_version, feature)
-        states.update({(*key, "page"): 0.0, (*key, "warn"): 0.0, (*key, name): 1.0})
-    return states
+        is_settled = verdict.verdict == "page" and verdict.feature in settled
+        names = (stream.model_name, stream.model_version, verdict.feature)
+        yield names, "ok" if is_settled else verdict.verdict
+
+
+def _end(verdict: Told) -> datetime:
+    end = verdict.window_end
+    return hour_time(end) if isinstance(end, int) else end

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from operator import add
 from typing import TYPE_CHECKING, Any
 
-from driftline.drift.service.ground import WHOLE
+from driftline.drift.service.export import by_version
+from driftline.drift.service.ground import PRODUCTION, WHOLE
 from driftline.drift.service.metrics import (
+    CHANGED,
     COMPLETENESS,
     DISK_FREE,
     DISK_SIZE,
+    DROPPED,
     INVALID,
     NEWEST,
+    PAGE,
     PAGES,
     SET_ASIDE,
     UNREGISTERED,
 )
+from driftline.printable import printable
 from driftline.store.disk import read_fullest_disk
-from driftline.store.invalid import invalid_totals
+from driftline.store.drops import read_drops
+from driftline.store.invalid import recent_invalid
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
 from driftline.store.set_aside import read_late
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from driftline.failing import Failing
     from driftline.metrics import Metrics
     from driftline.profiles import Stream
+    from driftline.store.drops import Drops
     from driftline.store.pages import StoredPage
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
@@ -38,7 +46,9 @@ RECENT_HOURS = 24
 """What is told of the last hours is told of so many, by the model's own time."""
 
 _PAGES_GAP_S = _ARRIVED_GAP_S = 10.0
+_CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
+_LONGEST_FINDING = 240
 _DISK_GAP_S = 300.0
 _ANSWER = "prediction."
 
@@ -58,6 +68,10 @@ class Pace:
     def change(self) -> None:
         """Note that it may have changed."""
         self._may_have_changed = True
+
+    def hurry(self) -> None:
+        """Note that it has changed, and has to be read at once."""
+        self._may_have_changed, self._read_s = True, float("-inf")
 
     def is_due(self, now_s: float) -> bool:
         """Say whether to read it, at a time by a clock that never goes back."""
@@ -87,6 +101,14 @@ class StoredExport:
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}
         self._late: dict[Stream, int] | None = None
+        self.pages: Sequence[StoredPage] = ()
+        """The pages that go on, or did and were called noise or accepted, as they were read last."""
+        self.dropping: Sequence[Stream] = ()
+        """Streams that are not served, as far as is known, but drop what they are given."""
+
+    def has_heard(self) -> None:
+        """Note that a page was acknowledged: that is exported at once."""
+        self._pages.hurry()
 
     def has_landed(self, moved: Iterable[Stream] = ()) -> None:
         """Note that something has landed, or was said of a page, and which streams it moved."""
@@ -136,18 +158,13 @@ class StoredExport:
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
         if has_judged or self._pages.is_due(now_s):
-            export_pages(self._metrics, read_pages(client, states=("open",)), served)
+            self.pages = read_pages(client, states=_CURRENT)
+            export_pages(self._metrics, self.pages, served)
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
-            found = self._read(
-                "arrived",
-                since,
-                goes_on,
-                lambda stream, hour: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS),
-            )
-            self._metrics.replace(COMPLETENESS, {stream[:2]: one.ratio for stream, one in found.items()})
-            self._metrics.replace(NEWEST, {stream[:2]: float(one.newest_s) for stream, one in found.items()})
-            self._metrics.replace(INVALID, invalid_totals(client, served))
+            self._export_drops(client, since, goes_on)
+            newest = {stream: newest_hour[stream.model_name] for stream in served}
+            self._metrics.replace(INVALID, recent_invalid(client, newest))
             self._arrived.done(now_s)
             self._try_again("arrived", since, self._arrived)
         if self._runs.is_due(now_s):
@@ -157,7 +174,7 @@ class StoredExport:
                 goes_on,
                 lambda stream, hour: count_unregistered(client, stream, since_hour=hour),
             )
-            self._metrics.replace(UNREGISTERED, {stream[:2]: count for stream, count in counts.items()})
+            self._metrics.replace(UNREGISTERED, by_version(counts.items(), add))
             self._runs.done(now_s)
             self._try_again("runs", since, self._runs)
         self._disk.change()  # Others write to it, too.
@@ -186,6 +203,33 @@ class StoredExport:
         if any(self._known[what].hours.get(stream) != hour for stream, hour in since.items()):
             pace.change()
 
+    def _export_drops(
+        self,
+        client: Client,
+        since: Mapping[Stream, int],
+        goes_on: Callable[[], bool],
+    ) -> None:
+        """Export what arrived and what was dropped, also of streams of which nothing else is known."""
+        drops = [each for each in read_drops(client) if each.stream.environment == PRODUCTION]
+        told = [each for each in drops if each.is_recent or each.stream in since]
+        self.dropping = [each.stream for each in told if each.stream not in since]
+        recent = {
+            each.stream: int(each.newest.timestamp()) // 3600 - RECENT_HOURS + 1
+            for each in told
+            if each.is_recent
+        }
+        arrived = self._read(
+            "arrived",
+            {**recent, **since},
+            goes_on,
+            lambda stream, hour: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS),
+        )
+        ratios = ((stream, found.ratio) for stream, found in arrived.items())
+        newest = ((stream, float(found.newest_s)) for stream, found in arrived.items() if found.newest_s)
+        self._metrics.replace(COMPLETENESS, by_version(ratios, min))
+        self._metrics.replace(NEWEST, by_version(newest, max))
+        export_drops(self._metrics, told)
+
     def export_set_aside(
         self, client: Client, spans: Collection[StreamSpan], late: Collection[Stream]
     ) -> None:
@@ -193,7 +237,7 @@ class StoredExport:
 
         Args:
             client: of the store.
-            spans: to be told of.
+            spans: to be reported.
             late: those of which more events may have come too late.
         """
         if self._late is None:
@@ -203,12 +247,14 @@ class StoredExport:
         series: dict[tuple[str, ...], float] = {}
         for span in spans:
             counts = {"future": span.future, "old": span.old, "late": self._late.get(span.stream, 0)}
-            series |= {(*span.stream[:2], reason): float(count) for reason, count in counts.items()}
+            for reason, count in counts.items():
+                names = (*span.stream[:2], reason)
+                series[names] = series.get(names, 0.0) + count
         self._metrics.replace(SET_ASIDE, series)
 
 
 class _Known:
-    """What was read of streams, and since which hour; what moved is told as it was, and read again."""
+    """What was read of streams, and since which hour; what moved is kept as it was, and read again."""
 
     def __init__(self) -> None:
         self.found: dict[Stream, Any] = {}
@@ -222,16 +268,38 @@ class _Known:
             self.hours.pop(stream, None)
 
 
+def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
+    """Export what was dropped of streams, and which values were left out or rounded."""
+    dropped: dict[tuple[str, ...], float] = {}
+    changed: dict[tuple[str, ...], float] = {}
+    for each in drops:
+        names = (each.stream.model_name, each.stream.model_version)
+        dropped.update({(*names, reason): float(count) for reason, count in each.dropped.items()})
+        for outcome, counts in (("left_out", each.unencodable), ("rounded", each.rounded)):
+            changed.update({(*names, name, outcome): float(count) for name, count in counts.items()})
+    metrics.replace(DROPPED, dropped)
+    metrics.replace(CHANGED, changed)
+
+
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
-    """Export since when each open page lasts, under its gravest finding; not those that were called noise."""
+    """Export since when each page that needs somebody lasts, under its gravest finding."""
     since: dict[tuple[str, ...], float] = {}
+    found: dict[tuple[str, ...], float] = {}
     for page in pages:
-        if page.state == "open" and page.word != "noise" and page.stream in served:
+        if page.state == "open" and page.stream in served:
             first = page.findings[0]
             kind = "prediction" if first.feature.startswith(_ANSWER) else "data"
             place = (page.model_name, page.model_version, page.page_id)
             since[*place, first.segment, first.feature, kind] = page.since.timestamp()
+            found[page.page_id, shortened(page.headline)] = 1.0
     metrics.replace(PAGES, since)
+    metrics.replace(PAGE, found)
+
+
+def shortened(text: str) -> str:
+    """Return a text as a label holds it: values of any length may stand in it."""
+    shown = printable(text)
+    return shown if len(shown) <= _LONGEST_FINDING else f"{shown[: _LONGEST_FINDING - 3]}..."
 
 
 def _export_disk(metrics: Metrics, client: Client) -> None:

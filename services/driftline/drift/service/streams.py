@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from driftline.drift.service.beginning import newest_hour
 from driftline.drift.service.ground import REFERENCE
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
-from driftline.store.ledger import read_beat_signs
 from driftline.store.profiles import read_moved_streams, read_streams
+from driftline.store.signs import read_beat_signs
 from driftline.store.verdicts import read_judged_until
 
 if TYPE_CHECKING:

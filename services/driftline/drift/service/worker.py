@@ -34,10 +34,11 @@ from driftline.monitors import Monitors
 from driftline.store import ready_client
 from driftline.store.grids import is_grid_due, is_reference_complete
 from driftline.store.hours import read_unsettled, settled_after_all
-from driftline.store.ledger import Ledger, read_landing_signs
+from driftline.store.ledger import Ledger
 from driftline.store.monitored import follow_monitors
 from driftline.store.ready import is_away
 from driftline.store.set_aside import LATE_HOURS
+from driftline.store.signs import read_landing_signs
 
 if TYPE_CHECKING:
     import threading
@@ -201,7 +202,10 @@ class DriftWorker:
                     return
                 with self._failing.apart(("export", stream), **stream._asdict(), step="export"):
                     latest[stream] = self._latest(stream)
-            export_verdicts(self._metrics, latest)
+            self._stored.refresh(
+                self._client, served, newest, now_s=now_s, has_judged=has_judged, goes_on=self._goes_on
+            )
+            export_verdicts(self._metrics, latest, self._stored.pages)
             wanted = set(served)
             told = [
                 span
@@ -209,12 +213,10 @@ class DriftWorker:
                 if span.stream in wanted
                 or (span.stream.environment == PRODUCTION and not span.rows and span.future + span.old)
             ]
-            export_teams(self._metrics, [span.stream for span in told], self._monitors)
             self._stored.export_set_aside(self._client, told, self._late_moves)
             self._late_moves = set()
-            self._stored.refresh(
-                self._client, served, newest, now_s=now_s, has_judged=has_judged, goes_on=self._goes_on
-            )
+            named = [*(span.stream for span in told), *self._stored.dropping]
+            export_teams(self._metrics, named, self._monitors)
             self._has_news = False
         failing = {tuple(stream): float(known.attempts) for stream, known in self.failing.items()}
         self._metrics.replace(FAILING, failing)
@@ -251,7 +253,10 @@ class DriftWorker:
         self._stored.has_landed(moved.keys())
         if self._signs is None or signs.get("acknowledgements") != self._signs.get("acknowledgements"):
             words = read_words(self._client)
-            self._open |= {stream for stream in words if words[stream] != self._words.get(stream)}
+            heard = {stream for stream in words if words[stream] != self._words.get(stream)}
+            if heard:
+                self._stored.has_heard()
+            self._open |= heard
             self._words = words
         self._look_is_due = self._has_news = True
         if now_s - self._followed_s >= _FOLLOW_GAP_S:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.profiles import Stream
+from driftline.store.pages import QUIET_HOURS
 from driftline.store.verdicts import hour_time
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.reads.verdicts import END_HOUR, ENDS, FINAL
@@ -35,9 +36,6 @@ GROUP BY model_version, environment, segment, feature, reference, episode_id
 ORDER BY since DESC, abs(surest.2) DESC, feature
 """
 
-QUIET_HOURS = 24
-"""An episode is over once so many hours were judged without a page."""
-
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -57,8 +55,9 @@ class Episode:
         expected: the share expected.
         reason: the verdict's own sentence.
         scale_hours: length of the window that gave the evidence.
-        is_open: whether it may still go on, and is neither the new normal nor called a false page.
+        is_open: whether it may still go on, and its page needs somebody; it may not be stored yet.
         page_id: of the page that it belongs to; empty: of none that is stored.
+        page_state: of that page, as of a stored page; empty: none is stored.
         word: what was said of that page last: real, noise or accept; empty: nothing.
     """
 
@@ -77,7 +76,13 @@ class Episode:
     scale_hours: int
     is_open: bool
     page_id: str = ""
+    page_state: str = ""
     word: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its page was called a false one, or is the new normal."""
+        return self.page_state in {"dismissed", "accepted"} or self.word == "noise"
 
 
 def read_episodes(client: Client, model_name: str, period: Period, *, newest_end: int) -> Sequence[Episode]:
@@ -107,8 +112,9 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             expected=surest[3] or 0.0,
             reason=surest[4],
             scale_hours=surest[5],
-            is_open=newest_end - until < QUIET_HOURS and (known is None or _may_go_on(known)),
+            is_open=_is_open(int(until), newest_end, known),
             page_id="" if known is None else known.page.page_id,
+            page_state="" if known is None else known.page.state,
             word="" if known is None else known.word,
         )
         for version, environment, segment, feature, reference, episode_id, since, until, surest in rows
@@ -116,8 +122,10 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
     ]
 
 
-def _may_go_on(known: KnownPage) -> bool:
-    return known.page.state != "accepted" and known.word != "noise"
+def _is_open(until: int, newest_end: int, known: KnownPage | None) -> bool:
+    """Say whether an episode may still go on; where it has a page, only one that needs somebody does."""
+    is_recent = newest_end - until < QUIET_HOURS
+    return is_recent if known is None else known.needs_somebody and (is_recent or until == known.last)
 
 
 def _pages_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, KnownPage]:

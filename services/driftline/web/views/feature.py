@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
 from driftline.store.grids import read_grids
+from driftline.store.pages import QUIET_HOURS
 from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.addresses import explorer_path
@@ -16,7 +17,7 @@ from driftline.web.draw.charts import Series
 from driftline.web.draw.histogram import few_values, rebin
 from driftline.web.period import Period
 from driftline.web.reads.distributions import LAYERS, Spans, read_distribution
-from driftline.web.reads.episodes import QUIET_HOURS, read_episodes
+from driftline.web.reads.episodes import read_episodes
 from driftline.web.reads.evidence import read_parts
 from driftline.web.reads.verdicts import (
     gravest,
@@ -108,6 +109,7 @@ class FeatureView:
         spans: which hours the distribution compares.
         state: the gravest verdict of the window; `page` within an episode.
         current: what the window lies in.
+        settled: the same, of what needs nobody: by somebody's word, or by its age.
         episodes: of this feature, in the period, the newest first.
         distribution: now and before.
         strip: verdicts over time.
@@ -127,6 +129,7 @@ class FeatureView:
     spans: Spans
     state: str
     current: Sequence[Incident]
+    settled: Sequence[Incident]
     episodes: Sequence[Episode]
     distribution: DistributionView
     strip: Markup
@@ -163,12 +166,19 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         for each in read_episodes(client, name, period, newest_end=newest_end)
         if (each.feature, each.stream) == (feature, stream)
     ]
-    current = [each for each in episodes if each.since < end and end - each.until < QUIET_HOURS]
-    spans = Spans(end, min((each.since for each in current), default=None))
+    around = [each for each in episodes if each.since < end and end - each.until < QUIET_HOURS]
+    is_newest = end == span.last_end
+    current = [each for each in around if (each.is_open if is_newest else each.word != "noise")]
+    settled = [each for each in around if each.is_settled and each not in current]
+    spans = Spans(end, min((each.since for each in around), default=None))
     kind = verdicts[0].kind
     marks = episode_spans(episodes, feature, stream, "production")
     cells = read_cells(client, stream, period, reference="production", feature=feature).get(feature, {})
-    production = [each.verdict for each in verdicts if each.reference == "production"]
+    production = [
+        "ok" if settled and each.verdict == "page" else each.verdict
+        for each in verdicts
+        if each.reference == "production"
+    ]
     return FeatureView(
         stream=stream,
         feature=feature,
@@ -177,6 +187,7 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         spans=spans,
         state="page" if current else gravest(production),
         current=gather(current),
+        settled=gather(settled),
         episodes=episodes,
         distribution=_distribution(
             read_distribution(client, stream, feature, kind, spans),
@@ -196,7 +207,7 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         ),
         axis=charts.time_axis(period),
         verdicts=verdicts,
-        is_newest=end == span.last_end,
+        is_newest=is_newest,
         parts=read_parts(client, stream, feature, end),
         invalid=[each for each in invalid_of(client, stream, period) if each.feature == feature],
         explorer=window_explorer(stream, feature, spans.now, end),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from driftline.errors import NotFoundError
 from driftline.profiles import Stream
 from driftline.store.ledger import read_landed
+from driftline.store.pages import QUIET_HOURS
 from driftline.web import words
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span
 from driftline.web.period import DEFAULT_DAYS
-from driftline.web.reads.episodes import QUIET_HOURS
 from driftline.web.reads.verdicts import read_judged
 
 if TYPE_CHECKING:
