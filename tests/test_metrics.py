@@ -15,6 +15,7 @@ from driftline.profiling import PROFILER_METRICS
 TABLES = (*COMMON_METRICS, *LANDER_METRICS, *PROFILER_METRICS, *WORKER_METRICS)
 _UNITS = (
     "_total",
+    "_attempts",
     "_events",
     "_values",
     "_hours",

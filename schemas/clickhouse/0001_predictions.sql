@@ -2,6 +2,12 @@
 -- The inbox stores nothing. Its maps have plain String keys because that reads Avro four times as fast; the
 -- view behind it writes the same rows typed for reading. Everything that is counted is derived from
 -- `predictions` later (0002_derived.sql).
+--
+-- An event belongs to the hour of its time, and at the latest to the one in which it landed: nothing that
+-- happened can be later than that. So no client's clock makes an hour that has not begun. A time that is more
+-- than a day ahead of the landing, or of 1970, which is what wrong units make of today, sets its event aside:
+-- it is kept, traced and in the ledger, and in no profile. Times that the store cannot hold are moved to its
+-- bounds. A reference is compared as a whole: there such a time is none, and the rows count.
 
 CREATE TABLE prediction_inbox
 (
@@ -31,9 +37,6 @@ CREATE TABLE prediction_inbox
     record_end Int64 DEFAULT 104049575723007
         COMMENT 'behind each record: a mark, and its size in 24 bits; where bytes are left over, not that',
     CONSTRAINT nothing_left_over CHECK bitShiftRight(record_end, 24) = 6201837,
-    CONSTRAINT event_time_in_range CHECK
-        event_time >= toDateTime64('1970-01-01', 6, 'UTC')
-        AND event_time < toDateTime64('2100-01-01', 6, 'UTC'),
     CONSTRAINT model_name_given CHECK model_name != '',
     CONSTRAINT model_version_given CHECK model_version != '',
     CONSTRAINT training_run_id_given CHECK training_run_id != '',
@@ -95,14 +98,30 @@ CREATE TABLE predictions
     tags Map(LowCardinality(String), String) CODEC(ZSTD),
     latency_us Nullable(Int64) CODEC(ZSTD),
     compute_us Nullable(Int64) CODEC(ZSTD),
+    set_aside LowCardinality(String) DEFAULT multiIf(
+        environment = 'reference', '',
+        event_time > landed_at + INTERVAL 1 DAY, 'future',
+        event_time < toDateTime64('1971-01-01', 6, 'UTC'), 'old', '')
+        COMMENT 'why its time says nothing: then nothing is counted of it but that it landed; empty: counted',
+    counted_time DateTime64(6, 'UTC') ALIAS
+        if(event_time > landed_at OR event_time < toDateTime64('1971-01-01', 6, 'UTC'), landed_at, event_time)
+        COMMENT 'event_time, or where that cannot be right, when it landed',
+    hour DateTime('UTC') DEFAULT toStartOfHour(if(
+        event_time > landed_at OR event_time < toDateTime64('1971-01-01', 6, 'UTC'), landed_at, event_time))
+        COMMENT 'of counted_time' CODEC(Delta, ZSTD),
     INDEX event_id_filter event_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX log_offset_range log_offset TYPE minmax GRANULARITY 1,
-    INDEX landed_at_range landed_at TYPE minmax GRANULARITY 1
+    INDEX landed_at_range landed_at TYPE minmax GRANULARITY 1,
+    INDEX event_time_range event_time TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
-PARTITION BY toYYYYMM(event_time)
-ORDER BY (model_name, model_version, environment, toStartOfHour(event_time), event_id)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (model_name, model_version, environment, hour, event_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW predictions_view TO predictions AS
-SELECT * EXCEPT (record_end) FROM prediction_inbox;
+SELECT
+    * EXCEPT (record_end) REPLACE least(
+        greatest(event_time, toDateTime64('1970-01-01', 6, 'UTC')),
+        toDateTime64('2099-12-31 23:59:59.999999', 6, 'UTC')) AS event_time
+FROM prediction_inbox;

@@ -14,10 +14,15 @@ CREATE TABLE derived_hours
     derivation UInt64 COMMENT 'in force; the store''s time when it began, microseconds, and ten random bits'
         CODEC(Delta, ZSTD),
     rows UInt64 COMMENT 'raw rows when it began; as long as there are as many, it holds exactly these',
+    counted UInt64 COMMENT 'of these, what profiles hold: not what was set aside, nor replaced references',
+    future UInt64 COMMENT 'rows that were set aside, more than a day ahead of their landing' CODEC(T64, ZSTD),
+    old UInt64 COMMENT 'rows that were set aside, of 1970' CODEC(T64, ZSTD),
     segments UInt64 COMMENT 'hash of the segments that it was counted in' CODEC(ZSTD),
-    rules UInt64 COMMENT 'number of the set of rules that its values were checked by; 0: by none' CODEC(ZSTD),
+    recipe UInt64 COMMENT 'number of the rules that it was checked by; of a reference, of its registration'
+        CODEC(ZSTD),
     seconds Float32 COMMENT 'what deriving took, its share of the statements' CODEC(ZSTD),
-    derived_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD)
+    derived_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD),
+    INDEX derived_at_range derived_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(derivation)
 PARTITION BY toYYYYMM(hour)
@@ -81,7 +86,7 @@ CREATE TABLE session_hours
     rows UInt64 CODEC(T64, ZSTD),
     sequences AggregateFunction(groupBitmap, UInt64),
     last_sequence UInt64 CODEC(T64, ZSTD),
-    newest DateTime64(6, 'UTC') COMMENT 'time of the newest event' CODEC(Delta, ZSTD)
+    newest DateTime64(6, 'UTC') COMMENT 'of the newest event that counts' CODEC(Delta, ZSTD)
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)

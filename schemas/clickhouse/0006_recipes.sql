@@ -1,7 +1,8 @@
 -- What hours are derived by: grids, segments, and the rules that say which values are invalid. Whatever
 -- changes here has the hours that it concerns derived again.
 
--- The grid that a model's numeric feature is counted on. Chosen once, from the feature's first reference.
+-- The grid that a model's numeric feature is counted on. Chosen from the feature's first reference, and anew
+-- only when that is registered again.
 CREATE TABLE feature_grids
 (
     model_name String,
@@ -11,6 +12,7 @@ CREATE TABLE feature_grids
     resolution UInt16,
     chosen_from String COMMENT 'reference or production',
     chosen_rows UInt64,
+    registration UInt64 COMMENT 'of chosen_from reference: number of its registration; 0: not told',
     chosen_at DateTime64(6, 'UTC') DEFAULT now64(6)
 )
 ENGINE = ReplacingMergeTree(chosen_at)
@@ -50,6 +52,7 @@ CREATE TABLE feature_rules
     fields Array(String) COMMENT 'of source set: what was set; the rest is as it was learned',
     chosen_from String COMMENT 'of source learned: reference or production',
     chosen_rows UInt64,
+    registration UInt64 COMMENT 'of chosen_from reference: number of its registration; 0: not told',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree

@@ -2,6 +2,7 @@
 
 ``/healthz`` looks at the process alone, so that a store which is away gets no service restarted for it;
 ``/readyz`` at what the service needs besides. Both name their checks and answer 200, or 503 where one fails.
+What fails alone (one stream of many) is a warning of ``/readyz``, which stays 200: the others are served.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from driftline.errors import DriftlineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -45,6 +46,7 @@ class Pulse:
         self._beaten_s = monotonic()
         self._is_busy = False
         self._failure: str | None = None
+        self._warning = ""
 
     def beat(self) -> None:
         """Say that the loop got further."""
@@ -61,9 +63,18 @@ class Pulse:
             self._is_busy = False
             self.beat()
 
-    def succeed(self) -> None:
-        """Say that what the loop is there for was done, or that there was nothing to do."""
-        self._failure = None
+    def succeed(self, *, warning: str = "") -> None:
+        """Say that what the loop is there for was done, or that there was nothing to do.
+
+        Args:
+            warning: what could not be done of it, while the rest goes on; empty: nothing.
+        """
+        self._failure, self._warning = None, warning
+
+    @property
+    def warning(self) -> str:
+        """What the loop could not do, while the rest goes on; empty: nothing."""
+        return self._warning
 
     def fail(self, error: Exception) -> None:
         """Say that what the loop is there for could not be done, and will be tried again."""
@@ -98,13 +109,19 @@ class Health:
     Args:
         alive: checks of the process, by name.
         ready: checks of what it needs, by name; each may block for as long as what it asks gives up after.
+        pulses: of its loops, by name, whose warnings are told beside what is ready.
     """
 
     def __init__(
-        self, *, alive: Mapping[str, Check] | None = None, ready: Mapping[str, Check] | None = None
+        self,
+        *,
+        alive: Mapping[str, Check] | None = None,
+        ready: Mapping[str, Check] | None = None,
+        pulses: Mapping[str, Pulse] | None = None,
     ) -> None:
         self._alive = dict(alive or {})
         self._ready = dict(ready or {})
+        self._pulses = dict(pulses or {})
 
     def routes(self) -> list[Route]:
         """Return what serves ``/healthz`` and ``/readyz``."""
@@ -116,10 +133,11 @@ class Health:
 
     def _answer_ready(self, request: Request) -> Response:
         del request
-        return _answer(self._alive | self._ready)
+        warnings = [f"{name}: {pulse.warning}" for name, pulse in self._pulses.items() if pulse.warning]
+        return _answer(self._alive | self._ready, warnings)
 
 
-def _answer(checks: Mapping[str, Check]) -> Response:
+def _answer(checks: Mapping[str, Check], warnings: Sequence[str] = ()) -> Response:
     problems_of = {name: _problem(check) for name, check in checks.items()}
     problems = [f"{name}: {problem}" for name, problem in problems_of.items() if problem]
     return JSONResponse(
@@ -127,6 +145,7 @@ def _answer(checks: Mapping[str, Check]) -> Response:
             "status": "unavailable" if problems else "ok",
             "checks": {name: "failed" if problem else "ok" for name, problem in problems_of.items()},
             "problems": problems,
+            **({"warnings": warnings} if warnings else {}),
         },
         status_code=503 if problems else 200,
         headers={"Cache-Control": "no-store"},

@@ -89,6 +89,7 @@ class Up:
                     "deriving": pulses["profiler"].check_work,
                     "judging": pulses["drift worker"].check_work,
                 },
+                pulses=pulses,
             )
             app = create_app(self.store, self.metrics, clock=time.time, health=health)
             self._web = WebServer(app, host, port, allowed_hosts=allowed_hosts)

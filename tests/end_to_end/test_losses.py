@@ -56,7 +56,7 @@ def test_records_that_are_no_events_go_to_the_dead_letters_and_all_others_land(p
         "empty_record": b"",
         "truncated_frame": b"\xc3\x01ab",
         "undecodable": _prediction()[:-40],
-        "violates_event_time_in_range": _prediction(event_time=5_680_281_600_000_000),
+        "violates_training_run_id_given": _prediction(training_run_id=""),
         "violates_model_name_given": _prediction(model_name=""),
         "unknown_schema": b"\xc3\x01" + b"\x17" * 8 + _prediction()[10:],
         "wrong_topic": encode_record(TRAINING_RUN, {**run, "runtime": {}}),

@@ -32,15 +32,15 @@ def record(schema_id, text, number, **more):
 
 
 def refused_record():
-    """A record that is in order for Avro, and of the year 2150."""
+    """A record that is in order for Avro, and names no training run."""
     return encode_record(
         PREDICTION,
         {
             "event_id": "01890000-0000-7000-8000-000000000000",
-            "event_time": 5_680_281_600_000_000,
+            "event_time": NOON_US,
             "model_name": "till",
             "model_version": "3",
-            "training_run_id": "run-7f3a",
+            "training_run_id": "",
             "session_id": "s",
             "sequence": 1,
             "environment": "production",

@@ -188,7 +188,7 @@ def assert_books_are_exact(landing):
     landing.profiler.run_until_idle()
     assert read_books(landing.client) == expected_books(TOTAL, NUMBERS)
     letters = landing.client.query("SELECT topic, offset, reason FROM dead_letters FINAL").result_rows
-    assert letters == [(PREDICTIONS_TOPIC, 2, "violates_event_time_in_range")]
+    assert letters == [(PREDICTIONS_TOPIC, 2, "violates_training_run_id_given")]
     (line,) = landing.ledger()
     assert (line.sent, line.landed, line.missing, line.duplicates) == (3, 3, 0, 0)
 

@@ -118,14 +118,14 @@ def test_only_what_is_chosen_is_sent_through(mended):
 
 
 def test_what_is_refused_again_stays_with_what_is_wrong_now(landing, monkeypatch):
-    late = record(7, TEXT, 1, event_time=5_680_281_600_000_000)
+    late = record(7, TEXT, 1, training_run_id="")
     landing.log.writer().append([late])
     landing.lander.run_until_idle()
     monkeypatch.setattr(landing.log, "writer_schema", {7: TEXT}.get)
     (before,) = read_dead_letters(landing.client, DeadLetterFilter(), limit=LIMIT)
     assert again(landing) == Replayed(landed=0, refused=1)
     (after,) = read_dead_letters(landing.client, DeadLetterFilter(), limit=LIMIT)
-    assert (before.reason, after.reason) == ("unknown_schema", "violates_event_time_in_range")
+    assert (before.reason, after.reason) == ("unknown_schema", "violates_training_run_id_given")
     assert replace(after, reason=before.reason, detail=before.detail, revision=0) == before
 
 

@@ -20,8 +20,6 @@ BAD = {
     "no bytes": b"",
     "cut short": prediction()[:-3],
     "bytes left over": prediction() + b"\0",
-    "time before 1970": prediction(event_time=-1),
-    "time from 2100 on": prediction(event_time=4_102_444_800_000_000),
     "time that no calendar holds": prediction(event_time=2**62),
     "no name": prediction(model_name=""),
     "no session": prediction(session_id=""),

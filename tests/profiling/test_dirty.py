@@ -8,7 +8,7 @@ import pytest
 
 from driftline.profiles import HourKey, Stream
 from driftline.profiling.dirty import DirtyHours, batches
-from driftline.store.hours import LONGEST_INSERT_S, Pointer, derivation_id
+from driftline.store.hours import LONGEST_INSERT_S, Pointer, RawRows, derivation_id
 
 STREAM, OTHER = Stream("m", "1", "production"), Stream("n", "1", "production")
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_everything_is_derived_up_to_the_beginning_of_the_oldest_derivation_that
 @pytest.mark.parametrize(("sizes", "expected"), [([5, 5, 5], [2, 1]), ([50, 5], [1, 1]), ([], [])])
 def test_hours_go_together_until_they_have_too_many_rows(sizes, expected):
     hours = [HourKey(STREAM, hour) for hour in range(len(sizes))]
-    rows = dict(zip(hours, sizes, strict=True))
+    rows = {hour: RawRows(size) for hour, size in zip(hours, sizes, strict=True)}
     groups = batches(hours, rows, 10)
     assert [len(group) for group in groups] == expected
     assert [each for group in groups for each in group] == hours

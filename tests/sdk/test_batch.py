@@ -228,6 +228,7 @@ def test_nullable_columns_of_pandas_tell_missing_from_nan(log, logger):
 def test_times_of_every_kind_are_understood_and_what_is_none_is_now(log, times):
     with quick_logger(log, clock=lambda: 1_700_000_000.0) as logger:
         assert None not in logger.log_batch(predictions=[0.5, 0.5], event_times=times)
+    assert logger.stats().unencodable == {"event_time": 1}
     assert [event["event_time"] for event in log.predictions] == [
         datetime(2024, 1, 1, tzinfo=UTC),
         datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),

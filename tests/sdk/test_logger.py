@@ -202,6 +202,7 @@ def test_a_value_that_does_not_fit_is_counted_and_told_once_and_its_event_stays(
     (told,) = [record.getMessage() for record in caplog.records]
     assert remark in told
     assert name.encode("unicode_escape").decode() in told
+    assert ("the time of the call stands in its place" in told) == (name == "event_time")
     assert "\n" not in told
     assert logger.stats().accepted == 3
 

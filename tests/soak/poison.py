@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TICK_S = 0.5
-_BEYOND_2100_US = 5_680_281_600_000_000
 
 
-def _prediction(time_us: int = 1_769_860_800_000_000) -> bytes:
-    names = {"model_name": "poison", "model_version": "1", "training_run_id": "r", "session_id": "nobody"}
-    own = {"event_id": str(uuid.uuid4()), "event_time": time_us, "sequence": 1, "environment": "production"}
+def _prediction(run: str = "r") -> bytes:
+    names = {"model_name": "poison", "model_version": "1", "training_run_id": run, "session_id": "nobody"}
+    own = {
+        "event_id": str(uuid.uuid4()),
+        "event_time": 1_769_860_800_000_000,
+        "sequence": 1,
+        "environment": "production",
+    }
     return encode_record(PREDICTION, {**names, **own})
 
 
@@ -48,7 +52,7 @@ KINDS: dict[str, Callable[[], Record]] = {
     "no bytes": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), b""),
     "unknown schema": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), b"\xc3\x01" + bytes(8) + b"abc"),
     "cut short": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _prediction()[:-9]),
-    "time beyond 2100": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _prediction(_BEYOND_2100_US)),
+    "no training run": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _prediction(run="")),
     "another event": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _beat()),
     "garbage among outcomes": lambda: Record(OUTCOMES_TOPIC, os.urandom(8), b"\xc3" + os.urandom(30)),
 }

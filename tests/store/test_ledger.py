@@ -8,7 +8,8 @@ import pytest
 
 from driftline.log import Record
 from driftline.profiles import Stream
-from driftline.store.ledger import Ledger, read_landing_sign, read_ledger
+from driftline.store.ledger import Ledger, read_ledger
+from driftline.store.signs import read_landing_signs
 from driftline.store.verdicts import hour_time
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 
@@ -188,11 +189,11 @@ def test_what_is_missing_is_looked_up_once_until_something_of_its_session_lands(
 
 
 def test_the_sign_of_landing_changes_when_something_lands_and_not_when_parts_are_merged(landing, client):
-    signs = [read_landing_sign(client)]
+    signs = [read_landing_signs(client)]
     append(landing, "sign", [1], beat=1)
-    signs.append(read_landing_sign(client))
+    signs.append(read_landing_signs(client))
     append(landing, "sign", [], beat=2)
-    signs.append(read_landing_sign(client))
-    assert len(set(signs)) == 3
+    signs.append(read_landing_signs(client))
+    assert len({tuple(sorted(sign.items())) for sign in signs}) == 3
     client.command("OPTIMIZE TABLE derived_hours FINAL")
-    assert read_landing_sign(client) == signs[-1]
+    assert read_landing_signs(client) == signs[-1]

@@ -107,7 +107,7 @@ def test_a_reference_that_is_not_there_in_whole_is_waited_for(landing, client):
     register(landing, "whole")
     client.command("DELETE FROM feature_rules WHERE model_name = 'whole'")
     more = "UPDATE reference_rows = reference_rows + 1 WHERE model_name = 'whole'"
-    client.command(f"ALTER TABLE training_runs {more}", settings={"mutations_sync": 1})
+    client.command(f"ALTER TABLE registrations {more}", settings={"mutations_sync": 1})
     assert learn_rules(client, "whole") == []
 
 

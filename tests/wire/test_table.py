@@ -95,11 +95,16 @@ def tables(draw):
             "prediction": None if own_scores is None else own_scores[row],
             "probabilities": {name: column[row] for name, column in classes.items()},
             "tags": {name: column[row] for name, column in tags.items()},
-            **{ARGUMENTS[name]: column[row] for name, column in others.items()},
+            **{ARGUMENTS[name]: _alone(name, column[row]) for name, column in others.items()},
         }
         for row in range(length)
     ]
     return table, rows
+
+
+def _alone(name: str, value: Any) -> Any:
+    """Return what stands for a column's value in a call of its own, where None for a time means: now."""
+    return float("nan") if name == "event_times" and value is None else value
 
 
 class Noted(Counter):

@@ -267,9 +267,10 @@ def test_what_is_no_time_is_refused(value):
     assert refusal(event_time_us, value) is Reason.UNENCODABLE
 
 
-@pytest.mark.parametrize("value", [None, math.nan, pd.NaT, np.datetime64("NaT"), pd.NA], ids=repr)
-def test_a_time_that_is_missing_is_not_told(value):
-    assert event_time_us(value) is None
+@pytest.mark.parametrize("value", [math.nan, pd.NaT, np.datetime64("NaT"), pd.NA], ids=repr)
+def test_a_time_that_is_missing_is_refused_so_that_it_is_noticed(value):
+    assert refusal(event_time_us, value) is Reason.UNENCODABLE
+    assert event_time_us(None) is None
 
 
 def test_the_range_of_times_is_half_open():

@@ -4,14 +4,14 @@
 CREATE ROLE IF NOT EXISTS driftline_lander;
 
 -- Views run with the rights of whoever inserts into what they read: hence SELECT on the inbox, which holds no
--- row, and on sessions. Of a range that may have landed before, the lander asks what is there, and which
--- inserts are at work.
+-- row, on training runs and on sessions. Of a range that may have landed before, the lander asks what is
+-- there, and which inserts are at work.
 GRANT
     SELECT ON $database.schema_migrations,
     INSERT, SELECT ON $database.prediction_inbox,
     SELECT ON $database.predictions,
     INSERT ON $database.outcomes,
-    INSERT ON $database.training_runs,
+    INSERT, SELECT ON $database.training_runs,
     INSERT, SELECT ON $database.sessions,
     INSERT, SELECT ON $database.dead_letters,
     SELECT(query, query_id, query_kind) ON system.processes
@@ -23,7 +23,8 @@ CREATE ROLE IF NOT EXISTS driftline_profiler;
 GRANT
     SELECT ON $database.schema_migrations,
     SELECT ON $database.predictions,
-    SELECT ON $database.training_runs,
+    SELECT ON $database.registrations,
+    SELECT ON $database.current_references,
     INSERT, SELECT ON $database.derived_hours,
     INSERT, SELECT ON $database.profiling_progress,
     INSERT, SELECT, ALTER DELETE ON $database.profiles,
@@ -47,6 +48,8 @@ GRANT
     SELECT ON $database.invalid_values,
     SELECT ON $database.feature_grids,
     SELECT ON $database.training_runs,
+    SELECT ON $database.registrations,
+    SELECT ON $database.current_references,
     SELECT ON $database.sessions,
     SELECT ON $database.session_drops,
     SELECT ON $database.dead_letters,
@@ -79,6 +82,8 @@ GRANT
     SELECT ON $database.feature_grids,
     SELECT ON $database.outcomes,
     SELECT ON $database.training_runs,
+    SELECT ON $database.registrations,
+    SELECT ON $database.current_references,
     SELECT ON $database.sessions,
     SELECT ON $database.session_drops,
     SELECT ON $database.dead_letters,

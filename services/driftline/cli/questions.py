@@ -93,9 +93,14 @@ def completeness(store_url: str, model_name: str | None, since: str | None, as_j
     if as_json:
         echo_json(lines)
     elif lines:
-        echo_table(lines, list(lines[0]))
+        echo_table([{**line, "set_aside": _counts(line["set_aside"])} for line in lines], list(lines[0]))
     else:
         echo("nothing has landed yet")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """Return counts by name in a few words."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "0"
 
 
 @click.command()

@@ -316,7 +316,7 @@ def profile(
     metrics, pulse = Metrics(PROFILER_METRICS), Pulse("profiler", time.monotonic)
     with open_store(store_url) as store, ExitStack() as exposed:
         ready: dict[str, Check] = {"store": lambda: check_store(store), "deriving": pulse.check_work}
-        health = Health(alive={"profiler": pulse.check}, ready=ready)
+        health = Health(alive={"profiler": pulse.check}, ready=ready, pulses={"profiler": pulse})
         exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         profiler = Profiler(store, metrics=metrics, shard=shard[0], shards=shard[1], pulse=pulse)
         try:
@@ -351,7 +351,7 @@ def watch(
     metrics, pulse = Metrics(WORKER_METRICS), Pulse("drift worker", time.monotonic)
     with open_store(store_url) as store, ExitStack() as exposed:
         ready: dict[str, Check] = {"store": lambda: check_store(store), "judging": pulse.check_work}
-        health = Health(alive={"drift worker": pulse.check}, ready=ready)
+        health = Health(alive={"drift worker": pulse.check}, ready=ready, pulses={"drift worker": pulse})
         exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
         patience: dict[str, Any] = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
@@ -364,6 +364,10 @@ def watch(
                 if worker.waiting:
                     waiting = f"{worker.waiting} hours that have closed are not derived yet"
                     echo(f"{waiting}; run 'driftline profile --until-idle' first", err=True)
+                if worker.failing:
+                    for stream, failure in worker.failing.items():
+                        echo(f"{' '.join(stream)} could not be judged: {failure.detail}", err=True)
+                    raise click.exceptions.Exit(1)
             else:
                 worker.run(stop)
         finally:

@@ -5,7 +5,7 @@ Only records that say so of themselves are looked at; nothing else can stand in 
 
 from __future__ import annotations
 
-import math
+import json
 import uuid
 from collections import defaultdict
 from functools import cache
@@ -18,10 +18,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError, WireError
 from driftline.wire import PREDICTION, event_schema, split_frame
+from driftline.wire.values import END_OF_TIME_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
 
@@ -46,7 +46,7 @@ class _Identity(NamedTuple):
     session_id: str
     sequence: int
     model_name: str
-    time: datetime
+    time_us: int
 
 
 def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf) -> tuple[int, ...]:
@@ -97,14 +97,14 @@ def _held(
     held: dict[tuple[str, str, int], set[tuple[str, int, int]]] = defaultdict(set)
     for start in range(0, len(identities), _CHUNK):
         chunk = identities[start : start + _CHUNK]
-        times = [each.time.timestamp() for each in chunk]
+        times = [each.time_us for each in chunk]
         # What the table is sorted by, too: so it is a look at a few places.
         query = (
             "SELECT toString(event_id), toString(session_id), sequence, toString(log_id), log_partition, "
             "log_offset FROM predictions "
             f"WHERE model_name IN ({_listed(each.model_name for each in chunk)}) "
-            f"AND event_time >= toDateTime64({math.floor(min(times))}, 6, 'UTC') "
-            f"AND event_time <= toDateTime64({math.ceil(max(times))}, 6, 'UTC') "
+            f"AND event_time >= fromUnixTimestamp64Micro({min(times)}, 'UTC') "
+            f"AND event_time <= fromUnixTimestamp64Micro({max(times)}, 'UTC') "
             f"AND event_id IN ({_listed(each.event_id for each in chunk)})"
         )
         try:
@@ -130,15 +130,27 @@ def _identity(record: bytes, schema_of: SchemaOf) -> _Identity | None:
     if schema is None or schema.name != PREDICTION:
         return None
     try:
-        event: Any = fastavro.schemaless_reader(BytesIO(datum), schema.parsed, _few_fields())
+        event: Any = fastavro.schemaless_reader(BytesIO(datum), _plain(schema.text), _few_fields())
         event_id = str(uuid.UUID(str(event["event_id"])))
     except Exception:  # noqa: BLE001  fastavro raises whatever its parts raise on garbage.
         return None
-    names = (event["session_id"], event["sequence"], event["model_name"], event["event_time"])
-    return _Identity(event_id, *names)
+    names = (event["session_id"], event["sequence"], event["model_name"])
+    return _Identity(event_id, *names, min(max(event["event_time"], 0), END_OF_TIME_US - 1))
+
+
+@cache
+def _plain(text: str) -> Any:
+    """Return a schema with times as numbers: of the times that land, not all are datetimes."""
+    schema = json.loads(text)
+    fields = [_as_number(field) if field["name"] == "event_time" else field for field in schema["fields"]]
+    return fastavro.parse_schema({**schema, "fields": fields})
+
+
+def _as_number(field: Any) -> Any:
+    return {**field, "type": "long"}
 
 
 @cache
 def _few_fields() -> Any:
-    parsed = event_schema(PREDICTION).parsed
+    parsed = _plain(event_schema(PREDICTION).text)
     return {**parsed, "fields": [field for field in parsed["fields"] if field["name"] in _FIELDS]}

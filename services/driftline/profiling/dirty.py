@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from driftline.profiles import HourKey, Stream
-    from driftline.store.hours import Pointer
+    from driftline.store.hours import Pointer, RawRows
 
 OPEN_GAP_S = 60.0
 """An open hour is derived again after so long, or later where that is dear."""
@@ -111,7 +111,7 @@ class DirtyHours:
 
 
 def batches(
-    hours: Sequence[HourKey], rows: Mapping[HourKey, int], most_rows: int
+    hours: Sequence[HourKey], rows: Mapping[HourKey, RawRows], most_rows: int
 ) -> Sequence[Collection[HourKey]]:
     """Return hours in groups that one statement each can take, in their order.
 
@@ -123,11 +123,11 @@ def batches(
     groups: list[list[HourKey]] = []
     held = 0
     for each in hours:
-        if not groups or held + rows[each] > most_rows or len(groups[-1]) >= MOST_HOURS:
+        if not groups or held + rows[each].rows > most_rows or len(groups[-1]) >= MOST_HOURS:
             groups.append([])
             held = 0
         groups[-1].append(each)
-        held += rows[each]
+        held += rows[each].rows
     return groups
 
 

@@ -11,6 +11,8 @@ HOURS = "driftline_profiling_derived_hours_total"
 ROWS = "driftline_profiling_derived_rows_total"
 FAILURES = "driftline_profiling_failures_total"
 
+FAILING = "driftline_profiling_failing_attempts"
+
 PROFILER_METRICS = (
     Metric(
         DIRTY,
@@ -35,5 +37,13 @@ PROFILER_METRICS = (
         (),
         "Times that deriving failed. It is tried again; landing goes on meanwhile.",
         ("DriftlineMetricsMissing", "DriftlineStoreAway"),
+    ),
+    Metric(
+        FAILING,
+        "gauge",
+        ("model_name", "model_version", "environment"),
+        "How often in a row an hour of a stream could not be derived, or, without a version, a model's grids "
+        "and rules not be learned. The others go on. Gone once it succeeds.",
+        ("DriftlineStreamFailing",),
     ),
 )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from driftline.store.grids import PRODUCTION_ROWS
+from driftline.store.grids import PRODUCTION_ROWS, pending_choices
 from driftline.store.rule_samples import FeatureSample, read_samples
 from driftline.store.rules import (
     ANSWER,
@@ -24,7 +24,7 @@ from driftline.store.rules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -39,27 +39,34 @@ _LEAST_ROWS = 1000
 def learn_rules(client: Client, model_name: str = "") -> Sequence[tuple[str, str]]:
     """Learn the rules of versions where that is due; return of which models and versions.
 
-    A version learns from its reference as soon as all of that is derived, and until then from production,
-    once 5,000 rows are there. What the reference does not have of the answer comes from production, too.
-    Doing it again changes nothing. Two that learn at once learn the same.
+    A version learns from its reference as soon as all of that is derived, and anew once it is registered
+    again; until then from production, once 5,000 rows are there. What the reference does not have of the
+    answer comes from production, too. Doing it again changes nothing. Two that learn at once learn the same.
 
     Args:
         client: of the store.
         model_name: of this model only; '': of all.
     """
     learned = []
-    for model, version, is_complete, is_enough in versions_to_learn(
+    for model, version, is_complete, is_enough, registration in versions_to_learn(
         client, enough=PRODUCTION_ROWS, model_name=model_name
     ):
         samples = read_samples(client, model, version)
         found = learn(samples, is_complete=bool(is_complete), is_enough=bool(is_enough))
         if found is not None:
-            write_learned(client, model, version, found)
+            write_learned(client, model, version, replace(found, registration=registration))
             learned.append((model, version))
             context = {"model_name": model, "model_version": version}
             values = (model, version, len(found.rules))
             _logger.info("%s %s: learned the rules of %d features", *values, extra=context)
     return learned
+
+
+def models_to_learn(client: Client, models: Collection[str]) -> Collection[str]:
+    """Return which of these models have grids to be chosen, or rules to be learned, by now."""
+    due = {str(row[0]) for row in versions_to_learn(client, enough=PRODUCTION_ROWS)}
+    due |= {choice.model_name for choice in pending_choices(client, models)}
+    return due & set(models)
 
 
 def learn(samples: Mapping[str, Sample], *, is_complete: bool, is_enough: bool) -> Learned | None:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError
+from driftline.failing import Failing
 from driftline.health import Pulse
 from driftline.profiling.dirty import DirtyHours, batches
-from driftline.profiling.metrics import DIRTY, FAILURES, HOURS, LAG, ROWS, SECONDS
-from driftline.profiling.rules import learn_rules
+from driftline.profiling.metrics import DIRTY, FAILING, FAILURES, HOURS, LAG, ROWS, SECONDS
+from driftline.profiling.rules import learn_rules, models_to_learn
 from driftline.store import ready_client
 from driftline.store.derive import delete_superseded, derive_hours, keep_derived, point_to
 from driftline.store.grids import choose_grids, pending_choices, read_stale_hours
@@ -36,6 +37,7 @@ from driftline.store.hours import (
     read_touched,
     write_derived_until,
 )
+from driftline.store.ready import is_away
 from driftline.store.recipes import RECIPE_TABLES, read_recipes
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from driftline.metrics import Metrics
     from driftline.profiles import HourKey
     from driftline.store.connect import Store
+    from driftline.store.hours import RawRows
     from driftline.store.recipes import Recipes
 
 _logger = logging.getLogger(__name__)
@@ -100,6 +103,9 @@ class Profiler:
         for name in (SECONDS, HOURS, ROWS, FAILURES):
             metrics.count(name, 0)
         self._client = ready_client(store)
+        self._failing: Failing[tuple[str, ...]] = Failing(
+            "deriving", logger=_logger, monotonic=monotonic, is_general=lambda e: is_away(self._client, e)
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -125,14 +131,17 @@ class Profiler:
                     self._begin()
                 derived = self.step(stop)
                 has_failed = False
-                self._pulse.succeed()
-            except (StoreError, ClickHouseError) as error:
+                self._pulse.succeed(warning=self._failing.described())
+            except Exception as error:
                 has_failed = True
                 derived = 0
                 self._pulse.fail(error)
                 self._metrics.count(FAILURES)
                 context = {"error": type(error).__name__}
-                _logger.warning("deriving failed, trying again: %s", error, extra=context)
+                foreseen = isinstance(error, (StoreError, ClickHouseError))
+                _logger.warning(
+                    "deriving failed, trying again: %s", error, extra=context, exc_info=not foreseen
+                )
             if not derived:
                 stop.wait(_POLL_S)
 
@@ -161,8 +170,9 @@ class Profiler:
         self._look(is_forced=not is_patient)
         now = self._looked_at + timedelta(seconds=self._monotonic() - self._looked_s)
         hours = self._dirty.due(now) if is_patient else list(self._dirty.pointers)
+        hours = [each for each in hours if self._failing.is_due(_key(each))]
         derived = self._derive(hours, stop) if hours else 0
-        if self._must_learn:
+        if self._must_learn and not (stop is not None and stop.is_set()):
             derived += self._learn()
         self._tell(now)
         self._clean()
@@ -173,7 +183,7 @@ class Profiler:
         began_s = self._monotonic()
         if not is_forced and began_s < self._next_look_s:
             return
-        signs = read_signs(self._client, ("predictions", "training_runs", *RECIPE_TABLES))
+        signs = read_signs(self._client, ("predictions", *RECIPE_TABLES))
         if self._recipes is None or any(signs.get(name) != self._signs.get(name) for name in RECIPE_TABLES):
             self._read_recipes()
         is_long = began_s - self._long_look_s >= _LONG_LOOK_GAP_S
@@ -181,7 +191,7 @@ class Profiler:
             reach = _LONG_LOOK if is_long else timedelta(0)
             self._look_for_landed(max(self._looked_at, _EPOCH + reach) - reach)
             self._long_look_s = began_s if is_long else self._long_look_s
-        if signs.get("training_runs") != self._signs.get("training_runs"):
+        if signs.get("registrations") != self._signs.get("registrations"):
             # A registration says how many rows a reference has: it may be whole with what has landed.
             self._must_learn |= {hour.stream.model_name for hour in read_pointers(self._client)}
         self._signs = signs
@@ -230,7 +240,7 @@ class Profiler:
         recipes = self._recipes
         if recipes is None:
             return 0
-        rows = count_raw_rows(self._client, hours)
+        rows = count_raw_rows(self._client, hours, recipes.counts(hours))
         pointers = read_pointers(self._client, hours)
         models = {each.stream.model_name for each in hours}
         stale = frozenset(read_stale_hours(self._client, models))
@@ -238,9 +248,10 @@ class Profiler:
         settled, expired = [], {}
         for each in hours:
             pointer = pointers.get(each)
-            if pointer is not None and rows.get(each, 0) < pointer.rows:
+            held = rows[each].rows if each in rows else 0
+            if pointer is not None and held < pointer.rows:
                 expired[each] = pointer  # Rows have begun to expire: what was counted of them stays.
-            elif self._is_settled(each, rows.get(each, 0), pointer, stale):
+            elif self._is_settled(each, held, pointer, stale):
                 settled.append(each)
             else:
                 model = each.stream.model_name
@@ -254,9 +265,35 @@ class Profiler:
             for batch in batches(group, rows, MOST_ROWS):
                 if (stop is not None and stop.is_set()) or (derived and self._monotonic() > end_s):
                     return derived
-                self._derive_batch({each: rows[each] for each in batch}, recipes)
-                derived += len(batch)
+                derived += self._derive_apart({each: rows[each] for each in batch}, recipes, stop)
         return derived
+
+    def _derive_apart(
+        self, rows: Mapping[HourKey, RawRows], recipes: Recipes, stop: threading.Event | None
+    ) -> int:
+        """Derive hours together, and where that fails, halves of them, until those that fail stand alone."""
+        if stop is not None and stop.is_set():
+            return 0
+        hours = list(rows)
+        if len(hours) == 1:
+            derived = 0
+            with self._failing.apart(_key(hours[0]), **hours[0].stream._asdict(), hour=_time_of(hours[0])):
+                self._derive_batch(rows, recipes)
+                derived = 1
+            self._metrics.count(FAILURES, 1 - derived)
+            return derived
+        try:
+            self._derive_batch(rows, recipes)
+        except Exception as error:
+            if is_away(self._client, error):
+                raise
+            half = len(hours) // 2
+            parts = ({each: rows[each] for each in part} for part in (hours[:half], hours[half:]))
+            return sum(self._derive_apart(part, recipes, stop) for part in parts)
+        for each in hours:
+            with self._failing.apart(_key(each)):
+                pass
+        return len(hours)
 
     def _is_settled(
         self, hour: HourKey, rows: int, pointer: Pointer | None, stale: Collection[HourKey]
@@ -267,7 +304,7 @@ class Profiler:
         fits = self._recipes is not None and self._recipes.fits(hour.stream, pointer)
         return rows == pointer.rows and fits and hour not in stale
 
-    def _derive_batch(self, rows: Mapping[HourKey, int], recipes: Recipes) -> None:
+    def _derive_batch(self, rows: Mapping[HourKey, RawRows], recipes: Recipes) -> None:
         began_s = self._monotonic()
         began = read_store_time(self._client)
         derivation = derivation_id(began, self._random_below)
@@ -275,25 +312,43 @@ class Profiler:
             derive_hours(self._client, rows.keys(), recipes, derivation=derivation)
         seconds = self._monotonic() - began_s
         point_to(self._client, rows, recipes, derivation=derivation, seconds=seconds)
-        total = max(sum(rows.values()), 1)
+        total = max(sum(held.rows for held in rows.values()), 1)
         self._dirty.note_derived(
-            {each: Pointer(derivation, held, seconds=seconds * held / total) for each, held in rows.items()}
+            {
+                each: Pointer(derivation, held.rows, seconds=seconds * held.rows / total)
+                for each, held in rows.items()
+            }
         )
         self._must_learn |= {each.stream.model_name for each in rows}
         self._metrics.count(SECONDS, seconds)
         self._metrics.count(HOURS, len(rows))
-        self._metrics.count(ROWS, sum(rows.values()))
+        self._metrics.count(ROWS, total)
 
     def _learn(self) -> int:
         """Choose grids and learn rules where there is enough by now; return how many models that changes."""
-        models, self._must_learn = self._must_learn, set()
-        choices = pending_choices(self._client, sorted(models))
-        for choice in choices:
-            choose_grids(self._client, choice)
-        learned = learn_rules(self._client) if self._shard == 0 else ()
-        if choices or learned:
+        due = {model for model in self._must_learn if self._failing.is_due((model,))}
+        self._must_learn -= due
+        changed = 0
+        for model in self._learners(due):
+            self._must_learn.add(model)
+            with self._failing.apart((model,), model_name=model):
+                for choice in pending_choices(self._client, [model]):
+                    choose_grids(self._client, choice)
+                    changed += 1
+                changed += len(learn_rules(self._client, model))
+                self._must_learn.discard(model)
+        if changed:
             self._read_recipes()
-        return len(choices) + len(learned)
+        return changed
+
+    def _learners(self, models: Collection[str]) -> Collection[str]:
+        """Return which of the models have something to learn; where that cannot be asked, all of them."""
+        try:
+            return models_to_learn(self._client, models)
+        except Exception as error:
+            if is_away(self._client, error):
+                raise
+            return models
 
     def _tell(self, now: datetime) -> None:
         """Note how far this is, for readers, and export it."""
@@ -302,6 +357,11 @@ class Profiler:
             write_derived_until(self._client, self._derived_until, shards=self._shards, shard=self._shard)
             self._noted_until = self._derived_until
         self._metrics.set(DIRTY, len(self._dirty))
+        failing: dict[tuple[str, ...], float] = {}
+        for key, failure in self._failing.known.items():
+            names = (*key, "", "")[:3]
+            failing[names] = max(failing.get(names, 0.0), float(failure.attempts))
+        self._metrics.replace(FAILING, failing)
         lag_s = (now - self._derived_until).total_seconds() if len(self._dirty) else 0.0
         self._metrics.set(LAG, max(lag_s, 0.0))
 
@@ -309,10 +369,19 @@ class Profiler:
         """Delete now and then what no pointer names any more."""
         now_s = self._monotonic()
         if self._shard == 0 and now_s - self._cleaned_s >= _CLEAN_GAP_S:
-            with self._pulse.busy():
+            with self._failing.apart(("",), step="cleaning"), self._pulse.busy():
                 delete_superseded(self._client)
             self._cleaned_s = now_s
 
     def close(self) -> None:
         """Let go of the store."""
         self._client.close()
+
+
+def _key(hour: HourKey) -> tuple[str, ...]:
+    """Return what an hour's failures are kept by; a model's are by its name."""
+    return (*hour.stream, _time_of(hour))
+
+
+def _time_of(hour: HourKey) -> str:
+    return f"{datetime.fromtimestamp(hour.hour * 3600, UTC):%Y-%m-%d %H:%M}"

@@ -65,9 +65,10 @@ def register_training_run(
     The reference rows are logged as predictions of environment ``reference`` under the run, by a
     ``PredictionLogger``: training and serving are profiled by the same code. They should be rows that
     the model has not been fitted to. The run itself comes last, so that a run which is known is known
-    in whole. Unlike logging, this raises: it is part of training, not of serving. On Kafka it returns when
-    the brokers have acknowledged everything; nothing waits on this host's disk, where a training job that
-    ends may leave it for ever.
+    in whole. Registered again with reference rows, the run (or the model version) has these as its
+    reference, and no others: rules and grids are learned anew. Unlike logging, this raises: it is part of
+    training, not of serving. On Kafka it returns when the brokers have acknowledged everything; nothing
+    waits on this host's disk, where a training job that ends may leave it for ever.
 
     Args:
         training_run_id: identity of the run. Default: a new UUIDv7.
@@ -128,12 +129,13 @@ def register_training_run(
         "metrics": dict(checked_numbers("metrics", metrics)),
         "tags": dict(checked_texts("tags", tags)),
     }
-    record = Record(TRAINING_RUNS_TOPIC, run_id.encode(), encode_record(TRAINING_RUN, event))
     with _opened(log) as target:
         if rows is not None:
             environment: dict[str, Any] = {"environment": REFERENCE_ENVIRONMENT, "log": target}
             with PredictionLogger(**identity, **environment, clock=clock, random=random) as logger:
                 rows.log(logger, timeout_s)
+                event["reference_session_id"] = logger.session_id
+        record = Record(TRAINING_RUNS_TOPIC, run_id.encode(), encode_record(TRAINING_RUN, event))
         _append(target, record, timeout_s)
     return run_id
 

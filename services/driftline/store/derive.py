@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from driftline.store.derive_invalid import derive_invalid
 from driftline.store.derive_profiles import derive_profiles
-from driftline.store.hours import DERIVING, HOUR_OF_EVENT, KEYS, which_hours
+from driftline.store.hours import COUNTS, DERIVING, KEYS, RawRows, which_hours
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 _SESSIONS = f"""
 INSERT INTO session_hours (derivation, {KEYS}, hour, session_id, rows, sequences, last_sequence, newest)
 SELECT
-    {{derivation:UInt64}}, {KEYS}, toStartOfHour(event_time) AS hour, session_id, count(),
-    groupBitmapState(toUInt64(sequence)), max(sequence), max(event_time)
+    {{derivation:UInt64}}, {KEYS}, hour, session_id, count(), groupBitmapState(toUInt64(sequence)),
+    max(sequence), maxIf(counted_time, set_aside = '')
 FROM predictions WHERE %(hours)s
 GROUP BY {KEYS}, hour, session_id
 """
 
-_POINT = "model_name model_version environment hour derivation rows segments rules seconds".split()
+_POINT = (
+    "model_name model_version environment hour derivation rows counted future old segments recipe seconds"
+).split()
 
 DERIVED_TABLES = ("profiles", "session_hours", "invalid_values")
 """The tables whose rows count while a pointer names their derivation."""
@@ -46,39 +48,40 @@ def derive_hours(client: Client, hours: Collection[HourKey], recipes: Recipes, *
         recipes: by what.
         derivation: their new id.
     """
-    condition, bound = which_hours(hours, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
+    condition, bound = which_hours(hours)
     bound["derivation"] = derivation
-    derive_profiles(client, hours, recipes, condition, dict(bound))
+    counts = recipes.counts(hours)
+    derive_profiles(client, hours, recipes, f"{condition} AND {counts.sql}", {**bound, **counts.bound})
     client.command(_SESSIONS % {"hours": condition}, parameters=bound, settings=dict(DERIVING))
     checked = {each for each in hours if recipes.rules_of(each.stream).number}
     if checked:
-        condition, bound = which_hours(checked, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
+        condition, bound = which_hours(checked)
         bound["derivation"] = derivation
-        derive_invalid(client, checked, recipes, condition, bound)
+        derive_invalid(client, checked, recipes, f"{condition} AND {COUNTS.sql}", bound)
 
 
 def point_to(
-    client: Client, counted: Mapping[HourKey, int], recipes: Recipes, *, derivation: int, seconds: float
+    client: Client, counted: Mapping[HourKey, RawRows], recipes: Recipes, *, derivation: int, seconds: float
 ) -> None:
     """Let derived hours count, all of them in one insert.
 
     Args:
         client: of the store.
-        counted: which, and how many raw rows there were before they were derived.
+        counted: which, and how many raw rows there were, and counted, before they were derived.
         recipes: by what.
         derivation: their id.
         seconds: what it took; each hour gets its share by rows.
     """
-    total = max(sum(counted.values()), 1)
+    total = max(sum(held.rows for held in counted.values()), 1)
     rows = [
         [
             *each.stream,
             each.hour * 3600,
             derivation,
-            held,
+            *held,
             recipes.segments_hash(each.stream.model_name),
-            recipes.rules_of(each.stream).number,
-            seconds * held / total,
+            recipes.number_of(each.stream),
+            seconds * held.rows / total,
         ]
         for each, held in counted.items()
     ]
@@ -92,7 +95,8 @@ def keep_derived(client: Client, pointers: Mapping[HourKey, Pointer], recipes: R
     """
     stale = {each: known for each, known in pointers.items() if not recipes.fits(each.stream, known)}
     for each, known in stale.items():
-        point_to(client, {each: known.rows}, recipes, derivation=known.derivation, seconds=known.seconds)
+        held = RawRows(known.rows, known.counted, known.future, known.old)
+        point_to(client, {each: held}, recipes, derivation=known.derivation, seconds=known.seconds)
 
 
 def delete_superseded(client: Client, *, older_than_s: int = 900) -> None:

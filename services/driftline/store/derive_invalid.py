@@ -44,13 +44,13 @@ multiIf(
     place = 1, if(feature = 'prediction' OR startsWith(feature, 'prediction.'), 0, unknown),
     {missing:Array(UInt8)}[place])
 """
-_EVENT = f"{KEYS}, event_time, event_id"
+_EVENT = f"{KEYS}, hour, event_time, event_id"
 _KNOWS_ALL = "{knows_all:Array(UInt8)}[version]"
 
 _INVALID = f"""
 INSERT INTO invalid_values (derivation, {KEYS}, hour, feature, reason, count, oldest, newest, examples)
 SELECT
-    {{derivation:UInt64}}, {KEYS}, toStartOfHour(event_time) AS hour, toString(feature) AS name,
+    {{derivation:UInt64}}, {KEYS}, hour, toString(feature) AS name,
     transform(
         name,
         ['prediction', 'prediction.probabilities', 'prediction.probability_sum'],

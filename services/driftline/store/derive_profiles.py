@@ -151,7 +151,7 @@ def derive_profiles(
 def _base(condition: str, segments: Sequence[str], columns: Mapping[str, str]) -> str:
     """Return a query of the raw rows, each once for the whole traffic and once for each of its segments."""
     own = "".join(f", {sql} AS {name}" for name, sql in columns.items())
-    start = f"SELECT {KEYS}, toStartOfHour(event_time) AS hour"
+    start = f"SELECT {KEYS}, hour"
     if not segments:
         return f"{start}, '' AS segment{own} FROM predictions WHERE {condition}"
     listed = ", ".join(["", *columns])

@@ -1,4 +1,7 @@
-"""Which grid each feature is counted on: chosen once from its first reference, and never changed."""
+"""Which grid each feature is counted on: chosen from its first reference.
+
+It changes only when that reference is registered again: then it is chosen anew.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.profiles import Grid, HourKey, Stream
+from driftline.store.hours import COUNTS
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -25,45 +29,44 @@ PRODUCTION_ROWS = 5_000
 """Without a reference, a grid is chosen once so many production values are there."""
 
 _SAMPLE_ROWS = 200_000
-_COLUMNS = "model_name feature center scale resolution chosen_from chosen_rows".split()
+_COLUMNS = "model_name feature center scale resolution chosen_from chosen_rows registration".split()
 
 _GRIDS = """
 SELECT model_name, feature, center, scale, resolution FROM feature_grids FINAL
 WHERE {model:String} = '' OR model_name = {model:String}
 """
-_WITHOUT_GRID = f"""
+# By feature whose grid is still to be chosen, or was chosen from a reference that was registered again: the
+# versions with a reference that has it, and '' for production.
+_TO_CHOOSE = f"""
 SELECT
     toString(model_name) AS model, toString(feature) AS name,
-    sumIf(count, environment = 'reference') AS reference,
-    sumIf(count, environment = 'production') AS production
+    if(environment = 'reference', toString(model_version), '') AS version, sum(count) AS held,
+    (model, name) IN (SELECT model_name, feature FROM feature_grids) AS has_grid
 FROM profiles
 WHERE kind = 'numeric' AND segment = '' AND environment IN ('reference', 'production')
     AND model_name IN {{models:Array(String)}}
-    AND (model_name, feature) NOT IN (SELECT model_name, feature FROM feature_grids)
+    AND (model_name, feature) NOT IN
+    (
+        SELECT model_name, feature FROM feature_grids FINAL
+        WHERE chosen_from != 'reference'
+            OR (model_name, registration) IN (SELECT model_name, number FROM current_references)
+    )
     AND {visible("model_name IN {models:Array(String)}")}
-GROUP BY model, name HAVING reference + production > 0 ORDER BY model, name
+GROUP BY model, name, version HAVING held > 0 ORDER BY model, name
 """
-
-_FIRST_REFERENCE = """
-SELECT r.model_name, r.expected AS expected, l.landed AS landed
-FROM
-(
-    SELECT
-        toString(model_name) AS model_name,
-        training_run_id,
-        argMax(reference_rows, registered_time) AS expected,
-        min(registered_time) AS registered
-    FROM training_runs WHERE model_name IN {models:Array(String)}
-    GROUP BY model_name, training_run_id HAVING expected > 0
-) AS r
+_REFERENCES = """
+SELECT model_name, model_version, session_id, number, landed >= expected
+FROM current_references AS r
 LEFT JOIN
 (
     SELECT
-        toString(model_name) AS model_name, toString(training_run_id) AS training_run_id, count() AS landed
-    FROM predictions WHERE model_name IN {models:Array(String)} AND environment = 'reference'
-    GROUP BY model_name, training_run_id
-) AS l USING (model_name, training_run_id)
-ORDER BY r.registered LIMIT 1 BY r.model_name
+        toString(model_name) AS model_name, toString(model_version) AS model_version, recipe AS number,
+        sum(counted) AS landed
+    FROM derived_hours FINAL WHERE model_name IN {models:Array(String)} AND environment = 'reference'
+    GROUP BY model_name, model_version, recipe
+) AS l USING (model_name, model_version, number)
+WHERE model_name IN {models:Array(String)}
+ORDER BY model_name, first_landed, model_version
 """
 
 # Of one environment's rows an even part, the same whenever it is asked for.
@@ -78,7 +81,9 @@ FROM
             mapValues(numeric_features),
             if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)])) AS numbers
     FROM predictions
-    WHERE model_name = {{model:String}} AND environment = {{environment:String}}
+    WHERE model_name = {{model:String}} AND environment = {{environment:String}} AND {COUNTS.sql}
+        AND ({{version:String}} = '' OR model_version = {{version:String}})
+        AND ({{session:String}} = '' OR session_id = {{session:String}})
         AND (NOT empty(arrayIntersect(mapKeys(numeric_features), {{features:Array(String)}}))
             OR has({{features:Array(String)}}, 'prediction.number'))
     ORDER BY cityHash64(event_id) LIMIT {_SAMPLE_ROWS}
@@ -99,17 +104,37 @@ GROUP BY model_name, model_version, environment, hour
 """
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """Whose rows a grid is chosen from.
+
+    Args:
+        environment: ``reference`` or ``production``.
+        version: the model version whose reference it is; empty: production.
+        session_id: of whoever logged that reference; empty: not told.
+        registration: number of its registration; 0: not told.
+    """
+
+    environment: str
+    version: str = ""
+    session_id: str = ""
+    registration: int = 0
+
+
+PRODUCTION = Source("production")
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which of a model's features get a grid now.
 
     Args:
         model_name: the model.
-        environments: by feature, whose rows it is chosen from: ``reference`` or ``production``.
+        sources: by feature, whose rows it is chosen from.
     """
 
     model_name: str
-    environments: Mapping[str, str]
+    sources: Mapping[str, Source]
 
 
 def read_grids(client: Client, model_name: str) -> Mapping[str, Grid]:
@@ -129,43 +154,55 @@ def read_all_grids(client: Client) -> Mapping[str, Mapping[str, Grid]]:
 def pending_choices(client: Client, models: Collection[str]) -> Sequence[Choice]:
     """Return which grids can be chosen now: the reference is complete, or enough production rows are derived.
 
+    A feature takes the reference of the version that was registered with it first, as it is registered now.
+
     Args:
         client: of the store.
         models: those to look at.
     """
-    without: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
-    for model, *counted in client.query(_WITHOUT_GRID, parameters={"models": list(models)}).result_rows:
-        without[model].append((counted[0], counted[1], counted[2]))
-    complete = references_complete(client, without.keys()) if without else {}
-    choices = []
-    for model, features in without.items():
-        is_complete = complete.get(model) is True
-        chosen = {
-            feature: "reference" if is_complete and reference > 0 else "production"
-            for feature, reference, production in features
-            if (is_complete and reference > 0) or production >= PRODUCTION_ROWS
-        }
-        if chosen:
-            choices.append(Choice(model, chosen))
-    return choices
+    features = _to_choose(client, models)
+    references = _references(client, {model for model, _ in features}) if features else {}
+    chosen: dict[str, dict[str, Source]] = defaultdict(dict)
+    for (model, feature), (held, has_grid) in features.items():
+        first = next((source for source in references.get(model, ()) if source[0].version in held), None)
+        if first is not None and first[1]:
+            chosen[model][feature] = first[0]
+        elif held.get("", 0) >= PRODUCTION_ROWS and not has_grid:
+            chosen[model][feature] = PRODUCTION
+    return [Choice(model, sources) for model, sources in chosen.items()]
 
 
-def references_complete(client: Client, models: Collection[str]) -> Mapping[str, bool]:
-    """Return whether all rows of each model's first reference landed; models without one are left out."""
-    rows = client.query(_FIRST_REFERENCE, parameters={"models": list(models)}).result_rows
-    return {model: landed >= expected for model, expected, landed in rows}
+def _to_choose(
+    client: Client, models: Collection[str]
+) -> Mapping[tuple[str, str], tuple[Mapping[str, int], bool]]:
+    """Return by model and feature how many values are there, by version, and whether it has a grid."""
+    found: dict[tuple[str, str], tuple[dict[str, int], bool]] = {}
+    rows = client.query(_TO_CHOOSE, parameters={"models": list(models)}).result_rows
+    for model, feature, version, held, has_grid in rows:
+        found.setdefault((model, feature), ({}, bool(has_grid)))[0][version] = held
+    return found
+
+
+def _references(client: Client, models: Collection[str]) -> Mapping[str, Sequence[tuple[Source, bool]]]:
+    """Return each model's references, the version first that was registered first, and which are whole."""
+    found: dict[str, list[tuple[Source, bool]]] = defaultdict(list)
+    bound = {"models": list(models)}
+    rows = client.query(_REFERENCES, parameters=bound, settings={"join_use_nulls": 0}).result_rows
+    for model, version, session_id, number, is_whole in rows:
+        found[model].append((Source("reference", version, session_id, number), bool(is_whole)))
+    return found
 
 
 def is_reference_complete(client: Client, model_name: str) -> bool | None:
-    """Return whether all rows of a model's first reference landed; None: no run was registered with any."""
-    return references_complete(client, [model_name]).get(model_name)
+    """Return whether all rows of a model's references are derived; None: none was registered with any."""
+    found = _references(client, [model_name]).get(model_name)
+    return None if found is None else all(is_whole for _, is_whole in found)
 
 
 def is_grid_due(client: Client, model_name: str) -> bool:
     """Return whether a model's grids are about to be chosen, or its hours about to be derived on them."""
-    bound = {"models": [model_name]}
-    rows = client.query(_WITHOUT_GRID, parameters=bound).result_rows
-    return any(reference > 0 for _, _, reference, _ in rows) or bool(read_stale_hours(client, [model_name]))
+    features = _to_choose(client, [model_name])
+    return any(any(held) for held, _ in features.values()) or bool(read_stale_hours(client, [model_name]))
 
 
 def choose_grids(client: Client, choice: Choice) -> Mapping[str, Grid]:
@@ -176,11 +213,11 @@ def choose_grids(client: Client, choice: Choice) -> Mapping[str, Grid]:
     """
     chosen: dict[str, Grid] = {}
     rows = []
-    for environment in sorted(set(choice.environments.values())):
-        wanted = [name for name, place in choice.environments.items() if place == environment]
-        for name, values in _sample(client, choice.model_name, environment, wanted).items():
+    for source in sorted(set(choice.sources.values())):
+        wanted = [name for name, place in choice.sources.items() if place == source]
+        for name, values in _sample(client, choice.model_name, source, wanted).items():
             grid = chosen[name] = Grid.from_values(values)
-            told = (environment, values.size)
+            told = (source.environment, values.size, source.registration)
             rows.append([choice.model_name, name, grid.center, grid.scale, grid.resolution, *told])
     client.insert("feature_grids", rows, column_names=_COLUMNS)
     context = {"model_name": choice.model_name, "features": sorted(chosen)}
@@ -195,8 +232,14 @@ def read_stale_hours(client: Client, models: Collection[str]) -> Sequence[HourKe
 
 
 def _sample(
-    client: Client, model_name: str, environment: str, features: Sequence[str]
+    client: Client, model_name: str, source: Source, features: Sequence[str]
 ) -> Mapping[str, NDArray[np.float64]]:
-    bound = {"model": model_name, "environment": environment, "features": list(features)}
+    bound = {
+        "model": model_name,
+        "environment": source.environment,
+        "version": source.version,
+        "session": source.session_id,
+        "features": list(features),
+    }
     rows = client.query(_SAMPLE, parameters=bound).result_rows
     return {name: np.asarray(values, dtype=np.float64) for name, values in rows}

@@ -8,9 +8,9 @@ or may have been under way then, the number of rows decides.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.profiles import HourKey, Stream
 
@@ -40,7 +40,9 @@ DERIVING: Mapping[str, Any] = {
 """Settings of statements that derive hours: one core, and no more memory than that takes."""
 
 KEYS = "model_name, model_version, environment"
-HOUR_OF_EVENT = "intDiv(toUnixTimestamp(toStartOfHour(event_time)), 3600)"
+HOUR = "intDiv(toUnixTimestamp(hour), 3600)"
+"""SQL: hours since the Unix epoch, of a raw or a derived row."""
+
 STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
@@ -56,12 +58,17 @@ SELECT shards, argMax(derived_until, written_at), max(written_at) AS newest
 FROM profiling_progress GROUP BY shards, shard ORDER BY newest
 """
 _TOUCHED = f"""
-SELECT {KEYS}, {HOUR_OF_EVENT} AS hour, max(landed_at) FROM predictions
-WHERE landed_at >= {{since:DateTime64(3, 'UTC')}} GROUP BY {KEYS}, hour
+SELECT {KEYS}, {HOUR} AS at, max(landed_at) FROM predictions
+WHERE landed_at >= {{since:DateTime64(3, 'UTC')}} GROUP BY {KEYS}, at
 """
-_COUNT = f"SELECT {KEYS}, {HOUR_OF_EVENT} AS hour, count() FROM predictions WHERE %s GROUP BY {KEYS}, hour"
+_COUNT = f"""
+SELECT
+    {KEYS}, {HOUR} AS at, count(), countIf({{counts}}),
+    countIf(set_aside = 'future'), countIf(set_aside = 'old')
+FROM predictions WHERE {{hours}} GROUP BY {KEYS}, at
+"""
 _POINTERS = f"""
-SELECT {KEYS}, intDiv(toUnixTimestamp(hour), 3600), derivation, rows, segments, rules, seconds
+SELECT {KEYS}, {HOUR}, derivation, rows, segments, recipe, seconds, counted, future, old
 FROM derived_hours FINAL WHERE %s
 """
 _SIGNS = """
@@ -76,6 +83,18 @@ GROUP BY table
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on raw rows: SQL, and the parameters that it binds."""
+
+    sql: str
+    bound: Mapping[str, Any] = field(default_factory=dict)
+
+
+COUNTS = Condition("set_aside = ''")
+"""Which raw rows the profiles hold, where no registration says more; see `Recipes.counts`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """What an hour's derivation was made of.
 
@@ -83,15 +102,22 @@ class Pointer:
         derivation: its id, which says when it began; see `derivation_id`.
         rows: raw rows that there were when it began.
         segments: hash of the segments that it was counted in.
-        rules: number of the set of rules that its values were checked by; 0: by none.
+        recipe: number of the set of rules that its values were checked by, of a reference that of its
+            registration; 0: none.
         seconds: what it took.
+        counted: of the rows, those that the profiles hold.
+        future: those that were set aside as more than a day ahead of their landing.
+        old: those that were set aside as of 1970.
     """
 
     derivation: int
     rows: int
     segments: int = 0
-    rules: int = 0
+    recipe: int = 0
     seconds: float = 0.0
+    counted: int = 0
+    future: int = 0
+    old: int = 0
 
     def surely_holds(self, landed_at: datetime) -> bool:
         """Return whether whatever landed up to a time was there when the derivation began."""
@@ -153,13 +179,33 @@ def read_touched(client: Client, since: datetime) -> Mapping[HourKey, datetime]:
     return {HourKey(Stream(*row[:3]), int(row[3])): row[4].replace(tzinfo=UTC) for row in rows}
 
 
-def count_raw_rows(client: Client, hours: Collection[HourKey]) -> Mapping[HourKey, int]:
-    """Return how many rows landed of each of these hours; those without any are left out."""
+class RawRows(NamedTuple):
+    """How many raw rows an hour has, how many of them count, and how many were set aside, and why."""
+
+    rows: int
+    counted: int = 0
+    future: int = 0
+    old: int = 0
+
+
+def count_raw_rows(
+    client: Client, hours: Collection[HourKey], counts: Condition = COUNTS
+) -> Mapping[HourKey, RawRows]:
+    """Return how many rows landed of each of these hours; those without any are left out.
+
+    Args:
+        client: of the store.
+        hours: which.
+        counts: which rows count.
+    """
     if not hours:
         return {}
-    condition, bound = which_hours(hours, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
-    rows = client.query(_COUNT % condition, parameters=bound, settings=_settings_for(hours)).result_rows
-    return {HourKey(Stream(*row[:3]), int(row[3])): int(row[4]) for row in rows}
+    condition, bound = which_hours(hours)
+    query = _COUNT.format(counts=counts.sql, hours=condition)
+    rows = client.query(
+        query, parameters={**bound, **counts.bound}, settings=_settings_for(hours)
+    ).result_rows
+    return {HourKey(Stream(*row[:3]), int(row[3])): RawRows(*row[4:]) for row in rows}
 
 
 def read_pointers(client: Client, hours: Collection[HourKey] | None = None) -> Mapping[HourKey, Pointer]:
@@ -191,28 +237,25 @@ def settled_after_all(client: Client, hours: Collection[HourKey]) -> frozenset[H
     """Return which of these hours are derived in whole, as the number of their rows says."""
     counted = count_raw_rows(client, hours)
     pointers = read_pointers(client, hours)
-    return frozenset(each for each, pointer in pointers.items() if pointer.rows >= counted.get(each, 0))
+    return frozenset(
+        each
+        for each, pointer in pointers.items()
+        if each not in counted or pointer.rows >= counted[each].rows
+    )
 
 
-def which_hours(
-    hours: Collection[HourKey],
-    *,
-    hour: str = "intDiv(toUnixTimestamp(hour), 3600)",
-    start: str = "hour",
-) -> tuple[str, dict[str, Any]]:
+def which_hours(hours: Collection[HourKey]) -> tuple[str, dict[str, Any]]:
     """Return SQL that chooses these hours of a table, and the parameters that it binds.
 
     Args:
         hours: which; not empty.
-        hour: SQL for a row's hour, hours since the Unix epoch.
-        start: SQL for the same as a time, as the table is sorted by it.
     """
     by_stream: dict[Stream, list[int]] = defaultdict(list)
     for each in hours:
         by_stream[each.stream].append(each.hour)
     if len(by_stream) > _STREAMS_APART:
         told = [(*each.stream, each.hour) for each in hours]
-        condition = f"(({KEYS}, {hour}) IN {{hours:Array(Tuple(String, String, String, Int64))}})"
+        condition = f"(({KEYS}, {HOUR}) IN {{hours:Array(Tuple(String, String, String, Int64))}})"
         return condition, {"hours": told}
     conditions: list[str] = []
     bound: dict[str, Any] = {}
@@ -222,7 +265,7 @@ def which_hours(
         condition = " AND ".join(
             f"{column} = {{{name}:String}}" for column, name in zip(KEYS.split(", "), names, strict=True)
         )
-        conditions.append(f"({condition} AND {start} IN {{hours_{number}:Array(DateTime('UTC'))}})")
+        conditions.append(f"({condition} AND hour IN {{hours_{number}:Array(DateTime('UTC'))}})")
     return f"({' OR '.join(conditions)})", bound
 
 
@@ -248,6 +291,5 @@ def read_sources(client: Client) -> Sources:
         return Sources("1", "0", {})
     if len(unsettled) > _MOST_HOURS_APART:
         return Sources("0", "1", {})
-    derived, bound = which_hours(unsettled)
-    raw, _ = which_hours(unsettled, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
-    return Sources(f"NOT {derived}", raw, bound)
+    chosen, bound = which_hours(unsettled)
+    return Sources(f"NOT {chosen}", chosen, bound)

@@ -23,7 +23,7 @@ UNKNOWN = "(unknown)"
 """Stands for all unknown features of a version together: their names are whatever a client sends."""
 
 _ROWS = """
-SELECT toString(model_name), toString(model_version), toString(environment), sum(rows)
+SELECT toString(model_name), toString(model_version), toString(environment), sum(counted)
 FROM derived_hours FINAL WHERE {conditions} GROUP BY model_name, model_version, environment
 """
 

@@ -18,7 +18,7 @@ SELECT DISTINCT model_name, toString(kind), toString(feature) FROM profiles
 WHERE segment = '' AND kind IN ('numeric', 'categorical') AND {visible()}
 UNION ALL
 SELECT DISTINCT model_name, 'tags', toString(arrayJoin(mapKeys(tags))) FROM predictions
-WHERE event_time > (SELECT max(hour) FROM derived_hours) - INTERVAL 1 DAY
+WHERE hour > (SELECT max(hour) FROM derived_hours) - INTERVAL 1 DAY
 UNION ALL
 SELECT DISTINCT model_name, '', '' FROM derived_hours
 """

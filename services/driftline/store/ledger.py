@@ -7,18 +7,18 @@ settled yet, and of those only sessions and numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from driftline.profiles import Stream
 from driftline.store.drops import read_drops_by_hour
-from driftline.store.hours import KEYS, LARGE_QUERY, STREAM, read_signs, read_sources
-from driftline.store.recipes import RECIPE_TABLES
+from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM, read_sources
+from driftline.store.set_aside import read_set_aside
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
@@ -31,9 +31,9 @@ SELECT session_id, model_name, model_version, environment, hour, rows, sequences
 FROM session_hours WHERE {where} AND {derived} AND {visible}
 UNION ALL
 SELECT
-    session_id, model_name, model_version, environment, toStartOfHour(event_time) AS hour,
+    session_id, model_name, model_version, environment, hour,
     count() AS rows, groupBitmapState(toUInt64(sequence)) AS sequences,
-    toUInt64(max(sequence)) AS last_sequence, max(event_time) AS newest
+    toUInt64(max(sequence)) AS last_sequence, maxIf(counted_time, set_aside = '') AS newest
 FROM predictions WHERE {where} AND {raw}
 GROUP BY session_id, model_name, model_version, environment, hour
 """
@@ -98,33 +98,28 @@ ORDER BY at
 """
 
 _GAPS = """
-SELECT before_hour, hour, sequence - before - 1 AS missing
+SELECT before_hour, at, sequence - before - 1 AS missing
 FROM
 (
     SELECT
         sequence,
-        intDiv(toUnixTimestamp(event_time), 3600) AS hour,
+        intDiv(toUnixTimestamp(hour), 3600) AS at,
         lagInFrame(sequence, 1, 0) OVER session AS before,
-        lagInFrame(hour, 1, hour) OVER session AS before_hour
+        lagInFrame(at, 1, at) OVER session AS before_hour
     FROM predictions
     WHERE {stream} AND session_id = {{session:String}}
-        AND event_time >= toDateTime({{first:UInt32}} * 3600, 'UTC')
-        AND event_time < toDateTime({{end:UInt32}} * 3600, 'UTC')
+        AND hour >= toDateTime({{first:UInt32}} * 3600, 'UTC')
+        AND hour < toDateTime({{end:UInt32}} * 3600, 'UTC')
     WINDOW session AS (ORDER BY sequence ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 )
 WHERE sequence > before + 1
 """
 
+_LONGEST_GAP_HOURS = 5 * 7 * 24
+"""What is missing between an event of years ago and the next one is missing of the last of these hours."""
+
 _MODEL = "({model:String} = '' OR model_name = {model:String})"
 _OF_SESSION = f"{STREAM} AND session_id = {{session:String}}"
-_SIGN_TABLES = (
-    "derived_hours",
-    "sessions",
-    "dead_letters",
-    "training_runs",
-    "acknowledgements",
-    *RECIPE_TABLES,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +138,8 @@ class LedgerLine:
             and counted.
         dead_lettered: predictions that can't be landed as they are, and are kept as dead letters.
         ratio: landed, of what was to be logged: of those sent and those refused. 1 where there were none.
+        set_aside: of those that landed, which are in no profile or verdict since their time cannot be right,
+            by reason: ``future``, ``old`` or ``late``.
     """
 
     model_name: str
@@ -155,6 +152,7 @@ class LedgerLine:
     dropped: int
     dead_lettered: int
     ratio: float
+    set_aside: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_ledger(
@@ -167,7 +165,12 @@ def read_ledger(
         model_name: of this model only; empty: of all.
         since: of sessions only that logged or told something after this time, and of these all.
     """
-    return [line for line, _ in _read(client, model_name, since)]
+    aside = read_set_aside(client, model_name=model_name)
+    lines = [line for line, _ in _read(client, model_name, since)]
+    return [
+        replace(line, set_aside=aside.get(Stream(line.model_name, line.model_version, line.environment), {}))
+        for line in lines
+    ]
 
 
 def landed(sources: Sources, where: str, *, hours: str = "1") -> str:
@@ -241,11 +244,6 @@ def _share(landed: int, offered: int) -> float:
     return landed / offered if offered else 1.0
 
 
-def read_landing_sign(client: Client) -> int:
-    """Return a number that changes when something comes that a verdict may depend on. Reads no rows."""
-    return hash(frozenset(read_signs(client, _SIGN_TABLES).items()))
-
-
 class Ledger:
     """The ledger as it was when it was asked first; ``refresh`` lets it be read anew. For one thread.
 
@@ -259,6 +257,8 @@ class Ledger:
         self._client = client
         self._read: Sequence[tuple[LedgerLine, Sequence[_Hole]]] | None = None
         self._known: dict[_Hole, Mapping[int, float]] = {}
+        self._by_stream: Mapping[Stream, Sequence[_Hole]] = {}
+        self._asked: Mapping[Stream, object] = {}
         self._drops: Mapping[Stream, Mapping[int, int]] = {}
 
     def refresh(self) -> None:
@@ -282,25 +282,37 @@ class Ledger:
             stream: which.
             since_hour: sessions that ended before this hour are left aside.
         """
-        wanted = (stream.model_name, stream.model_version, stream.environment)
-        rows = self._rows()
+        holes = self._holes().get(stream, ())
         dropped = self._drops.get(stream, {})
         missing = {hour: float(count) for hour, count in dropped.items() if hour >= since_hour}
-        for line, holes in rows:
-            if (line.model_name, line.model_version, line.environment) != wanted:
+        for hole in holes:
+            if hole.landed and hole.last_hour < since_hour:
                 continue
-            for hole in holes:
-                if hole.landed and hole.last_hour < since_hour:
-                    continue
-                if hole not in self._known:
-                    self._known[hole] = _missing_of(self._client, stream, hole)
-                for hour, count in self._known[hole].items():
-                    missing[hour] = missing.get(hour, 0.0) + count
+            if hole not in self._known:
+                self._known[hole] = _missing_of(self._client, stream, hole)
+            for hour, count in self._known[hole].items():
+                missing[hour] = missing.get(hour, 0.0) + count
         return missing
+
+    def moved(self) -> Collection[Stream]:
+        """Return the streams of which something else is missing than when this was asked last."""
+        holes = self._holes()
+        now = {stream: (holes.get(stream), self._drops.get(stream)) for stream in {*holes, *self._drops}}
+        known, self._asked = self._asked, now
+        return {stream for stream in {*known, *now} if known.get(stream) != now.get(stream)}
+
+    def _holes(self) -> Mapping[Stream, Sequence[_Hole]]:
+        self._rows()
+        return self._by_stream
 
     def _rows(self) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
         if self._read is None:
             self._read = _read(self._client)
+            self._by_stream = {
+                Stream(line.model_name, line.model_version, line.environment): holes
+                for line, holes in self._read
+                if holes
+            }
             self._drops = read_drops_by_hour(self._client)
             present = {hole for _, holes in self._read for hole in holes}
             self._known = {hole: hours for hole, hours in self._known.items() if hole in present}
@@ -329,7 +341,8 @@ def _missing_of(client: Client, stream: Stream, hole: _Hole) -> Mapping[int, flo
         gaps = [*gaps, (hole.last_hour, hole.last_hour, hole.sent - hole.last_sequence)]
     missing: dict[int, float] = {}
     for before_hour, hour, count in gaps:
-        first, end = min(before_hour, hour), max(before_hour, hour) + 1
+        end = max(before_hour, hour) + 1
+        first = max(min(before_hour, hour), end - _LONGEST_GAP_HOURS)
         for each in range(first, end):
             missing[each] = missing.get(each, 0.0) + count / (end - first)
     return missing
@@ -354,8 +367,8 @@ def _gaps_between(held: Sequence[tuple[int, int, int, int]]) -> Sequence[tuple[i
 def read_rows_by_hour(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Mapping[int, int]:
     """Return how many rows of a stream are derived, by hour (since the Unix epoch, UTC) in [first, end)."""
     rows = client.query(
-        "SELECT intDiv(toUnixTimestamp(hour), 3600), rows FROM derived_hours FINAL "
-        f"WHERE {STREAM} AND hour >= toDateTime({{first:UInt32}} * 3600, 'UTC') "
+        "SELECT intDiv(toUnixTimestamp(hour), 3600), counted FROM derived_hours FINAL "
+        f"WHERE {STREAM} AND counted > 0 AND hour >= toDateTime({{first:UInt32}} * 3600, 'UTC') "
         "AND hour < toDateTime({end:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "first": first_hour, "end": end_hour},
     ).result_rows
@@ -365,10 +378,8 @@ def read_rows_by_hour(client: Client, stream: Stream, *, first_hour: int, end_ho
 def read_last_landings(client: Client, stream: Stream, hours: Sequence[int]) -> Mapping[int, datetime]:
     """Return when the last row of each of some hours landed, in UTC; hours without rows are left out."""
     rows = client.query(
-        "SELECT intDiv(toUnixTimestamp(toStartOfHour(event_time)), 3600) AS hour, max(landed_at) "
-        f"FROM predictions WHERE {STREAM} "
-        "AND toStartOfHour(event_time) IN "
-        "(SELECT toDateTime(arrayJoin({hours:Array(UInt32)}) * 3600, 'UTC')) GROUP BY hour",
+        f"SELECT {HOUR} AS at, max(landed_at) FROM predictions WHERE {STREAM} AND set_aside = '' "
+        "AND hour IN (SELECT toDateTime(arrayJoin({hours:Array(UInt32)}) * 3600, 'UTC')) GROUP BY at",
         parameters={**_bound(stream), "hours": list(hours)},
     ).result_rows
     return {hour: time.replace(tzinfo=UTC) for hour, time in rows}

@@ -9,24 +9,25 @@ import numpy as np
 
 from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts, Stream
 from driftline.store.grids import read_grids
-from driftline.store.hours import KEYS, STREAM, read_derived_until, read_touched
+from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM
 from driftline.store.recipes import read_recipes
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import HourKey
+LAST_HOUR = 1_139_544
+"""Behind the last that there can be: 2100, in hours since the Unix epoch."""
 
-_HOUR = "intDiv(toUnixTimestamp(hour), 3600)"
 SPAN = "hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({end:Int64} * 3600, 'UTC')"
 """SQL: which derived hours are read, by the parameters ``first`` and ``end``."""
 
 _PROFILES = f"""
 SELECT
-    toString(segment) AS part, {_HOUR} AS at, toString(feature) AS name, toString(kind), count, nans,
+    toString(segment) AS part, {HOUR} AS at, toString(feature) AS name, toString(kind), count, nans,
     infinities, minimum, maximum, center, scale, resolution, buckets, values, counts, folded
 FROM profiles
 WHERE {STREAM} AND segment IN {{segments:Array(String)}} AND {SPAN} AND {visible(f"{STREAM} AND {SPAN}")}
@@ -37,47 +38,86 @@ SELECT DISTINCT toString(feature) FROM profiles
 WHERE {STREAM} AND segment = '' AND kind = 'categorical' AND {visible(STREAM)}
 """
 _OTHER_SEGMENTS = f"""
-SELECT min({_HOUR}), count() FROM derived_hours FINAL
+SELECT min({HOUR}), count() FROM derived_hours FINAL
 WHERE {STREAM} AND {SPAN} AND segments != {{hash:UInt64}}
 """
 _SPANS = f"""
-SELECT {KEYS}, intDiv(toUnixTimestamp(min(hour)), 3600), intDiv(toUnixTimestamp(max(hour)), 3600), sum(rows)
-FROM derived_hours FINAL GROUP BY {KEYS}
+SELECT {KEYS}, minIf(at, held > 0), arrayMap(back -> -back, groupArraySortedIf(2)(-at, held > 0)), sum(held),
+    max(derivation), sum(future), sum(old)
+FROM
+(
+    SELECT {KEYS}, toInt64({HOUR}) AS at, counted AS held, derivation, future, old FROM derived_hours FINAL
+    WHERE %s
+)
+GROUP BY {KEYS}
+"""
+_MOVED = f"""
+SELECT {KEYS}, min({HOUR}) FROM derived_hours
+WHERE derived_at >= {{since:DateTime64(3, 'UTC')}} GROUP BY {KEYS}
+"""
+_IN_STREAMS = f"({KEYS}) IN {{streams:Array(Tuple(String, String, String))}}"
+_HOURS_OF = f"""
+SELECT {HOUR} AS at, counted FROM derived_hours FINAL
+WHERE {STREAM} AND counted > 0 AND {SPAN} ORDER BY at
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSpan:
-    """A stream and the hours it has rows in.
+    """A stream and the hours that are derived of it.
 
     Args:
         stream: which.
-        first_hour: of its oldest row, hours since the Unix epoch, UTC.
-        last_hour: of its newest row.
-        rows: how many are derived.
+        first_hour: the oldest of which an event counts, hours since the Unix epoch, UTC; 0 without any.
+        last_hour: the newest such hour.
+        rows: how many are counted.
+        before_hour: the last but one; ``last_hour`` where there is none.
+        derivation: the newest of its hours; it changes when any of them does.
+        future: events that were set aside as more than a day ahead of their landing.
+        old: events that were set aside as of 1970.
     """
 
     stream: Stream
     first_hour: int
     last_hour: int
     rows: int
+    before_hour: int
+    derivation: int
+    future: int = 0
+    old: int = 0
 
 
-def read_streams(client: Client, touched: Collection[HourKey] | None = None) -> Sequence[StreamSpan]:
-    """Return every stream in the store, the oldest first.
+def read_streams(client: Client, streams: Collection[Stream] | None = None) -> Sequence[StreamSpan]:
+    """Return every stream of which something is derived, the oldest first; `rows` may be 0.
 
     Args:
         client: of the store.
-        touched: hours that may not be derived yet; they are looked up unless given.
+        streams: these alone; None: all.
     """
-    found = {
-        Stream(*row[:3]): StreamSpan(Stream(*row[:3]), *row[3:]) for row in client.query(_SPANS).result_rows
-    }
-    for each in read_touched(client, read_derived_until(client)) if touched is None else touched:
-        known = found.get(each.stream, StreamSpan(each.stream, each.hour, each.hour, 0))
-        first, last = min(known.first_hour, each.hour), max(known.last_hour, each.hour)
-        found[each.stream] = StreamSpan(each.stream, first, last, known.rows)
-    return sorted(found.values(), key=lambda span: (span.first_hour, span.stream))
+    if streams is not None and not streams:
+        return []
+    which, bound = ("1", {}) if streams is None else (_IN_STREAMS, {"streams": [tuple(s) for s in streams]})
+    rows = client.query(_SPANS % which, parameters=bound, settings=dict(LARGE_QUERY)).result_rows
+    found = []
+    for *names, first_hour, newest, held, derivation, future, old in rows:
+        last_hour, before_hour = (newest[0], newest[-1]) if newest else (0, 0)
+        ends = (first_hour, last_hour, held, before_hour)
+        found.append(StreamSpan(Stream(*names), *ends, derivation, future, old))
+    return sorted(found, key=lambda span: (span.first_hour, span.stream))
+
+
+def read_moved_streams(client: Client, since: datetime) -> Mapping[Stream, int]:
+    """Return of which streams hours were derived since a time, and the oldest of these hours."""
+    rows = client.query(_MOVED, parameters={"since": since}).result_rows
+    return {Stream(*row[:3]): int(row[3]) for row in rows}
+
+
+def read_counted_hours(
+    client: Client, stream: Stream, *, first_hour: int = 0, end_hour: int = LAST_HOUR
+) -> Mapping[int, int]:
+    """Return how many rows each hour of a stream counts, ascending; hours without any are left out."""
+    bound = bind(stream, first_hour=first_hour, end_hour=end_hour)
+    return {int(hour): int(rows) for hour, rows in client.query(_HOURS_OF, parameters=bound).result_rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from clickhouse_connect.driver.exceptions import OperationalError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from driftline.errors import StoreAwayError, StoreError
 from driftline.store.connect import no_store, root_cause
@@ -102,6 +102,17 @@ def check_store(store: Store) -> None:
     if missing:
         first = f"{missing[0].number:04d}_{missing[0].name}"
         raise StoreError(f"the store's tables are missing or old, from {first} on; run `driftline migrate`")
+
+
+def is_away(client: Client, error: Exception) -> bool:
+    """Return whether an error comes of a store that answers nothing at all, and not of what it was asked."""
+    if not isinstance(error, (StoreError, ClickHouseError, OSError)):
+        return False
+    try:
+        client.query("SELECT 1")
+    except (StoreError, ClickHouseError, OSError):
+        return True
+    return False
 
 
 def _prepared(store: Store) -> Client:

@@ -69,7 +69,7 @@ _MIXED_AT_ONCE = 1000
 
 _UNREGISTERED = f"""
 SELECT count() FROM predictions
-WHERE {STREAM} AND toStartOfHour(event_time) >= {_SINCE}
+WHERE {STREAM} AND hour >= {_SINCE}
     AND training_run_id NOT IN (SELECT training_run_id FROM training_runs WHERE model_name = {{model:String}})
 """
 

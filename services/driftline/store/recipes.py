@@ -9,20 +9,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from driftline.store.grids import read_all_grids
+from driftline.store.hours import COUNTS, Condition
 from driftline.store.rules import NO_RULES, read_rule_sets
 from driftline.store.segments import read_wanted_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Grid, Stream
+    from driftline.profiles import Grid, HourKey, Stream
     from driftline.store.hours import Pointer
     from driftline.store.rules import RuleSet
 
-RECIPE_TABLES = ("feature_grids", "monitored_segments", "feature_rules")
+RECIPE_TABLES = ("feature_grids", "monitored_segments", "feature_rules", "registrations")
 REFERENCE = "reference"
+_REGISTRATIONS = """
+SELECT model_name, model_version, session_id, number FROM current_references WHERE number != 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,14 @@ class Recipes:
         grids: by model and feature; a feature without one is counted on ``Grid()``.
         segments: by model, ascending.
         rules: by model and version; those of version '' hold for versions that have none of their own.
+        registrations: by model and version, whose session logged the reference in force, and its number;
+            those that do not say it are left out.
     """
 
     grids: Mapping[str, Mapping[str, Grid]] = field(default_factory=dict)
     segments: Mapping[str, Sequence[str]] = field(default_factory=dict)
     rules: Mapping[str, Mapping[str, RuleSet]] = field(default_factory=dict)
+    registrations: Mapping[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
 
     def grids_of(self, model_name: str) -> Mapping[str, Grid]:
         """Return a model's grids, by feature."""
@@ -54,11 +61,34 @@ class Recipes:
         sets = self.rules.get(stream.model_name, {})
         return sets.get(stream.model_version) or sets.get("") or NO_RULES
 
+    def number_of(self, stream: Stream) -> int:
+        """Return the number of the rules that a stream is checked by; of a reference, of its registration."""
+        if stream.environment == REFERENCE:
+            return self.registrations.get(stream[:2], ("", 0))[1]
+        return self.rules_of(stream).number
+
+    def counts(self, hours: Collection[HourKey]) -> Condition:
+        """Return which raw rows of hours count: not what was set aside, nor a reference that was replaced."""
+        known = {each.stream[:2] for each in hours if each.stream.environment == REFERENCE}
+        sessions = {name: self.registrations[name][0] for name in known if name in self.registrations}
+        if not sessions:
+            return COUNTS
+        sql = (
+            f"{COUNTS.sql} AND (environment != '{REFERENCE}' "
+            "OR (model_name, model_version) NOT IN {registered:Array(Tuple(String, String))} "
+            "OR (model_name, model_version, session_id) IN "
+            "{reference_sessions:Array(Tuple(String, String, String))})"
+        )
+        bound = {
+            "registered": list(sessions),
+            "reference_sessions": [(*name, session) for name, session in sessions.items()],
+        }
+        return Condition(sql, bound)
+
     def fits(self, stream: Stream, pointer: Pointer) -> bool:
         """Return whether an hour was derived in these segments and by these rules."""
-        return (
-            pointer.segments == self.segments_hash(stream.model_name)
-            and pointer.rules == self.rules_of(stream).number
+        return pointer.segments == self.segments_hash(stream.model_name) and pointer.recipe == self.number_of(
+            stream
         )
 
     def segments_hash(self, model_name: str) -> int:
@@ -75,4 +105,8 @@ def read_recipes(client: Client) -> Recipes:
     rules: dict[str, dict[str, RuleSet]] = defaultdict(dict)
     for (model_name, version), found in read_rule_sets(client).items():
         rules[model_name][version] = found
-    return Recipes(read_all_grids(client), read_wanted_segments(client), dict(rules))
+    registrations = {
+        (str(row[0]), str(row[1])): (str(row[2]), int(row[3]))
+        for row in client.query(_REGISTRATIONS).result_rows
+    }
+    return Recipes(read_all_grids(client), read_wanted_segments(client), dict(rules), registrations)

@@ -81,7 +81,7 @@ OUT_OF_TRAINING = frozenset({"below_training_range", "above_training_range"})
 _FIELDS = tuple(item.name for item in fields(Rule))
 RULE_COLUMNS = (
     "model_name model_version number feature source kind minimum maximum is_limited allowed "
-    "may_be_missing may_be_absent may_be_not_finite fields chosen_from chosen_rows"
+    "may_be_missing may_be_absent may_be_not_finite fields chosen_from chosen_rows registration"
 ).split()
 
 
@@ -92,40 +92,34 @@ SELECT
     model_name,
     model_version,
     expected > 0 AND reference >= expected AS is_complete,
-    production >= {{enough:UInt64}} AS is_enough
+    production >= {{enough:UInt64}} AS is_enough,
+    registration
 FROM
 (
     SELECT
         toString(model_name) AS model_name,
         toString(model_version) AS model_version,
-        sumIf(rows, environment = 'reference') AS reference,
-        sumIf(rows, environment = 'production') AS production
-    FROM derived_hours FINAL GROUP BY model_name, model_version
-) AS landed
-LEFT JOIN
-(
-    SELECT model_name, model_version, sum(expected) AS expected
-    FROM
-    (
-        SELECT
-            toString(model_name) AS model_name,
-            toString(model_version) AS model_version,
-            argMax(reference_rows, registered_time) AS expected
-        FROM training_runs GROUP BY model_name, model_version, training_run_id
-    )
+        sumIf(counted, environment = 'reference' AND recipe = r.number) AS reference,
+        sumIf(counted, environment = 'production') AS production,
+        any(r.expected) AS expected,
+        any(r.number) AS registration
+    FROM (SELECT * FROM derived_hours FINAL) AS d
+    LEFT JOIN current_references AS r USING (model_name, model_version)
     GROUP BY model_name, model_version
-) AS announced USING (model_name, model_version)
+) AS landed
 LEFT JOIN
 (
     SELECT
         model_name,
         model_version,
         argMaxIf(chosen_from, number, feature = '') AS learned_from,
+        argMaxIf(registration, number, feature = '') AS learned_registration,
         max(feature = '{ANSWERED}' AND chosen_from != '') AS has_answer
     FROM feature_rules WHERE source = 'learned' GROUP BY model_name, model_version
 ) AS learned USING (model_name, model_version)
 WHERE ({{model:String}} = '' OR model_name = {{model:String}})
-    AND ((is_complete AND learned_from != 'reference') OR (is_enough AND NOT has_answer))
+    AND ((is_complete AND (learned_from != 'reference' OR learned_registration != registration))
+        OR (is_enough AND NOT has_answer))
 ORDER BY model_name, model_version
 """
 
@@ -179,10 +173,12 @@ class Learned:
     Args:
         rules: by feature.
         chosen: by feature, and under '' of all: ``reference`` or ``production``, and how many rows.
+        registration: number of the registration that the reference was of; 0: not told.
     """
 
     rules: Mapping[str, Rule]
     chosen: Mapping[str, tuple[str, int]]
+    registration: int = 0
 
 
 @dataclass(slots=True)
@@ -250,7 +246,7 @@ def set_rules(client: Client, model_name: str, overrides: Overrides, *, replaces
 
 def write_learned(client: Client, model_name: str, version: str, learned: Learned) -> None:
     """Let a version be checked by what was learned of it, and by what was set by hand."""
-    rows = [_row("", "learned", Rule(), (), learned.chosen[""])]
+    rows = [_row("", "learned", Rule(), (), learned.chosen[""], registration=learned.registration)]
     rows += [_row(name, "learned", rule, (), learned.chosen[name]) for name, rule in learned.rules.items()]
     write_rule_rows(client, model_name, version, rows)
 
@@ -326,11 +322,13 @@ def _row(
     rule: Rule,
     given: tuple[str, ...] = (),
     chosen: tuple[str, int] = ("", 0),
+    *,
+    registration: int = 0,
 ) -> list[Any]:
     values = {name: getattr(rule, name) for name in _FIELDS}
     values |= {"feature": feature, "source": source, "fields": list(given)}
     values |= {"is_limited": rule.allowed is not None, "allowed": list(rule.allowed or ())}
-    values |= {"chosen_from": chosen[0], "chosen_rows": chosen[1]}
+    values |= {"chosen_from": chosen[0], "chosen_rows": chosen[1], "registration": registration}
     return [values[name] for name in RULE_COLUMNS[3:]]
 
 
@@ -343,7 +341,8 @@ def versions_to_learn(client: Client, *, enough: int, model_name: str = "") -> S
         model_name: of this model only; '': of all.
 
     Returns:
-        Model, version, whether the whole reference is derived, whether production has rows enough.
+        Model, version, whether the whole reference is derived, whether production has rows enough, and the
+        number of the registration that the reference is of.
     """
     bound = {"enough": enough, "model": model_name}
     return client.query(_DUE, parameters=bound, settings={"join_use_nulls": 0}).result_rows

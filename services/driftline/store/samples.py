@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from driftline.store.hours import HOUR
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -25,20 +27,21 @@ _LARGEST_HASH = 2**64 - 1
 _ROWS = """
 FROM predictions
 WHERE model_name = {model:String}
-    AND (model_version = {version:String} OR toStartOfHour(event_time) < fromUnixTimestamp({since:UInt32}))
+    AND (model_version = {version:String} OR hour < fromUnixTimestamp({since:UInt32}))
     AND environment = {environment:String}
-    AND toStartOfHour(event_time) >= fromUnixTimestamp({first:UInt32})
-    AND toStartOfHour(event_time) < fromUnixTimestamp({end:UInt32})
+    AND hour >= fromUnixTimestamp({first:UInt32})
+    AND hour < fromUnixTimestamp({end:UInt32})
+    AND set_aside = ''
 """
 
-_HOUR = "intDiv(toUnixTimestamp(toStartOfHour(event_time)), 3600) AS hour"
+_AT = f"{HOUR} AS at"
 
-_COUNT = f"SELECT {_HOUR}, count() {_ROWS} GROUP BY hour ORDER BY hour"
+_COUNT = f"SELECT {_AT}, count() {_ROWS} GROUP BY at ORDER BY at"
 
 # Rows of one client carry their features in one order: then their values are a matrix, and come as one array.
 _SAMPLE = f"""
 SELECT
-    {_HOUR},
+    {_AT},
     mapKeys(numeric_features) AS numeric_names,
     mapKeys(categorical_features) AS categorical_names,
     count(),
@@ -46,10 +49,9 @@ SELECT
     groupArrayArray(mapValues(categorical_features))
 {_ROWS}
     AND cityHash64(event_id) <= transform(
-        intDiv(toUnixTimestamp(toStartOfHour(event_time)), 3600),
-        {{hours:Array(UInt32)}}, {{limits:Array(UInt64)}}, toUInt64(0))
-GROUP BY hour, numeric_names, categorical_names
-ORDER BY hour, numeric_names, categorical_names
+        {HOUR}, {{hours:Array(UInt32)}}, {{limits:Array(UInt64)}}, toUInt64(0))
+GROUP BY at, numeric_names, categorical_names
+ORDER BY at, numeric_names, categorical_names
 """
 
 

@@ -42,7 +42,7 @@ FROM
 ) AS c
 JOIN
 (
-    SELECT environment, sum(rows) AS rows FROM derived_hours FINAL WHERE {_MODEL} GROUP BY environment
+    SELECT environment, sum(counted) AS rows FROM derived_hours FINAL WHERE {_MODEL} GROUP BY environment
 ) AS t USING (environment)
 GROUP BY environment, value HAVING share >= {MIN_SHARE}
 """
@@ -62,9 +62,9 @@ FROM
     JOIN
     (
         SELECT environment, max(hour) - INTERVAL {_SPAN_DAYS} DAY AS since FROM derived_hours
-        WHERE {_MODEL} GROUP BY environment
+        WHERE {_MODEL} AND counted > 0 GROUP BY environment
     ) AS t USING (environment)
-    WHERE model_name = {{model:String}} AND event_time >= since
+    WHERE model_name = {{model:String}} AND hour >= since AND set_aside = ''
     GROUP BY environment, is_there, value
 )
 WHERE is_there AND share >= {MIN_SHARE}

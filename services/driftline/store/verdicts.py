@@ -16,13 +16,12 @@ import numpy as np
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError
+from driftline.profiles import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
-
-    from driftline.profiles import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +283,15 @@ def last_judged_hour(client: Client, stream: Stream) -> int | None:
         parameters=_bound(stream),
     ).result_rows
     return int(rows[0][1]) if rows[0][0] else None
+
+
+def read_judged_until(client: Client) -> Mapping[Stream, int]:
+    """Return behind which hour (since the Unix epoch) each stream is still to be judged."""
+    rows = client.query(
+        "SELECT model_name, model_version, environment, intDiv(toUnixTimestamp(max(hour)), 3600) + 1 "
+        "FROM judged_hours GROUP BY model_name, model_version, environment"
+    ).result_rows
+    return {Stream(*row[:3]): int(row[3]) for row in rows}
 
 
 def write_judged_hours(client: Client, stream: Stream, hours: Sequence[JudgedHour]) -> None:

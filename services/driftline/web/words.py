@@ -17,6 +17,13 @@ VERDICT_WORDS = {
     "incomplete": "incomplete",
     "insufficient_data": "too few events",
 }
+SET_ASIDE = {
+    "future": "set aside: over a day ahead of landing",
+    "old": "set aside: of 1970",
+    "late": "set aside: over five weeks late",
+}
+"""What is said of predictions whose time cannot be right."""
+
 VERDICT_MEANINGS = {
     "page": "surely more of the traffic moved than a page needs",
     "warn": "surely changed, not surely by enough for a page",

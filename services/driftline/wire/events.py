@@ -209,8 +209,13 @@ class EventEncoder:
         return self._times.encode(self.micros("event_time", event_time, now_s))
 
     def micros(self, name: str, time: Any, now_s: float) -> int:
-        """Return a user's time, microseconds; now, in place of what is missing, or no time."""
-        micros = None if time is None else self.named.taken(event_time_us, name, time)
+        """Return a user's time, microseconds; now where none is given, or, with a remark, it is none."""
+        micros = None
+        if time is not None:
+            try:
+                micros = event_time_us(time)
+            except Exception as error:  # noqa: BLE001 - a value's own methods may raise anything.
+                self.named.leave_out(name, error, instead="the time of the call stands in its place")
         return int(now_s * 1e6) if micros is None else micros
 
     def text(self, name: str, value: Any) -> bytes:

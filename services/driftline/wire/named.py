@@ -187,10 +187,10 @@ class NamedValues:
             self.leave_out(name, error)
             return None
 
-    def leave_out(self, name: str, error: Exception) -> None:
-        """Remark that a value is left out."""
+    def leave_out(self, name: str, error: Exception, *, instead: str = "") -> None:
+        """Remark that a value is left out, and what stands in its place, if anything."""
         detail = error.detail if isinstance(error, ValueRefusedError) else f"it made a {type(error).__name__}"
-        self.remarks(Remark.UNENCODABLE, name, detail)
+        self.remarks(Remark.UNENCODABLE, name, f"{detail}; {instead}" if instead else detail)
 
 
 def _checked_text(value: Any) -> str | None:

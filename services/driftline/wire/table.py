@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from driftline.wire.arrays import NumberColumn, dashed, loaded
 from driftline.wire.bounds import MAX_EVENT_BYTES
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from driftline.wire.rows import Column, Part
 
 _MAX_TAG_SETS = 10_000
+_MISSING: Final = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ class TableEncoder:
         times = self._given("event_times", first, end)
         if times is None:
             return self._encoder.time(None, now_s)
-        return entries([self._encoder.time(value, now_s) for value in times])
+        # In a column, None is a time that is missing, as NaT is: numpy makes the one of the other.
+        return entries([self._encoder.time(_MISSING if value is None else value, now_s) for value in times])
 
     def _texts(self, argument: str, name: str, first: int, end: int) -> Part:
         values = self._given(argument, first, end)

@@ -218,10 +218,15 @@ def event_time_us(value: Any) -> int | None:
         value: a time, a date, a number of seconds since 1970 or a text in ISO 8601.
 
     Raises:
-        ValueRefusedError: ``unencodable``, also outside [1970, 2100).
+        ValueRefusedError: ``unencodable``, also outside [1970, 2100), and what stands for a time that is
+            missing (NaT, NaN, NA): whoever gave it should know that another one stands in its place.
     """
+    if value is None:
+        return None
     micros = _micros(plain_value(value))
-    if micros is not None and not 0 <= micros < END_OF_TIME_US:
+    if micros is None:
+        raise unencodable("a time that is missing")
+    if not 0 <= micros < END_OF_TIME_US:
         raise unencodable("a time must lie in [1970, 2100); numbers are seconds, not milliseconds")
     return micros
 

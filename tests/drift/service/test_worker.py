@@ -199,13 +199,17 @@ def test_a_reference_and_a_shadow_are_not_exported(landing):
 
 def test_verdicts_that_the_store_did_not_take_are_given_again(landing, monkeypatch):
     put_hours(landing, 0, 6)
-    worker = make_worker(landing)
+    clock = Clock()
+    worker = make_worker(landing, clock=clock)
     with monkeypatch.context() as patched:
-        patched.setattr(worker._client, "insert", lambda *_, **__: (_ for _ in ()).throw(StoreError("away")))
-        with pytest.raises(StoreError):
-            worker.watch_once()
+        patched.setattr(worker._client, "insert", lambda *_, **__: (_ for _ in ()).throw(StoreError("full")))
+        assert worker.watch_once() == 0
     assert told(landing) == []
+    assert [failure.detail for failure in worker.failing.values()] == ["StoreError: full"]
+    assert worker.watch_once() == 0, "it waits"
+    clock.now_s += 1.0
     given = worker.watch_once()
+    assert not worker.failing
     assert given == len(told(landing)) > 0
     worker.close()
 

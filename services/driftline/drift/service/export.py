@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from driftline.drift.service.watch import StreamWatch
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
@@ -61,7 +60,9 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
     return [
         span.stream
         for span in spans
-        if span.stream in productive and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
+        if span.rows
+        and span.stream in productive
+        and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
     ]
 
 
@@ -99,9 +100,9 @@ def by_version(
     return found
 
 
-def export_evaluated(metrics: Metrics, watches: Mapping[Stream, StreamWatch]) -> None:
-    """Export how far streams are judged."""
-    judged = ((stream, watch.next_hour * 3600.0) for stream, watch in watches.items())
+def export_evaluated(metrics: Metrics, next_hour: Mapping[Stream, int]) -> None:
+    """Export how far streams are judged, hours since the Unix epoch."""
+    judged = ((stream, hour * 3600.0) for stream, hour in next_hour.items())
     metrics.replace(EVALUATED, by_version(judged, min))
 
 

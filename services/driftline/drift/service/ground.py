@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.drift.service.arrival import Arrival, StreamHour
+from driftline.drift.service.beginning import PAUSE_HOURS, begins
 from driftline.drift.service.monitored import without_ignored
 from driftline.errors import StoreError
 from driftline.profiles import HourProfile
-from driftline.store.profiles import read_segment_hours
+from driftline.store.profiles import read_counted_hours, read_segment_hours
 from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from driftline.store.profiles import StreamSpan
 
 REFERENCE = "reference"
+PRODUCTION = "production"
 WHOLE = ""
 """The segment that is the whole traffic."""
 
@@ -66,9 +68,9 @@ class Ground:
         return next((span for span in self.spans if span.stream == wanted), None)
 
     @property
-    def reference_rows(self) -> int:
-        """How many reference rows there are."""
-        return self.reference.rows if self.reference else 0
+    def reference_state(self) -> tuple[int, int]:
+        """What changes with the reference rows: how many there are, and when they were derived."""
+        return (self.reference.rows, self.reference.derivation) if self.reference else (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,24 +149,38 @@ def read_stream_hours(
 def read_history(
     ground: Ground, *, first_hour: int, end_hour: int, segments: Sequence[str]
 ) -> Sequence[StreamHour]:
-    """Return the stream's own past and, before its first hour, that of the model's other versions."""
+    """Return the stream's own past and, before it began, that of the model's other versions.
+
+    Of an hour before that, whichever has more rows counts: a stray event of the stream's own replaces none.
+    """
     span = ground.span
     own = read_all_hours(ground, span.stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
-    earlier: dict[int, StreamHour] = {}
+    since = began(ground, first_hour=first_hour, as_of=end_hour)
+    earlier: dict[int, StreamHour] = {hour.hour: hour for hour in own if hour.hour < since}
     for other in ground.spans:
         same_model = other.stream._replace(model_version=span.stream.model_version) == span.stream
         if other is span or not same_model:
             continue
-        until = min(span.first_hour, end_hour)
+        until = min(since, end_hour)
         for hour in read_all_hours(
             ground, other.stream, first_hour=first_hour, end_hour=until, segments=segments
         ):
             known = earlier.get(hour.hour)
             if known is None or known.arrived.rows < hour.arrived.rows:
                 earlier[hour.hour] = hour
-    # Before its first row a stream has hours that it is missed in, if any.
-    own = [hour for hour in own if hour.hour not in earlier]
+    own = [hour for hour in own if hour.hour >= since]
     return sorted([*earlier.values(), *own], key=lambda hour: hour.hour)
+
+
+def began(ground: Ground, *, first_hour: int, as_of: int) -> int:
+    """Return since when the stream has a history of its own; where it had one before, ``first_hour``."""
+    rows = read_counted_hours(
+        ground.client,
+        ground.span.stream,
+        first_hour=max(first_hour - PAUSE_HOURS, 0),
+        end_hour=as_of + PAUSE_HOURS,
+    )
+    return max(begins(rows, as_of), first_hour)
 
 
 def read_all_hours(

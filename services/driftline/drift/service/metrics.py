@@ -16,6 +16,8 @@ DROPPED = "driftline_dropped_events_total"
 CHANGED = "driftline_unencodable_values_total"
 INVALID = "driftline_invalid_values"
 FAILURES = "driftline_worker_failures_total"
+FAILING = "driftline_worker_failing_attempts"
+SET_ASIDE = "driftline_set_aside_events_total"
 NEWEST = "driftline_newest_event_timestamp_seconds"
 UNREGISTERED = "driftline_unregistered_run_events"
 MODEL = "driftline_model_info"
@@ -127,6 +129,23 @@ WORKER_METRICS = (
         (),
         "Times that the worker could not read or write the store. It tries again.",
         ("DriftlineMetricsMissing", "DriftlineStoreAway"),
+    ),
+    Metric(
+        FAILING,
+        "gauge",
+        ("model_name", "model_version", "environment"),
+        "How often in a row a stream could not be judged or exported. The others go on. Gone once "
+        "it succeeds.",
+        ("DriftlineStreamFailing",),
+    ),
+    Metric(
+        SET_ASIDE,
+        "counter",
+        ("model_name", "model_version", "reason"),
+        "Predictions in production, since the beginning, that are in the store and in no profile or verdict, "
+        "since their time cannot be right. future: more than a day ahead of their landing; old: of 1970; "
+        "late: more than five weeks behind what was judged when they landed.",
+        ("DriftlineEventsSetAside",),
     ),
     Metric(
         DISK_FREE,

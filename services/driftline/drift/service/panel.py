@@ -38,7 +38,7 @@ class Panel:
         book: of the stream's pages.
         unkept: pages that are not stored as the book has them.
         grids: that the judges count on.
-        reference_rows: that they were given.
+        reference_state: of the reference that they were given; see `Ground`.
         monitor: by which they judge.
     """
 
@@ -50,7 +50,7 @@ class Panel:
         unkept: Sequence[Page],
         *,
         grids: Mapping[str, Grid],
-        reference_rows: int,
+        reference_state: tuple[int, int],
         monitor: ModelMonitor[DriftSettings],
     ) -> None:
         self._whole = whole
@@ -58,7 +58,7 @@ class Panel:
         self._book = book
         self._unkept = list(unkept)
         self.grids = grids
-        self._reference_rows = reference_rows
+        self._reference_state = reference_state
         self._monitor = monitor
 
     @property
@@ -76,7 +76,7 @@ class Panel:
         stream = ground.span.stream
         return (
             self._monitor == ground.monitor
-            and (not ground.is_settled or self._reference_rows == ground.reference_rows)
+            and (not ground.is_settled or self._reference_state == ground.reference_state)
             and read_grids(ground.client, stream.model_name) == self.grids
             and set(read_segments(ground.client, stream)) == set(self.segments)
         )
@@ -178,7 +178,7 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
         book,
         unkept,
         grids=grids,
-        reference_rows=ground.reference_rows,
+        reference_state=ground.reference_state,
         monitor=ground.monitor,
     )
     first = max(as_of - whole.history_hours, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftline.drift.service.export import by_version, serving
 from driftline.drift.service.ground import REFERENCE, WHOLE
@@ -18,6 +18,7 @@ from driftline.drift.service.metrics import (
     NEWEST,
     PAGE,
     PAGES,
+    SET_ASIDE,
     UNREGISTERED,
 )
 from driftline.printable import printable
@@ -26,17 +27,20 @@ from driftline.store.drops import read_drops
 from driftline.store.invalid import recent_invalid
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
+from driftline.store.set_aside import read_late
 from driftline.store.verdicts import last_judged_hour, read_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.failing import Failing
     from driftline.metrics import Metrics
     from driftline.profiles import Stream
     from driftline.store.drops import Drops
     from driftline.store.pages import StoredPage
+    from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
 RECENT_HOURS = 24
@@ -83,15 +87,22 @@ class Pace:
 class StoredExport:
     """Exports what the store holds of what is served. For one thread.
 
+    What is read of a stream is read again once the stream has moved. One that cannot be read holds up none.
+
     Args:
         metrics: a process's metrics, with the worker's table.
+        failing: takes what fails of one stream.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, failing: Failing[tuple[str, Stream]]) -> None:
         self._metrics = metrics
+        self._failing = failing
         self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
+        self._disk.change()
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
+        self._known = {what: _Known() for what in ("arrived", "runs")}
+        self._late: dict[Stream, int] | None = None
         self.pages: Sequence[StoredPage] = ()
         """The pages that go on, or did and were called noise or accepted, as they were read last."""
         self.dropping: Sequence[Stream] = ()
@@ -101,10 +112,16 @@ class StoredExport:
         """Note that a page was acknowledged: that is exported at once."""
         self._pages.hurry()
 
-    def has_landed(self) -> None:
-        """Note that something has landed, or was said of a page."""
+    def has_landed(self, moved: Iterable[Stream] = ()) -> None:
+        """Note that something has landed, or was said of a page, and which streams it moved."""
         for pace in (self._pages, self._arrived, self._runs):
             pace.change()
+        for known in self._known.values():
+            known.drop(moved)
+
+    def is_due(self, now_s: float) -> bool:
+        """Return whether there is anything to be read by now."""
+        return any(pace.is_due(now_s) for pace in (self._pages, self._arrived, self._runs, self._disk))
 
     def latest(self, client: Client, stream: Stream, *, next_hour: int) -> Sequence[StoredVerdict]:
         """Return the verdicts on a stream's windows that ended last, for a process that has given none yet.
@@ -129,6 +146,7 @@ class StoredExport:
         *,
         now_s: float,
         has_judged: bool,
+        goes_on: Callable[[], bool] = lambda: True,
     ) -> None:
         """Read and export what is due.
 
@@ -138,6 +156,7 @@ class StoredExport:
             newest_hour: of each model, hours since the Unix epoch.
             now_s: the time, by a clock that never goes back.
             has_judged: whether verdicts were just given: what they page is told at once.
+            goes_on: is asked between two streams; once it says no, the rest is left.
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
         if has_judged or self._pages.is_due(now_s):
@@ -145,39 +164,113 @@ class StoredExport:
             export_pages(self._metrics, self.pages, served)
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
-            self._export_drops(client, served, since)
+            self._export_drops(client, since, goes_on)
             newest = {stream: newest_hour[stream.model_name] for stream in served}
             self._metrics.replace(INVALID, recent_invalid(client, newest))
             self._arrived.done(now_s)
+            self._try_again("arrived", since, self._arrived)
         if self._runs.is_due(now_s):
-            _export_unregistered(self._metrics, client, since)
+            counts = self._read(
+                "runs",
+                since,
+                goes_on,
+                lambda stream, hour: count_unregistered(client, stream, since_hour=hour),
+            )
+            self._metrics.replace(UNREGISTERED, by_version(counts.items(), add))
             self._runs.done(now_s)
+            self._try_again("runs", since, self._runs)
         self._disk.change()  # Others write to it, too.
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, client)
             self._disk.done(now_s)
 
-    def _export_drops(self, client: Client, served: Sequence[Stream], since: Mapping[Stream, int]) -> None:
+    def _read(
+        self,
+        what: str,
+        since: Mapping[Stream, int],
+        goes_on: Callable[[], bool],
+        read: Callable[[Stream, int], Any],
+    ) -> Mapping[Stream, Any]:
+        """Return what is known of streams since an hour each, read again of those that moved."""
+        known = self._known[what]
+        for stream, hour in since.items():
+            is_wanted = known.hours.get(stream) != hour and self._failing.is_due((what, stream))
+            if is_wanted and goes_on():
+                with self._failing.apart((what, stream), **stream._asdict(), step=what):
+                    known.take(stream, hour, read(stream, hour))
+        return {stream: known.found[stream] for stream in since if stream in known.found}
+
+    def _try_again(self, what: str, since: Mapping[Stream, int], pace: Pace) -> None:
+        """Have what could not be read of a stream read again, though nothing lands."""
+        if any(self._known[what].hours.get(stream) != hour for stream, hour in since.items()):
+            pace.change()
+
+    def _export_drops(
+        self,
+        client: Client,
+        since: Mapping[Stream, int],
+        goes_on: Callable[[], bool],
+    ) -> None:
         """Export what arrived and what was dropped, also of streams of which nothing else is known."""
         drops = [each for each in read_drops(client) if each.stream.environment != REFERENCE]
-        productive = serving([*served, *(each.stream for each in drops)])
+        productive = serving([*since, *(each.stream for each in drops)])
         exported = [
-            each for each in drops if each.stream in productive and (each.is_recent or each.stream in served)
+            each for each in drops if each.stream in productive and (each.is_recent or each.stream in since)
         ]
-        self.dropping = [each.stream for each in exported if each.stream not in served]
-        _export_arrived(
-            self._metrics,
-            client,
-            {
-                **{
-                    each.stream: int(each.newest.timestamp()) // 3600 - RECENT_HOURS + 1
-                    for each in exported
-                    if each.is_recent
-                },
-                **since,
-            },
+        self.dropping = [each.stream for each in exported if each.stream not in since]
+        recent = {
+            each.stream: int(each.newest.timestamp()) // 3600 - RECENT_HOURS + 1
+            for each in exported
+            if each.is_recent
+        }
+        arrived = self._read(
+            "arrived",
+            {**recent, **since},
+            goes_on,
+            lambda stream, hour: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS),
         )
+        ratios = ((stream, found.ratio) for stream, found in arrived.items())
+        newest = ((stream, float(found.newest_s)) for stream, found in arrived.items() if found.newest_s)
+        self._metrics.replace(COMPLETENESS, by_version(ratios, min))
+        self._metrics.replace(NEWEST, by_version(newest, max))
         export_drops(self._metrics, exported)
+
+    def export_set_aside(
+        self, client: Client, spans: Collection[StreamSpan], late: Collection[Stream]
+    ) -> None:
+        """Export how many events of production were set aside, of the streams given.
+
+        Args:
+            client: of the store.
+            spans: to be reported.
+            late: those of which more events may have come too late.
+        """
+        if self._late is None:
+            self._late = dict(read_late(client))
+        elif late:
+            self._late |= read_late(client, late)
+        series: dict[tuple[str, ...], float] = {}
+        for span in spans:
+            counts = {"future": span.future, "old": span.old, "late": self._late.get(span.stream, 0)}
+            for reason, count in counts.items():
+                names = (*span.stream[:2], reason)
+                series[names] = series.get(names, 0.0) + count
+        self._metrics.replace(SET_ASIDE, series)
+
+
+class _Known:
+    """What was read of streams, and since which hour; what moved is kept as it was, and read again."""
+
+    def __init__(self) -> None:
+        self.found: dict[Stream, Any] = {}
+        self.hours: dict[Stream, int] = {}
+
+    def take(self, stream: Stream, hour: int, found: Any) -> None:
+        self.found[stream], self.hours[stream] = found, hour
+
+    def drop(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            self.hours.pop(stream, None)
 
 
 def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
@@ -212,22 +305,6 @@ def shortened(text: str) -> str:
     """Return a text as a label holds it: values of any length may stand in it."""
     shown = printable(text)
     return shown if len(shown) <= _LONGEST_FINDING else f"{shown[: _LONGEST_FINDING - 3]}..."
-
-
-def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
-    arrived = {
-        stream: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS)
-        for stream, hour in since.items()
-    }
-    ratios = ((stream, found.ratio) for stream, found in arrived.items())
-    newest = ((stream, float(found.newest_s)) for stream, found in arrived.items() if found.newest_s)
-    metrics.replace(COMPLETENESS, by_version(ratios, min))
-    metrics.replace(NEWEST, by_version(newest, max))
-
-
-def _export_unregistered(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
-    counts = ((stream, count_unregistered(client, stream, since_hour=hour)) for stream, hour in since.items())
-    metrics.replace(UNREGISTERED, by_version(counts, add))
 
 
 def _export_disk(metrics: Metrics, client: Client) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from driftline.drift.joint.watch import JointWatch
 from driftline.drift.pages.store import keep_pages, read_page_verdicts, read_words
 from driftline.drift.service.arrival import Arrival
-from driftline.drift.service.ground import WHOLE, read_stream_hours
+from driftline.drift.service.beginning import PAUSE_HOURS, first_to_judge
+from driftline.drift.service.ground import WHOLE, began, read_stream_hours
 from driftline.drift.service.late import (
     INTERRUPTED,
     Revision,
@@ -22,6 +23,8 @@ from driftline.drift.service.records import read_episodes, stored
 from driftline.store.grids import read_grids
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
 from driftline.store.pages import write_acknowledgement
+from driftline.store.profiles import read_counted_hours
+from driftline.store.set_aside import LATE_HOURS
 from driftline.store.verdicts import (
     JudgedHour,
     last_judged_hour,
@@ -40,9 +43,6 @@ if TYPE_CHECKING:
     from driftline.drift.service.panel import Panel
     from driftline.drift.verdict import Verdict
     from driftline.store.verdicts import StoredVerdict
-
-LATE_HOURS = 5 * 7 * 24
-"""Events that are later than this are in the tables, and change no verdict."""
 
 _CHUNK_HOURS = 7 * 24
 _LONGEST_WAIT = 10
@@ -68,7 +68,7 @@ class StreamWatch:
         self._stream = stream
         self._quiet_s = late_quiet_s
         self._judged = dict(read_judged_hours(ground.client, stream, hours=LATE_HOURS))
-        self.next_hour = max(self._judged) + 1 if self._judged else ground.span.first_hour
+        self.next_hour = max(self._judged) + 1 if self._judged else self._first_hour(ground)
         # Verdicts were written on these windows, and not yet noted on what.
         self._cut_short_end = last_judged_hour(ground.client, stream) or 0
         self._panel: Panel | None = None
@@ -78,6 +78,10 @@ class StreamWatch:
         self._late_since_s = 0.0
         self._late_changed_s = 0.0
         self.latest: Sequence[Verdict] = ()
+
+    def _first_hour(self, ground: Ground) -> int:
+        rows = read_counted_hours(ground.client, self._stream)
+        return first_to_judge(rows) if rows else ground.span.first_hour
 
     def look_for_late(self, ground: Ground, now_s: float) -> None:
         """Compare what is there of the last weeks with what was judged.
@@ -92,6 +96,11 @@ class StreamWatch:
                 self._late_since_s = now_s
             self._late_changed_s = now_s
         self._late = late
+
+    @property
+    def has_late(self) -> bool:
+        """Whether events arrived late that nothing was judged on yet."""
+        return bool(self._late)
 
     def is_late_due(self, now_s: float) -> bool:
         """Say whether events arrived late, and no more of them for a while."""
@@ -133,6 +142,7 @@ class StreamWatch:
         """
         written: list[StoredVerdict] = []
         while self.next_hour < end_hour and goes_on():
+            self._skip_pause(ground, end_hour)
             if self._panel is None or not self._panel.fits(ground):
                 self._panel = build_panel(ground, as_of=self.next_hour)
             # While weeks are caught up with, pages are told and answered.
@@ -151,6 +161,23 @@ class StreamWatch:
             if read.end_hour < wanted:
                 break
         return written
+
+    def _skip_pause(self, ground: Ground, end_hour: int) -> None:
+        """Go on with the next hour that there is something of: the years behind a stray event cost nothing.
+
+        Behind a pause the judges are built anew: a version that had but that event has the history of those
+        before it.
+        """
+        if end_hour - self.next_hour <= _CHUNK_HOURS:
+            return
+        span = {"first_hour": self.next_hour, "end_hour": end_hour}
+        hours = list(read_counted_hours(ground.client, self._stream, **span))[:1]
+        missing = ground.ledger.missing(self._stream, since_hour=self.next_hour)
+        hours += [hour for hour, count in missing.items() if self.next_hour <= hour < end_hour and count >= 1]
+        following = min(hours, default=end_hour - 1)
+        if following - self.next_hour > PAUSE_HOURS:
+            self.next_hour = following
+            self._panel = self._joint = None
 
     def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Sequence[StoredVerdict]:
         rows: list[StoredVerdict] = []
@@ -200,8 +227,9 @@ class StreamWatch:
         return verdicts
 
     def _joint_watch(self, ground: Ground) -> JointWatch:
-        first_hour = ground.span.first_hour
-        return JointWatch(ground.client, self._stream, ground.settings, since_hour=first_hour)
+        first_hour = max(self.next_hour - ground.settings.history_hours, 0)
+        since_hour = began(ground, first_hour=first_hour, as_of=self.next_hour)
+        return JointWatch(ground.client, self._stream, ground.settings, since_hour=since_hour)
 
     def _missing(self, ground: Ground, hour: int) -> Mapping[int, float]:
         """Return the events that are missing of an hour and later, and of those that a judge knows."""

@@ -1,8 +1,8 @@
 """The drift worker: judges each hour of each stream once it has closed, and anew when events arrive late.
 
-An hour has closed when the model has an event of a later hour. The worker keeps judges in memory; after a
-restart they are built again from the stored profiles and page verdicts. While nothing lands it only asks
-whether something did.
+An hour has closed when the model has an event of a later hour, which is never later than when it landed.
+The worker keeps judges in memory; after a restart they are built again from the stored profiles and page
+verdicts. While nothing lands it only asks whether something did; then it looks at the streams that moved.
 """
 
 from __future__ import annotations
@@ -21,27 +21,33 @@ from driftline.drift.service.export import (
     export_verdicts,
     served_streams,
 )
-from driftline.drift.service.ground import REFERENCE, BeingWrittenError, Ground
-from driftline.drift.service.metrics import FAILURES, JUDGED, REVISED
+from driftline.drift.service.ground import PRODUCTION, REFERENCE, BeingWrittenError, Ground
+from driftline.drift.service.metrics import FAILING, FAILURES, JUDGED, REVISED
 from driftline.drift.service.stored import StoredExport
+from driftline.drift.service.streams import Streams
 from driftline.drift.service.watch import StreamWatch
 from driftline.drift.settings import DriftSettings
-from driftline.errors import StoreError
+from driftline.errors import DriftlineError, StoreError
+from driftline.failing import Failing
 from driftline.health import Pulse
 from driftline.monitors import Monitors
 from driftline.store import ready_client
 from driftline.store.grids import is_grid_due, is_reference_complete
 from driftline.store.hours import read_unsettled, settled_after_all
-from driftline.store.ledger import Ledger, read_landing_sign
+from driftline.store.ledger import Ledger
 from driftline.store.monitored import follow_monitors
-from driftline.store.profiles import read_streams
+from driftline.store.ready import is_away
+from driftline.store.set_aside import LATE_HOURS
+from driftline.store.signs import read_landing_signs
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from driftline.drift.pages.page import Acknowledgement, Answer, Page
     from driftline.drift.service.export import Told
+    from driftline.failing import Failure
     from driftline.metrics import Metrics
     from driftline.profiles import HourKey, Stream
     from driftline.store.connect import Store
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_JUDGING = "judging"
 _POLL_S = 1.0
 _LONGEST_POLL_S = 3.0
 _LOOK_SHARE = 0.02
@@ -96,18 +103,14 @@ class DriftWorker:
         self._patience_s = reference_patience_s
         self._late_quiet_s = late_quiet_s
         self._waiting_since_s: dict[str, float] = {}
-        self._client = ready_client(store)
-        self._ledger = Ledger(self._client)
-        self._watches: dict[Stream, StreamWatch] = {}
-        self._spans: Sequence[StreamSpan] = ()
-        self._unsettled: frozenset[HourKey] = frozenset()
-        self._words: Mapping[Stream, Sequence[Acknowledgement]] = {}
-        self._reference_rows: dict[Stream, int] = {}
-        self._sign: int | None = None
-        self._look_is_due = False
+        self._failing: Failing[tuple[str, Stream]] = Failing(
+            "judging", logger=_logger, monotonic=monotonic, is_general=lambda e: is_away(self._client, e)
+        )
+        self._look_is_due = self._has_news = self._gave = False
         self._looked_s = self._followed_s = float("-inf")
-        self._stored = StoredExport(metrics)
+        self._stored = StoredExport(metrics, self._failing)
         self._warned: frozenset[str] = frozenset()
+        self._connect()
 
     def run(self, stop: threading.Event) -> None:
         """Judge until ``stop`` is set. While the store is away, waits and tries again."""
@@ -118,22 +121,38 @@ class DriftWorker:
             try:
                 if has_failed:  # An embedded store may have another owner now.
                     self._client.close()
-                    self._client = ready_client(self._store)
-                    self._ledger = Ledger(self._client)
-                    self._watches.clear()
-                    self._sign = None
+                    self._connect()
                 judged = self.watch_once()
                 has_failed = False
-                self._pulse.succeed()
-            except (StoreError, ClickHouseError) as error:
+                if self._fails_in_all:
+                    self._pulse.fail(DriftlineError(self._failing.described()))
+                else:
+                    self._pulse.succeed(warning=self._failing.described())
+            except Exception as error:
                 has_failed = True
                 self._pulse.fail(error)
                 self._metrics.count(FAILURES)
+                foreseen = isinstance(error, (StoreError, ClickHouseError))
                 context = {"error": type(error).__name__}
-                _logger.warning("judging failed, trying again: %s", error, extra=context)
+                form = "judging failed, trying again: %s"
+                _logger.warning(form, error, extra=context, exc_info=not foreseen)
                 judged = 0
             if not judged:
                 stop.wait(poll_gap_s(self._monotonic() - began_s))
+
+    def _connect(self) -> None:
+        """Know nothing: the next look is at everything."""
+        self._client = ready_client(self._store)
+        self._ledger = Ledger(self._client)
+        self._streams = Streams(self._client)
+        self._watches: dict[Stream, StreamWatch] = {}
+        self._unsettled: frozenset[HourKey] = frozenset()
+        self._words: Mapping[Stream, Sequence[Acknowledgement]] = {}
+        self._reference_states: dict[Stream, tuple[int, int]] = {}
+        self._signs: Mapping[str, int] | None = None
+        self._open: set[Stream] = set()
+        self._to_look_at: set[Stream] = set()
+        self._late_moves: set[Stream] = set()
 
     def _goes_on(self) -> bool:
         """Say, between two steps, whether there is to be another one."""
@@ -143,78 +162,137 @@ class DriftWorker:
     def watch_once(self) -> int:
         """Judge what has closed, and anew what arrived late; return how many verdicts that gave.
 
+        Only streams that moved are looked at. What fails of one stream holds up no other.
+
         Raises:
             StoreError: the store is away.
         """
         now_s = self._monotonic()
         self._take_news(now_s)
         looks = self._look_is_due and now_s - self._looked_s >= self._late_quiet_s / _LOOKS_PER_QUIET
-        judged = [span for span in self._spans if self._is_judged(span.stream)]
-        newest_hour: dict[str, int] = {}
-        for span in judged:
-            name = span.stream.model_name
-            newest_hour[name] = max(newest_hour.get(name, 0), span.last_hour)
+        if looks:
+            self._to_look_at |= self._ledger_moves()
+            self._open |= self._to_look_at
         given = 0
-        for span in judged:
+        for span in self._streams.of(self._open):
             if not self._goes_on():
                 return given
-            end_hour = min(span.last_hour + 1, newest_hour[span.stream.model_name])
-            given += self._watch(span, end_hour, looks_at_s=now_s if looks else None)
+            if not self._is_judged(span.stream):
+                self._open.discard(span.stream)
+            elif self._failing.is_due((_JUDGING, span.stream)):
+                with self._failing.apart((_JUDGING, span.stream), **span.stream._asdict()):
+                    given += self._watch(span, looks_at_s=now_s if looks else None)
         if looks:
             self._look_is_due, self._looked_s = False, now_s
-        served = served_streams(judged, newest_hour)
-        self._stored.refresh(self._client, served, newest_hour, now_s=now_s, has_judged=given > 0)
-        watches = {stream: self._watches[stream] for stream in served if stream in self._watches}
-        export_evaluated(self._metrics, watches)
-        export_verdicts(
-            self._metrics,
-            {stream: self._latest(stream, watch) for stream, watch in watches.items()},
-            self._stored.pages,
-        )
-        export_teams(self._metrics, [*served, *self._stored.dropping], self._monitors)
+        self._gave = given > 0 or (self._gave and bool(self._failing.known))
+        self._export(now_s, has_judged=given > 0)
         return given
 
-    def _latest(self, stream: Stream, watch: StreamWatch) -> Sequence[Told]:
-        return watch.latest or self._stored.latest(self._client, stream, next_hour=watch.next_hour)
+    @property
+    def _fails_in_all(self) -> bool:
+        """Whether nothing was judged since streams began to fail, and it is not one of several."""
+        failing = len(self.failing)
+        return failing > 0 and not self._gave and (failing > 1 or len(self._streams.all) == 1)
+
+    @property
+    def failing(self) -> Mapping[Stream, Failure]:
+        """The streams that could not be judged or exported, and why."""
+        return {stream: failure for (_, stream), failure in self._failing.known.items()}
+
+    def _export(self, now_s: float, *, has_judged: bool) -> None:
+        if has_judged or self._has_news or self._failing.known or self._stored.is_due(now_s):
+            newest = self._streams.newest
+            served = served_streams([s for s in self._streams.all if self._is_judged(s.stream)], newest)
+            export_evaluated(self._metrics, {s: self._next_hour(s) for s in served})
+            latest: dict[Stream, Sequence[Told]] = {}
+            for stream in served:
+                if not self._goes_on():
+                    return
+                with self._failing.apart(("export", stream), **stream._asdict(), step="export"):
+                    latest[stream] = self._latest(stream)
+            self._stored.refresh(
+                self._client, served, newest, now_s=now_s, has_judged=has_judged, goes_on=self._goes_on
+            )
+            export_verdicts(self._metrics, latest, self._stored.pages)
+            wanted = set(served)
+            told = [
+                span
+                for span in self._streams.all
+                if span.stream in wanted
+                or (span.stream.environment == PRODUCTION and not span.rows and span.future + span.old)
+            ]
+            self._stored.export_set_aside(self._client, told, self._late_moves)
+            self._late_moves = set()
+            named = [*(span.stream for span in told), *self._stored.dropping]
+            export_teams(self._metrics, named, self._monitors)
+            self._has_news = False
+        failing = {tuple(stream): float(known.attempts) for stream, known in self.failing.items()}
+        self._metrics.replace(FAILING, failing)
+
+    def _next_hour(self, stream: Stream) -> int:
+        """Return up to where a stream is judged."""
+        watch = self._watches.get(stream)
+        return self._streams.judged_until(stream) if watch is None else watch.next_hour
+
+    def _latest(self, stream: Stream) -> Sequence[Told]:
+        watch = self._watches.get(stream)
+        if watch is not None and watch.latest:
+            return watch.latest
+        return self._stored.latest(self._client, stream, next_hour=self._next_hour(stream))
 
     def _is_judged(self, stream: Stream) -> bool:
         return stream.environment != REFERENCE and self._monitors.of(stream.model_name).enabled
 
     def _take_news(self, now_s: float) -> None:
-        """If anything has landed, read what streams there are, and let the ledger be read anew."""
-        sign = read_landing_sign(self._client)
-        if sign != self._sign:
-            self._ledger.refresh()
-            self._unsettled = read_unsettled(self._client)
-            self._spans = read_streams(self._client, self._unsettled)
-            self._unsettled = self._unsettled - settled_after_all(self._client, self._closed())
+        """If anything has landed, read which streams moved, and let the ledger be read anew."""
+        signs = read_landing_signs(self._client)
+        if signs == self._signs:
+            return
+        self._ledger.refresh()
+        unsettled = read_unsettled(self._client)
+        moved = self._streams.refresh()
+        self._unsettled = unsettled - settled_after_all(self._client, self._closed(unsettled))
+        self._open |= self._streams.mates(moved)
+        # What moved behind what is judged may be late; what is later still is set aside.
+        self._to_look_at |= {stream for stream, hour in moved.items() if hour < self._next_hour(stream)}
+        self._late_moves |= {
+            stream for stream, hour in moved.items() if hour < self._next_hour(stream) - LATE_HOURS
+        }
+        self._stored.has_landed(moved.keys())
+        if self._signs is None or signs.get("acknowledgements") != self._signs.get("acknowledgements"):
             words = read_words(self._client)
-            if words != self._words:
+            heard = {stream for stream in words if words[stream] != self._words.get(stream)}
+            if heard:
                 self._stored.has_heard()
+            self._open |= heard
             self._words = words
-            self._look_is_due = True
-            self._stored.has_landed()
-            self._sign = sign
-            if now_s - self._followed_s >= _FOLLOW_GAP_S:
-                self._follow_monitors()
-                self._followed_s = now_s
+        self._look_is_due = self._has_news = True
+        if now_s - self._followed_s >= _FOLLOW_GAP_S:
+            self._follow_monitors()
+            self._followed_s = now_s
+        self._signs = signs
+
+    def _ledger_moves(self) -> AbstractSet[Stream]:
+        """Return the streams of which more or less is missing than at the last look."""
+        moved = set(self._ledger.moved()) | self._streams.beaten()
+        self._stored.has_landed(moved)
+        return moved & self._streams.known
 
     @property
     def waiting(self) -> int:
         """How many hours have closed, and are not judged since they are not derived in whole."""
-        return len(self._closed())
+        return len(self._closed(self._unsettled))
 
-    def _closed(self) -> Collection[HourKey]:
+    def _closed(self, unsettled: Collection[HourKey]) -> Collection[HourKey]:
         """Return the hours that may not be derived in whole, and would be judged if they were."""
-        newest = {span.stream: span.last_hour for span in self._spans}
-        models: dict[str, int] = {}
-        for stream, hour in newest.items():
-            if stream.environment != REFERENCE:
-                models[stream.model_name] = max(models.get(stream.model_name, 0), hour)
+        newest = dict(self._streams.newest)
+        for each in unsettled:
+            if each.stream.environment != REFERENCE:
+                newest[each.stream.model_name] = max(newest.get(each.stream.model_name, 0), each.hour)
         return {
             each
-            for each in self._unsettled
-            if each.stream.environment == REFERENCE or each.hour < models[each.stream.model_name]
+            for each in unsettled
+            if each.stream.environment == REFERENCE or each.hour < newest[each.stream.model_name]
         }
 
     def _follow_monitors(self) -> None:
@@ -226,9 +304,10 @@ class DriftWorker:
             _logger.warning("%s", warning)
         self._warned = warnings
 
-    def _watch(self, span: StreamSpan, end_hour: int, *, looks_at_s: float | None) -> int:
-        """Do what there is to do for a stream; while there is nothing, asks the store nothing."""
+    def _watch(self, span: StreamSpan, *, looks_at_s: float | None) -> int:
+        """Do what there is to do for a stream; once there is nothing, it is closed until it moves."""
         stream = span.stream
+        end_hour = min(span.last_hour + 1, self._streams.newest[stream.model_name])
         ground = self._ground(span)
         try:
             watch = self._watches.get(stream)
@@ -236,10 +315,15 @@ class DriftWorker:
                 watch = StreamWatch(ground, late_quiet_s=self._late_quiet_s, answer=self._answer)
                 self._watches[stream] = watch
             watch.hear(ground, self._words.get(stream, ()))
-            if looks_at_s is not None:
+            if looks_at_s is not None and stream in self._to_look_at:
                 watch.look_for_late(ground, looks_at_s)
+                self._to_look_at.discard(stream)
             is_late = watch.is_late_due(self._monotonic())
-            if not (is_late or watch.next_hour < end_hour) or self._must_wait(stream.model_name):
+            if not (is_late or watch.next_hour < end_hour):
+                if not watch.has_late and stream not in self._to_look_at:
+                    self._open.discard(stream)
+                return 0
+            if self._must_wait(stream.model_name):
                 return 0
             revisions = watch.revise(ground) if is_late else ()
             given = [verdict for revision in revisions for verdict in revision.verdicts]
@@ -247,9 +331,10 @@ class DriftWorker:
         except BeingWrittenError as error:
             _logger.info("%s", error, extra=stream._asdict())  # In a moment it is whole.
             return 0
-        except (StoreError, ClickHouseError):
+        except Exception:
             # The judges may have seen hours that the store has not: they are built again from the store.
             self._watches.pop(stream, None)
+            self._to_look_at.add(stream)
             raise
         for name, count in Counter(verdict.verdict for verdict in given).items():
             self._metrics.count(JUDGED, count, verdict=name)
@@ -263,10 +348,11 @@ class DriftWorker:
     def _ground(self, span: StreamSpan) -> Ground:
         """Gather what a stream is judged by, and see whether reference rows landed since the last poll."""
         monitor = self._monitors.of(span.stream.model_name)
-        ground = Ground(self._client, span, self._spans, self._ledger, monitor, self._unsettled)
-        known = self._reference_rows.get(span.stream)
-        self._reference_rows[span.stream] = ground.reference_rows
-        return replace(ground, is_settled=known == ground.reference_rows)
+        spans = self._streams.of_model(span.stream.model_name)
+        ground = Ground(self._client, span, spans, self._ledger, monitor, self._unsettled)
+        known = self._reference_states.get(span.stream)
+        self._reference_states[span.stream] = ground.reference_state
+        return replace(ground, is_settled=known == ground.reference_state)
 
     def _must_wait(self, model_name: str) -> bool:
         """Say whether the model's reference or its grids are on their way, and worth waiting for."""

@@ -29,10 +29,10 @@ _TOO_SLOW = frozenset({159, 160})  # TIMEOUT_EXCEEDED, TOO_SLOW
 
 # In the order of the table's key as far as that goes, so that reading stops once there are enough.
 _ROWS = """
-SELECT event_id, event_time, prediction_number, prediction_label, tags,
+SELECT event_id, counted_time, prediction_number, prediction_label, tags,
     {number} AS number, {category} AS category
 FROM predictions WHERE {conditions}
-ORDER BY toStartOfHour(event_time) DESC, event_time DESC, event_id DESC LIMIT {{limit:UInt32}}
+ORDER BY hour DESC, counted_time DESC, event_id DESC LIMIT {{limit:UInt32}}
 """
 _OUTCOMES = """
 SELECT event_id, argMax((actual_number, actual_label), (observed_time, landed_at)) FROM outcomes
@@ -51,8 +51,8 @@ ORDER BY version DESC, environment
 """
 # What is not derived yet is newer than what is, or in the same hours, or late.
 _NEWEST = f"""
-SELECT max(event_time) FROM predictions
-WHERE {STREAM} AND toStartOfHour(event_time) >= (SELECT max(hour) FROM derived_hours WHERE {STREAM})
+SELECT max(counted_time) FROM predictions
+WHERE {STREAM} AND hour >= (SELECT max(hour) FROM derived_hours WHERE {STREAM})
 """
 _FEATURES = f"""
 SELECT DISTINCT toString(feature) AS name FROM profiles
@@ -222,17 +222,18 @@ def read_feature_names(client: Client, stream: Stream) -> Sequence[str]:
 def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[list[str], dict[str, Any]]:
     conditions, bound = [STREAM], _bound(stream)
     times = (
-        ("since", "event_time >= {since:DateTime64(6, 'UTC')}", wanted.since),
-        ("until", "event_time < {until:DateTime64(6, 'UTC')}", wanted.until),
+        ("since", ">=", wanted.since),
+        ("until", "<", wanted.until),
     )
-    for name, condition, time in times:
+    for name, sign, time in times:
         if time is not None:
-            conditions.append(condition)
+            bounds = f"{{{name}:DateTime64(6, 'UTC')}}"
+            conditions.append(f"hour {sign[0]}= toStartOfHour({bounds}) AND counted_time {sign} {bounds}")
             bound[name] = _micros(time)
     if after is not None:
         conditions.append(
-            "toStartOfHour(event_time) <= toStartOfHour({after:DateTime64(6, 'UTC')}) "
-            "AND (event_time, event_id) < ({after:DateTime64(6, 'UTC')}, {after_id:UUID})"
+            "hour <= toStartOfHour({after:DateTime64(6, 'UTC')}) "
+            "AND (counted_time, event_id) < ({after:DateTime64(6, 'UTC')}, {after_id:UUID})"
         )
         bound |= {"after": _micros(after.time), "after_id": str(after.event_id)}
     key, is_part, value = wanted.part.partition("=")

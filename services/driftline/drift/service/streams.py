@@ -1,0 +1,110 @@
+"""The streams of a store, kept in memory: what is read anew is what moved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from driftline.drift.service.beginning import newest_hour
+from driftline.drift.service.ground import REFERENCE
+from driftline.store.hours import LONGEST_INSERT_S, read_store_time
+from driftline.store.profiles import read_moved_streams, read_streams
+from driftline.store.signs import read_beat_signs
+from driftline.store.verdicts import read_judged_until
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.profiles import Stream
+    from driftline.store.profiles import StreamSpan
+
+_MARGIN = timedelta(seconds=LONGEST_INSERT_S)
+
+
+class Streams:
+    """All streams of which something is derived. For one thread; begun anew with every client.
+
+    Args:
+        client: of the store.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._spans: dict[Stream, StreamSpan] = {}
+        self._by_model: dict[str, dict[Stream, StreamSpan]] = defaultdict(dict)
+        self._read_at: datetime | None = None
+        self._beats: Mapping[Stream, int] = {}
+        self._judged: Mapping[Stream, int] | None = None
+        self.newest: dict[str, int] = {}
+
+    @property
+    def all(self) -> Collection[StreamSpan]:
+        """Every stream."""
+        return self._spans.values()
+
+    @property
+    def known(self) -> AbstractSet[Stream]:
+        """The streams that there are."""
+        return self._spans.keys()
+
+    def of(self, streams: Iterable[Stream]) -> Sequence[StreamSpan]:
+        """Return some of them, the oldest first; none of which nothing counts."""
+        found = (self._spans[stream] for stream in streams if stream in self._spans)
+        return sorted((span for span in found if span.rows), key=lambda span: (span.first_hour, span.stream))
+
+    def of_model(self, model_name: str) -> Sequence[StreamSpan]:
+        """Return a model's, the oldest first."""
+        return self.of(self._by_model[model_name])
+
+    def mates(self, streams: Iterable[Stream]) -> AbstractSet[Stream]:
+        """Return the streams of the same models: an event of one closes hours of the others."""
+        return {mate for name in {stream.model_name for stream in streams} for mate in self._by_model[name]}
+
+    def judged_until(self, stream: Stream) -> int:
+        """Return up to where a stream was judged when this process began; of a new one, where it begins."""
+        if self._judged is None:
+            self._judged = read_judged_until(self._client)
+        span = self._spans.get(stream)
+        return self._judged.get(stream, span.first_hour if span else 0)
+
+    def refresh(self) -> Mapping[Stream, int]:
+        """Read what moved since this was asked last; return which streams did, and their oldest such hour."""
+        read_at = read_store_time(self._client)
+        if self._read_at is None:
+            found = read_streams(self._client)
+            touched = {span.stream: span.first_hour for span in found}
+        else:
+            touched = dict(read_moved_streams(self._client, self._read_at - _MARGIN))
+            found = read_streams(self._client, touched.keys())
+        spans = {span.stream: span for span in found}
+        moved = {
+            stream: hour for stream, hour in touched.items() if spans.get(stream) != self._spans.get(stream)
+        }
+        for stream in moved:
+            self._put(stream, spans.get(stream))
+        for name in {stream.model_name for stream in moved}:
+            served = [
+                s for s in self._by_model[name].values() if s.rows and s.stream.environment != REFERENCE
+            ]
+            self.newest.pop(name, None)
+            if served:
+                self.newest[name] = newest_hour(served)
+        self._read_at = read_at
+        return moved
+
+    def _put(self, stream: Stream, span: StreamSpan | None) -> None:
+        if span is None:  # All that was counted of it was replaced, or is gone.
+            self._spans.pop(stream, None)
+            self._by_model[stream.model_name].pop(stream, None)
+        else:
+            self._spans[stream] = self._by_model[stream.model_name][stream] = span
+
+    def beaten(self) -> set[Stream]:
+        """Return the streams whose sessions said something else since this was asked last."""
+        known, self._beats = self._beats, read_beat_signs(self._client)
+        return {stream for stream, sign in self._beats.items() if known.get(stream) != sign}

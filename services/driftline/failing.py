@@ -1,0 +1,110 @@
+"""What fails alone: a stream, an hour, a model. It is named, waits and is tried again; the others go on."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Hashable, Iterator, Mapping
+
+_FIRST_WAIT_S = 1.0
+_LAST_WAIT_S = 300.0
+_DESCRIBED = 3
+
+K = TypeVar("K", bound="Hashable")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong with one of many.
+
+    Args:
+        attempts: how often in a row.
+        due_s: when to try again, by a clock that never goes back.
+        detail: the last error, in a line.
+        name: of what fails.
+    """
+
+    attempts: int
+    due_s: float
+    detail: str
+    name: str
+
+
+class Failing(Generic[K]):
+    """Which of many fail. For one thread.
+
+    Args:
+        what: is tried, for the log: ``judging``.
+        logger: where failures are described.
+        monotonic: a clock in seconds.
+        is_general: says of an error whether it concerns everything, as when the store is away; such a one is
+            raised.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        logger: logging.Logger,
+        monotonic: Callable[[], float],
+        is_general: Callable[[Exception], bool],
+    ) -> None:
+        self._what = what
+        self._logger = logger
+        self._monotonic = monotonic
+        self._is_general = is_general
+        self._known: dict[K, Failure] = {}
+
+    @property
+    def known(self) -> Mapping[K, Failure]:
+        """What failed when it was tried last."""
+        return self._known
+
+    def is_due(self, key: K) -> bool:
+        """Return whether to try: it did not fail, or long enough ago."""
+        known = self._known.get(key)
+        return known is None or known.due_s <= self._monotonic()
+
+    @contextmanager
+    def apart(self, key: K, **names: str) -> Iterator[None]:
+        """Try one of many: an error that concerns it alone is described and kept, and ends the block.
+
+        Args:
+            key: which.
+            names: of it, for the log.
+        """
+        try:
+            yield
+        except Exception as error:  # whatever it is, the others are not to wait for it.
+            if self._is_general(error):
+                raise
+            self._fail(key, error, names)
+        else:
+            if self._known.pop(key, None) is not None:
+                self._logger.info("%s %s succeeds again", self._what, _named(names), extra=names)
+
+    def _fail(self, key: K, error: Exception, names: Mapping[str, str]) -> None:
+        attempts = self._known[key].attempts + 1 if key in self._known else 1
+        wait_s = min(_FIRST_WAIT_S * 2.0 ** min(attempts - 1, 20), _LAST_WAIT_S)
+        detail = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        self._known[key] = Failure(attempts, self._monotonic() + wait_s, detail, _named(names))
+        self._logger.warning(
+            "%s %s failed, attempt %d; the others go on, and it is tried again in %.0f s: %s",
+            *(self._what, _named(names), attempts, wait_s, detail),
+            extra={**names, "attempts": attempts},
+            exc_info=error if attempts == 1 else None,
+        )
+
+    def described(self) -> str:
+        """Return what fails in a line; empty: nothing."""
+        lines = [f"{failure.name}: {failure.detail}" for failure in list(self._known.values())[:_DESCRIBED]]
+        more = len(self._known) - len(lines)
+        return "; ".join([*lines, *([f"and {more} more"] if more else [])])
+
+
+def _named(names: Mapping[str, str]) -> str:
+    return " ".join(names.values())
