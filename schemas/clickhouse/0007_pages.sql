@@ -31,6 +31,7 @@ CREATE TABLE pages
     )) COMMENT 'gravest first, each with the evidence of its surest window' CODEC(ZSTD),
     word LowCardinality(String) COMMENT 'what was said of it last, as the worker knows; empty: nothing',
     revision UInt32,
+    quiet_hours UInt16 COMMENT 'it has ended once so many hours were judged without a page of it',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree(revision)

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
+from driftline.domain.hours import hour_time
 from driftline.store import open_store, ready_client
 from driftline.store.pages import write_pages
-from driftline.store.verdicts import hour_time
 from tests.store.test_pages import FINDING, HOUR, PAGE
 
 OLDER = replace(

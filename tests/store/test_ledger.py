@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
+from driftline.domain.streams import Stream
 from driftline.log import Record
-from driftline.profiles import Stream
 from driftline.store.ledger import Ledger, read_landing_sign, read_ledger
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
 from driftline.store.pages import (
     StoredFinding,
     StoredPage,
@@ -19,7 +20,7 @@ from driftline.store.pages import (
     write_acknowledgement,
     write_pages,
 )
-from driftline.store.verdicts import hour_time, write_verdicts
+from driftline.store.verdicts import write_verdicts
 from tests.store.test_trace_and_verdicts import VERDICT
 
 HOUR = 490_000

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.drift.service.late import is_same
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
 from driftline.store.trace import trace
 from driftline.store.verdicts import (
     JudgedHour,
     StoredVerdict,
-    hour_time,
     last_judged_hour,
     read_episode_verdicts,
     read_judged_hours,

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.metrics import Metric, Metrics
-from driftline.profiles import Stream
 from driftline.store import migrate, open_store
 from driftline.store.pages import StoredFinding, StoredPage, write_pages
 from driftline.store.rules import set_rules
-from driftline.store.verdicts import (
-    JudgedHour,
-    StoredVerdict,
-    hour_time,
-    write_judged_hours,
-    write_verdicts,
-)
+from driftline.store.verdicts import JudgedHour, StoredVerdict, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
 from tests.support.traffic import derive
 from tests.web.browser import Browser

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
+from driftline.domain.verdicts import gravest
 from driftline.web import words
 from driftline.web.addresses import ModelAddress, feature_path, model_path, parse_path
 from driftline.web.reads.episodes import Episode
-from driftline.web.reads.verdicts import gravest
 
 EPISODE = Episode(
     stream=Stream("m", "1", "production"),

@@ -26,7 +26,15 @@ from dashboards.grafana.source.panels import (
     verdict_timeline,
     wide,
 )
-from dashboards.grafana.source.queries import GRAVITY_OF_VERDICT, HOURS, metric, metric_now, series, table
+from dashboards.grafana.source.queries import (
+    GRAVITY,
+    GRAVITY_OF_VERDICT,
+    HOURS,
+    metric,
+    metric_now,
+    series,
+    table,
+)
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -179,7 +187,7 @@ FROM
         model_name, model_version, environment, window_end,
         arrayFirst(
             name -> has(groupUniqArray(verdict), name),
-            ['page', 'warn', 'incomplete', 'learning', 'ok', 'insufficient_data']) AS state,
+            {list(reversed(GRAVITY))}) AS state,
         min(drift_verdicts.completeness) AS completeness
     FROM drift_verdicts
     WHERE segment = '' AND $__timeFilter(window_end)

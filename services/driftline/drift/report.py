@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftline.drift.verdict import Reference, Verdict, VerdictName
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import Reference, VerdictName
+from driftline.drift.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from driftline.domain.verdicts import Feature
     from driftline.drift.hygiene import Episode, PageLog
     from driftline.drift.settings import DriftSettings
     from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
-    from driftline.drift.verdict import Feature
 
 _NUMBERS = ("effect_low", "effect_high", "expected", "observed", "z", "critical", "phi", "df")
 _STUCK = {"channel": "stuck", "effect": 1.0, "observed": 1.0, "expected": 0.0} | dict.fromkeys(
@@ -73,7 +74,7 @@ def report_learning(
     names = list(features)
     for window in windows:
         verdict, reason = _unjudged(window, settings) or (
-            "learning",
+            VerdictName.LEARNING,
             (
                 f"production is its own reference once it has {days} days of history besides the newest "
                 f"{settings.longest_scale_hours} h; until then nothing pages"
@@ -206,17 +207,17 @@ def _known(numbers: FloatArray) -> list[Any]:
 def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str] | None:
     """Say why a window cannot be judged, and what would change it."""
     if window.completeness < settings.minimum_completeness:
-        return "incomplete", (
+        return VerdictName.INCOMPLETE, (
             f"only {window.completeness:.1%} of the events of these {window.scale_hours} h arrived, "
             f"{settings.minimum_completeness:.0%} are needed; the ledger tells what is missing"
         )
     if window.rows < settings.minimum_sample:
-        return "insufficient_data", (
+        return VerdictName.INSUFFICIENT_DATA, (
             f"{window.rows} events in {window.scale_hours} h, {settings.minimum_sample} are needed; "
             "longer windows or more traffic would do"
         )
     if window.scale_hours > 24 and not window.covered:
-        return "insufficient_data", (
+        return VerdictName.INSUFFICIENT_DATA, (
             f"{window.scale_hours} h have not passed yet; "
             "only whole weeks are compared with a reference without times"
         )
@@ -251,24 +252,30 @@ def _said(
     ):
         what = constant if stuck else moved
         if index in episodes:
-            said.append(("page", f"{what}; since {_time(episodes[index].start)}"))
+            said.append((VerdictName.PAGE, f"{what}; since {_time(episodes[index].start)}"))
         elif warns:
             because = "surely changed, not surely by more than a page needs"
             if held_back:
                 because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
             elif window.reference == "training" and pages.is_accepted(feature, by=window.end - 1):
                 because = "surely changed, and accepted as the new normal"
-            said.append(("warn", f"{what}; {because}"))
+            said.append((VerdictName.WARN, f"{what}; {because}"))
         elif math.isnan(detectable):
             said.append(
-                ("ok", f"largest difference in {what}; this window is too small to find any shift there")
+                (
+                    VerdictName.OK,
+                    f"largest difference in {what}; this window is too small to find any shift there",
+                )
             )
         else:
             said.append(
-                ("ok", f"largest difference in {what}; a shift of {{detectable}} there would have paged")
+                (
+                    VerdictName.OK,
+                    f"largest difference in {what}; a shift of {{detectable}} there would have paged",
+                )
             )
     return said
 
 
 def _time(hour: int) -> str:
-    return f"{datetime.fromtimestamp(hour * 3600, UTC):%Y-%m-%d %H:00} UTC"
+    return f"{hour_time(hour):%Y-%m-%d %H:00} UTC"

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["numeric", "categorical"]
-Reference = Literal["training", "production"]
-VerdictName = Literal["ok", "warn", "page", "learning", "insufficient_data", "incomplete"]
-
-
-class Feature(NamedTuple):
-    """A feature is known by its name and kind: one that changes its kind is another feature."""
-
-    name: str
-    kind: Kind
+    from driftline.domain.verdicts import Kind, Reference, VerdictName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

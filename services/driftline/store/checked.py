@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.hours import STREAM
 from driftline.store.recipes import REFERENCE, read_recipes
 from driftline.store.visible import visible

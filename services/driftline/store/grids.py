@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.profiles import Grid, HourKey, Stream
+from driftline.domain.streams import HourKey, Stream
+from driftline.profiles import Grid
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:

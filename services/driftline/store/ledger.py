@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.hours import KEYS, LARGE_QUERY, STREAM, read_signs, read_sources
 from driftline.store.recipes import RECIPE_TABLES
 from driftline.store.visible import visible

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError, StoreError
-from driftline.profiles import Stream
-from driftline.store.verdicts import hour_time, last_judged_hour
+from driftline.store.verdicts import last_judged_hour
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,6 +70,7 @@ class StoredPage:
     findings: Sequence[StoredFinding]
     word: str
     revision: int
+    quiet_hours: int = DEFAULT_QUIET_HOURS
 
     @property
     def stream(self) -> Stream:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts, Stream
+from driftline.domain.streams import Stream
+from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts
 from driftline.store.grids import read_grids
 from driftline.store.hours import KEYS, STREAM, read_derived_until, read_touched
 from driftline.store.recipes import read_recipes
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import HourKey
+    from driftline.domain.streams import HourKey
 
 _HOUR = "intDiv(toUnixTimestamp(hour), 3600)"
 SPAN = "hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({end:Int64} * 3600, 'UTC')"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from numpy.typing import NDArray
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 _LARGEST_HASH = 2**64 - 1
 

@@ -9,12 +9,12 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from driftline.domain.hours import hour_time
 from driftline.errors import StoreError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +109,10 @@ _NAMES = [
     *("channel", "counted", "expected", "episode_id", "episode_start", "rank"),
     *(*FIGURES, *STATISTICS),
 ]
-_NO_TIME = datetime.fromtimestamp(0, UTC)
+_NO_TIME = hour_time(0)
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
-
-
-@lru_cache(maxsize=10_000)
-def hour_time(hour: int) -> datetime:
-    """Return the beginning of an hour that is counted from the Unix epoch."""
-    return datetime.fromtimestamp(hour * 3600, UTC)
 
 
 def write_verdicts(client: Client, verdicts: Sequence[StoredVerdict]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from driftline.domain.hours import hour_of
 from driftline.printable import printable
 from driftline.store.pages import WORD_MEANINGS
 from driftline.web import addresses, period, words
@@ -63,7 +64,7 @@ class Renderer:
             "minute": words.day_minute,
             "clock": words.clock,
             "value": words.value,
-            "hour": words.hour_of,
+            "hour": hour_of,
             "age": lambda hour: words.ago(clock() - hour * 3600),
         }
         self._environment.globals |= {

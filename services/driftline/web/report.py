@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from driftline.domain.hours import hour_time
 from driftline.errors import NotFoundError
-from driftline.store.verdicts import hour_time
 from driftline.web.addresses import feature_path, model_path, page_path
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.render import STYLE, Renderer

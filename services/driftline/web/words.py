@@ -6,6 +6,8 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from driftline.domain.hours import hour_of, hour_time
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -99,27 +101,17 @@ class Moved(Protocol):
     def observed(self) -> float: ...  # noqa: D102  as above
 
 
-def moment(hour: int) -> datetime:
-    """Return the beginning of an hour."""
-    return datetime.fromtimestamp(hour * 3600, UTC)
-
-
 def iso(hour: int) -> str:
     """Return an hour for machines, as in an element `time` and in links."""
-    return f"{moment(hour):%Y-%m-%dT%H:00Z}"
+    return f"{hour_time(hour):%Y-%m-%dT%H:00Z}"
 
 
 def parse_iso(text: str) -> int | None:
     """Return the hour that a link names; None where it names none."""
     try:
-        return int(datetime.strptime(text, "%Y-%m-%dT%H:00Z").replace(tzinfo=UTC).timestamp()) // 3600
+        return hour_of(datetime.strptime(text, "%Y-%m-%dT%H:00Z").replace(tzinfo=UTC))
     except ValueError:
         return None
-
-
-def hour_of(time: datetime) -> int:
-    """Return the hour that a time lies in."""
-    return int(time.timestamp()) // 3600
 
 
 def minute(time: datetime | None) -> str | None:
@@ -129,7 +121,7 @@ def minute(time: datetime | None) -> str | None:
 
 def at(hour: int) -> str:
     """Return an hour for people: ``19 Jul 2013, 09:00 UTC``."""
-    when = moment(hour)
+    when = hour_time(hour)
     return f"{when.day} {when:%b %Y, %H:00} UTC"
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
+from driftline.domain.verdicts import Feature
 from driftline.drift.statistics.familiar import FamiliarPlan, familiar_statistics
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, stack
 from driftline.drift.statistics.layout import Layout
-from driftline.drift.verdict import Feature
 from driftline.profiles import CategoricalCounts, Grid, HourProfile
 from tests.drift.conftest import numeric_counts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.web.views.incidents import gather
 from tests.web.test_words import EPISODE, plain
 

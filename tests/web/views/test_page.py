@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from driftline.store.verdicts import hour_time
+from driftline.domain.hours import hour_time
 from driftline.web.reads.predictions import Filter
 from driftline.web.views.page import example_filter
 from tests.web.browser import text_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.joint.proportions import DISTANCE, GIVEN_OTHERS, pair_words
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 JOINT = "(joint)"
 _NAMED = 3
 _CULPRITS = 2
-_GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
 
 def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Verdict]:
@@ -39,7 +39,7 @@ def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Ve
                 worst,
                 feature=JOINT,
                 kind="numeric",
-                verdict="warn" if changed else worst.verdict,
+                verdict=VerdictName.WARN if changed else worst.verdict,
                 channel=None if worst.channel is None else _channel(worst, words),
                 statistics={},
                 episode_id=None,
@@ -59,7 +59,7 @@ def _changed(group: Sequence[Verdict], words: Mapping[str, str]) -> list[Verdict
     A residual alone does not warn: where a feature hardly varies within an hour of the day, it is the others
     that move its residual, and of the real flights' false warnings nearly all were of this kind.
     """
-    changed = [each for each in group if each.verdict in {"page", "warn"} and not _is_residual(each)]
+    changed = [each for each in group if each.verdict.has_changed and not _is_residual(each)]
     if any(each.feature == DISTANCE for each in changed):
         moved = [each for each in group if _is_residual(each) and _moved(each)]
         changed += sorted(moved, key=lambda each: (-abs(each.effect or 0.0), each.feature))[:_CULPRITS]
@@ -78,8 +78,7 @@ def _is_residual(verdict: Verdict) -> bool:
 
 def _gravity(verdict: Verdict) -> tuple[int, float, float, str]:
     sureness = 0.0 if verdict.z is None or not verdict.critical else verdict.z / verdict.critical
-    gravity = _GRAVITY.index(verdict.verdict)
-    return gravity, -sureness, -abs(verdict.effect or 0.0), verdict.feature
+    return -verdict.verdict.severity, -sureness, -abs(verdict.effect or 0.0), verdict.feature
 
 
 def _vagueness(verdict: Verdict, words: Mapping[str, str]) -> int:

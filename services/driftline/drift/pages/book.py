@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import Feature
 from driftline.drift.hygiene import Decision
 from driftline.drift.pages.page import Page, gravity, key_of, with_verdict
-from driftline.drift.verdict import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -254,6 +254,7 @@ class PageBook:
             word=self._word(draft.page_id, self._end),
             accepted_at=accepted_at,
             revision=revision,
+            quiet_hours=self._settings.quiet_hours,
         )
 
     def _hear(self, said: Sequence[Acknowledgement]) -> None:

@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS
+
 if TYPE_CHECKING:
+    from driftline.domain.verdicts import Kind, Reference
     from driftline.drift.hygiene import Word
-    from driftline.drift.verdict import Kind, Reference, Verdict
+    from driftline.drift.verdict import Verdict
 
 State = Literal["open", "ended", "accepted", "withdrawn"]
 
@@ -78,6 +81,7 @@ class Page:
         word: what was said of it last; None: nothing.
         accepted_at: the hour from which it is the new normal; None: it is not.
         revision: grows with each change.
+        quiet_hours: it has ended once so many hours were judged without a page of it.
     """
 
     page_id: str
@@ -87,6 +91,7 @@ class Page:
     word: Word | None = None
     accepted_at: int | None = None
     revision: int = 1
+    quiet_hours: int = DEFAULT_QUIET_HOURS
 
     @property
     def since(self) -> int:

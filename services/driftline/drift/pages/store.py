@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.pages.book import PageBook
 from driftline.drift.pages.page import Acknowledgement, Finding, Page
 from driftline.drift.verdict import Verdict
@@ -15,7 +17,7 @@ from driftline.store.pages import (
     read_pages,
     write_pages,
 )
-from driftline.store.verdicts import hour_time, read_episode_verdicts
+from driftline.store.verdicts import read_episode_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.streams import Stream
     from driftline.drift.hygiene import Word
     from driftline.drift.settings import DriftSettings
-    from driftline.profiles import Stream
 
 _logger = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, 
     words: dict[Stream, list[Acknowledgement]] = {}
     for said in read_acknowledgements(client, stream=stream):
         word = cast("Word", said.word)
-        known = Acknowledgement(said.page_id, _hour(said.detected), word, _hour(said.known_from))
+        known = Acknowledgement(said.page_id, hour_of(said.detected), word, hour_of(said.known_from))
         words.setdefault(said.stream, []).append(known)
     return words
 
@@ -107,7 +109,7 @@ def read_page_verdicts(
 ) -> Sequence[Verdict]:
     """Return a stream's page verdicts of windows that ended in (since, until], with their evidence."""
     rows = read_episode_verdicts(client, stream, after_hour=since_hour, until_hour=until_hour, verdict="page")
-    return [Verdict(**row) for row in rows]
+    return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]
 
 
 def _stored(stream: Stream, page: Page) -> StoredPage:
@@ -125,6 +127,7 @@ def _stored(stream: Stream, page: Page) -> StoredPage:
         findings=[_stored_finding(finding) for finding in page.findings],
         word=page.word or "",
         revision=page.revision,
+        quiet_hours=page.quiet_hours,
     )
 
 
@@ -153,12 +156,13 @@ def _page(stored: StoredPage) -> Page:
     known: Any = stored
     return Page(
         page_id=stored.page_id,
-        detected=_hour(stored.detected),
+        detected=hour_of(stored.detected),
         state=known.state,
         findings=tuple(_finding(finding) for finding in stored.findings),
         word=known.word or None,
-        accepted_at=None if stored.accepted_at is None else _hour(stored.accepted_at),
+        accepted_at=None if stored.accepted_at is None else hour_of(stored.accepted_at),
         revision=stored.revision,
+        quiet_hours=stored.quiet_hours,
     )
 
 
@@ -175,16 +179,12 @@ def _finding(stored: StoredFinding) -> Finding:
         observed=stored.observed,
         z=stored.z,
         scale_hours=stored.scale_hours,
-        since=_hour(stored.since),
-        detected=_hour(stored.detected),
-        last=_hour(stored.last),
+        since=hour_of(stored.since),
+        detected=hour_of(stored.detected),
+        last=hour_of(stored.last),
         episode_ids=tuple(stored.episode_ids),
-        accepted_at=None if stored.accepted_at is None else _hour(stored.accepted_at),
+        accepted_at=None if stored.accepted_at is None else hour_of(stored.accepted_at),
     )
-
-
-def _hour(time: datetime) -> int:
-    return int(time.timestamp()) // 3600
 
 
 def _time(hour: int | None) -> datetime | None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.streams import Stream
     from driftline.drift.service.watch import StreamWatch
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
-    from driftline.profiles import Stream
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _SERVED_HOURS = 24
 _TEAM = "team"
-_GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
 
 def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) -> Sequence[Stream]:
@@ -83,12 +83,12 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
 
 def _states(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
     """Return the gravest verdict of each feature, by the labels of the metric."""
-    gravest: dict[str, str] = {}
+    given: dict[str, list[str]] = {}
     for verdict in verdicts:
-        known = gravest.get(verdict.feature, _GRAVITY[-1])
-        gravest[verdict.feature] = min(known, verdict.verdict, key=_GRAVITY.index)
+        given.setdefault(verdict.feature, []).append(verdict.verdict)
     states: dict[tuple[str, ...], float] = {}
-    for feature, name in gravest.items():
+    for feature, names in given.items():
+        name = gravest(names)
         key = (stream.model_name, stream.model_version, feature)
         states.update({(*key, "page"): 0.0, (*key, "warn"): 0.0, (*key, name): 1.0})
     return states

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.judge import Judge
 from driftline.drift.pages.store import open_book
 from driftline.drift.segment_judges import SegmentJudges
@@ -91,7 +92,9 @@ class Panel:
         """Take up the episodes of stored verdicts, later than those before; see `read_episodes`."""
         decisions = self._book.decisions()
         # A warning that has an episode would have paged, and its hours are held out all the same.
-        whole = [replace(verdict, verdict="page") for verdict in episodes if verdict.segment == WHOLE]
+        whole = [
+            replace(verdict, verdict=VerdictName.PAGE) for verdict in episodes if verdict.segment == WHOLE
+        ]
         self._whole.resume(whole, decisions)
         self._parts.resume((verdict for verdict in episodes if verdict.segment != WHOLE), decisions)
 

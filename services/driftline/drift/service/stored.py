@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.streams import Stream
     from driftline.metrics import Metrics
-    from driftline.profiles import Stream
     from driftline.store.pages import StoredPage
     from driftline.store.verdicts import StoredVerdict
 

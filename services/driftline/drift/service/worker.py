@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from driftline.domain.streams import HourKey, Stream
     from driftline.drift.pages.page import Acknowledgement
     from driftline.drift.service.export import Told
     from driftline.metrics import Metrics
-    from driftline.profiles import HourKey, Stream
     from driftline.store.connect import Store
     from driftline.store.profiles import StreamSpan
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from driftline.drift.verdict import Feature
+from driftline.domain.verdicts import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -17,9 +17,9 @@ from driftline.drift.statistics.hours import KEY_BITS, bucket_key, key_bucket
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.hours import Stack, Vocabulary
-    from driftline.drift.verdict import Feature
     from driftline.profiles import Grid
 
 COLUMN_LIMIT = 512

@@ -19,9 +19,9 @@ from driftline.drift.statistics.ranges import KnownValues
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.hours import HourCounts, Vocabulary
-    from driftline.drift.verdict import Feature
     from driftline.profiles import Grid
 
 _FEWEST_TIMED_HOURS = 48

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.profiles import Stream
-from driftline.store.verdicts import hour_time
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS
+from driftline.domain.streams import Stream
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.reads.verdicts import END_HOUR, ENDS, FINAL
 
@@ -35,9 +36,6 @@ GROUP BY model_version, environment, segment, feature, reference, episode_id
 ORDER BY since DESC, abs(surest.2) DESC, feature
 """
 
-QUIET_HOURS = 24
-"""An episode is over once so many hours were judged without a page."""
-
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -60,6 +58,7 @@ class Episode:
         is_open: whether it may still go on, and is neither the new normal nor called a false page.
         page_id: of the page that it belongs to; empty: of none that is stored.
         word: what was said of that page last: real, noise or accept; empty: nothing.
+        quiet_hours: it is over once so many hours were judged without a page of it.
     """
 
     stream: Stream
@@ -78,6 +77,7 @@ class Episode:
     is_open: bool
     page_id: str = ""
     word: str = ""
+    quiet_hours: int = DEFAULT_QUIET_HOURS
 
 
 def read_episodes(client: Client, model_name: str, period: Period, *, newest_end: int) -> Sequence[Episode]:
@@ -107,12 +107,14 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             expected=surest[3] or 0.0,
             reason=surest[4],
             scale_hours=surest[5],
-            is_open=newest_end - until < QUIET_HOURS and (known is None or _may_go_on(known)),
+            is_open=newest_end - until < quiet and (known is None or _may_go_on(known)),
             page_id="" if known is None else known.page.page_id,
             word="" if known is None else known.word,
+            quiet_hours=quiet,
         )
         for version, environment, segment, feature, reference, episode_id, since, until, surest in rows
         for known in (pages.get(episode_id or ""),)
+        for quiet in (DEFAULT_QUIET_HOURS if known is None else known.page.quiet_hours,)
     ]
 
 

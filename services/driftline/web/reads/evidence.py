@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.web.reads.verdicts import ENDS, FINAL, GRAVITY
+from driftline.domain.verdicts import VerdictName
+from driftline.web.reads.verdicts import ENDS, FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.web.reads.pages import KnownPage
 
 _STREAM = (
@@ -146,7 +147,7 @@ def read_joint_reason(client: Client, known: KnownPage) -> str:
 
 
 def _order(each: PartVerdict) -> tuple[int, int]:
-    return GRAVITY.index(each.verdict), -each.scale_hours
+    return -VerdictName(each.verdict).severity, -each.scale_hours
 
 
 def _bound(stream: Stream) -> dict[str, Any]:

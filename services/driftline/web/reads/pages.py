@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_of
 from driftline.store.pages import read_acknowledgements, read_pages
-from driftline.web import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,12 +37,12 @@ class KnownPage:
     @property
     def since(self) -> int:
         """The first hour of the windows that page."""
-        return words.hour_of(self.page.since)
+        return hour_of(self.page.since)
 
     @property
     def last(self) -> int:
         """When the last window that pages ended, in hours."""
-        return words.hour_of(self.page.last)
+        return hour_of(self.page.last)
 
     @property
     def main(self) -> StoredFinding:

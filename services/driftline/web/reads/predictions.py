@@ -10,8 +10,8 @@ from uuid import UUID
 
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from driftline.domain.streams import Stream
 from driftline.errors import SettingError
-from driftline.profiles import Stream
 from driftline.store.hours import STREAM
 from driftline.store.visible import visible
 

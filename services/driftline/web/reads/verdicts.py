@@ -5,20 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
+from driftline.domain.verdicts import gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
     from driftline.web.period import Period
-
-GRAVITY = ("page", "warn", "incomplete", "learning", "ok", "insufficient_data")
-"""Of several verdicts on the same feature and time, the first in this order is shown.
-
-A window too short to judge (at night, say) is no news where a longer one was judged.
-"""
 
 # Rows of one key share a month, so that months need not be merged with each other.
 FINAL = {"do_not_merge_across_partitions_select_final": 1}
@@ -244,11 +239,6 @@ def read_runs(client: Client, model_name: str) -> Sequence[TrainingRun]:
     """Return a model's registered training runs, the oldest first."""
     rows = client.query(_RUNS, parameters={"model": model_name}).result_rows
     return [TrainingRun(*row) for row in rows]
-
-
-def gravest(verdicts: Iterable[str]) -> str:
-    """Return the verdict that is shown for several; `insufficient_data` where there is none."""
-    return min(verdicts, key=GRAVITY.index, default=GRAVITY[-1])
 
 
 def _bound(stream: Stream, period: Period) -> dict[str, Any]:

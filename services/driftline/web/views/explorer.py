@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
 from driftline.store.ledger import read_landed
 from driftline.web.addresses import explorer_path
 from driftline.web.reads.predictions import (

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
 from driftline.store.grids import read_grids
-from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
@@ -16,14 +17,9 @@ from driftline.web.draw.charts import Series
 from driftline.web.draw.histogram import few_values, rebin
 from driftline.web.period import Period
 from driftline.web.reads.distributions import LAYERS, Spans, read_distribution
-from driftline.web.reads.episodes import QUIET_HOURS, read_episodes
+from driftline.web.reads.episodes import read_episodes
 from driftline.web.reads.evidence import read_parts
-from driftline.web.reads.verdicts import (
-    gravest,
-    read_cells,
-    read_effects,
-    read_newest,
-)
+from driftline.web.reads.verdicts import read_cells, read_effects, read_newest
 from driftline.web.views.incidents import gather
 from driftline.web.views.model import invalid_of
 from driftline.web.views.streams import episode_spans, find_stream
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.store.invalid import InvalidCount
     from driftline.web.reads.distributions import Distribution, Layer, LayerName
     from driftline.web.reads.episodes import Episode
@@ -163,7 +159,7 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         for each in read_episodes(client, name, period, newest_end=newest_end)
         if (each.feature, each.stream) == (feature, stream)
     ]
-    current = [each for each in episodes if each.since < end and end - each.until < QUIET_HOURS]
+    current = [each for each in episodes if each.since < end and end - each.until < each.quiet_hours]
     spans = Spans(end, min((each.since for each in current), default=None))
     kind = verdicts[0].kind
     marks = episode_spans(episodes, feature, stream, "production")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.store.verdicts import hour_time
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import VerdictName, gravest
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
 from driftline.web.reads.pages import read_known_pages
-from driftline.web.reads.verdicts import GRAVITY, gravest, read_states
+from driftline.web.reads.verdicts import read_states
 from driftline.web.views.streams import find_span, landed_by_model, least_complete, spans_by_model
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
     ]
     still_open = [known for row in rows for known in row.open]
     return FleetView(
-        rows=sorted(rows, key=lambda row: (not row.open, GRAVITY.index(row.state), row.name)),
+        rows=sorted(rows, key=lambda row: (not row.open, -VerdictName(row.state).severity, row.name)),
         open=sorted(still_open, key=lambda known: (known.main.segment != "", -abs(known.main.effect))),
         recent=sorted(
             (known for each in pages.values() for known in each if not known.needs_somebody),

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import VerdictName, gravest
 from driftline.errors import NotFoundError
 from driftline.store.invalid import read_invalid
 from driftline.store.ledger import read_ledger
-from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Mark
 from driftline.web.period import Period
 from driftline.web.reads.episodes import read_episodes
-from driftline.web.reads.verdicts import GRAVITY, gravest, read_cells, read_newest, read_runs
+from driftline.web.reads.verdicts import read_cells, read_newest, read_runs
 from driftline.web.views.incidents import gather
 from driftline.web.views.streams import (
     PRODUCTION,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.store.invalid import InvalidCount
     from driftline.store.ledger import LedgerLine
     from driftline.web.draw.charts import Span
@@ -235,7 +236,7 @@ def _rows(
                 strip=charts.strip(cells.get(name, {}), period, spans, marks, label=label),
             )
         )
-    return sorted(rows, key=lambda row: (GRAVITY.index(row.verdict), row.name))
+    return sorted(rows, key=lambda row: (-VerdictName(row.verdict).severity, row.name))
 
 
 def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[str, str], Sequence[str]]:

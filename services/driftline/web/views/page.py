@@ -7,8 +7,8 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_of, hour_time
 from driftline.store.pages import WORD_MEANINGS, find_page
-from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
@@ -175,7 +175,7 @@ def example_filter(finding: StoredFinding, since: int, last: int) -> Filter:
 def _row(
     finding: StoredFinding, evidence: Mapping[tuple[str, str, str], Evidence], known: KnownPage
 ) -> FindingRow:
-    since, last = words.hour_of(finding.since), words.hour_of(finding.last)
+    since, last = hour_of(finding.since), hour_of(finding.last)
     found = evidence.get((finding.segment, finding.feature, finding.reference))
     return FindingRow(finding, found, since, last, is_over=last < known.last)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import hour_of
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
 from driftline.store.checked import find_broken, find_unseen
 from driftline.store.trace import trace
-from driftline.web import words
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.views.streams import spans_by_model
 
@@ -72,7 +72,7 @@ class PredictionView:
     @property
     def end_hour(self) -> int:
         """The hour behind the one that it was made in."""
-        return words.hour_of(self.time) + 1
+        return hour_of(self.time) + 1
 
 
 def view_prediction(client: Client, event_id: str) -> PredictionView:
@@ -88,7 +88,7 @@ def view_prediction(client: Client, event_id: str) -> PredictionView:
     event = found["prediction"]
     stream = Stream(event["model_name"], event["model_version"], event["environment"])
     time = event["event_time"].replace(tzinfo=UTC)
-    end_hour = words.hour_of(time) + 1
+    end_hour = hour_of(time) + 1
     broken = find_broken(client, event)
     return PredictionView(
         event=event,

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError
-from driftline.profiles import Stream
 from driftline.store.ledger import read_landed
 from driftline.web import words
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span
 from driftline.web.period import DEFAULT_DAYS
-from driftline.web.reads.episodes import QUIET_HOURS
 from driftline.web.reads.verdicts import read_judged
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, State
 
+_SERVED_HOURS = 24
 PRODUCTION = "production"
 """The environment that is judged for pages, and the reference of that name."""
 
@@ -71,7 +71,7 @@ def find_span(spans: Sequence[JudgedSpan], landed: Mapping[Stream, int], choice:
     served = [span for span in asked if span.stream.environment == PRODUCTION] or asked
     newest = max(span.last_end for span in served)
     return max(
-        (span for span in served if newest - span.last_end < QUIET_HOURS),
+        (span for span in served if newest - span.last_end < _SERVED_HOURS),
         key=lambda span: (landed.get(span.stream, 0), span.stream.model_version, span.stream.environment),
     )
 
