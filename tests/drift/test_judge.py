@@ -75,7 +75,7 @@ def test_a_large_change_pages_within_the_first_hour_and_names_its_channel(
     found = pages(judge.judge(traffic.hour(LEARNED, change)))
     assert {v.feature for v in found} == {feature}
     (hourly,) = [v for v in found if v.scale_hours == 1]
-    assert channel in {v.channel for v in found} or hourly.channel.startswith(channel)
+    assert channel in {v.channel.text for v in found} or hourly.channel.text.startswith(channel)
     assert hourly.effect == pytest.approx(hourly.observed - hourly.expected)
     assert hourly.effect_low <= hourly.effect <= hourly.effect_high
     assert hourly.z > hourly.critical
@@ -105,8 +105,8 @@ def test_a_small_change_is_found_at_a_longer_scale(traffic, grids):
 def test_a_stuck_feature_pages_where_its_values_are_all_ordinary(traffic, grids):
     judge = judge_with_history(traffic, grids)
     found = pages(run(judge, traffic, range(LEARNED, LEARNED + 6), kept_constant), "amount")
-    assert "stuck" in {v.channel for v in found if v.window_end == LEARNED + 6}
-    assert "stuck" not in {v.channel for v in found if v.window_end < LEARNED + 6}
+    assert "stuck" in {v.channel.text for v in found if v.window_end == LEARNED + 6}
+    assert "stuck" not in {v.channel.text for v in found if v.window_end < LEARNED + 6}
 
 
 def test_a_feature_that_was_constant_before_is_not_stuck(traffic, grids):
@@ -290,7 +290,7 @@ def test_training_warns_of_season_and_pages_for_rare_channels_only(traffic, grid
     moved = {v.verdict for v in warm if v.reference == "training" and v.feature == "age"}
     assert moved == {"warn"}
     found = pages(run(judge, traffic, range(later + 30, later + 32), half_null))
-    assert {(v.reference, v.channel) for v in found} == {("training", "nulls")}
+    assert {(v.reference, v.channel.text) for v in found} == {("training", "nulls")}
 
 
 def test_training_without_times_is_compared_by_whole_weeks(traffic, grids):

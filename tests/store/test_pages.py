@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
@@ -31,7 +32,7 @@ FINDING = StoredFinding(
     feature="amount",
     kind="numeric",
     reference="production",
-    channel="share at or below 5",
+    channel=Channel(ChannelKind.AT_MOST, 5.0),
     effect=0.1 + 0.2,
     expected=1 / 3,
     observed=0.75,

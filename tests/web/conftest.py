@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
 from driftline.metrics import Metric, Metrics
@@ -54,7 +55,7 @@ def stored(feature: str, end: int, verdict: str = "ok", **changes: Any) -> Store
         "window_start": hour_time(end - scale),
         "window_end": hour_time(end),
         "verdict": verdict,
-        "channel": "nulls",
+        "channel": Channel(ChannelKind.NULLS),
         "effect": 0.001,
         "expected": 0.01,
         "observed": 0.011,
@@ -129,7 +130,9 @@ def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, versi
 def _pages() -> Iterator[StoredPage]:
     temp = page("temp", END, SINCE, drivers={"origin=JFK": 0.92})
     yield stored_page("a1b2c3d4e5f6", [temp])
-    carrier = page("carrier", END - 229, END - 240, kind="categorical", channel="value 'DAL'")
+    carrier = page(
+        "carrier", END - 229, END - 240, kind="categorical", channel=Channel(ChannelKind.VALUE, "DAL")
+    )
     past = {"state": "ended", "last": hour_time(END - 229)}
     yield stored_page("0f0f0f0f0f0f", [carrier], **past)
     withdrawn = page("dewp", END - 2, END - 3)
@@ -151,7 +154,7 @@ def _verdicts() -> Iterator[StoredVerdict]:
     yield stored("cost", END, model_name="canary-watched", model_version="4", kind="categorical")
     yield stored("dewp", END, "warn", reference="training", scale_hours=168)
     for end in range(END - 238, END - 228):
-        yield page("carrier", end, END - 240, kind="categorical", channel="value 'DAL'")
+        yield page("carrier", end, END - 240, kind="categorical", channel=Channel(ChannelKind.VALUE, "DAL"))
     yield page("dewp", END - 2, END - 3)  # To be taken back.
     yield page("temp", END - 35 * 24, END - 35 * 24 - 6)
     for model, feature, verdict in (

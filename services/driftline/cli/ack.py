@@ -12,6 +12,7 @@ import click
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json
 from driftline.cli.questions import ask_store, parse_time
+from driftline.domain.channels import ChannelKind, channel_row
 from driftline.store.pages import (
     WORD_MEANINGS,
     WORDS,
@@ -128,7 +129,15 @@ def _row(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> dict[str, A
     words = ("word", "given_by", "note", "given_at", "known_from")
     told = [{name: getattr(one, name) for name in words} for one in said]
     word = said[-1].word if said else page.word or None
-    return {**dataclasses.asdict(page), "word": word, "acknowledgements": told}
+    findings = [_finding_row(finding) for finding in page.findings]
+    return {**dataclasses.asdict(page), "findings": findings, "word": word, "acknowledgements": told}
+
+
+def _finding_row(finding: StoredFinding) -> dict[str, Any]:
+    kind, value, feature = channel_row(finding.channel)
+    text = None if finding.channel is None else finding.channel.text
+    channel = {"channel": text, "channel_kind": kind, "channel_value": value, "channel_feature": feature}
+    return {**dataclasses.asdict(finding), **channel}
 
 
 def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
@@ -148,9 +157,11 @@ def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
 def _told(finding: StoredFinding) -> str:
     where = f" in {finding.segment}" if finding.segment else ""
     moved = f"{finding.expected:.2%} -> {finding.observed:.2%}"
-    moved = "" if finding.channel == "stuck" else f" {moved}"
+    channel = "" if finding.channel is None else finding.channel.text
+    is_stuck = finding.channel is not None and finding.channel.kind is ChannelKind.STUCK
+    moved = "" if is_stuck else f" {moved}"
     against = f"{finding.scale_hours} h against {finding.reference}"
-    return f"{finding.feature}{where}: {finding.channel}{moved}  ({against}, since {_time(finding.since)})"
+    return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(finding.since)})"
 
 
 def _whose(page: StoredPage) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.verdicts import Reference, VerdictName
 from driftline.drift.verdict import Verdict
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.comparison import Comparison
 
 _NUMBERS = ("effect_low", "effect_high", "expected", "observed", "z", "critical", "phi", "df")
-_STUCK = {"channel": "stuck", "effect": 1.0, "observed": 1.0, "expected": 0.0} | dict.fromkeys(
-    ("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect")
-)
+_STUCK = {
+    "channel": Channel(ChannelKind.STUCK),
+    "effect": 1.0,
+    "observed": 1.0,
+    "expected": 0.0,
+} | dict.fromkeys(("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect"))
 _STATISTICS = "ks ks_p_value wasserstein wasserstein_normed psi js chi2 chi2_p_value".split()
 _APPLY = {"numeric": (_STATISTICS[:6], slice(0, 6)), "categorical": (_STATISTICS[4:], slice(4, 8))}
 """Which statistics apply to a kind of feature, and where they stand."""
@@ -171,9 +175,9 @@ def _record(
 def _evidence(baseline: Baseline, comparison: Comparison, scale: int) -> Iterable[dict[str, Any]]:
     """Yield the fields of verdicts that carry their evidence, in plain Python numbers, by feature."""
     number = {name: getattr(comparison, name)[scale].tolist() for name in _NUMBERS}
-    labels = baseline.channels.labels
+    named = baseline.channels.named
     fields = {
-        "channel": [labels[place] for place in comparison.channel[scale].tolist()],
+        "channel": [named[place] for place in comparison.channel[scale].tolist()],
         "effect": (comparison.observed[scale] - comparison.expected[scale]).tolist(),
         "sample_size": np.rint(comparison.sample_size[scale]).astype(np.int64).tolist(),
         "reference_size": np.rint(comparison.reference_size[scale]).astype(np.int64).tolist(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.channels import ChannelKind
 from driftline.domain.verdicts import VerdictName
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _same_shift(first: Verdict, second: Verdict) -> bool:
 
 
 def _is_cut(verdict: Verdict) -> bool:
-    return (verdict.channel or "").startswith("share at or below")
+    return verdict.channel is not None and verdict.channel.kind is ChannelKind.AT_MOST
 
 
 def _explained_by(shift: _Shift, others: Sequence[_Shift]) -> _Shift | None:

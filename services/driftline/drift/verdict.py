@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.domain.channels import Channel
     from driftline.domain.verdicts import Kind, Reference, VerdictName
 
 
@@ -27,7 +28,7 @@ class Verdict:
         window_start: its first hour.
         window_end: the hour after its last.
         verdict: what it comes to.
-        channel: the proportion that moved most, in words.
+        channel: the proportion that moved most.
         effect: observed - expected.
         effect_low: lower end of its 95 % interval.
         effect_high: upper end of its 95 % interval.
@@ -60,7 +61,7 @@ class Verdict:
     window_start: int
     window_end: int
     verdict: VerdictName
-    channel: str | None = None
+    channel: Channel | None = None
     effect: float | None = None
     effect_low: float | None = None
     effect_high: float | None = None

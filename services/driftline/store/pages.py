@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS
 from driftline.domain.streams import Stream
@@ -40,7 +41,7 @@ class StoredFinding:
     feature: str
     kind: str
     reference: str
-    channel: str
+    channel: Channel | None
     effect: float
     expected: float
     observed: float
@@ -113,7 +114,8 @@ class StoredAcknowledgement:
 
 
 _PAGE_NAMES = [field.name for field in dataclasses.fields(StoredPage)]
-_FINDING_NAMES = [field.name for field in dataclasses.fields(StoredFinding)]
+_CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
+_FINDING_NAMES = [field.name for field in dataclasses.fields(StoredFinding) if field.name != "channel"]
 _WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)]
 
 
@@ -259,12 +261,18 @@ def find_page(client: Client, page_id: str) -> StoredPage:
 
 
 def _as_tuple(finding: StoredFinding) -> tuple[Any, ...]:
-    return tuple(getattr(finding, name) for name in _FINDING_NAMES)
+    """Return a finding as the table's tuple: its channel, then its other fields."""
+    return (*channel_row(finding.channel), *(getattr(finding, name) for name in _FINDING_NAMES))
 
 
 def _page(row: Mapping[str, Any]) -> StoredPage:
-    findings = [StoredFinding(**_in_utc(finding)) for finding in row["findings"]]
+    findings = [_finding(_in_utc(finding)) for finding in row["findings"]]
     return StoredPage(**_in_utc({**row, "findings": findings}))
+
+
+def _finding(row: dict[str, Any]) -> StoredFinding:
+    kind, value, feature = (row.pop(name) for name in _CHANNEL_NAMES)
+    return StoredFinding(channel=Channel.from_row(kind, value, feature), **row)
 
 
 def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,13 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_of, hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from driftline.domain.channels import Channel
 
 VERDICT_WORDS = {
     "page": "drifted",
@@ -81,7 +84,6 @@ _CATEGORICAL_STATISTICS = {
 }
 # Between a number and its unit a line must not break.
 _GAP = "\N{NO-BREAK SPACE}"
-_AT_OR_BELOW = "share at or below "
 
 
 JOINT = "(joint)"
@@ -92,7 +94,7 @@ class Moved(Protocol):
     """What tells how a share moved: an episode, or a page's finding."""
 
     @property
-    def channel(self) -> str: ...  # noqa: D102  a protocol's members are told above
+    def channel(self) -> Channel | None: ...  # noqa: D102  a protocol's members are told above
     @property
     def effect(self) -> float: ...  # noqa: D102  as above
     @property
@@ -219,13 +221,17 @@ def finding(moved_share: Moved) -> str:
     """Say what moved, from where to where, in words for the engineer."""
     channel, effect = moved_share.channel, moved_share.effect
     expected, observed = percent(moved_share.expected), percent(moved_share.observed)
-    if channel == "stuck":
-        return "shows one single value"
     moved = "rose" if effect >= 0 else "fell"
     change = f"{moved} from {expected} to {observed}"
-    if channel.startswith(_AT_OR_BELOW):
+    if channel is None:
+        return f"the share that moved most {change}"
+    if channel.feature:
+        return f"{channel.text} {change}"
+    if channel.kind is ChannelKind.STUCK:
+        return "shows one single value"
+    if isinstance(channel.value, float):
         direction = "lower" if effect >= 0 else "higher"
-        return f"values are {direction}: those at or below {channel.removeprefix(_AT_OR_BELOW)} {change}"
-    if channel.startswith("value "):
-        return f"the share of {channel.removeprefix('value ')} {change}"
-    return f"{channel or 'the share that moved most'} {change}"
+        return f"values are {direction}: those at or below {number(channel.value)} {change}"
+    if channel.value is not None:
+        return f"the share of '{channel.value}' {change}"
+    return f"{channel.text} {change}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.drift.service.records import as_kept, read_episodes, stored
 from driftline.drift.verdict import Verdict
 from driftline.store.profiles import Stream
@@ -19,7 +20,7 @@ PAGE = Verdict(
     window_start=END - 6,
     window_end=END,
     verdict="page",
-    channel="nulls",
+    channel=Channel(ChannelKind.NULLS),
     observed=1 / 3,
     expected=0.123456789,
     effect=1 / 3 - 0.123456789,

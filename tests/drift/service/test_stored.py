@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.drift.service import stored
 from driftline.drift.service.metrics import (
     COMPLETENESS,
@@ -46,7 +47,7 @@ FINDING = StoredFinding(
     feature="amount",
     kind="numeric",
     reference="production",
-    channel="above 10",
+    channel=Channel(ChannelKind.OUT_OF_RANGE),
     effect=0.1,
     expected=0.1,
     observed=0.2,

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from starlette.testclient import TestClient
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.metrics import Metrics
 from driftline.store import open_store, ready_client
@@ -18,6 +19,7 @@ from tests.web.browser import text_of
 from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_page
 
 MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted", "patient": "open", "hasty": "ended"}
+NULLS, STUCK = Channel(ChannelKind.NULLS), Channel(ChannelKind.STUCK)
 LAST_PAGED = {"patient": END - 30, "hasty": END - 20}
 QUIET_HOURS = {"patient": 48, "hasty": 12}
 
@@ -30,7 +32,7 @@ def browser(tmp_path_factory):
                 last = LAST_PAGED.get(model, END)
                 moved = [
                     page(feature, last, since, model_name=model, channel=channel)
-                    for feature, since, channel in (("temp", SINCE, "nulls"), ("wind", SINCE + 1, "stuck"))
+                    for feature, since, channel in (("temp", SINCE, NULLS), ("wind", SINCE + 1, STUCK))
                 ]
                 write_verdicts(client, [*moved, stored("calm", END, model_name=model)])
                 if state == "accepted":

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Finding:
         feature: its name.
         kind: numeric or categorical.
         reference: what the windows were compared with.
-        channel: the proportion that moved most, in words.
+        channel: the proportion that moved most.
         effect: observed - expected.
         expected: the share that the reference leads to expect.
         observed: the share that was seen.
@@ -55,7 +56,7 @@ class Finding:
     feature: str
     kind: Kind
     reference: Reference
-    channel: str
+    channel: Channel | None
     effect: float
     expected: float
     observed: float
@@ -113,11 +114,12 @@ class Page:
             names = [*names[:_NAMED_FEATURES], f"{more} more"]
         told = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         where = f" in {first.segment}" if first.segment else ""
-        if first.channel == "stuck":
+        if first.channel is not None and first.channel.kind is ChannelKind.STUCK:
             return f"{told}: one single value{where}"
         moved = "rose" if first.effect >= 0 else "fell"
         change = f"{moved} from {first.expected:.2%} to {first.observed:.2%}"
-        return f"{told}: {first.channel} {change}{where}"
+        what = "the share that moved most" if first.channel is None else first.channel.text
+        return f"{told}: {what} {change}{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def with_verdict(known: Finding | None, verdict: Verdict) -> Finding:
     episode_ids = () if verdict.episode_id is None else (verdict.episode_id,)
     fresh = Finding(
         **key_of(verdict)._asdict(),
-        channel=verdict.channel or "",
+        channel=verdict.channel,
         effect=verdict.effect or 0.0,
         expected=verdict.expected or 0.0,
         observed=verdict.observed or 0.0,

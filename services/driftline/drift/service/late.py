@@ -63,7 +63,7 @@ def is_late(judged: JudgedHour | None, now: Arrival) -> bool:
 
 def key_of(verdict: StoredVerdict) -> Key:
     """Return what tells a stream's verdicts apart."""
-    feature = (verdict.segment, verdict.reference, verdict.feature)
+    feature = (verdict.segment, verdict.reference, verdict.feature, verdict.kind)
     return (*feature, verdict.scale_hours, verdict.window_end)
 
 

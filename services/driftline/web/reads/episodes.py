@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.channels import Channel
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS
 from driftline.domain.streams import Stream
@@ -24,7 +25,8 @@ _EPISODES = f"""
 SELECT model_version, environment, segment, feature, reference, episode_id,
     intDiv(toUnixTimestamp(min(episode_start)), 3600) AS since, max({END_HOUR}) AS until,
     argMax(
-        (channel, effect, observed, expected, reason, scale_hours), (coalesce(z, inf), window_end)
+        (channel_kind, channel_value, channel_feature, effect, observed, expected, reason, scale_hours),
+        (coalesce(z, inf), window_end)
     ) AS surest
 FROM drift_verdicts
 WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, window_end) IN
@@ -33,7 +35,7 @@ WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature
     WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS}
 )
 GROUP BY model_version, environment, segment, feature, reference, episode_id
-ORDER BY since DESC, abs(surest.2) DESC, feature
+ORDER BY since DESC, abs(surest.4) DESC, feature
 """
 
 
@@ -49,7 +51,7 @@ class Episode:
         episode_id: the same whenever the same hours are judged again.
         since: its first hour.
         until: when its last window ended, in hours.
-        channel: the share that moved most, in the judge's words.
+        channel: the share that moved most; None: it is not known.
         effect: observed less expected share.
         observed: the share seen.
         expected: the share expected.
@@ -68,7 +70,7 @@ class Episode:
     episode_id: str
     since: int
     until: int
-    channel: str
+    channel: Channel | None
     effect: float
     observed: float
     expected: float
@@ -101,12 +103,12 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             episode_id=episode_id or "",
             since=int(since),
             until=int(until),
-            channel=surest[0] or "",
-            effect=surest[1] or 0.0,
-            observed=surest[2] or 0.0,
-            expected=surest[3] or 0.0,
-            reason=surest[4],
-            scale_hours=surest[5],
+            channel=Channel.from_row(*surest[:3]),
+            effect=surest[3] or 0.0,
+            observed=surest[4] or 0.0,
+            expected=surest[5] or 0.0,
+            reason=surest[6],
+            scale_hours=surest[7],
             is_open=newest_end - until < quiet and (known is None or _may_go_on(known)),
             page_id="" if known is None else known.page.page_id,
             word="" if known is None else known.word,

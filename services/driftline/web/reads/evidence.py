@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.channels import Channel
 from driftline.domain.verdicts import VerdictName
 from driftline.web.reads.verdicts import ENDS, FINAL
 
@@ -35,7 +36,8 @@ GROUP BY segment, feature, reference
 """
 
 _PARTS = f"""
-SELECT toString(segment), scale_hours, toString(verdict), channel, effect, effect_low, effect_high, expected,
+SELECT toString(segment), scale_hours, toString(verdict), channel_kind, channel_value, channel_feature,
+    effect, effect_low, effect_high, expected,
     observed, sample_size, reason
 FROM drift_verdicts
 WHERE {_STREAM} AND segment != '' AND reference = 'production' AND feature = {{feature:String}}
@@ -90,7 +92,7 @@ class PartVerdict:
     segment: str
     scale_hours: int
     verdict: str
-    channel: str
+    channel: Channel | None
     effect: float | None
     effect_low: float | None
     effect_high: float | None
@@ -119,12 +121,12 @@ def read_parts(client: Client, stream: Stream, feature: str, end: int) -> Sequen
     bound = {**_bound(stream), "feature": feature, "end": end}
     rows = client.query(_PARTS, parameters=bound, settings=FINAL).result_rows
     found: dict[str, PartVerdict] = {}
-    for segment, scale, verdict, channel, effect, low, high, expected, observed, size, reason in rows:
+    for segment, scale, verdict, *channel, effect, low, high, expected, observed, size, reason in rows:
         each = PartVerdict(
             segment,
             scale,
             verdict,
-            channel or "",
+            Channel.from_row(*channel),
             effect,
             low,
             high,

@@ -62,11 +62,11 @@ WHERE {STREAM} AND segment = '' AND feature != '' AND {visible(STREAM)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which predictions of a stream are wanted; what is None or empty does not matter. Times are in UTC.
+    """Which predictions of a stream are wanted; what is None, or an empty name, does not matter.
 
     Args:
-        since: of this time or later.
-        until: before this time.
+        since: of this time or later, in UTC.
+        until: before this time, in UTC.
         part: of this part of the traffic, ``key=value`` of a tag or a categorical feature.
         feature: which feature `value`, `low`, `high` and `is_missing` are about, and which one is shown.
         value: the value, as text: a category, or a number (also ``nan`` and ``inf``).
@@ -79,7 +79,7 @@ class Filter:
     until: datetime | None = None
     part: str = ""
     feature: str = ""
-    value: str = ""
+    value: str | None = None
     low: float | None = None
     high: float | None = None
     is_missing: bool = False
@@ -255,7 +255,7 @@ def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
     conditions = []
     if wanted.is_missing:
         conditions.append(f"({number}) IS NULL AND ({category}) IS NULL")
-    if wanted.value:
+    if wanted.value is not None:
         either = [f"({category}) = {{value:String}}"]
         bound["value"] = wanted.value
         if (exact := _as_number(wanted.value)) is not None:

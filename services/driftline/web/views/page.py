@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_of, hour_time
 from driftline.store.pages import WORD_MEANINGS, find_page
 from driftline.web import words
@@ -38,9 +38,7 @@ _EFFECT_SCALE_HOURS = 24
 _DAYS = 28
 _AFTER_HOURS = 3 * 24
 _NEW_VERSION_HOURS = 48
-_AT_OR_BELOW = re.compile(r"share at or below (\S+)")
-_VALUE = re.compile(r"value (['\"])(.*)\1", re.DOTALL)
-_NOT_FINITE = {"NaN": "nan", "infinities": "inf"}
+_NOT_FINITE = {ChannelKind.NANS: "nan", ChannelKind.INFINITIES: "inf"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def view_page(client: Client, page_id: str) -> PageView:
         wanted=wanted,
         examples=read_predictions(client, page.stream, wanted, limit=EXAMPLES),
         explorer=_explorer(known, wanted),
-        hours=_explorer(known, replace(wanted, value="", low=None, high=None, is_missing=False)),
+        hours=_explorer(known, replace(wanted, value=None, low=None, high=None, is_missing=False)),
         runbook="DriftlinePredictionDrift"
         if main.feature.startswith("prediction.")
         else "DriftlineDataDrift",
@@ -153,23 +151,21 @@ def view_page(client: Client, page_id: str) -> PageView:
 
 def example_filter(finding: StoredFinding, since: int, last: int) -> Filter:
     """Return which predictions show what a finding says: of its hours, its part, and the side that grew."""
-    low: float | None = None
-    high: float | None = None
-    value = _NOT_FINITE.get(finding.channel, "")
-    if cut := _AT_OR_BELOW.fullmatch(finding.channel):
-        low, high = (None, float(cut[1])) if finding.effect >= 0 else (float(cut[1]), None)
-    elif (named := _VALUE.fullmatch(finding.channel)) and finding.effect >= 0:
-        value = named[2]
-    return Filter(
-        since=hour_time(since),
-        until=hour_time(last),
-        part=finding.segment,
-        feature=finding.feature,
-        value=value,
-        low=low,
-        high=high,
-        is_missing=finding.channel == "nulls" and finding.effect >= 0,
+    of_hours = Filter(
+        since=hour_time(since), until=hour_time(last), part=finding.segment, feature=finding.feature
     )
+    channel, has_grown = finding.channel, finding.effect >= 0
+    if channel is None:
+        return of_hours
+    if isinstance(channel.value, float):
+        if has_grown:
+            return replace(of_hours, high=channel.value)
+        return replace(of_hours, low=channel.value)
+    if not has_grown:
+        return of_hours
+    if channel.kind is ChannelKind.NULLS:
+        return replace(of_hours, is_missing=True)
+    return replace(of_hours, value=_NOT_FINITE.get(channel.kind, channel.value))
 
 
 def _row(
@@ -213,7 +209,8 @@ def _explorer(known: KnownPage, wanted: Filter) -> str:
         part=wanted.part or None,
         feature=wanted.feature or None,
         value=wanted.value or None,
-        low=None if wanted.low is None else f"{wanted.low:g}",
-        high=None if wanted.high is None else f"{wanted.high:g}",
+        empty="1" if wanted.value == "" else None,
+        low=None if wanted.low is None else repr(wanted.low),
+        high=None if wanted.high is None else repr(wanted.high),
         missing="1" if wanted.is_missing else None,
     )
