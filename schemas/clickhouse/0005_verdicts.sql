@@ -72,7 +72,7 @@ CREATE VIEW drift_verdicts
     verdict LowCardinality(String) COMMENT 'ok, warn, page, learning, insufficient_data, incomplete',
     channel Nullable(String) COMMENT 'the share that moved most, as text; null: nothing could be compared',
     channel_kind LowCardinality(String) COMMENT 'which share that is; empty: nothing could be compared',
-    channel_value String COMMENT 'of at_most the largest number that counts, of value the category',
+    channel_value String COMMENT 'of at_most the largest number that counts, of value the category, of type_changed what comes instead',
     channel_feature LowCardinality(String) COMMENT 'of the check of features together: which of them',
     effect Nullable(Float64) COMMENT 'observed share less expected share',
     effect_low Nullable(Float32),
@@ -118,6 +118,9 @@ SELECT
         multiIf(
             r.channel_kind = 'at_most',
             concat('share at or below ', toString(round(number, greatest(decimals, 0)))),
+            r.channel_kind = 'type_changed',
+            if(r.channel_value = 'categorical',
+                'type changed, text instead of numbers', 'type changed, numbers instead of text'),
             r.channel_kind = 'value', concat('value ''', r.channel_value, ''''),
             transform(toString(r.channel_kind),
                 ['other_values', 'never_seen', 'nulls', 'nan', 'infinities', 'out_of_range', 'stuck', 'together'],

@@ -20,10 +20,14 @@ ODD = [
     "nan",
 ]
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-PLAIN = [kind for kind in ChannelKind if kind not in {ChannelKind.AT_MOST, ChannelKind.VALUE}]
+WITH_VALUE = {ChannelKind.AT_MOST, ChannelKind.VALUE, ChannelKind.TYPE_CHANGED}
+PLAIN = [kind for kind in ChannelKind if kind not in WITH_VALUE]
 CHANNELS = st.one_of(
     st.builds(Channel, st.just(ChannelKind.AT_MOST), NUMBERS, st.text()),
     st.builds(Channel, st.just(ChannelKind.VALUE), st.text(), st.text()),
+    st.builds(
+        Channel, st.just(ChannelKind.TYPE_CHANGED), st.sampled_from(["numeric", "categorical"]), st.text()
+    ),
     st.builds(Channel, st.sampled_from(PLAIN), st.none(), st.text()),
 )
 

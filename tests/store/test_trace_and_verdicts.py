@@ -233,8 +233,10 @@ def test_what_never_landed_is_not_found_and_no_id_is_refused(client):
         trace(client, "17; DROP TABLE predictions")
 
 
+WITH_VALUE = {ChannelKind.AT_MOST, ChannelKind.VALUE, ChannelKind.TYPE_CHANGED}
 ODD_CHANNELS = [
-    *(Channel(kind) for kind in ChannelKind if kind not in {ChannelKind.AT_MOST, ChannelKind.VALUE}),
+    *(Channel(ChannelKind.TYPE_CHANGED, kind) for kind in ("numeric", "categorical")),
+    *(Channel(kind) for kind in ChannelKind if kind not in WITH_VALUE),
     *(Channel(ChannelKind.VALUE, value) for value in ("", "it's", 'a "b" \\ c', "line\nfeed", "{expected}")),
     *(Channel(ChannelKind.AT_MOST, cut) for cut in (24902.31, 0.0, -0.0123456, 5.5, 2490200.5, -1000.0)),
     Channel(ChannelKind.TOGETHER, feature="distance above 3 and carrier=DL"),

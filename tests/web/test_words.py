@@ -17,6 +17,7 @@ EPISODE = Episode(
     stream=Stream("m", "1", "production"),
     segment="",
     feature="temp",
+    kind="numeric",
     reference="production",
     episode_id="e",
     since=0,

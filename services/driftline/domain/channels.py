@@ -20,6 +20,7 @@ class ChannelKind(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     STUCK = "stuck"
     TOGETHER = "together"
+    TYPE_CHANGED = "type_changed"
 
 
 _PHRASES = {
@@ -34,13 +35,18 @@ _PHRASES = {
 }
 
 
+_TYPES = ("numbers instead of text", "text instead of numbers")
+_WITH_VALUE = frozenset({ChannelKind.VALUE, ChannelKind.TYPE_CHANGED})
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One proportion.
 
     Args:
         kind: which.
-        value: of `at_most`: the largest number that counts, in the feature's unit; of `value`: the category.
+        value: of `at_most`: the largest number that counts, in the feature's unit; of `value`: the category;
+            of `type_changed`: what comes instead, `numeric` or `categorical`.
         feature: what it is of, where the verdict that names it is on features together; else empty.
     """
 
@@ -55,6 +61,8 @@ class Channel:
             told = f"share at or below {number_text(self.value)}"
         elif self.kind is ChannelKind.VALUE:
             told = f"value '{self.value}'"
+        elif self.kind is ChannelKind.TYPE_CHANGED:
+            told = f"type changed, {_TYPES[self.value == 'categorical']}"
         else:
             told = _PHRASES[self.kind]
         return f"{self.feature}: {told}" if self.feature else told
@@ -67,7 +75,7 @@ class Channel:
         named = ChannelKind(kind)
         if named is ChannelKind.AT_MOST:
             return cls(named, float(value), feature)
-        return cls(named, value if named is ChannelKind.VALUE else None, feature)
+        return cls(named, value if named in _WITH_VALUE else None, feature)
 
 
 def channel_row(channel: Channel | None) -> tuple[str, str, str]:

@@ -19,6 +19,11 @@ class Feature(NamedTuple):
     kind: Kind
 
 
+def other_kind(kind: Kind) -> Kind:
+    """Return the kind that a feature becomes when it changes its type."""
+    return "categorical" if kind == "numeric" else "numeric"
+
+
 class VerdictName(StrEnum):
     """What a verdict comes to, the gravest first.
 

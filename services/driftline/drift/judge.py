@@ -352,6 +352,7 @@ class Judge:
             completeness=rows / sent if sent else min(hour.completeness for hour in inside),
             covered=self._hours[0].hour <= end - scale,
             segment=self._segment,
+            features=[hour.features for hour in inside],
         )
 
     def _forget(self, as_of: int) -> None:

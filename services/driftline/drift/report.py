@@ -10,13 +10,12 @@ import numpy as np
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.domain.verdicts import Reference, VerdictName
+from driftline.domain.verdicts import Feature, Reference, VerdictName, other_kind
 from driftline.drift.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from driftline.domain.verdicts import Feature
     from driftline.drift.hygiene import Episode, PageLog
     from driftline.drift.settings import DriftSettings
     from driftline.drift.statistics.arrays import FloatArray
@@ -47,6 +46,7 @@ class Window:
         completeness: the share of its events that arrived.
         covered: whether the judge knows hours as old as its first.
         segment: of which part of the traffic; empty: of all of it.
+        features: what its hours carried, hour by hour.
     """
 
     reference: Reference
@@ -56,6 +56,11 @@ class Window:
     completeness: float
     covered: bool
     segment: str
+    features: Sequence[tuple[Feature, ...]] = ()
+
+    def carries(self, feature: Feature) -> bool:
+        """Return whether any of its hours carried a feature."""
+        return any(feature in hour for hour in self.features)
 
     def common(self) -> dict[str, Any]:
         """Return what all verdicts of this window share."""
@@ -135,6 +140,8 @@ def report_comparison(
         )
         for index, (feature, (verdict, reason), evidence, statistics) in enumerate(found):
             episode = own.get(index)
+            if verdict.has_changed and _has_changed_type(feature, evidence, baseline, window):
+                evidence["channel"] = Channel(ChannelKind.TYPE_CHANGED, other_kind(feature.kind))
             verdicts.append(
                 Verdict(
                     feature=feature.name,
@@ -154,6 +161,15 @@ def report_comparison(
                 )
             )
     return verdicts
+
+
+def _has_changed_type(
+    feature: Feature, evidence: Mapping[str, Any], baseline: Baseline, window: Window
+) -> bool:
+    """Return whether a feature lacks values that come as the other kind, new to the reference."""
+    other = Feature(feature.name, other_kind(feature.kind))
+    lacks_values = evidence["channel"].kind is ChannelKind.NULLS and evidence["effect"] > 0
+    return lacks_values and other not in baseline.features and window.carries(other)
 
 
 def _record(

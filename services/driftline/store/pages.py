@@ -13,6 +13,7 @@ from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS
 from driftline.domain.streams import Stream
+from driftline.domain.verdicts import Feature, Kind
 from driftline.errors import NotFoundError, SettingError, StoreError
 from driftline.store.verdicts import last_judged_hour
 
@@ -39,7 +40,7 @@ class StoredFinding:
 
     segment: str
     feature: str
-    kind: str
+    kind: Kind
     reference: str
     channel: Channel | None
     effect: float
@@ -52,6 +53,11 @@ class StoredFinding:
     last: datetime
     episode_ids: Sequence[str]
     accepted_at: datetime | None
+
+    @property
+    def feature_key(self) -> Feature:
+        """The feature by name and kind."""
+        return Feature(self.feature, self.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

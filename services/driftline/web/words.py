@@ -63,6 +63,7 @@ VERDICT_SIGNS = {
     "incomplete": "◌",
     "insufficient_data": "·",
 }
+KIND_WORDS = {"numeric": "number", "categorical": "text"}
 REFERENCE_WORDS = {
     "production": "the same hours of past weeks",
     "training": "the training data",
@@ -225,13 +226,16 @@ def finding(moved_share: Moved) -> str:
     change = f"{moved} from {expected} to {observed}"
     if channel is None:
         return f"the share that moved most {change}"
-    if channel.feature:
-        return f"{channel.text} {change}"
-    if channel.kind is ChannelKind.STUCK:
-        return "shows one single value"
-    if isinstance(channel.value, float):
-        direction = "lower" if effect >= 0 else "higher"
-        return f"values are {direction}: those at or below {number(channel.value)} {change}"
-    if channel.value is not None:
-        return f"the share of '{channel.value}' {change}"
-    return f"{channel.text} {change}"
+    match channel.kind, channel.value:
+        case ChannelKind.STUCK, _:
+            told = "shows one single value"
+        case ChannelKind.TYPE_CHANGED, _:
+            told = f"{channel.text}: events without the former type {change}"
+        case ChannelKind.AT_MOST, float(cut) if not channel.feature:
+            direction = "lower" if effect >= 0 else "higher"
+            told = f"values are {direction}: those at or below {number(cut)} {change}"
+        case ChannelKind.VALUE, str(held):
+            told = f"the share of '{held}' {change}"
+        case _:
+            told = f"{channel.text} {change}"
+    return told

@@ -88,6 +88,9 @@ def test_an_unknown_page_is_a_404_that_says_so(site):
     assert "There is no page 'zz'" in text_of(site.get("/pages/zz", status=404))
 
 
+ODD_VALUE = "a \\ b 'c' \"d\"\ne"
+
+
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
@@ -101,6 +104,10 @@ def test_an_unknown_page_is_a_404_that_says_so(site):
         ({"channel": Channel(ChannelKind.NANS)}, {"value": "nan"}),
         ({"channel": Channel(ChannelKind.INFINITIES)}, {"value": "inf"}),
         ({"channel": Channel(ChannelKind.STUCK)}, {}),
+        ({"channel": Channel(ChannelKind.AT_MOST, 24902.31)}, {"high": 24902.31}),
+        ({"channel": Channel(ChannelKind.VALUE, ODD_VALUE)}, {"value": ODD_VALUE}),
+        ({"channel": Channel(ChannelKind.VALUE, "")}, {"value": ""}),
+        ({"channel": Channel(ChannelKind.TYPE_CHANGED, "categorical")}, {"kind": "categorical"}),
         ({"channel": Channel(ChannelKind.NEVER_SEEN), "segment": "origin=JFK"}, {"part": "origin=JFK"}),
     ],
 )

@@ -116,6 +116,8 @@ class Page:
         where = f" in {first.segment}" if first.segment else ""
         if first.channel is not None and first.channel.kind is ChannelKind.STUCK:
             return f"{told}: one single value{where}"
+        if first.channel is not None and first.channel.kind is ChannelKind.TYPE_CHANGED:
+            return f"{told}: {first.channel.text} in {first.observed:.2%} of rows{where}"
         moved = "rose" if first.effect >= 0 else "fell"
         change = f"{moved} from {first.expected:.2%} to {first.observed:.2%}"
         what = "the share that moved most" if first.channel is None else first.channel.text
@@ -182,4 +184,6 @@ def with_verdict(known: Finding | None, verdict: Verdict) -> Finding:
 
 
 def _sureness(finding: Finding) -> float:
-    return math.inf if finding.z is None else finding.z
+    """Return how surely a finding says what it does: one value only, or another type, needs no test."""
+    needs_no_test = finding.channel is not None and finding.channel.kind is ChannelKind.TYPE_CHANGED
+    return math.inf if finding.z is None or needs_no_test else finding.z

@@ -75,7 +75,7 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
     scores: dict[tuple[str, ...], float] = {}
     for verdict in production:
         if verdict.scale_hours == longest:
-            key = (stream.model_name, stream.model_version, verdict.feature)
+            key = (stream.model_name, stream.model_version, verdict.feature, verdict.kind)
             numbers = {"effect": verdict.effect, **verdict.statistics}
             scores.update({(*key, name): number for name, number in numbers.items() if number is not None})
     return scores
@@ -83,12 +83,12 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
 
 def _states(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
     """Return the gravest verdict of each feature, by the labels of the metric."""
-    given: dict[str, list[str]] = {}
+    given: dict[tuple[str, str], list[str]] = {}
     for verdict in verdicts:
-        given.setdefault(verdict.feature, []).append(verdict.verdict)
+        given.setdefault((verdict.feature, verdict.kind), []).append(verdict.verdict)
     states: dict[tuple[str, ...], float] = {}
     for feature, names in given.items():
         name = gravest(names)
-        key = (stream.model_name, stream.model_version, feature)
+        key = (stream.model_name, stream.model_version, *feature)
         states.update({(*key, "page"): 0.0, (*key, "warn"): 0.0, (*key, name): 1.0})
     return states

@@ -17,24 +17,25 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.verdicts import Kind
     from driftline.web.period import Period
     from driftline.web.reads.pages import KnownPage
 
 # Only few windows page: they are found first, so that only they are read in full and merged.
 _EPISODES = f"""
-SELECT model_version, environment, segment, feature, reference, episode_id,
+SELECT model_version, environment, segment, feature, kind, reference, episode_id,
     intDiv(toUnixTimestamp(min(episode_start)), 3600) AS since, max({END_HOUR}) AS until,
     argMax(
         (channel_kind, channel_value, channel_feature, effect, observed, expected, reason, scale_hours),
         (coalesce(z, inf), window_end)
     ) AS surest
 FROM drift_verdicts
-WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, window_end) IN
+WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, kind, window_end) IN
 (
-    SELECT feature, window_end FROM verdict_records
+    SELECT feature, kind, window_end FROM verdict_records
     WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS}
 )
-GROUP BY model_version, environment, segment, feature, reference, episode_id
+GROUP BY model_version, environment, segment, feature, kind, reference, episode_id
 ORDER BY since DESC, abs(surest.4) DESC, feature
 """
 
@@ -47,6 +48,7 @@ class Episode:
         stream: of which model version and environment.
         segment: of which part of the traffic; empty: of all of it.
         feature: its name.
+        kind: numeric or categorical.
         reference: training or production.
         episode_id: the same whenever the same hours are judged again.
         since: its first hour.
@@ -66,6 +68,7 @@ class Episode:
     stream: Stream
     segment: str
     feature: str
+    kind: Kind
     reference: str
     episode_id: str
     since: int
@@ -99,6 +102,7 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             stream=Stream(model_name, version, environment),
             segment=segment,
             feature=feature,
+            kind=kind,
             reference=reference,
             episode_id=episode_id or "",
             since=int(since),
@@ -114,7 +118,7 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             word="" if known is None else known.word,
             quiet_hours=quiet,
         )
-        for version, environment, segment, feature, reference, episode_id, since, until, surest in rows
+        for version, environment, segment, feature, kind, reference, episode_id, since, until, surest in rows
         for known in (pages.get(episode_id or ""),)
         for quiet in (DEFAULT_QUIET_HOURS if known is None else known.page.quiet_hours,)
     ]

@@ -69,6 +69,7 @@ class Filter:
         until: before this time, in UTC.
         part: of this part of the traffic, ``key=value`` of a tag or a categorical feature.
         feature: which feature `value`, `low`, `high` and `is_missing` are about, and which one is shown.
+        kind: with a value of this kind only, `numeric` or `categorical`; empty: of any.
         value: the value, as text: a category, or a number (also ``nan`` and ``inf``).
         low: numbers of this size or larger.
         high: numbers of this size or smaller.
@@ -79,6 +80,7 @@ class Filter:
     until: datetime | None = None
     part: str = ""
     feature: str = ""
+    kind: str = ""
     value: str | None = None
     low: float | None = None
     high: float | None = None
@@ -255,6 +257,8 @@ def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
     conditions = []
     if wanted.is_missing:
         conditions.append(f"({number}) IS NULL AND ({category}) IS NULL")
+    if wanted.kind:
+        conditions.append(f"({number if wanted.kind == 'numeric' else category}) IS NOT NULL")
     if wanted.value is not None:
         either = [f"({category}) = {{value:String}}"]
         bound["value"] = wanted.value

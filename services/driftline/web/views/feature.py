@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
-from driftline.domain.verdicts import gravest
+from driftline.domain.verdicts import Feature, gravest
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
 from driftline.store.grids import read_grids
@@ -135,7 +135,9 @@ class FeatureView:
     explorer: str
 
 
-def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at: int | None) -> FeatureView:
+def view_feature(
+    client: Client, name: str, feature: str, choice: Choice, *, at: int | None, kind: str = ""
+) -> FeatureView:
     """Return one feature of a model.
 
     Args:
@@ -144,45 +146,48 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         feature: of the feature.
         choice: version, environment and days.
         at: the hour behind the window shown; None: the newest.
+        kind: of the feature; empty: numeric where a number and a text bear its name, else the one that does.
 
     Raises:
         NotFoundError: the window holds no verdict on such a feature.
     """
     span, newest_end = find_stream(client, name, choice)
     stream, end = span.stream, span.last_end if at is None else min(at, span.last_end)
-    verdicts = [each for each in read_newest(client, stream, end) if each.feature == feature]
+    named = [each for each in read_newest(client, stream, end) if each.feature == feature]
+    wanted = kind or max((each.kind for each in named), default="")
+    verdicts = [each for each in named if each.kind == wanted]
     if not verdicts:
         raise NotFoundError(f"no verdict on a feature called {feature!r} of {name!r} at {words.at(end)}")
+    key = Feature(feature, verdicts[0].kind)
     period = Period(end, choice.days)
     episodes = [
         each
         for each in read_episodes(client, name, period, newest_end=newest_end)
-        if (each.feature, each.stream) == (feature, stream)
+        if (each.feature, each.kind, each.stream) == (*key, stream)
     ]
     current = [each for each in episodes if each.since < end and end - each.until < each.quiet_hours]
     spans = Spans(end, min((each.since for each in current), default=None))
-    kind = verdicts[0].kind
-    marks = episode_spans(episodes, feature, stream, "production")
-    cells = read_cells(client, stream, period, reference="production", feature=feature).get(feature, {})
+    marks = episode_spans(episodes, key, stream, "production")
+    cells = read_cells(client, stream, period, reference="production", feature=key).get(key, {})
     production = [each.verdict for each in verdicts if each.reference == "production"]
     return FeatureView(
         stream=stream,
         feature=feature,
-        kind=kind,
+        kind=key.kind,
         period=period,
         spans=spans,
         state="page" if current else gravest(production),
         current=gather(current),
         episodes=episodes,
         distribution=_distribution(
-            read_distribution(client, stream, feature, kind, spans),
+            read_distribution(client, stream, feature, key.kind, spans),
             feature,
-            read_grids(client, name).get(feature, Grid()) if kind == "numeric" else None,
+            read_grids(client, name).get(feature, Grid()) if key.kind == "numeric" else None,
         ),
         strip=charts.strip(cells, period, marks, label=f"Verdicts on {feature} over {period.days} days"),
         effects=charts.effect_chart(
             read_effects(
-                client, stream, feature, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
+                client, stream, key, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
             ),
             period,
             marks,
@@ -193,7 +198,7 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         axis=charts.time_axis(period),
         verdicts=verdicts,
         is_newest=end == span.last_end,
-        parts=read_parts(client, stream, feature, end),
+        parts=read_parts(client, stream, key, end),
         invalid=[each for each in invalid_of(client, stream, period) if each.feature == feature],
         explorer=window_explorer(stream, feature, spans.now, end),
     )

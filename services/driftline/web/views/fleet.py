@@ -138,9 +138,9 @@ def _row(
     if span is None or period is None:
         return FleetRow(name, None, "learning")
     still_open = [known for known in pages if known.needs_somebody]
-    by_feature: dict[str, list[str]] = {}
+    by_feature: dict[tuple[str, str], list[str]] = {}
     for each in told:
-        by_feature.setdefault(each.feature, []).append(each.verdict)
+        by_feature.setdefault((each.feature, each.kind), []).append(each.verdict)
     now = {feature: gravest(verdicts) for feature, verdicts in by_feature.items()}
     state = "page" if still_open else gravest(now.values())
     reasons = [each.reason for each in told if each.verdict == state]
@@ -150,7 +150,7 @@ def _row(
         span=span,
         state=state,
         open=still_open,
-        warned=sorted(feature for feature, verdict in now.items() if verdict == "warn"),
+        warned=sorted(feature for (feature, _), verdict in now.items() if verdict == "warn"),
         reason=reasons[-1] if reasons and not is_judged else "",
         features=len(now),
         complete=least_complete(told),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
-from driftline.domain.verdicts import VerdictName, gravest
+from driftline.domain.verdicts import Feature, VerdictName, gravest, other_kind
 from driftline.errors import NotFoundError
 from driftline.store.invalid import read_invalid
 from driftline.store.ledger import read_ledger
@@ -49,7 +49,7 @@ class FeatureRow:
     """One feature in a grid.
 
     Args:
-        name: of the feature.
+        name: of the feature, with its kind where a number and a text bear it.
         href: its page.
         verdict: of the newest windows; `page` as long as an episode is open.
         training: the same against the training data; None where there is none.
@@ -214,35 +214,41 @@ def _rows(
     period: Period,
     marks: Sequence[Mark],
     *,
-    cells: Mapping[str, Mapping[int, str]],
+    cells: Mapping[Feature, Mapping[int, str]],
     episodes: Sequence[Episode],
     newest: Sequence[NewestVerdict],
     reference: str,
 ) -> Sequence[FeatureRow]:
     now = _newest_by_feature(newest)
-    open_now = {each.feature for each in episodes if each.is_open and each.stream == stream}
+    open_now = {
+        Feature(each.feature, each.kind) for each in episodes if each.is_open and each.stream == stream
+    }
     rows = []
-    for name in {*cells, *(feature for feature, _ in now)}:
-        spans = episode_spans(episodes, name, stream, reference)
-        verdict = "page" if name in open_now else gravest(now.get((name, "production"), ()))
-        training = now.get((name, "training"))
+    features = {*cells, *(feature for feature, _ in now)}
+    for feature in features:
+        name = feature.name
+        if Feature(name, other_kind(feature.kind)) in features:
+            name = f"{name} ({words.KIND_WORDS[feature.kind]})"
+        spans = episode_spans(episodes, feature, stream, reference)
+        verdict = "page" if feature in open_now else gravest(now.get((feature, "production"), ()))
+        training = now.get((feature, "training"))
         label = f"{words.feature_name(name)}: {words.VERDICT_WORDS[verdict]}. " + _episodes_label(spans)
         rows.append(
             FeatureRow(
                 name=name,
-                href=stream_feature_path(stream, name, days=period.days),
+                href=stream_feature_path(stream, feature.name, kind=feature.kind, days=period.days),
                 verdict=verdict,
                 training=gravest(training) if training else None,
-                strip=charts.strip(cells.get(name, {}), period, spans, marks, label=label),
+                strip=charts.strip(cells.get(feature, {}), period, spans, marks, label=label),
             )
         )
     return sorted(rows, key=lambda row: (-VerdictName(row.verdict).severity, row.name))
 
 
-def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[str, str], Sequence[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[Feature, str], Sequence[str]]:
+    found: dict[tuple[Feature, str], list[str]] = {}
     for each in newest:
-        found.setdefault((each.feature, each.reference), []).append(each.verdict)
+        found.setdefault((Feature(each.feature, each.kind), each.reference), []).append(each.verdict)
     return found
 
 

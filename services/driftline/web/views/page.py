@@ -14,7 +14,7 @@ from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
-from driftline.web.reads.evidence import read_evidence, read_joint_reason
+from driftline.web.reads.evidence import EvidenceKey, read_evidence, read_joint_reason
 from driftline.web.reads.pages import with_words
 from driftline.web.reads.predictions import Filter, read_predictions
 from driftline.web.reads.verdicts import read_effects, read_runs
@@ -142,7 +142,7 @@ def view_page(client: Client, page_id: str) -> PageView:
         wanted=wanted,
         examples=read_predictions(client, page.stream, wanted, limit=EXAMPLES),
         explorer=_explorer(known, wanted),
-        hours=_explorer(known, replace(wanted, value=None, low=None, high=None, is_missing=False)),
+        hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
         runbook="DriftlinePredictionDrift"
         if main.feature.startswith("prediction.")
         else "DriftlineDataDrift",
@@ -158,21 +158,19 @@ def example_filter(finding: StoredFinding, since: int, last: int) -> Filter:
     if channel is None:
         return of_hours
     if isinstance(channel.value, float):
-        if has_grown:
-            return replace(of_hours, high=channel.value)
-        return replace(of_hours, low=channel.value)
+        low, high = (None, channel.value) if has_grown else (channel.value, None)
+        return replace(of_hours, low=low, high=high)
+    if channel.kind is ChannelKind.TYPE_CHANGED:
+        return replace(of_hours, kind=str(channel.value))
     if not has_grown:
         return of_hours
-    if channel.kind is ChannelKind.NULLS:
-        return replace(of_hours, is_missing=True)
-    return replace(of_hours, value=_NOT_FINITE.get(channel.kind, channel.value))
+    value = _NOT_FINITE.get(channel.kind, channel.value)
+    return replace(of_hours, value=value, is_missing=channel.kind is ChannelKind.NULLS)
 
 
-def _row(
-    finding: StoredFinding, evidence: Mapping[tuple[str, str, str], Evidence], known: KnownPage
-) -> FindingRow:
+def _row(finding: StoredFinding, evidence: Mapping[EvidenceKey, Evidence], known: KnownPage) -> FindingRow:
     since, last = hour_of(finding.since), hour_of(finding.last)
-    found = evidence.get((finding.segment, finding.feature, finding.reference))
+    found = evidence.get((finding.segment, finding.feature, finding.kind, finding.reference))
     return FindingRow(finding, found, since, last, is_over=last < known.last)
 
 
@@ -182,7 +180,7 @@ def _effects(client: Client, known: KnownPage, judged_until: int) -> Markup | No
     effects = read_effects(
         client,
         known.page.stream,
-        main.feature,
+        main.feature_key,
         period,
         reference=main.reference,
         scale_hours=_EFFECT_SCALE_HOURS,
@@ -208,6 +206,7 @@ def _explorer(known: KnownPage, wanted: Filter) -> str:
         until=words.minute(wanted.until),
         part=wanted.part or None,
         feature=wanted.feature or None,
+        kind=wanted.kind or None,
         value=wanted.value or None,
         empty="1" if wanted.value == "" else None,
         low=None if wanted.low is None else repr(wanted.low),

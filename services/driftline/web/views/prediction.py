@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_of
 from driftline.domain.streams import Stream
+from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.checked import find_broken, find_unseen
 from driftline.store.trace import trace
@@ -117,10 +118,10 @@ def _features(
     unseen: Mapping[str, str],
     verdicts: Sequence[Mapping[str, Any]],
 ) -> Sequence[FeatureValue]:
-    gravest: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for each in verdicts:
-        if not each["segment"] and gravest.get(each["feature"]) != "page":
-            gravest[each["feature"]] = each["verdict"]
+        if not each["segment"]:
+            found.setdefault(each["feature"], []).append(each["verdict"])
     values: dict[str, float | str | None] = {
         **event["numeric_features"],
         **event["categorical_features"],
@@ -128,7 +129,13 @@ def _features(
         **{name: None for name, reason in broken.items() if reason == "absent"},
     }
     told = [
-        FeatureValue(name, value, broken.get(name, ""), unseen.get(name, ""), gravest.get(name, ""))
+        FeatureValue(
+            name,
+            value,
+            broken.get(name, ""),
+            unseen.get(name, ""),
+            gravest(found[name]) if name in found else "",
+        )
         for name, value in values.items()
     ]
     return sorted(
