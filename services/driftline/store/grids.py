@@ -11,6 +11,7 @@ import numpy as np
 
 from driftline.domain.streams import HourKey, Stream
 from driftline.profiles import Grid
+from driftline.store.names import keys_of
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -74,13 +75,14 @@ FROM
 (
     SELECT
         arrayConcat(
-            mapKeys(numeric_features), if(prediction_number IS NULL, [], ['prediction.number'])) AS names,
+            {keys_of("mapKeys(numeric_features)")},
+            if(prediction_number IS NULL, [], ['prediction.number'])) AS names,
         arrayConcat(
             mapValues(numeric_features),
             if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)])) AS numbers
     FROM predictions
     WHERE model_name = {{model:String}} AND environment = {{environment:String}}
-        AND (NOT empty(arrayIntersect(mapKeys(numeric_features), {{features:Array(String)}}))
+        AND (NOT empty(arrayIntersect({keys_of("mapKeys(numeric_features)")}, {{features:Array(String)}}))
             OR has({{features:Array(String)}}, 'prediction.number'))
     ORDER BY cityHash64(event_id) LIMIT {_SAMPLE_ROWS}
 )

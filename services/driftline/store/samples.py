@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from driftline.domain.names import feature_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -165,10 +167,11 @@ def _columns(
     dtype: np.dtype[Any],
 ) -> dict[str, NDArray[Any]]:
     """Put matrices of different columns below each other; a part is their names, and the rows."""
-    names = sorted({name for part, _ in parts for name in part})
+    names = sorted({feature_key(name) for part, _ in parts for name in part})
     columns = {name: np.full(sum(sizes), empty, dtype=dtype) for name in names}
     start = 0
-    for (held, values), size in zip(parts, sizes, strict=True):
+    for (names_held, values), size in zip(parts, sizes, strict=True):
+        held = [feature_key(name) for name in names_held]
         matrix = np.asarray(values, dtype=dtype).reshape(size, len(held))
         for place, name in enumerate(held):
             columns[name][start : start + size] = matrix[:, place]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.names import JOINT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,10 +86,6 @@ _CATEGORICAL_STATISTICS = {
 }
 # Between a number and its unit a line must not break.
 _GAP = "\N{NO-BREAK SPACE}"
-
-
-JOINT = "(joint)"
-"""The feature under which verdicts on all features together stand."""
 
 
 class Moved(Protocol):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
 from driftline.drift import DriftSettings, Judge, Verdict
 from driftline.drift.joint.proportions import DISTANCE, LEAST_ROWS, Projection, count, fit, profile
-from driftline.drift.joint.report import JOINT, report_joint
+from driftline.drift.joint.report import report_joint
 from driftline.store.samples import Sample
 from tests.drift.conftest import START, WEEK
 

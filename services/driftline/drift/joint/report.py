@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
 from driftline.drift.joint.proportions import APART, DISTANCE, GIVEN_OTHERS, pair_words
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from driftline.drift.joint.proportions import Projection
     from driftline.drift.verdict import Verdict
 
-JOINT = "(joint)"
 _NAMED = 3
 _CULPRITS = 2
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
 from driftline.drift.joint.proportions import Projection, count, fit, profile
 from driftline.drift.joint.report import report_joint
@@ -118,11 +119,10 @@ class JointWatch:
         self._projection = self._fitted(week)
         if self._projection is None:
             return
-        names = (self._stream.model_name, self._stream.model_version, self._stream.environment)
         judge = Judge(
             grids=self._projection.grid_of,
             settings=self._settings,
-            identity="/".join((*names, "(joint)")),
+            identity=f"{self._stream.identity}/{JOINT}",
         )
         first_hour = max(hour - judge.history_hours, 0)
         for counts in self._counted(self._projection, week, first_hour, hour):

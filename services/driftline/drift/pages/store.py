@@ -47,9 +47,7 @@ def open_book(
         The book, and the pages that are not stored as it has them; for `keep_pages`, unless the book is one
         of the past, to judge hours again.
     """
-    book = PageBook(
-        identity=f"{stream.model_name}/{stream.model_version}/{stream.environment}", settings=settings
-    )
+    book = PageBook(identity=stream.identity, settings=settings)
     oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
     since = max(next_hour - oldest, 0)
     unkept = book.resume(

@@ -149,7 +149,6 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
     stream = ground.span.stream
     grids = read_grids(ground.client, stream.model_name)
     segments = read_segments(ground.client, stream)
-    identity = f"{stream.model_name}/{stream.model_version}/{stream.environment}"
     training: dict[str, list[HourProfile]] = {segment: [] for segment in (WHOLE, *segments)}
     if reference := ground.reference:
         first, end = reference.first_hour, reference.last_hour + 1
@@ -162,10 +161,10 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
         grids=grids,
         training=training.pop(WHOLE),
         settings=whole_settings(ground.settings, len(segments)),
-        identity=identity,
+        identity=stream.identity,
     )
     parts = SegmentJudges(
-        segments, grids=grids, training=training, settings=ground.settings, identity=identity
+        segments, grids=grids, training=training, settings=ground.settings, identity=stream.identity
     )
     book, unkept = open_book(ground.client, stream, ground.settings, next_hour=as_of)
     panel = Panel(

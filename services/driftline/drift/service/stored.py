@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.domain.names import is_answer
 from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
     COMPLETENESS,
@@ -36,7 +37,6 @@ RECENT_HOURS = 24
 _PAGES_GAP_S = _ARRIVED_GAP_S = 10.0
 _RUNS_GAP_S = 60.0
 _DISK_GAP_S = 300.0
-_ANSWER = "prediction."
 
 
 class Pace:
@@ -138,7 +138,7 @@ def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence
     for page in pages:
         if page.state == "open" and page.word != "noise" and page.stream in served:
             first = page.findings[0]
-            kind = "prediction" if first.feature.startswith(_ANSWER) else "data"
+            kind = "prediction" if is_answer(first.feature) else "data"
             place = (page.model_name, page.model_version, page.page_id)
             since[*place, first.segment, first.feature, kind] = page.since.timestamp()
     metrics.replace(PAGES, since)

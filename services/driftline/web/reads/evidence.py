@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.channels import Channel
+from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
 from driftline.web.reads.verdicts import ENDS, FINAL
 
@@ -48,7 +49,7 @@ WHERE {_STREAM} AND segment != '' AND reference = 'production'
 
 _JOINT = f"""
 SELECT reason FROM drift_verdicts
-WHERE {_STREAM} AND segment = '' AND reference = 'production' AND feature = '(joint)'
+WHERE {_STREAM} AND segment = '' AND reference = 'production' AND feature = '{JOINT}'
     AND verdict IN ('page', 'warn') AND {ENDS}
 ORDER BY coalesce(z, 0) DESC, window_end DESC LIMIT 1
 """

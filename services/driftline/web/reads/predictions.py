@@ -10,6 +10,7 @@ from uuid import UUID
 
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from driftline.domain.names import LABEL, NUMBER, feature_of
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError
 from driftline.store.hours import STREAM
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
-
-NUMBER, LABEL = "prediction.number", "prediction.label"
-"""The model's answers, under the names that they have as features."""
 
 _LOOK_BACK = (timedelta(hours=6), timedelta(days=7))
 _PATIENCE_S = 10
@@ -246,7 +244,7 @@ def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[l
         )
         bound |= {"key": key, "part": value}
     if wanted.feature:
-        bound["feature"] = wanted.feature
+        bound["feature"] = feature_of(wanted.feature) or ""
         conditions += _value_conditions(wanted, bound)
     return conditions, bound
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
+from driftline.domain.names import JOINT
 from driftline.domain.verdicts import Feature, gravest
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
@@ -134,6 +135,11 @@ class FeatureView:
     invalid: Sequence[InvalidCount]
     explorer: str
 
+    @property
+    def is_joint(self) -> bool:
+        """Whether it is the check of all features together."""
+        return self.feature == JOINT
+
 
 def view_feature(
     client: Client, name: str, feature: str, choice: Choice, *, at: int | None, kind: str = ""
@@ -212,7 +218,7 @@ def window_explorer(stream: Stream, feature: str, first: int, end: int) -> str:
         environment=stream.environment,
         since=words.minute(hour_time(first)),
         until=words.minute(hour_time(end)),
-        feature=None if feature == words.JOINT else feature,
+        feature=None if feature == JOINT else feature,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
+from driftline.domain.names import JOINT
 from driftline.domain.verdicts import Feature, VerdictName, gravest, other_kind
 from driftline.errors import NotFoundError
 from driftline.store.invalid import read_invalid
@@ -182,7 +183,7 @@ def _view(
         axis=charts.time_axis(period),
         marks=charts.mark_axis(marks, period),
         lines=lines,
-        joint=[each for each in newest if each.feature == words.JOINT],
+        joint=[each for each in newest if each.feature == JOINT],
         invalid=invalid_of(client, span.stream, period),
         complete=least_complete(production),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.names import is_answer
 from driftline.store.pages import WORD_MEANINGS, find_page
 from driftline.web import words
 from driftline.web.addresses import explorer_path
@@ -143,9 +144,7 @@ def view_page(client: Client, page_id: str) -> PageView:
         examples=read_predictions(client, page.stream, wanted, limit=EXAMPLES),
         explorer=_explorer(known, wanted),
         hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
-        runbook="DriftlinePredictionDrift"
-        if main.feature.startswith("prediction.")
-        else "DriftlineDataDrift",
+        runbook="DriftlinePredictionDrift" if is_answer(main.feature) else "DriftlineDataDrift",
     )
 
 

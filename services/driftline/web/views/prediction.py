@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_of
+from driftline.domain.names import is_answer
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
-from driftline.store.checked import find_broken, find_unseen
+from driftline.store.checked import find_broken, find_unseen, values_by_key
 from driftline.store.trace import trace
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.views.streams import spans_by_model
@@ -96,7 +97,7 @@ def view_prediction(client: Client, event_id: str) -> PredictionView:
         stream=stream,
         time=time,
         features=_features(event, broken, find_unseen(client, event), found["verdicts"]),
-        answer={name: reason for name, reason in broken.items() if _is_answer(name)},
+        answer={name: reason for name, reason in broken.items() if is_answer(name)},
         run=found["training_run"],
         outcomes=found["outcomes"],
         verdicts=_gravest(found["verdicts"]),
@@ -123,9 +124,7 @@ def _features(
         if not each["segment"]:
             found.setdefault(each["feature"], []).append(each["verdict"])
     values: dict[str, float | str | None] = {
-        **event["numeric_features"],
-        **event["categorical_features"],
-        **dict.fromkeys(event["missing_features"]),
+        **values_by_key(event),
         **{name: None for name, reason in broken.items() if reason == "absent"},
     }
     told = [
@@ -149,7 +148,3 @@ def _gravest(verdicts: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any
     for each in sorted(verdicts, key=lambda each: (each["verdict"], -each["scale_hours"])):
         found.setdefault((each["segment"], each["feature"]), each)
     return list(found.values())
-
-
-def _is_answer(name: str) -> bool:
-    return name == "prediction" or name.startswith("prediction.")
