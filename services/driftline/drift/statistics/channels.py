@@ -161,7 +161,9 @@ def _value_channels(columns: NumericColumns | CategoricalColumns) -> list[tuple[
     found = [(place, place, Channel(ChannelKind.VALUE, value)) for place, value in enumerate(columns.values)]
     others = len(columns.values)
     if columns.keys.size > others:
-        found.append((others, others, Channel(ChannelKind.OTHER_VALUES)))
+        # A value that the reference held once is "other" there, and one like it never seen now: their sum
+        # is what can be compared.
+        found.append((others, others + 1, Channel(ChannelKind.OTHER_VALUES)))
     return found
 
 
