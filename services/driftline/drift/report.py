@@ -10,7 +10,8 @@ import numpy as np
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.domain.verdicts import Feature, Reference, VerdictName, other_kind
+from driftline.domain.statistics import STATISTIC_NAMES, statistics_of
+from driftline.domain.verdicts import KINDS, Feature, Reference, VerdictName, other_kind
 from driftline.drift.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ _STUCK = {
     "observed": 1.0,
     "expected": 0.0,
 } | dict.fromkeys(("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect"))
-_STATISTICS = "ks ks_p_value wasserstein wasserstein_normed psi js chi2 chi2_p_value".split()
-_APPLY = {"numeric": (_STATISTICS[:6], slice(0, 6)), "categorical": (_STATISTICS[4:], slice(4, 8))}
+_APPLY = {
+    kind: [(each.name, STATISTIC_NAMES.index(each.name)) for each in statistics_of(kind)] for kind in KINDS
+}
 """Which statistics apply to a kind of feature, and where they stand."""
 
 
@@ -210,11 +212,10 @@ def _evidence(baseline: Baseline, comparison: Comparison, scale: int) -> Iterabl
 def _statistics(
     baseline: Baseline, comparison: Comparison, scale: int
 ) -> Iterable[Mapping[str, float | None]]:
-    """Yield the familiar numbers that apply to each feature; None where its window holds no value."""
-    numbers = np.array([comparison.statistics[name][scale] for name in _STATISTICS])
+    """Yield the descriptive statistics that apply to each feature; None where its window holds no value."""
+    numbers = np.array([comparison.statistics[name][scale] for name in STATISTIC_NAMES])
     for feature, values in zip(baseline.features, _known(numbers.T), strict=True):
-        names, places = _APPLY[feature.kind]
-        yield dict(zip(names, values[places], strict=True))
+        yield {name: values[place] for name, place in _APPLY[feature.kind]}
 
 
 def _known(numbers: FloatArray) -> list[Any]:

@@ -41,7 +41,7 @@ class Verdict:
         sample_size: rows or values behind `observed`.
         reference_size: rows or values of the reference, matched by slot, behind `expected`.
         completeness: the share of the window's events that arrived.
-        statistics: the familiar numbers by name; they inform, they do not page.
+        statistics: the descriptive statistics by name; they inform, they do not page.
         detectable_effect: the smallest effect on this channel that this window would have paged for;
             None where not even the largest would have.
         episode_id: the episode that a page belongs to.

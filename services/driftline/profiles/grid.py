@@ -3,7 +3,7 @@
 A value x lands in bucket round(R * asinh((x - c) / s)): linear around the centre c, logarithmic in
 the tails, without end on both sides. Counts per bucket are exact and merge exactly, and the share of
 values at or below any bucket's upper edge is known exactly, so that one profile serves the verdicts,
-the familiar statistics and every plot.
+the descriptive statistics and every plot.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_time
+from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.errors import StoreError
 
 if TYPE_CHECKING:
@@ -93,7 +94,6 @@ _EPISODE_NAMES = (
 ).split()
 _EPISODE_HOURS = ("window_start", "window_end", "episode_start")
 FIGURES = "effect_low effect_high z critical overdispersion freedom detectable_effect".split()
-STATISTICS = "psi js ks ks_p_value wasserstein wasserstein_normed chi2 chi2_p_value".split()
 FIGURE_BITS, STATISTIC_BITS = 10, 9
 """How many binary digits are kept of them: errors are at most 0.1 % and 0.2 %."""
 SHARE_STEP = 2.0**-16
@@ -110,7 +110,7 @@ _NAMES = [
     *_ALIKE,
     *CHANNEL_NAMES,
     *("counted", "expected", "episode_id", "episode_start", "rank"),
-    *(*FIGURES, *STATISTICS),
+    *(*FIGURES, *STATISTIC_NAMES),
 ]
 _NO_TIME = hour_time(0)
 _STREAM = (
@@ -137,7 +137,7 @@ def _columns(verdicts: Sequence[StoredVerdict]) -> Sequence[Sequence[Any]]:
     channels = [channel_row(each.channel) for each in verdicts]
     figures = [kept([getattr(each, name) for each in verdicts]) for name in FIGURES]
     statistics = [
-        kept([each.statistics.get(name) for each in verdicts], STATISTIC_BITS) for name in STATISTICS
+        kept([each.statistics.get(name) for each in verdicts], STATISTIC_BITS) for name in STATISTIC_NAMES
     ]
     return [
         *([getattr(each, name) for each in verdicts] for name in _ALIKE),
@@ -263,7 +263,7 @@ def _verdict(row: Mapping[str, Any]) -> StoredVerdict:
         effect=None if observed is None or expected is None else observed - expected,
         expected=expected,
         observed=observed,
-        statistics={name: row[name] for name in STATISTICS if not math.isnan(row[name])},
+        statistics={name: row[name] for name in STATISTIC_NAMES if not math.isnan(row[name])},
         episode_id=row["episode_id"] or None,
         episode_start=None if start == _NO_TIME else start,
         rank=row["rank"] or None,

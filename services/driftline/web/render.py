@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from driftline.domain.hours import hour_of
+from driftline.domain.statistics import titles_of
 from driftline.printable import printable
 from driftline.store.pages import WORD_MEANINGS
 from driftline.web import addresses, period, words
@@ -73,6 +74,7 @@ class Renderer:
             "all_days": period.DAYS,
             "default_days": period.DEFAULT_DAYS,
             "layer_words": LAYER_WORDS,
+            "statistic_titles": titles_of,
             "model_path": addresses.model_path,
             "explorer_path": addresses.explorer_path,
             "page_path": addresses.page_path,

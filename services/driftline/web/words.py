@@ -11,7 +11,7 @@ from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.names import JOINT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from driftline.domain.channels import Channel
 
@@ -70,20 +70,6 @@ REFERENCE_WORDS = {
     "training": "the training data",
 }
 REFERENCE_NAMES = {"production": "past weeks", "training": "training data"}
-_NUMERIC_STATISTICS = {
-    "psi": "PSI",
-    "js": "Jensen-Shannon distance",
-    "ks": "KS",
-    "ks_p_value": "KS p",
-    "wasserstein": "Wasserstein",
-    "wasserstein_normed": "Wasserstein / sd",
-}
-_CATEGORICAL_STATISTICS = {
-    "psi": "PSI",
-    "js": "Jensen-Shannon distance",
-    "chi2": "chi-square",
-    "chi2_p_value": "chi-square p",
-}
 # Between a number and its unit a line must not break.
 _GAP = "\N{NO-BREAK SPACE}"
 
@@ -198,11 +184,6 @@ def listing(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def statistics_of(kind: str) -> Mapping[str, str]:
-    """Return the familiar statistics of a kind of feature, and what people call them."""
-    return _NUMERIC_STATISTICS if kind == "numeric" else _CATEGORICAL_STATISTICS
 
 
 def feature_name(feature: str) -> str:

@@ -25,7 +25,7 @@ WORKER_METRICS = (
         "gauge",
         ("model_name", "model_version", "feature", "kind", "statistic"),
         "The newest longest window against the production reference: effect (share of rows that moved) and "
-        "the familiar statistics. These inform; the verdict decides.",
+        "the descriptive statistics. These inform; the verdict decides.",
     ),
     Metric(
         VERDICT,
