@@ -5,7 +5,7 @@
 
 .POSIX:
 .NOTPARALLEL:
-.PHONY: help demo kafka test test-pythons test-ends soak bench check format clean
+.PHONY: help demo kafka test test-pythons test-ends test-starts soak bench docs check format clean
 
 PYTHON ?= python3
 ARGS =
@@ -20,9 +20,11 @@ help:
 	@echo "make test     every test (ARGS='tests/log -k crash')"
 	@echo "make test-pythons   the demo, the wheel, the SDK and the log on every other Python of this machine"
 	@echo "make test-ends      demo and tests with the newest dependencies, and with the lowest allowed"
+	@echo "make test-starts    both commands without git or HOME, behind a proxy, read-only"
 	@echo "make soak     everything at once, for minutes, while everything fails (ARGS='--minutes 30 --seed 7')"
 	@echo "make bench    what the README says was measured, in short; says how to measure all of it"
-	@echo "make check    style, format, types, layers and tidiness, without the other tests"
+	@echo "make docs     the documentation as a site, in .cache/site"
+	@echo "make check    style, format, types, layers, documentation and tidiness, without the other tests"
 	@echo "make format   sort imports and format the code"
 	@echo "make clean    remove .venv, caches and what was built"
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv; now: $(PYTHON)"
@@ -41,6 +43,9 @@ test-pythons: .venv/.dev
 
 test-ends: .venv/.dev
 	@$(BIN)/python -m tests.support.pythons --ends
+
+test-starts: .venv/.dev
+	@$(BIN)/python -m tests.support.starts
 
 # Of many cases that are alike, `make test` tries some; here come all others first.
 soak: .venv/.dev
@@ -70,6 +75,13 @@ bench: .venv/.dev
 	@echo "kafka_outage    ten minutes; needs Java 17 and Maven"
 	@echo "sdk_cost        minutes; needs Java 17 and Maven"
 
+# Strict: a link that leads nowhere, or a page that the navigation leaves out, is an error. Needs no network.
+SITE = NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+docs: .venv/.dev
+	@$(SITE)
+	@echo ".cache/site/index.html"
+
 # Every gate runs, so that one look shows all that is wrong; those that failed are named at the end.
 check: .venv/.dev
 	@failed=; \
@@ -82,6 +94,7 @@ check: .venv/.dev
 	gate "ruff format" $(BIN)/ruff format --quiet --diff .; \
 	gate "mypy" $(BIN)/mypy --no-error-summary; \
 	gate "import-linter" $(BIN)/lint-imports --no-logo; \
+	gate "docs" env $(SITE); \
 	gate "tidy" $(BIN)/python -m pytest --quiet tests/tidy; \
 	if [ -n "$$failed" ]; then echo "make check: failed: $${failed#, }" >&2; exit 1; fi; \
 	echo "make check: every gate passed"

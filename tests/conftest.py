@@ -5,6 +5,8 @@ skipped. Without it, what did not run is told at the end, where it can't be over
 
 Tests talk to servers of this machine, whatever proxy the environment names.
 
+Nothing generated fails because a busy machine took long to generate it.
+
 What runs on Java is started by the first test that asks for it, once for all tests of a run: each test uses
 topics, groups and subjects of its own. Where it can't run, those tests are skipped.
 """
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -30,6 +33,18 @@ FORBID_SKIPS = "TESTS_FORBID_SKIPS"
 TESTS = Path(__file__).parent
 LONG_FOLDERS = ("end_to_end", "deployment", "soak", "lander", "properties")
 """Those whose files take minutes, the longest first."""
+
+
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

@@ -17,8 +17,8 @@ class Handler(BaseHTTPRequestHandler):
         """Print the alerts of one notification."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         for alert in body["alerts"]:
-            told = {"to": self.path.strip("/"), "status": alert["status"], **alert["labels"]}
-            print(json.dumps(told | alert["annotations"]), flush=True)
+            notice = {"to": self.path.strip("/"), "status": alert["status"], **alert["labels"]}
+            print(json.dumps(notice | alert["annotations"]), flush=True)
         self._answer()
 
     def do_GET(self) -> None:
@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until asked to stop."""
     server = ThreadingHTTPServer(("", int(sys.argv[1])), Handler)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

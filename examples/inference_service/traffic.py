@@ -179,7 +179,7 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Send until the end, or until told to stop."""
+    """Send until the end, or until asked to stop."""
     options = _options()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

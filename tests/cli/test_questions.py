@@ -16,7 +16,7 @@ from driftline.cli.app import driftline
 from driftline.cli.options import clean_errors
 from driftline.cli.output import plain
 from driftline.cli.questions import parse_time
-from driftline.cli.settings import _leaves
+from driftline.cli.settings import leaves_of
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_neither_a_time_nor_an_age_is_refused(text):
 
 @pytest.mark.parametrize("command", sorted(driftline.commands))
 def test_every_command_takes_log_and_store(command):
-    for leaf in _leaves(driftline.commands[command]):
+    for leaf in leaves_of(driftline.commands[command]):
         assert {"--log", "--store"} <= {name for option in leaf.params for name in option.opts}
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.cli.options import Shard, default_store_url
 from driftline.cli.output import plain
-from driftline.cli.settings import SettingsFile, _leaves, _options, default_map, load_settings
+from driftline.cli.settings import SettingsFile, default_map, leaves_of, load_settings, options_of
 from driftline.store.url import parse_store_url
 
 
@@ -162,8 +162,8 @@ def test_a_file_that_is_no_text_is_refused(run, tmp_path):
 
 @pytest.mark.parametrize("command", sorted(driftline.commands))
 def test_every_option_can_stand_in_the_file_with_dashes_or_without(command):
-    for leaf in _leaves(driftline.commands[command]):
-        for key, option in _options(leaf).items():
+    for leaf in leaves_of(driftline.commands[command]):
+        for key, option in options_of(leaf).items():
             value = True if option.is_flag else _allowed(option)
             for name in (key, key.replace("_", "-")):
                 found = default_map(driftline, SettingsFile("f", {command: {name: value}}))

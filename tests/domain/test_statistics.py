@@ -9,7 +9,7 @@ import numpy as np
 
 from driftline.domain.statistics import DESCRIPTIVE_STATISTICS, STATISTIC_NAMES, statistics_of
 from tests.drift.conftest import GRIDS, Traffic
-from tests.drift.test_judge import LEARNED, judge_with_history
+from tests.drift.judging import LEARNED, judge_with_history
 
 ROOT = Path(__file__).parents[2]
 

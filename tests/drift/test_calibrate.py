@@ -44,7 +44,7 @@ def test_counts_move_as_values_move(draw, distance):
     assert (found.minimum, found.maximum) == (expected.minimum, expected.maximum)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.integers(1, 500))
 def test_counts_that_are_moved_by_nothing_stay_as_they_are(values, times):
     grid = Grid(1.0, 3.0)

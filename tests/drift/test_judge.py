@@ -10,23 +10,7 @@ import pytest
 from driftline.drift import DriftSettings, Judge
 from driftline.profiles import CategoricalCounts, HourProfile
 from tests.drift.conftest import CITIES, START, WEEK, profile_of
-
-LEARNED = START + 4 * WEEK + 48
-
-
-def judge_with_history(traffic, grids, *, until=LEARNED, start=START, **arguments):
-    judge = Judge(grids=grids, identity="model/1/production", **arguments)
-    for hour in range(start, until):
-        judge.remember(traffic.hour(hour))
-    return judge
-
-
-def pages(verdicts, feature=None):
-    return [v for v in verdicts if v.verdict == "page" and feature in (None, v.feature)]
-
-
-def run(judge, traffic, hours, change=None):
-    return [verdict for hour in hours for verdict in judge.judge(traffic.hour(hour, change))]
+from tests.drift.judging import LEARNED, judge_with_history, pages, run
 
 
 def shifted(columns):

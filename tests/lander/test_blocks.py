@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import fastavro
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.lander.blocks import POSITION, BlockWriter
@@ -49,7 +49,6 @@ def batch_at(offsets, *, source="a log", partition=3):
     )
 
 
-@settings(deadline=None)
 @given(beats=st.lists(BEATS, max_size=80))
 def test_a_container_is_read_back_datum_by_datum(beats):
     writer = BlockWriter(event_schema(SESSION).text)
@@ -63,7 +62,6 @@ def test_a_container_is_read_back_datum_by_datum(beats):
     assert container == writer.container(datums, batch, batch.offsets)
 
 
-@settings(deadline=None)
 @given(
     beats=st.lists(BEATS, min_size=1, max_size=8),
     offsets=st.sets(st.integers(0, 2**62), min_size=20, max_size=20).map(sorted),

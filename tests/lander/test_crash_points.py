@@ -21,7 +21,8 @@ import pytest
 
 from driftline.lander.metrics import SETTLED
 from driftline.log import Record
-from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
+from driftline.wire import PREDICTIONS_TOPIC
+from tests.lander.records import refused_record
 from tests.support.landing import Landing
 from tests.support.running import Place
 from tests.support.sampling import sampled
@@ -84,23 +85,6 @@ def write_records(place):
         assert logger.flush()
         log.writer().append([Record(PREDICTIONS_TOPIC, b"", refused_record())])
         logger.log(**third)
-
-
-def refused_record():
-    """A record that is in order for Avro, and of the year 2150."""
-    return encode_record(
-        PREDICTION,
-        {
-            "event_id": "01890000-0000-7000-8000-000000000000",
-            "event_time": 5_680_281_600_000_000,
-            "model_name": "till",
-            "model_version": "3",
-            "training_run_id": "run-7f3a",
-            "session_id": "s",
-            "sequence": 1,
-            "environment": "production",
-        },
-    )
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from driftline.lander.dead_letters import (
     LIMIT_WINDOW_S,
     MAX_VALUE_BYTES,
     DeadLetterLimit,
-    letter_record,
-    tell,
+    dead_letter_record,
+    report_dead_letters,
 )
 from driftline.lander.insert import DeadLetter
 from driftline.log import Record
@@ -20,7 +20,7 @@ from driftline.wire import DEAD_LETTERS_TOPIC, PREDICTION, PREDICTIONS_TOPIC, de
 SESSION = "01890000-0000-7000-8000-00000000000a"
 
 
-def letter(value: bytes = b"x", key: bytes = b"", **changes) -> DeadLetter:
+def dead_letter(value: bytes = b"x", key: bytes = b"", **changes) -> DeadLetter:
     names = {"log_id": "log", "topic": PREDICTIONS_TOPIC, "partition": 3, "offset": 7}
     return DeadLetter(
         **{**names, "reason": "undecodable", "detail": "too short", **changes}, key=key, value=value
@@ -43,7 +43,7 @@ class Clock:
 
 
 def test_a_letter_says_where_it_stood_and_keeps_its_bytes_and_key():
-    record = letter_record(letter(b"\x00\xff", b"k"), 1_700_000_000_000_000)
+    record = dead_letter_record(dead_letter(b"\x00\xff", b"k"), 1_700_000_000_000_000)
     name, event = decode_record(record.value)
     assert (record.topic, record.key, name) == (DEAD_LETTERS_TOPIC, b"k", "DeadLetter")
     assert (event["topic"], event["partition"], event["offset"]) == (PREDICTIONS_TOPIC, 3, 7)
@@ -61,27 +61,27 @@ def test_a_letter_says_where_it_stood_and_keeps_its_bytes_and_key():
     ids=["the record", "its key", "neither", "a key that is no text"],
 )
 def test_a_letters_session_is_told_by_the_record_or_else_by_its_key(value, key, origin):
-    _, event = decode_record(letter_record(letter(value, key), 0).value)
+    _, event = decode_record(dead_letter_record(dead_letter(value, key), 0).value)
     assert (event["session_id"], event["sequence"]) == origin
 
 
 def test_a_letter_of_a_very_large_record_is_cut_and_says_so():
-    _, event = decode_record(letter_record(letter(bytes(1_040_000)), 0).value)
+    _, event = decode_record(dead_letter_record(dead_letter(bytes(1_040_000)), 0).value)
     assert len(event["value"]) == MAX_VALUE_BYTES
     assert "of 1,040,000 bytes" in event["detail"]
 
 
 def test_single_bad_records_stay_below_the_limit():
     limit = DeadLetterLimit(0.2, Clock())
-    limit.check(LIMIT_AT_LEAST, [letter()] * LIMIT_AT_LEAST)
-    limit.check(20_000, [letter()] * 4_000)
+    limit.check(LIMIT_AT_LEAST, [dead_letter()] * LIMIT_AT_LEAST)
+    limit.check(20_000, [dead_letter()] * 4_000)
     assert limit.allowed(20_000) == 4_000
 
 
 def test_more_than_the_share_stops_the_lander_and_says_what_to_do():
     limit = DeadLetterLimit(0.2, Clock())
     with pytest.raises(DeadLetterLimitError, match=r"--dead-letter-limit 1") as caught:
-        limit.check(10_000, [letter()] * 2_001)
+        limit.check(10_000, [dead_letter()] * 2_001)
     assert "driftline.predictions/3" in str(caught.value)
     assert "too short" in str(caught.value)
 
@@ -90,9 +90,9 @@ def test_small_batches_add_up_and_are_forgotten_in_time():
     clock = Clock()
     limit = DeadLetterLimit(0.2, clock)
     for _ in range(9):
-        limit.check(LIMIT_AT_LEAST // 10, [letter()] * (LIMIT_AT_LEAST // 10))
+        limit.check(LIMIT_AT_LEAST // 10, [dead_letter()] * (LIMIT_AT_LEAST // 10))
         limit.count(LIMIT_AT_LEAST // 10, LIMIT_AT_LEAST // 10)
-    one_more = [letter()] * (LIMIT_AT_LEAST // 10 + 1)
+    one_more = [dead_letter()] * (LIMIT_AT_LEAST // 10 + 1)
     with pytest.raises(DeadLetterLimitError):
         limit.check(len(one_more), one_more)
     clock.now_s += LIMIT_WINDOW_S + 1
@@ -101,7 +101,7 @@ def test_small_batches_add_up_and_are_forgotten_in_time():
 
 def test_a_limit_of_one_lets_everything_pass():
     limit = DeadLetterLimit(1.0, Clock())
-    limit.check(10_000, [letter()] * 10_000)
+    limit.check(10_000, [dead_letter()] * 10_000)
     assert limit.allowed(10_000) == 10_000
 
 
@@ -129,7 +129,9 @@ def test_the_ledger_counts_a_dead_letter_as_one_and_not_as_missing(landing):
 
 
 def test_what_is_logged_of_a_letter_names_its_place_its_session_and_its_event(caplog):
-    tell([letter(prediction(trace_id="4bf92f3577b34da6a3ce929d0e0e4736")), letter(b"no event")])
+    report_dead_letters(
+        [dead_letter(prediction(trace_id="4bf92f3577b34da6a3ce929d0e0e4736")), dead_letter(b"no event")]
+    )
     known, unknown = map(vars, caplog.records)
     assert (known["topic"], known["partition"], known["offset"]) == (PREDICTIONS_TOPIC, 3, 7)
     assert (known["session_id"], known["sequence"], known["model_name"]) == (SESSION, 5, "m")

@@ -13,7 +13,7 @@ from driftline.lander.metrics import EVENTS, SETTLED, STORE_FAILURES
 from driftline.log import Record
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.lander.partitioned import record
-from tests.lander.test_crash_points import refused_record
+from tests.lander.records import refused_record
 from tests.support.landing import Landing
 from tests.support.running import wait_until
 from tests.support.traffic import event, expected_books, make_logger, read_books

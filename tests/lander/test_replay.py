@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from driftline.lander import replay
-from driftline.lander.replay import Replayed, replay_letters
-from driftline.store.dead_letters import LetterFilter, read_letters
+from driftline.lander.replay import Replayed, replay_dead_letters
+from driftline.store.dead_letters import DeadLetterFilter, read_dead_letters
 from driftline.store.visible import visible
 from driftline.wire import PREDICTION, event_schema
-from tests.lander.test_schemas import record
+from tests.lander.records import record
 
 TEXT = event_schema(PREDICTION).text
 LIMIT = 100
@@ -28,8 +28,8 @@ def mended(landing, monkeypatch):
     return landing
 
 
-def again(landing, chosen=LetterFilter()):  # noqa: B008  frozen
-    return replay_letters(landing.log, landing.store, chosen, limit=LIMIT)
+def again(landing, chosen=DeadLetterFilter()):  # noqa: B008  frozen
+    return replay_dead_letters(landing.log, landing.store, chosen, limit=LIMIT)
 
 
 def rows(landing):
@@ -48,8 +48,8 @@ def test_what_waits_lands_and_is_counted(mended):
     assert again(mended) == Replayed(landed=TOTAL, refused=0)
     assert rows(mended) == [(number,) for number in range(1, TOTAL + 1)]
     assert counted(mended) == (TOTAL, TOTAL)
-    assert read_letters(mended.client, LetterFilter(), limit=LIMIT) == []
-    assert len(read_letters(mended.client, LetterFilter(waiting=False), limit=LIMIT)) == TOTAL
+    assert read_dead_letters(mended.client, DeadLetterFilter(), limit=LIMIT) == []
+    assert len(read_dead_letters(mended.client, DeadLetterFilter(waiting=False), limit=LIMIT)) == TOTAL
 
 
 def test_what_has_landed_is_not_tried_again(mended):
@@ -63,7 +63,7 @@ def test_interrupted_before_it_was_noted_a_letter_lands_once_all_the_same(mended
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(replay, "write_letter", crash)
+        patched.setattr(replay, "write_dead_letter", crash)
         with pytest.raises(KeyboardInterrupt):
             again(mended)
     assert len(rows(mended)) == 1
@@ -92,9 +92,9 @@ def test_of_two_copies_that_were_refused_one_lands(landing, monkeypatch):
 
 
 def test_only_what_is_chosen_is_sent_through(mended):
-    assert again(mended, LetterFilter(offset=2)) == Replayed(landed=1, refused=0)
+    assert again(mended, DeadLetterFilter(offset=2)) == Replayed(landed=1, refused=0)
     assert rows(mended) == [(3,)]
-    assert again(mended, LetterFilter(reason="undecodable")) == Replayed(landed=0, refused=0)
+    assert again(mended, DeadLetterFilter(reason="undecodable")) == Replayed(landed=0, refused=0)
 
 
 def test_what_is_refused_again_stays_with_what_is_wrong_now(landing, monkeypatch):
@@ -102,9 +102,9 @@ def test_what_is_refused_again_stays_with_what_is_wrong_now(landing, monkeypatch
     landing.log.writer().append([late])
     landing.lander.run_until_idle()
     monkeypatch.setattr(landing.log, "writer_schema", {7: TEXT}.get)
-    (before,) = read_letters(landing.client, LetterFilter(), limit=LIMIT)
+    (before,) = read_dead_letters(landing.client, DeadLetterFilter(), limit=LIMIT)
     assert again(landing) == Replayed(landed=0, refused=1)
-    (after,) = read_letters(landing.client, LetterFilter(), limit=LIMIT)
+    (after,) = read_dead_letters(landing.client, DeadLetterFilter(), limit=LIMIT)
     assert (before.reason, after.reason) == ("unknown_schema", "violates_event_time_in_range")
     assert replace(after, reason=before.reason, detail=before.detail, revision=0) == before
 
@@ -114,6 +114,6 @@ def test_the_ledger_counts_a_letter_until_it_lands(mended):
         (found,) = mended.ledger()
         return found.sent, found.landed, found.dead_lettered, found.missing
 
-    again(mended, LetterFilter(offset=5))
+    again(mended, DeadLetterFilter(offset=5))
     again(mended)
     assert line() == (TOTAL, TOTAL, 0, 0)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import uuid
 
-import fastavro
 import pytest
 
 from driftline.errors import LogError
@@ -18,13 +16,11 @@ from driftline.wire import (
     SchemaRef,
     encode_record,
     event_schema,
-    frame_header,
     parse_event_schema,
 )
 from driftline.wire.codec import decode_as
 from driftline.wire.schemas import known_schemas, schema_folder
-
-NOON_US = 1_769_860_800_000_000
+from tests.lander.records import NOON_US, record
 
 
 def document():
@@ -45,16 +41,6 @@ def newer():
     schema["fields"].insert(3, {"name": "shard", "type": "int", "default": 0})
     schema["fields"].append({"name": "notes", "type": {"type": "array", "items": "string"}, "default": []})
     return json.dumps(schema)
-
-
-def record(schema_id, text, number, **more):
-    names = {"model_name": "m", "model_version": "1", "training_run_id": "r", "session_id": "s"}
-    own = {"event_id": str(uuid.UUID(int=number)), "event_time": NOON_US + number, "sequence": number}
-    event = {**names, **own, "environment": "production", "numeric_features": {"x": 1.5 * number}, **more}
-    schema = parse_event_schema(text)
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, schema.parsed, event)
-    return Record(PREDICTIONS_TOPIC, b"s", frame_header(SchemaRef(schema_id=schema_id)) + stream.getvalue())
 
 
 class FakeLog:

@@ -11,6 +11,7 @@ import pytest
 
 from driftline.errors import LogError, LogMovedError
 from driftline.log import Record, open_log
+from driftline.testing import MemoryLog
 
 TOPIC = "driftline.predictions"
 OTHER = "driftline.outcomes"
@@ -28,19 +29,24 @@ def kafka_url(request):
 
 
 BACKENDS = {"local": local_url, "kafka": kafka_url}
+IN_MEMORY = "memory"
 
 
 @pytest.fixture(params=BACKENDS)
 def url(request):
+    return made(request)
+
+
+def made(request):
     url = BACKENDS[request.param](request)
     with open_log(url) as log:
         log.ensure_topics(TOPICS)
     return url
 
 
-@pytest.fixture
-def log(url):
-    with open_log(url) as log:
+@pytest.fixture(params=[*BACKENDS, IN_MEMORY])
+def log(request):
+    with MemoryLog() if request.param == IN_MEMORY else open_log(made(request)) as log:
         yield log
 
 

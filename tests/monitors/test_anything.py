@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from driftline.drift import DriftSettings
 from driftline.monitors import MonitorsError, read_monitors
 from driftline.monitors.explain import as_plain, explain
-from driftline.monitors.keys import FEATURE, FILE, MODEL
+from driftline.monitors.keys import Feature, File, Model, keys_of
 
-KEYS = [key.name for section in (FILE, MODEL, FEATURE) for key in section.keys]
+KEYS = [key.name for section in (File, Model, Feature) for key in keys_of(section)]
 SCALARS = st.one_of(
     st.sampled_from(
         ["1", "0", "6", "24", "1e400", "9" * 5000, "0.5%", "14d", "999999w", "true", "off", "~", "a=b"]
@@ -36,7 +36,7 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-MODELS = st.dictionaries(st.sampled_from(MODEL.keys).map(lambda key: key.name), VALUES, max_size=4)
+MODELS = st.dictionaries(st.sampled_from([key.name for key in keys_of(Model)]), VALUES, max_size=4)
 
 
 def check_is_read_or_refused(content: bytes) -> None:
@@ -63,13 +63,13 @@ def check_is_read_or_refused(content: bytes) -> None:
 @given(
     st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_are_read_or_refused(content):
     check_is_read_or_refused(content)
 
 
 @given(st.dictionaries(st.sampled_from(["a", '"b*"', '"*"', "c c"]), MODELS, max_size=3), MODELS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_values_under_known_keys_are_read_or_refused(models, defaults):
     def block(told, indent):
         return "".join(f"{' ' * indent}{name}: {value}\n" for name, value in told.items())

@@ -9,7 +9,7 @@ import pytest
 
 from driftline.drift import DriftSettings
 from driftline.monitors import MonitorsError, read_monitors
-from driftline.monitors.keys import FEATURE, FILE, MODEL
+from driftline.monitors.keys import Feature, File, Model, keys_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "monitors.md").read_text()
 YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -20,18 +20,22 @@ FINE = [block for block in YAML_BLOCKS if "fast" not in block]
 def rows(section):
     """Return a section's table as the documentation has to hold it."""
     usual = DriftSettings()
-    for key in section.keys:
-        default = key.default or f"`{key.kind.show(getattr(usual, key.setting))}`"
-        is_section = key.name in {"defaults", "models", "features"}
-        allowed = key.kind.allowed if not is_section else "see below"
+    for key in keys_of(section):
+        if section is Model and key.is_setting:
+            default = f"`{key.kind.show(getattr(usual, key.field))}`"
+        elif key.default is None:
+            default = "must be there" if section is File else "learned"
+        else:
+            default = f"`{key.kind.show(key.default)}`" if isinstance(key.default, (bool, str)) else "none"
+        allowed = key.kind.allowed if key.kind else "see below"
         if key.name in {"models", "features"}:
-            allowed = f"{key.kind.what}; each: see below"
-        yield f"| `{key.name}` | {default} | {allowed} | {key.help} |"
+            allowed = f"{key.kind.what}; each: {allowed}"
+        yield f"| `{key.name}` | {default} | {allowed} | {key.about} |"
 
 
 def test_the_tables_hold_each_key_with_its_default_and_what_is_allowed_and_no_other():
     documented = [line for line in TEXT.splitlines() if re.match(r"\| `", line)]
-    assert documented == [*rows(FILE), *rows(MODEL), *rows(FEATURE)]
+    assert documented == [*rows(File), *rows(Model), *rows(Feature)]
 
 
 @pytest.mark.parametrize("block", FINE)

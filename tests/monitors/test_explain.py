@@ -9,7 +9,7 @@ import pytest
 from driftline.drift import DriftSettings
 from driftline.monitors import read_monitors
 from driftline.monitors.explain import Row, as_plain, explain
-from driftline.monitors.keys import MODEL
+from driftline.monitors.keys import Model, keys_of
 
 FULL = Path(__file__).parent / "valid" / "full.yaml"
 
@@ -38,12 +38,12 @@ def test_each_key_is_told_as_the_file_would_with_its_line_or_none_for_a_default(
 
 def test_every_key_is_told_in_the_order_of_the_tables(flights):
     told = list(dict.fromkeys(row.key.partition(".")[0] for row in explain(flights)))
-    assert told == [key.name for key in MODEL.keys]
+    assert told == [key.name for key in keys_of(Model)]
 
 
 def test_plain_values_are_those_of_the_keys(flights):
     plain = as_plain(flights)
-    assert list(plain) == [key.name for key in MODEL.keys]
+    assert list(plain) == [key.name for key in keys_of(Model)]
     assert plain["windows_hours"] == (1, 12, 48)
     assert plain["segments"] == ("carrier", "country=NO", "origin=a=b")
     assert plain["features"]["hash"] == {"rules": "off"}

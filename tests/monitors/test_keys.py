@@ -7,25 +7,25 @@ import dataclasses
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.monitors.keys import MODEL, show_hours
-from driftline.monitors.problems import Place, Problems
+from driftline.monitors.keys import Model, keys_of, show_hours
+from driftline.monitors.problems import Problems
 from driftline.monitors.syntax import read_yaml
 
-SETTINGS = [key for key in MODEL.keys if key.setting]
+SETTINGS = [key for key in keys_of(Model) if key.is_setting]
 
 
 def test_every_setting_of_the_judge_has_a_key():
-    assert {key.setting for key in SETTINGS} == {field.name for field in dataclasses.fields(DriftSettings)}
+    assert {key.field for key in SETTINGS} == {field.name for field in dataclasses.fields(DriftSettings)}
 
 
 @pytest.mark.parametrize("key", SETTINGS, ids=lambda key: key.name)
 def test_a_default_is_read_again_as_it_is_shown(key, tmp_path):
-    default = getattr(DriftSettings(), key.setting)
-    (tmp_path / "value.yaml").write_text(key.kind.show(default))
+    default = getattr(DriftSettings(), key.field)
+    (tmp_path / "value.yaml").write_text(f"{key.name}: {key.kind.show(default)}")
     problems = Problems("value.yaml")
-    told = key.kind.read(read_yaml(tmp_path / "value.yaml", problems), Place(1, 1), problems)
+    read = Model.model_validate(read_yaml(tmp_path / "value.yaml", problems))
     assert not problems.found
-    assert told.value == default
+    assert getattr(read, key.field) == default
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from driftline.drift import DriftSettings
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors, read_monitors
-from driftline.monitors.kinds import matches
+from driftline.monitors.values import matches
 
 VALID = Path(__file__).parent / "valid"
 

@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from driftline.domain.streams import Stream
@@ -83,7 +83,7 @@ def test_counts_are_those_of_numpy_for_every_shape(landing, monkeypatch, has_gri
     assert_counted(profile, columns, chosen)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(
     st.lists(st.none() | st.floats(), min_size=1, max_size=60),
     st.lists(st.text(max_size=4) | st.none(), min_size=1, max_size=60),

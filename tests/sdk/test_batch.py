@@ -14,7 +14,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.errors import SettingError
@@ -56,7 +56,6 @@ def series(values) -> pd.Series:
         return pd.Series(values, dtype=object)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(frames(), st.data())
 def test_a_frame_is_the_same_as_its_rows(frame, data):
     rows = len(frame)

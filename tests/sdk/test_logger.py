@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline import PredictionLogger
@@ -231,7 +231,7 @@ def test_an_outcome_that_does_not_fit_is_dropped_and_counted(logger, event_id, a
     assert dropped(logger) == {reason: 1}
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(max_examples=300)
 @given(arguments=st.dictionaries(st.sampled_from(LOG_ARGUMENTS), garbage))
 def test_logging_never_raises_and_counts_every_event(logger, arguments):
     before = logger.stats()
@@ -242,7 +242,6 @@ def test_logging_never_raises_and_counts_every_event(logger, arguments):
     assert sum(after.dropped.values()) - sum(before.dropped.values()) == (event_id is None)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(event_id=garbage, actual=garbage, observed_time=garbage)
 def test_logging_outcomes_never_raises_and_counts_every_event(logger, event_id, actual, observed_time):
     before = logger.stats()

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from driftline.serving import Limits, WebServer
-from driftline.serving.server import _AcceptErrors
+from driftline.serving.server import AcceptErrors
 from tests.web.browser import Browser
 
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -188,7 +188,7 @@ def test_connections_that_cant_be_accepted_are_told_of_once_a_minute(caplog):
             del context
             self.others += 1
 
-    loop, tell = Loop(), _AcceptErrors("http://here")
+    loop, tell = Loop(), AcceptErrors("http://here")
     full = {"exception": OSError(errno.EMFILE, "Too many open files")}
     for loop.now_s in (0.0, 1.0, 59.0, 60.0):
         tell(loop, full)

@@ -23,14 +23,14 @@ from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
 from driftline.errors import StoreError
 from driftline.lander import LANDER_METRICS, Lander
-from driftline.lander.replay import replay_letters
+from driftline.lander.replay import replay_dead_letters
 from driftline.lander.service import GROUP
 from driftline.log import Record, open_log
 from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import migrate, open_store, ready_client
-from driftline.store.dead_letters import LetterFilter
+from driftline.store.dead_letters import DeadLetterFilter
 from driftline.store.derive import DERIVED_TABLES, delete_superseded
 from driftline.store.joint import (
     JointCounts,
@@ -127,7 +127,7 @@ class Play:
 
     def replay(self, store):
         with open_log(self.log_url) as log:
-            return replay_letters(log, store, LetterFilter(), limit=10)
+            return replay_dead_letters(log, store, DeadLetterFilter(), limit=10)
 
     def repeat(self):
         """Have the lander repeat the first range, as after a crash."""

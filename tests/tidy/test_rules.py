@@ -89,6 +89,18 @@ EXAMPLES = {
         "_BY = {}\n\n\ndef f():\n    _BY[1] = 2\n",
         "_BY = {}\n\n\ndef f():\n    return _BY[1]\n",
     ),
+    "an import from other tests": Example(
+        rules.reaching_in,
+        "from tests.log.test_local import helper\n",
+        "from tests.log.helpers import helper\nfrom driftline.log import open_log\nimport driftline._x\n",
+        "tests/sdk/test_a.py",
+    ),
+    "an import of what is not public": Example(
+        rules.reaching_in,
+        "from driftline.log.local import _state\n",
+        "from os import _exit\n",
+        "tests/log/test_a.py",
+    ),
     "noqa without a rule": Example(rules.silencers, f"x = 1  {NOQA} - why\n", f"x = 1  {NOQA}: E501 - why\n"),
     "noqa without a reason": Example(
         rules.silencers, f"x = 1  {NOQA}: E501, B018\n", f"x = 1  {NOQA}: E501, B018 - since.\nx = '{NOQA}'\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tidy import rules
+from tests.tidy import rules, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("rule", rules.FILE_RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*rules.FILE_RULES, words.private_words], ids=lambda rule: rule.__name__)
 def test_every_file_keeps_the_rule(rule: rules.Rule) -> None:
     findings = [finding for path, text in sources().items() for finding in rule(path, text)]
     assert not findings, "\n".join([f"{rule.__doc__}", *findings])
@@ -34,6 +34,18 @@ def test_most_functions_are_short() -> None:
 def test_test_folders_mirror_the_package() -> None:
     findings = list(rules.mirrored(sources()))
     assert not findings, "\n".join(findings)
+
+
+def test_a_room_without_private_words_is_held_to_that() -> None:
+    findings = list(words.clean_rooms(sources()))
+    assert not findings, "\n".join(findings)
+
+
+def test_a_test_that_reaches_in_no_more_leaves_the_list() -> None:
+    texts = {path: sources()[path] for path in rules.STILL_REACHING_IN if path in sources()}
+    assert texts.keys() == rules.STILL_REACHING_IN
+    clean = [path for path, text in texts.items() if not list(rules.reaching_in(f"tests/./{path}", text))]
+    assert clean == []
 
 
 def test_the_tree_is_looked_at() -> None:

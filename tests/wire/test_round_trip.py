@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.wire import (
@@ -138,9 +138,7 @@ def test_fastavro_reads_what_was_logged(prediction):
     assert_same(event, prediction)
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=30)
 @given(logged=st.lists(predictions, min_size=1, max_size=20))
 def test_clickhouse_reads_what_was_logged(engine, logged):
     encoder = an_encoder()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.wire import (
@@ -118,7 +118,6 @@ def comparable(record: bytes) -> dict[str, Any]:
     return event
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(tables(), st.data())
 def test_rows_become_what_each_becomes_alone(given_table, data):
     table, rows = given_table

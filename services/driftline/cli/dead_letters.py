@@ -12,10 +12,10 @@ from driftline.cli.options import clean_errors, json_option, log_option, store_o
 from driftline.cli.output import echo, echo_json, echo_table, plain
 from driftline.cli.questions import ask_store
 from driftline.errors import NotFoundError, WireError
-from driftline.lander.replay import replay_letters
+from driftline.lander.replay import replay_dead_letters
 from driftline.log import open_log
 from driftline.store import open_store
-from driftline.store.dead_letters import LetterFilter, StoredLetter, read_letters
+from driftline.store.dead_letters import DeadLetterFilter, StoredDeadLetter, read_dead_letters
 from driftline.wire import decode_record
 
 _place = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)@(?P<offset>\d+)").fullmatch
@@ -40,9 +40,10 @@ def list_command(
     store_url: str, topic: str | None, reason: str | None, with_replayed: bool, limit: int, as_json: bool
 ) -> None:
     """List them, the newest first: where each stood in the log, and why it was refused."""
-    chosen = LetterFilter(topic=topic, reason=reason, waiting=not with_replayed)
+    chosen = DeadLetterFilter(topic=topic, reason=reason, waiting=not with_replayed)
     found = [
-        _row(letter) for letter in ask_store(store_url, lambda ask: read_letters(ask, chosen, limit=limit))
+        _row(dead_letter)
+        for dead_letter in ask_store(store_url, lambda ask: read_dead_letters(ask, chosen, limit=limit))
     ]
     if as_json:
         echo_json(found)
@@ -62,20 +63,20 @@ def list_command(
 def show_command(place: str, store_url: str, as_json: bool) -> None:
     """Show one with its bytes, and what can be read of them."""
     chosen = _filter(place)
-    found = ask_store(store_url, lambda client: read_letters(client, chosen, limit=10))
+    found = ask_store(store_url, lambda client: read_dead_letters(client, chosen, limit=10))
     if not found:
         raise NotFoundError(f"no dead letter stood at {place}; `driftline dead-letters list --all` shows all")
-    rows = [_row(letter) | {"event": _readable(letter.value)} for letter in found]
+    rows = [_row(dead_letter) | {"event": _readable(dead_letter.value)} for dead_letter in found]
     if as_json:
         echo_json(rows)
         return
-    for row, letter in zip(rows, found, strict=True):
+    for row, dead_letter in zip(rows, found, strict=True):
         for name, value in row.items():
             if name not in {"value_hex", "event"}:
                 echo(f"{name:<14}{plain(value)}")
         for name, value in (row["event"] or {}).items():
             echo(f"  {name:<22}{plain(value)}")
-        echo(_dump(letter.value), lines=True)
+        echo(_dump(dead_letter.value), lines=True)
 
 
 @dead_letters.command("replay")
@@ -100,26 +101,26 @@ def replay_command(
 
     What is refused again stays a dead letter, with what is wrong now. May be interrupted, and repeated.
     """
-    chosen = _filter(place) if place else LetterFilter(topic=topic, reason=reason)
+    chosen = _filter(place) if place else DeadLetterFilter(topic=topic, reason=reason)
     with open_log(log_url) as log, open_store(store_url, use="write") as store:
-        outcome = replay_letters(log, store, chosen, limit=limit)
+        outcome = replay_dead_letters(log, store, chosen, limit=limit)
     if as_json:
         echo_json(dataclasses.asdict(outcome))
     else:
         echo(f"{outcome.landed} landed, {outcome.refused} refused again")
 
 
-def _filter(place: str) -> LetterFilter:
+def _filter(place: str) -> DeadLetterFilter:
     match = _place(place)
     if match is None:
         raise click.BadParameter(f"{place!r} is no place in a log, such as driftline.predictions/0@1234")
-    return LetterFilter(
+    return DeadLetterFilter(
         topic=match["topic"], partition=int(match["partition"]), offset=int(match["offset"]), waiting=False
     )
 
 
-def _row(letter: StoredLetter) -> dict[str, Any]:
-    row = {"place": letter.place} | dataclasses.asdict(letter)
+def _row(dead_letter: StoredDeadLetter) -> dict[str, Any]:
+    row = {"place": dead_letter.place} | dataclasses.asdict(dead_letter)
     row["value_hex"] = row.pop("value").hex()
     return row
 

@@ -89,7 +89,7 @@ class Flood(logging.Filter):
         self._counts = Counter[tuple[str, str]]()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a record is written."""
+        """Return whether a record is written."""
         if self._monotonic() >= self._until_s:
             self._until_s = self._monotonic() + _MINUTE_S
             self._counts.clear()

@@ -125,7 +125,7 @@ def _as_plain(report: _Report) -> Mapping[str, Any]:
 def _echo(report: _Report) -> None:
     """Print what applies; what is wrong goes to standard error."""
     for problem in report.problems:
-        echo(problem.told(report.file), err=True)
+        echo(problem.line_in(report.file), err=True)
     for warning in report.warnings:
         echo(f"{report.file}: warning: {warning}", err=True)
     if report.problems:

@@ -109,7 +109,7 @@ def default_map(root: click.Group, file: SettingsFile) -> dict[str, Any]:
     """
     common = {_normal(key): value for key, value in file.values.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in file.values.items() if isinstance(value, dict)}
-    everything = {key for command in _leaves(root) for key in _options(command)} | set(_options(root))
+    everything = {key for command in leaves_of(root) for key in options_of(command)} | set(options_of(root))
     _refuse_unknown(file, common, everything | set(root.commands))
     _refuse_unknown(file, tables, root.commands, what="command")
     spread = _taken(root, common, file, "")
@@ -127,7 +127,7 @@ def _of_command(
 ) -> dict[str, Any]:
     commands = command.commands if isinstance(command, click.Group) else {}
     own = {_normal(key): value for key, value in table.items() if key not in commands}
-    known = {key for leaf in _leaves(command) for key in _options(leaf)}
+    known = {key for leaf in leaves_of(command) for key in options_of(leaf)}
     _refuse_unknown(file, own, known | set(commands), place=place)
     values = {**common, **own}
     taken = _taken(command, values, file, place)
@@ -147,7 +147,7 @@ def _taken(
         str(option.name): _checked(
             option, values[key], f"settings file {file.name}: {place}{'.' * bool(place)}{key}"
         )
-        for key, option in _options(command).items()
+        for key, option in options_of(command).items()
         if key in values
     }
 
@@ -200,22 +200,26 @@ def _is_of_service(name: str, value: str) -> bool:
 def known_variables(root: click.Group) -> frozenset[str]:
     """Return the variables that are read, but for those of librdkafka and of the registry."""
     given = {
-        str(option.envvar) for command in (root, *_leaves(root)) for option in command.params if option.envvar
+        str(option.envvar)
+        for command in (root, *leaves_of(root))
+        for option in command.params
+        if option.envvar
     }
     passwords = {f"{_PREFIX}{name.upper()}_PASSWORD{end}" for name in SERVICES for end in ("", "_FILE")}
     store = {USER_VARIABLE, PASSWORD_VARIABLE, PASSWORD_FILE_VARIABLE}
     return frozenset(given | passwords | store | {GRAFANA_TOKEN, GRAFANA_TOKEN_FILE})
 
 
-def _leaves(command: click.Command) -> Iterator[click.Command]:
+def leaves_of(command: click.Command) -> Iterator[click.Command]:
+    """Yield the commands below a group that do something themselves."""
     if isinstance(command, click.Group):
         for inner in command.commands.values():
-            yield from _leaves(inner)
+            yield from leaves_of(inner)
     else:
         yield command
 
 
-def _options(command: click.Command) -> dict[str, click.Option]:
+def options_of(command: click.Command) -> dict[str, click.Option]:
     """Return a command's options by the names that they have in the file: those of its flags."""
     options = [
         option

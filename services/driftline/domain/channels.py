@@ -58,14 +58,14 @@ class Channel:
     def text(self) -> str:
         """The channel as one line of text: for people, never to be read back."""
         if self.kind is ChannelKind.AT_MOST and isinstance(self.value, float):
-            told = f"share at or below {number_text(self.value)}"
+            text = f"share at or below {number_text(self.value)}"
         elif self.kind is ChannelKind.VALUE:
-            told = f"value '{self.value}'"
+            text = f"value '{self.value}'"
         elif self.kind is ChannelKind.TYPE_CHANGED:
-            told = f"type changed, {_TYPES[self.value == 'categorical']}"
+            text = f"type changed, {_TYPES[self.value == 'categorical']}"
         else:
-            told = _PHRASES[self.kind]
-        return f"{self.feature}: {told}" if self.feature else told
+            text = _PHRASES[self.kind]
+        return f"{self.feature}: {text}" if self.feature else text
 
     @classmethod
     def from_row(cls, kind: str, value: str, feature: str) -> Channel | None:

@@ -88,7 +88,7 @@ class Grafana:
         return self._found(f"dashboard {uid}", lambda: self._face.dashboard.get_dashboard(uid))
 
     def last_message(self, uid: str) -> str:
-        """Return what was said when a dashboard was saved last; empty: nothing."""
+        """Return the message with which a dashboard was saved last; empty: nothing."""
         path = f"/dashboards/uid/{quote(uid, safe='')}/versions?limit=1"
         answer = self._ask(f"versions of dashboard {uid}", lambda: self._face.api.GET(path))
         # A list until Grafana 11, since then under a name.
@@ -133,7 +133,7 @@ class Grafana:
         except GrafanaException as error:
             raise self._refused(what, error) from error
         except (ValueError, TypeError) as error:
-            # TypeError: the library looks for a message in a page that is no JSON, but holds that word.
+            # TypeError: the library looks for a message in a page that is no JSON, but holds that name.
             raise GrafanaError(
                 f"{what}: {self.url} answered with something that is no JSON: that may be a login page or a "
                 "proxy; give the address that Grafana itself is served under"
@@ -151,15 +151,15 @@ class Grafana:
 
     def _refused(self, what: str, error: GrafanaException) -> GrafanaError:
         answer = error.response
-        said = str(answer.get("message", "")) if isinstance(answer, dict) else str(answer)
-        said = " ".join(said.split())[:_SHOWN]
+        answered = str(answer.get("message", "")) if isinstance(answer, dict) else str(answer)
+        answered = " ".join(answered.split())[:_SHOWN]
         status = str(answer.get("status", "")) if isinstance(answer, dict) else ""
         if error.status_code in (409, 412):
             advice = _CONFLICTS.get(status, "something else has its name or uid there")
-            return GrafanaConflictError(f"{what}: Grafana says: {said}: {advice}")
+            return GrafanaConflictError(f"{what}: Grafana says: {answered}: {advice}")
         advice = _ADVICE.get(error.status_code, "")
-        told = f"{what}: Grafana at {self.url} answers {error.status_code}: {said or 'nothing'}"
-        return GrafanaError(f"{told}: {advice}" if advice else told)
+        failure = f"{what}: Grafana at {self.url} answers {error.status_code}: {answered or 'nothing'}"
+        return GrafanaError(f"{failure}: {advice}" if advice else failure)
 
 
 def _split(url: str) -> SplitResult:

@@ -1,4 +1,4 @@
-"""What Grafana refused, told so that a person can act on it."""
+"""What Grafana refused, reported so that a person can act on it."""
 
 from __future__ import annotations
 

@@ -109,14 +109,14 @@ def push(
 
 
 def uid_of_folder(title: str) -> str:
-    """Return the uid that a folder gets from its title: 40 letters, digits, - and _ at most, as Grafana asks.
+    """Return the uid that a folder gets from its title: at most 40 of A-Z, a-z, 0-9, - and _.
 
     Raises:
         SettingError: nothing is left of the title.
     """
     uid = re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-")[:40]
     if not uid:
-        raise SettingError(f"the folder's title {title!r} holds no letter and no digit")
+        raise SettingError(f"the folder's title {title!r} holds no letter or digit")
     return uid
 
 

@@ -64,7 +64,7 @@ def clickhouse_source(url: str, environ: Mapping[str, str]) -> Mapping[str, Any]
 
 
 def is_current(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Say whether a data source in Grafana is as wanted, as far as Grafana tells: it keeps secrets to itself.
+    """Return whether a data source in Grafana is as wanted, as far as Grafana shows it: not its secrets.
 
     One with a secret never is: it may be another one by now.
     """

@@ -2,7 +2,7 @@
 
 Each datum has a block of its own in the container, which tells the reader where it ends. In a common block
 a datum with bytes too many, or too few, moves the beginning of all that follow: two datums in one record
-made the engine take both and lose the last record of the block without a word. It costs 20 bytes and
+made the engine take both and lose the last record of the block in silence. It costs 20 bytes and
 0.5 us a record.
 """
 

@@ -142,9 +142,9 @@ class Landing:
 Check: TypeAlias = "Callable[[Sequence[DeadLetter]], None]"
 
 
-def _no_check(letters: Sequence[DeadLetter]) -> None:
+def _no_check(dead_letters: Sequence[DeadLetter]) -> None:
     """Let everything pass."""
-    del letters
+    del dead_letters
 
 
 class Inserter:

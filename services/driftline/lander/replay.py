@@ -15,7 +15,7 @@ from driftline.lander.schemas import WriterSchemas
 from driftline.lander.service import make_inserters
 from driftline.log import Batch
 from driftline.store import ready_client
-from driftline.store.dead_letters import read_letters, write_letter
+from driftline.store.dead_letters import read_dead_letters, write_dead_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from driftline.lander.insert import Inserter
     from driftline.log import EventLog
     from driftline.store import Store
-    from driftline.store.dead_letters import LetterFilter, StoredLetter
+    from driftline.store.dead_letters import DeadLetterFilter, StoredDeadLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class Replayed:
     refused: int
 
 
-def replay_letters(
+def replay_dead_letters(
     log: EventLog,
     store: Store,
-    chosen: LetterFilter,
+    chosen: DeadLetterFilter,
     *,
     limit: int,
     clock: Callable[[], float] = time.time,
 ) -> Replayed:
-    """Land dead letters that have not landed since. Blocks for the store, some 30 ms a letter.
+    """Land dead letters that have not landed since. Blocks for the store, some 30 ms a dead letter.
 
-    A letter lands with its own place in the log, by which the store is asked first: interrupted between
+    A dead letter lands with its own place in the log, by which the store is asked first: interrupted between
     landing and noting that, it does not land again. Nor does one whose prediction has landed from elsewhere:
     of two copies of a record both may have been refused.
 
@@ -63,11 +63,11 @@ def replay_letters(
         held = HeldRows(client, schema_of=schema_of)
         inserters = make_inserters(client, store.database, schema_of, held)
         landed = refused = 0
-        for letter in read_letters(client, dataclasses.replace(chosen, waiting=True), limit=limit):
-            batch = _alone(letter)
+        for dead_letter in read_dead_letters(client, dataclasses.replace(chosen, waiting=True), limit=limit):
+            batch = _alone(dead_letter)
             repeats = find_repeats(client, batch, schema_of)
-            now = _again(inserters, letter, batch, repeats, datetime.fromtimestamp(clock(), UTC))
-            write_letter(client, now)
+            now = _again(inserters, dead_letter, batch, repeats, datetime.fromtimestamp(clock(), UTC))
+            write_dead_letter(client, now)
             landed += now.replayed_at is not None
             refused += now.replayed_at is None
         return Replayed(landed, refused)
@@ -77,16 +77,16 @@ def replay_letters(
 
 def _again(
     inserters: Mapping[str, Inserter],
-    letter: StoredLetter,
+    dead_letter: StoredDeadLetter,
     batch: Batch,
     repeats: Collection[int],
     now: datetime,
-) -> StoredLetter:
-    """Land one letter; return its new state."""
-    later = dataclasses.replace(letter, revision=letter.revision + 1)
-    inserter = inserters.get(letter.topic)
+) -> StoredDeadLetter:
+    """Land one dead letter; return its new state."""
+    later = dataclasses.replace(dead_letter, revision=dead_letter.revision + 1)
+    inserter = inserters.get(dead_letter.topic)
     if inserter is None:
-        raise StoreError(f"{letter.place}: nothing of the topic {letter.topic!r} is landed")
+        raise StoreError(f"{dead_letter.place}: nothing of the topic {dead_letter.topic!r} is landed")
     landing = inserter.land(batch, repeats=repeats)
     if landing.dead_letters:
         (refusal,) = landing.dead_letters
@@ -94,18 +94,18 @@ def _again(
     return dataclasses.replace(later, replayed_at=now)
 
 
-def _alone(letter: StoredLetter) -> Batch:
-    """Return a letter as the batch that it was when it had been bisected out."""
+def _alone(dead_letter: StoredDeadLetter) -> Batch:
+    """Return a dead letter as the batch that it was when it had been bisected out."""
     return Batch(
-        source=letter.log_id,
-        topic=letter.topic,
-        partition=letter.partition,
-        first_offset=letter.offset,
-        last_offset=letter.offset,
-        values=[letter.value],
-        keys=[letter.session_id.encode()],
-        offsets=[letter.offset],
-        timestamps_ms=[int(letter.refused_time.timestamp() * 1000)],
+        source=dead_letter.log_id,
+        topic=dead_letter.topic,
+        partition=dead_letter.partition,
+        first_offset=dead_letter.offset,
+        last_offset=dead_letter.offset,
+        values=[dead_letter.value],
+        keys=[dead_letter.session_id.encode()],
+        offsets=[dead_letter.offset],
+        timestamps_ms=[int(dead_letter.refused_time.timestamp() * 1000)],
         may_repeat=frozenset({0}),
         repeated=True,
     )

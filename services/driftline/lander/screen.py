@@ -2,7 +2,7 @@
 
 Bisection inserts a block again and again: with one bad record in a hundred that is slower than the events
 come. Here each record is decoded once, in Python. A guess, no verdict: what is suspected is inserted alone,
-so that the engine has the last word, and what is bad for a reason not known here is found by bisection.
+so that the engine decides in the end, and what is bad for a reason not known here is found by bisection.
 """
 
 from __future__ import annotations

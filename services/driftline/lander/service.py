@@ -15,7 +15,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import LogError, LogMovedError, StoreError
 from driftline.health import Pulse
-from driftline.lander.dead_letters import LIMIT_SHARE, DeadLetterLimit, letter_record, tell
+from driftline.lander.dead_letters import (
+    LIMIT_SHARE,
+    DeadLetterLimit,
+    dead_letter_record,
+    report_dead_letters,
+)
 from driftline.lander.freshness import Freshness
 from driftline.lander.held import HeldRows
 from driftline.lander.insert import Inserter, Landing
@@ -60,7 +65,7 @@ BATCH_BYTES = 16 << 20
 FRESH_S = 1.0
 """A batch that is not full lands once its oldest record is so old."""
 
-BEATS_FRESH_S = 5.0
+HEARTBEATS_FRESH_S = 5.0
 _TURN_CHECK_S = 0.5
 _FIRST_BACKOFF_S = 0.2
 _LAST_BACKOFF_S = 10.0
@@ -88,7 +93,7 @@ class Lander:
         monotonic: a clock in seconds.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         dead_letter_limit: share of the records that may be refused before the lander stops; 1: no limit.
-        pulse: beats as landing goes on.
+        pulse: shows the health endpoints that landing goes on.
     """
 
     def __init__(
@@ -227,15 +232,16 @@ class Lander:
             self._log.ensure_topics(TOPICS)
             self._next_topic_check_s = self._monotonic() + _TOPIC_CHECK_S
         self._freshness.begin()
-        # Beats are fetched first and landed last, once all that they count has landed: none claims too much.
-        beats = list(self._fetch(SESSIONS_TOPIC, BEATS_FRESH_S if is_patient else 0.0))
+        # Heartbeats are fetched first and landed last, once all that they count has landed, so that none
+        # claims too much.
+        heartbeats = list(self._fetch(SESSIONS_TOPIC, HEARTBEATS_FRESH_S if is_patient else 0.0))
         landed, caught_up = 0, True
         for topic in (TRAINING_RUNS_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC, DEAD_LETTERS_TOPIC):
-            # Where beats are about to land, what they count lands with them.
-            for batch in self._fetch(topic, FRESH_S if is_patient and not beats else 0.0):
+            # Where heartbeats are about to land, what they count lands with them.
+            for batch in self._fetch(topic, FRESH_S if is_patient and not heartbeats else 0.0):
                 landed += self._land(batch)
                 caught_up &= topic != PREDICTIONS_TOPIC or not _may_be_followed(batch)
-        for batch in beats:
+        for batch in heartbeats:
             if caught_up or batch.repeated:
                 landed += self._land(batch)
         self._tell_lag()
@@ -273,7 +279,7 @@ class Lander:
         repeats = find_repeats(self._client, batch, self._schema_of) if is_prediction else ()
         check = partial(self._limit.check, records)
         landing = self._inserters[batch.topic].land(batch, check, repeats=repeats)
-        self._bury(landing.dead_letters)
+        self._dead_letter(landing.dead_letters)
         self._reader.commit(batch)
         self._count(batch, landing)
         return records
@@ -287,15 +293,15 @@ class Lander:
         self._metrics.count(EVENTS, len(landing.repeats), stage=batch.topic, outcome="repeated")
         self._metrics.count(LOST, batch.missing_count, topic=batch.topic)
 
-    def _bury(self, letters: Sequence[DeadLetter]) -> None:
+    def _dead_letter(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Append what can't be landed to a topic of its own, from where it lands as anything else does."""
-        if letters:
+        if dead_letters:
             now_us = int(self._clock() * 1e6)
-            self._writer.append([letter_record(letter, now_us) for letter in letters])
-            tell(letters)
+            self._writer.append([dead_letter_record(dead_letter, now_us) for dead_letter in dead_letters])
+            report_dead_letters(dead_letters)
 
     def _tell_lag(self) -> None:
-        """Tell how much waits, as far as the log says so: landing does not depend on it."""
+        """Publish how much waits, as far as the log knows it: landing does not depend on it."""
         if self._monotonic() < self._next_lag_check_s:
             return
         self._next_lag_check_s = self._monotonic() + _LAG_CHECK_S
@@ -334,6 +340,6 @@ def make_inserters(
 
 
 def _may_be_followed(batch: Batch) -> bool:
-    """Say whether the log may have held more records when this batch was fetched."""
+    """Return whether the log may have held more records when this batch was fetched."""
     is_full = len(batch.values) >= BATCH_RECORDS or sum(map(len, batch.values)) >= BATCH_BYTES // 2
     return is_full or batch.repeated

@@ -25,7 +25,7 @@ class Turn:
         self._lock: IO[bytes] | None = None
 
     def take(self) -> bool:
-        """Say whether it is this lander's turn, from now on until `release`. Does not block.
+        """Return whether it is this lander's turn, from now on until `release`. Does not block.
 
         Should somebody have deleted the lock file, or its folder, the next that asks has the turn.
         """

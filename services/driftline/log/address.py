@@ -49,7 +49,7 @@ def open_log(url: str, environ: Mapping[str, str] | None = None) -> EventLog:
 def _open_kafka(url: str, environ: Mapping[str, str]) -> EventLog:
     settings = parse_kafka_url(url, environ)
     # Who uses a local log does not load librdkafka.
-    from driftline.log.kafka.log import KafkaLog  # noqa: PLC0415  as said above
+    from driftline.log.kafka.log import KafkaLog  # noqa: PLC0415  as above
 
     return KafkaLog(settings)
 

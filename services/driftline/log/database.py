@@ -266,7 +266,7 @@ class Database:
 
 
 def was_damaged(folder: Path) -> bool:
-    """Say whether the log in a folder was ever damaged, and made anew."""
+    """Return whether the log in a folder was ever damaged, and made anew."""
     return any(folder.glob(f"{FILE_NAME}{_DAMAGED}*"))
 
 
@@ -296,10 +296,10 @@ def _check_wal(connection: sqlite3.Connection, path: Path) -> None:
 def _kept_source(settings: LocalLogSettings) -> str | None:
     """Return the identity of the log as it stands in the lock file, should the log itself not tell it."""
     try:
-        told = (settings.folder / _LOCK_NAME).read_bytes().decode().strip()
+        written = (settings.folder / _LOCK_NAME).read_bytes().decode().strip()
     except (OSError, ValueError):
         return None
-    return told if _is_identity(told) else None
+    return written if _is_identity(written) else None
 
 
 def _keep_source(settings: LocalLogSettings, source: str) -> None:

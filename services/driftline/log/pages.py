@@ -123,11 +123,11 @@ def _stored(wal: IO[bytes], index: int) -> tuple[int, int]:
 def _checksum(data: bytes, header: bytes, seed: tuple[int, int]) -> tuple[int, int]:
     """Return the checksum of the WAL's format; the last bit of its header says in which order bytes stand."""
     order = ">" if header[3] & 1 else "<"
-    words = struct.unpack(f"{order}{len(data) // 4}I", data)
+    numbers = struct.unpack(f"{order}{len(data) // 4}I", data)
     first, second = seed
-    for place in range(0, len(words), 2):
-        first = (first + words[place] + second) & 0xFFFFFFFF
-        second = (second + words[place + 1] + first) & 0xFFFFFFFF
+    for place in range(0, len(numbers), 2):
+        first = (first + numbers[place] + second) & 0xFFFFFFFF
+        second = (second + numbers[place + 1] + first) & 0xFFFFFFFF
     return first, second
 
 
@@ -141,9 +141,9 @@ def _committed(wal: IO[bytes]) -> Iterator[tuple[int, int]]:
     if not frames:
         return
     # Frames of earlier rounds have other salts. Should the header be garbled, most frames are right.
-    told = struct.unpack(">II", _read(wal, 16, 8))
+    in_header = struct.unpack(">II", _read(wal, 16, 8))
     salts_of = Counter(found for _, _, found, _ in frames)
-    ours, times = ((told[0], told[1]), 2) if told in salts_of else salts_of.most_common(1)[0]
+    ours, times = ((in_header[0], in_header[1]), 2) if in_header in salts_of else salts_of.most_common(1)[0]
     last = max((place for _, pages, found, place in frames if pages and found == ours), default=-1)
     if times > 1:  # Else it is mere garbage.
         yield from ((number, place) for number, _, found, place in frames if found == ours and place <= last)

@@ -148,10 +148,10 @@ def _grouped(pages: Pages, state: _State) -> Iterator[tuple[str, Sequence[Stored
 def _stored(pages: Pages) -> Iterator[StoredRow]:
     for rowid, columns in pages.rows():
         match columns:
-            case [None, int(time_ms), bytes(key), bytes(value), int(told)] if (
+            case [None, int(time_ms), bytes(key), bytes(value), int(checksum)] if (
                 rowid is not None and rowid >= 0
             ):
-                yield rowid, time_ms, key, value, told
+                yield rowid, time_ms, key, value, checksum
 
 
 def _finish(connection: sqlite3.Connection, state: _State) -> Counter[str]:

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from driftline.monitors.keys import MODEL, show_hours
-from driftline.monitors.kinds import OFF, Told, matches
+from driftline.monitors.keys import Model, keys_of, show_hours
+from driftline.monitors.values import OFF, matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from driftline.monitors.kinds import Tree
     from driftline.monitors.problems import Place
 
 _HOURS_PER_WEEK = 168
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that the file sets, and where.
+
+    Args:
+        value: as its kind reads it.
+        place: of the value.
+    """
+
+    value: Any
+    place: Place
+
+
+Tree: TypeAlias = "dict[str, Given | Tree]"
+"""What a section of the file sets, key by key."""
 
 
 def contradictions(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     """Yield what contradicts what, at the place where it can be mended.
 
     Args:
-        tree: what the file tells of one model, its defaults included.
+        tree: what the file sets for one model, its defaults included.
         settings: the settings that this comes to, by field.
     """
     yield from _ages(tree, settings)
     features = tree.get("features")
     if isinstance(features, dict):
-        for name, told in features.items():
-            if isinstance(told, dict):
-                yield from _feature(told)
-                yield from _ignored(name, told, tree)
+        for name, given in features.items():
+            if isinstance(given, dict):
+                yield from _feature(given)
+                yield from _ignored(name, given, tree)
 
 
 def _ages(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -48,14 +65,14 @@ def _ages(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]
         at, by_default = _place(tree, lower, upper)
         if small is not None and large is not None and small > large and at is not None:
             shown = {lower: show_hours(small), upper: show_hours(large)}
-            told = [
+            pair = [
                 f"{name} ({shown[name]}{', the default' if name in by_default else ''})" for name in shown
             ]
-            yield at, f"{told[0]} is longer than {told[1]}: {why}"
+            yield at, f"{pair[0]} is longer than {pair[1]}: {why}"
 
 
 def _hours_of(key: str, settings: Mapping[str, Any]) -> float | None:
-    fields = {entry.name: entry.setting for entry in MODEL.keys}
+    fields = {entry.name: entry.field for entry in keys_of(Model)}
     value = settings.get(fields[key])
     if value is None:
         return None
@@ -65,13 +82,13 @@ def _hours_of(key: str, settings: Mapping[str, Any]) -> float | None:
 
 
 def _place(tree: Tree, *names: str) -> tuple[Place | None, frozenset[str]]:
-    """Return the later place of those that the file tells, and which it leaves at their defaults."""
-    places = {name: told.place for name in names if isinstance(told := tree.get(name), Told)}
+    """Return the later place of those that the file sets, and which it leaves at their defaults."""
+    places = {name: given.place for name in names if isinstance(given := tree.get(name), Given)}
     return max(places.values(), default=None), frozenset(names) - places.keys()
 
 
-def _feature(told: Tree) -> Iterator[tuple[Place, str]]:
-    minimum, maximum, allowed = (_told(told, name) for name in ("minimum", "maximum", "allowed"))
+def _feature(feature: Tree) -> Iterator[tuple[Place, str]]:
+    minimum, maximum, allowed = (_given(feature, name) for name in ("minimum", "maximum", "allowed"))
     if minimum and maximum and minimum.value > maximum.value:
         yield (
             max(minimum.place, maximum.place),
@@ -82,21 +99,21 @@ def _feature(told: Tree) -> Iterator[tuple[Place, str]]:
             max(allowed.place, number.place),
             "minimum and maximum are for numbers, allowed is for categories; a feature is one of these",
         )
-    rules = _told(told, "rules")
-    others = [name for name in told if name not in {"rules", "warn_only"}]
+    rules = _given(feature, "rules")
+    others = [name for name in feature if name not in {"rules", "warn_only"}]
     if rules and rules.value == OFF and others:
         yield rules.place, f"rules are off, and {others[0]} is one; take out one of the two"
 
 
-def _told(tree: Tree, name: str) -> Told | None:
-    """Return what the file tells, if that is a value: what is off contradicts nothing."""
-    told = tree.get(name)
-    return told if isinstance(told, Told) and told.value is not None else None
+def _given(tree: Tree, name: str) -> Given | None:
+    """Return what the file sets, if that is a value: what is off contradicts nothing."""
+    given = tree.get(name)
+    return given if isinstance(given, Given) and given.value is not None else None
 
 
-def _ignored(name: str, told: Tree, tree: Tree) -> Iterator[tuple[Place, str]]:
-    """Yield what is said about the drift of a feature that is not judged; its rules for values still hold."""
-    ignored, warns = _told(tree, "ignore_features"), _told(told, "warn_only")
+def _ignored(name: str, feature: Tree, tree: Tree) -> Iterator[tuple[Place, str]]:
+    """Yield what is set about the drift of a feature that is not judged; its rules for values still hold."""
+    ignored, warns = _given(tree, "ignore_features"), _given(feature, "warn_only")
     if "*" in name or ignored is None or warns is None:
         return
     for pattern in ignored.value:

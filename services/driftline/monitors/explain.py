@@ -1,4 +1,4 @@
-"""What applies, told again: row by row for a person, and as plain values for programs."""
+"""What applies, shown: row by row for a person, and as plain values for programs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.monitors.keys import FEATURE, MODEL
-from driftline.monitors.kinds import OFF
+from driftline.monitors.keys import Feature, Model, keys_of
+from driftline.monitors.values import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,8 +21,8 @@ class Row:
 
     Args:
         key: such as `minimum_effect` or `features.dep_delay`.
-        shown: its value, as the file would tell it.
-        line: of the file that tells it; None where it is a default.
+        shown: its value, as the file would write it.
+        line: of the file that sets it; None where it is a default.
     """
 
     key: str
@@ -33,18 +33,15 @@ class Row:
 def explain(monitor: ModelMonitor[S]) -> Iterator[Row]:
     """Yield all that applies to a model, in the order of the documentation."""
     values = _values(monitor)
-    for key in MODEL.keys:
+    for key in keys_of(Model):
         value = values[key.name]
         if key.name == "features":
             for name, feature in monitor.features.items():
-                told = FEATURE.show(_told(feature))
-                yield Row(f"features.{name}", told, _first_line(monitor, name))
+                yield Row(f"features.{name}", _shown(feature), _first_line(monitor, name))
         elif key.name == "labels":
-            yield from (
-                Row(f"labels.{name}", text, monitor.lines.get(f"labels.{name}"))
-                for name, text in value.items()
-            )
-        else:
+            for name, text in value.items():
+                yield Row(f"labels.{name}", text, monitor.lines.get(f"labels.{name}"))
+        elif key.kind is not None:
             shown = "none" if value == () else key.kind.show(value)
             yield Row(key.name, shown, monitor.lines.get(key.name))
 
@@ -52,7 +49,7 @@ def explain(monitor: ModelMonitor[S]) -> Iterator[Row]:
 def as_plain(monitor: ModelMonitor[S]) -> Mapping[str, Any]:
     """Return all that applies to a model, by key, as JSON can hold it."""
     values = _values(monitor)
-    values["features"] = {name: _told(feature) for name, feature in monitor.features.items()}
+    values["features"] = {name: _set(feature) for name, feature in monitor.features.items()}
     return values
 
 
@@ -67,14 +64,20 @@ def _values(monitor: ModelMonitor[S]) -> dict[str, Any]:
         "features": monitor.features,
         "labels": dict(monitor.labels),
     }
-    return {key.name: settings[key.setting] if key.setting else own[key.name] for key in MODEL.keys}
+    return {key.name: settings[key.field] if key.is_setting else own[key.name] for key in keys_of(Model)}
 
 
-def _told(feature: FeatureMonitor) -> Mapping[str, Any]:
+def _set(feature: FeatureMonitor) -> Mapping[str, Any]:
     rules = {"rules": OFF} if feature.rules is None else feature.rules
     return {**rules, **({"warn_only": True} if feature.warn_only else {})}
 
 
+def _shown(feature: FeatureMonitor) -> str:
+    kinds = {key.name: key.kind for key in keys_of(Feature)}
+    values = ((name, kinds[name], value) for name, value in _set(feature).items())
+    return "{" + ", ".join(f"{name}: {kind.show(value)}" for name, kind, value in values if kind) + "}"
+
+
 def _first_line(monitor: ModelMonitor[S], feature: str) -> int | None:
-    lines = (monitor.lines.get(f"features.{feature}.{key.name}") for key in FEATURE.keys)
+    lines = (monitor.lines.get(f"features.{feature}.{key.name}") for key in keys_of(Feature))
     return min((line for line in lines if line is not None), default=None)

@@ -1,18 +1,30 @@
-"""Every key that a file of monitors may hold, as data. A test holds the documentation to these tables."""
+"""Every key that a file of monitors may hold, as models of pydantic. A test compares them with the docs."""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from driftline.monitors.kinds import OFF, Key, Listed, Named, OrOff, Scalar, Section, nearest
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from driftline.monitors.values import (
+    OFF,
+    Kind,
+    Listed,
+    Named,
+    OrOff,
+    Scalar,
+    nearest,
+    read_mapping,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 VERSION: Final = 1
 """The version of the format that this release reads."""
@@ -21,7 +33,6 @@ MOST_SEGMENTS: Final = 200
 """Segments named in full; the store counts no more than this for one model."""
 
 _HOURS_PER_WEEK = 168
-_WEEKS_PER_YEAR = 52
 _MOST_HOURS = 1_000_000  # More than a century; what is longer is a slip.
 _MOST = 1_000_000_000
 _OWN_LABELS = frozenset(
@@ -32,14 +43,12 @@ _OWN_LABELS = frozenset(
 _WHOLE = r"(?:0|[1-9][0-9]*)"
 _is_whole = re.compile(_WHOLE).fullmatch
 _is_number = re.compile(rf"[-+]?(?:{_WHOLE}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?").fullmatch
-_PERCENTAGE = rf"({_WHOLE}(?:\.[0-9]+)?) ?%"
+_is_percentage = re.compile(rf"({_WHOLE}(?:\.[0-9]+)?) ?%").fullmatch
 # The same within bounds, for editors: 0% and 100% are, or are no shares.
 _PERCENTAGE_BETWEEN = r"^(?!0(\.0+)? ?%)[1-9]?[0-9](\.[0-9]+)? ?%$"
 _PERCENTAGE_FROM_TO = r"^([1-9]?[0-9](\.[0-9]+)?|100(\.0+)?) ?%$"
-_is_percentage = re.compile(_PERCENTAGE).fullmatch
 _is_duration = re.compile(rf"({_WHOLE})([hdw])").fullmatch
 _LABEL = r"^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$"
-_is_label = re.compile(_LABEL).fullmatch
 # What an editor takes for a number or a boolean is here the text that it was written as.
 _TEXT_TYPES = MappingProxyType({"type": ["string", "number", "boolean"]})
 _HOURS_IN = (("w", _HOURS_PER_WEEK), ("d", 24), ("h", 1))
@@ -51,54 +60,24 @@ def _number(text: str) -> float:
     return float(text)
 
 
+def _whole_number(text: str) -> int:
+    if not _is_whole(text):
+        raise ValueError
+    return int(text)
+
+
+def _number_of_hours(text: str) -> int:
+    duration = _is_duration(text)
+    return int(duration[1]) * dict(_HOURS_IN)[duration[2]] if duration else _whole_number(text)
+
+
+def _fraction(text: str) -> float:
+    percentage = _is_percentage(text)
+    return float(Decimal(percentage[1]) / 100) if percentage else _number(text)
+
+
 def _show_number(value: float) -> str:
     return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def _share(*, with_ends: bool) -> Scalar:
-    """Return a fraction of 1, which may be written as a percentage."""
-    between = "from 0 to 1" if with_ends else "between 0 and 1"
-
-    def parse(text: str) -> float:
-        percentage = _is_percentage(text)
-        value = float(Decimal(percentage[1]) / 100) if percentage else _number(text)
-        if not (0 <= value <= 1 if with_ends else 0 < value < 1):
-            raise ValueError(f"a share lies {between}, or is a percentage such as 0.5%")
-        return value
-
-    bounds = ("minimum", "maximum") if with_ends else ("exclusiveMinimum", "exclusiveMaximum")
-    numbers = {"type": "number", bounds[0]: 0, bounds[1]: 1}
-    pattern = _PERCENTAGE_FROM_TO if with_ends else _PERCENTAGE_BETWEEN
-    return Scalar(
-        noun="a share",
-        allowed=f"a number {between}, or a percentage such as 0.5%",
-        parse=parse,
-        json={"anyOf": [numbers, {"type": "string", "pattern": pattern}]},
-        form=lambda value: f"{value * 100:.6g}%",
-    )
-
-
-def _hours(least: int, most: int = _MOST_HOURS) -> Scalar:
-    """Return a whole number of hours, which may be written in days or weeks."""
-    span = f"{least} or more" if most == _MOST_HOURS else f"from {least} to {most}"
-
-    def parse(text: str) -> int:
-        duration = _is_duration(text)
-        if not duration and not _is_whole(text):
-            raise ValueError
-        hours = int(duration[1]) * dict(_HOURS_IN)[duration[2]] if duration else int(text)
-        if not least <= hours <= most:
-            raise ValueError(f"hours are from {least} to {most} here")
-        return hours
-
-    numbers = {"type": "integer", "minimum": least, "maximum": most}
-    return Scalar(
-        noun="a number of hours",
-        allowed=f"a whole number, {span}, or a time such as 36h, 14d or 2w",
-        parse=parse,
-        json={"anyOf": [numbers, {"type": "string", "pattern": f"^{_WHOLE}[hdw]$"}]},
-        form=show_hours,
-    )
 
 
 def show_hours(hours: float) -> str:
@@ -109,77 +88,68 @@ def show_hours(hours: float) -> str:
     return next(exact, f"{_show_number(hours)}h")
 
 
-def _whole(least: int, most: int = _MOST) -> Scalar:
-    span = f"{least} or more" if most == _MOST else f"from {least} to {most}"
+def _if(read: Callable[[str], Any], holds: Callable[[Any], bool], else_: str) -> Callable[[str], Any]:
+    """Return a parser of what holds; of what does not it says how it could be mended."""
 
-    def parse(text: str) -> int:
-        if not _is_whole(text):
-            raise ValueError
-        if not least <= int(text) <= most:
-            raise ValueError(f"it is from {least} to {most} here")
-        return int(text)
-
-    numbers = {"type": "integer", "minimum": least, "maximum": most}
-    return Scalar("a whole number", f"a whole number in decimal digits, {span}", parse, numbers)
-
-
-def _real(least: float | None = None, most: float | None = None) -> Scalar:
-    bounds = {"minimum": least, "maximum": most}
-    span = "" if least is None or most is None else f" from {_show_number(least)} to {_show_number(most)}"
-
-    def parse(text: str) -> float:
-        value = _number(text)
-        if least is not None and most is not None and not least <= value <= most:
-            raise ValueError(f"it lies{span.replace(' from', ' within')}")
+    def parse(text: str) -> Any:
+        if not holds(value := read(text)):
+            raise ValueError(else_)
         return value
 
-    json = {"type": "number"} | {name: bound for name, bound in bounds.items() if bound is not None}
-    allowed = f"a number{span}" if span else "a number such as -60, 0.5 or 1e3"
-    return Scalar("a number", allowed, parse, json, _show_number)
+    return parse
+
+
+def _within(least: int, most: int, usual: int) -> str:
+    return f"{least} or more" if most == usual else f"from {least} to {most}"
+
+
+def _share(between: str, low: str, high: str, pattern: str, holds: Callable[[float], bool]) -> Scalar:
+    """Return a fraction of 1, which may be written as a percentage."""
+    numbers = {"type": "number", low: 0, high: 1}
+    json = {"anyOf": [numbers, {"type": "string", "pattern": pattern}]}
+    parse = _if(_fraction, holds, f"a share lies {between}, or is a percentage such as 0.5%")
+    allowed = f"a number {between}, or a percentage such as 0.5%"
+    return Scalar(allowed, "a share", parse, json, lambda value: f"{value * 100:.6g}%")
+
+
+def _hours(least: int, most: int = _MOST_HOURS) -> Scalar:
+    """Return a whole number of hours, which may be written in days or weeks."""
+    numbers = {"type": "integer", "minimum": least, "maximum": most}
+    json = {"anyOf": [numbers, {"type": "string", "pattern": f"^{_WHOLE}[hdw]$"}]}
+    wrong = f"hours are from {least} to {most} here"
+    parse = _if(_number_of_hours, lambda hours: least <= hours <= most, wrong)
+    allowed = f"a whole number, {_within(least, most, _MOST_HOURS)}, or a time such as 36h, 14d or 2w"
+    return Scalar(allowed, "a number of hours", parse, json, show_hours)
+
+
+def _whole(least: int, most: int = _MOST) -> Scalar:
+    numbers = {"type": "integer", "minimum": least, "maximum": most}
+    allowed = f"a whole number in decimal digits, {_within(least, most, _MOST)}"
+    wrong = f"it is from {least} to {most} here"
+    parse = _if(_whole_number, lambda value: least <= value <= most, wrong)
+    return Scalar(allowed, "a whole number", parse, numbers)
 
 
 def _choice(*names: str) -> Scalar:
-    def parse(text: str) -> str:
-        if text not in names:
-            raise ValueError(f"allowed are {' and '.join(names)}")
-        return text
-
     allowed = " or ".join(f"`{name}`" for name in names)
-    return Scalar("a choice", allowed, parse, {"enum": list(names)}, is_text=True)
-
-
-def _flag() -> Scalar:
-    def parse(text: str) -> bool:
-        if text not in {"true", "false"}:
-            raise ValueError("write true or false")
-        return text == "true"
-
-    return Scalar(
-        "a truth value", "`true` or `false`", parse, {"type": "boolean"}, lambda value: str(value).lower()
-    )
+    parse = _if(str, lambda text: text in names, f"allowed are {' and '.join(names)}")
+    return Scalar(allowed, "a choice", parse, {"enum": list(names)}, is_text=True)
 
 
 def _text(what: str) -> Scalar:
-    def parse(text: str) -> str:
-        if not text:
-            raise ValueError(f"{what} has at least one character")
-        return text
-
-    return Scalar("a text", what, parse, {**_TEXT_TYPES, "minLength": 1}, is_text=True)
+    parse = _if(str, bool, f"{what} has at least one character")
+    return Scalar(what, "a text", parse, {**_TEXT_TYPES, "minLength": 1}, is_text=True)
 
 
-def _segment(text: str) -> str:
+def _is_segment(text: str) -> bool:
     key = text.partition("=")[0]
-    if not key or text.endswith("=") or key != key.strip():
-        raise ValueError("write the name of a tag or a categorical feature, or one value of it as carrier=DL")
-    return text
+    return bool(key) and not text.endswith("=") and key == key.strip()
 
 
 def _segments_wrong(segments: Sequence[Any]) -> str:
     exact = sum("=" in segment for segment in segments)
-    return (
-        f"{exact} segments are too many; at most {MOST_SEGMENTS} are counted" if exact > MOST_SEGMENTS else ""
-    )
+    too_many = f"{exact} segments are too many; at most {MOST_SEGMENTS} are counted"
+    return too_many if exact > MOST_SEGMENTS else ""
 
 
 def _zone(text: str) -> str:
@@ -188,10 +158,8 @@ def _zone(text: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = nearest(text, available_timezones())
         is_slip = near and not near.startswith(text)
-        hint = (
-            f"did you mean {near}?" if is_slip else "write a name of the IANA database, such as Europe/Berlin"
-        )
-        raise ValueError(hint) from None
+        advice = "write a name of the IANA database, such as Europe/Berlin"
+        raise ValueError(f"did you mean {near}?" if is_slip else advice) from None
     return text
 
 
@@ -202,172 +170,221 @@ def _windows_wrong(hours: Sequence[Any]) -> str:
 def _label_wrong(name: str) -> str:
     if name in _OWN_LABELS:
         return "driftline sets this label itself; choose another name"
-    if not _is_label(name):
-        return "no name of a label; letters, digits and _ are allowed, no digit and no __ at the beginning"
-    return ""
+    wrong = "no name of a label; letters, digits and _ are allowed, no digit and no __ at the beginning"
+    return "" if re.fullmatch(_LABEL, name) else wrong
 
 
-def _version(text: str) -> int:
-    if text != str(VERSION):
-        raise ValueError(f"this driftline reads version {VERSION}")
-    return VERSION
+def _list_of(item: Scalar, also: str = "", **options: Any) -> Listed:
+    return Listed(f"a list of which each item is {item.allowed}{also}", item, **options)
 
 
-def _setting(name: str, kind: Scalar | Listed, told: str, *, field: str = "") -> Key:
-    return Key(name, kind, told, setting=field or name)
+def _or_off(kind: Kind) -> OrOff:
+    return OrOff(f"{kind.allowed}, or `{OFF}`", kind)
 
 
-_SETTINGS = (
-    _setting("page_budget_hours", _hours(1), "At most one false page in so many hours."),
-    _setting(
-        "minimum_effect",
-        _share(with_ends=False),
-        "A page says that surely more than this share of rows moved.",
-    ),
-    _setting(
-        "warn_effect",
-        _share(with_ends=False),
-        "A warning says that surely something moved, and by this much.",
-    ),
-    _setting(
-        "windows_hours",
-        Listed(_hours(1, _HOURS_PER_WEEK), wrong=_windows_wrong, also=", ascending"),
-        "The lengths of the windows that are judged.",
-        field="scales_hours",
-    ),
-    _setting(
-        "reference_weeks",
-        _whole(2, _WEEKS_PER_YEAR),
-        "How much of the past is the reference that production is compared with.",
-    ),
-    _setting(
-        "hour_of_day_after_hours",
-        _hours(1),
-        "A younger production reference is still `learning` and never pages.",
-    ),
-    _setting(
-        "hour_of_week_after_hours",
-        _hours(1),
-        "A younger reference is matched by hour of the day, not of the week.",
-    ),
-    _setting("minimum_sample", _whole(1), "A window with fewer events is `insufficient_data`."),
-    _setting(
-        "minimum_completeness",
-        _share(with_ends=True),
-        "A window of which a smaller share of its events arrived is `incomplete`.",
-    ),
-    _setting("quiet_hours", _hours(1), "What pages within so many hours of the last page belongs to it."),
-    _setting("accept_after_hours", _hours(1), "What has paged for so long is the new normal."),
-    _setting("stuck_hours", _hours(1), "A number that shows one single value for so long is stuck."),
-    _setting(
-        "controller_step",
-        _real(0, 3),
-        "How much stricter an unconfirmed page makes the next ones (in logarithms); 0: not at all.",
-    ),
-    _setting(
-        "timezone",
-        Scalar(
-            "a time zone",
-            "a name of the IANA database, such as Europe/Berlin",
-            _zone,
-            {"type": "string"},
-            is_text=True,
-        ),
-        "The clock that the traffic follows.",
-    ),
+_BETWEEN = _share(
+    "between 0 and 1",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    _PERCENTAGE_BETWEEN,
+    lambda value: 0 < value < 1,
 )
-
-FEATURE: Final = Section(
-    (
-        Key("minimum", OrOff(_real()), "A smaller number is an invalid value.", "learned"),
-        Key("maximum", OrOff(_real()), "A larger number is an invalid value.", "learned"),
-        Key(
-            "allowed",
-            OrOff(Listed(_text("a category, as it is written"))),
-            "Another category is an invalid value.",
-            "learned",
-        ),
-        Key("may_be_missing", _flag(), "Whether an event may say that it has no value.", "learned"),
-        Key("may_be_absent", _flag(), "Whether an event may leave it out.", "learned"),
-        Key("may_be_not_finite", _flag(), "Whether it may be NaN or infinite.", "learned"),
-        Key("rules", _choice("learned", OFF), "`off`: no value of it is invalid.", "`learned`"),
-        Key("warn_only", _flag(), "Drift of this feature only warns; it never pages.", "`false`"),
-    ),
-    elsewhere={"ignore": "to the model: write ignore_features: [...] there"},
+_FROM_TO = _share("from 0 to 1", "minimum", "maximum", _PERCENTAGE_FROM_TO, lambda value: 0 <= value <= 1)
+_NUMBER = Scalar("a number such as -60, 0.5 or 1e3", "a number", _number, {"type": "number"}, _show_number)
+_STEP = Scalar(
+    "a number from 0 to 3",
+    "a number",
+    _if(_number, lambda value: 0 <= value <= 3, "it lies within 0 to 3"),
+    {"type": "number", "minimum": 0, "maximum": 3},
+    _show_number,
 )
-
-MODEL: Final = Section(
-    (
-        *_SETTINGS,
-        Key(
-            "enabled",
-            _flag(),
-            "Whether the model is judged at all; it is logged and landed anyway.",
-            "`true`",
-        ),
-        Key("warn_only", _flag(), "Drift of this model only warns; it never pages.", "`false`"),
-        Key("joint", _choice("warn", OFF), "The check of features together; it only warns.", "`warn`"),
-        Key(
-            "segments",
-            Listed(
-                Scalar(
-                    "a segment",
-                    "a tag or a categorical feature (every value with 1 % of the rows or more), "
-                    "or one value as `carrier=DL`",
-                    _segment,
-                    {**_TEXT_TYPES, "pattern": "^[^=\\s]([^=]*[^=\\s])?(=.+)?$"},
-                    is_text=True,
-                ),
-                least=0,
-                wrong=_segments_wrong,
-            ),
-            "Slices of the traffic that are judged by themselves, too.",
-            "none",
-        ),
-        Key(
-            "ignore_features",
-            Listed(_text("a feature, or a pattern with `*`"), least=0),
-            "Features that are counted, and not judged.",
-            "none",
-        ),
-        Key(
-            "features",
-            Named(FEATURE, "names of features, or patterns with `*`", in_order=True),
-            "What holds for single features.",
-            "none",
-        ),
-        Key(
-            "labels",
-            Named(_text("a text"), "names of labels", wrong=_label_wrong, schema_names=_LABEL),
-            "`team` goes with the model's alerts, to route them; others are for you.",
-            "none",
-        ),
+_IANA = "a name of the IANA database, such as Europe/Berlin"
+_SEGMENT = Scalar(
+    "a tag or a categorical feature (every value with 1 % of the rows or more), or one value as `carrier=DL`",
+    "a segment",
+    _if(
+        str, _is_segment, "write the name of a tag or a categorical feature, or one value of it as carrier=DL"
     ),
-    elsewhere={
+    {**_TEXT_TYPES, "pattern": "^[^=\\s]([^=]*[^=\\s])?(=.+)?$"},
+    is_text=True,
+)
+_TRUTH = Scalar(
+    "`true` or `false`",
+    "a truth value",
+    lambda text: _if(str, {"true", "false"}.__contains__, "write true or false")(text) == "true",
+    {"type": "boolean"},
+    lambda value: str(value).lower(),
+)
+_VERSION = Scalar(
+    f"`{VERSION}`",
+    "a version",
+    lambda text: int(_if(str, str(VERSION).__eq__, f"this driftline reads version {VERSION}")(text)),
+    {"const": VERSION},
+)
+_NAMES = "names of {}, or patterns with `*`"
+
+Hours = Annotated[int, _hours(1)]
+Effect = Annotated[float, _BETWEEN]
+Flag = Annotated[bool, _TRUTH]
+Bound = Annotated[float, _or_off(_NUMBER)]
+Categories = Annotated[tuple[str, ...], _or_off(_list_of(_text("a category, as it is written")))]
+Windows = Annotated[
+    tuple[int, ...], _list_of(_hours(1, _HOURS_PER_WEEK), ", ascending", wrong=_windows_wrong)
+]
+Segments = Annotated[tuple[str, ...], _list_of(_SEGMENT, least=0, wrong=_segments_wrong)]
+Names = Annotated[tuple[str, ...], _list_of(_text("a feature, or a pattern with `*`"), least=0)]
+Labels = Annotated[
+    dict[str, Annotated[str, _text("a text")]],
+    Named(
+        "a mapping from names of labels; each holds a text",
+        "names of labels",
+        wrong=_label_wrong,
+        schema_names=_LABEL,
+    ),
+]
+
+
+def _key(about: str, default: Any = None, *, alias: str | None = None) -> Any:
+    return Field(default, description=about, alias=alias)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a section.
+
+    Args:
+        name: as the file writes it.
+        field: of the section's class; a setting of the judge has the setting's name.
+        kind: what its value is; None where it is a section.
+        about: what it does, in a sentence.
+        default: what holds without it, as the section's class has it.
+    """
+
+    name: str
+    field: str
+    kind: Kind | None
+    about: str
+    default: Any
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it is a setting of the judge, which has the default."""
+        return self.default is None
+
+
+def keys_of(section: type[BaseModel]) -> Iterator[Key]:
+    """Yield the keys of a section, in the order of the documentation."""
+    for name, field in section.model_fields.items():
+        kind = next((each for each in field.metadata if isinstance(each, Kind)), None)
+        yield Key(field.alias or name, name, kind, field.description or "", field.default)
+
+
+class Section(BaseModel):
+    """A mapping whose keys are known."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Where keys belong that are often looked for here."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, handler: Callable[[Any], Any]) -> Any:
+        names = [key.name for key in keys_of(cls)]
+        belongs = f"keys belong (allowed here: {', '.join(names)})"
+        return read_mapping(
+            value,
+            belongs,
+            lambda given: ((name, cls._unknown(name, names)) for name in given if name not in names),
+            handler,
+        )
+
+    @classmethod
+    def _unknown(cls, name: str, names: Sequence[str]) -> str:
+        if name in cls.elsewhere:
+            return f"there is no such key here; it belongs {cls.elsewhere[name]}"
+        hint = f"; did you mean {near}?" if (near := nearest(name, names)) else ""
+        return f"there is no such key{hint} (allowed here: {', '.join(names)})"
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        schema = handler(core)
+        handler.resolve_ref_schema(schema).update({"type": ["object", "null"], "additionalProperties": False})
+        return dict(schema)
+
+
+class Feature(Section):
+    """What may be set for one feature; None switches a rule off."""
+
+    elsewhere: ClassVar = {"ignore": "to the model: write ignore_features: [...] there"}
+    minimum: Bound = _key("A smaller number is an invalid value.")
+    maximum: Bound = _key("A larger number is an invalid value.")
+    allowed: Categories = _key("Another category is an invalid value.")
+    may_be_missing: Flag = _key("Whether an event may say that it has no value.")
+    may_be_absent: Flag = _key("Whether an event may leave it out.")
+    may_be_not_finite: Flag = _key("Whether it may be NaN or infinite.")
+    rules: Annotated[str, _choice("learned", OFF)] = _key("`off`: no value of it is invalid.", "learned")
+    warn_only: Flag = _key("Drift of this feature only warns; it never pages.", default=False)
+
+
+Features = Annotated[dict[str, Feature], Named("see below", _NAMES.format("features"), in_order=True)]
+
+
+class Model(Section):
+    """What may be set for one model. What has no default here is a setting of the judge, which has one."""
+
+    elsewhere: ClassVar = {
         **dict.fromkeys(("version", "models", "defaults"), "at the top of the file"),
-        **{
-            key.name: "under features, under the feature's name"
-            for key in FEATURE.keys
-            if key.name != "warn_only"
-        },
-    },
-)
+        **dict.fromkeys(
+            Feature.model_fields.keys() - {"warn_only"}, "under features, under the feature's name"
+        ),
+    }
+    page_budget_hours: Hours = _key("At most one false page in so many hours.")
+    minimum_effect: Effect = _key("A page says that surely more than this share of rows moved.")
+    warn_effect: Effect = _key("A warning says that surely something moved, and by this much.")
+    scales_hours: Windows = _key("The lengths of the windows that are judged.", alias="windows_hours")
+    reference_weeks: Annotated[int, _whole(2, 52)] = _key(
+        "How much of the past is the reference that production is compared with."
+    )
+    hour_of_day_after_hours: Hours = _key(
+        "A younger production reference is still `learning` and never pages."
+    )
+    hour_of_week_after_hours: Hours = _key(
+        "A younger reference is matched by hour of the day, not of the week."
+    )
+    minimum_sample: Annotated[int, _whole(1)] = _key("A window with fewer events is `insufficient_data`.")
+    minimum_completeness: Annotated[float, _FROM_TO] = _key(
+        "A window of which a smaller share of its events arrived is `incomplete`."
+    )
+    quiet_hours: Hours = _key("What pages within so many hours of the last page belongs to it.")
+    accept_after_hours: Hours = _key("What has paged for so long is the new normal.")
+    stuck_hours: Hours = _key("A number that shows one single value for so long is stuck.")
+    controller_step: Annotated[float, _STEP] = _key(
+        "How much stricter an unconfirmed page makes the next ones (in logarithms); 0: not at all."
+    )
+    timezone: Annotated[str, Scalar(_IANA, "a time zone", _zone, {"type": "string"}, is_text=True)] = _key(
+        "The clock that the traffic follows."
+    )
+    enabled: Flag = _key("Whether the model is judged at all; it is logged and landed anyway.", default=True)
+    warn_only: Flag = _key("Drift of this model only warns; it never pages.", default=False)
+    joint: Annotated[str, _choice("warn", OFF)] = _key(
+        "The check of features together; it only warns.", "warn"
+    )
+    segments: Segments = _key("Slices of the traffic that are judged by themselves, too.", ())
+    ignore_features: Names = _key("Features that are counted, and not judged.", ())
+    features: Features = _key("What holds for single features.", {})
+    labels: Labels = _key("`team` goes with the model's alerts, to route them; others are for you.", {})
 
-FILE: Final = Section(
-    (
-        Key(
-            "version",
-            Scalar("a version", f"`{VERSION}`", _version, {"const": VERSION}),
-            "The version of this format.",
-            "must be there",
-        ),
-        Key("defaults", MODEL, "What holds for every model that does not say otherwise.", "none"),
-        Key(
-            "models",
-            Named(MODEL, "names of models, or patterns with `*`", in_order=True),
-            "What holds for one model, or for those of a pattern.",
-            "none",
-        ),
-    ),
-    elsewhere={key.name: "under defaults, or under a model" for key in MODEL.keys},
-)
+
+Models = Annotated[dict[str, Model], Named("see below", _NAMES.format("models"), in_order=True)]
+
+
+class File(Section):
+    """A whole file."""
+
+    elsewhere: ClassVar = dict.fromkeys(
+        [field.alias or name for name, field in Model.model_fields.items()],
+        "under defaults, or under a model",
+    )
+    version: Annotated[int, _VERSION] = _key("The version of this format.")
+    defaults: Model = _key("What holds for every model that does not say otherwise.", Model())
+    models: Models = _key("What holds for one model, or for those of a pattern.", {})

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.domain.names import is_answer
-from driftline.monitors.keys import FEATURE
-from driftline.monitors.kinds import matches, nearest
+from driftline.monitors.keys import Feature, keys_of
+from driftline.monitors.values import matches, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,18 +52,18 @@ def unmatched(monitors: Monitors[S], known: Mapping[str, KnownModel]) -> Iterato
     wrong: dict[tuple[int, str], str] = {}
     fine: set[tuple[int, str]] = set()
     for name, monitor in applied.items():
-        for line, what, told in _checks(monitor, known[name]):
-            if told:
-                wrong.setdefault((line, what), f"line {line}: {what}: {name} {told}")
+        for line, what, problem in _checks(monitor, known[name]):
+            if problem:
+                wrong.setdefault((line, what), f"line {line}: {what}: {name} {problem}")
             else:
                 fine.add((line, what))
-    yield from (told for place, told in sorted(wrong.items()) if place not in fine)
+    yield from (warning for place, warning in sorted(wrong.items()) if place not in fine)
 
 
 def _checks(monitor: ModelMonitor[S], model: KnownModel) -> Iterator[tuple[int, str, str]]:
     """Yield the line, what stands there, and what is wrong with it for this model, '' where nothing is."""
     for name, feature in monitor.features.items():
-        for key in FEATURE.keys:
+        for key in keys_of(Feature):
             if (line := monitor.lines.get(f"features.{name}.{key.name}")) is not None:
                 yield line, f"features.{name}.{key.name}", _wrong_rule(name, key.name, feature, model)
     for pattern in monitor.ignored_features:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from driftline.monitors.kinds import matches
+from driftline.monitors.values import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ class FeatureMonitor:
         warn_only: its drift never pages.
         rules: what replaces the learned rules for invalid values, by `minimum`, `maximum`, `allowed` (a tuple
             of texts), `may_be_missing`, `may_be_absent` and `may_be_not_finite`; only those that the file
-            tells, and of these None switches one off. None instead of rules switches all of them off.
+            sets, and of these None switches one off. None instead of rules switches all of them off.
     """
 
     warn_only: bool = False
@@ -50,7 +50,7 @@ class ModelMonitor(Generic[S]):
         ignored_features: features that are not judged; names, or patterns with ``*``.
         features: by name, or by pattern with ``*``; of patterns, the first that matches counts.
         labels: for routing its alerts.
-        lines: where the file tells what: line by key, such as `features.dep_delay.minimum`. What is not told
+        lines: where the file sets what: line by key, such as `features.dep_delay.minimum`. What is not set
             has its default and is not named here.
     """
 
@@ -66,15 +66,15 @@ class ModelMonitor(Generic[S]):
     lines: Mapping[str, int] = field(default_factory=_nothing)
 
     def ignores(self, feature: str) -> bool:
-        """Say whether a feature is not to be judged."""
+        """Return whether a feature is not to be judged."""
         return any(matches(pattern, feature) for pattern in self.ignored_features)
 
     def feature(self, name: str) -> FeatureMonitor:
-        """Return what holds for a feature: what is said under its name, else of the first pattern of it."""
+        """Return what holds for a feature: what is set under its name, else of the first pattern of it."""
         return best_match(self.features, name) or FeatureMonitor()
 
     def may_page(self, feature: str) -> bool:
-        """Say whether drift of a feature may page."""
+        """Return whether drift of a feature may page."""
         return not (self.warn_only or self.ignores(feature) or self.feature(feature).warn_only)
 
     def rules(self, features: Iterable[str]) -> Mapping[str, Mapping[str, Any] | None]:
@@ -88,8 +88,8 @@ class ModelMonitor(Generic[S]):
             full is there even where it is not known.
         """
         names = [*(name for name in self.features if "*" not in name), *features]
-        told = {name: self.feature(name).rules for name in names}
-        return {name: rules for name, rules in told.items() if rules is None or rules}
+        rules = {name: self.feature(name).rules for name in names}
+        return {name: own for name, own in rules.items() if own is None or own}
 
 
 T = TypeVar("T")

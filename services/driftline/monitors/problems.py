@@ -14,8 +14,10 @@ _plain_name = re.compile(r"[\w*-]+").fullmatch
 
 def quoted(text: str, *, most: int = 60) -> str:
     """Return a text in quotes, as one line that can be printed; cut where it is longer than `most`."""
-    told = json.dumps(text if len(text) <= most else f"{text[:most]}...", ensure_ascii=False)
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in told)
+    shown = json.dumps(text if len(text) <= most else f"{text[:most]}...", ensure_ascii=False)
+    return "".join(
+        character if character.isprintable() else f"\\u{ord(character):04x}" for character in shown
+    )
 
 
 class Place(NamedTuple):
@@ -53,14 +55,14 @@ class Problem:
     path: str
     message: str
 
-    def told(self, file: str) -> str:
+    def line_in(self, file: str) -> str:
         """Return one line, such as ``monitors.yaml:3:1: models: what is wrong``."""
         where = f"{file}:{self.line}:{self.column}" if self.line else file
         return ": ".join(part for part in (where, self.path, self.message) if part)
 
 
 class MonitorsError(SettingError):
-    """A file of monitors can't be used; the message tells all that is wrong, one problem a line.
+    """A file of monitors can't be used; the message has all that is wrong, one problem a line.
 
     Args:
         file: its name, as it was given.
@@ -68,14 +70,14 @@ class MonitorsError(SettingError):
     """
 
     def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(problem.told(file) for problem in problems))
+        super().__init__("\n".join(problem.line_in(file) for problem in problems))
         self.file = file
         self.problems = problems
 
 
 @dataclass(slots=True)
 class Problems:
-    """Gathers what is wrong with one file, so that all is told at once.
+    """Gathers what is wrong with one file, so that all is reported at once.
 
     Args:
         file: its name, as it was given.
@@ -88,7 +90,7 @@ class Problems:
         """Remember a problem; one that several models inherit is remembered once."""
         self.found.add(Problem(place.line, place.column, place.path, message))
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Raise MonitorsError if anything is wrong, in the order of the file."""
         if self.found:
             raise MonitorsError(self.file, tuple(sorted(self.found)))

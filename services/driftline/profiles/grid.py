@@ -87,7 +87,7 @@ class Grid:
         return grid
 
     def is_crowded(self, sample: NDArray[np.float64]) -> bool:
-        """Say whether one bucket of several distinct values holds more than 2 % of the sample."""
+        """Return whether one bucket of several distinct values holds more than 2 % of the sample."""
         values, counts = np.unique(sample, return_counts=True)
         buckets, start, distinct = np.unique(self.bucket(values), return_index=True, return_counts=True)
         del buckets

@@ -49,8 +49,8 @@ def learn_rules(client: Client, model_name: str = "") -> Sequence[tuple[str, str
             write_learned(client, model, version, found)
             learned.append((model, version))
             context = {"model_name": model, "model_version": version}
-            told = (model, version, len(found.rules))
-            _logger.info("%s %s: learned the rules of %d features", *told, extra=context)
+            values = (model, version, len(found.rules))
+            _logger.info("%s %s: learned the rules of %d features", *values, extra=context)
     return learned
 
 

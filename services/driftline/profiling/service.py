@@ -75,7 +75,7 @@ class Profiler:
         shard: which of the shards this is, from 0 on.
         shards: how many profilers share the models.
         random_below: returns a random number from 0 to below its argument.
-        pulse: beats as deriving goes on.
+        pulse: shows the health endpoints that deriving goes on.
     """
 
     def __init__(

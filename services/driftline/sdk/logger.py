@@ -379,6 +379,17 @@ def _refuse(session: Session | None, error: Exception) -> None:
 _loggers: weakref.WeakSet[PredictionLogger] = weakref.WeakSet()
 
 
+def flush_loggers(log: EventLog, timeout: float) -> bool:
+    """Flush all loggers of this process that were made with this open log; return whether it took everything.
+
+    Args:
+        log: the very object that the loggers were made with.
+        timeout: how long to wait at most for each of them, seconds.
+    """
+    theirs = [logger for logger in list(_loggers) if logger._settings.log is log]  # noqa: SLF001 - as below.
+    return [logger.flush(timeout) for logger in theirs].count(False) == 0
+
+
 def _forget_sessions() -> None:
     for logger in list(_loggers):
         logger._forget_session()  # noqa: SLF001 - the hook is part of the logger.

@@ -43,7 +43,7 @@ class AllowedHosts:
     def _allows(self, host: str) -> bool:
         if host == _LOOPBACK or host.endswith(f".{_LOOPBACK}") or _is_address(host):
             return True
-        above = {f"*{host[place:]}" for place, letter in enumerate(host) if letter == "."}
+        above = {f"*{host[place:]}" for place, character in enumerate(host) if character == "."}
         return bool(host) and not self._names.isdisjoint({host, "*"} | above)
 
 

@@ -69,7 +69,7 @@ class WebServer:
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-        # What it says goes where everything of this process is said.
+        # Its messages go where all messages of this process go.
         config = uvicorn.Config(
             AllowedHosts(app, [*allowed_hosts, host]),
             log_config=None,
@@ -83,7 +83,7 @@ class WebServer:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name=name, daemon=True)
 
     async def _serve(self) -> None:
-        asyncio.get_running_loop().set_exception_handler(_AcceptErrors(self.url))
+        asyncio.get_running_loop().set_exception_handler(AcceptErrors(self.url))
         await self._server.serve(sockets=[self._socket])
 
     def start(self) -> None:
@@ -122,7 +122,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-class _AcceptErrors:
+class AcceptErrors:
     """Tells once a minute that connections can't be accepted; asyncio would tell it a hundred times a second.
 
     Args:

@@ -18,7 +18,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class StoredLetter:
+class StoredDeadLetter:
     """One dead letter.
 
     Args:
@@ -56,7 +56,7 @@ class StoredLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterFilter:
+class DeadLetterFilter:
     """Which dead letters are meant; what is None does not matter.
 
     Args:
@@ -74,7 +74,7 @@ class LetterFilter:
     waiting: bool = True
 
 
-def read_letters(client: Client, chosen: LetterFilter, *, limit: int) -> Sequence[StoredLetter]:
+def read_dead_letters(client: Client, chosen: DeadLetterFilter, *, limit: int) -> Sequence[StoredDeadLetter]:
     """Return dead letters, those refused last first."""
     wanted = {
         "topic = {topic:String}": chosen.topic,
@@ -97,10 +97,10 @@ def read_letters(client: Client, chosen: LetterFilter, *, limit: int) -> Sequenc
         parameters=bound,
         column_formats={"value": "bytes"},
     ).result_rows
-    return [StoredLetter(*row) for row in rows]
+    return [StoredDeadLetter(*row) for row in rows]
 
 
-def write_letter(client: Client, letter: StoredLetter) -> None:
+def write_dead_letter(client: Client, dead_letter: StoredDeadLetter) -> None:
     """Write a later state of a dead letter. Its revision must have grown."""
     names = _COLUMNS.split(", ")
-    client.insert("dead_letters", [[getattr(letter, name) for name in names]], column_names=names)
+    client.insert("dead_letters", [[getattr(dead_letter, name) for name in names]], column_names=names)

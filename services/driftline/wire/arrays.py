@@ -32,7 +32,7 @@ class NumberColumn:
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """A column of texts, each different one told once.
+    """A column of texts, each different one written once.
 
     Args:
         codes: places in ``texts``, intp; -1: missing. Shape (n,).

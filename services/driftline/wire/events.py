@@ -84,7 +84,7 @@ class EventEncoder:
         fields: what the events have in common; texts that can be encoded.
         random: a source of random bits, as in ``Ids``.
         schema_ids: the events' ids in a schema registry, by name; without it, single-object encoding.
-        remarks: told which values were left out or rounded.
+        remarks: called for each value that was left out or rounded.
 
     Raises:
         ValueRefusedError: one of the fields' texts can't be encoded.
@@ -255,8 +255,8 @@ class EventEncoder:
             if None not in {text, own} and text != own:
                 self.named.remarks(Remark.UNENCODABLE, "prediction", "label is another label, and stands")
             text, number = own if text is None else text, None
-        told = NULL if number is None else SOME + self.named.double("prediction", number)
-        return told + self.named.optional(text)
+        written = NULL if number is None else SOME + self.named.double("prediction", number)
+        return written + self.named.optional(text)
 
     def _probabilities(self, probabilities: Any) -> bytes:
         if probabilities is None:
@@ -294,7 +294,7 @@ class EventEncoder:
 
 
 def _are_plain(tags: dict[Any, Any]) -> bool:
-    """Say whether tags are strings of Python's own and short: what is equal to them has the same text."""
+    """Return whether tags are strings of Python's own and short: what is equal to them has the same text."""
     return all(type(part) is str and len(part) <= 128 for pair in tags.items() for part in pair)
 
 
@@ -305,5 +305,5 @@ def check_size(size: int) -> None:
         ValueRefusedError: ``too_large``.
     """
     if size > MAX_EVENT_BYTES:
-        told = f"an event of {size:,} bytes is more than {MAX_EVENT_BYTES:,}"
-        raise ValueRefusedError(Reason.TOO_LARGE, told)
+        detail = f"an event of {size:,} bytes is more than {MAX_EVENT_BYTES:,}"
+        raise ValueRefusedError(Reason.TOO_LARGE, detail)

@@ -156,5 +156,5 @@ class FeatureEncoder:
 
 
 def _is_pandas(features: Any) -> bool:
-    """Say whether this is a row of pandas, in which NaN is a missing value."""
+    """Return whether this is a row of pandas, in which NaN is a missing value."""
     return type(features).__module__.partition(".")[0] == "pandas"

@@ -64,7 +64,7 @@ class NamedValues:
     """Encodes values under names. Safe to use from several threads.
 
     Args:
-        remarks: told what was left out or rounded.
+        remarks: called for each value that was left out or rounded.
     """
 
     def __init__(self, remarks: Remarks) -> None:

@@ -40,7 +40,7 @@ class Remark(StrEnum):
 
 
 Remarks: TypeAlias = Callable[[Remark, str, str], None]
-"""Takes a remark, the name of the feature or argument, and what is to be said of it."""
+"""Takes a remark, the name of the feature or argument, and a description of what happened to the value."""
 
 
 class ValueRefusedError(WireError):

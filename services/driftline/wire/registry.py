@@ -106,12 +106,12 @@ class Registry:
             with schema_registry.SchemaRegistryClient(self._client_options()) as client:
                 return answer(client)
         except schema_registry.SchemaRegistryError as error:
-            told = " ".join(str(error.error_message).split())
+            reason = " ".join(str(error.error_message).split())
             if error.http_status_code == _NOT_FOUND:
-                raise _UnknownError(f"schema registry {self._url}: {failed}: {told}") from error
+                raise _UnknownError(f"schema registry {self._url}: {failed}: {reason}") from error
             if error.http_status_code == _CONFLICT:
-                told = f"it is not compatible with the versions that are there: {told}"
-            raise LogError(f"schema registry {self._url}: {failed}: {told}") from error
+                reason = f"it is not compatible with the versions that are there: {reason}"
+            raise LogError(f"schema registry {self._url}: {failed}: {reason}") from error
         except Exception as error:  # The client passes on what its HTTP library raises.
             raise LogError(f"schema registry {self._url}: {failed}: {error!r}") from error
 

@@ -145,8 +145,8 @@ class TableEncoder:
             if column.missing is None:
                 return numbers
             missing = column.missing[first:end].tolist()
-            told = [NULL if gap else number for gap, number in zip(missing, numbers.values, strict=True)]
-            return Entries(told, numbers.longest)
+            written = [NULL if gap else number for gap, number in zip(missing, numbers.values, strict=True)]
+            return Entries(written, numbers.longest)
         values = self._predictions[first:end]
         if set(map(type, values)) == {float}:
             return alike([SOME + pack_double(value) for value in values])

@@ -212,7 +212,7 @@ def text_value(value: Any) -> str | None:  # noqa: PLR0911 - one per kind
 
 
 def event_time_us(value: Any) -> int | None:
-    """Return a time in microseconds since 1970-01-01T00:00:00Z; finer parts are cut off. None: not told.
+    """Return a time in microseconds since 1970-01-01T00:00:00Z; finer parts are cut off. None: none given.
 
     Args:
         value: a time, a date, a number of seconds since 1970 or a text in ISO 8601.

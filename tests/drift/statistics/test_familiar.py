@@ -109,7 +109,7 @@ def test_the_ks_p_value_is_the_exact_one_of_that_distance(size, shift):
     assert found["ks_p_value"] == pytest.approx(stats.kstwo.sf(found["ks"], effective), abs=0.005)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 500), min_size=2, max_size=30),
     st.lists(st.integers(0, 500), min_size=2, max_size=30),

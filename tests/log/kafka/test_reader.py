@@ -132,13 +132,13 @@ def test_staying_takes_in_nothing(stage):
     reader = stage.reader()
     assert list(reader.partitions(TOPIC)) == [0]
     assert reader.fetch(TOPIC) is None
-    stretch = reader._member.stretches[TOPIC, 0]
+    buffer = reader._member.buffers[TOPIC, 0]
     reader.stay()
     stage.put(numbers(1000))
     for _ in range(15):
         reader.stay()
         time.sleep(0.1)
-    assert stretch.held_bytes == 0
+    assert buffer.held_bytes == 0
     assert len(reader.fetch(TOPIC).values) == 1000
 
 
@@ -188,7 +188,7 @@ def test_what_waits_is_bounded_and_nothing_is_left_out(make, monkeypatch):
                 range(counts[partition], counts[partition] + len(values))
             )
             counts[partition] += len(values)
-            sizes.append(sum(stretch.held_bytes for stretch in reader._member.stretches.values()))
+            sizes.append(sum(buffer.held_bytes for buffer in reader._member.buffers.values()))
     assert counts == [15_000, 15_000]
     # Each its share, and what one look at librdkafka's queue brings beyond it.
     assert max(sizes) < 6 << 20

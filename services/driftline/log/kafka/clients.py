@@ -147,10 +147,10 @@ def log_error(error: KafkaError | KafkaException, doing: str) -> LogError:
         error: what librdkafka says.
         doing: what could not be done, such as ``can't commit to topic 0``.
     """
-    return LogError(f"{doing}: {told(error)}")
+    return LogError(f"{doing}: {described(error)}")
 
 
-def told(error: KafkaError | KafkaException) -> str:
+def described(error: KafkaError | KafkaException) -> str:
     """Return an error of librdkafka in one line."""
     inner = error.args[0] if isinstance(error, KafkaException) and error.args else error
     if not isinstance(inner, KafkaError):
@@ -177,7 +177,7 @@ class Troubles:
     While a broker is away, that is twenty failed connections a second. Used from several threads.
 
     Attributes:
-        last: the last error, for those who only hear that something took too long.
+        last: the last error, for callers that only learn that something took too long.
 
     Args:
         clock: seconds of a clock that never goes back.
@@ -190,7 +190,7 @@ class Troubles:
 
     def __call__(self, error: KafkaError) -> None:
         """Take an error that librdkafka deals with itself."""
-        self.last = told(error)
+        self.last = described(error)
         if self._is_new(error.name()):
             _logger.warning("%s", self.last)
 
@@ -205,7 +205,7 @@ class Troubles:
             _logger.log(level, form, *args)
 
     def _is_new(self, kind: str) -> bool:
-        """Tell whether nothing of this kind was logged for a while."""
+        """Return whether nothing of this kind was logged for a while."""
         now_s = self._clock()
         if len(self._logged_s) > _MANY_KINDS:
             self._logged_s.clear()
@@ -219,7 +219,7 @@ def _made(make: Callable[[dict[str, Any]], _Client], config: Mapping[str, Any]) 
     try:
         return make(dict(config))
     except (KafkaException, TypeError, ValueError) as error:
-        said = told(error) if isinstance(error, KafkaException) else str(error)
+        reason = described(error) if isinstance(error, KafkaException) else str(error)
         raise SettingError(
-            f"librdkafka does not take an option of the kafka:// URL or of DRIFTLINE_KAFKA_*: {said}"
+            f"librdkafka does not take an option of the kafka:// URL or of DRIFTLINE_KAFKA_*: {reason}"
         ) from None

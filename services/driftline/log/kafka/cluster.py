@@ -19,7 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it re-expor
 )
 
 from driftline.errors import LogError, SettingError
-from driftline.log.kafka.clients import admin_config, make_admin, told
+from driftline.log.kafka.clients import admin_config, described, make_admin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -126,7 +126,7 @@ class Cluster:
         except KafkaException as error:
             admin.poll(0)  # It tells there what it met on its way.
             before = config["error_cb"].before
-            raise LogError(f"{self.settings.bootstrap}: {failing}: {told(error)}{before}") from error
+            raise LogError(f"{self.settings.bootstrap}: {failing}: {described(error)}{before}") from error
 
     def _topics(self, admin: AdminClient) -> dict[str, int]:
         listed = admin.list_topics(timeout=TIMEOUT_S).topics
@@ -144,18 +144,18 @@ class Cluster:
             admin.describe_configs(names, request_timeout=TIMEOUT_S) if names else {}
         ).items():
             try:
-                told = {entry.name: str(entry.value) for entry in answer.result().values()}
+                settings = {entry.name: str(entry.value) for entry in answer.result().values()}
             except KafkaException as error:
                 if error.args[0].code() in {*_FORBIDDEN, *_ABSENT}:
                     continue
                 raise
-            if "compact" in told.get("cleanup.policy", ""):
+            if "compact" in settings.get("cleanup.policy", ""):
                 raise SettingError(
                     f"{self.settings.bootstrap}: topic {name.name} is compacted (cleanup.policy="
-                    f"{told['cleanup.policy']}), which drops all but the last record of a session: set "
+                    f"{settings['cleanup.policy']}), which drops all but the last record of a session: set "
                     "cleanup.policy=delete"
                 )
-            kept_ms = int(told.get("retention.ms", "-1"))
+            kept_ms = int(settings.get("retention.ms", "-1"))
             if 0 <= kept_ms < LEAST_KEPT_MS:
                 raise SettingError(
                     f"{self.settings.bootstrap}: topic {name.name} keeps records for {kept_ms / 1000:,.0f} s "

@@ -50,7 +50,7 @@ class Delivery:
         ]
 
     def stage(self, max_bytes: int) -> Sequence[int]:
-        """Return the places of what may be sent now. A beat waits until everything before it is delivered.
+        """Return the places of what may be sent now. A heartbeat waits until all before it is delivered.
 
         Args:
             max_bytes: bound of their size; there is one record at least.
@@ -63,20 +63,20 @@ class Delivery:
             if self._states[place] != _WAITING:
                 continue
             record = self.records[place]
-            is_beat = record.topic == SESSIONS_TOPIC
+            is_heartbeat = record.topic == SESSIONS_TOPIC
             max_bytes -= len(record.value)
-            if stage and ((is_beat and has_events) or max_bytes < 0):
+            if stage and ((is_heartbeat and has_events) or max_bytes < 0):
                 break
             stage.append(place)
-            has_events = has_events or not is_beat
+            has_events = has_events or not is_heartbeat
         return stage
 
     def _is_one_stage(self, max_bytes: int) -> bool:
-        """Say whether everything may be sent at once, as it nearly always may."""
+        """Return whether everything may be sent at once, as it nearly always may."""
         runs = [(topic, values) for topic, _, values in runs_of(self.records)]
-        has_beats = any(topic == SESSIONS_TOPIC for topic, _ in runs)
+        has_heartbeats = any(topic == SESSIONS_TOPIC for topic, _ in runs)
         size = sum(sum(map(len, values)) for _, values in runs)
-        return not any(self._states) and not has_beats and size <= max_bytes
+        return not any(self._states) and not has_heartbeats and size <= max_bytes
 
     def sent(self, places: Sequence[int]) -> None:
         """Note that librdkafka has taken records."""
@@ -93,7 +93,7 @@ class Delivery:
         self.in_flight = 0
 
     def is_on_its_way(self, place: int) -> bool:
-        """Say whether librdkafka has a record."""
+        """Return whether librdkafka has a record."""
         return self._states[place] == _SENT
 
     def failed(self, place: int, error: str, *, may_be_there: bool) -> None:

@@ -69,7 +69,7 @@ class Forwarding:
         """Send the next run, or wait for the one that is on its way. Blocks for about ``timeout_s``."""
         try:
             return self._step(timeout_s)
-        except LogMovedError as error:  # The file was malformed, and set aside: what was in it is told.
+        except LogMovedError as error:  # The file was malformed, and set aside: what was in it is reported.
             _logger.warning("%s", error)
             self._run = self._delivery = None
             return Progress.STALLED
@@ -120,7 +120,7 @@ class Forwarded:
 
 
 def has_orphans(settings: KafkaSettings) -> bool:
-    """Say whether there are spills whose owner is gone."""
+    """Return whether there are spills whose owner is gone."""
     found = spill_settings(settings)
     for folder in spill_folders(found.root) if found else ():
         spill = _adopted(found, folder) if found else None
@@ -151,8 +151,8 @@ def forward_orphans(settings: KafkaSettings, stop: threading.Event) -> Forwarded
                 (left if stop.is_set() else owned).append(folder)
                 continue
             forwarding = Forwarding(spill, sender)
-            told, context = (folder, spill.waiting()), {"folder": str(folder)}
-            _logger.info("%s: its process is gone; %d records are forwarded", *told, extra=context)
+            values, context = (folder, spill.waiting()), {"folder": str(folder)}
+            _logger.info("%s: its process is gone; %d records are forwarded", *values, extra=context)
             try:
                 if not _run_until_empty(forwarding, stop):
                     left.append(folder)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from driftline.errors import LogMovedError
-from driftline.log.kafka.clients import Troubles, consumer_config, log_error, make_consumer, told
-from driftline.log.kafka.stretch import Stretch
+from driftline.log.kafka.buffer import PartitionBuffer
+from driftline.log.kafka.clients import Troubles, consumer_config, described, log_error, make_consumer
 from driftline.log.kafka.unanswered import STATISTICS_EVERY_MS, Unanswered
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _MOVED = frozenset(
         KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001  librdkafka's own errors are named so
     }
 )
-# Others join or leave, and this member has not heard yet; what it has not given back is still its own.
+# Others join or leave, and this member does not know yet; what it has not given back is still its own.
 _SETTLING = frozenset({KafkaError.STALE_MEMBER_EPOCH, KafkaError.REBALANCE_IN_PROGRESS})
 _ASTRAY = frozenset(
     {
@@ -71,7 +71,7 @@ class Member:
     Partitions come and go while ``take`` and ``join`` run, and at no other moment.
 
     Attributes:
-        stretches: the partitions that are this member's now.
+        buffers: the partitions that are this member's now.
 
     Args:
         cluster: where the group is.
@@ -83,7 +83,7 @@ class Member:
     def __init__(
         self, cluster: Cluster, group: str, topics: Sequence[str], clock: Callable[[], float]
     ) -> None:
-        self.stretches: dict[Place, Stretch] = {}
+        self.buffers: dict[Place, PartitionBuffer] = {}
         self._cluster = cluster
         self._group = group
         self._topics = list(topics)
@@ -92,7 +92,7 @@ class Member:
         self._forced = cluster.settings.options.get("group.protocol", "")
         self.protocol = self._forced.lower() or "consumer"
         self._settled = False
-        self._told_absent = False
+        self._reported_absent = False
         self._troubles = Troubles(clock)
         self._unanswered = Unanswered()
 
@@ -123,20 +123,20 @@ class Member:
                 return
             self._subscribe()
         begin_s = self._clock()
-        while not self.stretches and self._clock() < begin_s + _JOIN_S[self.protocol]:
+        while not self.buffers and self._clock() < begin_s + _JOIN_S[self.protocol]:
             self.take(_POLL_S)
-        if not self.stretches:
+        if not self.buffers:
             self._cluster.topics()  # Is it that others have them all, or does nobody answer?
         self._settled = True
 
     def _tell_absent(self) -> None:
-        if not self._told_absent:
+        if not self._reported_absent:
             _logger.warning(
                 "%s: group %s waits for topics that are not there, or that this user may not see: %s",
                 *(self._cluster.settings.bootstrap, self._group, ", ".join(self._topics)),
                 extra={"group": self._group, "topics": list(self._topics)},
             )
-        self._told_absent = True
+        self._reported_absent = True
 
     def _subscribe(self) -> None:
         settings = self._cluster.settings
@@ -158,19 +158,19 @@ class Member:
             # An offset that may be gone would end librdkafka's fetching for good.
             partition.offset = OFFSET_BEGINNING
             place = self._cluster.place(partition)
-            self.stretches[place] = Stretch(place)
-            self.stretches[place].is_paused = True
+            self.buffers[place] = PartitionBuffer(place)
+            self.buffers[place].is_paused = True
         consumer.incremental_assign(partitions)
         if partitions:
             consumer.pause(partitions)
-            ours = [f"{topic}/{partition}" for topic, partition in sorted(self.stretches)]
+            ours = [f"{topic}/{partition}" for topic, partition in sorted(self.buffers)]
             context = {"group": self._group, "partitions": ours}
             _logger.info("%s: partitions %s are ours now", self._group, ours, extra=context)
 
     def _give(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
         for partition in partitions:
-            self.stretches.pop(self._cluster.place(partition), None)
+            self.buffers.pop(self._cluster.place(partition), None)
 
     def take(self, timeout_s: float) -> None:
         """Take in what has been fetched and what the group decided; wait for some of it at most so long.
@@ -190,43 +190,43 @@ class Member:
 
     def _sort(self, messages: list[Message]) -> None:
         """Give each message to its partition, and look at what is none."""
-        stretch, current = None, None
+        buffer, current = None, None
         run: list[Message] = []
         refused: KafkaError | None = None
         for message in messages:
             partition = message.topic(), message.partition()
             if (error := message.error()) is not None or partition != current:
-                if stretch is not None:
-                    stretch.take(run)
+                if buffer is not None:
+                    buffer.take(run)
                 run, current = [], partition
-                stretch = self._stretch(*partition)
+                buffer = self._buffer(*partition)
                 if error is not None:
-                    refused = self._note_error(error, stretch, message.offset()) or refused
+                    refused = self._note_error(error, buffer, message.offset()) or refused
                     current = None
                     continue
             run.append(message)
-        if stretch is not None:
-            stretch.take(run)
+        if buffer is not None:
+            buffer.take(run)
         if refused is not None:
             self._refuse(refused)
 
-    def _stretch(self, broker_topic: str | None, partition: int | None) -> Stretch | None:
-        """Return the stretch of a message; None where it is about none, or of before a seek to come."""
+    def _buffer(self, broker_topic: str | None, partition: int | None) -> PartitionBuffer | None:
+        """Return the buffer of a message; None where it is about none, or of before a seek to come."""
         topic = self._cluster.settings.topic(broker_topic or "")
-        stretch = self.stretches.get((topic or "", -1 if partition is None else partition))
-        return stretch if stretch is not None and stretch.is_known and not stretch.is_to_seek else None
+        buffer = self.buffers.get((topic or "", -1 if partition is None else partition))
+        return buffer if buffer is not None and buffer.is_known and not buffer.is_to_seek else None
 
     def _note_error(
-        self, error: KafkaError, stretch: Stretch | None, offset: int | None
+        self, error: KafkaError, buffer: PartitionBuffer | None, offset: int | None
     ) -> KafkaError | None:
         """Note what an event says that is no record; return it if it ends the reading."""
         code = error.code()
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's own errors are named so
-            if stretch is not None and offset is not None:
-                stretch.reach(offset)
+            if buffer is not None and offset is not None:
+                buffer.reach(offset)
         elif code in _ASTRAY:
-            if stretch is not None:
-                stretch.is_astray = True
+            if buffer is not None:
+                buffer.is_astray = True
         elif error.fatal() or code == KafkaError._FATAL or code in _FORBIDDEN:  # noqa: SLF001  as above
             return error
         else:
@@ -266,7 +266,7 @@ class Member:
             for answer in answers
         }
 
-    def commit(self, stretch: Stretch, offset: int, note: Note) -> None:
+    def commit(self, buffer: PartitionBuffer, offset: int, note: Note) -> None:
         """Commit an offset as this member, and wait until that is done.
 
         Raises:
@@ -274,16 +274,16 @@ class Member:
             LogError: it is not known whether it is done. This member has left, so that a request that is
                 still on its way is refused when it arrives.
         """
-        place = stretch.place
+        place = buffer.place
         end = self._clock() + ANSWER_TIMEOUT_S
         while error := self._try_commit(place, offset, note):
             if error.code() in _SETTLING and self._clock() < end:
                 time.sleep(_POLL_S)
                 continue
-            stretch.forget()
+            buffer.forget()
             doing = f"{place[0]}, partition {place[1]}: can't commit as a reader of group {self._group}"
             if error.code() in _MOVED | _SETTLING:
-                raise LogMovedError(f"{doing}: {told(error)}")
+                raise LogMovedError(f"{doing}: {described(error)}")
             self.leave()
             raise log_error(error, doing)
 
@@ -296,75 +296,75 @@ class Member:
             return inner
         return next((partition.error for partition in done or () if partition.error), None)
 
-    def seek(self, stretch: Stretch) -> None:
-        """Go on fetching where a stretch ends.
+    def seek(self, buffer: PartitionBuffer) -> None:
+        """Go on fetching where a buffer ends.
 
         Raises:
             LogError: that can't be done now.
         """
-        partition = self._cluster.partition(stretch.place, stretch.reached)
+        partition = self._cluster.partition(buffer.place, buffer.reached)
         end = self._clock() + ANSWER_TIMEOUT_S
         while True:
             try:
                 self._joined().seek(partition)
             except KafkaException as error:
-                # A partition that has just come takes a moment until it can be told where to begin.
+                # A partition that has just come takes a moment until it can be positioned.
                 if error.args[0].code() != KafkaError._STATE or self._clock() > end:  # noqa: SLF001  as above
-                    raise log_error(error, f"{stretch.place}: can't seek {stretch.reached}") from error
+                    raise log_error(error, f"{buffer.place}: can't seek {buffer.reached}") from error
                 time.sleep(_POLL_S / 10)
             else:
-                stretch.is_to_seek = False
+                buffer.is_to_seek = False
                 return
 
-    def pause(self, stretches: Sequence[Stretch], *, paused: bool) -> None:
+    def pause(self, buffers: Sequence[PartitionBuffer], *, paused: bool) -> None:
         """Fetch nothing further of some partitions, or do so again.
 
         Raises:
             LogError: that can't be done now.
         """
-        changing = [stretch for stretch in stretches if stretch.is_paused != paused]
+        changing = [buffer for buffer in buffers if buffer.is_paused != paused]
         if not changing:
             return
         consumer = self._joined()
         try:
             (consumer.pause if paused else consumer.resume)(
-                [self._cluster.partition(stretch.place) for stretch in changing]
+                [self._cluster.partition(buffer.place) for buffer in changing]
             )
         except KafkaException as error:
             raise log_error(error, "can't pause or resume") from error
-        for stretch in changing:
-            stretch.is_paused = paused
-            stretch.is_asleep = not paused
+        for buffer in changing:
+            buffer.is_paused = paused
+            buffer.is_asleep = not paused
 
-    def wake(self, stretch: Stretch) -> None:
+    def wake(self, buffer: PartitionBuffer) -> None:
         """Have a partition fetched that was resumed a moment ago.
 
         librdkafka does not look at a connection that had nothing to fetch for up to a second, unless there is
         something to ask.
         """
-        stretch.is_asleep = False
+        buffer.is_asleep = False
         with suppress(KafkaException):  # Then it takes that second.
-            self._joined().get_watermark_offsets(self._cluster.partition(stretch.place), timeout=_WAKE_S)
+            self._joined().get_watermark_offsets(self._cluster.partition(buffer.place), timeout=_WAKE_S)
 
     def leave(self) -> None:
         """Leave the group; the next ``join`` joins anew. Blocks for a few seconds. Doing so twice is allowed.
 
         A consumer that is closed while the group hands partitions out may wait for itself for good, with the
-        interpreter's lock in its hand. So first it wants none any more, and hears what was decided before.
+        interpreter's lock in its hand. So first it wants none any more, and receives what was decided before.
         """
         consumer, self._consumer = self._consumer, None
         self._settled, self._unanswered = False, Unanswered()
         if consumer is None:
             return
         end = self._clock() + _LEAVE_S
-        with suppress(KafkaException):  # One that was put out for good has nothing to hear.
+        with suppress(KafkaException):  # One that was put out for good has nothing to receive.
             consumer.unsubscribe()
             quiet = 0
             while quiet < _QUIET_POLLS and self._clock() < end:
-                heard = consumer.consume(_STEP_RECORDS, _POLL_S)
-                quiet = 0 if heard or self.stretches else quiet + 1
+                received = consumer.consume(_STEP_RECORDS, _POLL_S)
+                quiet = 0 if received or self.buffers else quiet + 1
         consumer.close()
-        self.stretches.clear()
+        self.buffers.clear()
 
     def _joined(self) -> Consumer:
         if self._consumer is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException
 
 from driftline.errors import LogError
-from driftline.log.kafka.clients import Troubles, asking_config, make_consumer, told
+from driftline.log.kafka.clients import Troubles, asking_config, described, make_consumer
 from driftline.log.kafka.cluster import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Kafka's own names for the begin and the end of a log, where it is asked for the offset of a time.
 _BEGIN, _END = -2, -1
-_MANY_WORDS = 100
+_MANY_MESSAGES = 100
 _HAS_READERS = frozenset(
     {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
 )
@@ -110,12 +110,12 @@ class Offsets:
             yield self._consumer
             self._consumer.poll(0)  # It may have something to say, which would pile up.
         except KafkaException as error:
-            for message in self._consumer.consume(_MANY_WORDS, 0):
-                if (said := message.error()) is not None:
-                    self._troubles(said)
+            for message in self._consumer.consume(_MANY_MESSAGES, 0):
+                if (trouble := message.error()) is not None:
+                    self._troubles(trouble)
             self.close()
             where = self._cluster.settings.bootstrap
-            raise LogError(f"{where}: {failing}: {told(error)}{self._troubles.before}") from error
+            raise LogError(f"{where}: {failing}: {described(error)}{self._troubles.before}") from error
 
 
 def lag(

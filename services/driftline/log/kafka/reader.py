@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from driftline.log.base import Batch
+    from driftline.log.kafka.buffer import PartitionBuffer
     from driftline.log.kafka.cluster import Cluster, Place
-    from driftline.log.kafka.stretch import Stretch
 
 BUFFER_BYTES: Final = 64 << 20
 """How much of all partitions together may wait in Python, besides the batch that is being fetched."""
@@ -77,7 +77,7 @@ class KafkaReader:
         """
         self._member.join()
         self._take(None, 0)
-        return sorted(partition for name, partition in self._member.stretches if name == topic)
+        return sorted(partition for name, partition in self._member.buffers if name == topic)
 
     def fetch(
         self, topic: str, partition: int = 0, *, max_records: int = 10_000, max_bytes: int = 16 << 20
@@ -100,67 +100,65 @@ class KafkaReader:
     def _fetch(self, place: Place, max_records: int, max_bytes: int) -> Batch | None:
         self._member.join()
         self._take(None, 0)
-        stretch = self._member.stretches.get(place)
-        if stretch is None:
+        buffer = self._member.buffers.get(place)
+        if buffer is None:
             return None
-        self._know(stretch)
-        if stretch.intent is None:
-            filled = self._fill(stretch, lambda: stretch.fills(max_records, max_bytes))
-            return stretch.next_batch(max_records, max_bytes) if filled else None
-        first, last = stretch.intent
-        if not self._fill(stretch, lambda: stretch.reached > last):
+        self._know(buffer)
+        if buffer.intent is None:
+            filled = self._fill(buffer, lambda: buffer.fills(max_records, max_bytes))
+            return buffer.next_batch(max_records, max_bytes) if filled else None
+        first, last = buffer.intent
+        if not self._fill(buffer, lambda: buffer.reached > last):
             return None
-        if stretch.reached <= last:
+        if buffer.reached <= last:
             raise LogError(
-                f"{stretch.place}: the log ends at {stretch.reached}, within the range {first}-{last}"
+                f"{buffer.place}: the log ends at {buffer.reached}, within the range {first}-{last}"
             )
-        return stretch.intended_batch(first, last)
+        return buffer.intended_batch(first, last)
 
-    def _fill(self, stretch: Stretch, enough: Callable[[], bool]) -> bool:
+    def _fill(self, buffer: PartitionBuffer, enough: Callable[[], bool]) -> bool:
         """Take in records until there are enough, or all that are in the log by now.
 
         Returns whether the partition is still this reader's.
         """
         deadline = self._clock() + _FETCH_S
         end: int | None = None
-        while not enough() and (end is None or stretch.reached < end):
-            reached = stretch.reached
-            if stretch.is_to_seek:
-                self._member.seek(stretch)
-            self._take(stretch, 0 if end is None else _WAIT_S)
-            if self._member.stretches.get(stretch.place) is not stretch:
+        while not enough() and (end is None or buffer.reached < end):
+            reached = buffer.reached
+            if buffer.is_to_seek:
+                self._member.seek(buffer)
+            self._take(buffer, 0 if end is None else _WAIT_S)
+            if self._member.buffers.get(buffer.place) is not buffer:
                 return False
-            if stretch.is_astray:
+            if buffer.is_astray:
                 raise _AstrayError(
-                    f"{stretch.place}: offset {stretch.reached} was deleted before it was read, or the log "
+                    f"{buffer.place}: offset {buffer.reached} was deleted before it was read, or the log "
                     "was cut there; joining anew, to see where the group is"
                 )
-            if end is None and stretch.reached == reached:
-                end = self._offsets.ends([stretch.place])[stretch.place]
-                if stretch.is_asleep and stretch.reached < end:
-                    self._member.wake(stretch)
+            if end is None and buffer.reached == reached:
+                end = self._offsets.ends([buffer.place])[buffer.place]
+                if buffer.is_asleep and buffer.reached < end:
+                    self._member.wake(buffer)
             if self._clock() > deadline:
-                if stretch.intent is None and stretch.held_bytes:
+                if buffer.intent is None and buffer.held_bytes:
                     break
-                raise LogError(f"{stretch.place}: records from {stretch.reached} on do not come; they should")
+                raise LogError(f"{buffer.place}: records from {buffer.reached} on do not come; they should")
         return True
 
-    def _take(self, wanted: Stretch | None, timeout_s: float) -> None:
+    def _take(self, wanted: PartitionBuffer | None, timeout_s: float) -> None:
         """Take in what came; no more of partitions of which enough waits already, but for the wanted one."""
-        stretches = list(self._member.stretches.values())
-        share = BUFFER_BYTES // max(1, len(stretches))
+        buffers = list(self._member.buffers.values())
+        share = BUFFER_BYTES // max(1, len(buffers))
         flowing = [
-            stretch
-            for stretch in stretches
-            if stretch.is_known
-            and not stretch.is_to_seek
-            and (stretch is wanted or stretch.held_bytes < share)
+            buffer
+            for buffer in buffers
+            if buffer.is_known and not buffer.is_to_seek and (buffer is wanted or buffer.held_bytes < share)
         ]
-        self._member.pause([stretch for stretch in stretches if stretch not in flowing], paused=True)
+        self._member.pause([buffer for buffer in buffers if buffer not in flowing], paused=True)
         self._member.pause(flowing, paused=False)
         self._member.take(timeout_s)
 
-    def _know(self, wanted: Stretch) -> None:
+    def _know(self, wanted: PartitionBuffer) -> None:
         """Ask where the group is in the partitions of which that is not known.
 
         Raises:
@@ -168,7 +166,7 @@ class KafkaReader:
         """
         if wanted.is_known:
             return
-        places = [place for place, stretch in self._member.stretches.items() if not stretch.is_known]
+        places = [place for place, buffer in self._member.buffers.items() if not buffer.is_known]
         committed = self._member.committed(places)
         sources = self._cluster.sources({topic for topic, _ in places})
         places = [place for place in places if place[0] in sources]
@@ -200,7 +198,7 @@ class KafkaReader:
                 f"at {end}: the cluster has lost records that it had acknowledged. Set the position to where "
                 "the group is to go on, by rewinding"
             )
-        self._member.stretches[place].begin(source, position, note.intent if note else None, start)
+        self._member.buffers[place].begin(source, position, note.intent if note else None, start)
 
     def intend(self, batch: Batch) -> None:
         """Record durably that the batch is about to be processed, without moving the position.
@@ -211,11 +209,11 @@ class KafkaReader:
             LogMovedError: another reader of the group was faster, or the partition is not this reader's now.
             LogError: the log can't be used now.
         """
-        stretch = self._owned(batch)
+        buffer = self._owned(batch)
         bounds = batch.first_offset, batch.last_offset
-        position = batch.first_offset if stretch.position is None else stretch.position
-        self._member.commit(stretch, position, Note(_topic_id(batch.source), bounds))
-        stretch.position, stretch.intent = position, bounds
+        position = batch.first_offset if buffer.position is None else buffer.position
+        self._member.commit(buffer, position, Note(_topic_id(batch.source), bounds))
+        buffer.position, buffer.intent = position, bounds
 
     def commit(self, batch: Batch) -> None:
         """Move the position past the batch and clear the intent, in one step. Blocks as ``intend``.
@@ -224,41 +222,41 @@ class KafkaReader:
             LogMovedError: as ``intend``.
             LogError: as ``intend``.
         """
-        stretch = self._owned(batch)
-        self._member.commit(stretch, batch.last_offset + 1, Note(_topic_id(batch.source)))
-        stretch.move(batch.last_offset + 1)
+        buffer = self._owned(batch)
+        self._member.commit(buffer, batch.last_offset + 1, Note(_topic_id(batch.source)))
+        buffer.move(batch.last_offset + 1)
 
-    def _owned(self, batch: Batch) -> Stretch:
-        """Return the stretch of a batch, after a look at what the group has committed.
+    def _owned(self, batch: Batch) -> PartitionBuffer:
+        """Return the buffer of a batch, after a look at what the group has committed.
 
         Any member may commit any partition, as far as a broker is concerned. So this reader looks whether the
         partition is its own. It stays so until it polls, or until its session is over: then the broker
         refuses what it commits.
         """
-        stretch = self._member.stretches.get((batch.topic, batch.partition))
-        if stretch is None:
+        buffer = self._member.buffers.get((batch.topic, batch.partition))
+        if buffer is None:
             raise LogMovedError(f"{batch.topic}: partition {batch.partition} is not this reader's now")
-        self._know(stretch)
-        if batch.source != stretch.source:
+        self._know(buffer)
+        if batch.source != buffer.source:
             raise LogMovedError(f"{batch.topic}: the topic was created anew since the batch was fetched")
-        position, text = self._member.committed([stretch.place])[stretch.place]
+        position, text = self._member.committed([buffer.place])[buffer.place]
         note = parse_note(text)
         intent = note.intent if note and note.topic_id == _topic_id(batch.source) else None
-        if (position, intent) != (stretch.position, stretch.intent):
-            stretch.forget()
+        if (position, intent) != (buffer.position, buffer.intent):
+            buffer.forget()
         bounds = batch.first_offset, batch.last_offset
         if (position is not None and position > batch.first_offset) or intent not in {None, bounds}:
             raise LogMovedError(
                 f"{batch.topic}, partition {batch.partition}: another reader of group {self._group!r} is at "
                 f"{position} with intent {intent}, not at {bounds}"
             )
-        self._know(stretch)
-        return stretch
+        self._know(buffer)
+        return buffer
 
     def stay(self) -> None:
         """Say that this reader still lives, and take in no further records. Raises nothing."""
         try:
-            self._member.pause(list(self._member.stretches.values()), paused=True)
+            self._member.pause(list(self._member.buffers.values()), paused=True)
             self._member.take(0)
         except LogError as error:
             _logger.warning("%s: %s", self._group, error, extra={"group": self._group})
@@ -284,11 +282,11 @@ class KafkaReader:
             places = self._all_places()
             positions = self._offsets.positions(places)
             return lag(positions, self._offsets.starts(places), self._offsets.ends(places))
-        for stretch in self._member.stretches.values():
-            self._know(stretch)
-        places = list(self._member.stretches)
+        for buffer in self._member.buffers.values():
+            self._know(buffer)
+        places = list(self._member.buffers)
         starts, ends = self._bounds_of(places)
-        known = {place: stretch.position for place, stretch in self._member.stretches.items()}
+        known = {place: buffer.position for place, buffer in self._member.buffers.items()}
         here = {place: position for place, position in known.items() if position is not None}
         return dict.fromkeys(self._topics, 0) | lag(here, starts, ends)
 
@@ -317,12 +315,12 @@ class KafkaReader:
         if topic not in sources:
             raise LogError(f"topic {topic} is not there")
         note = Note(_topic_id(sources[topic]))
-        stretch = self._member.stretches.get(place)
-        if stretch is None:
+        buffer = self._member.buffers.get(place)
+        if buffer is None:
             self._offsets.set_position(place, max(0, offset), str(note))
         else:
-            self._member.commit(stretch, max(0, offset), note)
-            stretch.forget()
+            self._member.commit(buffer, max(0, offset), note)
+            buffer.forget()
 
     def close(self) -> None:
         """Leave the group."""

@@ -48,7 +48,7 @@ _CHOSEN = {
     "queue.buffering.max.kbytes": 32 << 10,
     "reconnect.backoff.max.ms": 1_000,
 }
-# The broker, or librdkafka before it asked one, said no: the record is certainly not in the log.
+# The broker, or librdkafka before it asked one, refused it: the record is certainly not in the log.
 _NOT_THERE = frozenset(
     {
         "UNKNOWN_TOPIC_OR_PART",
@@ -250,7 +250,7 @@ class Sender:
         return known + value[10:]
 
     def _report(self, delivery: Delivery, error: KafkaError | None, message: Message) -> None:
-        """Take librdkafka's last word on a record that it could not deliver."""
+        """Take librdkafka's final report of a record that it could not deliver."""
         place = None if error is None else self._place(delivery, message)
         if error is None or place is None:
             return
@@ -259,15 +259,15 @@ class Sender:
             return
         self._is_broken = self._is_broken or error.fatal()
         topic = self._name(delivery.records[place].topic)
-        told = f"topic {topic}: {' '.join(error.str().split())} ({error.name()})"
-        delivery.failed(place, told, may_be_there=error.name() not in _NOT_THERE)
+        reason = f"topic {topic}: {' '.join(error.str().split())} ({error.name()})"
+        delivery.failed(place, reason, may_be_there=error.name() not in _NOT_THERE)
 
     def _place(self, delivery: Delivery, message: Message) -> int | None:
         """Return the place of a record that librdkafka has. Of several that are the same, any of them."""
-        told = message.topic(), message.key() or b"", message.value()
+        reported = message.topic(), message.key() or b"", message.value()
         for place in self._stage:
             record = delivery.records[place]
-            if delivery.is_on_its_way(place) and told == (
+            if delivery.is_on_its_way(place) and reported == (
                 self._name(record.topic),
                 record.key,
                 self._framed(record.value),

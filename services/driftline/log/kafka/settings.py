@@ -165,7 +165,7 @@ def parse_kafka_url(url: str, environ: Mapping[str, str]) -> KafkaSettings:
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether nobody may see the value of an option."""
+    """Return whether nobody may see the value of an option."""
     return bool(_IS_SECRET.search(name))
 
 
@@ -235,10 +235,10 @@ def _variables(prefix: str, environ: Mapping[str, str]) -> dict[str, str]:
     for variable, value in environ.items():
         if not variable.startswith(prefix):
             continue
-        words = variable.removeprefix(prefix)
-        in_file = words.endswith(_FILE_SUFFIX) and words.lower().replace("_", ".") not in _FILE_OPTIONS
-        words = words.removesuffix(_FILE_SUFFIX).lower() if in_file else words.lower()
-        name = words if words in _OWN and prefix == KAFKA_VARIABLES else words.replace("_", ".")
+        rest = variable.removeprefix(prefix)
+        in_file = rest.endswith(_FILE_SUFFIX) and rest.lower().replace("_", ".") not in _FILE_OPTIONS
+        rest = rest.removesuffix(_FILE_SUFFIX).lower() if in_file else rest.lower()
+        name = rest if rest in _OWN and prefix == KAFKA_VARIABLES else rest.replace("_", ".")
         if name in options:
             raise SettingError(f"{variable}: it is set with and without {_FILE_SUFFIX}; which one is meant?")
         options[name] = _content(variable, value) if in_file else value
@@ -250,8 +250,8 @@ def _content(variable: str, path: str) -> str:
     try:
         return Path(path).read_text("utf-8").removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
-        told = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingError(f"{variable}={path}: it can't be read: {told}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingError(f"{variable}={path}: it can't be read: {reason}") from None
 
 
 def _registry_options(environ: Mapping[str, str]) -> dict[str, str]:
@@ -313,8 +313,8 @@ def _registry(name: str, text: str) -> str:
 def _prefix(name: str, text: str) -> str:
     if not _TOPIC_PREFIX.fullmatch(text):
         raise SettingError(
-            f"Kafka option {name}={text}: it must be a letter, then at most 99 letters, digits and ._-, in "
-            "lower case"
+            f"Kafka option {name}={text}: it must be a letter, then at most 99 letters, digits "
+            "and ._-, in lower case"
         )
     return text
 

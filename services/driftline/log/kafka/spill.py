@@ -264,8 +264,9 @@ class Spill:
             raise LogError(f"{self.folder}: {error.strerror}") from error
         self._is_noted = False
         self._next_offset = next_offset
-        told, context = "%s: the disk is full; forwarding goes on without notes", {"folder": str(self.folder)}
-        _logger.warning(told, self.folder, extra=context)
+        message = "%s: the disk is full; forwarding goes on without notes"
+        context = {"folder": str(self.folder)}
+        _logger.warning(message, self.folder, extra=context)
 
     def _position(self) -> int:
         return self._reader.positions().get((SPILL_TOPIC, 0), 0)

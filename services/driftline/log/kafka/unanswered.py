@@ -15,7 +15,7 @@ class Unanswered:
     By the consumer protocol (KIP-848) a coordinator says once which partitions a member shall have, in its
     answer to a heartbeat. Where that answer comes too late, librdkafka takes no notice, and does not ask
     again: a partition that was to be given up then stays unread until the group's rebalance timeout is over,
-    five minutes. A member that joins anew is told everything.
+    five minutes. A member that joins anew learns everything.
 
     Attributes:
         is_over: something was left unanswered, and the coordinator answers again.

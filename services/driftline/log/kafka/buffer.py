@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _RECORD_BYTES = 300  # What Python adds to a record that waits here.
 
 
-class Stretch:
+class PartitionBuffer:
     """A partition as far as it is known here. Until ``begin`` nothing is known, and nothing is taken in.
 
     Attributes:
@@ -28,10 +28,10 @@ class Stretch:
         intent: first and last offset of the range that is being processed.
         reached: every record below that is not read yet waits here, or is lost.
         is_known: whether all this is so.
-        is_to_seek: whether librdkafka has yet to be told where to fetch.
+        is_to_seek: whether librdkafka still has to be positioned there.
         is_astray: whether librdkafka has given up, since the log does not have what was to be fetched.
-        is_paused: whether librdkafka has been told to fetch nothing of it.
-        is_asleep: whether it was told to fetch again, and nothing has come yet.
+        is_paused: whether librdkafka fetches nothing of it.
+        is_asleep: whether it was resumed, and nothing has come yet.
         held_bytes: about how much memory the waiting records take.
     """
 
@@ -99,7 +99,7 @@ class Stretch:
         self.is_asleep = False
 
     def fills(self, max_records: int, max_bytes: int) -> bool:
-        """Tell whether the records that wait here fill a batch."""
+        """Return whether the records that wait here fill a batch."""
         return len(self._messages) >= max_records or (
             self.held_bytes >= max_bytes and sum(map(len, self._messages)) >= max_bytes
         )
