@@ -13,9 +13,8 @@ from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json
 from driftline.cli.questions import ask_store, parse_time
 from driftline.domain.channels import ChannelKind, channel_row
+from driftline.domain.incidents import MEANINGS
 from driftline.store.pages import (
-    WORD_MEANINGS,
-    WORDS,
     read_acknowledgements,
     read_pages,
     write_acknowledgement,
@@ -84,7 +83,7 @@ def ack(
     if as_list:
         _list(store_url, as_json, limit=100)
         return
-    words = [word for word, is_said in zip(WORDS, (real, noise, accept), strict=True) if is_said]
+    words = [word for word, is_said in zip(MEANINGS, (real, noise, accept), strict=True) if is_said]
     if page_id is None or len(words) != 1:
         raise click.UsageError(
             "name one page and say one of --real, --noise, --accept; `driftline pages` lists pages"
@@ -100,7 +99,7 @@ def ack(
         echo_json(_row(page, [said]))
         return
     echo(f"page {page.page_id} of {_whose(page)}: {page.headline}")
-    echo(f"  {said.word}: {WORD_MEANINGS[said.word]}")
+    echo(f"  {said.word}: {MEANINGS[said.word].meaning}")
 
 
 def _user() -> str:

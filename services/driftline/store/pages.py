@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_time
-from driftline.domain.incidents import DEFAULT_QUIET_HOURS
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS, MEANINGS
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Feature, Kind
 from driftline.errors import NotFoundError, SettingError, StoreError
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
-
-WORD_MEANINGS = {
-    "real": "a fault: it counts as confirmed, and its hours stay out of the reference",
-    "noise": "a false page: it counts against the budget, and its hours are reference again",
-    "accept": "the new normal: what came before it is no reference any more",
-}
-WORDS = tuple(WORD_MEANINGS)
 
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
@@ -219,8 +212,8 @@ def write_acknowledgement(
         SettingError: the word is none of these, or the page was withdrawn.
         StoreError: the store did not take it.
     """
-    if word not in WORDS:
-        raise SettingError(f"{word!r} is nothing to say of a page; say one of {', '.join(WORDS)}")
+    if word not in MEANINGS:
+        raise SettingError(f"{word!r} is nothing to say of a page; say one of {', '.join(MEANINGS)}")
     page = find_page(client, page_id)
     if page.state == "withdrawn":
         raise SettingError(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from driftline.domain.hours import hour_of
+from driftline.domain.incidents import MEANINGS
 from driftline.domain.statistics import titles_of
 from driftline.printable import printable
-from driftline.store.pages import WORD_MEANINGS
 from driftline.web import addresses, period, words
 from driftline.web.draw import charts
 from driftline.web.views import streams
@@ -70,7 +70,7 @@ class Renderer:
         }
         self._environment.globals |= {
             "words": words,
-            "word_meanings": WORD_MEANINGS,
+            "meanings": MEANINGS,
             "all_days": period.DAYS,
             "default_days": period.DEFAULT_DAYS,
             "layer_words": LAYER_WORDS,

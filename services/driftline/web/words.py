@@ -31,11 +31,6 @@ VERDICT_MEANINGS = {
     "incomplete": "too many events are missing to judge",
     "insufficient_data": "too few events to judge",
 }
-WORD_MEANINGS = {
-    "real": "Confirmed: a fault, page",
-    "noise": "Said to be a false page:",
-    "accept": "Accepted as the new normal, page",
-}
 REASON_WORDS = {
     "type": "a number where a category belongs, or the other way round",
     "not_finite": "NaN or infinite",
@@ -55,7 +50,6 @@ PAGE_STATES = {
     "accepted": "is the new normal",
     "withdrawn": "was taken back: events that arrived late left nothing of it",
 }
-WORD_SHORT = {"real": "a fault", "noise": "a false page", "accept": "the new normal"}
 VERDICT_SIGNS = {
     "page": "▲",
     "warn": "◆",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.incidents import MEANINGS
 from driftline.domain.names import is_answer
-from driftline.store.pages import WORD_MEANINGS, find_page
+from driftline.store.pages import find_page
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
@@ -108,7 +109,7 @@ class PageView:
     def commands(self) -> Mapping[str, str]:
         """The command that says each word of it."""
         page_id = shlex.quote(self.known.page.page_id)
-        return {word: f"driftline ack {page_id} --{word} --note '...'" for word in WORD_MEANINGS}
+        return {word: f"driftline ack {page_id} --{word} --note '...'" for word in MEANINGS}
 
 
 def view_page(client: Client, page_id: str) -> PageView:
