@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
-from driftline.domain.hours import hour_time
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.incidents import Finding
 from driftline.domain.streams import Stream
 from driftline.metrics import Metric, Metrics
 from driftline.store import migrate, open_store
-from driftline.store.pages import StoredFinding, StoredPage, write_pages
+from driftline.store.pages import StoredPage, write_pages
 from driftline.store.rules import set_rules
 from driftline.store.verdicts import JudgedHour, StoredVerdict, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
@@ -79,9 +80,9 @@ def page(feature: str, end: int, since: int, **changes: Any) -> StoredVerdict:
     return stored(feature, end, "page", **{**episode, **moved, **changes})
 
 
-def of_page(verdict: StoredVerdict, last: int = END) -> StoredFinding:
+def of_page(verdict: StoredVerdict, last: int = END) -> Finding:
     """Return the finding that a page holds of a verdict."""
-    return StoredFinding(
+    return Finding(
         segment=verdict.segment,
         feature=verdict.feature,
         kind=verdict.kind,
@@ -92,10 +93,10 @@ def of_page(verdict: StoredVerdict, last: int = END) -> StoredFinding:
         observed=verdict.observed,
         z=verdict.z,
         scale_hours=verdict.scale_hours,
-        since=verdict.episode_start,
-        detected=verdict.window_end,
-        last=hour_time(last),
-        episode_ids=[verdict.episode_id],
+        since=hour_of(verdict.episode_start),
+        detected=hour_of(verdict.window_end),
+        last=last,
+        episode_ids=(verdict.episode_id,),
         accepted_at=None,
     )
 
@@ -108,9 +109,9 @@ def stored_page(page_id: str, verdicts: list[StoredVerdict], **changes: Any) -> 
         "model_version": "3",
         "environment": "production",
         "page_id": page_id,
-        "detected": min(finding.since for finding in findings) + timedelta(hours=1),
-        "since": min(finding.since for finding in findings),
-        "last": max(finding.last for finding in findings),
+        "detected": hour_time(min(finding.since for finding in findings) + 1),
+        "since": hour_time(min(finding.since for finding in findings)),
+        "last": hour_time(max(finding.last for finding in findings)),
         "state": "open",
         "accepted_at": None,
         "headline": "",

@@ -13,6 +13,7 @@ from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json
 from driftline.cli.questions import ask_store, parse_time
 from driftline.domain.channels import ChannelKind, channel_row
+from driftline.domain.hours import hour_time
 from driftline.domain.incidents import MEANINGS
 from driftline.store.pages import (
     read_acknowledgements,
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.pages import StoredAcknowledgement, StoredFinding, StoredPage
+    from driftline.domain.incidents import Finding
+    from driftline.store.pages import StoredAcknowledgement, StoredPage
 
 _STATES = ("open", "ended", "accepted", "withdrawn")
 
@@ -132,11 +134,17 @@ def _row(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> dict[str, A
     return {**dataclasses.asdict(page), "findings": findings, "word": word, "acknowledgements": told}
 
 
-def _finding_row(finding: StoredFinding) -> dict[str, Any]:
+def _finding_row(finding: Finding) -> dict[str, Any]:
     kind, value, feature = channel_row(finding.channel)
     text = None if finding.channel is None else finding.channel.text
     channel = {"channel": text, "channel_kind": kind, "channel_value": value, "channel_feature": feature}
-    return {**dataclasses.asdict(finding), **channel}
+    row = dataclasses.asdict(finding)
+    times = {name: _at(row[name]) for name in ("since", "detected", "last", "accepted_at")}
+    return {**row, **channel, **times}
+
+
+def _at(hour: int | None) -> datetime | None:
+    return None if hour is None else hour_time(hour)
 
 
 def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
@@ -153,14 +161,14 @@ def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
         echo(f"  {one.word}, said {one.given_by or 'somebody'} at {_time(one.given_at)}{note}")
 
 
-def _told(finding: StoredFinding) -> str:
+def _told(finding: Finding) -> str:
     where = f" in {finding.segment}" if finding.segment else ""
     moved = f"{finding.expected:.2%} -> {finding.observed:.2%}"
     channel = "" if finding.channel is None else finding.channel.text
     is_stuck = finding.channel is not None and finding.channel.kind is ChannelKind.STUCK
     moved = "" if is_stuck else f" {moved}"
     against = f"{finding.scale_hours} h against {finding.reference}"
-    return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(finding.since)})"
+    return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(hour_time(finding.since))})"
 
 
 def _whose(page: StoredPage) -> str:

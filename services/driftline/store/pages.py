@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.domain.channels import Channel, channel_row
-from driftline.domain.hours import hour_time
-from driftline.domain.incidents import DEFAULT_QUIET_HOURS, MEANINGS
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS, MEANINGS, Finding
 from driftline.domain.streams import Stream
-from driftline.domain.verdicts import Feature, Kind
 from driftline.errors import NotFoundError, SettingError, StoreError
 from driftline.store.verdicts import last_judged_hour
 
@@ -25,32 +24,6 @@ if TYPE_CHECKING:
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFinding:
-    """What pages for one feature; the columns are documented in ``schemas/clickhouse``. Times are in UTC."""
-
-    segment: str
-    feature: str
-    kind: Kind
-    reference: str
-    channel: Channel | None
-    effect: float
-    expected: float
-    observed: float
-    z: float | None
-    scale_hours: int
-    since: datetime
-    detected: datetime
-    last: datetime
-    episode_ids: Sequence[str]
-    accepted_at: datetime | None
-
-    @property
-    def feature_key(self) -> Feature:
-        """The feature by name and kind."""
-        return Feature(self.feature, self.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +40,7 @@ class StoredPage:
     state: str
     accepted_at: datetime | None
     headline: str
-    findings: Sequence[StoredFinding]
+    findings: Sequence[Finding]
     word: str
     revision: int
     quiet_hours: int = DEFAULT_QUIET_HOURS
@@ -113,8 +86,9 @@ class StoredAcknowledgement:
 
 
 _PAGE_NAMES = [field.name for field in dataclasses.fields(StoredPage)]
+_FINDING_HOURS = ("since", "detected", "last", "accepted_at")
 _CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
-_FINDING_NAMES = [field.name for field in dataclasses.fields(StoredFinding) if field.name != "channel"]
+_FINDING_NAMES = [field.name for field in dataclasses.fields(Finding) if field.name != "channel"]
 _WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)]
 
 
@@ -259,19 +233,26 @@ def find_page(client: Client, page_id: str) -> StoredPage:
     return found[0]
 
 
-def _as_tuple(finding: StoredFinding) -> tuple[Any, ...]:
+def _as_tuple(finding: Finding) -> tuple[Any, ...]:
     """Return a finding as the table's tuple: its channel, then its other fields."""
-    return (*channel_row(finding.channel), *(getattr(finding, name) for name in _FINDING_NAMES))
+    values = {name: getattr(finding, name) for name in _FINDING_NAMES}
+    hours = {name: None if values[name] is None else hour_time(values[name]) for name in _FINDING_HOURS}
+    return (
+        *channel_row(finding.channel),
+        *{**values, "episode_ids": list(finding.episode_ids), **hours}.values(),
+    )
 
 
 def _page(row: Mapping[str, Any]) -> StoredPage:
-    findings = [_finding(_in_utc(finding)) for finding in row["findings"]]
+    findings = [_finding(dict(finding)) for finding in row["findings"]]
     return StoredPage(**_in_utc({**row, "findings": findings}))
 
 
-def _finding(row: dict[str, Any]) -> StoredFinding:
+def _finding(row: dict[str, Any]) -> Finding:
     kind, value, feature = (row.pop(name) for name in _CHANNEL_NAMES)
-    return StoredFinding(channel=Channel.from_row(kind, value, feature), **row)
+    hours = {name: None if row[name] is None else hour_of(row[name]) for name in _FINDING_HOURS}
+    values = {**row, "episode_ids": tuple(row["episode_ids"]), **hours}
+    return Finding(channel=Channel.from_row(kind, value, feature), **values)
 
 
 def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from driftline.drift.pages.page import Page, gravity, key_of, with_verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from driftline.domain.incidents import Finding
     from driftline.drift.hygiene import Word
-    from driftline.drift.pages.page import Acknowledgement, Finding, Key, State
+    from driftline.drift.pages.page import Acknowledgement, Key, State
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
 

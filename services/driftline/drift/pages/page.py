@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from driftline.domain.channels import Channel, ChannelKind
-from driftline.domain.incidents import DEFAULT_QUIET_HOURS
+from driftline.domain.channels import ChannelKind
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS, Finding
 
 if TYPE_CHECKING:
     from driftline.domain.verdicts import Kind, Reference
@@ -26,47 +26,6 @@ class Key(NamedTuple):
     feature: str
     kind: Kind
     reference: Reference
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What pages for one feature, in one part of the traffic, against one reference.
-
-    The evidence is that of its surest window. Hours count from the Unix epoch, UTC.
-
-    Args:
-        segment: of which part of the traffic, as `key=value`; empty: of all of it.
-        feature: its name.
-        kind: numeric or categorical.
-        reference: what the windows were compared with.
-        channel: the proportion that moved most.
-        effect: observed - expected.
-        expected: the share that the reference leads to expect.
-        observed: the share that was seen.
-        z: how surely; None: the feature is stuck, which needs no test.
-        scale_hours: the length of the surest window.
-        since: the first hour of its shortest windows that page.
-        detected: when the window that paged first ended.
-        last: when the last window that pages ended.
-        episode_ids: of the episodes that its verdicts name, the earliest first.
-        accepted_at: when it had lasted long enough to be the new normal; None before.
-    """
-
-    segment: str
-    feature: str
-    kind: Kind
-    reference: Reference
-    channel: Channel | None
-    effect: float
-    expected: float
-    observed: float
-    z: float | None
-    scale_hours: int
-    since: int
-    detected: int
-    last: int
-    episode_ids: tuple[str, ...]
-    accepted_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.verdicts import VerdictName
 from driftline.drift.pages.book import PageBook
-from driftline.drift.pages.page import Acknowledgement, Finding, Page
+from driftline.drift.pages.page import Acknowledgement, Page
 from driftline.drift.verdict import Verdict
 from driftline.store.pages import (
-    StoredFinding,
     StoredPage,
     read_acknowledgements,
     read_pages,
@@ -122,30 +121,10 @@ def _stored(stream: Stream, page: Page) -> StoredPage:
         state=page.state,
         accepted_at=_time(page.accepted_at),
         headline=page.headline,
-        findings=[_stored_finding(finding) for finding in page.findings],
+        findings=page.findings,
         word=page.word or "",
         revision=page.revision,
         quiet_hours=page.quiet_hours,
-    )
-
-
-def _stored_finding(finding: Finding) -> StoredFinding:
-    return StoredFinding(
-        segment=finding.segment,
-        feature=finding.feature,
-        kind=finding.kind,
-        reference=finding.reference,
-        channel=finding.channel,
-        effect=finding.effect,
-        expected=finding.expected,
-        observed=finding.observed,
-        z=finding.z,
-        scale_hours=finding.scale_hours,
-        since=hour_time(finding.since),
-        detected=hour_time(finding.detected),
-        last=hour_time(finding.last),
-        episode_ids=list(finding.episode_ids),
-        accepted_at=_time(finding.accepted_at),
     )
 
 
@@ -156,32 +135,11 @@ def _page(stored: StoredPage) -> Page:
         page_id=stored.page_id,
         detected=hour_of(stored.detected),
         state=known.state,
-        findings=tuple(_finding(finding) for finding in stored.findings),
+        findings=tuple(stored.findings),
         word=known.word or None,
         accepted_at=None if stored.accepted_at is None else hour_of(stored.accepted_at),
         revision=stored.revision,
         quiet_hours=stored.quiet_hours,
-    )
-
-
-def _finding(stored: StoredFinding) -> Finding:
-    known: Any = stored
-    return Finding(
-        segment=stored.segment,
-        feature=stored.feature,
-        kind=known.kind,
-        reference=known.reference,
-        channel=stored.channel,
-        effect=stored.effect,
-        expected=stored.expected,
-        observed=stored.observed,
-        z=stored.z,
-        scale_hours=stored.scale_hours,
-        since=hour_of(stored.since),
-        detected=hour_of(stored.detected),
-        last=hour_of(stored.last),
-        episode_ids=tuple(stored.episode_ids),
-        accepted_at=None if stored.accepted_at is None else hour_of(stored.accepted_at),
     )
 
 

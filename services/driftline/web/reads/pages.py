@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.pages import StoredAcknowledgement, StoredFinding, StoredPage
+    from driftline.domain.incidents import Finding
+    from driftline.store.pages import StoredAcknowledgement, StoredPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class KnownPage:
         return hour_of(self.page.last)
 
     @property
-    def main(self) -> StoredFinding:
+    def main(self) -> Finding:
         """The gravest finding."""
         return self.page.findings[0]
 

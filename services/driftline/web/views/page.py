@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.channels import ChannelKind
-from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.hours import hour_time
 from driftline.domain.incidents import MEANINGS
 from driftline.domain.names import is_answer
 from driftline.store.pages import find_page
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.store.pages import StoredFinding
+    from driftline.domain.incidents import Finding
     from driftline.web.reads.evidence import Evidence
     from driftline.web.reads.pages import KnownPage
     from driftline.web.reads.predictions import PredictionLine
@@ -50,15 +50,11 @@ class FindingRow:
     Args:
         finding: what was stored of it.
         evidence: of its surest window; None: its verdicts have aged out.
-        since: its first hour.
-        last: when its last window ended, in hours.
         is_over: whether it stopped before the page's newest window.
     """
 
-    finding: StoredFinding
+    finding: Finding
     evidence: Evidence | None
-    since: int
-    last: int
     is_over: bool
 
 
@@ -149,7 +145,7 @@ def view_page(client: Client, page_id: str) -> PageView:
     )
 
 
-def example_filter(finding: StoredFinding, since: int, last: int) -> Filter:
+def example_filter(finding: Finding, since: int, last: int) -> Filter:
     """Return which predictions show what a finding says: of its hours, its part, and the side that grew."""
     of_hours = Filter(
         since=hour_time(since), until=hour_time(last), part=finding.segment, feature=finding.feature
@@ -168,10 +164,9 @@ def example_filter(finding: StoredFinding, since: int, last: int) -> Filter:
     return replace(of_hours, value=value, is_missing=channel.kind is ChannelKind.NULLS)
 
 
-def _row(finding: StoredFinding, evidence: Mapping[EvidenceKey, Evidence], known: KnownPage) -> FindingRow:
-    since, last = hour_of(finding.since), hour_of(finding.last)
+def _row(finding: Finding, evidence: Mapping[EvidenceKey, Evidence], known: KnownPage) -> FindingRow:
     found = evidence.get((finding.segment, finding.feature, finding.kind, finding.reference))
-    return FindingRow(finding, found, since, last, is_over=last < known.last)
+    return FindingRow(finding, found, is_over=finding.last < known.last)
 
 
 def _effects(client: Client, known: KnownPage, judged_until: int) -> Markup | None:
