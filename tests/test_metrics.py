@@ -13,7 +13,18 @@ from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
 from driftline.profiling import PROFILER_METRICS
 
 TABLES = (*COMMON_METRICS, *LANDER_METRICS, *PROFILER_METRICS, *WORKER_METRICS)
-_UNITS = ("_total", "_events", "_hours", "_ratio", "_seconds", "_bytes", "_score", "_verdict", "_info")
+_UNITS = (
+    "_total",
+    "_events",
+    "_values",
+    "_hours",
+    "_ratio",
+    "_seconds",
+    "_bytes",
+    "_score",
+    "_verdict",
+    "_info",
+)
 """What is counted is a unit as well: hours of streams, for one."""
 
 EXAMPLE = (

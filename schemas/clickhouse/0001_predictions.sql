@@ -28,6 +28,9 @@ CREATE TABLE prediction_inbox
     tags Map(String, String),
     latency_us Nullable(Int64),
     compute_us Nullable(Int64),
+    record_end Int64 DEFAULT 6201837
+        COMMENT 'a mark behind each record of the log: where bytes are left over, another number is read',
+    CONSTRAINT nothing_left_over CHECK record_end = 6201837,
     CONSTRAINT event_time_in_range CHECK
         event_time >= toDateTime64('1970-01-01', 6, 'UTC')
         AND event_time < toDateTime64('2100-01-01', 6, 'UTC'),
@@ -37,6 +40,25 @@ CREATE TABLE prediction_inbox
     CONSTRAINT environment_given CHECK environment != '',
     CONSTRAINT session_id_given CHECK session_id != '',
     CONSTRAINT sequence_positive CHECK sequence > 0,
+    CONSTRAINT sequence_bounded CHECK sequence <= 1000000000000,
+    CONSTRAINT names_bounded CHECK
+        greatest(
+            length(model_name), length(model_version), length(training_run_id), length(environment),
+            length(session_id)
+        ) <= 2048,
+    CONSTRAINT feature_names_bounded CHECK
+        arrayAll(name -> length(name) <= 2048, mapKeys(numeric_features))
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(categorical_features))
+        AND arrayAll(name -> length(name) <= 2048, missing_features)
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(tags))
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(class_probabilities)),
+    CONSTRAINT texts_bounded CHECK
+        arrayAll(value -> length(value) <= 65536, mapValues(categorical_features))
+        AND arrayAll(value -> length(value) <= 65536, mapValues(tags))
+        AND greatest(
+            length(ifNull(prediction_label, '')), length(ifNull(entity_id, '')),
+            length(ifNull(request_id, '')), length(ifNull(trace_id, ''))
+        ) <= 65536,
     CONSTRAINT feature_names_given CHECK
         NOT mapContainsKey(numeric_features, '')
         AND NOT mapContainsKey(categorical_features, '')
@@ -80,4 +102,4 @@ ORDER BY (model_name, model_version, environment, toStartOfHour(event_time), eve
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW predictions_view TO predictions AS
-SELECT * FROM prediction_inbox;
+SELECT * EXCEPT (record_end) FROM prediction_inbox;

@@ -12,7 +12,10 @@ CREATE TABLE outcomes
     actual_label LowCardinality(Nullable(String)),
     CONSTRAINT observed_time_in_range CHECK
         observed_time >= toDateTime64('1970-01-01', 6, 'UTC')
-        AND observed_time < toDateTime64('2100-01-01', 6, 'UTC')
+        AND observed_time < toDateTime64('2100-01-01', 6, 'UTC'),
+    CONSTRAINT sequence_bounded CHECK sequence <= 1000000000000,
+    CONSTRAINT names_bounded CHECK greatest(length(model_name), length(session_id)) <= 2048,
+    CONSTRAINT texts_bounded CHECK length(ifNull(actual_label, '')) <= 65536
 )
 ENGINE = ReplacingMergeTree(landed_at)
 PARTITION BY toYYYYMM(observed_time)
@@ -34,7 +37,9 @@ CREATE TABLE training_runs
     parameters Map(String, String),
     metrics Map(String, Float64),
     tags Map(String, String),
-    CONSTRAINT training_run_id_given CHECK training_run_id != ''
+    CONSTRAINT training_run_id_given CHECK training_run_id != '',
+    CONSTRAINT names_bounded CHECK
+        greatest(length(training_run_id), length(model_name), length(model_version)) <= 2048
 )
 ENGINE = ReplacingMergeTree(registered_time)
 ORDER BY (model_name, training_run_id);

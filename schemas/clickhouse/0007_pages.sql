@@ -9,7 +9,8 @@ CREATE TABLE pages
     detected DateTime('UTC') COMMENT 'when the window that paged first ended',
     since DateTime('UTC') COMMENT 'the first hour of the windows that page',
     last DateTime('UTC') COMMENT 'when the last window that pages ended',
-    state LowCardinality(String) COMMENT 'open, ended, accepted, withdrawn (late events took it back)',
+    state LowCardinality(String)
+        COMMENT 'open, dismissed (a false page that goes on), ended, accepted, withdrawn (taken back)',
     accepted_at Nullable(DateTime('UTC')) COMMENT 'from when it is the new normal; null: it is not',
     headline String COMMENT 'which features, and what moved most, in one line' CODEC(ZSTD),
     findings Array(Tuple(

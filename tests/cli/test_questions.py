@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 
 import click
@@ -17,6 +18,7 @@ from driftline.cli.options import clean_errors
 from driftline.cli.output import plain
 from driftline.cli.questions import parse_time
 from driftline.cli.settings import leaves_of
+from driftline.store import migrate, open_store
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,18 @@ def test_a_time_can_be_an_age(text, hours):
 def test_what_is_neither_a_time_nor_an_age_is_refused(text):
     with pytest.raises(click.BadParameter):
         parse_time(text)
+
+
+@pytest.mark.parametrize("question", ["completeness", "verdicts", "pages", "invalid", "dead-letters list"])
+def test_every_list_is_of_a_model_and_since_a_time_or_an_age(tmp_path, question):
+    url = f"chdb://{tmp_path}/store"
+    with open_store(url) as store, closing(store.client()) as client:
+        migrate(client)
+    asked = [*question.split(), "--store", url, "--json", "--model", "m"]
+    for since in ("7d", "2026-01-31T12:00"):
+        done = CliRunner().invoke(driftline, [*asked, "--since", since])
+        assert (done.exit_code, json.loads(done.output)) == (0, [])
+    assert CliRunner().invoke(driftline, [*asked, "--since", "yesterday"]).exit_code == 2
 
 
 @pytest.mark.parametrize("command", sorted(driftline.commands))

@@ -10,7 +10,7 @@ from tests.support.running import Up, wait_until
 from tests.support.traffic import MODEL, RUN, START_S, VERSION, make_logger
 
 SERIES = (
-    f'driftline_invalid_values_total{{feature="amount",model_name="{MODEL}",model_version="{VERSION}",'
+    f'driftline_invalid_values{{feature="amount",model_name="{MODEL}",model_version="{VERSION}",'
     'reason="below_range"} 2.0'
 )
 

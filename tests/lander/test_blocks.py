@@ -8,7 +8,7 @@ import fastavro
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.lander.blocks import POSITION, BlockWriter
+from driftline.lander.blocks import END, END_MARK, POSITION, BlockWriter
 from driftline.log import Batch, Record
 from driftline.wire import (
     PREDICTION,
@@ -79,6 +79,7 @@ def test_each_datum_has_its_place_in_the_log_in_front_of_its_own_fields(
     container = writer.container([encode_datum(SESSION, beat) for beat in beats], batch, places)
     for beat, place, held in zip(beats, places, fastavro.reader(io.BytesIO(container)), strict=True):
         assert tuple(held.pop(name) for name in POSITION) == (source, partition, offsets[place])
+        assert held.pop(END) == END_MARK
         assert encode_datum(SESSION, held) == encode_datum(SESSION, beat)
 
 
@@ -96,5 +97,8 @@ def test_a_record_with_bytes_too_many_or_too_few_moves_none_of_the_others(landin
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", each) for each in odd])
     landing.lander.run_until_idle()
     landed = landing.client.query("SELECT sequence FROM predictions ORDER BY sequence").result_rows
-    assert [row[0] for row in landed] == [1, 4, 5, 6]
-    assert landing.client.query("SELECT offset FROM dead_letters FINAL").result_rows == [(1,)]
+    assert [row[0] for row in landed] == [5, 6]
+    letters = landing.client.query(
+        "SELECT offset, reason FROM dead_letters FINAL ORDER BY offset"
+    ).result_rows
+    assert letters == [(offset, "undecodable") for offset in range(3)]

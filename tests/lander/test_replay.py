@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -89,6 +90,25 @@ def test_of_two_copies_that_were_refused_one_lands(landing, monkeypatch):
     monkeypatch.setattr(landing.log, "writer_schema", {7: TEXT}.get)
     assert again(landing) == Replayed(landed=2, refused=0)
     assert rows(landing) == [(1,)]
+
+
+def test_letters_are_chosen_by_the_model_of_their_session_and_by_when_they_were_refused(mended):
+    letters = read_dead_letters(mended.client, DeadLetterFilter(), limit=LIMIT)
+    session = letters[0].session_id or "nobody"
+    mended.client.insert(
+        "sessions",
+        [[session, "m", "1", "production"]],
+        column_names=["session_id", "model_name", "model_version", "environment"],
+    )
+
+    def count(**chosen):
+        return len(read_dead_letters(mended.client, DeadLetterFilter(**chosen), limit=LIMIT))
+
+    newest, oldest = letters[0].refused_time, letters[-1].refused_time
+    assert count(model_name="m") == sum(each.session_id == session for each in letters)
+    assert count(model_name="other") == 0
+    assert count(since=oldest - timedelta(seconds=1)) == TOTAL
+    assert count(since=newest) == 0
 
 
 def test_only_what_is_chosen_is_sent_through(mended):

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftline.errors import SettingError
 from driftline.log import Record, default_log_url, open_log
@@ -29,7 +31,7 @@ def test_a_file_url_is_a_folder(tmp_path):
         ("kafka://host:9092?no.such.option=1", "no.such.option"),
         ("kafka://host:9092?linger.ms=soon", "queue.buffering.max.ms"),
         ("kafka://host:9092?security.protocol=magic", "magic"),
-        ("/var/log", "file:///"),
+        ("/var/log", "write file:///var/log"),
         ("", "file:///"),
         ("http://localhost/", "file:///"),
         ("file://host/folder", "absolute path"),
@@ -82,3 +84,29 @@ def test_only_a_kafka_url_loads_librdkafka(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [False, True]
+
+
+PATHS = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=40
+).map(lambda text: Path("/data") / text.strip("/"))
+
+
+@given(PATHS)
+def test_a_folder_of_any_name_is_what_its_url_says(folder):
+    with open_log(folder.as_uri(), {}) as log:
+        assert log.url == folder.as_uri()
+
+
+@given(st.one_of(st.text(), st.text().map("file:///".__add__), st.text().map("kafka://".__add__)))
+def test_whatever_is_given_as_an_address_is_one_or_is_refused(text):
+    try:
+        log = open_log(text, {})
+    except SettingError:
+        return
+    with log:
+        assert log.url
+
+
+def test_a_plain_folder_is_told_the_url_that_it_would_be():
+    with pytest.raises(SettingError, match=r"write file:///data/my%20log"):
+        open_log("/data/my log", {})

@@ -11,7 +11,7 @@ import pytest
 from driftline import register_training_run
 from driftline.domain.streams import Stream
 from driftline.log import Record
-from driftline.store.invalid import UNKNOWN, invalid_totals, read_invalid
+from driftline.store.invalid import UNKNOWN, read_invalid, recent_invalid
 from driftline.store.rules import set_rules
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.support.landing import Landing, put
@@ -28,8 +28,8 @@ WHOLE = {
     "city as number": ({"city": 3.0}, {}, ("city", "type")),
     "amount NaN": ({"amount": math.nan}, {}, ("amount", "not_finite")),
     "amount infinite": ({"amount": -math.inf}, {}, ("amount", "not_finite")),
-    "amount low": ({"amount": -5.1}, {}, ("amount", "below_range")),
-    "amount high": ({"amount": 15.1}, {}, ("amount", "above_range")),
+    "amount low": ({"amount": -5.1}, {}, ("amount", "below_training_range")),
+    "amount high": ({"amount": 15.1}, {}, ("amount", "above_training_range")),
     "amount at the lower limit": ({"amount": -5.0}, {}, None),
     "amount at the upper limit": ({"amount": 15.0}, {}, None),
     "another city": ({"city": "Oslo"}, {}, ("city", "not_allowed")),
@@ -39,7 +39,7 @@ WHOLE = {
     "no ratio, as in the reference": ({"ratio": math.nan}, {}, None),
     "another feature": ({"colour": "red"}, {}, ("colour", "unknown_feature")),
     "another feature without a value": ({"weight": None}, {}, ("weight", "unknown_feature")),
-    "a score too high": ({}, {"prediction": 1.6}, ("prediction.number", "above_range")),
+    "a score too high": ({}, {"prediction": 1.6}, ("prediction.number", "above_training_range")),
     "a score that is none": ({}, {"prediction": math.nan}, ("prediction.number", "not_finite")),
     "another label": ({}, {"label": "maybe"}, ("prediction.label", "not_allowed")),
     "no answer": ({}, {"prediction": None, "label": None}, ("prediction", "no_prediction")),
@@ -175,16 +175,18 @@ def test_a_negative_latency_is_counted_though_only_other_clients_send_any(landin
     }
 
 
-def test_the_metric_counts_unknown_features_together_and_leaves_out_what_is_not_served(landing):
+def test_the_metric_counts_two_hours_unknown_features_together_and_leaves_out_what_is_not_served(landing):
     register(landing, "told")
-    put(landing, [event(number)[0] for number in range(100)], model_name="told")
-    put(landing, [event(number)[0] for number in range(100)], model_name="told", environment="shadow")
-    wanted = expected(range(100))
+    put(landing, [event(number)[0] for number in range(200)], model_name="told")
+    put(landing, [event(number)[0] for number in range(200)], model_name="told", environment="shadow")
+    newest = int(START_S) // 3600 + 2
+    wanted = expected(number for number in range(200) if 60 <= number < 180)
     unknown = wanted.pop(("colour", "unknown_feature")) + wanted.pop(("weight", "unknown_feature"))
-    told = invalid_totals(landing.client, {Stream("told", "3", "production")})
+    told = dict(recent_invalid(landing.client, {Stream("told", "3", "production"): newest}))
     assert told.pop(("told", "3", UNKNOWN, "unknown_feature")) == unknown
     assert told == {("told", "3", *key): count for key, count in wanted.items()}
-    assert invalid_totals(landing.client, {Stream("told", "2", "production")}) == {}
+    assert recent_invalid(landing.client, {Stream("told", "2", "production"): newest}) == {}
+    assert recent_invalid(landing.client, {}) == {}
 
 
 def test_each_version_is_checked_by_its_own_reference(landing):
@@ -194,7 +196,7 @@ def test_each_version_is_checked_by_its_own_reference(landing):
     put(landing, rows, model_name="two", model_version="4")
     assert counted(landing, "two", "4") == {}
     put(landing, rows, model_name="two", model_version="3")
-    assert counted(landing, "two", "3") == {("amount", "above_range"): 5}
+    assert counted(landing, "two", "3") == {("amount", "above_training_range"): 5}
 
 
 def test_a_model_is_checked_once_it_has_rules_and_its_reference_never_is(landing):

@@ -368,6 +368,7 @@ def test_a_missing_argument_of_the_constructor_is_named(log, argument):
         ({"tags": {"region": []}}, "region"),
         ({"tags": {"": "x"}}, "tags"),
         ({"tags": {"x" * 513: "x"}}, "513 characters"),
+        ({"tags": {"region": "x" * 65_537}}, r"tags\['region'\].* 65,537 characters"),
     ],
 )
 def test_other_wrong_arguments_of_the_constructor_are_told(log, arguments, told):

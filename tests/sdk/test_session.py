@@ -42,7 +42,7 @@ def test_a_session_beats_when_it_begins_and_when_it_ends(log):
     first, last = log.beats
     assert (first["last_sequence"], first["final"]) == (1, False)
     assert (last["last_sequence"], last["last_outcome_sequence"], last["final"]) == (2, 1, True)
-    assert last["dropped"] == {"invalid_event_id": 1}
+    assert (last["dropped"], last["dropped_outcomes"]) == ({}, {"invalid_event_id": 1})
     assert last["session_id"] == logger.session_id
     assert last["process_id"] == os.getpid()
     assert last["client"].startswith("driftline-python/")

@@ -158,3 +158,18 @@ def test_a_lock_that_the_main_thread_holds_does_not_stop_the_end(tmp_path):
     status, took_s = terminated(code + WAIT, (tmp_path / "log").as_uri())
     assert status == -signal.SIGTERM
     assert 5 < took_s < 9
+
+
+IN_C = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
+libc.signal(signal.SIGTERM, ctypes.cast(libc._exit, ctypes.c_void_p))
+logger = begin()
+"""
+
+
+def test_a_server_in_c_that_handles_the_signal_goes_on_handling_it(tmp_path):
+    """Python knows nothing of such a handler, and takes the signal for one that kills."""
+    status, _ = terminated(IN_C + WAIT, (tmp_path / "log").as_uri())
+    assert status == signal.SIGTERM, "the exit status that the handler gives, and no death by the signal"

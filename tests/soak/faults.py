@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import random
+import socket
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.process import ServerProcess
 
 _TICK_S = 0.1
+_HALF_REQUESTS = 400
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ def possible_faults(world: World) -> Sequence[Fault]:
             # Longer than a member may be silent: another lander takes over, and this one returns.
             Fault("lander stopped and resumed", lander.name, lander.pause, lander.resume, 12.0, 1.0),
             Fault("lander ended and started", lander.name, lander.stop, lander.start, 3.0),
+            _half_requests(world, lander.name),
         ]
     for client in world.clients:
         faults += [
@@ -90,6 +94,19 @@ def _joining(world: World) -> Fault:
     return Fault(
         "lander joined and left", "joining", lambda: joined.append(world.join_lander()), leave, 10.0, 3.0
     )
+
+
+def _half_requests(world: World, name: str) -> Fault:
+    """Somebody opens connections to a lander's port, and sends half a request on each."""
+    held = contextlib.ExitStack()
+
+    def begin() -> None:
+        for _ in range(_HALF_REQUESTS):
+            with contextlib.suppress(OSError):
+                half = held.enter_context(socket.create_connection(world.metrics_address(name), 1.0))
+                half.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
+
+    return Fault("half-sent requests", f"port of {name}", begin, held.close, 10.0, 2.0)
 
 
 def _disk_full(world: World) -> Fault:

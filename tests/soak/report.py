@@ -26,6 +26,7 @@ def as_text(outcome: Outcome) -> str:
         f"{sum(poison.values()):,} records of poison, {books.dead_lettered:,} dead letters",
         *(f"  {count:>6,}  {kind}" for kind, count in sorted(poison.items(), key=lambda item: -item[1])),
     ]
+    lines.append(f"{sum(outcome.odd.values()):,} odd events: {_reasons(outcome.odd)}")
     lines.append(
         f"{outcome.largest_lag:,.0f} was the largest lag told; all landed {outcome.caught_up_s:.0f} s "
         "after the clients ended"

@@ -11,6 +11,7 @@ from driftline.errors import LogError
 from driftline.store import open_store
 from tests.soak.books import Books, check_books, read_journals
 from tests.soak.faults import Mischief, possible_faults
+from tests.soak.odd import Odd
 from tests.soak.poison import Poison
 from tests.soak.world import World
 from tests.support.traffic import derive
@@ -35,6 +36,7 @@ class Plan:
         clients: processes that log.
         landers: processes that land.
         poison_share: of the records, those that nobody can land.
+        odd_share: of the records, those that are odd and have to land.
         seed: of every choice.
         only: the one kind of fault that happens; empty: all.
         lasts_s: how long each fault lasts; None: as it comes.
@@ -46,6 +48,7 @@ class Plan:
     clients: int = 4
     landers: int = 2
     poison_share: float = 0.01
+    odd_share: float = 0.01
     seed: int = 1
     only: str = ""
     lasts_s: float | None = None
@@ -59,6 +62,7 @@ class Outcome:
         books: how they stand.
         faults: how many there were of each kind.
         poison: how many records nobody could land, by kind.
+        odd: how many events were odd, by kind.
         seconds: how long faults happened.
         largest_lag: that the landers told Prometheus of.
         caught_up_s: from the clients' end until everything had landed.
@@ -67,6 +71,7 @@ class Outcome:
     books: Books
     faults: Counter[str]
     poison: Counter[str]
+    odd: Counter[str]
     seconds: float
     largest_lag: float
     caught_up_s: float
@@ -80,6 +85,7 @@ def soak(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Outcome:
     )
     try:
         poison = Poison(world.log_url, plan.rate * plan.poison_share, plan.seed)
+        odd = Odd(world.log_url, plan.rate * plan.odd_share, plan.seed)
         faults = [fault for fault in possible_faults(world) if plan.only in {"", fault.kind}]
         mischief = Mischief(faults, plan.seed, lasts_s=plan.lasts_s)
         watch = LagWatch(world)
@@ -92,14 +98,17 @@ def soak(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Outcome:
         for process in world.clients:
             process.stop()
         poison.stop()
+        odd.stop()
         tell(world.forward())
         settled_s = _wait_until_landed(world, tell)
         with open_store(world.store_url) as store:
             client = store.client()
             derive(store)
-            books = check_books(client, read_journals(world.journals), poison.appended.total())
+            books = check_books(client, read_journals(world.journals), poison.appended.total(), odd.accepted)
             client.close()
-        return Outcome(books, mischief.counted, poison.appended, seconds, watch.stop(), settled_s)
+        return Outcome(
+            books, mischief.counted, poison.appended, odd.accepted, seconds, watch.stop(), settled_s
+        )
     finally:
         world.close()
 

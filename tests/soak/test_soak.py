@@ -8,6 +8,7 @@ from driftline.log import Record
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.soak.books import check_books, read_journals
 from tests.soak.client import event
+from tests.soak.odd import KINDS
 from tests.soak.report import as_text
 from tests.soak.run import Plan, soak
 from tests.support.landing import Landing
@@ -22,6 +23,8 @@ def test_after_a_dozen_faults_the_books_balance(tmp_path):
     assert outcome.faults.total() == 12
     assert outcome.books.landed > 10_000
     assert outcome.books.dead_lettered == outcome.poison.total() > 0
+    assert set(outcome.odd) == set(KINDS)
+    assert min(outcome.odd.values()) > 0
 
 
 def journal_of(logger, **changes):

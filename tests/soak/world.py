@@ -113,6 +113,11 @@ class World:
         path = os.pathsep.join(part for part in (str(Path.cwd()), os.environ.get("PYTHONPATH", "")) if part)
         return ServerProcess(name, command, self._folder / f"{name}.log", {"PYTHONPATH": path})
 
+    def metrics_address(self, name: str) -> tuple[str, int]:
+        """Return host and port of a lander's metrics."""
+        host, _, port = self._metrics[name].removeprefix("http://").partition("/")[0].partition(":")
+        return host, int(port)
+
     def join_lander(self) -> ServerProcess:
         """Start one lander more."""
         lander = self._lander()

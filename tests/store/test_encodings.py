@@ -48,3 +48,12 @@ def test_an_encoding_that_nobody_knows_is_told_with_those_that_are_known():
     with pytest.raises(ValueError, match="'br' is not known; use one of gzip, deflate, lz4, zstd"):
         decoded(b"", "br", limit=LIMIT)
     assert decoded(b"plain", "identity", limit=LIMIT) == b"plain"
+
+
+@pytest.mark.parametrize("encoding", PACK)
+def test_what_stands_behind_a_body_is_not_passed_over(encoding):
+    """A body of two parts, as gzip allows, would lose the second one, and its rows."""
+    part = PACK[encoding](b"x" * 5000)
+    for behind in (part, b"garbage"):
+        with pytest.raises(ValueError, match=f"{len(behind)} bytes are left over"):
+            decoded(part + behind, encoding, limit=LIMIT)

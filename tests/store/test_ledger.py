@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
 from driftline.log import Record
 from driftline.store.ledger import Ledger, read_landing_sign, read_ledger
@@ -15,7 +16,7 @@ HOUR_US = 3_600_000_000
 FIRST_HOUR = 490_000
 
 
-def append(landing, model, numbers, *, beat=None, hour_of=lambda _: 0, **counts):
+def append(landing, model, numbers, *, beat=None, beat_hour=50, hour_of=lambda _: 0, **counts):
     """Append a session's events of some numbers, and its last beat; land them."""
     names = {"session_id": f"session of {model}", "model_name": model, "model_version": "1"}
     names["environment"] = "production"
@@ -27,8 +28,8 @@ def append(landing, model, numbers, *, beat=None, hour_of=lambda _: 0, **counts)
         value = encode_record(PREDICTION, {**names, **own, "event_time": time})
         records.append(Record(PREDICTIONS_TOPIC, b"", value))
     if beat is not None:
-        said = {"beat_time": (FIRST_HOUR + 50) * HOUR_US, "last_sequence": beat, "last_outcome_sequence": 0}
-        process = {"final": True, "host": "h", "process_id": 1, "client": "test"}
+        said = {"beat_time": (FIRST_HOUR + beat_hour) * HOUR_US, "last_sequence": beat}
+        process = {"last_outcome_sequence": 0, "final": True, "host": "h", "process_id": 1, "client": "test"}
         value = encode_record(SESSION, {**names, **said, "dropped": {}, "abandoned": {}, **counts, **process})
         records.append(Record(SESSIONS_TOPIC, b"", value))
     landing.log.writer().append(records)
@@ -81,14 +82,54 @@ def test_rows_beyond_the_first_are_duplicates_and_fill_no_gap(landing, client):
     assert line_of(client, "twice") == (4, 3, 1, 2, 0, 3 / 4)
 
 
-def test_what_was_refused_is_dropped_and_not_missing(landing, client):
-    append(landing, "dropped", range(1, 5), beat=4, dropped={"queue_full": 7})
-    assert line_of(client, "dropped") == (4, 4, 0, 0, 7, 1.0)
+def test_what_was_refused_is_dropped_and_counts_against_the_ratio(landing, client):
+    append(landing, "dropped", range(1, 5), beat=4, dropped={"queue_full": 6})
+    assert line_of(client, "dropped") == (4, 4, 0, 0, 6, 0.4)
+    assert hours_of(client, "dropped") == {50: 6}
 
 
-def test_what_was_given_up_is_dropped_and_not_missing(landing, client):
+def test_a_model_of_which_everything_was_refused_is_known_and_nothing_of_it_arrived(landing, client):
+    append(landing, "all", [], beat=0, dropped={"queue_full": 200_000})
+    assert line_of(client, "all") == (0, 0, 0, 0, 200_000, 0.0)
+
+
+def test_outcomes_that_were_refused_are_no_predictions(landing, client):
+    append(landing, "outcomes", range(1, 5), beat=4, dropped_outcomes={"missing_actual": 7})
+    assert line_of(client, "outcomes") == (4, 4, 0, 0, 0, 1.0)
+    assert hours_of(client, "outcomes") == {}
+
+
+def test_what_was_given_up_is_dropped_and_counts_against_the_ratio(landing, client):
     append(landing, "abandoned", range(1, 5), beat=10, abandoned={"log_unusable": 4})
     assert line_of(client, "abandoned") == (10, 4, 2, 0, 4, 0.4)
+    assert hours_of(client, "abandoned") == {0: 6}
+    append(landing, "all abandoned", range(1, 5), beat=10, abandoned={"log_unusable": 6})
+    assert line_of(client, "all abandoned") == (10, 4, 0, 0, 6, 0.4)
+    assert hours_of(client, "all abandoned") == {0: 6}
+
+
+def test_of_several_beats_the_largest_numbers_count_whatever_their_clocks_say(landing, client):
+    append(landing, "clocks", range(1, 5), beat=9, dropped={"queue_full": 5}, beat_hour=50)
+    append(landing, "clocks", [], beat=4, dropped={"queue_full": 2, "closed": 1}, beat_hour=60)
+    append(landing, "clocks", [], beat=0, beat_hour=70)
+    assert line_of(client, "clocks") == (9, 4, 5, 0, 6, 4 / 15)
+    newest = "SELECT last_sequence, final FROM sessions FINAL WHERE model_name = 'clocks'"
+    assert client.query(newest).result_rows == [(9, True)]
+
+
+def test_what_is_dropped_is_missing_in_the_hour_in_which_it_was_said(landing, client):
+    append(landing, "hours", [1], beat=1, dropped={"queue_full": 5}, beat_hour=3)
+    append(landing, "hours", [], beat=1, dropped={"queue_full": 7, "closed": 2}, beat_hour=5)
+    append(landing, "hours", [], beat=1, dropped={"queue_full": 6}, beat_hour=4)
+    append(landing, "hours", [], beat=1, dropped={"queue_full": 7, "closed": 2}, beat_hour=9)
+    assert hours_of(client, "hours") == {3: 5, 4: 1, 5: 3}
+
+
+def test_a_client_whose_clock_is_fast_drops_nothing_in_the_future(landing, client):
+    append(landing, "fast", [1], beat=1, dropped={"queue_full": 5}, beat_hour=700_000)
+    (hour,) = (FIRST_HOUR + hour for hour in hours_of(client, "fast"))
+    now = client.query("SELECT intDiv(toUnixTimestamp(now()), 3600)").result_rows[0][0]
+    assert hour in {now - 1, now}
 
 
 def test_a_session_without_a_beat_has_sent_its_highest_number(landing, client):
@@ -100,6 +141,21 @@ def test_a_session_of_which_nothing_landed_is_missed_in_the_hour_of_its_beat(lan
     append(landing, "lost", [], beat=6)
     assert line_of(client, "lost") == (6, 0, 6, 0, 0, 0.0)
     assert hours_of(client, "lost") == {50: 6}
+
+
+def test_sessions_are_chosen_by_when_they_were_heard_of_last(landing, client):
+    append(landing, "early", range(1, 5), hour_of=lambda _: 3)
+    append(landing, "beating", range(1, 5), beat=4, hour_of=lambda _: 3)
+
+    def named(hour):
+        lines = read_ledger(client, since=hour_time(FIRST_HOUR + hour))
+        return {line.model_name for line in lines} & {"early", "beating"}
+
+    assert named(3) == {"early", "beating"}
+    assert named(4) == named(49) == {"beating"}
+    assert named(50) == set()
+    (line,) = read_ledger(client, model_name="beating", since=hour_time(FIRST_HOUR + 49))
+    assert (line.sent, line.landed) == (4, 4)
 
 
 def test_a_gap_is_found_too_where_numbers_do_not_ascend_with_the_hours(landing, client):

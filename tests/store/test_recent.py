@@ -49,8 +49,9 @@ def event(stream, sequence, hour, *, session="a", run="run-7f3a"):
     return Record(PREDICTIONS_TOPIC, b"", encode_record(PREDICTION, names_of(stream, session) | own))
 
 
-def beat(stream, last_sequence, hour, *, session="a"):
+def beat(stream, last_sequence, hour, *, session="a", **counts):
     own = {"beat_time": (HOUR + hour) * HOUR_US, "last_sequence": last_sequence, "last_outcome_sequence": 0}
+    own |= counts
     return Record(SESSIONS_TOPIC, b"", encode_record(SESSION, names_of(stream, session) | own))
 
 
@@ -100,6 +101,13 @@ def test_a_session_of_which_nothing_landed_counts_by_its_beat(landing, client, s
     land(landing, [event(stream, 1, 0), beat(stream, 1, 0), *silent])
     assert arrived(client, stream) == (6, 1)
     assert arrived(client, stream, since=4) == (0, 0)
+
+
+def test_what_was_refused_counts_against_what_arrived_once_a_session_says_so(landing, client, stream):
+    land(landing, [event(stream, 1, 0), beat(stream, 1, 0, dropped={"queue_full": 3}), event(stream, 2, 30)])
+    land(landing, [beat(stream, 2, 30, dropped={"queue_full": 4})])
+    assert read_arrived(client, stream, since_hour=HOUR, hours=24).ratio == pytest.approx(2 / 6)
+    assert read_arrived(client, stream, since_hour=HOUR + 7, hours=24).ratio == pytest.approx(1 / 2)
 
 
 def test_a_session_that_ended_before_is_left_out(landing, client, stream):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftline.errors import SettingError
 from driftline.store.url import (
@@ -98,7 +100,7 @@ def test_a_password_that_can_not_be_had_is_told(environ, told):
         ("chdb:relative", "absolute/folder"),
         ("chdb:///folder?max_threads=2", "absolute/folder"),
         ("chdb:///folder#1", "absolute/folder"),
-        ("chdb:///folder%3F", "no folder with a '\\?'"),
+        ("chdb:///folder%3F", r"in /folder\?: its engine takes no \?"),
         ("clickhouse://", "names no host"),
         ("clickhouse://db:port/x", "port is no number"),
         ("clickhouse://[db/x", "store URL is none"),
@@ -162,3 +164,32 @@ def test_what_may_be_a_secret_stays_out_of_what_is_shown():
     assert "s3cret" not in repr(url)
     assert "s3cret" not in repr(parse("clickhouses://me:s3cret@db/x"))
     assert without_secrets("clickhouses://me:s3cret@db:1/x?access_token=s3cret") == "clickhouses://db:1/x"
+
+
+PATHS = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=40
+).map(lambda text: Path("/data") / text.strip("/"))
+
+
+@given(PATHS)
+def test_a_folder_of_any_name_is_what_its_url_says_or_is_refused_by_its_name(folder):
+    url = embedded_url(folder)
+    if "?" in str(folder):
+        with pytest.raises(SettingError, match="name another folder with --store"):
+            parse(url)
+    else:
+        assert parse(url) == EmbeddedUrl(folder)
+
+
+@given(st.one_of(st.text(), st.text().map("chdb:///".__add__), st.text().map("clickhouse://".__add__)))
+def test_whatever_is_given_as_an_address_is_one_or_is_refused(text):
+    try:
+        parsed = parse(text)
+    except SettingError:
+        return
+    assert isinstance(parsed, EmbeddedUrl | ServerUrl)
+
+
+def test_a_plain_folder_is_told_the_url_that_it_would_be():
+    with pytest.raises(SettingError, match=r"write chdb:///data/my%20store"):
+        parse("/data/my store")

@@ -5,12 +5,23 @@ from __future__ import annotations
 import html
 import json
 import re
+from contextlib import closing
 
 import pytest
+from starlette.testclient import TestClient
 
+from driftline.web import create_app
 from driftline.web.render import Renderer
 from tests.web.browser import text_of
-from tests.web.conftest import END, HOSTILE_FEATURE, HOSTILE_LINK, HOSTILE_MODEL, HOSTILE_VALUE
+from tests.web.conftest import (
+    END,
+    HOSTILE_FEATURE,
+    HOSTILE_LINK,
+    HOSTILE_MODEL,
+    HOSTILE_VALUE,
+    WALL_CLOCK,
+    metrics_with_one_counter,
+)
 
 
 class TestHostileNames:
@@ -34,6 +45,29 @@ class TestHostileNames:
         assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
         assert "<script" not in answer.text
         assert not re.search(r'(src|href)="https?:', answer.text)
+
+
+class WatchedStore:
+    """A store that remembers the clients it gave."""
+
+    def __init__(self, store):
+        self._store = store
+        self.patient_settings = store.patient_settings
+        self.clients = []
+
+    def client(self):
+        self.clients.append(self._store.client())
+        return self.clients[-1]
+
+
+def test_what_a_page_asks_of_an_embedded_store_leaves_the_other_cores_to_landing(site):
+    store = WatchedStore(site.store)
+    app = create_app(store, metrics_with_one_counter(), clock=lambda: WALL_CLOCK)
+    with TestClient(app, base_url="http://localhost") as browser:
+        assert browser.get("/").status_code == 200
+    assert [client.get_client_setting("max_threads") for client in store.clients] == ["1"]
+    with closing(site.store.client()) as landing:
+        assert landing.get_client_setting("max_threads") is None
 
 
 class TestOperations:

@@ -78,7 +78,7 @@ def test_three_clicks_lead_from_the_first_page_to_the_training_run_without_scrip
         assert page.locator("h1").inner_text().startswith("flight-delay has drifted")
         page.get_by_role("link", name="temp").first.click()
         assert page.locator("h1").inner_text() == "temp"
-        page.get_by_role("region", name="Invalid values").get_by_role("link").nth(1).click()
+        page.get_by_role("region", name="Values that break a rule").get_by_role("link").nth(1).click()
         assert "made while temp drifted" in page.locator("main").inner_text()
         run = page.locator("#training-run").inner_text()
         assert "run-7f3a" in run

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.wire import Reason, ValueRefusedError
+from driftline.wire.bounds import MAX_TEXT_BYTES
 from driftline.wire.primitives import (
-    MAX_TEXT_BYTES,
     EncodedTexts,
     Numbers,
     Room,

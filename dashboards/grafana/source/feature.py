@@ -22,6 +22,7 @@ from dashboards.grafana.source.panels import (
 )
 from dashboards.grafana.source.queries import (
     FEATURE,
+    GRAVITY_NOW,
     GRAVITY_OF_VERDICT,
     HOURS,
     SEGMENT,
@@ -121,7 +122,7 @@ def _state() -> Stat:
             "The gravest verdict of the windows that ended last, over all references and lengths.",
             table(
                 f"""
-                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts
+                SELECT max({GRAVITY_NOW}) AS state FROM drift_verdicts
                 WHERE {_JUDGED} GROUP BY window_end ORDER BY window_end DESC LIMIT 1
                 """
             ),

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.stat import Panel as Stat
 
 
+NOT_TRAINING = 'reason!~".*_training_range"'
+"""What the training data held none of may well be right."""
+
+
 def completeness(title: str, description: str, expression: str) -> Stat:
     """Return a share of what was sent that landed, in the colours of its alerts."""
     return number(title, description, metric_now(expression), unit="percentunit").thresholds(
@@ -21,7 +25,7 @@ def completeness(title: str, description: str, expression: str) -> Stat:
 def invalid_values(expression: str) -> Stat:
     """Return how many values broke a rule."""
     return _none_is_good(
-        "Invalid values", "Values in production that broke a rule, within the time range.", expression
+        "Invalid values", "Values in production that broke a rule, in the newest two hours.", expression
     )
 
 

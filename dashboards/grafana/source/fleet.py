@@ -30,6 +30,7 @@ from dashboards.grafana.source.queries import (
     GRAVITY,
     GRAVITY_OF_VERDICT,
     HOURS,
+    VERDICT_NOW,
     metric,
     metric_now,
     series,
@@ -67,7 +68,7 @@ def build() -> Dashboard:
         .with_panel(_models())
         .with_panel(_versions())
         .with_panel(_completeness_now())
-        .with_panel(figures.invalid_values(f"increase(driftline_invalid_values_total[$__range]) {_TEAM}"))
+        .with_panel(figures.invalid_values(f"driftline_invalid_values{{{figures.NOT_TRAINING}}} {_TEAM}"))
         .with_panel(figures.unknown_runs(f"driftline_unregistered_run_events {_TEAM}"))
         .with_panel(_pages())
         .with_panel(_model_table())
@@ -137,7 +138,8 @@ def _pages() -> Table:
             "What on-call has to look at. Follow the page for its story, the feature for its distribution.",
             # Prometheus drops a label that is empty, and links need a value.
             metric_now(
-                f"label_replace(driftline_page_since_timestamp_seconds * 1000 {_TEAM}, "
+                "label_replace(driftline_page_since_timestamp_seconds * 1000 "
+                f"* on (job, instance, page_id) group_left (finding) driftline_page_info {_TEAM}, "
                 '"segment", "all traffic", "segment", "")'
             ),
             height=7,
@@ -146,6 +148,7 @@ def _pages() -> Table:
         .override_by_name("Value", [titled("since"), unit_of("dateTimeFromNow"), wide(160)])
         .override_by_name("page_id", [titled("page"), links.linked(page)])
         .override_by_name("feature", [links.linked(drifted)])
+        .override_by_name("finding", [titled("what moved"), wide(320)])
         .override_by_regexp(one_of("Time", "__name__", "instance", "job", "service", "kind"), [hidden()])
     )
 
@@ -186,7 +189,7 @@ FROM
     SELECT
         model_name, model_version, environment, window_end,
         arrayFirst(
-            name -> has(groupUniqArray(verdict), name),
+            name -> has(groupUniqArray({VERDICT_NOW}), name),
             {list(reversed(GRAVITY))}) AS state,
         min(drift_verdicts.completeness) AS completeness
     FROM drift_verdicts

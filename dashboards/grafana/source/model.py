@@ -24,6 +24,7 @@ from dashboards.grafana.source.panels import (
     wide,
 )
 from dashboards.grafana.source.queries import (
+    GRAVITY_NOW,
     GRAVITY_OF_VERDICT,
     HOURS,
     MODEL,
@@ -76,7 +77,9 @@ def build() -> Dashboard:
         .with_panel(_state())
         .with_panel(_open_pages())
         .with_panel(_completeness_now())
-        .with_panel(figures.invalid_values(f"increase(driftline_invalid_values_total{_SERVED}[$__range])"))
+        .with_panel(
+            figures.invalid_values(f"driftline_invalid_values{_SERVED[:-1]}, {figures.NOT_TRAINING}}}")
+        )
         .with_panel(_judged_until())
         .with_panel(figures.unknown_runs(f"driftline_unregistered_run_events{_SERVED}"))
         .with_row(row("Drift"))
@@ -102,7 +105,7 @@ def _state() -> Stat:
             "The gravest verdict of the windows that ended last, over all features and references.",
             table(
                 f"""
-                SELECT max({GRAVITY_OF_VERDICT}) AS state FROM drift_verdicts
+                SELECT max({GRAVITY_NOW}) AS state FROM drift_verdicts
                 WHERE {STREAM} AND segment = '' AND $__timeFilter(window_end)
                 GROUP BY window_end ORDER BY window_end DESC LIMIT 1
                 """

@@ -253,7 +253,8 @@ def _lost() -> Lines:
 def _completeness() -> Lines:
     panel = lines(
         "Completeness",
-        "Of what each version's sessions in production sent in the last 24 hours, the share that landed.",
+        "Of what each version's sessions in production sent or refused in the last 24 hours, the share that "
+        "landed.",
         metric(f"driftline_completeness_ratio{_MODELS}", "{{model_name}} {{model_version}}"),
         unit="percentunit",
     )

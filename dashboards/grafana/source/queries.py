@@ -38,6 +38,17 @@ GRAVITY_OF_VERDICT = (
     f"transform(verdict, {list(GRAVITY)}, {list(range(len(GRAVITY)))}, 0)"  # Unknown ones are no news.
 )
 
+_SETTLED = """
+SELECT model_name, model_version, environment, arrayJoin(findings.feature) AS feature
+FROM pages FINAL GROUP BY model_name, model_version, environment, feature
+HAVING countIf(state IN ('dismissed', 'accepted')) > 0 AND countIf(state = 'open') = 0
+"""
+_IS_SETTLED = f"(model_name, model_version, environment, feature) IN ({_SETTLED})"
+VERDICT_NOW = f"if(verdict = 'page' AND {_IS_SETTLED}, 'ok', verdict)"
+"""A verdict as it is told now: what somebody called noise or accepted needs nobody."""
+
+GRAVITY_NOW = f"transform({VERDICT_NOW}, {list(GRAVITY)}, {list(range(len(GRAVITY)))}, 0)"
+
 JOB = '{job=~"$job"}'
 
 FIRST_HOUR = "toStartOfHour($__fromTime, 'UTC')"

@@ -3,16 +3,16 @@
 
 CREATE ROLE IF NOT EXISTS driftline_lander;
 
--- The view behind the inbox runs with the rights of whoever inserts: hence SELECT on the inbox, which holds
--- no row. Of a range that may have landed before, the lander asks what is there, and which inserts are at
--- work.
+-- Views run with the rights of whoever inserts into what they read: hence SELECT on the inbox, which holds no
+-- row, and on sessions. Of a range that may have landed before, the lander asks what is there, and which
+-- inserts are at work.
 GRANT
     SELECT ON $database.schema_migrations,
     INSERT, SELECT ON $database.prediction_inbox,
     SELECT ON $database.predictions,
     INSERT ON $database.outcomes,
     INSERT ON $database.training_runs,
-    INSERT ON $database.sessions,
+    INSERT, SELECT ON $database.sessions,
     INSERT, SELECT ON $database.dead_letters,
     SELECT(query, query_id, query_kind) ON system.processes
 TO driftline_lander WITH REPLACE OPTION;
@@ -48,6 +48,7 @@ GRANT
     SELECT ON $database.feature_grids,
     SELECT ON $database.training_runs,
     SELECT ON $database.sessions,
+    SELECT ON $database.session_drops,
     SELECT ON $database.dead_letters,
     SELECT(database, table, partition_id, active, max_block_number) ON system.parts,
     SELECT(free_space, total_space) ON system.disks,
@@ -79,6 +80,7 @@ GRANT
     SELECT ON $database.outcomes,
     SELECT ON $database.training_runs,
     SELECT ON $database.sessions,
+    SELECT ON $database.session_drops,
     SELECT ON $database.dead_letters,
     SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
@@ -93,6 +95,7 @@ CREATE ROLE IF NOT EXISTS driftline_responder;
 GRANT
     SELECT ON $database.schema_migrations,
     SELECT ON $database.verdict_records,
+    SELECT ON $database.judged_hours,
     SELECT ON $database.pages,
     INSERT, SELECT ON $database.acknowledgements
 TO driftline_responder WITH REPLACE OPTION;
@@ -106,5 +109,6 @@ GRANT
     INSERT, SELECT ON $database.*,
     TABLE ENGINE ON Null,
     TABLE ENGINE ON MergeTree,
-    TABLE ENGINE ON ReplacingMergeTree
+    TABLE ENGINE ON ReplacingMergeTree,
+    TABLE ENGINE ON AggregatingMergeTree
 TO driftline_admin WITH REPLACE OPTION;

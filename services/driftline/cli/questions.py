@@ -79,12 +79,17 @@ def trace(event_id: str, store_url: str, as_json: bool) -> None:
 @click.command()
 @store_option
 @click.option("--model", "model_name", help="Of this model only.")
+@click.option(
+    "--since",
+    help="Of sessions that logged after this time (ISO 8601, UTC unless it says otherwise), or age, as 7d.",
+)
 @json_option
 @clean_errors
-def completeness(store_url: str, model_name: str | None, as_json: bool) -> None:
+def completeness(store_url: str, model_name: str | None, since: str | None, as_json: bool) -> None:
     """Show, per model version, what was sent, landed, is missing or doubled."""
-    found = ask_store(store_url, read_ledger)
-    lines = [dataclasses.asdict(line) for line in found if model_name in (None, line.model_name)]
+    after = parse_time(since) if since else None
+    found = ask_store(store_url, partial(read_ledger, model_name=model_name or "", since=after))
+    lines = [dataclasses.asdict(line) for line in found]
     if as_json:
         echo_json(lines)
     elif lines:

@@ -24,16 +24,22 @@ _SYNC = b"driftline-block\n"
 POSITION = ("log_id", "log_partition", "log_offset")
 """The columns that say which record of which log a row is."""
 
+END = "record_end"
+"""The column that says whether a datum ended where it should: it must hold ``END_MARK``."""
+
+END_MARK = 6_201_837
+
 
 class BlockWriter:
     """Writes Avro object containers of a block for each datum, for one writer schema.
 
     Source: Avro 1.12 specification, "Object Container Files". A record's encoding is that of its fields, one
-    behind the other: so a datum gets fields in front of its own without being looked into.
+    behind the other: so a datum gets fields in front of its own without being looked into, and one behind
+    them. Of bytes that are left over, which the engine would pass over in silence, that one is made.
 
     Args:
         schema_text: the writer schema as JSON.
-        has_position: whether each datum is written with where it stood in the log.
+        has_position: whether each datum is written with where it stood in the log, and with its end.
     """
 
     def __init__(self, schema_text: str, *, has_position: bool = False) -> None:
@@ -41,7 +47,8 @@ class BlockWriter:
         if has_position:
             types = dict(zip(POSITION, ("string", "int", "long"), strict=True))
             position = [{"name": name, "type": kind} for name, kind in types.items()]
-            schema = {**schema, "fields": [*position, *schema["fields"]]}
+            end = {"name": END, "type": "long"}
+            schema = {**schema, "fields": [*position, *schema["fields"], end]}
         self._has_position = has_position
         meta = {b"avro.schema": json.dumps(schema).encode(), b"avro.codec": b"null"}
         entries = b"".join(_bytes(key) + _bytes(value) for key, value in meta.items())
@@ -61,10 +68,10 @@ class BlockWriter:
                 parts += (_ONE, _length(len(datum)), datum, _SYNC)
             return b"".join(parts)
         log = _bytes(batch.source.encode()) + _long(batch.partition)
-        offsets, size = batch.offsets, len(log)
+        offsets, size = batch.offsets, len(log) + len(_MARK)
         for place, datum in zip(places, datums, strict=True):
             offset = _long(offsets[place])
-            parts += (_ONE, _length(size + len(offset) + len(datum)), log, offset, datum, _SYNC)
+            parts += (_ONE, _length(size + len(offset) + len(datum)), log, offset, datum, _MARK, _SYNC)
         return b"".join(parts)
 
 
@@ -80,6 +87,7 @@ def _long(number: int) -> bytes:
 
 
 _ONE = _long(1)
+_MARK = _long(END_MARK)
 _length = lru_cache(maxsize=1 << 16)(_long)
 
 

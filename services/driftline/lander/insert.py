@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from driftline.errors import StoreError, WireError
-from driftline.lander.blocks import POSITION, BlockWriter
+from driftline.lander.blocks import END, POSITION, BlockWriter
 from driftline.lander.screen import suspects
-from driftline.wire import event_schema, split_frame
+from driftline.wire import MAX_RECORD_BYTES, decode_as, event_schema, split_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -175,7 +175,7 @@ class Inserter:
         self._schema_of = schema_of
         self._held = held
         fields = [column["name"] for column in self._schema.parsed["fields"]]
-        self._columns = [*POSITION, *fields] if held else fields
+        self._columns = [*POSITION, *fields, END] if held else fields
         self._schemas: dict[SchemaRef, EventSchema] = {}
         self._writers: dict[SchemaRef, BlockWriter] = {}
 
@@ -222,11 +222,18 @@ class Inserter:
                     self._schemas[ref] = self._writer_schema(ref)
                     text = self._schemas[ref].text
                     self._writers[ref] = BlockWriter(text, has_position=self._held is not None)
+                self._check(value, self._schemas[ref], datum)
             except WireError as error:
                 landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
             else:
                 groups.setdefault(ref, []).append((position, datum))
         return groups
+
+    def _check(self, value: bytes, schema: EventSchema, datum: bytes) -> None:
+        if len(value) > MAX_RECORD_BYTES:
+            raise WireError("too_large", f"{len(value):,} bytes; at most {MAX_RECORD_BYTES:,}")
+        if self._held is None:  # A prediction gets a mark behind it instead: see ``blocks``.
+            decode_as(schema, datum)
 
     def _writer_schema(self, ref: SchemaRef) -> EventSchema:
         schema = self._schema_of(ref)
@@ -261,8 +268,9 @@ class Inserter:
                 landing.new += len(piece.records)
         except RefusedError as error:
             if len(piece.records) == 1:
-                position = piece.records[0][0]
-                landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
+                position, datum = piece.records[0]
+                reason = _own_reason(piece.schema, datum) or error
+                landing.dead_letters.append(_dead(batch, position, reason.reason, reason.detail))
                 check(landing.dead_letters)
                 return
             for part in self._parts(batch, piece):
@@ -316,6 +324,15 @@ class Inserter:
         others = [record for place, record in enumerate(records) if place not in suspicious]
         if others:
             yield self._piece(batch, ref, others, piece.first_offset, piece.last_offset, is_rest=True)
+
+
+def _own_reason(schema: EventSchema, datum: bytes) -> WireError | None:
+    """Return what is wrong with a refused record by what it is, as far as that tells."""
+    try:
+        decode_as(schema, datum)
+    except WireError as error:
+        return error
+    return None
 
 
 class RefusedError(WireError):

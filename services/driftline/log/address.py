@@ -38,11 +38,21 @@ def open_log(url: str, environ: Mapping[str, str] | None = None) -> EventLog:
     """
     if url.startswith("kafka:"):
         return _open_kafka(url, os.environ if environ is None else environ)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SettingError(f"log URL {url!r} is none: {error}") from error
+    if not parts.scheme and url.startswith("/"):
+        raise SettingError(f"{url!r} is a folder, and no log URL; write {Path(url).as_uri()}")
     if parts.scheme != "file":
-        raise SettingError(f"log URL {url!r}: it must begin with file:/// or kafka://")
+        raise SettingError(
+            f"log URL {url!r}: it must begin with file:/// or kafka://, such as file:///var/lib/driftline/log"
+        )
     if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/") or parts.fragment:
-        raise SettingError(f"log URL {url!r}: after file:// comes an absolute path, such as file:///var/log")
+        raise SettingError(
+            f"log URL {url!r}: after file:// comes an absolute path, such as "
+            "file:///var/log; in it write %23 for #, %3F for ?, and %25 for %"
+        )
     return LocalLog(_local_settings(url, Path(unquote(parts.path)), parts.query))
 
 
@@ -65,6 +75,6 @@ def _local_settings(url: str, folder: Path, query: str) -> LocalLogSettings:
         else:
             raise SettingError(
                 f"log URL {url!r}: {name}={text} is not understood; allowed are max_bytes=INTEGER and "
-                "synchronous=normal or synchronous=full"
+                "synchronous=normal or synchronous=full; a ? of a path is written %3F"
             )
     return settings

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
-import os
 import re
 import sqlite3
 import threading
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
 from driftline.errors import LogError, LogFullError, SettingError
+from driftline.forks import when_forked
 from driftline.log.pages import PAGE_BYTES, Pages, garbled_frame
 from driftline.log.rebuild import rebuild
 from driftline.log.rows import SCHEMA
@@ -362,6 +362,4 @@ class _ForkGuard:
 
 
 _fork_guard = _ForkGuard()
-os.register_at_fork(
-    before=_fork_guard.hold, after_in_parent=_fork_guard.release, after_in_child=_fork_guard.forget
-)
+when_forked(_fork_guard.forget, before=_fork_guard.hold, in_parent=_fork_guard.release)

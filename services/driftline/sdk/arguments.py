@@ -27,6 +27,14 @@ def check_text(name: str, text: object) -> None:
         raise SettingError(f"{name}={text!r}: it holds a lone surrogate") from None
 
 
+_PRODUCTION = frozenset({"production", "prod", "prd", "live"})
+
+
+def environment_name(text: str) -> str:
+    """Return an environment's name; what people call production is ``production``, however it is written."""
+    return "production" if text.strip().casefold() in _PRODUCTION else text
+
+
 def check_name(name: str, text: object) -> None:
     """Check that an argument is a text that events are known by.
 
@@ -48,11 +56,18 @@ def check_positive(name: str, number: object) -> None:
         raise SettingError(f"{name}={number!r}: it must be a number above 0")
 
 
-def checked_texts(argument: str, values: Mapping[str, Any] | None) -> Mapping[str, str]:
+def checked_texts(
+    argument: str, values: Mapping[str, Any] | None, *, max_bytes: int | None = None
+) -> Mapping[str, str]:
     """Return values by name as text; those that are None are left out.
 
+    Args:
+        argument: what they are called in errors.
+        values: by name.
+        max_bytes: how long each may be.
+
     Raises:
-        SettingError: a value is neither text nor number; the message names it.
+        SettingError: a value is neither text nor number, or too long; the message names it.
     """
     checked: dict[str, str] = {}
     for name, value in (values or {}).items():
@@ -64,6 +79,9 @@ def checked_texts(argument: str, values: Mapping[str, Any] | None) -> Mapping[st
         if text is not None:
             if text:
                 check_text(f"{argument}[{name!r}]", text)
+            if max_bytes is not None and len(text.encode()) > max_bytes:
+                length = f"{len(text):,} characters; at most {max_bytes:,} bytes"
+                raise SettingError(f"{argument}[{name!r}]={text[:40]!r}...: {length}")
             checked[name] = text
     return MappingProxyType(checked)
 

@@ -93,7 +93,7 @@ def offer_slices(
         for place, event_id in enumerate(rows.event_ids):
             refused = rows.refused.get(place)
             if refused is not None:
-                session.refuse(refused.reason, refused.detail)
+                session.refuse(topic, refused.reason, refused.detail)
             event_ids.append(event_id if refused is None and kept > 0 else None)
             kept -= refused is None
     return event_ids
@@ -106,7 +106,7 @@ def _offer(session: Session, topic: Topic, rows: OpenRows, end: float) -> int:
     while kept < rows.count:
         step = session.buffer.offer_all(topic, rows, kept, end - time.monotonic())
         if not step:
-            session.refuse_waiting(rows.count - kept)
+            session.refuse_waiting(topic, rows.count - kept)
             break
         kept += step
     return kept

@@ -64,7 +64,10 @@ class Progress(NamedTuple):
     last_sequence: int
     last_outcome_sequence: int
     dropped: Mapping[str, int]
+    dropped_outcomes: Mapping[str, int]
     abandoned: Mapping[str, int]
+    unencodable: Mapping[str, int]
+    rounded: Mapping[str, int]
 
 
 class Load(NamedTuple):
@@ -77,12 +80,13 @@ class Load(NamedTuple):
 class _Lane:
     """One topic's events."""
 
-    __slots__ = ("abandoned", "appended", "numbers", "pending", "sequence")
+    __slots__ = ("abandoned", "appended", "dropped", "numbers", "pending", "sequence")
 
     def __init__(self) -> None:
         self.sequence = 0
         self.numbers = Numbers()
         self.appended = 0
+        self.dropped: Counter[str] = Counter()
         self.abandoned: Counter[str] = Counter()
         self.pending: list[bytes] = []
 
@@ -110,7 +114,6 @@ class Buffer:
         self._held_bytes = 0
         self._is_closed = False
         self._is_given_up = False
-        self._dropped: Counter[str] = Counter()
         self._remarks: Mapping[Remark, Counter[str]] = {remark: Counter() for remark in Remark}
         self._lanes: Mapping[Topic, _Lane] = {PREDICTIONS_TOPIC: _Lane(), OUTCOMES_TOPIC: _Lane()}
 
@@ -132,7 +135,7 @@ class Buffer:
                 if held > _WAKE_BYTES and not self._wake.is_set():
                     self._wake.set()
                 return None
-            self._dropped[reason.value] += 1
+            self._lanes[topic].dropped[reason.value] += 1
             return reason
 
     def offer_all(self, topic: Topic, rows: OpenRows, begin: int, timeout_s: float) -> int:
@@ -176,10 +179,10 @@ class Buffer:
     def _has_room(self, size: int) -> bool:
         return self._is_closed or self._held_bytes + size <= self._queue_bytes
 
-    def count_dropped(self, reason: Reason, count: int = 1) -> None:
+    def count_dropped(self, topic: Topic, reason: Reason, count: int = 1) -> None:
         """Count events that were refused."""
         with self._lock:
-            self._dropped[reason.value] += count
+            self._lanes[topic].dropped[reason.value] += count
 
     def count_value(self, remark: Remark, name: str) -> bool:
         """Count a value that the wire can't carry as it is; return whether it is the first of this name.
@@ -219,7 +222,13 @@ class Buffer:
     def _progress(self) -> Progress:
         predictions, outcomes = self._lanes[PREDICTIONS_TOPIC], self._lanes[OUTCOMES_TOPIC]
         return Progress(
-            predictions.sequence, outcomes.sequence, dict(self._dropped), dict(predictions.abandoned)
+            predictions.sequence,
+            outcomes.sequence,
+            dict(predictions.dropped),
+            dict(outcomes.dropped),
+            dict(predictions.abandoned),
+            dict(self._remarks[Remark.UNENCODABLE]),
+            dict(self._remarks[Remark.ROUNDED]),
         )
 
     def settle(self, topic: Topic, values: Sequence[bytes], abandoned: Reason | None = None) -> None:
@@ -274,14 +283,16 @@ class Buffer:
         """Return the counts, all of one moment."""
         with self._lock:
             lanes = self._lanes.values()
+            dropped: Counter[str] = Counter()
             abandoned: Counter[str] = Counter()
             for lane in lanes:
+                dropped.update(lane.dropped)
                 abandoned.update(lane.abandoned)
             return Stats(
                 accepted=sum(lane.sequence for lane in lanes),
                 appended=sum(lane.appended for lane in lanes),
                 queued=sum(lane.sequence - lane.settled for lane in lanes),
-                dropped=MappingProxyType(dict(self._dropped)),
+                dropped=MappingProxyType(dict(dropped)),
                 abandoned=MappingProxyType(dict(abandoned)),
                 unencodable=MappingProxyType(dict(self._remarks[Remark.UNENCODABLE])),
                 rounded=MappingProxyType(dict(self._remarks[Remark.ROUNDED])),

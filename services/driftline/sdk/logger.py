@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import random as random_module
 import threading
 import time
 import weakref
+from os import environ
 from typing import TYPE_CHECKING, Any, Self
 
+from driftline.forks import is_noticed, notice_fork, when_forked
 from driftline.log import EventLog, LogWriter, default_log_url
-from driftline.sdk.arguments import check_name, check_positive, checked_texts
+from driftline.sdk.arguments import check_name, check_positive, checked_texts, environment_name
 from driftline.sdk.batch import offer_slices, outcome_slices, prediction_slices, prediction_table
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
-from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, Reason, ValueRefusedError
+from driftline.wire import MAX_TEXT_BYTES, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +51,7 @@ class PredictionLogger:
         training_run_id: which training run made it: see ``register_training_run``.
         log: the event log's URL, or a log or writer that is open already (the caller closes it).
             Default: the environment's ``DRIFTLINE_LOG``, else a folder under the user's data folder.
-        environment: production, shadow, canary or a name of your own.
+        environment: production (prod, prd and live are the same), shadow, canary or a name of your own.
         tags: segments such as region or tenant that every event has, unless it says otherwise.
         flush_interval_s: how often events are appended, seconds; what is younger dies with the process.
         beat_interval_s: how often the session says how far it is, seconds, when anything happened.
@@ -85,13 +86,14 @@ class PredictionLogger:
         }
         for name, text in texts.items():
             check_name(name, text)
+        texts["environment"] = environment_name(environment)
         check_positive("flush_interval_s", flush_interval_s)
         check_positive("beat_interval_s", beat_interval_s)
         check_positive("queue_bytes", queue_bytes)
         self._settings = LoggerSettings(
             **texts,
-            default_tags=checked_texts("tags", tags),
-            log=default_log_url(os.environ) if log is None else log,
+            default_tags=checked_texts("tags", tags, max_bytes=MAX_TEXT_BYTES),
+            log=default_log_url(environ) if log is None else log,
             queue_bytes=int(queue_bytes),
             pace=Pace(flush_interval_s, beat_interval_s),
             clock=clock,
@@ -100,7 +102,7 @@ class PredictionLogger:
         self._is_closed = False
         self._lock = threading.Lock()
         self._session: Session | None = None
-        self._begin_session()
+        self._own_session()
         _loggers.add(self)
 
     def log(
@@ -145,10 +147,11 @@ class PredictionLogger:
         """
         session = self._session
         try:
-            if session is None:
-                session = self._begin_session()
+            if session is None or not is_noticed[0]:
+                session = self._own_session()
+            now_s = self._settings.clock()
             identity, record = session.encoder.prediction(
-                self._settings.clock(),
+                now_s,
                 features,
                 prediction,
                 label,
@@ -162,9 +165,10 @@ class PredictionLogger:
                 compute_us,
                 event_id,
             )
-            return identity if session.offer(PREDICTIONS_TOPIC, record) else None
+            return identity if session.offer(PREDICTIONS_TOPIC, record, now_s) else None
         except Exception as error:  # noqa: BLE001 - as in ``log``.
-            _refuse(session, error)
+            if session is not None:
+                session.refuse_for(PREDICTIONS_TOPIC, error)
             return None
 
     def log_batch(
@@ -213,7 +217,7 @@ class PredictionLogger:
         Raises:
             SettingError: (a ValueError) an argument is no column, or the columns differ in length.
         """
-        session = self._session or self._begin_session()
+        session = self._own_session()
         table = prediction_table(
             session.encoder.named,
             features=features,
@@ -246,12 +250,14 @@ class PredictionLogger:
         """
         session = self._session
         try:
-            session = session or self._begin_session()
-            time_us = session.encoder.micros("observed_time", observed_time, self._settings.clock())
+            session = self._own_session()
+            now_s = self._settings.clock()
+            time_us = session.encoder.micros("observed_time", observed_time, now_s)
             record = session.encoder.outcome(event_id=event_id, time_us=time_us, actual=actual)
-            return session.offer(OUTCOMES_TOPIC, record)
+            return session.offer(OUTCOMES_TOPIC, record, now_s)
         except Exception as error:  # noqa: BLE001 - as in ``log``.
-            _refuse(session, error)
+            if session is not None:
+                session.refuse_for(OUTCOMES_TOPIC, error)
             return False
 
     def log_outcomes(
@@ -271,7 +277,7 @@ class PredictionLogger:
         Raises:
             SettingError: (a ValueError) an argument is no column, or the columns differ in length.
         """
-        session = self._session or self._begin_session()
+        session = self._own_session()
         slices = outcome_slices(session, event_ids, actuals, observed_times, self._settings.clock)
         kept = offer_slices(session, OUTCOMES_TOPIC, slices, timeout_s)
         return [event_id is not None for event_id in kept]
@@ -279,11 +285,11 @@ class PredictionLogger:
     @property
     def session_id(self) -> str:
         """The id of this logger's session in this process."""
-        return (self._session or self._begin_session()).fields.session_id
+        return self._own_session().fields.session_id
 
     def stats(self) -> Stats:
         """Return what became of this session's events so far."""
-        return (self._session or self._begin_session()).stats()
+        return self._own_session().stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until the log has taken every event accepted so far.
@@ -294,7 +300,7 @@ class PredictionLogger:
         Returns:
             Whether it has.
         """
-        return (self._session or self._begin_session()).shipper.flush(timeout)
+        return self._own_session().shipper.flush(timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
         """Append what is left and end the session; events logged later are dropped (``closed``).
@@ -310,7 +316,7 @@ class PredictionLogger:
         """
         self._is_closed = True
         self._finalizer.detach()
-        return (self._session or self._begin_session()).close(timeout)
+        return self._own_session().close(timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -337,8 +343,11 @@ class PredictionLogger:
             arguments["random"] = settings.random
         return _arrive, (arguments, self._is_closed)
 
-    def _begin_session(self) -> Session:
+    def _own_session(self) -> Session:
         """Return this process's session; begin it when there is none yet."""
+        notice_fork()
+        if self._session is not None:
+            return self._session
         with self._lock:
             if self._session is None:
                 session = Session(self._settings)
@@ -365,16 +374,6 @@ def _arrive(arguments: Mapping[str, Any], is_closed: bool) -> PredictionLogger:
     return logger
 
 
-def _refuse(session: Session | None, error: Exception) -> None:
-    """Count an event that can't be accepted, and say once why."""
-    if session is None:
-        return
-    if isinstance(error, ValueRefusedError):
-        session.refuse(error.reason, error.detail)
-    else:
-        session.refuse(Reason.INTERNAL_ERROR, f"an argument made a {type(error).__name__}")
-
-
 # What the hook below needs: the loggers of this process.
 _loggers: weakref.WeakSet[PredictionLogger] = weakref.WeakSet()
 
@@ -395,4 +394,4 @@ def _forget_sessions() -> None:
         logger._forget_session()  # noqa: SLF001 - the hook is part of the logger.
 
 
-os.register_at_fork(after_in_child=_forget_sessions)
+when_forked(_forget_sessions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import sys
 import threading
 import time
@@ -13,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from driftline.forks import notice_fork, when_forked
 from driftline.log import EventLog, LogWriter, open_log
 from driftline.sdk.buffer import Buffer, Topic
 from driftline.sdk.shipper import Pace, Shipper
 from driftline.sdk.termination import close_when_terminated
-from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, new_id
+from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, ValueRefusedError, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,25 +98,32 @@ class Session:
         _close_at_the_end_of_a_child(self.shipper)
         close_when_terminated(close_all_sessions, EXIT_TIMEOUT_S)
 
-    def offer(self, topic: Topic, record: OpenRecord) -> bool:
+    def offer(self, topic: Topic, record: OpenRecord, now_s: float) -> bool:
         """Number a record and keep it; or count, and say once, why not."""
         reason = self.buffer.offer(topic, record)
-        self.shipper.begin()
+        self.shipper.begin(now_s)
         if reason is None:
             return True
         self.warn(reason, _HINTS[reason])
         return False
 
-    def refuse(self, reason: Reason, detail: str, count: int = 1) -> None:
+    def refuse(self, topic: Topic, reason: Reason, detail: str, count: int = 1) -> None:
         """Count events that can't be accepted; say why the first time that the reason occurs."""
-        self.buffer.count_dropped(reason, count)
+        self.buffer.count_dropped(topic, reason, count)
         self.shipper.begin()
         self.warn(reason, detail)
 
-    def refuse_waiting(self, count: int) -> None:
+    def refuse_for(self, topic: Topic, error: Exception) -> None:
+        """Count an event that made an error, and say why the first time."""
+        if isinstance(error, ValueRefusedError):
+            self.refuse(topic, error.reason, error.detail)
+        else:
+            self.refuse(topic, Reason.INTERNAL_ERROR, f"an argument made a {type(error).__name__}")
+
+    def refuse_waiting(self, topic: Topic, count: int) -> None:
         """Count events for which no room was made, or that came after the end."""
         reason = Reason.CLOSED if self.buffer.is_closed else Reason.QUEUE_FULL
-        self.refuse(reason, _HINTS[reason], count)
+        self.refuse(topic, reason, _HINTS[reason], count)
 
     def remark(self, remark: Remark, name: str, detail: str) -> None:
         """Count a value that the wire can't carry as it is; say so once for each name."""
@@ -196,6 +203,7 @@ def _forget_shippers() -> None:
 def close_all_sessions() -> None:
     """Append what the open sessions hold and end them, all within one timeout."""
     end = time.monotonic() + EXIT_TIMEOUT_S
+    notice_fork()
     shippers = list(_shippers)
     for shipper in shippers:
         shipper.request_close(EXIT_TIMEOUT_S)
@@ -204,19 +212,27 @@ def close_all_sessions() -> None:
 
 
 def _close_at_the_end_of_a_child(shipper: Shipper) -> None:
-    """See to it that a child of multiprocessing closes its sessions, too: most kinds end without atexit.
+    """See to it that children of multiprocessing and Celery close their sessions: most end without atexit.
 
-    Such a child forgets, when its work begins, what it was to do at its end; a logger is unpickled before.
+    A child of multiprocessing forgets, when its work begins, what it was to do at its end; a logger is
+    unpickled before. Celery's have a multiprocessing of their own, and end by ``os._exit``.
     """
+    signals = sys.modules.get("celery.signals")
+    if signals is not None:
+        signals.worker_process_shutdown.connect(_close_with_celery, weak=False, dispatch_uid="driftline")
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         _close_with_multiprocessing(shipper)
         util.register_after_fork(shipper, _close_with_multiprocessing)
 
 
+def _close_with_celery(**_: object) -> None:
+    close_all_sessions()
+
+
 def _close_with_multiprocessing(_: Shipper) -> None:
     sys.modules["multiprocessing.util"].Finalize(None, close_all_sessions, exitpriority=0)
 
 
-os.register_at_fork(after_in_child=_forget_shippers)
+when_forked(_forget_shippers)
 atexit.register(close_all_sessions)

@@ -11,12 +11,14 @@ import socket
 import threading
 import time
 from bisect import bisect
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from driftline.errors import LogFullError
 from driftline.log import Record, Run
+from driftline.sdk.liveness import Liveness
 from driftline.sdk.runtime import client
 from driftline.wire import SESSION, SESSIONS_TOPIC, Reason, SessionFields, encode_record
 
@@ -87,12 +89,21 @@ class Shipper:
         self._start_lock = threading.Lock()
         self._try_thread_at = float("-inf")
         self._has_ended = False
+        self._liveness = Liveness(pace.flush_interval_s, clock, self._tell_liveness)
         # Not on the thread: a fork amid its imports would leave half a module to the child.
         self._client = client()
 
-    def begin(self) -> None:
-        """Start the thread, unless it runs or ran. A system that has no thread left is tried again later."""
-        if self._thread is not None or self._buffer.is_closed or time.monotonic() < self._try_thread_at:
+    def begin(self, now_s: float = 0.0) -> None:
+        """Start the thread, unless it runs or ran. A system that has no thread left is tried again later.
+
+        Args:
+            now_s: the time now by the clock, if the caller knows it: then a thread that is late is seen to.
+        """
+        if self._thread is not None:
+            if now_s > self._liveness.due_at and not self._buffer.is_closed:
+                self._liveness.look(now_s)
+            return
+        if self._buffer.is_closed or time.monotonic() < self._try_thread_at:
             return
         if not self._has_thread():
             if self._try_thread_at < 0:
@@ -110,6 +121,7 @@ class Shipper:
         try:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="driftline-shipper", daemon=True)
+                self._liveness.wait()
                 thread.start()
                 self._thread = thread
         except RuntimeError:
@@ -165,11 +177,13 @@ class Shipper:
         while not is_last:
             # Looked at before the buffer is: what was accepted before closing is in this round.
             is_last = self._closing.is_set()
+            self._liveness.work()
             try:
                 self._ship(is_last=is_last)
             except Exception:
                 _logger.exception("driftline's background thread failed; it goes on", extra=self._context)
             if not is_last:
+                self._liveness.wait()
                 self._wake.wait(self._pace.flush_interval_s)
         if self._writer is not None:
             self._writer.close()
@@ -182,16 +196,19 @@ class Shipper:
         load = self._buffer.take()
         beat = self._due_beat(load.progress, is_last=is_last)
         runs = list(_runs(load.values.items()))
-        if beat is not None and not runs and self._append([beat]):
+        # The first one goes in front, so that a session that dies amid its first events is known, and how
+        # many they were. No other stands in the log without the events that it counts: it goes with the last.
+        is_first = self._last_beat is None and len(runs) > is_last
+        front = self._beat(load.progress, is_final=False) if is_first else None
+        back = beat if is_last or not is_first else None
+        if back is not None and not runs and self._append([back]):
             self._last_beat = load.progress
         for index, (topic, values) in enumerate(runs):
-            records: Sequence[Record] = Run(topic, self._key, values)
             if self._buffer.has_given_up():
                 return
-            # With the last run: a beat never stands in the log without the events that it counts.
-            last_beat = beat if index == len(runs) - 1 else None
-            is_appended = self._append(records if last_beat is None else [*records, last_beat])
-            if is_appended and last_beat is not None:
+            beats = (front if index == 0 else None, back if index == len(runs) - 1 else None)
+            is_appended = self._append(_with_beats(Run(topic, self._key, values), *beats))
+            if is_appended and any(beats):
                 self._last_beat = load.progress
             self._buffer.settle(topic, values, None if is_appended else Reason.LOG_UNUSABLE)
         if is_last and self._buffer.progress().abandoned:
@@ -216,7 +233,10 @@ class Shipper:
             "last_sequence": progress.last_sequence,
             "last_outcome_sequence": progress.last_outcome_sequence,
             "dropped": progress.dropped,
+            "dropped_outcomes": progress.dropped_outcomes,
             "abandoned": progress.abandoned,
+            "unencodable": progress.unencodable,
+            "rounded": progress.rounded,
             "final": is_final,
             "host": socket.gethostname(),
             "process_id": os.getpid(),
@@ -228,6 +248,7 @@ class Shipper:
         """Append, again and again until it works; return False once closing has used up its time."""
         delay_s = _FIRST_RETRY_S
         while (error := self._try_append(records)) is not None:
+            self._liveness.work()
             self._tell_outage(error)
             if isinstance(error, LogFullError):
                 self._beat_on_reserve()
@@ -261,6 +282,10 @@ class Shipper:
             if self._try_append([self._beat(progress, is_final=False)]) is None:
                 self._last_beat = progress
 
+    def _tell_liveness(self, told: str) -> None:
+        with suppress(Exception):  # A logging handler that fails must not reach who logs.
+            _logger.warning(told, extra=self._context)
+
     def _tell_outage(self, error: Exception) -> None:
         if self._outage_began_at is None:
             self._outage_began_at = time.monotonic()
@@ -275,9 +300,16 @@ class Shipper:
             _logger.warning(told, lasted_s, extra=self._context)
 
 
+def _with_beats(run: Run, front: Record | None, back: Record | None) -> Sequence[Record]:
+    """Return records with what goes in front of them and behind them."""
+    if front is None and back is None:
+        return run  # Which some logs take as a whole.
+    return [record for record in (front, *run, back) if record is not None]
+
+
 def _is_beat(records: Sequence[Record]) -> bool:
     """Say whether this is a beat that stands alone."""
-    return records[0].topic == SESSIONS_TOPIC
+    return len(records) == 1 and records[0].topic == SESSIONS_TOPIC
 
 
 def _runs(values: Iterable[tuple[Topic, list[bytes]]]) -> Iterator[tuple[Topic, list[bytes]]]:

@@ -11,6 +11,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from driftline.forks import when_forked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -31,12 +33,25 @@ def close_when_terminated(close: Callable[[], None], timeout_s: float) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    if _is_default():
         ending = _Ending(close, timeout_s)
         with suppress(ValueError):  # Not the main interpreter.
             signal.signal(signal.SIGTERM, ending)
             if _is_worker():
                 _fork_guard.watch(ending)
+
+
+def _is_default() -> bool:
+    """Say whether the signal would kill at once: a server in C may handle it, and Python does not know."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return False
+    with suppress(ImportError, AttributeError):  # Of another Python.
+        import ctypes  # noqa: PLC0415 - an import for who logs, not for who imports this.
+
+        ask = ctypes.pythonapi.PyOS_getsig
+        ask.restype = ctypes.c_void_p
+        return not ask(ctypes.c_int(signal.SIGTERM))
+    return True
 
 
 def _is_worker() -> bool:
@@ -148,6 +163,4 @@ class _ForkGuard:
 
 
 _fork_guard = _ForkGuard()
-os.register_at_fork(
-    before=_fork_guard.hold, after_in_parent=_fork_guard.release, after_in_child=_fork_guard.forget
-)
+when_forked(_fork_guard.forget, before=_fork_guard.hold, in_parent=_fork_guard.release)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.rules import Rule
+    from driftline.store.rules import Rule, RuleSet
 
 _RANGES = f"""
 SELECT toString(feature) AS name, min(minimum), max(maximum) FROM profiles
@@ -57,7 +57,7 @@ def find_broken(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, s
     """
     stream = Stream(*(prediction[name] for name in Stream._fields))
     rules = read_recipes(client).rules_of(stream)
-    return dict(_broken(prediction, rules.rules, knows_all=rules.knows_all)) if rules.number else {}
+    return dict(_broken(prediction, rules)) if rules.number else {}
 
 
 def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, str]:
@@ -91,18 +91,16 @@ def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, s
     return unseen
 
 
-def _broken(
-    prediction: Mapping[str, Any], rules: Mapping[str, Rule], *, knows_all: bool
-) -> Iterator[tuple[str, str]]:
+def _broken(prediction: Mapping[str, Any], rules: RuleSet) -> Iterator[tuple[str, str]]:
     values = values_by_key(prediction)
     for name, value in {**values, **_answer(prediction)}.items():
-        rule = rules.get(name)
+        rule = rules.rules.get(name)
         if rule is None:
-            if knows_all and not is_answer(name):
+            if rules.knows_all and not is_answer(name):
                 yield name, "unknown_feature"
-        elif reason := _reason(rule, value):
+        elif reason := _reason(rule, value, rules.range_reasons(name)):
             yield name, _OF_ANSWER.get(name, reason)
-    for name, rule in rules.items():
+    for name, rule in rules.rules.items():
         if name not in values and rule.kind != "answer" and not rule.may_be_absent:
             yield name, "absent"
 
@@ -132,7 +130,7 @@ def _answer(prediction: Mapping[str, Any]) -> Mapping[str, float | str | None]:
     }
 
 
-def _reason(rule: Rule, value: float | str | None) -> str:
+def _reason(rule: Rule, value: float | str | None, of_range: tuple[str, str]) -> str:
     """Return why a value is invalid; empty: it is not."""
     if value is None:
         return "" if rule.may_be_missing else "missing"
@@ -140,12 +138,12 @@ def _reason(rule: Rule, value: float | str | None) -> str:
         return "type"
     if isinstance(value, str):
         return "not_allowed" if rule.allowed is not None and value not in rule.allowed else ""
-    return _reason_of_number(rule, value)
+    return _reason_of_number(rule, value, of_range)
 
 
-def _reason_of_number(rule: Rule, value: float) -> str:
+def _reason_of_number(rule: Rule, value: float, of_range: tuple[str, str]) -> str:
     if not math.isfinite(value):
         return "" if rule.may_be_not_finite else "not_finite"
     if rule.minimum is not None and value < rule.minimum:
-        return "below_range"
-    return "above_range" if rule.maximum is not None and value > rule.maximum else ""
+        return of_range[0]
+    return of_range[1] if rule.maximum is not None and value > rule.maximum else ""

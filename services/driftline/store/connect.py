@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import clickhouse_connect
@@ -67,9 +68,11 @@ class Store(abc.ABC):
 
     Attributes:
         database: the database that holds driftline's tables; clients use it.
+        patient_settings: of queries that can wait, so that landing need not: where both share a process.
     """
 
     database: str
+    patient_settings: Mapping[str, str] = MappingProxyType({})
 
     @abc.abstractmethod
     def client(self) -> Client:
@@ -172,6 +175,8 @@ class OwnedStore(Store):
         SettingError: the folder has a name that the engine does not take.
         OSError: the folder can't be written to.
     """
+
+    patient_settings = MappingProxyType({"max_threads": "1"})
 
     def __init__(self, url: EmbeddedUrl, ownership: Ownership) -> None:
         _check_working_folder()

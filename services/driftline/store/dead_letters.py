@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+_SESSIONS = "SELECT session_id FROM sessions WHERE model_name = {model:String}"
 _COLUMNS = (
     "log_id, topic, partition, offset, reason, detail, session_id, sequence, refused_time, value, revision, "
     "replayed_at"
@@ -65,6 +66,8 @@ class DeadLetterFilter:
         offset: its offset.
         reason: why it was refused.
         waiting: only those that have not been landed since.
+        model_name: of the session that sent it, where that is known.
+        since: refused after this time.
     """
 
     topic: str | None = None
@@ -72,6 +75,8 @@ class DeadLetterFilter:
     offset: int | None = None
     reason: str | None = None
     waiting: bool = True
+    model_name: str | None = None
+    since: datetime | None = None
 
 
 def read_dead_letters(client: Client, chosen: DeadLetterFilter, *, limit: int) -> Sequence[StoredDeadLetter]:
@@ -82,6 +87,8 @@ def read_dead_letters(client: Client, chosen: DeadLetterFilter, *, limit: int) -
         "offset = {offset:UInt64}": chosen.offset,
         "reason = {reason:String}": chosen.reason,
         "replayed_at IS NULL": True if chosen.waiting else None,
+        f"session_id IN ({_SESSIONS})": chosen.model_name,
+        "refused_time > fromUnixTimestamp64Micro({since_us:Int64}, 'UTC')": chosen.since,
     }
     conditions = [condition for condition, value in wanted.items() if value is not None] or ["1"]
     bound = {
@@ -89,6 +96,8 @@ def read_dead_letters(client: Client, chosen: DeadLetterFilter, *, limit: int) -
         "partition": chosen.partition or 0,
         "offset": chosen.offset or 0,
         "reason": chosen.reason or "",
+        "model": chosen.model_name or "",
+        "since_us": int(chosen.since.timestamp() * 1e6) if chosen.since else 0,
         "limit": limit,
     }
     rows = client.query(

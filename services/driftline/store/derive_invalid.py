@@ -28,8 +28,8 @@ multiIf(
     isNull(number), {missing:Array(UInt8)}[place],
     {kinds:Array(UInt8)}[place] = 2, 1,
     NOT isFinite(number), {not_finite:Array(UInt8)}[place],
-    number < {minima:Array(Float64)}[place], 3,
-    number > {maxima:Array(Float64)}[place], 4,
+    number < {minima:Array(Float64)}[place], {below:Array(UInt8)}[place],
+    number > {maxima:Array(Float64)}[place], {above:Array(UInt8)}[place],
     0)
 """
 _CATEGORY_REASON = """
@@ -149,6 +149,10 @@ def derive_invalid(
         sets[_version(each)] = recipes.rules_of(each.stream)
     places = Places.of({version: found.rules for version, found in sets.items()})
     rules = [NO_RULES.rule, *(sets[version].rules[feature] for version, feature in places.named)]
+    ranges = [
+        NO_RULES.range_reasons(""),
+        *(sets[version].range_reasons(feature) for version, feature in places.named),
+    ]
     allowed = [
         (place, value)
         for place, rule in enumerate(rules, 1)
@@ -162,6 +166,8 @@ def derive_invalid(
         "kinds": [1 if rule.kind == "numeric" else 2 if rule.kind == "categorical" else 3 for rule in rules],
         "minima": [-_LARGEST if rule.minimum is None else rule.minimum for rule in rules],
         "maxima": [_LARGEST if rule.maximum is None else rule.maximum for rule in rules],
+        "below": [REASONS.index(below) + 1 for below, _ in ranges],
+        "above": [REASONS.index(above) + 1 for _, above in ranges],
         "limited": [int(rule.allowed is not None) for rule in rules],
         "missing": [0 if rule.may_be_missing else 6 for rule in rules],
         "not_finite": [0 if rule.may_be_not_finite else 2 for rule in rules],

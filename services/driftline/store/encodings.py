@@ -57,6 +57,9 @@ def decoded(body: bytes, encoding: str, *, limit: int) -> bytes:
         raise TooLargeError(f"Code: 354. The body holds more than {limit:,} bytes")
     if not codec.eof:
         raise ValueError(f"Code: 354. The body is not in its Content-Encoding {name!r}: its end is missing")
+    if codec.unused_data:  # As of several members: dropped in silence, rows would be lost.
+        left = f"{len(codec.unused_data)} bytes are left over"
+        raise ValueError(f"Code: 354. Behind the body in its Content-Encoding {name!r} {left}")
     return plain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,14 @@ from driftline.domain.streams import Stream
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
 
 EXAMPLES = 3
-_PRODUCTION = "environment = 'production'"
+RECENT_HOURS = 2
+_RECENT = "toUnixTimestamp(hour) IN {hours:Array(UInt32)}"
 UNKNOWN = "(unknown)"
 """Stands for all unknown features of a version together: their names are whatever a client sends."""
 
@@ -113,27 +115,30 @@ def read_invalid(
     ]
 
 
-def invalid_totals(client: Client, served: Collection[Stream]) -> Mapping[tuple[str, ...], float]:
-    """Return how many values in production were invalid since the beginning, for the metric of that name.
+def recent_invalid(client: Client, newest_hour: Mapping[Stream, int]) -> Mapping[tuple[str, ...], float]:
+    """Return how many values were invalid in a stream's newest two hours, for the metric of that name.
 
-    The series are few: what a client calls features that its model does not have is left out.
+    The series are few: what a client calls features that its model does not have is counted together.
 
     Args:
         client: of the store.
-        served: streams in production to be told of; others are left out.
+        newest_hour: of each stream to be told of, hours since the Unix epoch.
 
     Returns:
-        Counts by model name, version, feature and reason, whoever asks: the store counts. They fall only when
-        rules change, as all hours are then checked by the new ones.
+        Counts by model name, version, feature and reason.
     """
+    hours = {hour - back for hour in newest_hour.values() for back in range(RECENT_HOURS)}
     rows = client.query(
         "SELECT toString(model_name) AS model, toString(model_version) AS version, "
+        "toString(environment) AS place, intDiv(toUnixTimestamp(hour), 3600) AS began, "
         f"if(reason = 'unknown_feature', '{UNKNOWN}', toString(feature)) AS name, toString(reason) AS why, "
-        f"sum(count) FROM invalid_values WHERE environment = 'production' AND {visible(_PRODUCTION)} "
-        "GROUP BY model, version, name, why"
+        f"sum(count) FROM invalid_values WHERE {_RECENT} AND {visible(_RECENT)} "
+        "GROUP BY model, version, place, began, name, why",
+        parameters={"hours": [hour * 3600 for hour in sorted(hours)]},
     ).result_rows
-    return {
-        (model, version, feature, reason): float(count)
-        for model, version, feature, reason, count in rows
-        if Stream(model, version, "production") in served
-    }
+    found: Counter[tuple[str, ...]] = Counter()
+    for model, version, place, hour, feature, reason, count in rows:
+        newest = newest_hour.get(Stream(model, version, place))
+        if newest is not None and newest - RECENT_HOURS < hour <= newest:
+            found[model, version, feature, reason] += count
+    return {names: float(count) for names, count in found.items()}

@@ -12,6 +12,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.streams import Stream
+from driftline.store.drops import read_drops_by_hour
 from driftline.store.hours import KEYS, LARGE_QUERY, STREAM, read_signs, read_sources
 from driftline.store.recipes import RECIPE_TABLES
 from driftline.store.visible import visible
@@ -50,8 +51,9 @@ SELECT
     l.last_sequence AS last_landed,
     l.first_hour AS first_hour,
     l.last_hour AS last_hour,
+    greatest((l.last_hour + 1) * 3600, toUnixTimestamp(b.beat_time)) AS last_sign_s,
     arraySum(mapValues(b.abandoned)) AS abandoned,
-    arraySum(mapValues(b.dropped)) + abandoned AS dropped,
+    arraySum(mapValues(b.dropped)) AS refused,
     least(d.letters, sent - landed) AS dead_lettered,
     sent - landed - least(abandoned + dead_lettered, sent - landed) AS missing
 FROM
@@ -74,7 +76,7 @@ FULL JOIN
         toString(model_name) AS model_name,
         toString(model_version) AS model_version,
         toString(environment) AS environment,
-        last_sequence, dropped, abandoned
+        last_sequence, dropped, abandoned, beat_time
     FROM sessions FINAL WHERE {{model:String}} = '' OR sessions.model_name = {{model:String}}
 ) AS b USING (session_id, model_name, model_version, environment)
 LEFT JOIN
@@ -137,9 +139,10 @@ class LedgerLine:
         landed: different predictions in the store.
         missing: sent, and neither landed nor given up nor a dead letter: still under way, or lost.
         duplicates: rows in the store beyond the first of a prediction.
-        dropped: predictions that sessions refused or gave up, and counted.
+        dropped: predictions that sessions refused (which are not among those sent) or gave up (which are),
+            and counted.
         dead_lettered: predictions that can't be landed as they are, and are kept as dead letters.
-        ratio: landed of sent; 1 where nothing was sent.
+        ratio: landed, of what was to be logged: of those sent and those refused. 1 where there were none.
     """
 
     model_name: str
@@ -154,9 +157,17 @@ class LedgerLine:
     ratio: float
 
 
-def read_ledger(client: Client, *, model_name: str = "") -> Sequence[LedgerLine]:
-    """Return the ledger, a line a model version and environment; of one model only, where it is named."""
-    return [line for line, _ in _read(client, model_name)]
+def read_ledger(
+    client: Client, *, model_name: str = "", since: datetime | None = None
+) -> Sequence[LedgerLine]:
+    """Return the ledger, a line a model version and environment.
+
+    Args:
+        client: of the store.
+        model_name: of this model only; empty: of all.
+        since: of sessions only that logged or told something after this time, and of these all.
+    """
+    return [line for line, _ in _read(client, model_name, since)]
 
 
 def landed(sources: Sources, where: str, *, hours: str = "1") -> str:
@@ -186,7 +197,7 @@ def read_landed(client: Client, *, model_name: str = "") -> Mapping[Stream, int]
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """A session of which predictions are missing: what was sent and landed, and the hours that landed."""
+    """A session of which predictions are missing or given up: what was sent and landed, and when."""
 
     session_id: str
     sent: int
@@ -196,28 +207,38 @@ class _Hole:
     last_hour: int
 
 
-def _read(client: Client, model_name: str = "") -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
+def _read(
+    client: Client, model_name: str = "", since: datetime | None = None
+) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
     sources = read_sources(client)
     sessions = _SESSIONS.format(landed=landed(sources, _MODEL, hours=_MODEL))
     rows = client.query(
-        f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(dropped), "
-        "sum(dead_lettered), "
-        "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), missing > 0) "
-        f"FROM ({sessions}) GROUP BY {KEYS} ORDER BY {KEYS}",
-        parameters={**sources.bound, "model": model_name},
+        f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(refused), "
+        "sum(abandoned), sum(dead_lettered), "
+        "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), "
+        "missing + abandoned > 0) "
+        f"FROM ({sessions}) WHERE last_sign_s > {{since_s:Float64}} GROUP BY {KEYS} ORDER BY {KEYS}",
+        parameters={
+            **sources.bound,
+            "model": model_name,
+            "since_s": since.timestamp() if since else -1.0,
+        },
         settings={**LARGE_QUERY, "join_use_nulls": 0},
     ).result_rows
     return [
         (
-            LedgerLine(model, version, where, sent, landed, gone, twice, refused, dead, _share(landed, sent)),
+            LedgerLine(
+                *(model, version, where, sent, landed, gone, twice, refused + given_up, dead),
+                _share(landed, sent + refused),
+            ),
             [_Hole(*hole) for hole in holes],
         )
-        for model, version, where, sent, landed, gone, twice, refused, dead, holes in rows
+        for model, version, where, sent, landed, gone, twice, refused, given_up, dead, holes in rows
     ]
 
 
-def _share(landed: int, sent: int) -> float:
-    return landed / sent if sent else 1.0
+def _share(landed: int, offered: int) -> float:
+    return landed / offered if offered else 1.0
 
 
 def read_landing_sign(client: Client) -> int:
@@ -238,6 +259,7 @@ class Ledger:
         self._client = client
         self._read: Sequence[tuple[LedgerLine, Sequence[_Hole]]] | None = None
         self._known: dict[_Hole, Mapping[int, float]] = {}
+        self._drops: Mapping[Stream, Mapping[int, int]] = {}
 
     def refresh(self) -> None:
         """Read anew when asked next: something has landed."""
@@ -250,9 +272,10 @@ class Ledger:
     def missing(self, stream: Stream, *, since_hour: int = 0) -> Mapping[int, float]:
         """Return how many predictions of a stream are missing in which hour (since the Unix epoch, UTC).
 
-        A missing prediction has no time; it is counted, in equal parts, in the hours from the landed
-        prediction before it to the landed one behind it. Those at a session's end are counted in its last
-        hour; those of a session of which nothing landed, in the hour of its newest beat.
+        Those that its sessions gave up are missing, too, and so are those that they refused, in the hour in
+        which they said so. A missing prediction has no time; it is counted, in equal parts, in the hours from
+        the landed prediction before it to the landed one behind it. Those at a session's end are counted in
+        its last hour; those of a session of which nothing landed, in the hour of its newest beat.
         Sessions without loss cost nothing here.
 
         Args:
@@ -260,8 +283,10 @@ class Ledger:
             since_hour: sessions that ended before this hour are left aside.
         """
         wanted = (stream.model_name, stream.model_version, stream.environment)
-        missing: dict[int, float] = {}
-        for line, holes in self._rows():
+        rows = self._rows()
+        dropped = self._drops.get(stream, {})
+        missing = {hour: float(count) for hour, count in dropped.items() if hour >= since_hour}
+        for line, holes in rows:
             if (line.model_name, line.model_version, line.environment) != wanted:
                 continue
             for hole in holes:
@@ -276,6 +301,7 @@ class Ledger:
     def _rows(self) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
         if self._read is None:
             self._read = _read(self._client)
+            self._drops = read_drops_by_hour(self._client)
             present = {hole for _, holes in self._read for hole in holes}
             self._known = {hole: hours for hole, hours in self._known.items() if hole in present}
         return self._read

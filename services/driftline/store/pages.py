@@ -17,9 +17,17 @@ from driftline.errors import NotFoundError, SettingError, StoreError
 from driftline.store.verdicts import last_judged_hour
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
+
+    from driftline.domain.verdicts import Feature
+
+STATES = ("open", "dismissed", "ended", "accepted", "withdrawn")
+"""Only an open page needs somebody; a dismissed one goes on, and was called a false page."""
+
+SERVED_HOURS = 24
+"""A version that was judged so much less far than another of its model serves no more."""
 
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
@@ -85,11 +93,43 @@ class StoredAcknowledgement:
         return Stream(self.model_name, self.model_version, self.environment)
 
 
+_SAID_NAMES = ("word", "accepted_at", "state")
 _PAGE_NAMES = [field.name for field in dataclasses.fields(StoredPage)]
 _FINDING_HOURS = ("since", "detected", "last", "accepted_at")
 _CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
 _FINDING_NAMES = [field.name for field in dataclasses.fields(Finding) if field.name != "channel"]
 _WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)]
+
+# A page that was accepted stays so; else the last word counts.
+_AS_SAID = f"""
+SELECT {", ".join(f"written.{name} AS {name}" for name in _PAGE_NAMES if name not in _SAID_NAMES)},
+    if(said.last_word = '', written.word, said.last_word) AS word,
+    coalesce(written.accepted_at, if(said.is_accepted, said.accepted_from, NULL)) AS accepted_at,
+    multiIf(
+        written.state = 'withdrawn', 'withdrawn',
+        said.is_accepted, 'accepted',
+        written.state NOT IN ('open', 'dismissed'), written.state,
+        serving.newest >= serving.judged + INTERVAL {SERVED_HOURS} HOUR, 'ended',
+        word = 'noise', 'dismissed',
+        'open') AS state
+FROM pages AS written FINAL
+LEFT JOIN
+(
+    SELECT page_id, argMax(acknowledgements.word, given_at) AS last_word,
+        countIf(acknowledgements.word = 'accept') > 0 AS is_accepted,
+        minIf(known_from, acknowledgements.word = 'accept') AS accepted_from
+    FROM acknowledgements FINAL GROUP BY page_id
+) AS said ON written.page_id = said.page_id
+LEFT JOIN
+(
+    SELECT *, max(judged) OVER (PARTITION BY model_name) AS newest FROM
+    (
+        SELECT model_name, model_version, environment, max(hour) AS judged
+        FROM judged_hours GROUP BY model_name, model_version, environment
+    )
+) AS serving ON written.model_name = serving.model_name AND written.model_version = serving.model_version
+    AND written.environment = serving.environment
+"""
 
 
 def write_pages(client: Client, pages: Sequence[StoredPage]) -> None:
@@ -123,7 +163,10 @@ def read_pages(
     since: datetime | None = None,
     limit: int = 100_000,
 ) -> Sequence[StoredPage]:
-    """Return pages, the newest first.
+    """Return pages as they are at this moment, the newest first.
+
+    What was said of a page decides at once: the drift worker, which writes pages, hears of it a little later.
+    So does that the page's version serves no more, while others of its model are judged.
 
     Args:
         client: of the store.
@@ -151,11 +194,35 @@ def read_pages(
         "limit": limit,
     }
     rows = client.query(
-        f"SELECT {', '.join(_PAGE_NAMES)} FROM pages FINAL WHERE {' AND '.join(chosen)} "
+        f"SELECT {', '.join(_PAGE_NAMES)} FROM ({_AS_SAID}) WHERE {' AND '.join(chosen)} "
         "ORDER BY detected DESC, model_name, model_version, environment LIMIT {limit:UInt32}",
         parameters=bound,
     ).result_rows
     return [_page(dict(zip(_PAGE_NAMES, row, strict=True))) for row in rows]
+
+
+def read_written_pages(client: Client, stream: Stream) -> Sequence[StoredPage]:
+    """Return a stream's pages as the drift worker wrote them last, the newest first."""
+    rows = client.query(
+        f"SELECT {', '.join(_PAGE_NAMES)} FROM pages FINAL WHERE {_STREAM} ORDER BY detected DESC",
+        parameters=_bound(stream),
+    ).result_rows
+    return [_page(dict(zip(_PAGE_NAMES, row, strict=True))) for row in rows]
+
+
+def settled_features(pages: Iterable[StoredPage], stream: Stream, end: datetime) -> frozenset[Feature]:
+    """Return the features whose drift needs nobody any more, though windows that ended by then page for it.
+
+    Args:
+        pages: that may tell of it.
+        stream: whose features.
+        end: when the windows ended.
+    """
+    names: dict[bool, set[Feature]] = {True: set(), False: set()}
+    for page in pages:
+        if page.stream == stream and page.last >= end and page.state != "withdrawn":
+            names[page.state == "open"].update(finding.feature_key for finding in page.findings)
+    return frozenset(names[False] - names[True])
 
 
 def read_acknowledgements(client: Client, *, stream: Stream | None = None) -> Sequence[StoredAcknowledgement]:
@@ -171,7 +238,7 @@ def read_acknowledgements(client: Client, *, stream: Stream | None = None) -> Se
 def write_acknowledgement(
     client: Client, page_id: str, *, word: str, given_by: str, note: str, given_at: datetime
 ) -> tuple[StoredPage, StoredAcknowledgement]:
-    """Say something of a page, and return the page and what was written. Repeating it writes it once.
+    """Say something of a page; return the page as it is now, and what was written. Again changes nothing.
 
     Args:
         client: of the store.
@@ -213,7 +280,7 @@ def write_acknowledgement(
         )
     except ClickHouseError as error:
         raise StoreError(f"the store did not take what was said of page {page.page_id}: {error}") from error
-    return page, said
+    return find_page(client, page.page_id), said
 
 
 def find_page(client: Client, page_id: str) -> StoredPage:

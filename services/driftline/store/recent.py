@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.store.drops import read_drops_by_hour
 from driftline.store.hours import LARGE_QUERY, STREAM, read_sources
 from driftline.store.ledger import landed as landed_rows
 
@@ -81,22 +82,26 @@ class Arrived:
         newest_s: time of its newest event, seconds since the Unix epoch.
         sent: predictions that its sessions accepted.
         landed: different ones of them in the store.
+        refused: predictions that its sessions dropped besides.
     """
 
     newest_s: int
     sent: int
     landed: int
+    refused: int = 0
 
     @property
     def ratio(self) -> float:
-        """Landed of sent; 1 where nothing was sent."""
-        return self.landed / self.sent if self.sent else 1.0
+        """Landed, of those sent and refused; 1 where there were none."""
+        offered = self.sent + self.refused
+        return self.landed / offered if offered else 1.0
 
 
 def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int) -> Arrived:
     """Return what arrived of a stream's events of some hours, by event time.
 
-    A gap in a session's numbers counts where the number behind it stands, its end with its last hours.
+    A gap in a session's numbers counts where the number behind it stands, its end with its last hours; what
+    was refused, where sessions said so.
 
     Args:
         client: of the store.
@@ -129,7 +134,9 @@ def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int)
         chosen = {**bound, "sessions": list(sessions), "lows": list(lows)}
         query = _BEFORE % f"SELECT * FROM ({before}) WHERE {before_sql}"
         landed += client.query(query, parameters=chosen, settings=settings).result_rows[0][0]
-    return Arrived(newest, sent, landed)
+    dropped = read_drops_by_hour(client, stream).get(stream, {})
+    refused = sum(count for hour, count in dropped.items() if hour >= since_hour)
+    return Arrived(newest, sent, landed, refused)
 
 
 def count_unregistered(client: Client, stream: Stream, *, since_hour: int) -> int:

@@ -15,7 +15,7 @@ from driftline.domain.names import ANSWERED, LABEL, NUMBER
 from driftline.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -70,11 +70,16 @@ REASONS = (
     "missing",
     "absent",
     "unknown_feature",
+    "below_training_range",
+    "above_training_range",
 )
-"""Why a value is invalid, in the order of the codes, from 1 on, that statements have for them."""
+"""Which rule a value broke, in the order of the codes, from 1 on, that statements have for them."""
+
+OUT_OF_TRAINING = frozenset({"below_training_range", "above_training_range"})
+"""These values may well be right: the training data held none like them."""
 
 _FIELDS = tuple(item.name for item in fields(Rule))
-_COLUMNS = (
+RULE_COLUMNS = (
     "model_name model_version number feature source kind minimum maximum is_limited allowed "
     "may_be_missing may_be_absent may_be_not_finite fields chosen_from chosen_rows"
 ).split()
@@ -133,16 +138,28 @@ class RuleSet:
         number: of the set; 0: nothing is checked.
         rules: by feature, the parts of an answer among them.
         knows_all: whether a feature without a rule is unknown: the set was learned, and not only set by hand.
+        given: by feature the fields that were set by hand.
     """
 
     number: int = 0
     rules: Mapping[str, Rule] = field(default_factory=dict)
     knows_all: bool = False
+    given: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def rule(self) -> Rule:
         """What holds for a feature that no rule is of."""
         return Rule()
+
+    def range_reasons(self, feature: str) -> tuple[str, str]:
+        """Return what numbers below the minimum of a feature are, and those above its maximum."""
+        fixed, given = ANSWER.get(feature, Rule()), self.given.get(feature, ())
+        is_low = "minimum" in given or fixed.minimum is not None
+        is_high = "maximum" in given or fixed.maximum is not None
+        return (
+            "below_range" if is_low else "below_training_range",
+            "above_range" if is_high else "above_training_range",
+        )
 
     @property
     def required(self) -> Sequence[str]:
@@ -202,7 +219,7 @@ def read_rule_sets(client: Client, model_name: str = "") -> Mapping[tuple[str, s
         }
         # Numbers rise: so the larger of two tells the pair from all others.
         number = max(found.number, by_hand.number)
-        sets[model, version] = RuleSet(number, {**rules, **merged}, bool(version))
+        sets[model, version] = RuleSet(number, {**rules, **merged}, bool(version), by_hand.given)
     return sets
 
 
@@ -228,14 +245,14 @@ def set_rules(client: Client, model_name: str, overrides: Overrides, *, replaces
     if replaces and kept == before:
         return
     rows = [_row(name, "set", replace(_free(name), **given), tuple(given)) for name, given in kept.items()]
-    _write(client, model_name, "", [_row("", "set", Rule()), *rows])
+    write_rule_rows(client, model_name, "", [_row("", "set", Rule()), *rows])
 
 
 def write_learned(client: Client, model_name: str, version: str, learned: Learned) -> None:
     """Let a version be checked by what was learned of it, and by what was set by hand."""
     rows = [_row("", "learned", Rule(), (), learned.chosen[""])]
     rows += [_row(name, "learned", rule, (), learned.chosen[name]) for name, rule in learned.rules.items()]
-    _write(client, model_name, version, rows)
+    write_rule_rows(client, model_name, version, rows)
 
 
 def _is_answer(feature: str) -> bool:
@@ -277,7 +294,7 @@ def _value(feature: str, name: str, value: Any) -> Any:
 def _read_sets(client: Client, model_name: str) -> dict[tuple[str, str], _Set]:
     """Return the newest sets, by model and version; of all models where none is named."""
     rows = client.query(
-        f"SELECT {', '.join(_COLUMNS)} FROM feature_rules FINAL "
+        f"SELECT {', '.join(RULE_COLUMNS)} FROM feature_rules FINAL "
         "WHERE ({model:String} = '' OR model_name = {model:String}) "
         "AND (model_name, model_version, number) IN (SELECT model_name, model_version, max(number) "
         "FROM feature_rules GROUP BY model_name, model_version) ORDER BY model_name, model_version, feature",
@@ -294,12 +311,12 @@ def _read_sets(client: Client, model_name: str) -> dict[tuple[str, str], _Set]:
     return sets
 
 
-def _write(client: Client, model_name: str, version: str, rows: Sequence[Sequence[Any]]) -> None:
+def write_rule_rows(client: Client, model_name: str, version: str, rows: Sequence[Sequence[Any]]) -> None:
     """Write a set in one insert, under a number that is higher than all before: the store's time."""
     query = "SELECT greatest(toUInt64(toUnixTimestamp64Micro(now64(6))), max(number) + 1) FROM feature_rules"
     number = int(client.query(query).result_rows[0][0])
     client.insert(
-        "feature_rules", [[model_name, version, number, *row] for row in rows], column_names=_COLUMNS
+        "feature_rules", [[model_name, version, number, *row] for row in rows], column_names=RULE_COLUMNS
     )
 
 
@@ -314,7 +331,7 @@ def _row(
     values |= {"feature": feature, "source": source, "fields": list(given)}
     values |= {"is_limited": rule.allowed is not None, "allowed": list(rule.allowed or ())}
     values |= {"chosen_from": chosen[0], "chosen_rows": chosen[1]}
-    return [values[name] for name in _COLUMNS[3:]]
+    return [values[name] for name in RULE_COLUMNS[3:]]
 
 
 def versions_to_learn(client: Client, *, enough: int, model_name: str = "") -> Sequence[Sequence[Any]]:

@@ -91,12 +91,20 @@ def parse_store_url(url: str, environ: Mapping[str, str] | None = None) -> Embed
         folder = unquote(parts.path)
         if parts.netloc or parts.query or parts.fragment or not folder.startswith("/") or folder == "/":
             shown = without_secrets(url)
-            raise SettingError(f"store URL {shown!r}: an embedded store is chdb:///absolute/folder")
+            raise SettingError(
+                f"store URL {shown!r}: an embedded store is chdb:///absolute/folder; in its path write %23 "
+                "for #, and %25 for %"
+            )
         if "?" in folder:
-            raise SettingError(f"store URL {url!r}: the engine takes no folder with a '?' in its name")
+            raise SettingError(
+                f"an embedded store can't be in {folder}: its engine takes no ? in a path; name another "
+                "folder with --store or DRIFTLINE_STORE"
+            )
         return EmbeddedUrl(Path(folder))
     if parts.scheme in {"clickhouse", "clickhouses"}:
         return _server(parts, os.environ if environ is None else environ)
+    if not parts.scheme and url.startswith("/"):
+        raise SettingError(f"{url!r} is a folder, and no store URL; write {embedded_url(Path(url))}")
     raise SettingError(f"store URL of scheme {parts.scheme!r} is not known; use {_FORMS}")
 
 

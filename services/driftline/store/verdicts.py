@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.domain.streams import Stream
+    from driftline.domain.verdicts import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class StoredVerdict:
     environment: str
     segment: str = ""
     feature: str
-    kind: str
+    kind: Kind
     reference: str
     scale_hours: int
     window_start: datetime

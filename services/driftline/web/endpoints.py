@@ -64,10 +64,17 @@ class Endpoints:
         self._runbooks = runbook_folder()
         self._renderer = Renderer(clock=clock, style_version=hashlib.sha256(self._style).hexdigest()[:12])
 
+    def _client(self) -> Client:
+        """Return a client for one request; pages can wait, and landing goes first."""
+        client = self._store.client()
+        for name, value in self._store.patient_settings.items():
+            client.set_client_setting(name, value)
+        return client
+
     def fleet(self, request: Request) -> Response:
         """All models, those that drifted first."""
         choice = _choice(request)
-        with closing(self._store.client()) as client:
+        with closing(self._client()) as client:
             return self._page("fleet.html", view=view_fleet(client, choice), choice=choice)
 
     def model(self, request: Request) -> Response:
@@ -75,7 +82,7 @@ class Endpoints:
         address = parse_path(_raw_path(request))
         if address is None:
             raise NotFoundError("there is no such page")
-        with closing(self._store.client()) as client:
+        with closing(self._client()) as client:
             if address.explores:
                 found = view_explorer(client, address.model, request.query_params)
                 answer = self._page("explorer.html", status=400 if found.problems else 200, view=found)
@@ -99,13 +106,13 @@ class Endpoints:
     def page(self, request: Request) -> Response:
         """The story of one page."""
         page_id = _name(request)
-        with closing(self._store.client()) as client:
+        with closing(self._client()) as client:
             return self._page("page.html", view=view_page(client, page_id))
 
     def prediction(self, request: Request) -> Response:
         """One prediction, back to its training run."""
         event_id = _name(request)
-        with closing(self._store.client()) as client:
+        with closing(self._client()) as client:
             return self._page("prediction.html", view=view_prediction(client, event_id))
 
     def runbooks(self, request: Request) -> Response:

@@ -12,6 +12,7 @@ from driftline.domain.hours import hour_of
 from driftline.domain.incidents import MEANINGS
 from driftline.domain.statistics import titles_of
 from driftline.printable import printable
+from driftline.store.rules import OUT_OF_TRAINING
 from driftline.web import addresses, period, words
 from driftline.web.draw import charts
 from driftline.web.views import streams
@@ -71,6 +72,7 @@ class Renderer:
         self._environment.globals |= {
             "words": words,
             "meanings": MEANINGS,
+            "out_of_training": OUT_OF_TRAINING,
             "all_days": period.DAYS,
             "default_days": period.DEFAULT_DAYS,
             "layer_words": LAYER_WORDS,

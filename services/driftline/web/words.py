@@ -36,6 +36,8 @@ REASON_WORDS = {
     "not_finite": "NaN or infinite",
     "below_range": "too small",
     "above_range": "too large",
+    "below_training_range": "below all that the training data held",
+    "above_training_range": "above all that the training data held",
     "not_allowed": "an unknown category",
     "missing": "sent without a value",
     "absent": "not sent",
@@ -44,8 +46,16 @@ REASON_WORDS = {
     "probability_range": "a probability outside of 0 to 1",
     "probability_sum": "probabilities that do not sum to 1",
 }
+DROP_WORDS = {
+    "too_large": "an event of more than 1,000,000 bytes",
+    "queue_full": "they came faster than the log took them, and the queue was full",
+    "closed": "the logger was closed before",
+    "log_unusable": "given up at the end, since the log took nothing until then",
+    "internal_error": "an error in the logger",
+}
 PAGE_STATES = {
     "open": "still goes on",
+    "dismissed": "was called a false page",
     "ended": "is over",
     "accepted": "is the new normal",
     "withdrawn": "was taken back: events that arrived late left nothing of it",

@@ -1,6 +1,14 @@
 """The wire contract: events, their schemas, their encoding and the frames around them."""
 
 from driftline.wire.arrays import NumberColumn, TextColumn
+from driftline.wire.bounds import (
+    MAX_COUNT,
+    MAX_EVENT_BYTES,
+    MAX_NAME_BYTES,
+    MAX_NAME_LENGTH,
+    MAX_RECORD_BYTES,
+    MAX_TEXT_BYTES,
+)
 from driftline.wire.codec import (
     decode_as,
     decode_datum,
@@ -9,10 +17,9 @@ from driftline.wire.codec import (
     encode_record,
     event_header,
 )
-from driftline.wire.events import MAX_EVENT_BYTES, EventEncoder, OpenRecord, SessionFields, close_record
+from driftline.wire.events import EventEncoder, OpenRecord, SessionFields, close_record
 from driftline.wire.framing import SchemaRef, frame_header, split_frame
 from driftline.wire.identifiers import new_id
-from driftline.wire.named import MAX_NAME_LENGTH
 from driftline.wire.reasons import Reason, Remark, ValueRefusedError
 from driftline.wire.rows import Column, OpenRows, entries
 from driftline.wire.schemas import (
@@ -39,8 +46,12 @@ from driftline.wire.table import PredictionTable, TableEncoder
 __all__ = [
     "DEAD_LETTER",
     "DEAD_LETTERS_TOPIC",
+    "MAX_COUNT",
     "MAX_EVENT_BYTES",
+    "MAX_NAME_BYTES",
     "MAX_NAME_LENGTH",
+    "MAX_RECORD_BYTES",
+    "MAX_TEXT_BYTES",
     "OUTCOME",
     "OUTCOMES_TOPIC",
     "PREDICTION",

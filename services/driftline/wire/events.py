@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from driftline.wire.bounds import MAX_EVENT_BYTES
 from driftline.wire.codec import event_header
 from driftline.wire.identifiers import Ids
 from driftline.wire.layouts import FeatureEncoder
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from driftline.wire.reasons import Remarks
-
-MAX_EVENT_BYTES: Final = 1_000_000
-"""Largest record that is accepted; Kafka's brokers refuse 1,048,588 bytes by default."""
 
 UUID_HEAD: Final = encode_long(36)
 """What stands before a UUID's text."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from driftline.wire.bounds import MAX_NAME_LENGTH
 from driftline.wire.primitives import (
     NULL,
     SOME,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from driftline.wire.reasons import Remarks
-
-MAX_NAME_LENGTH: Final = 512
-"""Longest name of a model, feature, tag or class, characters."""
 
 _CACHED_TEXTS = 16_384  # Of 128 characters at most: a few megabytes at worst.
 _CACHED_NAMES = 4_096

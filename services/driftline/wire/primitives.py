@@ -9,6 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from driftline.wire.bounds import MAX_TEXT_BYTES
 from driftline.wire.reasons import unencodable
 
 NULL: Final = b"\x00"
@@ -19,9 +20,6 @@ SOME: Final = b"\x02"
 
 pack_double = Struct("<d").pack
 """A double: IEEE 754 binary64, little-endian; NaN payloads and signed zeros stay as they are."""
-
-MAX_TEXT_BYTES: Final = 65_536
-"""Longest text of a value: what is longer is no category, and no identifier."""
 
 _MAX_CACHED_LENGTH = 128
 _KNOWN_LENGTHS = 1024

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driftline.wire.arrays import NumberColumn, dashed, loaded
-from driftline.wire.events import MAX_EVENT_BYTES, check_size
+from driftline.wire.bounds import MAX_EVENT_BYTES
+from driftline.wire.events import check_size
 from driftline.wire.named import Kind
 from driftline.wire.primitives import NULL, SOME, pack_double
 from driftline.wire.reasons import ValueRefusedError

@@ -1,32 +1,67 @@
-"""What is exported of the newest verdicts."""
+"""What is exported of served streams, whatever their environment is called."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
 
 from driftline.domain.streams import Stream
-from driftline.domain.verdicts import VerdictName
-from driftline.drift.service.export import export_verdicts
+from driftline.drift.service.export import by_version, export_verdicts, served_streams
 from driftline.drift.service.metrics import VERDICT, WORKER_METRICS
-from driftline.drift.verdict import Verdict
 from driftline.metrics import Metrics
+from driftline.store.profiles import StreamSpan
 
-STREAM = Stream("m", "1", "production")
+
+def served(*environments, last_hour=100):
+    spans = [StreamSpan(Stream("m", "1", name), 0, last_hour, 10) for name in environments]
+    return {stream.environment for stream in served_streams(spans, {"m": 100})}
 
 
-def verdict(name, scale_hours):
-    return Verdict(
-        feature="amount",
-        kind="numeric",
-        reference="production",
-        scale_hours=scale_hours,
-        window_start=100 - scale_hours,
-        window_end=100,
-        verdict=VerdictName(name),
+@pytest.mark.parametrize(
+    ("environments", "expected"),
+    [
+        (("production", "shadow", "canary", "staging"), {"production"}),
+        (("prod",), {"prod"}),
+        (("Produktion", "shadow"), {"Produktion"}),
+        (("prod-eu", "prod-us", "canary"), {"prod-eu", "prod-us"}),
+        (("shadow", "canary"), set()),
+    ],
+)
+def test_a_model_is_told_of_where_it_serves_whatever_that_is_called(environments, expected):
+    assert served(*environments) == expected
+    assert served(*environments, last_hour=76) == set()
+
+
+def test_several_environments_of_a_version_are_told_as_one_by_the_gravest():
+    metrics = Metrics(WORKER_METRICS)
+
+    def given(verdict):
+        return [
+            SimpleNamespace(
+                reference="training", feature="f", kind="numeric", verdict=verdict, window_end=100
+            )
+        ]
+
+    export_verdicts(
+        metrics, {Stream("m", "1", "prod-eu"): given("page"), Stream("m", "1", "prod-us"): given("ok")}
     )
+    told = metrics.expose().decode()
+    series = f'{VERDICT}{{feature="f",kind="numeric",model_name="m",model_version="1",verdict='
+    assert f'{series}"page"}} 1.0' in told
+    assert f'{series}"ok"}}' not in told
+    values = [(Stream("m", "1", "prod-eu"), 0.5), (Stream("m", "1", "prod-us"), 1.0)]
+    assert by_version(values, min) == {("m", "1"): 0.5}
 
 
 def test_a_quiet_night_looks_as_on_the_pages_where_a_longer_window_was_judged():
     metrics = Metrics(WORKER_METRICS)
-    export_verdicts(metrics, {STREAM: [verdict("insufficient_data", 1), verdict("ok", 24)]})
-    assert {key[-1]: told for key, told in metrics._series[VERDICT].items()} == {
-        "ok": 1,
-        "warn": 0,
-        "page": 0,
-    }
+    given = [
+        SimpleNamespace(reference="training", feature="f", kind="numeric", verdict=verdict, window_end=100)
+        for verdict in ("insufficient_data", "ok")
+    ]
+    export_verdicts(metrics, {Stream("m", "1", "production"): given})
+    told = metrics.expose().decode()
+    series = f'{VERDICT}{{feature="f",kind="numeric",model_name="m",model_version="1",verdict='
+    assert f'{series}"ok"}} 1.0' in told
+    assert "insufficient_data" not in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -12,9 +13,11 @@ from driftline.domain.hours import hour_of
 from driftline.domain.incidents import Finding
 from driftline.drift.service import stored
 from driftline.drift.service.metrics import (
+    CHANGED,
     COMPLETENESS,
     DISK_FREE,
     DISK_SIZE,
+    DROPPED,
     EVALUATED,
     MODEL,
     NEWEST,
@@ -39,8 +42,9 @@ from tests.drift.service.watching import (
     opened_landing,
     put_hours,
 )
+from tests.support.landing import put
 from tests.support.traffic import MODEL as NAME
-from tests.support.traffic import VERSION
+from tests.support.traffic import VERSION, make_logger
 
 SINCE = datetime(2026, 2, 3, 4, tzinfo=UTC)
 
@@ -103,7 +107,7 @@ def test_a_page_under_an_answer_is_about_predictions(feature):
 
 @pytest.mark.parametrize(
     "page",
-    [replace(PAGE, state="ended"), replace(PAGE, word="noise"), replace(PAGE, model_version="gone")],
+    [replace(PAGE, state="ended"), replace(PAGE, state="dismissed"), replace(PAGE, model_version="gone")],
     ids=["ended", "noise", "not served"],
 )
 def test_what_nobody_has_to_look_at_is_not_exported(page):
@@ -167,6 +171,28 @@ def test_a_model_is_told_with_the_team_of_its_monitors(landing):
         (NAME, "flights"): 1.0
     }
     assert make_and_watch(landing, monitors=Monitors(others))[MODEL] == {(NAME, ""): 1.0}
+
+
+def test_a_model_of_which_everything_was_dropped_is_told_with_its_team(landing):
+    with make_logger(landing.log, model_name="silent") as logger:
+        for _ in range(3):
+            logger.log({str(place): 60_000 * "x" for place in range(20)})
+    landing.land()
+    monitors = Monitors(ModelMonitor(settings=DriftSettings(), labels={"team": "flights"}))
+    series = make_and_watch(landing, monitors=monitors)
+    assert series[DROPPED] == {("silent", VERSION, "too_large"): 3.0}
+    assert series[COMPLETENESS] == {("silent", VERSION): 0.0}
+    worker = make_worker(landing, Clock(), monitors=monitors)
+    worker.watch_once()
+    assert worker._metrics._series[MODEL] == {("silent", "flights"): 1.0}
+
+
+def test_values_that_were_left_out_or_rounded_are_told_by_feature(landing):
+    put(landing, [{"features": {"vector": [1.0], "price": Decimal("0.1")}}] * 3)
+    assert make_and_watch(landing)[CHANGED] == {
+        (NAME, VERSION, "vector", "left_out"): 3.0,
+        (NAME, VERSION, "price", "rounded"): 3.0,
+    }
 
 
 def make_and_watch(landing, **arguments):

@@ -74,7 +74,7 @@ class TestModelPage:
     def test_tells_what_is_invalid_with_events_to_look_at(self, site):
         page = site.get("/models/flight-delay")
         assert "temp too large 416 21.7 % 19 Jul 2013, 10:02 21 Jul 2013, 13:09" in text_of(page)
-        section = page.partition("Invalid values")[2]
+        section = page.partition("Values that break a rule")[2]
         event = re.search(r'href="(/predictions/[0-9a-f-]{36})"', section)[1]
         assert "invalid: too large" in text_of(site.get(event))
 

@@ -229,7 +229,8 @@ class PageBook:
         changed = []
         for draft in self._drafts.values():
             known = self._written.get(draft.page_id)
-            if known is not None and known.state != "open" and draft.page_id not in self._touched:
+            has_settled = known is not None and known.state not in ("open", "dismissed")
+            if has_settled and draft.page_id not in self._touched:
                 continue
             page = self._page(draft, known.revision if known else 1)
             if page != known:
@@ -246,13 +247,14 @@ class PageBook:
         accepted_at = self._said_at(draft.page_id, "accept", by=self._end)
         if accepted_at is None and by_age and (has_ended or len(by_age) == len(findings)):
             accepted_at = max(by_age)
-        state: State = "ended" if has_ended else "open"
+        word = self._word(draft.page_id, self._end)
+        state: State = "ended" if has_ended else "dismissed" if word == "noise" else "open"
         return Page(
             page_id=draft.page_id,
             detected=draft.detected,
             state=state if accepted_at is None else "accepted",
             findings=findings,
-            word=self._word(draft.page_id, self._end),
+            word=word,
             accepted_at=accepted_at,
             revision=revision,
             quiet_hours=self._settings.quiet_hours,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from driftline.drift.hygiene import Word
     from driftline.drift.verdict import Verdict
 
-State = Literal["open", "ended", "accepted", "withdrawn"]
+State = Literal["open", "dismissed", "ended", "accepted", "withdrawn"]
 
 _NAMED_FEATURES = 3
 
@@ -35,8 +35,9 @@ class Page:
     Args:
         page_id: the same whenever the same hours are judged again.
         detected: when the window that paged first ended.
-        state: `open`; `ended`: nothing of it paged for 24 hours; `accepted`: it is the new normal, by
-            somebody's word or because it lasted two weeks; `withdrawn`: late events took it back.
+        state: `open`; `dismissed`: it goes on, and was called a false page; `ended`: nothing of it paged for
+            24 hours; `accepted`: it is the new normal, by somebody's word or because it lasted two weeks;
+            `withdrawn`: late events took it back. Only an open one needs somebody.
         findings: gravest first: those of all the traffic, by effect, then those of its parts.
         word: what was said of it last; None: nothing.
         accepted_at: the hour from which it is the new normal; None: it is not.

@@ -13,7 +13,7 @@ from driftline.drift.verdict import Verdict
 from driftline.store.pages import (
     StoredPage,
     read_acknowledgements,
-    read_pages,
+    read_written_pages,
     write_pages,
 )
 from driftline.store.verdicts import read_episode_verdicts
@@ -50,7 +50,7 @@ def open_book(
     oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
     since = max(next_hour - oldest, 0)
     unkept = book.resume(
-        stored=[_page(stored) for stored in read_pages(client, stream=stream)],
+        stored=[_page(stored) for stored in read_written_pages(client, stream)],
         verdicts=read_page_verdicts(client, stream, since_hour=since, until_hour=next_hour),
         said=read_words(client, stream).get(stream, ()),
         since=since,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.domain.verdicts import gravest
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import Feature, gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
+from driftline.store.pages import settled_features
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from driftline.domain.streams import Stream
     from driftline.drift.service.watch import StreamWatch
@@ -16,13 +19,35 @@ if TYPE_CHECKING:
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
+    from driftline.store.pages import StoredPage
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
     Told = Verdict | StoredVerdict
 
 _SERVED_HOURS = 24
+_PRODUCTION = "production"
+_ASIDE = frozenset({"shadow", "canary"})
 _TEAM = "team"
+
+
+def serving(streams: Iterable[Stream]) -> set[Stream]:
+    """Return those that answer in production.
+
+    Of a model none of whose streams is called production, whatever is no shadow or canary serves: a service
+    in another language may call it anything.
+    """
+    known = set(streams)
+    productive = {stream.model_name for stream in known if stream.environment == _PRODUCTION}
+    return {
+        stream
+        for stream in known
+        if (
+            stream.environment == _PRODUCTION
+            if stream.model_name in productive
+            else stream.environment not in _ASIDE
+        )
+    }
 
 
 def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) -> Sequence[Stream]:
@@ -32,34 +57,52 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
         spans: of all streams.
         newest_hour: of each model, hours since the Unix epoch.
     """
+    productive = serving(span.stream for span in spans)
     return [
         span.stream
         for span in spans
-        if span.stream.environment == "production"
-        and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
+        if span.stream in productive and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
     ]
 
 
-def export_verdicts(metrics: Metrics, latest: Mapping[Stream, Sequence[Told]]) -> None:
-    """Export the verdicts on the windows that ended last, and no others."""
+def export_verdicts(
+    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], pages: Sequence[StoredPage] = ()
+) -> None:
+    """Export the verdicts on the windows that ended last, and no others.
+
+    Args:
+        metrics: of this process.
+        latest: these verdicts.
+        pages: as they are now: what somebody called noise or accepted pages no more.
+    """
     scores: dict[tuple[str, ...], float] = {}
-    verdicts: dict[tuple[str, ...], float] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for stream, given in latest.items():
         scores.update(_scores(stream, given))
-        verdicts.update(_states(stream, given))
+        for labels, verdict in _as_settled(stream, given, pages):
+            found.setdefault(labels, []).append(verdict)
+    verdicts: dict[tuple[str, ...], float] = {}
+    for labels, names in found.items():
+        verdicts.update({(*labels, "page"): 0.0, (*labels, "warn"): 0.0, (*labels, gravest(names)): 1.0})
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
 
 
+def by_version(
+    values: Iterable[tuple[Stream, float]], merged: Callable[[float, float], float]
+) -> Mapping[tuple[str, ...], float]:
+    """Return a number for each model version, by the metrics' labels; several environments are merged."""
+    found: dict[tuple[str, ...], float] = {}
+    for stream, value in values:
+        names = (stream.model_name, stream.model_version)
+        found[names] = merged(found[names], value) if names in found else value
+    return found
+
+
 def export_evaluated(metrics: Metrics, watches: Mapping[Stream, StreamWatch]) -> None:
     """Export how far streams are judged."""
-    metrics.replace(
-        EVALUATED,
-        {
-            (stream.model_name, stream.model_version): watch.next_hour * 3600.0
-            for stream, watch in watches.items()
-        },
-    )
+    judged = ((stream, watch.next_hour * 3600.0) for stream, watch in watches.items())
+    metrics.replace(EVALUATED, by_version(judged, min))
 
 
 def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[DriftSettings]) -> None:
@@ -81,14 +124,18 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
     return scores
 
 
-def _states(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
-    """Return the gravest verdict of each feature, by the labels of the metric."""
-    given: dict[tuple[str, str], list[str]] = {}
+def _as_settled(
+    stream: Stream, verdicts: Sequence[Told], pages: Sequence[StoredPage]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield verdicts with the labels of their feature; what was called noise or accepted is ok."""
+    end = max((_end(verdict) for verdict in verdicts), default=hour_time(0))
+    settled = settled_features(pages, stream, end)
     for verdict in verdicts:
-        given.setdefault((verdict.feature, verdict.kind), []).append(verdict.verdict)
-    states: dict[tuple[str, ...], float] = {}
-    for feature, names in given.items():
-        name = gravest(names)
-        key = (stream.model_name, stream.model_version, *feature)
-        states.update({(*key, "page"): 0.0, (*key, "warn"): 0.0, (*key, name): 1.0})
-    return states
+        is_settled = verdict.verdict == "page" and Feature(verdict.feature, verdict.kind) in settled
+        names = (stream.model_name, stream.model_version, verdict.feature, verdict.kind)
+        yield names, "ok" if is_settled else verdict.verdict
+
+
+def _end(verdict: Told) -> datetime:
+    end = verdict.window_end
+    return hour_time(end) if isinstance(end, int) else end

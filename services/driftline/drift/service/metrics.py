@@ -7,11 +7,14 @@ from driftline.metrics import Metric
 SCORE = "driftline_drift_score"
 VERDICT = "driftline_drift_verdict"
 PAGES = "driftline_page_since_timestamp_seconds"
+PAGE = "driftline_page_info"
 EVALUATED = "driftline_window_evaluated_timestamp_seconds"
 COMPLETENESS = "driftline_completeness_ratio"
 JUDGED = "driftline_verdicts_total"
 REVISED = "driftline_late_hours_total"
-INVALID = "driftline_invalid_values_total"
+DROPPED = "driftline_dropped_events_total"
+CHANGED = "driftline_unencodable_values_total"
+INVALID = "driftline_invalid_values"
 FAILURES = "driftline_worker_failures_total"
 NEWEST = "driftline_newest_event_timestamp_seconds"
 UNREGISTERED = "driftline_unregistered_run_events"
@@ -32,7 +35,7 @@ WORKER_METRICS = (
         "gauge",
         ("model_name", "model_version", "feature", "kind", "verdict"),
         "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for "
-        "page and warn where it is another.",
+        "page and warn where it is another. What was called noise or accepted counts as ok.",
     ),
     Metric(
         PAGES,
@@ -42,6 +45,12 @@ WORKER_METRICS = (
         "series a page, under its gravest finding. kind says what that is about: data (what the model is "
         "given) or prediction (what it answers). Gone once the page has ended, was accepted or called noise.",
         ("DriftlineDataDrift", "DriftlinePredictionDrift"),
+    ),
+    Metric(
+        PAGE,
+        "gauge",
+        ("page_id", "finding"),
+        "1 for each open page, with what moved most in words, from where to where. The page's alerts say it.",
     ),
     Metric(
         EVALUATED,
@@ -62,9 +71,24 @@ WORKER_METRICS = (
         COMPLETENESS,
         "gauge",
         ("model_name", "model_version"),
-        "Predictions landed of those that the sessions in production sent, in the last 24 hours by event "
-        "time; driftline completeness tells it since the beginning.",
+        "Predictions landed of those that the sessions in production sent or refused, in the last 24 hours "
+        "by event time; driftline completeness tells it since the beginning.",
         ("DriftlineIncompleteData",),
+    ),
+    Metric(
+        DROPPED,
+        "counter",
+        ("model_name", "model_version", "reason"),
+        "Predictions in production that their sessions refused or gave up, since the beginning. It is read "
+        "from the store, so it goes on after a restart. A session says it within seconds.",
+        ("DriftlineEventsDropped",),
+    ),
+    Metric(
+        CHANGED,
+        "counter",
+        ("model_name", "model_version", "feature", "outcome"),
+        "Values in production that the wire can't carry as they are, since the beginning, likewise: outcome "
+        "left_out, or rounded to the nearest double. Of the 100 features with most; others are (others).",
     ),
     Metric(
         UNREGISTERED,
@@ -78,15 +102,15 @@ WORKER_METRICS = (
         MODEL,
         "gauge",
         ("model_name", "team"),
-        "1 for each model that is served, with the team that the file of monitors names in its labels; "
-        "empty where it names none. Alerts take their team from here.",
+        "1 for each model that is served, or drops what it is given, with the team that the file of monitors "
+        "names in its labels; empty where it names none. Alerts take their team from here.",
     ),
     Metric(
         INVALID,
-        "counter",
+        "gauge",
         ("model_name", "model_version", "feature", "reason"),
-        "Values in production that broke a rule, since the beginning; driftline invalid names events. It is "
-        "read from the store, so it goes on after a restart. Unknown features are counted together.",
+        "Values in production that broke a rule, in the newest two hours of which events have landed; "
+        "driftline invalid tells of all, and names events.",
         ("DriftlineInvalidPredictions",),
     ),
     Metric(JUDGED, "counter", ("verdict",), "Verdicts given, by name."),

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from operator import add
 from typing import TYPE_CHECKING
 
 from driftline.domain.names import is_answer
+from driftline.drift.service.export import by_version
 from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
+    CHANGED,
     COMPLETENESS,
     DISK_FREE,
     DISK_SIZE,
+    DROPPED,
     INVALID,
     NEWEST,
+    PAGE,
     PAGES,
     UNREGISTERED,
 )
+from driftline.printable import printable
 from driftline.store.disk import read_fullest_disk
-from driftline.store.invalid import invalid_totals
+from driftline.store.drops import read_drops
+from driftline.store.invalid import recent_invalid
 from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
 from driftline.store.verdicts import last_judged_hour, read_windows
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
     from driftline.domain.streams import Stream
     from driftline.metrics import Metrics
+    from driftline.store.drops import Drops
     from driftline.store.pages import StoredPage
     from driftline.store.verdicts import StoredVerdict
 
@@ -35,7 +43,9 @@ RECENT_HOURS = 24
 """What is told of the last hours is told of so many, by the model's own time."""
 
 _PAGES_GAP_S = _ARRIVED_GAP_S = 10.0
+_CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
+_LONGEST_FINDING = 240
 _DISK_GAP_S = 300.0
 
 
@@ -54,6 +64,10 @@ class Pace:
     def change(self) -> None:
         """Note that it may have changed."""
         self._may_have_changed = True
+
+    def hurry(self) -> None:
+        """Note that it has changed, and has to be read at once."""
+        self._may_have_changed, self._read_s = True, float("-inf")
 
     def is_due(self, now_s: float) -> bool:
         """Say whether to read it, at a time by a clock that never goes back."""
@@ -76,6 +90,14 @@ class StoredExport:
         self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
+        self.pages: Sequence[StoredPage] = ()
+        """The pages that go on, or did and were called noise or accepted, as they were read last."""
+        self.dropping: Sequence[Stream] = ()
+        """Streams that are not served, as far as is known, but drop what they are given."""
+
+    def has_heard(self) -> None:
+        """Note that a page was acknowledged: that is exported at once."""
+        self._pages.hurry()
 
     def has_landed(self) -> None:
         """Note that something has landed, or was said of a page."""
@@ -117,11 +139,13 @@ class StoredExport:
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
         if has_judged or self._pages.is_due(now_s):
-            export_pages(self._metrics, read_pages(client, states=("open",)), served)
+            self.pages = read_pages(client, states=_CURRENT)
+            export_pages(self._metrics, self.pages, served)
             self._pages.done(now_s)
         if self._arrived.is_due(now_s):
-            _export_arrived(self._metrics, client, since)
-            self._metrics.replace(INVALID, invalid_totals(client, served))
+            self._export_drops(client, served, since)
+            newest = {stream: newest_hour[stream.model_name] for stream in served}
+            self._metrics.replace(INVALID, recent_invalid(client, newest))
             self._arrived.done(now_s)
         if self._runs.is_due(now_s):
             _export_unregistered(self._metrics, client, since)
@@ -131,38 +155,74 @@ class StoredExport:
             _export_disk(self._metrics, client)
             self._disk.done(now_s)
 
+    def _export_drops(self, client: Client, served: Sequence[Stream], since: Mapping[Stream, int]) -> None:
+        """Export what arrived and what was dropped, also of streams of which nothing else is known."""
+        drops = [each for each in read_drops(client) if each.stream.environment == "production"]
+        told = [each for each in drops if each.is_recent or each.stream in served]
+        self.dropping = [each.stream for each in told if each.stream not in served]
+        _export_arrived(
+            self._metrics,
+            client,
+            {
+                **{
+                    each.stream: int(each.newest.timestamp()) // 3600 - RECENT_HOURS + 1
+                    for each in told
+                    if each.is_recent
+                },
+                **since,
+            },
+        )
+        export_drops(self._metrics, told)
+
+
+def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
+    """Export what was dropped of streams, and which values were left out or rounded."""
+    dropped: dict[tuple[str, ...], float] = {}
+    changed: dict[tuple[str, ...], float] = {}
+    for each in drops:
+        names = (each.stream.model_name, each.stream.model_version)
+        dropped.update({(*names, reason): float(count) for reason, count in each.dropped.items()})
+        for outcome, counts in (("left_out", each.unencodable), ("rounded", each.rounded)):
+            changed.update({(*names, name, outcome): float(count) for name, count in counts.items()})
+    metrics.replace(DROPPED, dropped)
+    metrics.replace(CHANGED, changed)
+
 
 def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
-    """Export since when each open page lasts, under its gravest finding; not those that were called noise."""
+    """Export since when each page that needs somebody lasts, under its gravest finding."""
     since: dict[tuple[str, ...], float] = {}
+    found: dict[tuple[str, ...], float] = {}
     for page in pages:
-        if page.state == "open" and page.word != "noise" and page.stream in served:
+        if page.state == "open" and page.stream in served:
             first = page.findings[0]
             kind = "prediction" if is_answer(first.feature) else "data"
             place = (page.model_name, page.model_version, page.page_id)
             since[*place, first.segment, first.feature, kind] = page.since.timestamp()
+            found[page.page_id, shortened(page.headline)] = 1.0
     metrics.replace(PAGES, since)
+    metrics.replace(PAGE, found)
+
+
+def shortened(text: str) -> str:
+    """Return a text as a label holds it: values of any length may stand in it."""
+    shown = printable(text)
+    return shown if len(shown) <= _LONGEST_FINDING else f"{shown[: _LONGEST_FINDING - 3]}..."
 
 
 def _export_arrived(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
     arrived = {
-        (stream.model_name, stream.model_version): read_arrived(
-            client, stream, since_hour=hour, hours=RECENT_HOURS
-        )
+        stream: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS)
         for stream, hour in since.items()
     }
-    metrics.replace(COMPLETENESS, {names: found.ratio for names, found in arrived.items()})
-    metrics.replace(NEWEST, {names: float(found.newest_s) for names, found in arrived.items()})
+    ratios = ((stream, found.ratio) for stream, found in arrived.items())
+    newest = ((stream, float(found.newest_s)) for stream, found in arrived.items() if found.newest_s)
+    metrics.replace(COMPLETENESS, by_version(ratios, min))
+    metrics.replace(NEWEST, by_version(newest, max))
 
 
 def _export_unregistered(metrics: Metrics, client: Client, since: Mapping[Stream, int]) -> None:
-    metrics.replace(
-        UNREGISTERED,
-        {
-            (stream.model_name, stream.model_version): count_unregistered(client, stream, since_hour=hour)
-            for stream, hour in since.items()
-        },
-    )
+    counts = ((stream, count_unregistered(client, stream, since_hour=hour)) for stream, hour in since.items())
+    metrics.replace(UNREGISTERED, by_version(counts, add))
 
 
 def _export_disk(metrics: Metrics, client: Client) -> None:

@@ -28,6 +28,7 @@ from driftline.store.verdicts import (
     write_judged_hours,
     write_verdicts,
 )
+from driftline.store.widened_rules import widen_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -188,7 +189,13 @@ class StreamWatch:
         return ground.ledger.missing(self._stream, since_hour=since)
 
     def _keep_pages(self, ground: Ground, panel: Panel) -> None:
-        keep_pages(ground.client, self._stream, panel.changed_pages())
+        changed = panel.changed_pages()
+        keep_pages(ground.client, self._stream, changed)
+        for page in changed:
+            if page.state == "accepted":
+                names = {finding.feature for finding in page.findings}
+                until = max(page.last, min(page.accepted_at or 0, self.next_hour))
+                widen_rules(ground.client, self._stream, names, first_hour=page.since, end_hour=until)
 
     def revise(self, ground: Ground) -> Sequence[Revision]:
         """Judge anew what late events change; return what was written.

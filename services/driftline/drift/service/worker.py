@@ -155,13 +155,15 @@ class DriftWorker:
         if looks:
             self._look_is_due, self._looked_s = False, now_s
         served = served_streams(judged, newest_hour)
+        self._stored.refresh(self._client, served, newest_hour, now_s=now_s, has_judged=given > 0)
         watches = {stream: self._watches[stream] for stream in served if stream in self._watches}
-        export_teams(self._metrics, served, self._monitors)
         export_evaluated(self._metrics, watches)
         export_verdicts(
-            self._metrics, {stream: self._latest(stream, watch) for stream, watch in watches.items()}
+            self._metrics,
+            {stream: self._latest(stream, watch) for stream, watch in watches.items()},
+            self._stored.pages,
         )
-        self._stored.refresh(self._client, served, newest_hour, now_s=now_s, has_judged=given > 0)
+        export_teams(self._metrics, [*served, *self._stored.dropping], self._monitors)
         return given
 
     def _latest(self, stream: Stream, watch: StreamWatch) -> Sequence[Told]:
@@ -178,7 +180,10 @@ class DriftWorker:
             self._unsettled = read_unsettled(self._client)
             self._spans = read_streams(self._client, self._unsettled)
             self._unsettled = self._unsettled - settled_after_all(self._client, self._closed())
-            self._words = read_words(self._client)
+            words = read_words(self._client)
+            if words != self._words:
+                self._stored.has_heard()
+            self._words = words
             self._look_is_due = True
             self._stored.has_landed()
             self._sign = sign

@@ -15,7 +15,6 @@ by this process, and the records of a session stay in order.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import weakref
@@ -23,6 +22,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from driftline.errors import LogError
+from driftline.forks import when_forked
 from driftline.log.kafka.forward import (
     Forwarding,
     Progress,
@@ -315,4 +315,4 @@ class _ForkGuard:
 
 
 _fork_guard = _ForkGuard()
-os.register_at_fork(after_in_child=_fork_guard.forget)
+when_forked(_fork_guard.forget)

@@ -8,7 +8,6 @@ producer ended before it knew, is sent with the header ``driftline-may-repeat``.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import weakref
@@ -18,6 +17,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.errors import LogError
+from driftline.forks import when_forked
 from driftline.log.base import Run
 from driftline.log.kafka.delivery import Delivery
 from driftline.wire import event_header, schema_of_fingerprint, split_frame
@@ -355,6 +355,4 @@ def _keep_for_ever(producer: Producer) -> None:
 
 
 _fork_guard = _ForkGuard()
-os.register_at_fork(
-    before=_fork_guard.hold, after_in_parent=_fork_guard.release, after_in_child=_fork_guard.forget
-)
+when_forked(_fork_guard.forget, before=_fork_guard.hold, in_parent=_fork_guard.release)

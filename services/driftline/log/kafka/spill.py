@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from driftline.errors import LogError, LogFullError
+from driftline.forks import when_forked
 from driftline.log.base import Record
 from driftline.log.database import FILE_NAME, LocalLogSettings, was_damaged
 from driftline.log.local import LocalLog
@@ -388,4 +389,4 @@ class _ForkGuard:
 
 
 _fork_guard = _ForkGuard()
-os.register_at_fork(after_in_child=_fork_guard.forget)
+when_forked(_fork_guard.forget)

@@ -59,8 +59,9 @@ class Episode:
         expected: the share expected.
         reason: the verdict's own sentence.
         scale_hours: length of the window that gave the evidence.
-        is_open: whether it may still go on, and is neither the new normal nor called a false page.
+        is_open: whether it may still go on, and its page needs somebody; it may not be stored yet.
         page_id: of the page that it belongs to; empty: of none that is stored.
+        page_state: of that page, as of a stored page; empty: none is stored.
         word: what was said of that page last: real, noise or accept; empty: nothing.
         quiet_hours: it is over once so many hours were judged without a page of it.
     """
@@ -81,8 +82,14 @@ class Episode:
     scale_hours: int
     is_open: bool
     page_id: str = ""
+    page_state: str = ""
     word: str = ""
     quiet_hours: int = DEFAULT_QUIET_HOURS
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its page was called a false one, or is the new normal."""
+        return self.page_state in {"dismissed", "accepted"} or self.word == "noise"
 
 
 def read_episodes(client: Client, model_name: str, period: Period, *, newest_end: int) -> Sequence[Episode]:
@@ -113,8 +120,9 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             expected=surest[5] or 0.0,
             reason=surest[6],
             scale_hours=surest[7],
-            is_open=newest_end - until < quiet and (known is None or _may_go_on(known)),
+            is_open=_is_open(int(until), newest_end, known),
             page_id="" if known is None else known.page.page_id,
+            page_state="" if known is None else known.page.state,
             word="" if known is None else known.word,
             quiet_hours=quiet,
         )
@@ -124,8 +132,12 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
     ]
 
 
-def _may_go_on(known: KnownPage) -> bool:
-    return known.page.state != "accepted" and known.word != "noise"
+def _is_open(until: int, newest_end: int, known: KnownPage | None) -> bool:
+    """Say whether an episode may still go on; where it has a page, only one that needs somebody does."""
+    if known is None:
+        return newest_end - until < DEFAULT_QUIET_HOURS
+    is_recent = newest_end - until < known.page.quiet_hours
+    return known.needs_somebody and (is_recent or until == known.last)
 
 
 def _pages_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, KnownPage]:

@@ -32,8 +32,8 @@ class KnownPage:
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether it goes on, and nobody called it a false page."""
-        return self.page.state == "open" and self.word != "noise"
+        """Whether it goes on, and was neither called a false page nor accepted."""
+        return self.page.state == "open"
 
     @property
     def since(self) -> int:

@@ -120,7 +120,7 @@ class State:
     """What the newest window of one scale said of a feature, in short."""
 
     feature: str
-    kind: str
+    kind: Kind
     scale_hours: int
     verdict: str
     completeness: float

@@ -26,7 +26,7 @@ from driftline.web.views.model import invalid_of
 from driftline.web.views.streams import episode_spans, find_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
@@ -105,6 +105,7 @@ class FeatureView:
         spans: which hours the distribution compares.
         state: the gravest verdict of the window; `page` within an episode.
         current: what the window lies in.
+        settled: the same, of what needs nobody: by somebody's word, or by its age.
         episodes: of this feature, in the period, the newest first.
         distribution: now and before.
         strip: verdicts over time.
@@ -124,6 +125,7 @@ class FeatureView:
     spans: Spans
     state: str
     current: Sequence[Incident]
+    settled: Sequence[Incident]
     episodes: Sequence[Episode]
     distribution: DistributionView
     strip: Markup
@@ -171,19 +173,22 @@ def view_feature(
         for each in read_episodes(client, name, period, newest_end=newest_end)
         if (each.feature, each.kind, each.stream) == (*key, stream)
     ]
-    current = [each for each in episodes if each.since < end and end - each.until < each.quiet_hours]
-    spans = Spans(end, min((each.since for each in current), default=None))
+    around = [each for each in episodes if each.since < end and end - each.until < each.quiet_hours]
+    is_newest = end == span.last_end
+    current = [each for each in around if (each.is_open if is_newest else each.word != "noise")]
+    settled = [each for each in around if each.is_settled and each not in current]
+    spans = Spans(end, min((each.since for each in around), default=None))
     marks = episode_spans(episodes, key, stream, "production")
     cells = read_cells(client, stream, period, reference="production", feature=key).get(key, {})
-    production = [each.verdict for each in verdicts if each.reference == "production"]
     return FeatureView(
         stream=stream,
         feature=feature,
         kind=key.kind,
         period=period,
         spans=spans,
-        state="page" if current else gravest(production),
+        state="page" if current else _state(verdicts, is_settled=bool(settled)),
         current=gather(current),
+        settled=gather(settled),
         episodes=episodes,
         distribution=_distribution(
             read_distribution(client, stream, feature, key.kind, spans),
@@ -203,10 +208,19 @@ def view_feature(
         ),
         axis=charts.time_axis(period),
         verdicts=verdicts,
-        is_newest=end == span.last_end,
+        is_newest=is_newest,
         parts=read_parts(client, stream, key, end),
         invalid=[each for each in invalid_of(client, stream, period) if each.feature == feature],
         explorer=window_explorer(stream, feature, spans.now, end),
+    )
+
+
+def _state(verdicts: Iterable[NewestVerdict], *, is_settled: bool) -> str:
+    """Return the gravest verdict against production; a page that is settled needs nobody."""
+    return gravest(
+        "ok" if is_settled and each.verdict == "page" else each.verdict
+        for each in verdicts
+        if each.reference == "production"
     )
 
 

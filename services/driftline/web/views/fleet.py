@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
-from driftline.domain.verdicts import VerdictName, gravest
+from driftline.domain.verdicts import Feature, VerdictName, gravest
+from driftline.store.drops import read_drops_by_hour
+from driftline.store.pages import settled_features
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.reads.verdicts import read_states
-from driftline.web.views.streams import find_span, landed_by_model, least_complete, spans_by_model
+from driftline.web.views.streams import (
+    REFERENCE_ROWS,
+    find_span,
+    landed_by_model,
+    least_complete,
+    spans_by_model,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
+    from driftline.domain.streams import Stream
     from driftline.web.reads.pages import KnownPage
     from driftline.web.reads.verdicts import JudgedSpan, State
     from driftline.web.views.streams import Choice
@@ -40,6 +50,8 @@ class FleetRow:
         features: how many are judged.
         complete: the share of events that arrived of the newest longest window; None: not judged.
         strip: its pages over the period; None before anything is judged.
+        dropped: events that its senders refused in the period.
+        has_landed: whether any event of it has landed.
     """
 
     name: str
@@ -51,6 +63,8 @@ class FleetRow:
     features: int = 0
     complete: float | None = None
     strip: Markup | None = None
+    dropped: int = 0
+    has_landed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +106,16 @@ class FleetView:
 def view_fleet(client: Client, choice: Choice) -> FleetView:
     """Return all models. What is asked of the store does not depend on how many there are."""
     landed, spans = landed_by_model(client), spans_by_model(client)
-    shown = {name: find_span(spans.get(name, ()), landed.get(name, {}), choice) for name in {*landed, *spans}}
+    drops = {
+        stream: hours
+        for stream, hours in read_drops_by_hour(client).items()
+        if stream.environment != REFERENCE_ROWS
+    }
+    names = {*landed, *spans, *(stream.model_name for stream in drops)}
+    shown = {name: find_span(spans.get(name, ()), landed.get(name, {}), choice) for name in names}
     ends = {span.stream: span.last_end for span in shown.values() if span is not None}
     period = Period(max(ends.values()), choice.days) if ends else None
+    dropped = _dropped_by_model(drops, period)
     pages = _pages_by_model(client, period)
     states = read_states(client, ends)
     rows = [
@@ -107,9 +128,21 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
         )
         for name, span in shown.items()
     ]
+    rows = [
+        replace(row, dropped=dropped.get(row.name, 0), has_landed=row.name in {*landed, *spans})
+        for row in rows
+    ]
     still_open = [known for row in rows for known in row.open]
     return FleetView(
-        rows=sorted(rows, key=lambda row: (not row.open, -VerdictName(row.state).severity, row.name)),
+        rows=sorted(
+            rows,
+            key=lambda row: (
+                not row.open,
+                row.has_landed,
+                -VerdictName(row.state).severity,
+                row.name,
+            ),
+        ),
         open=sorted(still_open, key=lambda known: (known.main.segment != "", -abs(known.main.effect))),
         recent=sorted(
             (known for each in pages.values() for known in each if not known.needs_somebody),
@@ -118,6 +151,15 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
         period=period,
         axis=charts.time_axis(period) if period else None,
     )
+
+
+def _dropped_by_model(drops: Mapping[Stream, Mapping[int, int]], period: Period | None) -> Mapping[str, int]:
+    """Return how many events of each model were refused since the period began."""
+    found: Counter[str] = Counter()
+    for stream, hours in drops.items():
+        since_hour = period.first_hour if period else 0
+        found[stream.model_name] += sum(count for hour, count in hours.items() if hour >= since_hour)
+    return found
 
 
 def _pages_by_model(client: Client, period: Period | None) -> Mapping[str, Sequence[KnownPage]]:
@@ -138,10 +180,14 @@ def _row(
     if span is None or period is None:
         return FleetRow(name, None, "learning")
     still_open = [known for known in pages if known.needs_somebody]
-    by_feature: dict[tuple[str, str], list[str]] = {}
+    by_feature: dict[Feature, list[str]] = {}
     for each in told:
-        by_feature.setdefault((each.feature, each.kind), []).append(each.verdict)
-    now = {feature: gravest(verdicts) for feature, verdicts in by_feature.items()}
+        by_feature.setdefault(Feature(each.feature, each.kind), []).append(each.verdict)
+    settled = settled_features((each.page for each in pages), span.stream, hour_time(span.last_end))
+    now = {
+        feature: gravest("ok" if each == "page" and feature in settled else each for each in verdicts)
+        for feature, verdicts in by_feature.items()
+    }
     state = "page" if still_open else gravest(now.values())
     reasons = [each.reason for each in told if each.verdict == state]
     is_judged = state in {"page", "warn", "ok"}

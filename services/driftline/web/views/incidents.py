@@ -54,6 +54,11 @@ class Incident:
         return self.episodes[0].page_id
 
     @property
+    def page_state(self) -> str:
+        """Of its page, as of a stored page; empty: none is stored."""
+        return self.episodes[0].page_state
+
+    @property
     def word(self) -> str:
         """What was said of its page; empty: nothing."""
         return self.episodes[0].word

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
 from driftline.domain.names import JOINT
 from driftline.domain.verdicts import Feature, VerdictName, gravest, other_kind
 from driftline.errors import NotFoundError
+from driftline.store.drops import read_drops
 from driftline.store.invalid import read_invalid
 from driftline.store.ledger import read_ledger
 from driftline.web import words
@@ -30,12 +31,13 @@ from driftline.web.views.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
     from driftline.domain.streams import Stream
+    from driftline.store.drops import Drops
     from driftline.store.invalid import InvalidCount
     from driftline.store.ledger import LedgerLine
     from driftline.web.draw.charts import Span
@@ -75,6 +77,7 @@ class ModelView:
         state: the gravest verdict of its features; `page` as long as an episode is open.
         reason: why nothing is judged, in the verdict's own words; empty where something is.
         open: what may still go on, the largest effect first.
+        settled: what the newest windows still page for, and needs nobody: by somebody's word, or by its age.
         past: what is over, the newest first.
         episodes: all of the period, the newest first.
         rows: its features, what needs somebody first.
@@ -84,6 +87,7 @@ class ModelView:
         joint: what the newest windows say of all features together.
         invalid: values of the period that broke a rule, the most frequent first.
         complete: the share of events that arrived of the newest longest window; None: not judged.
+        drops: what of the version shown could not be logged; None where everything could.
     """
 
     name: str
@@ -98,9 +102,11 @@ class ModelView:
     axis: Markup | None
     marks: Markup | None
     lines: Sequence[LedgerLine]
+    settled: Sequence[Incident] = ()
     joint: Sequence[NewestVerdict] = ()
     invalid: Sequence[InvalidCount] = ()
     complete: float | None = None
+    drops: Drops | None = None
 
     @property
     def line(self) -> LedgerLine | None:
@@ -142,7 +148,10 @@ def view_model(client: Client, name: str, choice: Choice) -> tuple[ModelView, Se
         for stream in {**judged, **by_stream}
     ]
     versions.sort(key=lambda row: row.span.last_end if row.span else 0, reverse=True)
-    return _view(client, name, spans, lines, choice), versions
+    view = _view(client, name, spans, lines, choice)
+    shown = stream_of(view.line) if view.line else view.stream
+    drops = (each for each in read_drops(client, model_name=name) if each.stream == shown)
+    return replace(view, drops=next(drops, None)), versions
 
 
 def _view(
@@ -177,6 +186,7 @@ def _view(
         state=state,
         reason=reasons[-1] if reasons and state in {"learning", "incomplete", "insufficient_data"} else "",
         open=still_open,
+        settled=gather(each for each in episodes if each.is_settled and each.until >= newest_end),
         past=[each for each in incidents if not each.is_open],
         episodes=episodes,
         rows=rows,
@@ -221,9 +231,9 @@ def _rows(
     reference: str,
 ) -> Sequence[FeatureRow]:
     now = _newest_by_feature(newest)
-    open_now = {
-        Feature(each.feature, each.kind) for each in episodes if each.is_open and each.stream == stream
-    }
+    own = [each for each in episodes if each.stream == stream]
+    open_now = {Feature(each.feature, each.kind) for each in own if each.is_open}
+    settled = {Feature(each.feature, each.kind) for each in own if each.is_settled} - open_now
     rows = []
     features = {*cells, *(feature for feature, _ in now)}
     for feature in features:
@@ -231,8 +241,8 @@ def _rows(
         if Feature(name, other_kind(feature.kind)) in features:
             name = f"{name} ({words.KIND_WORDS[feature.kind]})"
         spans = episode_spans(episodes, feature, stream, reference)
-        verdict = "page" if feature in open_now else gravest(now.get((feature, "production"), ()))
-        training = now.get((feature, "training"))
+        verdict = "page" if feature in open_now else gravest(_told(now, feature, "production", settled))
+        training = _told(now, feature, "training", settled)
         label = f"{words.feature_name(name)}: {words.VERDICT_WORDS[verdict]}. " + _episodes_label(spans)
         rows.append(
             FeatureRow(
@@ -244,6 +254,19 @@ def _rows(
             )
         )
     return sorted(rows, key=lambda row: (-VerdictName(row.verdict).severity, row.name))
+
+
+def _told(
+    now: Mapping[tuple[Feature, str], Sequence[str]],
+    feature: Feature,
+    reference: str,
+    settled: Collection[Feature],
+) -> Sequence[str]:
+    """Return a feature's newest verdicts as they are told: what is settled needs nobody."""
+    return [
+        "ok" if verdict == "page" and feature in settled else verdict
+        for verdict in now.get((feature, reference), ())
+    ]
 
 
 def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[Feature, str], Sequence[str]]:

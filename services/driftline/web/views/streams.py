@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError
 from driftline.store.ledger import read_landed
+from driftline.store.pages import SERVED_HOURS
 from driftline.web import words
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, State
 
-_SERVED_HOURS = 24
 PRODUCTION = "production"
 """The environment that is judged for pages, and the reference of that name."""
 
@@ -72,7 +72,7 @@ def find_span(spans: Sequence[JudgedSpan], landed: Mapping[Stream, int], choice:
     served = [span for span in asked if span.stream.environment == PRODUCTION] or asked
     newest = max(span.last_end for span in served)
     return max(
-        (span for span in served if newest - span.last_end < _SERVED_HOURS),
+        (span for span in served if newest - span.last_end < SERVED_HOURS),
         key=lambda span: (landed.get(span.stream, 0), span.stream.model_version, span.stream.environment),
     )
 

@@ -1,0 +1,84 @@
+"""Servers and task runners in a Python environment of their own, made once for all runs of this checkout."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest import SkipTest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "servers"
+INSTALL_TIMEOUT_S = 900.0
+BASE = ("confluent-kafka>=2.10,<3", "fastavro>=1.12,<2")
+"""What driftline's SDK needs."""
+
+SERVERS = (
+    "celery==5.7.0",
+    "eventlet==0.41.3",
+    "gevent==26.9.0",
+    "gunicorn==27.0.1",
+    "joblib==1.6.0",
+    "uvicorn==0.54.0",
+    "uvicorn-worker==0.4.0",
+    "uWSGI==2.0.31",
+)
+CLUSTERS = ("distributed==2026.8.0", "ray==2.60.0")
+"""These take minutes to install, and hundreds of megabytes."""
+
+
+class EnvironmentMissingError(SkipTest):
+    """What a test needs can't be installed here; the message says why. A test in which it is raised skips."""
+
+
+def environment(packages: Sequence[str]) -> Path:
+    """Return the folder of an environment of this Python with packages in it; `bin` has their programs.
+
+    It stands in the cache under the hash of what it holds, complete or not at all: whoever comes while
+    another process makes it waits for it. Blocks for a minute or more the first time.
+
+    Raises:
+        EnvironmentMissingError: there is nowhere to fetch from, or no compiler.
+    """
+    wanted = "\n".join((sys.version, *BASE, *packages))
+    folder = CACHE / hashlib.sha256(wanted.encode()).hexdigest()[:16]
+    done = folder / "done"
+    if not done.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with (CACHE / f"{folder.name}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                _make(folder, packages)
+                done.touch()
+    return folder
+
+
+def environ(folder: Path, **others: str) -> dict[str, str]:
+    """Return what a program of an environment runs with: it finds this checkout's driftline."""
+    served = ROOT / "tests" / "sdk" / "served"
+    path = os.pathsep.join((str(folder / "bin"), os.environ.get("PATH", "")))
+    return {**os.environ, "PYTHONPATH": f"{ROOT / 'services'}:{served}", "PATH": path, **others}
+
+
+def _make(folder: Path, packages: Sequence[str]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(sys.executable, "-m", "venv", str(folder))
+    pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, *BASE, *packages)
+
+
+def _run(*command: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentMissingError(f"{command[-1]}: not there in {INSTALL_TIMEOUT_S:.0f} s") from error
+    if done.returncode:
+        raise EnvironmentMissingError(f"servers could not be installed: {done.stderr.strip()[-500:]}")
