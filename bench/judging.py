@@ -3,7 +3,7 @@
 Each run judges a copy of the store from its first hour on, as a worker does that catches up, and counts the
 CPU time of the whole process, the engine's threads included.
 
-    python -m bench.judging land   FOLDER [--events 100000]   # the demo's flights, landed and not judged
+    python -m bench.judging land   FOLDER [--events 100000]   # the demo's flights, derived and not judged
     python -m bench.judging judge  FOLDER [--hours N] [--verdicts FILE] [--profile FILE] [--keep FOLDER]
     python -m bench.judging versus FOLDER CHECKOUT [--hours N] [--runs 3]
 
@@ -40,6 +40,7 @@ from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.monitors import read_monitors
+from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import open_store, ready_client
 from driftline.store.monitored import follow_monitors
 
@@ -59,9 +60,9 @@ _WRITTEN = ("drift_verdicts", "verdict_", "judged_hours", "pages", "acknowledgem
 
 
 def land(folder: Path, events: int) -> None:
-    """Serve the demo's flights into a log, and land them; nothing is judged."""
+    """Serve the demo's flights into a log, land and derive them; nothing is judged."""
     folder.mkdir(parents=True, exist_ok=True)
-    log_url = (folder / "log").resolve().as_uri()
+    log_url = (folder / "log").as_uri()
     client = ["driftline.demo.client", "--log", log_url, "--artifact", str(folder / "model.joblib")]
     command = [sys.executable, "-m", *client, "--events", str(events)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -70,6 +71,9 @@ def land(folder: Path, events: int) -> None:
         lander = Lander(log, store, metrics=Metrics(LANDER_METRICS))
         print(f"{lander.run_until_idle()} records landed")
         lander.close()
+        profiler = Profiler(store, metrics=Metrics(PROFILER_METRICS))
+        print(f"{profiler.run_until_idle()} hours derived")
+        profiler.close()
 
 
 @contextmanager
@@ -207,6 +211,7 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=10**6, help="judge at most so many hours")
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
+    given.folder = given.folder.resolve()
     if given.what == "land":
         land(given.folder, given.events)
     elif given.what == "judge":

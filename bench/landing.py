@@ -8,6 +8,7 @@ differ by how busy the machine was.
     python -m bench.landing --old ../older           the same events by an older checkout, too
     python -m bench.landing --tables                 bare inserts, and what each index and codec costs
     python -m bench.landing --derive 200000          deriving: one stream, 100, three segments of a tenth each
+    python -m bench.landing --derive 3000000 --hours 24 --rounds 1             a day of so many rows, each
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import time
 import uuid
 from collections import defaultdict
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,9 +247,23 @@ def sizes(client: Client, targets: Mapping[str, str]) -> Mapping[str, float]:
     return {name: held[stored.get(table, table.replace("inbox", "copy"))] for name, table in tables.items()}
 
 
-def bench_deriving(folder: Path, rows: int, rounds: int) -> Figures:
-    """Derive an hour of so many rows: of one stream, of 100, of one with three segments of a tenth each."""
+def repeat_hour(client: Client, hours: int, rows: int) -> None:
+    """Have the store repeat an hour's events in the hours behind it, with ids and numbers of their own."""
+    for hour in range(1, hours):
+        client.command(
+            f"INSERT INTO predictions SELECT * REPLACE (generateUUIDv4() AS event_id, "
+            f"event_time + toIntervalHour({hour}) AS event_time, sequence + {hour * rows} AS sequence, "
+            f"log_offset + {3 * hour * rows} AS log_offset) FROM (SELECT * FROM predictions "
+            f"WHERE event_time < fromUnixTimestamp64Micro({BEGIN_US + HOUR_US}))"
+        )
+
+
+def bench_deriving(folder: Path, rows: int, hours: int, rounds: int) -> Figures:
+    """Derive hours of so many rows: of one stream, of 100, of one with three segments of a tenth each."""
+    from driftline.profiles import HourKey  # noqa: PLC0415  not in older ones
     from driftline.profiling import PROFILER_METRICS, Profiler  # noqa: PLC0415  not in older ones
+    from driftline.profiling.dirty import batches  # noqa: PLC0415  not in older ones
+    from driftline.profiling.service import MOST_ROWS  # noqa: PLC0415  not in older ones
     from driftline.store.derive import derive_hours  # noqa: PLC0415  not in older ones
     from driftline.store.hours import (  # noqa: PLC0415  not in older ones
         derivation_id,
@@ -265,8 +281,9 @@ def bench_deriving(folder: Path, rows: int, rounds: int) -> Figures:
     costs = Costs()
     with open_log((folder / "log").as_uri()) as log, open_store(f"chdb://{folder / 'store'}") as store:
         writer = log.writer()
-        for name in models.values():
-            writer.append([Record(PREDICTIONS_TOPIC, b"", value) for value in events(rows, name)])
+        for model in models.values():
+            made = events(rows // hours, model)
+            writer.append([Record(PREDICTIONS_TOPIC, b"", value) for value in made])
         lander = Lander(log, store, metrics=Metrics(LANDER_METRICS))
         lander.run_until_idle()
         lander.close()
@@ -275,17 +292,22 @@ def bench_deriving(folder: Path, rows: int, rounds: int) -> Figures:
             profiler = Profiler(store, metrics=Metrics(PROFILER_METRICS))
             profiler.run_until_idle()  # Grids are chosen.
             profiler.close()
+            streams = {each.stream for each in read_pointers(client)}
+            repeat_hour(client, hours, rows // hours)
             client.command("OPTIMIZE TABLE predictions FINAL")
-            recipes, hours = read_recipes(client), list(read_pointers(client))
+            recipes, first = read_recipes(client), BEGIN_US // HOUR_US
+
+            def derive(name: str) -> None:
+                own = [stream for stream in streams if stream.model_name.startswith(name)]
+                keys = [HourKey(stream, first + hour) for hour in range(hours) for stream in own]
+                held = dict.fromkeys(keys, rows // len(keys))
+                for batch in batches(keys, held, MOST_ROWS):
+                    number = derivation_id(read_store_time(client), random.Random(1).randrange)
+                    derive_hours(client, batch, recipes, derivation=number)
+
             for _ in range(rounds):
                 for name in models:
-                    own = [hour for hour in hours if hour.stream.model_name.startswith(name)]
-                    number = derivation_id(read_store_time(client), random.Random(1).randrange)
-                    costs.measure(
-                        name,
-                        rows,
-                        lambda own=own, number=number: derive_hours(client, own, recipes, derivation=number),
-                    )
+                    costs.measure(name, rows, partial(derive, name))
     return costs.medians("one stream")
 
 
@@ -304,7 +326,7 @@ def measured(options: argparse.Namespace) -> Iterable[tuple[str, Figures]]:
     if options.tables:
         asked["insert into"] = lambda folder: bench_tables(folder, options.rounds)
     if options.derive:
-        asked["derive"] = lambda folder: bench_deriving(folder, options.derive, options.rounds)
+        asked["derive"] = lambda folder: bench_deriving(folder, options.derive, options.hours, options.rounds)
     if options.old or not asked:
         asked["land"] = lambda folder: bench_landers(folder, checkouts, options.rounds)
     for title, measure in asked.items():
@@ -320,6 +342,7 @@ def main() -> None:
     parser.add_argument("--old", type=Path, help="a checkout to compare with")
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--derive", type=int, default=0, metavar="ROWS")
+    parser.add_argument("--hours", type=int, default=1, help="derive rows of so many hours")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--lander", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,9 +1,9 @@
 """How long a verdict over 24 hours takes: 20 features, a day of 10 million rows, a day of 100 million.
 
-Rows are made by the store itself and pass through the views that landing passes through. They stay in
-``.cache/verdict_scale``, a store for each ``--rows``, so that a run that was cut off goes on where it
-stopped. Only the five weeks of history stand in ``predictions``; the view that fills it is taken away
-before the day, whose rows would take 20 GB and are read by no verdict.
+Rows are made by the store itself, land through its inbox and are derived hour by hour; then they are
+dropped, as if they had expired: a day's would take 20 GB, and no verdict reads them. What is derived stays
+in ``.cache/verdict_scale``, a store for each ``--rows``, so that a run that was cut off goes on where it
+stopped.
 
 Run: python -m bench.verdict_scale [--rows 10000000 100000000] [--hours 24] [--runs 7] [--evidently]
          [--json FILE]
@@ -32,6 +32,7 @@ from driftline.store import Store, migrate, open_store
 from driftline.store.derive import DERIVED_TABLES
 from driftline.store.grids import read_grids
 from driftline.store.profiles import read_hours
+from driftline.store.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,9 +196,10 @@ def measure(client: Client, runs: int, hours: int) -> dict[str, float]:
         read_hours(client, STREAM, first_hour=DAY_HOUR + hours - 1, end_hour=DAY_HOUR + hours)
         note("read_one_hour_s", time.perf_counter() - begin)
     figures = {name: round(statistics.median(seconds), 4) for name, seconds in timings.items()}
+    in_day = "hour >= toDateTime({begin:UInt32}, 'UTC') AND hour < toDateTime({end:UInt32}, 'UTC')"
     counted = client.query(
-        "SELECT count() FROM numeric_profiles WHERE model_name = {model:String} "
-        "AND minute >= toDateTime({begin:UInt32}, 'UTC') AND minute < toDateTime({end:UInt32}, 'UTC')",
+        "SELECT count() FROM profiles WHERE model_name = {model:String} "
+        f"AND {in_day} AND {visible(in_day)}",
         parameters={
             "model": STREAM.model_name,
             "begin": 3600 * DAY_HOUR,

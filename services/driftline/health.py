@@ -29,12 +29,12 @@ STALL_S = 300.0
 
 
 class Pulse:
-    """The heart of one loop, which beats whenever the loop got a step further. For several threads.
+    """The pulse of one loop, felt whenever the loop got a step further. For several threads.
 
     Args:
         what: the loop's name.
         monotonic: a clock in seconds.
-        stall_s: how long it may take between two beats.
+        stall_s: how long it may take between two steps.
     """
 
     def __init__(self, what: str, monotonic: Callable[[], float], *, stall_s: float = STALL_S) -> None:
@@ -120,12 +120,12 @@ class Health:
 
 
 def _answer(checks: Mapping[str, Check]) -> Response:
-    told = {name: _told(check) for name, check in checks.items()}
-    problems = [f"{name}: {problem}" for name, problem in told.items() if problem]
+    problems_of = {name: _problem(check) for name, check in checks.items()}
+    problems = [f"{name}: {problem}" for name, problem in problems_of.items() if problem]
     return JSONResponse(
         {
             "status": "unavailable" if problems else "ok",
-            "checks": {name: "failed" if problem else "ok" for name, problem in told.items()},
+            "checks": {name: "failed" if problem else "ok" for name, problem in problems_of.items()},
             "problems": problems,
         },
         status_code=503 if problems else 200,
@@ -133,7 +133,7 @@ def _answer(checks: Mapping[str, Check]) -> Response:
     )
 
 
-def _told(check: Check) -> str:
+def _problem(check: Check) -> str:
     """Return what is wrong, in a line; empty: nothing."""
     try:
         check()

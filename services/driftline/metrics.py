@@ -87,6 +87,11 @@ class Metrics(Collector):
         with self._lock:
             self._series[name] = dict(series)
 
+    def series(self, name: str) -> Mapping[tuple[str, ...], float]:
+        """Return a metric's series as they are now, by label values in the table's order."""
+        with self._lock:
+            return dict(self._series[name])
+
     def expose(self) -> bytes:
         """Return all series in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from driftline.drift import DriftSettings
+    from driftline.drift.pages.page import Answer, Page
     from driftline.monitors import Monitors
     from driftline.store import Store
 
@@ -38,6 +39,7 @@ class Up:
         allowed_hosts: names that requests may give for this host, besides addresses and loopback names.
         monitors: what is monitored of each model, and how.
         dead_letter_limit: share of the records that may be refused before the lander stops.
+        answer: says something of a page, or None, as soon as it is found; left out: somebody on call does.
 
     Raises:
         DriftlineError: log or store can't be opened, or the port is taken.
@@ -53,6 +55,7 @@ class Up:
         allowed_hosts: Sequence[str] = (),
         monitors: Monitors[DriftSettings] | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
+        answer: Callable[[Page], Answer | None] | None = None,
     ) -> None:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -75,6 +78,7 @@ class Up:
                 monotonic=time.monotonic,
                 monitors=monitors,
                 pulse=pulses["drift worker"],
+                answer=answer,
             )
             health = Health(
                 alive={name: pulse.check for name, pulse in pulses.items()},

@@ -111,4 +111,4 @@ def test_a_model_without_rules_is_told_what_it_waits_for(asked):
     ],
 )
 def test_a_rule_is_said_in_words(rule, words):
-    assert command._words(rule) == words
+    assert command.described(rule) == words

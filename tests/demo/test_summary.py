@@ -5,7 +5,20 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from driftline.demo.flights import FeedError
-from driftline.demo.summary import Page, PageVerdict, PlannedFault, explain, find_fault, pages_of
+from driftline.demo.summary import (
+    Page,
+    PageVerdict,
+    PlannedFault,
+    Situation,
+    confirm,
+    explain,
+    find_fault,
+    pages_of,
+    read_situation,
+)
+from driftline.domain.incidents import Finding
+from driftline.drift.pages.page import Page as AlertedPage
+from tests.drift.service.watching import make_worker, opened_landing, put_hours
 
 NOON = datetime(2013, 7, 1, 12, tzinfo=UTC)
 
@@ -53,3 +66,41 @@ def test_a_page_is_explained_only_by_an_error_of_its_feature_in_its_window() -> 
     assert explain(Page((verdict(0, scale=6),)), [error]) == "outage"
     assert explain(Page((verdict(0, scale=1),)), [error]) is None
     assert explain(Page((verdict(0, "dest", scale=6),)), [error]) is None
+
+
+def alerted(feature: str, hours: int) -> AlertedPage:
+    hour = int(NOON.timestamp()) // 3600 + hours
+    evidence = {"channel": "nulls", "effect": 0.2, "expected": 0.0, "observed": 0.2, "z": 9.0}
+    times = {"scale_hours": 1, "since": hour - 1, "detected": hour, "last": hour}
+    finding = Finding(
+        segment="",
+        feature=feature,
+        kind="numeric",
+        reference="production",
+        episode_ids=("a",),
+        **evidence,
+        **times,
+    )
+    return AlertedPage(page_id="p", detected=hour, state="open", findings=(finding,))
+
+
+def test_pages_of_a_faults_features_are_confirmed_from_its_first_hour_until_a_day_after_its_last() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for hours, is_confirmed in ((0, False), (1, True), (72 + 24, True), (72 + 25, False)):
+        answer = confirm(alerted("dewp", hours), [FAULT], now=now)
+        assert (answer is not None) == is_confirmed
+        assert answer is None or (answer.word, answer.given_at) == ("real", now)
+    assert confirm(alerted("dest", 5), [FAULT], now=now) is None
+
+
+def test_serving_is_judged_when_its_last_closed_hour_is_whatever_hours_without_any_come_behind(tmp_path):
+    """By the hours alone a demo that ends after a quiet night would wait for ever."""
+    with opened_landing(tmp_path) as landing:
+        assert read_situation(landing.client) == Situation(0, 0, 0)
+        put_hours(landing, 0, 1, rows=2)
+        assert read_situation(landing.client) == Situation(2, 0, 0)
+        put_hours(landing, 3, 5, rows=2)
+        put_hours(landing, 9, 10, rows=2)
+        assert read_situation(landing.client) == Situation(8, 5, 0)
+        make_worker(landing, reference_patience_s=0.0).watch_once()
+        assert read_situation(landing.client) == Situation(8, 5, 5)

@@ -58,6 +58,21 @@ def test_what_a_page_needs_may_change_between_foreseen_hours(traffic, grids):
         assert together.judge(profile, caution=caution) == alone.judge(profile, caution=caution)
 
 
+@pytest.mark.parametrize("is_right", [True, False])
+def test_what_a_page_needs_may_be_foreseen_and_be_wrong(traffic, grids, is_right):
+    """It falls from hour to hour, and is foreseen to; a page in between lets it jump."""
+
+    def falling(hour):
+        return 2.0 - 0.01 * (hour - LEARNED)
+
+    profiles = with_fault(traffic, list(range(LEARNED, LEARNED + 30)))
+    alone, together = (remembering(traffic, grids) for _ in range(2))
+    together.foresee(((profile, 1.0) for profile in profiles), caution=falling)
+    for place, profile in enumerate(profiles):
+        caution = falling(profile.hour) + (0.0 if is_right or place < 7 else 0.5)
+        assert together.judge(profile, caution=caution) == alone.judge(profile, caution=caution)
+
+
 def test_an_hour_that_was_not_foreseen_is_judged_as_it_is(traffic, grids):
     alone, together = (remembering(traffic, grids) for _ in range(2))
     together.foresee((traffic.hour(hour), 1.0) for hour in range(LEARNED, LEARNED + 10))
@@ -66,7 +81,8 @@ def test_an_hour_that_was_not_foreseen_is_judged_as_it_is(traffic, grids):
         assert together.judge(other) == alone.judge(other)
 
 
-def test_a_days_hours_are_compared_at_once(traffic, grids, monkeypatch):
+@pytest.mark.parametrize("caution", [None, lambda hour: 1.0 + 1 / (hour - LEARNED + 5)], ids=["1", "falling"])
+def test_a_days_hours_are_compared_at_once(traffic, grids, monkeypatch, caution):
     asked = []
     compare = recent.compare
 
@@ -77,9 +93,9 @@ def test_a_days_hours_are_compared_at_once(traffic, grids, monkeypatch):
     monkeypatch.setattr(recent, "compare", counting)
     judge = remembering(traffic, grids)
     profiles = [traffic.hour(hour) for hour in range(LEARNED, LEARNED + 48)]
-    judge.foresee((profile, 1.0) for profile in profiles)
+    judge.foresee(((profile, 1.0) for profile in profiles), caution=caution)
     for profile in profiles:
-        judge.judge(profile)
+        judge.judge(profile, caution=1.0 if caution is None else caution(profile.hour))
     assert asked == [24, 24]
 
 

@@ -13,11 +13,11 @@ from tests.support.running import wait_until
 
 
 def test_counters_begin_with_zero_so_that_the_first_increase_is_seen(landing):
-    series = landing.metrics._series
-    assert series[EVENTS][PREDICTIONS_TOPIC, "dead_lettered"] == 0
-    assert series[LOST][PREDICTIONS_TOPIC,] == 0
-    assert set(series[EVENTS].values()) == {0}
-    assert len(series[EVENTS]) == 3 * len(series[LOST]) == 15
+    events, lost = landing.metrics.series(EVENTS), landing.metrics.series(LOST)
+    assert events[PREDICTIONS_TOPIC, "dead_lettered"] == 0
+    assert lost[PREDICTIONS_TOPIC,] == 0
+    assert set(events.values()) == {0}
+    assert len(events) == 3 * len(lost) == 15
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ def test_trouble_is_counted_for_what_it_is_of(landing, monkeypatch, error, count
     thread = threading.Thread(target=landing.lander.run, args=(stop,))
     thread.start()
     try:
-        wait_until(lambda: landing.metrics._series[counted][()] > 0, timeout_s=20.0, what="a failure")
+        wait_until(lambda: landing.metrics.series(counted)[()] > 0, timeout_s=20.0, what="a failure")
     finally:
         stop.set()
         thread.join()
-    assert landing.metrics._series[other][()] == 0
+    assert landing.metrics.series(other)[()] == 0
 
 
 def test_a_log_that_does_not_say_how_much_waits_is_counted_as_away(landing, monkeypatch):
@@ -54,4 +54,4 @@ def test_a_log_that_does_not_say_how_much_waits_is_counted_as_away(landing, monk
     monkeypatch.setattr(landing.lander._reader, "lag", fail)
     landing.lander._next_lag_check_s = 0.0
     landing.lander.land_once()
-    assert landing.metrics._series[LOG_FAILURES][()] == 1
+    assert landing.metrics.series(LOG_FAILURES)[()] == 1

@@ -178,7 +178,7 @@ def test_a_lander_that_dies_between_token_and_part_again_and_again_lands_in_the_
     landing = Landing(Place(folder))
     try:
         landing.lander.run_until_idle()
-        assert landing.metrics._series[SETTLED][()] > 0
+        assert landing.metrics.series(SETTLED)[()] > 0
         assert_books_are_exact(landing)
     finally:
         landing.close()

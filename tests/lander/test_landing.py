@@ -101,7 +101,7 @@ def test_exactly_the_bad_records_are_left(landing, monkeypatch, is_suspected):
     assert_exact(landing, dead=len(bad))
     offsets = landing.client.query("SELECT offset FROM dead_letters FINAL ORDER BY offset").result_rows
     assert [row[0] for row in offsets] == [number + 1 + place for place, number in enumerate(sorted(bad))]
-    counted = landing.metrics._series[EVENTS]
+    counted = landing.metrics.series(EVENTS)
     assert counted[PREDICTIONS_TOPIC, "landed"] == TOTAL
     assert counted[PREDICTIONS_TOPIC, "dead_lettered"] == len(bad)
 
@@ -153,7 +153,7 @@ def test_a_lander_that_runs_outlives_the_trouble_of_its_store(landing, monkeypat
     wait_until(lambda: landing.place.lag() == 0, what="landing")
     stop.set()
     thread.join()
-    assert landing.metrics._series[STORE_FAILURES][()] == 2
+    assert landing.metrics.series(STORE_FAILURES)[()] == 2
     assert_exact(landing)
 
 
@@ -187,7 +187,7 @@ def test_a_repeated_batch_whose_rows_are_gone_is_put_in_anew(landing, monkeypatc
     landing.client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
     landing.again()
     landing.lander.run_until_idle()
-    assert landing.metrics._series[SETTLED][()] == 1
+    assert landing.metrics.series(SETTLED)[()] == 1
     assert_exact(landing)
 
 

@@ -94,7 +94,7 @@ class Crowd:
                     lander.run(self.stop)
                 finally:
                     lander.close()
-                    self.settled += sum(metrics._series[service.SETTLED].values())
+                    self.settled += sum(metrics.series(service.SETTLED).values())
                     self.deaths += not self.stop.is_set()
 
     def _derive(self):

@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+
 from driftline import PredictionLogger
 from driftline.log import open_log
 from driftline.testing import Heartbeat, Outcome, Prediction, TrainingRun, read_events
+from driftline.wire import PREDICTION, event_schema
+
+PARTS = {
+    "numeric_features": "features",
+    "categorical_features": "features",
+    "missing_features": "features",
+    "prediction_number": "prediction",
+    "prediction_label": "label",
+    "class_probabilities": "probabilities",
+}
+"""Fields of the wire that are parts of one argument and of one field of a record."""
+
+OF_THE_LOGGER = {"model_name", "model_version", "training_run_id", "session_id", "sequence", "environment"}
+
+
+def wire_fields():
+    return {PARTS.get(field["name"], field["name"]) for field in event_schema(PREDICTION).parsed["fields"]}
+
+
+def test_every_field_of_a_prediction_can_be_logged_and_be_looked_at():
+    arguments = set(inspect.signature(PredictionLogger.log).parameters) - {"self"}
+    assert arguments == wire_fields() - OF_THE_LOGGER
+    assert {field.name for field in dataclasses.fields(Prediction)} == wire_fields()
 
 
 def test_events_are_read_from_a_log_that_the_environment_named(tmp_path, monkeypatch):

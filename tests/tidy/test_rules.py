@@ -101,6 +101,12 @@ EXAMPLES = {
         "from os import _exit\n",
         "tests/log/test_a.py",
     ),
+    "an attribute that is not public": Example(
+        rules.reaching_in,
+        "def test_a(reader):\n    assert reader._offsets\n",
+        "class Own:\n    def f(self, row):\n        return self._x, row._replace(a=1), row.__len__\n",
+        "tests/log/test_a.py",
+    ),
     "noqa without a rule": Example(rules.silencers, f"x = 1  {NOQA} - why\n", f"x = 1  {NOQA}: E501 - why\n"),
     "noqa without a reason": Example(
         rules.silencers, f"x = 1  {NOQA}: E501, B018\n", f"x = 1  {NOQA}: E501, B018 - since.\nx = '{NOQA}'\n"

@@ -20,6 +20,7 @@ from driftline.wire import (
     TextColumn,
     decode_record,
 )
+from driftline.wire.arrays import Coded, together
 from tests.wire.users_values import any_values, names, numbers, texts, times, values
 
 SESSION = SessionFields("s", "m", "3", "r", "production", {"region": "eu", "tenant": "a"})
@@ -133,6 +134,30 @@ def test_rows_become_what_each_becomes_alone(given_table, data):
     expected = [comparable(b"\x02".join(alone.prediction(NOW_S, **row)[1])) for row in rows]
     assert found == expected
     assert noted == noted_alone
+
+
+def test_columns_of_few_texts_are_encoded_together_as_each_alone():
+    """Each different pair is encoded once, but for columns in which a value is missing somewhere."""
+    length = 400
+    columns = {
+        "carrier": TextColumn(np.arange(length) % 3, ["UA", "DL", "Øresund"]),
+        "origin": TextColumn(np.arange(length) // 7 % 4, ["EWR", "JFK", "LGA", ""]),
+        "wheel": TextColumn(np.arange(length) % 5 - 1, ["a", "b", "c", "d"]),
+        "dest": TextColumn(np.arange(length) % 200, [f"dest {number}" for number in range(200)]),
+    }
+    texts = {name: [*column.texts, None] for name, column in columns.items()}
+    encoder = EventEncoder(SESSION, lambda _: 0)
+    rows = TableEncoder(encoder, PredictionTable(length, columns)).rows(100, length, NOW_S)
+    found = [comparable(record) for record in rows.close([b"\x02"] * (length - 100), 0)]
+    expected = [
+        {name: texts[name][column.codes[row]] for name, column in columns.items()}
+        for row in range(100, length)
+    ]
+    alone = [b"\x02".join(encoder.prediction(NOW_S, features=row)[1]) for row in expected]
+    assert found == list(map(comparable, alone))
+    whole = (column for name, column in columns.items() if name != "wheel")
+    coded = [Coded(column.codes, list(map(str.encode, column.texts))) for column in whole]
+    assert [len(column) for column in together(coded)] == [12, 200]
 
 
 def test_without_numpy_ids_and_columns_are_the_same(monkeypatch):

@@ -56,12 +56,12 @@ def driftline(context: click.Context, config: str | None, log_level: str, log_fo
     check_variables(driftline, os.environ)
     file = load_settings(config, os.environ)
     defaults = default_map(driftline, file)
-    told = {"log_level": log_level, "log_format": log_format}
-    for name, value in told.items():
+    logging_options = {"log_level": log_level, "log_format": log_format}
+    for name, value in logging_options.items():
         if context.get_parameter_source(name) is ParameterSource.DEFAULT:
-            told[name] = context.params[name] = defaults.get(name, value)
-    form: Format = "json" if told["log_format"] == "json" else "text"
-    configure_logs(form, told["log_level"], service=context.invoked_subcommand or "driftline")
+            logging_options[name] = context.params[name] = defaults.get(name, value)
+    form: Format = "json" if logging_options["log_format"] == "json" else "text"
+    configure_logs(form, logging_options["log_level"], service=context.invoked_subcommand or "driftline")
     warn_of_secret(file)
     context.default_map = defaults
 

@@ -29,7 +29,7 @@ def forward(log_url: str, timeout_s: float | None) -> None:
     of others as well: this is for a host on which none is left. Exit status 1: some still wait.
     """
     # librdkafka is loaded only by who needs it.
-    from driftline.log.kafka.forward import forward_orphans  # noqa: PLC0415 - as said above.
+    from driftline.log.kafka.forward import forward_orphans  # noqa: PLC0415 - as above.
     from driftline.log.kafka.log import KafkaLog  # noqa: PLC0415 - as above.
 
     stop = stop_on_signals()

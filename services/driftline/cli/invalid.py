@@ -78,7 +78,7 @@ def rules(model_name: str, store_url: str, overrides: TextIO | None, as_json: bo
         echo_json(by_version)
         return
     lines = [
-        {"version": version or "(set by hand)", "feature": name, "kind": rule.kind, "valid": _words(rule)}
+        {"version": version or "(set by hand)", "feature": name, "kind": rule.kind, "valid": described(rule)}
         for version, features in found.items()
         for name, rule in sorted(features.items())
     ]
@@ -101,19 +101,19 @@ def _read_overrides(file: TextIO) -> Mapping[str, Any]:
     return given
 
 
-def _words(rule: Rule) -> str:
-    """Say what a value must be like."""
-    words = []
+def described(rule: Rule) -> str:
+    """Return what a value must be like, for a person."""
+    parts = []
     if rule.minimum is not None or rule.maximum is not None:
         low, high = ("" if limit is None else f"{limit:.6g}" for limit in (rule.minimum, rule.maximum))
-        words.append(f"{low}..{high}")
+        parts.append(f"{low}..{high}")
     if rule.allowed is not None:
-        words.append(f"one of {', '.join(rule.allowed)}")
+        parts.append(f"one of {', '.join(rule.allowed)}")
     forbidden = {
         "missing": rule.may_be_missing,
         "absent": rule.may_be_absent,
         "NaN or infinite": rule.may_be_not_finite,
     }
     if never := [name for name, may in forbidden.items() if not may]:
-        words.append(f"never {' or '.join(never)}")
-    return "; ".join(words) or "anything"
+        parts.append(f"never {' or '.join(never)}")
+    return "; ".join(parts) or "anything"

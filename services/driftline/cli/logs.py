@@ -38,7 +38,7 @@ def configure_logs(form: Format, level: str, *, service: str) -> None:
 
     Args:
         form: text or json.
-        level: the least that is said.
+        level: the least severe level that is written.
         service: the command that runs.
     """
     handler = logging.StreamHandler()
@@ -125,7 +125,7 @@ def announce(message: str, **context: Any) -> None:
 
 
 class FailureError(click.ClickException):
-    """A command failed; it ends with exit status 1. Told as everything else is.
+    """A command failed; it ends with exit status 1. Reported as everything else is.
 
     Args:
         message: what is wrong.

@@ -87,7 +87,7 @@ def schema() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What is to be said of one file.
+    """What is to be reported of one file.
 
     Args:
         file: its name.
@@ -118,7 +118,7 @@ def _as_plain(report: _Report) -> Mapping[str, Any]:
         "ok": not report.problems,
         "problems": [dataclasses.asdict(problem) for problem in report.problems],
         "warnings": report.warnings,
-        "models": [{"model": name or None, **as_plain(told)} for name, told in report.monitors.items()],
+        "models": [{"model": name or None, **as_plain(monitor)} for name, monitor in report.monitors.items()],
     }
 
 

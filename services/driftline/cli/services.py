@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from starlette.applications import Starlette
@@ -354,7 +354,7 @@ def watch(
         health = Health(alive={"drift worker": pulse.check}, ready=ready)
         exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
-        patience = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
+        patience: dict[str, Any] = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
         worker = DriftWorker(
             store, metrics=metrics, monotonic=time.monotonic, monitors=watched, pulse=pulse, **patience
         )
@@ -362,8 +362,8 @@ def watch(
             if once:
                 echo(f"{worker.watch_once()} verdicts given")
                 if worker.waiting:
-                    told = f"{worker.waiting} hours that have closed are not derived yet"
-                    echo(f"{told}; run 'driftline profile --until-idle' first", err=True)
+                    waiting = f"{worker.waiting} hours that have closed are not derived yet"
+                    echo(f"{waiting}; run 'driftline profile --until-idle' first", err=True)
             else:
                 worker.run(stop)
         finally:

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -23,6 +24,7 @@ from sklearn.preprocessing import OrdinalEncoder
 from driftline import PredictionLogger, register_training_run
 from driftline.demo.faults import break_upstream, plan_faults
 from driftline.demo.flights import CATEGORICAL, FEATURES, NUMERIC, load_flights
+from driftline.wire.identifiers import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +63,7 @@ def tell(**facts: Any) -> None:
 
 
 def as_logged(flights: pd.DataFrame) -> pd.DataFrame:
-    """Return the features with what is missing said to be missing: a NaN in plain floats would be a NaN."""
+    """Return the features with what is missing marked as missing: a NaN in plain floats would be a NaN."""
     return flights[list(FEATURES)].astype(dict.fromkeys(NUMERIC, "Float64"))
 
 
@@ -74,6 +76,8 @@ def days(flights: pd.DataFrame) -> Iterator[pd.DataFrame]:
 def serve(flights: pd.DataFrame, *, run_id: str, log: str) -> None:
     """Log each flight's prediction at its own time, and its outcome when it was known."""
     waiting: list[tuple[pd.Timestamp, str, float]] = []
+    # The same flight has the same id in each run, for samples of events are drawn by their ids.
+    ids = Ids(Random(0).getrandbits)  # noqa: S311  nobody is to be kept from guessing them
     served = outcomes = 0
     with PredictionLogger(
         model_name=MODEL_NAME, model_version=MODEL_VERSION, training_run_id=run_id, log=log
@@ -85,10 +89,13 @@ def serve(flights: pd.DataFrame, *, run_id: str, log: str) -> None:
                 labels=np.where(day["score"] >= _LATE, "late", "on time"),
                 entity_ids=day["tailnum"],
                 event_times=day["event_time"],
+                event_ids=[ids.new(when.value // 1_000_000) for when in day["event_time"]],
                 tags={"origin": day["origin"]},
             )
             truth = zip(day["observed_time"], event_ids, day["late"], strict=True)
-            waiting += [(when, told, late) for when, told, late in truth if told and not np.isnan(late)]
+            waiting += [
+                (when, event_id, late) for when, event_id, late in truth if event_id and not np.isnan(late)
+            ]
             now = day["event_time"].max()
             due = [item for item in waiting if item[0] <= now]
             waiting = [item for item in waiting if item[0] > now]

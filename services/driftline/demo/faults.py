@@ -90,7 +90,7 @@ def plan_faults(start: pd.Timestamp, end: pd.Timestamp) -> Sequence[Fault]:
 
 
 def break_upstream(rows: pd.DataFrame, faults: Sequence[Fault]) -> pd.DataFrame:
-    """Return the flights as the broken upstream would have told them. Shape and order stay."""
+    """Return the flights as the broken upstream would have sent them. Shape and order stay."""
     changes = {name: change for name, _, change in _KINDS}
     broken = rows.copy()
     broken["carrier"] = broken["carrier"].astype(object)

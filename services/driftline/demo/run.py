@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.demo.flights import feed_errors, load_flights, load_weather
-from driftline.demo.summary import PlannedFault, confirm_pages, summarize
+from driftline.demo.summary import PlannedFault, confirm, read_situation, summarize
 from driftline.drift import DriftSettings
 from driftline.errors import DriftlineError, SettingError
 from driftline.lander.service import GROUP
 from driftline.monitors import read_monitors
-from driftline.store.profiles import read_streams
 from driftline.store.url import embedded_url
-from driftline.store.verdicts import last_judged_hour
 from driftline.up import Up
 from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from driftline.drift.pages.page import Answer, Page
 
 MONITORS: Final = Path(__file__).with_name("monitors.yaml")
 """What is monitored in the demo."""
@@ -104,7 +104,12 @@ class Demo:
             store_url=self.store_url,
             port=port,
             monitors=read_monitors(MONITORS, DriftSettings()),
+            answer=self._answer,
         )
+
+    def _answer(self, page: Page) -> Answer | None:
+        """Answer a page as soon as it is found, so that each run comes to the same verdicts."""
+        return confirm(page, self.progress.faults, now=datetime.now(UTC))
 
     def run(self, show: Callable[[Progress], None]) -> dict[str, Any]:
         """Run to the end; return the summary. Calls ``show`` a few times a second.
@@ -159,14 +164,9 @@ class Demo:
                 self.progress.until = message["until"]
 
     def _look(self, client: Any) -> None:
-        for span in read_streams(client):
-            if span.stream.environment == "production":
-                self.progress.landed = span.rows
-                self.progress.hours = span.last_hour - span.first_hour
-                judged = last_judged_hour(client, span.stream)
-                self.progress.judged = judged - span.first_hour if judged else 0
-        if self.progress.faults:
-            confirm_pages(client, self.progress.faults, now=datetime.now(UTC))
+        found = read_situation(client)
+        self.progress.landed, self.progress.hours = found.landed, found.hours
+        self.progress.judged = found.judged
 
     def _is_done(self, client: Any, reader: Any) -> bool:
         if any(reader.lag().values()):

@@ -96,9 +96,9 @@ def print_summary(summary: Mapping[str, Any], *, serving: bool) -> None:
 
 
 def see_again(summary: Mapping[str, Any]) -> str:
-    """Return what a shell is told to serve the pages of a demo that has ended."""
-    words = ("up", "--monitors", str(MONITORS), "--log", summary["log"], "--store", summary["store"])
-    return f"{summary['command']} {shlex.join(words)}"
+    """Return the command line that serves the pages of a demo that has ended."""
+    arguments = ("up", "--monitors", str(MONITORS), "--log", summary["log"], "--store", summary["store"])
+    return f"{summary['command']} {shlex.join(arguments)}"
 
 
 def _faults(summary: Mapping[str, Any]) -> Table:

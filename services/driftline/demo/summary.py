@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import hour_time
+from driftline.drift.pages.page import Answer
 from driftline.store.ledger import read_ledger
-from driftline.store.pages import read_acknowledgements, read_pages, write_acknowledgement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.demo.flights import FeedError
+    from driftline.drift.pages.page import Page as AlertedPage
 
 _QUIET = timedelta(hours=24)
 _LONGEST_WINDOW = timedelta(hours=24)
@@ -38,6 +40,33 @@ class PlannedFault:
             datetime.fromisoformat(message["start"]),
             datetime.fromisoformat(message["end"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How far serving has come in the store.
+
+    Args:
+        landed: predictions.
+        hours: from the first of them on that have closed, those without any between them included.
+        judged: of these.
+    """
+
+    landed: int
+    hours: int
+    judged: int
+
+
+def read_situation(client: Client) -> Situation:
+    """Return how far serving has come. Reads little, since it is asked often."""
+    landed, first, closed = client.query(
+        "SELECT count(), min(hour), arraySort(groupUniqArray(hour))[-2] FROM "
+        "(SELECT intDiv(toUnixTimestamp(event_time), 3600) AS hour FROM predictions "
+        "WHERE environment = 'production')"
+    ).result_rows[0]
+    judged = client.query("SELECT intDiv(toUnixTimestamp(max(hour)), 3600) FROM judged_hours").result_rows
+    hours, told = ((hour + 1 - first if hour else 0) for hour in (closed, judged[0][0]))
+    return Situation(landed, hours, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +147,18 @@ def find_fault(fault: PlannedFault, verdicts: Sequence[PageVerdict]) -> PageVerd
     return None
 
 
-def confirm_pages(client: Client, faults: Sequence[PlannedFault], *, now: datetime) -> None:
-    """Say of pages that a fault explains that they are real, as an engineer on call would.
+def confirm(page: AlertedPage, faults: Sequence[PlannedFault], *, now: datetime) -> Answer | None:
+    """Say of a page that a fault explains that it is real, as an engineer on call would; None: of another.
 
     Pages that nobody confirms count as false, and make the next one harder to get.
     """
-    pages = read_pages(client, states=("open", "ended"))
-    confirmed = {said.page_id for said in read_acknowledgements(client)} if pages else set()
-    for page in pages:
-        names = {finding.feature for finding in page.findings}
-        explained = any(
-            fault.start < page.detected <= fault.end + _LONGEST_WINDOW and names.intersection(fault.features)
-            for fault in faults
-        )
-        if explained and page.page_id not in confirmed:
-            write_acknowledgement(
-                client,
-                page.page_id,
-                word="real",
-                given_by="the demo",
-                note="a fault of its own",
-                given_at=now,
-            )
+    names = {finding.feature for finding in page.findings}
+    detected = hour_time(page.detected)
+    explained = any(
+        fault.start < detected <= fault.end + _LONGEST_WINDOW and names.intersection(fault.features)
+        for fault in faults
+    )
+    return Answer("real", given_by="the demo", note="a fault of its own", given_at=now) if explained else None
 
 
 def explain(page: Page, errors: Sequence[FeedError]) -> str | None:

@@ -19,7 +19,7 @@ from driftline.drift.statistics.recent import Recent
 from driftline.profiles import Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from driftline.drift.hygiene import Decision
     from driftline.drift.statistics.arrays import BoolArray
@@ -60,6 +60,7 @@ class Judge:
         self._clock = Clock(self._settings.timezone)
         self._hours: list[HourCounts] = []
         self._coming: deque[tuple[HourProfile, HourCounts]] = deque()
+        self._caution: Callable[[int], float] | None = None
         self._pages: dict[Reference, PageLog] = {
             reference: PageLog(
                 identity=identity,
@@ -136,14 +137,18 @@ class Judge:
                 if pages.decide(one.feature, one.episode_id, one.word, at=one.at):
                     self._as_of = None
 
-    def foresee(self, hours: Iterable[tuple[HourProfile, float]]) -> None:
+    def foresee(
+        self, hours: Iterable[tuple[HourProfile, float]], *, caution: Callable[[int], float] | None = None
+    ) -> None:
         """Take hours that are judged next, each with its completeness, so that a day's are compared at once.
 
         This saves time and changes no verdict. An hour that is judged otherwise ends it.
 
         Args:
             hours: ascending, later than all before them.
+            caution: returns what each hour is going to be judged with, as far as is known by then.
         """
+        self._caution = caution
         self._coming = deque((profile, self._counts(profile, share)) for profile, share in hours)
 
     def judge(
@@ -319,7 +324,8 @@ class Judge:
     def _report(
         self, recent: Recent, windows: Sequence[Window], reference: Reference, caution: float
     ) -> list[Verdict]:
-        comparison = recent.compare(may_page=self._may_page(recent.baseline, reference), caution=caution)
+        may_page = self._may_page(recent.baseline, reference)
+        comparison = recent.compare(may_page=may_page, caution=caution, later=self._caution)
         return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)
 
     def _may_page(self, baseline: Baseline, reference: Reference) -> BoolArray:

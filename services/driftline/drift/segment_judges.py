@@ -11,7 +11,7 @@ from driftline.drift.segments import segment_settings
 from driftline.drift.settings import DriftSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from driftline.drift.hygiene import Decision
     from driftline.drift.verdict import Verdict
@@ -102,15 +102,22 @@ class SegmentJudges:
         for judge in self._judges.values():
             judge.decide(known)
 
-    def foresee(self, hours: Iterable[tuple[Mapping[str, HourProfile], float]]) -> None:
+    def foresee(
+        self,
+        hours: Iterable[tuple[Mapping[str, HourProfile], float]],
+        *,
+        caution: Callable[[int], float] | None = None,
+    ) -> None:
         """Take hours that are judged next, each with its completeness; see `Judge.foresee`.
 
         Args:
             hours: of each its profiles by segment, as `judge` takes them.
+            caution: returns what each hour is going to be judged with, as far as is known by then.
         """
         known = list(hours)
         for segment, judge in self._judges.items():
-            judge.foresee((profiles[segment], share) for profiles, share in known if segment in profiles)
+            own = ((profiles[segment], share) for profiles, share in known if segment in profiles)
+            judge.foresee(own, caution=caution)
 
     def judge(
         self, profiles: Mapping[str, HourProfile], *, completeness: float = 1.0, caution: float = 1.0

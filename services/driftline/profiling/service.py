@@ -50,11 +50,13 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_POLL_S = 0.5
+_POLL_S = 1.0
 _LOOK_SHARE = 0.01
 """Of a core, looking what has landed takes at most about this share."""
 
-_MOST_ROWS = 2_000_000
+MOST_ROWS = 2_000_000
+"""So many rows are derived by one statement, unless an hour alone has more."""
+
 _STEP_S = 5.0
 """A step derives for about so long, then looks what has landed: that does not wait for a backlog."""
 
@@ -105,7 +107,7 @@ class Profiler:
         self._dirty = DirtyHours()
         self._recipes: Recipes | None = None
         self._signs: Mapping[str, int] = {}
-        self._looked_at = _EPOCH
+        self._looked_at, self._looked_s = _EPOCH, self._monotonic()
         self._derived_until = self._noted_until = read_derived_until(self._client)
         self._next_look_s = self._cleaned_s = self._monotonic()
         self._long_look_s = float("-inf")
@@ -157,7 +159,7 @@ class Profiler:
             StoreError: the store is away.
         """
         self._look(is_forced=not is_patient)
-        now = read_store_time(self._client) if len(self._dirty) else self._looked_at
+        now = self._looked_at + timedelta(seconds=self._monotonic() - self._looked_s)
         hours = self._dirty.due(now) if is_patient else list(self._dirty.pointers)
         derived = self._derive(hours, stop) if hours else 0
         if self._must_learn:
@@ -186,7 +188,7 @@ class Profiler:
         self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
 
     def _look_for_landed(self, since: datetime) -> None:
-        looked_at = read_store_time(self._client)
+        looked_at, looked_s = read_store_time(self._client), self._monotonic()
         touched = {
             each: landed_at
             for each, landed_at in read_touched(self._client, since).items()
@@ -203,7 +205,7 @@ class Profiler:
             pointers,
         )
         self._dirty.settle_by_time(touched)
-        self._looked_at = looked_at
+        self._looked_at, self._looked_s = looked_at, looked_s
 
     def _read_recipes(self) -> None:
         """Take what is in force, and find the hours that were derived by something else."""
@@ -249,7 +251,7 @@ class Profiler:
         end_s = self._monotonic() + _STEP_S
         derived = 0
         for group in groups.values():
-            for batch in batches(group, rows, _MOST_ROWS):
+            for batch in batches(group, rows, MOST_ROWS):
                 if (stop is not None and stop.is_set()) or (derived and self._monotonic() > end_s):
                     return derived
                 self._derive_batch({each: rows[each] for each in batch}, recipes)

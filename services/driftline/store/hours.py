@@ -48,13 +48,12 @@ STREAM = (
 _STREAMS_APART = 20
 _RANDOM_BITS = 10
 _MOST_HOURS_APART = 5_000
+_FEW_HOURS = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Rows of the landers that share the models as they do by now; while one is missing, nothing is known.
-_DERIVED_UNTIL = """
-SELECT if(count() = any(shards), min(derived_until), toDateTime64(0, 3, 'UTC'))
-FROM profiling_progress FINAL
-WHERE shards = (SELECT argMax(shards, written_at) FROM profiling_progress)
+_PROGRESS = """
+SELECT shards, argMax(derived_until, written_at), max(written_at) AS newest
+FROM profiling_progress GROUP BY shards, shard ORDER BY newest
 """
 _TOUCHED = f"""
 SELECT {KEYS}, {HOUR_OF_EVENT} AS hour, max(landed_at) FROM predictions
@@ -128,8 +127,12 @@ def read_store_time(client: Client) -> datetime:
 
 def read_derived_until(client: Client) -> datetime:
     """Return up to when whatever landed is derived; the epoch: nobody can tell."""
-    found: datetime = client.query(_DERIVED_UNTIL).result_rows[0][0]
-    return found.replace(tzinfo=UTC)
+    rows = client.query(_PROGRESS).result_rows
+    # Profilers share the models as the newest of them says; while one has told nothing, nobody knows.
+    untils: list[datetime] = [until for shards, until, _ in rows if shards == rows[-1][0]]
+    if not untils or len(untils) < rows[-1][0]:
+        return _EPOCH
+    return min(untils).replace(tzinfo=UTC)
 
 
 def write_derived_until(client: Client, until: datetime, *, shards: int, shard: int) -> None:
@@ -155,7 +158,7 @@ def count_raw_rows(client: Client, hours: Collection[HourKey]) -> Mapping[HourKe
     if not hours:
         return {}
     condition, bound = which_hours(hours, hour=HOUR_OF_EVENT, start="toStartOfHour(event_time)")
-    rows = client.query(_COUNT % condition, parameters=bound, settings=dict(LARGE_QUERY)).result_rows
+    rows = client.query(_COUNT % condition, parameters=bound, settings=_settings_for(hours)).result_rows
     return {HourKey(Stream(*row[:3]), int(row[3])): int(row[4]) for row in rows}
 
 
@@ -164,8 +167,13 @@ def read_pointers(client: Client, hours: Collection[HourKey] | None = None) -> M
     if hours is not None and not hours:
         return {}
     condition, bound = ("1", {}) if hours is None else which_hours(hours)
-    rows = client.query(_POINTERS % condition, parameters=bound, settings=dict(LARGE_QUERY)).result_rows
+    rows = client.query(_POINTERS % condition, parameters=bound, settings=_settings_for(hours)).result_rows
     return {HourKey(Stream(*row[:3]), int(row[3])): Pointer(*row[4:]) for row in rows}
+
+
+def _settings_for(hours: Collection[HourKey] | None) -> dict[str, Any] | None:
+    """Return the settings of a query that names these hours: setting any takes longer than a small query."""
+    return dict(LARGE_QUERY) if hours is not None and len(hours) > _FEW_HOURS else None
 
 
 def read_unsettled(client: Client) -> frozenset[HourKey]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MOST_ENTRIES = 4_096
+
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
@@ -80,13 +82,45 @@ def _layout(kinds: tuple[str, ...]) -> Any:
     return numpy.dtype([(str(at), kind) for at, kind in enumerate(kinds)])
 
 
-def take(entries: Sequence[bytes], codes: Any) -> list[bytes]:
-    """Return the entries that stand at these places; -1 is the last one."""
-    numpy: Any = loaded()
-    table = numpy.empty(len(entries), object)
-    table[:] = entries
-    taken: list[bytes] = table[codes].tolist()
-    return taken
+class Coded:
+    """Entries that rows have by their codes: each different one is made once, and columns are taken together.
+
+    Args:
+        codes: places in ``entries``, at least 0, intp. Shape (n,).
+        entries: the different ones.
+    """
+
+    def __init__(self, codes: Any, entries: Sequence[bytes]) -> None:
+        numpy: Any = loaded()
+        self.codes = codes
+        self.longest = max(map(len, entries), default=0)
+        self._table = numpy.empty(len(entries), object)
+        self._table[:] = entries
+
+    def __len__(self) -> int:
+        """How many different entries there are."""
+        return len(self._table)
+
+    def followed_by(self, other: Coded) -> Coded:
+        """Return what rows have if each of them has its entry of another column behind its own."""
+        entries = (self._table[:, None] + other._table).ravel().tolist()
+        return Coded(self.codes * len(other) + other.codes, entries)
+
+    def take(self, first: int, end: int) -> list[bytes]:
+        """Return the entries of rows [first, end)."""
+        taken: list[bytes] = self._table[self.codes[first:end]].tolist()
+        return taken
+
+
+def together(columns: Sequence[Coded]) -> list[Coded]:
+    """Return neighbouring columns as one, where its different entries are few beside its rows."""
+    merged: list[Coded] = []
+    for column in columns:
+        if merged and len(merged[-1]) * len(column) <= min(_MOST_ENTRIES, len(column.codes) // 8):
+            merged[-1] = merged[-1].followed_by(column)
+        else:
+            merged.append(column)
+    return merged
 
 
 def dashed(prefix: bytes, digits: bytes) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from driftline.wire.arrays import NumberColumn, TextColumn, pack, take
+from driftline.wire.arrays import Coded, NumberColumn, TextColumn, pack, together
 from driftline.wire.layouts import Doubles
 from driftline.wire.named import Kind
 from driftline.wire.primitives import NULL, encode_long
@@ -120,26 +120,31 @@ class Fields:
         self._arrays: dict[str, NumberColumn] = {}
         self._numbers: dict[str, list[Any]] = {}
         self._texts: dict[str, list[Any]] = {}
-        self._coded: dict[str, tuple[Any, list[bytes]]] = {}
+        coded: list[Coded] = []
+        self._gappy: dict[str, Coded] = {}
         self._others: dict[str, NumberColumn | list[Any]] = {}
         for name, column in columns.items():
             if isinstance(column, TextColumn):
-                self._code(name, column)
+                self._code(name, column, coded)
             elif isinstance(column, NumberColumn):
                 (self._arrays if column.missing is None else self._others)[name] = column
             else:
                 self._kind(column)[name] = column
+        self._coded_columns, self._coded = len(coded), together(coded)
         self._names = {name: named.name(name) for name in columns}
         self._pack = Doubles([self._names[name] for name in self._numbers])
 
-    def _code(self, name: str, column: TextColumn) -> None:
+    def _code(self, name: str, column: TextColumn, whole: list[Coded]) -> None:
         """Encode a column's different texts; take it value by value where one of them can't be encoded."""
         try:
             texts = [self._named.texts(name)[text] for text in column.texts]
         except ValueRefusedError:
             self._others[name] = values_of(column)
         else:
-            self._coded[name] = column.codes, [*texts, b""]
+            if (column.codes < 0).any():
+                self._gappy[name] = Coded(column.codes, [*texts, b""])
+            else:
+                whole.append(Coded(column.codes, texts))
 
     def _kind(self, values: list[Any]) -> dict[str, Any]:
         types = set(map(type, values))
@@ -160,18 +165,17 @@ class Fields:
         if self._numbers:
             columns = [values[first:end] for values in self._numbers.values()]
             numeric.append(alike(list(map(self._pack, zip(*columns, strict=True)))))
-        categorical: list[Part] = []
+        categorical: list[Part] = [Entries(coded.take(first, end), coded.longest) for coded in self._coded]
+        count = self._coded_columns
         cells: list[Cells] = []
-        for name, (codes, texts) in self._coded.items():
-            taken = take(texts, codes[first:end])
-            if b"" in taken:
-                missing = [b"" if entry else self._names[name] for entry in taken]
-                cells.append(([b""] * len(taken), taken, missing))
-            else:
-                categorical.append(Entries(taken, max(map(len, texts))))
+        for name, gappy in self._gappy.items():
+            taken = gappy.take(first, end)
+            missing = [b"" if entry else self._names[name] for entry in taken]
+            cells.append(([b""] * len(taken), taken, missing))
         for name, values in self._texts.items():
             try:
                 categorical.append(entries(list(map(self._named.texts(name).__getitem__, values[first:end]))))
+                count += 1
             except ValueRefusedError:  # One of them can't be encoded.
                 cells.append(self._cells(name, values[first:end]))
         for name, column in self._others.items():
@@ -183,7 +187,7 @@ class Fields:
         numbers = len(self._arrays) + len(self._numbers)
         return (
             _field(numbers, numeric, [cell[Kind.NUMERIC] for cell in cells]),
-            _field(len(categorical), categorical, [cell[Kind.CATEGORICAL] for cell in cells]),
+            _field(count, categorical, [cell[Kind.CATEGORICAL] for cell in cells]),
             _field(0, [], [cell[Kind.MISSING] for cell in cells]),
         )
 

@@ -9,14 +9,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from driftline.domain.names import NUMBER, feature_key
-from driftline.drift.service.metrics import PAGES, SCORE, VERDICT
+from driftline.drift.service.metrics import PAGES, SCORE, VERDICT, WORKER_METRICS
+from driftline.drift.service.worker import DriftWorker
+from driftline.metrics import Metrics
 from driftline.store.invalid import read_invalid
 from driftline.store.pages import read_pages
 from driftline.store.rules import set_rules
 from driftline.web import create_app
 from driftline.web.addresses import feature_path
 from driftline.web.reads.predictions import Filter, read_predictions
-from tests.drift.service.watching import HOUR, HOUR_S, STREAM, make_worker, opened_landing, told
+from tests.drift.service.watching import HOUR, HOUR_S, STREAM, Clock, opened_landing, told
 from tests.support.landing import put
 
 OURS = ["prediction", "prediction.number", "prediction.label", "prediction.latency_us", "(joint)"]
@@ -40,9 +42,11 @@ def broken(tmp_path_factory):
     with opened_landing(tmp_path_factory.mktemp("names")) as landing:
         set_rules(landing.client, STREAM.model_name, {key: {"maximum": 100.0} for key in KEYS})
         put(landing, (event(hour, number) for hour in range(END) for number in range(PER_HOUR)))
-        worker = make_worker(landing)
+        metrics = Metrics(WORKER_METRICS)
+        worker = DriftWorker(landing.store, metrics=metrics, monotonic=Clock(), late_quiet_s=0.0)
+        landing.workers.append(worker)
         worker.watch_once()
-        yield landing, worker
+        yield landing, metrics
 
 
 def test_each_feature_drifts_by_itself_and_the_answer_does_not(broken):
@@ -73,8 +77,8 @@ def test_invalid_values_are_counted_of_each(broken):
 
 
 def test_metrics_hold_them_as_they_are(broken):
-    _, worker = broken
-    families = list(text_string_to_metric_families(worker._metrics.expose().decode()))
+    _, metrics = broken
+    families = list(text_string_to_metric_families(metrics.expose().decode()))
     features = {
         family.name: {sample.labels["feature"] for sample in family.samples}
         for family in families

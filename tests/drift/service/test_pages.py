@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
+from driftline.drift.pages.page import Answer
+from driftline.drift.pages.store import read_words
+from driftline.store.profiles import read_streams
 from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, put_hours, told
 
 BROKEN = 300
@@ -56,3 +61,36 @@ def test_a_page_is_told_acknowledged_and_accepted_while_the_worker_goes_on(landi
     assert newest(landing, BROKEN + 6) == {"learning"}
     (page,) = ask(landing, "pages")
     assert (page["state"], page["word"]) == ("accepted", "accept")
+
+
+def test_who_answers_at_once_is_known_from_the_hour_that_paged_on_however_judging_is_cut(tmp_path):
+    """The clock must not decide: hours caught up with and hours judged as they close say the same."""
+    found = []
+    for place, pieces in (
+        ("at once", [0, BROKEN, BROKEN + 60]),
+        ("in pieces", [0, BROKEN, BROKEN + 2, BROKEN + 60]),
+    ):
+        asked = []
+
+        def answer(page, asked=asked):
+            asked.append(page.page_id)
+            return Answer("real", given_by="nobody", note="", given_at=datetime(2026, 3, 1, tzinfo=UTC))
+
+        with opened_landing(tmp_path / place) as landing:
+            worker = make_worker(landing, answer=answer, reference_patience_s=0.0)
+            for first, end in pairwise(pieces):
+                put_hours(landing, first, end, shift=shift)
+                worker.watch_once()
+            (page,) = ask(landing, "pages")
+            said = read_words(landing.client, worker_stream(landing))
+            rows = sorted(str({**row, "judged_at": None}) for row in told(landing))
+        assert asked == [page["page_id"]], "of a page that is answered nothing is asked"
+        found.append((rows, page, said))
+    assert found[0] == found[1]
+    ((acknowledgement,),) = found[0][2].values()
+    assert (acknowledgement.word, acknowledgement.at) == ("real", acknowledgement.detected)
+
+
+def worker_stream(landing):
+    (stream,) = {span.stream for span in read_streams(landing.client)}
+    return stream

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
+from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.verdicts import Feature
 from driftline.drift.statistics.familiar import FamiliarPlan, familiar_statistics
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, stack
@@ -59,6 +60,11 @@ def draw(name, rng, size, shift=0.0):
         "uniform": lambda: rng.random(size) + shift * 0.3,
         "cents": lambda: np.round(np.exp(rng.normal(2 + shift, 1, size)), 2),
     }[name]()
+
+
+def test_every_statistic_that_is_named_is_computed_and_no_other():
+    computed = numeric_statistics(np.arange(100.0), np.arange(100.0)).keys()
+    assert set(STATISTIC_NAMES) == computed
 
 
 DISTRIBUTIONS = [

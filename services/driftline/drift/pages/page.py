@@ -10,6 +10,8 @@ from driftline.domain.channels import ChannelKind
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS, Finding
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from driftline.domain.verdicts import Kind, Reference
     from driftline.drift.hygiene import Word
     from driftline.drift.verdict import Verdict
@@ -100,6 +102,23 @@ class Acknowledgement:
     detected: int
     word: Word
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said of a page at once, in place of somebody on call.
+
+    Args:
+        word: as in an acknowledgement.
+        given_by: who says it.
+        note: why.
+        given_at: now.
+    """
+
+    word: Word
+    given_by: str
+    note: str
+    given_at: datetime
 
 
 def key_of(one: Verdict | Finding) -> Key:

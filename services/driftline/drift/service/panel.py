@@ -106,8 +106,11 @@ class Panel:
 
     def foresee(self, hours: Sequence[StreamHour]) -> None:
         """Take the hours that are judged next, which saves time and changes nothing; see `Judge.foresee`."""
-        self._whole.foresee((hour.profiles[WHOLE], hour.arrived.completeness) for hour in hours)
-        self._parts.foresee((hour.profiles, hour.arrived.completeness) for hour in hours)
+        caution = self._book.caution
+        self._whole.foresee(
+            ((hour.profiles[WHOLE], hour.arrived.completeness) for hour in hours), caution=caution
+        )
+        self._parts.foresee(((hour.profiles, hour.arrived.completeness) for hour in hours), caution=caution)
 
     def judge(self, hour: StreamHour) -> Sequence[Verdict]:
         """Judge all windows that end with an hour, and write what pages into the book."""
@@ -125,6 +128,10 @@ class Panel:
     def hear(self, words: Sequence[Acknowledgement]) -> None:
         """Take everything that was said of the stream's pages; hearing it again changes nothing."""
         self._change(self._book.acknowledge(words))
+
+    def unanswered(self) -> Sequence[Page]:
+        """Return the pages that changed since they were asked for last, and of which nothing was said."""
+        return [page for page in self._unkept if page.word is None]
 
     def changed_pages(self) -> Sequence[Page]:
         """Return the pages that changed since this was asked last, to be stored."""

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 RECENT_HOURS = 24
 """What is told of the last hours is told of so many, by the model's own time."""
 
-_PAGES_GAP_S = _ARRIVED_GAP_S = 10.0
+_PAGES_GAP_S = 10.0
+_ARRIVED_GAP_S = 30.0
 _CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
 _LONGEST_FINDING = 240

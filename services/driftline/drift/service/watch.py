@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from driftline.drift.joint.watch import JointWatch
@@ -20,6 +21,7 @@ from driftline.drift.service.panel import build_panel
 from driftline.drift.service.records import read_episodes, stored
 from driftline.store.grids import read_grids
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
+from driftline.store.pages import write_acknowledgement
 from driftline.store.verdicts import (
     JudgedHour,
     last_judged_hour,
@@ -33,7 +35,7 @@ from driftline.store.widened_rules import widen_rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from driftline.drift.pages.page import Acknowledgement, Page
+    from driftline.drift.pages.page import Acknowledgement, Answer, Page
     from driftline.drift.service.ground import Ground, StreamHours
     from driftline.drift.service.panel import Panel
     from driftline.drift.verdict import Verdict
@@ -55,10 +57,14 @@ class StreamWatch:
     Args:
         ground: of the stream, at this moment.
         late_quiet_s: how long nothing may have arrived late before late events are judged.
+        answer: says something of a page, or None: of each that changes, before the next hour is judged.
     """
 
-    def __init__(self, ground: Ground, *, late_quiet_s: float) -> None:
+    def __init__(
+        self, ground: Ground, *, late_quiet_s: float, answer: Callable[[Page], Answer | None] | None = None
+    ) -> None:
         stream = ground.span.stream
+        self._answer = answer
         self._stream = stream
         self._quiet_s = late_quiet_s
         self._judged = dict(read_judged_hours(ground.client, stream, hours=LATE_HOURS))
@@ -153,6 +159,7 @@ class StreamWatch:
             given = panel.judge(hour)
             rows += [stored(self._stream, verdict) for verdict in given]
             self.latest = [verdict for verdict in given if verdict.segment == WHOLE]
+            self._answer_pages(ground, panel)
         rows += [stored(self._stream, verdict) for verdict in self._judge_joint(ground, read)]
         if self._cut_short_end > self.next_hour:
             known = read_windows(
@@ -166,6 +173,19 @@ class StreamWatch:
         self._keep_pages(ground, panel)
         self.next_hour = read.end_hour
         return rows
+
+    def _answer_pages(self, ground: Ground, panel: Panel) -> None:
+        """Have those pages answered that changed with an hour: what is said is known from its end on."""
+        if self._answer is None:
+            return
+        answers = {page.page_id: self._answer(page) for page in panel.unanswered()}
+        given = {page_id: answer for page_id, answer in answers.items() if answer is not None}
+        if given:
+            self._keep_pages(ground, panel)
+            for page_id, answer in given.items():
+                write_acknowledgement(ground.client, page_id, **dataclasses.asdict(answer))
+            self._heard = read_words(ground.client, self._stream).get(self._stream, ())
+            panel.hear(self._heard)
 
     def _judge_joint(self, ground: Ground, read: StreamHours) -> Sequence[Verdict]:
         """Judge the features together, where that is wanted."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from driftline.domain.streams import HourKey, Stream
-    from driftline.drift.pages.page import Acknowledgement
+    from driftline.drift.pages.page import Acknowledgement, Answer, Page
     from driftline.drift.service.export import Told
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _POLL_S = 1.0
+_LONGEST_POLL_S = 3.0
+_LOOK_SHARE = 0.02
+"""Asking whether there is something to judge takes about this share of the time, while there is nothing."""
+
 _LOOKS_PER_QUIET = 6
 _FOLLOW_GAP_S = 600.0
 """How often new models, and new values of segments, are looked for."""
@@ -67,6 +71,7 @@ class DriftWorker:
         late_quiet_s: how long nothing may have arrived late before what did is judged: a trickle of late
             events is one revision.
         pulse: beats as judging goes on.
+        answer: says something of a page, or None, as soon as it is found; left out: somebody on call does.
     """
 
     def __init__(
@@ -79,8 +84,10 @@ class DriftWorker:
         reference_patience_s: float = 600.0,
         late_quiet_s: float = 60.0,
         pulse: Pulse | None = None,
+        answer: Callable[[Page], Answer | None] | None = None,
     ) -> None:
         self._store = store
+        self._answer = answer
         self._metrics = metrics
         self._monotonic = monotonic
         self._pulse = pulse or Pulse("drift worker", monotonic)
@@ -107,6 +114,7 @@ class DriftWorker:
         self._stop = stop
         has_failed = False
         while self._goes_on():
+            began_s = self._monotonic()
             try:
                 if has_failed:  # An embedded store may have another owner now.
                     self._client.close()
@@ -125,7 +133,7 @@ class DriftWorker:
                 _logger.warning("judging failed, trying again: %s", error, extra=context)
                 judged = 0
             if not judged:
-                stop.wait(_POLL_S)
+                stop.wait(poll_gap_s(self._monotonic() - began_s))
 
     def _goes_on(self) -> bool:
         """Say, between two steps, whether there is to be another one."""
@@ -225,7 +233,8 @@ class DriftWorker:
         try:
             watch = self._watches.get(stream)
             if watch is None:
-                watch = self._watches[stream] = StreamWatch(ground, late_quiet_s=self._late_quiet_s)
+                watch = StreamWatch(ground, late_quiet_s=self._late_quiet_s, answer=self._answer)
+                self._watches[stream] = watch
             watch.hear(ground, self._words.get(stream, ()))
             if looks_at_s is not None:
                 watch.look_for_late(ground, looks_at_s)
@@ -271,3 +280,8 @@ class DriftWorker:
     def close(self) -> None:
         """Let go of the store."""
         self._client.close()
+
+
+def poll_gap_s(look_s: float) -> float:
+    """Return for how long to wait after a look that found nothing to judge, and took so long."""
+    return min(max(look_s / _LOOK_SHARE, _POLL_S), _LONGEST_POLL_S)

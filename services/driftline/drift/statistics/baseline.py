@@ -195,10 +195,10 @@ def build_baseline(
         lent: smallest and largest values of another reference, for the range of features whose own is not
             known yet: those that are younger than the span, or that only ever showed one value.
     """
-    inside = [index for index, hour in enumerate(hours) if span.earliest <= hour.local_hour < span.end]
-    hours = [hours[index] for index in inside]
+    position = np.array([hour.local_hour for hour in hours], dtype=np.int64) - span.earliest
+    inside = np.flatnonzero((position >= 0) & (position < span.hours))
+    hours, position = [hours[index] for index in inside.tolist()], position[inside]
     stacked = stack(hours, features).only(usable[inside])
-    position = np.array([hour.local_hour - span.earliest for hour in hours], dtype=np.int64)
     entries = stacked.distinct()
     layout = Layout.of(stacked, entries, features, grids, vocabulary)
     channels = Channels.of(layout)

@@ -100,7 +100,7 @@ def compare(
     *,
     settings: DriftSettings,
     may_page: BoolArray,
-    caution: float = 1.0,
+    cautions: FloatArray,
 ) -> Comparison:
     """Compare the windows that end with some of these hours.
 
@@ -111,11 +111,12 @@ def compare(
         scales_hours: window lengths; one per row of the baseline's noise.
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
-        caution: what a page needs is multiplied by it: critical values, not the rule of stuck features; at
-            least 1.
+        cautions: what a page needs is multiplied by them: critical values, not the rule of stuck features; at
+            least 1, (ends,).
     """
     features, channels = len(baseline.features), baseline.channels
-    windows = _Windows(ends, scales_hours)
+    caution = cautions[:, None, None]
+    windows = Windows(ends, scales_hours)
     columns = windows.sums(recent.columns)
     tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, caution=caution)
     stuck = _stuck(baseline, recent, windows, settings)
@@ -157,7 +158,7 @@ def compare(
     )
 
 
-class _Windows:
+class Windows:
     """Windows of several lengths that end with some of the hours.
 
     Args:
@@ -185,12 +186,12 @@ class _Windows:
 def _test(
     baseline: Baseline,
     recent: Counted,
-    windows: _Windows,
+    windows: Windows,
     columns: FloatArray,
     settings: DriftSettings,
     *,
     may_page: BoolArray,
-    caution: float,
+    caution: FloatArray,
 ) -> _Tests:
     channels, noise = baseline.channels, baseline.noise
     totals = windows.sums(recent.groups)[..., channels.group]
@@ -221,7 +222,7 @@ def _test(
 
 
 def _familiar(
-    baseline: Baseline, recent: Counted, windows: _Windows, columns: FloatArray, reference: FloatArray
+    baseline: Baseline, recent: Counted, windows: Windows, columns: FloatArray, reference: FloatArray
 ) -> dict[str, FloatArray]:
     totals = windows.sums(recent.groups)[..., : len(baseline.features)]
     present = np.maximum(totals, 1.0)[..., baseline.layout.column_feature]
@@ -229,7 +230,7 @@ def _familiar(
     return familiar_statistics(baseline.plan, columns / present, expected, totals, reference)
 
 
-def _stuck(baseline: Baseline, recent: Counted, windows: _Windows, settings: DriftSettings) -> BoolArray:
+def _stuck(baseline: Baseline, recent: Counted, windows: Windows, settings: DriftSettings) -> BoolArray:
     features = len(baseline.features)
     stuck = np.zeros((windows.ends.size, len(windows.scales_hours), features), dtype=np.bool_)
     for index, scale in enumerate(windows.scales_hours):

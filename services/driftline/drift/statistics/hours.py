@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ import numpy as np
 from driftline.domain.verdicts import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
@@ -130,10 +131,7 @@ class HourCounts:
         cls, profile: HourProfile, vocabulary: Vocabulary, *, clock: Clock, completeness: float = 1.0
     ) -> HourCounts:
         """Flatten a profile. The order of its mappings and buckets makes no difference."""
-        features = sorted(
-            [Feature(name, "numeric") for name in profile.numeric]
-            + [Feature(name, "categorical") for name in profile.categorical]
-        )
+        features = _sorted_features(tuple(profile.numeric), tuple(profile.categorical))
         parts = [
             _numeric_part(profile.numeric[name])
             if kind == "numeric"
@@ -157,7 +155,7 @@ class HourCounts:
             local_hour=clock.local(profile.hour),
             rows=profile.rows,
             completeness=completeness,
-            features=tuple(features),
+            features=features,
             sizes=sizes,
             keys=keys,
             counts=counts,
@@ -167,6 +165,17 @@ class HourCounts:
     def __deepcopy__(self, _memo: dict[int, object]) -> HourCounts:
         """Return itself: nobody changes an hour, and copies of a judge would each copy a thousand."""
         return self
+
+
+@lru_cache(maxsize=256)
+def _sorted_features(numeric: tuple[str, ...], categorical: tuple[str, ...]) -> tuple[Feature, ...]:
+    """Return features in their order. Most hours have those of the hour before."""
+    return tuple(
+        sorted(
+            [Feature(name, "numeric") for name in numeric]
+            + [Feature(name, "categorical") for name in categorical]
+        )
+    )
 
 
 _Part = tuple["Sequence[int] | IntArray", "Sequence[int] | IntArray", int, tuple[float, float, float, float]]
@@ -306,21 +315,20 @@ def _key_ranges(stacked: Stack, features: int) -> tuple[IntArray, IntArray]:
 def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:
     """Put hours on top of each other; features that are not in the list are left out."""
     place = {feature: index for index, feature in enumerate(features)}
-    places: dict[tuple[Feature, ...], IntArray] = {}
     shape = (len(hours), len(features))
     tallies = np.zeros((*shape, len(_TALLIES)))
     tallies[..., 3:] = np.nan
-    known = np.zeros(shape, dtype=np.bool_)
-    owners = []
-    for index, hour in enumerate(hours):
-        ids = places.get(hour.features)
-        if ids is None:
-            ids = np.array([place.get(feature, -1) for feature in hour.features], dtype=np.int64)
-            places[hour.features] = ids
-        kept = ids >= 0
-        tallies[index, ids[kept]] = hour.tallies[kept]
-        known[index, ids[kept]] = True
-        owners.append(ids)
+    known: BoolArray = np.zeros(shape, dtype=np.bool_)
+    owners: list[IntArray] = [np.empty(0, dtype=np.int64)] * len(hours)
+    # Most hours have the same features: those are taken together.
+    for own, where in _alike(hours).items():
+        ids = np.array([place.get(feature, -1) for feature in own], dtype=np.int64)
+        listed = np.flatnonzero(ids >= 0)
+        block = np.ix_(np.array(where), ids[listed])
+        tallies[block] = np.stack([hours[index].tallies for index in where])[:, listed]
+        known[block] = True
+        for index in where:
+            owners[index] = ids
     entry_feature = np.repeat(_joined(owners, np.int64), _joined([hour.sizes for hour in hours], np.int64))
     entry_hour = np.repeat(np.arange(len(hours)), [hour.keys.size for hour in hours])
     entry_key = _joined([hour.keys for hour in hours], np.int64)
@@ -348,12 +356,21 @@ def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:
 
 def known_features(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> BoolArray:
     """Say which hour carries which feature, (h, f)."""
-    rows: dict[tuple[Feature, ...], BoolArray] = {}
-    for hour in hours:
-        if hour.features not in rows:
-            own = set(hour.features)
-            rows[hour.features] = np.array([feature in own for feature in features], dtype=np.bool_)
     known = np.zeros((len(hours), len(features)), dtype=np.bool_)
-    for index, hour in enumerate(hours):
-        known[index] = rows[hour.features]
+    for own, where in _alike(hours).items():
+        held = set(own)
+        known[np.array(where)] = np.array([feature in held for feature in features], dtype=np.bool_)
     return known
+
+
+def _alike(hours: Sequence[HourCounts]) -> Mapping[tuple[Feature, ...], list[int]]:
+    """Return the places of the hours by the features that they carry."""
+    places: dict[tuple[Feature, ...], list[int]] = {}
+    # Hours mostly share one tuple: hashing its many names for each of them would take longer than the rest.
+    known: dict[int, list[int]] = {}
+    for index, hour in enumerate(hours):
+        own = known.get(id(hour.features))
+        if own is None:
+            own = known[id(hour.features)] = places.setdefault(hour.features, [])
+        own.append(index)
+    return places

@@ -93,16 +93,12 @@ class _Hours:
 
     Args:
         n: rows, (h, g).
-        expected: rows expected in each channel, (h, c).
-        missed: rows seen - rows expected, (h, c).
         matched: rows of other cycles behind each expectation, by level, (h, g) each.
         group: which denominator each channel has, (c,).
         level: how finely each channel is matched, (c,).
     """
 
     n: FloatArray
-    expected: FloatArray
-    missed: FloatArray
     matched: list[FloatArray]
     group: IntArray
     level: IntArray
@@ -139,22 +135,23 @@ def learn_noise(
     usable = others[-1] > 0
     n, k = sizes, counts
     if not usable.all():
-        n, k = np.where(usable, sizes, 0.0), np.where(usable[..., group], counts, 0.0)
+        n, k = np.where(usable, sizes, 0.0), np.where(np.take(usable, group, axis=-1), counts, 0.0)
     shares = shares_by_level(counts.sum(0) - counts, others, group)
-    rows = n[..., group]
+    rows = np.take(n, group, axis=-1)
     by_level = [_flat(expected_rows(rows, share)) for share in shares]
-    level = _best_level(_flat(n), _flat(k), by_level, scales_hours, group)
-    expected = _chosen(level, by_level)
+    # What the many hours hold is summed once; all the rest is learned from their few blocks.
+    seen = _by_scale(_flat(k), scales_hours)
+    foreseen = [_by_scale(values, scales_hours) for values in by_level]
+    level = _best_level(_flat(n), seen, foreseen, scales_hours, group)
     hours = _Hours(
-        n=_flat(n),
-        expected=expected,
-        missed=_flat(k) - expected,
-        matched=[_flat(repeat_slots(size, slots)) for size in others],
-        group=group,
-        level=level,
+        n=_flat(n), matched=[_flat(repeat_slots(size, slots)) for size in others], group=group, level=level
     )
-    blocks = [_residuals(hours, scale) for scale in scales_hours]
-    at_least_one = np.maximum(hours.n, 1.0)[:, group]
+    blocks = [
+        _residuals(hours, scale, seen[place], _chosen(level, [values[place] for values in foreseen]))
+        for place, scale in enumerate(scales_hours)
+    ]
+    expected = _chosen(level, by_level)
+    at_least_one = np.take(np.maximum(hours.n, 1.0), group, axis=1)
     return Noise(
         phi=np.stack([_overdispersion(block) for block in blocks]),
         dependence=np.stack([_dependence(block) for block in blocks]),
@@ -162,8 +159,8 @@ def learn_noise(
         effective=np.stack([_effective(block) for block in blocks]),
         independent=np.array([independent_features(block.power[:, like], group[like]) for block in blocks]),
         added=np.zeros((len(blocks), group.size)),
-        share=hours.expected.sum(0) / np.maximum(hours.n.sum(0), 1.0)[group],
-        information=(hours.expected * (1 - hours.expected / at_least_one)).sum(0),
+        share=expected.sum(0) / np.maximum(hours.n.sum(0), 1.0)[group],
+        information=_products(expected, 1 - expected / at_least_one),
         level=level,
     )
 
@@ -182,20 +179,24 @@ def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
 
 
 def _best_level(
-    n: FloatArray, k: FloatArray, expected: list[FloatArray], scales_hours: tuple[int, ...], group: IntArray
+    n: FloatArray,
+    seen: list[FloatArray],
+    foreseen: list[list[FloatArray]],
+    scales_hours: tuple[int, ...],
+    group: IntArray,
 ) -> IntArray:
     """Return the level whose predictions of whole blocks err least, the coarser one if equal, (c,)."""
-    errors = np.zeros((len(expected), group.size))
+    errors = np.zeros((len(foreseen), group.size))
     # Single hours are mostly chance; blocks show what matching gains.
-    for scale in scales_hours[1:] or scales_hours:
-        worth, seen = (1 / np.maximum(_blocks(n, scale), 1.0))[:, group], _blocks(k, scale)
-        for level, predicted in enumerate(expected):
-            error = seen - _blocks(predicted, scale)
+    for place in range(1, len(scales_hours)) or range(1):
+        worth = (1 / np.maximum(_blocks(n, scales_hours[place]), 1.0))[:, group]
+        for level, expected in enumerate(foreseen):
+            error = seen[place] - expected[place]
             errors[level] += np.log(np.maximum(_products(error * worth, error), 1e-12))
     return np.asarray(np.argmin(errors, axis=0), dtype=np.int64)
 
 
-def _residuals(hours: _Hours, scale: int) -> _Residuals:
+def _residuals(hours: _Hours, scale: int, seen: FloatArray, expected: FloatArray) -> _Residuals:
     rows = _blocks(hours.n, scale)
     at_least_one = np.maximum(rows, 1.0)
     # Where all hours are matched they share one expectation, which does not average out.
@@ -203,18 +204,18 @@ def _residuals(hours: _Hours, scale: int) -> _Residuals:
     borrowed += [_blocks(hours.n**2 / np.maximum(m, 1.0), scale) / at_least_one**2 for m in hours.matched[1:]]
     # Few denominators serve many channels: what belongs to them is computed once.
     weights = [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed]
-    root = np.sqrt(np.concatenate(weights, axis=1))[:, hours.level * rows.shape[1] + hours.group]
-    per_row = (1 / at_least_one)[:, hours.group]
-    standard = _blocks(hours.missed, scale) * per_row
-    standard *= root
-    share = _blocks(hours.expected, scale) * per_row
-    np.clip(share, 0.0, 1.0, out=share)
+    root = np.sqrt(np.concatenate(weights, axis=1)) / np.concatenate([at_least_one] * len(weights), axis=1)
+    standard = seen - expected
+    standard *= np.take(root, hours.level * rows.shape[1] + hours.group, axis=1)
+    share = expected * np.take(1 / at_least_one, hours.group, axis=1)
+    np.minimum(share, 1.0, out=share)
     power = standard**2
+    total = power.sum(0)
     return _Residuals(
         seen=(rows > 0).sum(0).astype(np.float64)[hours.group],
         standard=standard,
         power=power,
-        total=power.sum(0),
+        total=total,
         spread=_products(share, 1 - share),
     )
 
@@ -254,6 +255,19 @@ def _blocks(hours: FloatArray, scale: int) -> FloatArray:
     # Blocks end where the reference ends; an incomplete one lies at its beginning.
     recent = hours[hours.shape[0] - whole :]
     return recent.reshape(-1, scale, hours.shape[1]).sum(1) if scale > 1 else recent
+
+
+def _by_scale(hours: FloatArray, scales_hours: tuple[int, ...]) -> list[FloatArray]:
+    """Return the blocks of each scale; of a shorter one where these make them up."""
+    found: list[FloatArray] = []
+    for place, scale in enumerate(scales_hours):
+        shorter = next((at for at in reversed(range(place)) if scale % scales_hours[at] == 0), None)
+        found.append(
+            _blocks(hours, scale)
+            if shorter is None
+            else _blocks(found[shorter], scale // scales_hours[shorter])
+        )
+    return found
 
 
 def lend_noise(noise: Noise, channels: Channels) -> Noise:

@@ -12,7 +12,7 @@ from driftline.drift.statistics.comparison import compare
 from driftline.drift.statistics.hours import stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from driftline.drift.settings import DriftSettings
     from driftline.drift.statistics.arrays import BoolArray, FloatArray
@@ -57,7 +57,8 @@ class Recent:
         self._place = 0
         self._compared: Comparison | None = None
         self._compared_place = 0
-        self._compared_by: tuple[float, bytes] | None = None
+        self._cautions = np.empty(0)
+        self._may_page = b""
 
     def push(self, hour: HourCounts, coming: Sequence[HourCounts] = ()) -> None:
         """Go on to the next hour, which must be later than the newest one.
@@ -83,29 +84,36 @@ class Recent:
         self._ends = [hour.hour, *(each.hour for each in coming)]
         self._place, self._compared = 0, None
 
-    def compare(self, *, may_page: BoolArray, caution: float) -> Comparison:
+    def compare(
+        self, *, may_page: BoolArray, caution: float, later: Callable[[int], float] | None = None
+    ) -> Comparison:
         """Compare the windows that end with the newest hour, and at the same time those of hours to come.
 
         Args:
             may_page: which channels may page, (c,).
             caution: what a page needs is multiplied by it.
+            later: returns the same for an hour to come, as far as that is known; the same if left out.
 
         Returns:
             Arrays of the shape (scales, f).
         """
-        asked = caution, may_page.tobytes()
-        if self._compared is None or self._compared_by != asked:
+        place = self._place - self._compared_place
+        is_known = self._may_page == may_page.tobytes() and self._cautions[place : place + 1] == caution
+        if self._compared is None or not is_known:
+            ends = self._ends[self._place :]
+            coming = [caution if later is None else later(end) for end in ends[1:]]
+            self._cautions, self._may_page = np.array([caution, *coming]), may_page.tobytes()
             self._compared = compare(
                 self.baseline,
                 self._counted,
-                np.array(self._ends[self._place :], dtype=np.int64) - self._first,
+                np.array(ends, dtype=np.int64) - self._first,
                 self._scales,
                 settings=self._settings,
                 may_page=may_page,
-                caution=caution,
+                cautions=self._cautions,
             )
-            self._compared_by, self._compared_place = asked, self._place
-        return self._compared.at(self._place - self._compared_place)
+            self._compared_place, place = self._place, 0
+        return self._compared.at(place)
 
 
 def _projected(baseline: Baseline, hours: Sequence[HourCounts], *, first: int) -> Counted:
