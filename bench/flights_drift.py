@@ -169,7 +169,7 @@ def print_episodes(verdicts: list[Verdict]) -> None:
         rows.append(
             [
                 as_time(first.window_end),
-                f"`{first.feature}`: {first.channel}",
+                f"`{first.feature}`: {first.channel.text}",
                 f"{first.observed:.1%}, expected {first.expected:.1%}",
                 f"{first.scale_hours} h",
                 f"{pages[-1].window_end - pages[0].window_end + 1} h",

@@ -179,7 +179,7 @@ def _told(row: Mapping[str, Any]) -> Mapping[str, Any]:
         number = row["detectable_effect" if name == "detectable" else name]
         if f"{{{name}}}" in reason:
             reason = reason.replace(f"{{{name}}}", f"{number:{form}}", 1)
-    told = {**row, "reason": reason.replace("{channel}", row["channel"] or "", 1)}
+    told = {**row, "reason": reason.replace("{channel}", str(row["channel"] or ""), 1)}
     if row["episode_id"] and row["expected"] is not None:
         told |= {name: kept([row[name]])[0] for name in FIGURES if row[name] is not None}
         told["expected"] = kept([row["expected"]], step=SHARE_STEP)[0]

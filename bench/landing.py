@@ -260,7 +260,7 @@ def repeat_hour(client: Client, hours: int, rows: int) -> None:
 
 def bench_deriving(folder: Path, rows: int, hours: int, rounds: int) -> Figures:
     """Derive hours of so many rows: of one stream, of 100, of one with three segments of a tenth each."""
-    from driftline.profiles import HourKey  # noqa: PLC0415  not in older ones
+    from driftline.domain.streams import HourKey  # noqa: PLC0415  not in older ones
     from driftline.profiling import PROFILER_METRICS, Profiler  # noqa: PLC0415  not in older ones
     from driftline.profiling.dirty import batches  # noqa: PLC0415  not in older ones
     from driftline.profiling.service import MOST_ROWS  # noqa: PLC0415  not in older ones

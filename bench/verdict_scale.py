@@ -24,9 +24,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Judge
 from driftline.metrics import Metrics
-from driftline.profiles import Stream
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import Store, migrate, open_store
 from driftline.store.derive import DERIVED_TABLES

@@ -17,7 +17,9 @@ CREATE TABLE verdict_records
     revised_because String CODEC(ZSTD),
     judged_at DateTime('UTC') DEFAULT now() CODEC(Delta, ZSTD),
     verdict LowCardinality(String),
-    channel LowCardinality(String) CODEC(ZSTD),
+    channel_kind LowCardinality(String),
+    channel_value String CODEC(ZSTD),
+    channel_feature LowCardinality(String),
     counted UInt64 COMMENT 'rows or values of the sample that are in the channel' CODEC(T64, ZSTD),
     expected Float32 CODEC(Gorilla, ZSTD(3)),
     effect_low Float32 CODEC(Gorilla, ZSTD(3)),
@@ -49,7 +51,7 @@ CREATE TABLE verdict_records
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(window_end)
-ORDER BY (model_name, model_version, environment, segment, reference, feature, scale_hours, window_end);
+ORDER BY (model_name, model_version, environment, segment, reference, feature, kind, scale_hours, window_end);
 
 -- What the records say, in full: the newest revision of each.
 CREATE VIEW drift_verdicts
@@ -68,7 +70,11 @@ CREATE VIEW drift_verdicts
     revised_because String COMMENT 'empty: judged once',
     judged_at DateTime('UTC'),
     verdict LowCardinality(String) COMMENT 'ok, warn, page, learning, insufficient_data, incomplete',
-    channel Nullable(String) COMMENT 'the share that moved most; null: nothing could be compared',
+    channel Nullable(String) COMMENT 'the share that moved most, as text; null: nothing could be compared',
+    channel_kind LowCardinality(String) COMMENT 'which share that is; empty: nothing could be compared',
+    channel_value String
+        COMMENT 'at_most: the largest number that counts; value: a category; type_changed: the new kind',
+    channel_feature LowCardinality(String) COMMENT 'of the check of features together: which of them',
     effect Nullable(Float64) COMMENT 'observed share less expected share',
     effect_low Nullable(Float32),
     effect_high Nullable(Float32),
@@ -90,7 +96,10 @@ CREATE VIEW drift_verdicts
     drivers Map(LowCardinality(String), Float32) COMMENT 'what the effect comes from, and its share of it',
     reason String
 )
-AS SELECT
+AS WITH
+    toFloat64OrZero(r.channel_value) AS number,
+    3 - toInt16(floor(log10(greatest(abs(number), 1e-9)))) AS decimals
+SELECT
     model_name,
     model_version,
     environment,
@@ -105,12 +114,28 @@ AS SELECT
     revised_because,
     judged_at,
     verdict,
-    nullIf(toString(r.channel), '') AS channel,
+    if(r.channel_kind = '', NULL, concat(
+        if(r.channel_feature = '', '', concat(toString(r.channel_feature), ': ')),
+        multiIf(
+            r.channel_kind = 'at_most',
+            concat('share at or below ', toString(round(number, greatest(decimals, 0)))),
+            r.channel_kind = 'type_changed',
+            if(r.channel_value = 'categorical',
+                'type changed, text instead of numbers', 'type changed, numbers instead of text'),
+            r.channel_kind = 'value', concat('value ''', r.channel_value, ''''),
+            transform(toString(r.channel_kind),
+                ['other_values', 'never_seen', 'nulls', 'nan', 'infinities', 'out_of_range', 'stuck',
+                    'together'],
+                ['other values', 'values never seen', 'nulls', 'NaN', 'infinities', 'out of range', 'stuck',
+                    'both or neither'])))) AS channel,
+    r.channel_kind AS channel_kind,
+    r.channel_value AS channel_value,
+    r.channel_feature AS channel_feature,
     observed - expected AS effect,
     if(isNaN(r.effect_low), NULL, r.effect_low) AS effect_low,
     if(isNaN(r.effect_high), NULL, r.effect_high) AS effect_high,
     if(isNaN(r.expected), NULL, toFloat64(r.expected)) AS expected,
-    if(r.channel = '', NULL, r.counted / greatest(r.sample_size, 1)) AS observed,
+    if(r.channel_kind = '', NULL, r.counted / greatest(r.sample_size, 1)) AS observed,
     if(isNaN(r.z), NULL, r.z) AS z,
     if(isNaN(r.critical), NULL, r.critical) AS critical,
     if(isNaN(r.overdispersion), NULL, r.overdispersion) AS overdispersion,
@@ -144,7 +169,7 @@ AS SELECT
                     toString(r.reason), '{observed}', printf('%.2f%%', 100 * coalesce(observed, 0))),
                 '{expected}', printf('%.2f%%', 100 * coalesce(expected, 0))),
             '{detectable}', printf('%.1f%%', 100 * coalesce(toFloat64(detectable_effect), 0))),
-        '{channel}', toString(r.channel)) AS reason
+        '{channel}', coalesce(channel, '')) AS reason
 FROM verdict_records AS r FINAL;
 
 -- What each hour was judged on. Where profiles and ledger tell something else by now, it is judged anew.

@@ -14,11 +14,13 @@ CREATE TABLE pages
     accepted_at Nullable(DateTime('UTC')) COMMENT 'from when it is the new normal; null: it is not',
     headline String COMMENT 'which features, and what moved most, in one line' CODEC(ZSTD),
     findings Array(Tuple(
+        channel_kind String,
+        channel_value String,
+        channel_feature String,
         segment String,
         feature String,
         kind String,
         reference String,
-        channel String,
         effect Float64,
         expected Float64,
         observed Float64,
@@ -32,6 +34,7 @@ CREATE TABLE pages
     )) COMMENT 'gravest first, each with the evidence of its surest window' CODEC(ZSTD),
     word LowCardinality(String) COMMENT 'what was said of it last, as the worker knows; empty: nothing',
     revision UInt32,
+    quiet_hours UInt16 COMMENT 'it has ended once so many hours were judged without a page of it',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree(revision)

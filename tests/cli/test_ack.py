@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_time
 from driftline.store import open_store, ready_client
 from driftline.store.pages import write_pages
-from driftline.store.verdicts import hour_time
 from tests.store.test_pages import FINDING, HOUR, PAGE
 
 OLDER = replace(
@@ -22,7 +23,7 @@ OLDER = replace(
     detected=hour_time(HOUR - 99),
     state="accepted",
     accepted_at=hour_time(HOUR),
-    findings=[replace(FINDING, segment="", channel="stuck", z=None)],
+    findings=[replace(FINDING, segment="", channel=Channel(ChannelKind.STUCK), z=None)],
 )
 
 

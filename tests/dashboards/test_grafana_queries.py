@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from driftline.profiles import Grid, Stream
+from driftline.domain.streams import Stream
+from driftline.profiles import Grid
 from driftline.store.derive import DERIVED_TABLES
 from driftline.web import WebServer
 from driftline.web.reads.distributions import Spans, read_distribution

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
+from driftline.domain.hours import hour_time
 from driftline.log import Record
 from driftline.store import open_store
 from driftline.store.pages import write_pages
-from driftline.store.verdicts import hour_time
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.dashboards.rules import RUNBOOKS
 from tests.drift.service.test_stored import PAGE

@@ -16,7 +16,7 @@ from driftline.demo.summary import (
     pages_of,
     read_situation,
 )
-from driftline.drift.pages.page import Finding
+from driftline.domain.incidents import Finding
 from driftline.drift.pages.page import Page as AlertedPage
 from tests.drift.service.watching import make_worker, opened_landing, put_hours
 

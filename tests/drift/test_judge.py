@@ -10,23 +10,7 @@ import pytest
 from driftline.drift import DriftSettings, Judge
 from driftline.profiles import CategoricalCounts, HourProfile
 from tests.drift.conftest import CITIES, START, WEEK, profile_of
-
-LEARNED = START + 4 * WEEK + 48
-
-
-def judge_with_history(traffic, grids, *, until=LEARNED, start=START, **arguments):
-    judge = Judge(grids=grids, identity="model/1/production", **arguments)
-    for hour in range(start, until):
-        judge.remember(traffic.hour(hour))
-    return judge
-
-
-def pages(verdicts, feature=None):
-    return [v for v in verdicts if v.verdict == "page" and feature in (None, v.feature)]
-
-
-def run(judge, traffic, hours, change=None):
-    return [verdict for hour in hours for verdict in judge.judge(traffic.hour(hour, change))]
+from tests.drift.judging import LEARNED, judge_with_history, pages, run
 
 
 def shifted(columns):
@@ -75,7 +59,7 @@ def test_a_large_change_pages_within_the_first_hour_and_names_its_channel(
     found = pages(judge.judge(traffic.hour(LEARNED, change)))
     assert {v.feature for v in found} == {feature}
     (hourly,) = [v for v in found if v.scale_hours == 1]
-    assert channel in {v.channel for v in found} or hourly.channel.startswith(channel)
+    assert channel in {v.channel.text for v in found} or hourly.channel.text.startswith(channel)
     assert hourly.effect == pytest.approx(hourly.observed - hourly.expected)
     assert hourly.effect_low <= hourly.effect <= hourly.effect_high
     assert hourly.z > hourly.critical
@@ -105,8 +89,8 @@ def test_a_small_change_is_found_at_a_longer_scale(traffic, grids):
 def test_a_stuck_feature_pages_where_its_values_are_all_ordinary(traffic, grids):
     judge = judge_with_history(traffic, grids)
     found = pages(run(judge, traffic, range(LEARNED, LEARNED + 6), kept_constant), "amount")
-    assert "stuck" in {v.channel for v in found if v.window_end == LEARNED + 6}
-    assert "stuck" not in {v.channel for v in found if v.window_end < LEARNED + 6}
+    assert "stuck" in {v.channel.text for v in found if v.window_end == LEARNED + 6}
+    assert "stuck" not in {v.channel.text for v in found if v.window_end < LEARNED + 6}
 
 
 def test_a_feature_that_was_constant_before_is_not_stuck(traffic, grids):
@@ -290,7 +274,7 @@ def test_training_warns_of_season_and_pages_for_rare_channels_only(traffic, grid
     moved = {v.verdict for v in warm if v.reference == "training" and v.feature == "age"}
     assert moved == {"warn"}
     found = pages(run(judge, traffic, range(later + 30, later + 32), half_null))
-    assert {(v.reference, v.channel) for v in found} == {("training", "nulls")}
+    assert {(v.reference, v.channel.text) for v in found} == {("training", "nulls")}
 
 
 def test_training_without_times_is_compared_by_whole_weeks(traffic, grids):

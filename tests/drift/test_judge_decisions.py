@@ -52,7 +52,7 @@ def test_a_stuck_feature_pages_whatever_the_caution(traffic, grids):
         for h in range(LEARNED, LEARNED + 6)
         for v in judge.judge(traffic.hour(h, kept_constant), caution=1e9)
     ]
-    assert {v.channel for v in pages(verdicts)} == {"stuck"}
+    assert {v.channel.text for v in pages(verdicts)} == {"stuck"}
 
 
 def test_a_judge_names_its_segment(traffic, grids):
@@ -84,7 +84,7 @@ def test_a_change_that_was_accepted_only_warns_against_the_training_data(traffic
     later = START + 20 * WEEK
     judge = Judge(grids=grids, training=training, identity="m")
     found = pages(run(judge, traffic, range(later, later + 2), half_null))
-    assert {(v.reference, v.channel) for v in found} == {("training", "nulls")}
+    assert {(v.reference, v.channel.text) for v in found} == {("training", "nulls")}
     judge.decide([decision(found[-1], "accept", later + 2)])
     resumed = Judge(grids=grids, training=training, identity="m")
     for hour in range(later, later + 2):

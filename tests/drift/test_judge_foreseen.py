@@ -111,5 +111,5 @@ def test_of_values_that_move_alike_the_same_one_is_told_in_every_window(grids):
         if hour < LEARNED:
             judge.remember(profile)
         else:
-            told |= {verdict.channel for verdict in judge.judge(profile)}
+            told |= {verdict.channel.text for verdict in judge.judge(profile)}
     assert told == {"value 'on time'"}

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.verdicts import VerdictName
 from driftline.drift import DriftSettings, Verdict
 from driftline.drift.segments import name_drivers, segment_settings, whole_settings
 
-CUT = "share at or below 5.2"
+CUT = Channel(ChannelKind.AT_MOST, 5.2)
 
 
 def verdict(segment="", **changes):
@@ -30,7 +32,8 @@ def verdict(segment="", **changes):
         "reason": "it moved",
         "segment": segment,
     }
-    return Verdict(**{**fields, **changes})
+    told = {**fields, **changes}
+    return Verdict(**{**told, "verdict": VerdictName(told["verdict"])})
 
 
 def quiet(segment, effect=0.0, **changes):
@@ -114,16 +117,16 @@ def test_a_segment_that_only_surely_moved_is_named_though_it_does_not_page():
 
 def test_another_channel_is_another_drift():
     """Nulls in one segment do not explain why the values of all others moved."""
-    told = name_drivers([verdict()], [verdict("carrier=DL", channel="nulls", effect=0.5)])
+    told = name_drivers([verdict()], [verdict("carrier=DL", channel=Channel(ChannelKind.NULLS), effect=0.5)])
     assert told.whole[0].drivers == {}
     assert states(told) == {"carrier=DL": "page"}
 
 
 def test_shares_of_different_cuts_are_one_channel_and_other_channels_need_one_sign():
-    other_cut = verdict("carrier=DL", channel="share at or below 7", effect=-0.4)
+    other_cut = verdict("carrier=DL", channel=Channel(ChannelKind.AT_MOST, 7.0), effect=-0.4)
     assert name_drivers([verdict()], [other_cut]).whole[0].drivers == {"carrier=DL": pytest.approx(0.8)}
-    nulls = verdict(channel="nulls")
-    fewer = verdict("carrier=DL", channel="nulls", effect=-0.4)
+    nulls = verdict(channel=Channel(ChannelKind.NULLS))
+    fewer = verdict("carrier=DL", channel=Channel(ChannelKind.NULLS), effect=-0.4)
     assert name_drivers([nulls], [fewer]).whole[0].drivers == {}
 
 

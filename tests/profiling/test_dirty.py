@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from driftline.profiles import HourKey, Stream
+from driftline.domain.streams import HourKey, Stream
 from driftline.profiling.dirty import DirtyHours, batches
 from driftline.store.hours import LONGEST_INSERT_S, Pointer, RawRows, derivation_id
 

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from driftline import register_training_run
+from driftline.domain.streams import Stream
 from driftline.log import Record
-from driftline.profiles import Stream
 from driftline.store.invalid import UNKNOWN, read_invalid, recent_invalid
 from driftline.store.rules import set_rules
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from driftline import register_training_run
+from driftline.domain.streams import Stream
 from driftline.errors import StoreError
 from driftline.metrics import Metrics
-from driftline.profiles import Stream
 from driftline.profiling import PROFILER_METRICS, Profiler, service
 from driftline.profiling.metrics import FAILING
 from driftline.store.hours import read_pointers

@@ -9,8 +9,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from driftline.domain.streams import Stream
 from driftline.metrics import Metrics
-from driftline.profiles import Stream
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.profiling.metrics import DIRTY, HOURS, LAG, ROWS
 from driftline.store import grids

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from driftline.profiles import Grid, Stream
+from driftline.domain.streams import Stream
+from driftline.profiles import Grid
 from driftline.store import grids
 from driftline.store.grids import read_grids
 from driftline.store.profiles import read_hours

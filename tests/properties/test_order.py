@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from driftline import register_training_run
+from driftline.domain.streams import Stream
 from driftline.drift import Judge, Verdict
-from driftline.profiles import Stream
 from driftline.store import grids
 from driftline.store.grids import read_grids
 from driftline.store.profiles import read_hours

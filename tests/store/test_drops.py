@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from driftline.domain.streams import Stream
 from driftline.log import Record
-from driftline.profiles import Stream
 from driftline.store.drops import MOST_VALUES, OTHER_VALUES, read_drops, read_drops_by_hour
 from driftline.wire import SESSION, SESSIONS_TOPIC, encode_record
 

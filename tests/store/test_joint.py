@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from driftline.profiles import NumericCounts, Stream
+from driftline.domain.streams import Stream
+from driftline.profiles import NumericCounts
 from driftline.store.joint import (
     JointCounts,
     JointFinding,

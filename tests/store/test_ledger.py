@@ -6,11 +6,11 @@ import uuid
 
 import pytest
 
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.log import Record
-from driftline.profiles import Stream
 from driftline.store.ledger import Ledger, read_ledger
 from driftline.store.signs import read_landing_signs
-from driftline.store.verdicts import hour_time
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
 
 HOUR_US = 3_600_000_000

@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import Finding
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
 from driftline.store.pages import (
-    StoredFinding,
     StoredPage,
     find_page,
     read_acknowledgements,
@@ -19,27 +21,27 @@ from driftline.store.pages import (
     write_acknowledgement,
     write_pages,
 )
-from driftline.store.verdicts import hour_time, write_verdicts
+from driftline.store.verdicts import write_verdicts
 from tests.store.test_trace_and_verdicts import VERDICT
 
 HOUR = 490_000
 NOW = hour_time(HOUR + 2) + timedelta(microseconds=17)
 
-FINDING = StoredFinding(
+FINDING = Finding(
     segment="carrier=DL",
     feature="amount",
     kind="numeric",
     reference="production",
-    channel="share at or below 5",
+    channel=Channel(ChannelKind.AT_MOST, 5.0),
     effect=0.1 + 0.2,
     expected=1 / 3,
     observed=0.75,
     z=9.0,
     scale_hours=6,
-    since=hour_time(HOUR),
-    detected=hour_time(HOUR + 1),
-    last=hour_time(HOUR + 5),
-    episode_ids=["e1", "e2"],
+    since=HOUR,
+    detected=HOUR + 1,
+    last=HOUR + 5,
+    episode_ids=("e1", "e2"),
     accepted_at=None,
 )
 PAGE = StoredPage(
@@ -55,7 +57,7 @@ PAGE = StoredPage(
     headline="amount: nulls rose 'and' more",
     findings=[
         FINDING,
-        replace(FINDING, feature="b", z=None, accepted_at=hour_time(HOUR + 5), episode_ids=[]),
+        replace(FINDING, feature="b", z=None, accepted_at=HOUR + 5, episode_ids=()),
     ],
     word="",
     revision=1,

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
+from driftline.domain.streams import Stream
 from driftline.log import Record
-from driftline.profiles import Stream
 from driftline.store.recent import Arrived, count_unregistered, read_arrived
 from driftline.wire import (
     PREDICTION,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from driftline import register_training_run
-from driftline.profiles import Grid, Stream
+from driftline.domain.streams import Stream
+from driftline.profiles import Grid
 from driftline.store.grids import is_reference_complete, read_grids
 from driftline.store.profiles import read_hours, read_streams
 from driftline.store.rule_samples import read_samples

@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.drift.pages.store import keep_pages, open_book
 from driftline.drift.service.metrics import WORKER_METRICS
@@ -27,7 +28,6 @@ from driftline.lander.service import GROUP
 from driftline.log import Record, open_log
 from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
-from driftline.profiles import Stream
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import migrate, open_store, ready_client
 from driftline.store.dead_letters import DeadLetterFilter

@@ -7,7 +7,7 @@ import uuid
 import numpy as np
 import pytest
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.samples import count_rows, read_even_sample, read_sample
 from tests.support.landing import put
 

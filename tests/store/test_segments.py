@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from driftline.domain.streams import Stream
 from driftline.errors import SettingError
-from driftline.profiles import Grid, Stream
+from driftline.profiles import Grid
 from driftline.store import grids
 from driftline.store.grids import read_grids
 from driftline.store.profiles import read_hours, read_segment_hours

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.ledger import read_ledger
 from driftline.store.profiles import read_streams
 from driftline.store.set_aside import read_set_aside

@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind, channel_row
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.drift.service.late import is_same
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
 from driftline.store.trace import trace
 from driftline.store.verdicts import (
     JudgedHour,
     StoredVerdict,
-    hour_time,
     last_judged_hour,
     read_episode_verdicts,
     read_judged_hours,
@@ -39,7 +40,7 @@ VERDICT = StoredVerdict(
     window_start=hour_time(HOUR),
     window_end=hour_time(HOUR + 6),
     verdict="page",
-    channel="at or below 5",
+    channel=Channel(ChannelKind.AT_MOST, 5.0),
     effect=0.25,
     effect_low=0.1875,
     effect_high=0.3125,
@@ -69,7 +70,9 @@ def ending(verdict, end):
 
 def as_read(verdict):
     """Times come back without a zone: all of them are UTC."""
-    plain = asdict(verdict)
+    kind, value, feature = channel_row(verdict.channel)
+    plain = asdict(verdict) | {"channel_kind": kind, "channel_value": value, "channel_feature": feature}
+    plain["channel"] = None if verdict.channel is None else verdict.channel.text
     return {
         name: value.replace(tzinfo=None) if isinstance(value, datetime) else value
         for name, value in plain.items()
@@ -118,7 +121,7 @@ def test_figures_are_kept_to_three_digits_and_shares_to_a_hundredth_of_a_percent
 
 def test_a_reason_is_read_with_the_figures_of_its_verdict(client):
     form = "{channel}: {observed} where past weeks lead to expect {expected}; {detectable} would have paged"
-    told = replace(VERDICT, model_name="told", channel="value '{expected}'", reason=form)
+    told = replace(VERDICT, model_name="told", channel=Channel(ChannelKind.VALUE, "{expected}"), reason=form)
     nothing = replace(told, feature="none", channel=None, effect=None, expected=None, observed=None)
     nothing = replace(nothing, reason="3 events in 6 h, 30 are needed")
     write_verdicts(client, [told, nothing])
@@ -173,7 +176,7 @@ def test_verdicts_of_episodes_are_read_with_their_evidence_or_those_that_page_al
     told = {name: paging[name] for name in ("segment", "channel", "z", "window_start", "episode_start")}
     assert told == {
         "segment": "",
-        "channel": "at or below 5",
+        "channel": Channel(ChannelKind.AT_MOST, 5.0),
         "z": 9.0,
         "window_start": HOUR,
         "episode_start": HOUR + 5,
@@ -228,3 +231,35 @@ def test_what_never_landed_is_not_found_and_no_id_is_refused(client):
         trace(client, "01890000-0000-7000-8000-000000000000")
     with pytest.raises(SettingError, match="no UUID"):
         trace(client, "17; DROP TABLE predictions")
+
+
+WITH_VALUE = {ChannelKind.AT_MOST, ChannelKind.VALUE, ChannelKind.TYPE_CHANGED}
+ODD_CHANNELS = [
+    *(Channel(ChannelKind.TYPE_CHANGED, kind) for kind in ("numeric", "categorical")),
+    *(Channel(kind) for kind in ChannelKind if kind not in WITH_VALUE),
+    *(Channel(ChannelKind.VALUE, value) for value in ("", "it's", 'a "b" \\ c', "line\nfeed", "{expected}")),
+    *(Channel(ChannelKind.AT_MOST, cut) for cut in (24902.31, 0.0, -0.0123456, 5.5, 2490200.5, -1000.0)),
+    Channel(ChannelKind.TOGETHER, feature="distance above 3 and carrier=DL"),
+]
+
+
+def test_the_store_tells_channels_in_the_words_that_we_tell_them_in(client):
+    told = [
+        replace(VERDICT, model_name="channels", feature=f"{place:02}", channel=channel, reason="{channel}")
+        for place, channel in enumerate(ODD_CHANNELS)
+    ]
+    write_verdicts(client, told)
+    rows = sorted(read(client, model_name="channels"), key=lambda row: row["feature"])
+    assert [row["channel"] for row in rows] == [channel.text for channel in ODD_CHANNELS]
+    assert [row["reason"] for row in rows] == [channel.text for channel in ODD_CHANNELS]
+    windows = read_windows(client, Stream("channels", "3", "production"), first_end=HOUR, last_end=HOUR + 6)
+    assert sorted(windows, key=lambda each: each.feature) == told
+
+
+def test_verdicts_on_a_number_and_on_a_text_of_one_name_stand_side_by_side(client):
+    number = replace(VERDICT, model_name="two-kinds")
+    text = replace(number, kind="categorical", verdict="learning", channel=Channel(ChannelKind.NULLS))
+    write_verdicts(client, [number])
+    write_verdicts(client, [text])
+    found = {(row["kind"], row["verdict"]) for row in read(client, model_name="two-kinds")}
+    assert found == {("numeric", "page"), ("categorical", "learning")}

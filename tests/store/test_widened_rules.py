@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from driftline import register_training_run
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.invalid import read_invalid
 from driftline.store.rules import read_rule_sets, read_rules, set_rules
 from driftline.store.widened_rules import widen_rules

@@ -59,7 +59,6 @@ STILL_PRIVATE: Final = (
     "dashboards/",
     "docs/dashboards.md",
     "docs/deployment.md",
-    "docs/metrics.md",
     "schemas/",
     "services/driftline/cli/ack.py",
     "services/driftline/cli/calibrate.py",

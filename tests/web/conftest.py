@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.incidents import Finding
+from driftline.domain.streams import Stream
 from driftline.metrics import Metric, Metrics
-from driftline.profiles import Stream
 from driftline.store import migrate, open_store
-from driftline.store.pages import StoredFinding, StoredPage, write_pages
+from driftline.store.pages import StoredPage, write_pages
 from driftline.store.rules import set_rules
-from driftline.store.verdicts import (
-    JudgedHour,
-    StoredVerdict,
-    hour_time,
-    write_judged_hours,
-    write_verdicts,
-)
+from driftline.store.verdicts import JudgedHour, StoredVerdict, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
 from tests.support.traffic import derive
 from tests.web.browser import Browser
@@ -59,7 +56,7 @@ def stored(feature: str, end: int, verdict: str = "ok", **changes: Any) -> Store
         "window_start": hour_time(end - scale),
         "window_end": hour_time(end),
         "verdict": verdict,
-        "channel": "nulls",
+        "channel": Channel(ChannelKind.NULLS),
         "effect": 0.001,
         "expected": 0.01,
         "observed": 0.011,
@@ -83,9 +80,9 @@ def page(feature: str, end: int, since: int, **changes: Any) -> StoredVerdict:
     return stored(feature, end, "page", **{**episode, **moved, **changes})
 
 
-def of_page(verdict: StoredVerdict, last: int = END) -> StoredFinding:
+def of_page(verdict: StoredVerdict, last: int = END) -> Finding:
     """Return the finding that a page holds of a verdict."""
-    return StoredFinding(
+    return Finding(
         segment=verdict.segment,
         feature=verdict.feature,
         kind=verdict.kind,
@@ -96,10 +93,10 @@ def of_page(verdict: StoredVerdict, last: int = END) -> StoredFinding:
         observed=verdict.observed,
         z=verdict.z,
         scale_hours=verdict.scale_hours,
-        since=verdict.episode_start,
-        detected=verdict.window_end,
-        last=hour_time(last),
-        episode_ids=[verdict.episode_id],
+        since=hour_of(verdict.episode_start),
+        detected=hour_of(verdict.window_end),
+        last=last,
+        episode_ids=(verdict.episode_id,),
         accepted_at=None,
     )
 
@@ -112,9 +109,9 @@ def stored_page(page_id: str, verdicts: list[StoredVerdict], **changes: Any) -> 
         "model_version": "3",
         "environment": "production",
         "page_id": page_id,
-        "detected": min(finding.since for finding in findings) + timedelta(hours=1),
-        "since": min(finding.since for finding in findings),
-        "last": max(finding.last for finding in findings),
+        "detected": hour_time(min(finding.since for finding in findings) + 1),
+        "since": hour_time(min(finding.since for finding in findings)),
+        "last": hour_time(max(finding.last for finding in findings)),
         "state": "open",
         "accepted_at": None,
         "headline": "",
@@ -134,7 +131,9 @@ def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, versi
 def _pages() -> Iterator[StoredPage]:
     temp = page("temp", END, SINCE, drivers={"origin=JFK": 0.92})
     yield stored_page("a1b2c3d4e5f6", [temp])
-    carrier = page("carrier", END - 229, END - 240, kind="categorical", channel="value 'DAL'")
+    carrier = page(
+        "carrier", END - 229, END - 240, kind="categorical", channel=Channel(ChannelKind.VALUE, "DAL")
+    )
     past = {"state": "ended", "last": hour_time(END - 229)}
     yield stored_page("0f0f0f0f0f0f", [carrier], **past)
     withdrawn = page("dewp", END - 2, END - 3)
@@ -156,7 +155,7 @@ def _verdicts() -> Iterator[StoredVerdict]:
     yield stored("cost", END, model_name="canary-watched", model_version="4", kind="categorical")
     yield stored("dewp", END, "warn", reference="training", scale_hours=168)
     for end in range(END - 238, END - 228):
-        yield page("carrier", end, END - 240, kind="categorical", channel="value 'DAL'")
+        yield page("carrier", end, END - 240, kind="categorical", channel=Channel(ChannelKind.VALUE, "DAL"))
     yield page("dewp", END - 2, END - 3)  # To be taken back.
     yield page("temp", END - 35 * 24, END - 35 * 24 - 6)
     for model, feature, verdict in (

@@ -13,20 +13,15 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftline.cli.app import driftline
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.drift.service.export import export_verdicts
 from driftline.drift.service.metrics import PAGES, VERDICT, WORKER_METRICS
 from driftline.drift.service.stored import StoredExport
 from driftline.metrics import Metrics
-from driftline.profiles import Stream
 from driftline.store import migrate, open_store
 from driftline.store.pages import STATES, read_pages, write_acknowledgement, write_pages
-from driftline.store.verdicts import (
-    JudgedHour,
-    hour_time,
-    read_windows,
-    write_judged_hours,
-    write_verdicts,
-)
+from driftline.store.verdicts import JudgedHour, read_windows, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
 from driftline.web.words import PAGE_STATES
 from tests.web.browser import Browser, text_of
@@ -108,7 +103,7 @@ def _fill(client) -> None:
         written = stored_page(
             page_id(name), [replace(page_verdict("temp", SINCE + 1, SINCE), model_name=name)]
         )
-        found = [replace(each, last=hour_time(case.last)) for each in written.findings]
+        found = [replace(each, last=case.last) for each in written.findings]
         given = {"findings": found, "last": hour_time(case.last), **case.changes}
         write_pages(client, [replace(written, **given)])
         for place, word in enumerate(case.said):

@@ -6,21 +6,23 @@ import dataclasses
 
 import pytest
 
-from driftline.profiles import Stream
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.streams import Stream
+from driftline.domain.verdicts import gravest
 from driftline.web import words
 from driftline.web.addresses import ModelAddress, feature_path, model_path, parse_path
 from driftline.web.reads.episodes import Episode
-from driftline.web.reads.verdicts import gravest
 
 EPISODE = Episode(
     stream=Stream("m", "1", "production"),
     segment="",
     feature="temp",
+    kind="numeric",
     reference="production",
     episode_id="e",
     since=0,
     until=5,
-    channel="nulls",
+    channel=Channel(ChannelKind.NULLS),
     effect=0.3,
     observed=0.31,
     expected=0.01,
@@ -40,12 +42,12 @@ def plain(text: str) -> str:
         ({}, "nulls rose from 1.0 % to 31.0 %"),
         ({"effect": -0.3, "observed": 0.2, "expected": 0.5}, "nulls fell from 50.0 % to 20.0 %"),
         (
-            {"channel": "share at or below 23.4", "effect": -0.3, "observed": 0.2, "expected": 0.5},
+            {"channel": Channel(ChannelKind.AT_MOST, 23.4), "effect": -0.3, "observed": 0.2, "expected": 0.5},
             "values are higher: those at or below 23.4 fell from 50.0 % to 20.0 %",
         ),
-        ({"channel": "value 'DL'"}, "the share of 'DL' rose from 1.0 % to 31.0 %"),
-        ({"channel": "stuck"}, "shows one single value"),
-        ({"channel": ""}, "the share that moved most rose from 1.0 % to 31.0 %"),
+        ({"channel": Channel(ChannelKind.VALUE, "DL")}, "the share of 'DL' rose from 1.0 % to 31.0 %"),
+        ({"channel": Channel(ChannelKind.STUCK)}, "shows one single value"),
+        ({"channel": None}, "the share that moved most rose from 1.0 % to 31.0 %"),
     ],
 )
 def test_a_finding_says_what_moved_and_where_to(changes, told):

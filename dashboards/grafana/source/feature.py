@@ -31,6 +31,7 @@ from dashboards.grafana.source.queries import (
     series,
     table,
 )
+from driftline.domain.statistics import DESCRIPTIVE_STATISTICS
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 _JUDGED = f"{STREAM} AND {FEATURE} AND {SEGMENT} AND $__timeFilter(window_end)"
 _WINDOW = "reference = ${reference:sqlstring} AND scale_hours = ${scale_hours}"
+_NAMED = ", ".join(each.title for each in DESCRIPTIVE_STATISTICS)
+_CHARTED = "|".join(["effect", *(each.name for each in DESCRIPTIVE_STATISTICS if each.is_charted)])
 _SERIES = 'model_name="$model_name", model_version="$model_version", feature="$feature"'
 
 
@@ -254,8 +257,8 @@ def _verdicts() -> Timeline:
 
 def _statistics() -> Lines:
     return lines(
-        "Familiar statistics",
-        "PSI, Jensen-Shannon, KS, Wasserstein, chi-square and p-values of the chosen windows. They "
+        "Descriptive statistics",
+        f"{_NAMED} of the chosen windows. They "
         "inform; with many rows most of them call everything different, so they do not page.",
         series(
             f"""
@@ -273,7 +276,7 @@ def _exported() -> Lines:
         "As Prometheus saw it",
         "The exported scores of the newest longest window, whole traffic, by the time of the scrape: what "
         "alerts saw.",
-        metric(f'driftline_drift_score{{{_SERIES}, statistic!~".*p_value|chi2"}}', "{{statistic}}"),
+        metric(f'driftline_drift_score{{{_SERIES}, statistic=~"{_CHARTED}"}}', "{{statistic}}"),
         unit="short",
     )
 

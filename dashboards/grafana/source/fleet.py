@@ -27,6 +27,7 @@ from dashboards.grafana.source.panels import (
     wide,
 )
 from dashboards.grafana.source.queries import (
+    GRAVITY,
     GRAVITY_OF_VERDICT,
     HOURS,
     VERDICT_NOW,
@@ -189,7 +190,7 @@ FROM
         model_name, model_version, environment, window_end,
         arrayFirst(
             name -> has(groupUniqArray({VERDICT_NOW}), name),
-            ['page', 'warn', 'incomplete', 'learning', 'ok', 'insufficient_data']) AS state,
+            {list(reversed(GRAVITY))}) AS state,
         min(drift_verdicts.completeness) AS completeness
     FROM drift_verdicts
     WHERE segment = '' AND $__timeFilter(window_end)

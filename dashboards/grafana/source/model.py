@@ -34,6 +34,7 @@ from dashboards.grafana.source.queries import (
     series,
     table,
 )
+from driftline.domain.statistics import DESCRIPTIVE_STATISTICS
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ if TYPE_CHECKING:
 _SERVED = '{model_name="$model_name", model_version="$model_version"}'
 _STATISTICS = {
     "effect": "share that moved",
-    "psi": "PSI",
-    "js": "Jensen-Shannon distance",
-    "ks": "KS",
-    "wasserstein_normed": "Wasserstein / sd",
-    "chi2": "chi-square",
+    **{each.name: each.title for each in DESCRIPTIVE_STATISTICS},
 }
 
 
@@ -186,7 +183,7 @@ def _effects() -> Lines:
 
 def _scores() -> Lines:
     return lines(
-        "Familiar statistics",
+        "Descriptive statistics",
         "As they were exported, of the newest longest window, by feature. They inform; the verdict decides.",
         metric(f'driftline_drift_score{_SERVED[:-1]}, statistic="$statistic"}}', "{{feature}}"),
         unit="short",

@@ -17,6 +17,8 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from driftline.domain.verdicts import BY_SEVERITY
+
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid="${prometheus}")
 CLICKHOUSE = DataSourceRef(type_val="grafana-clickhouse-datasource", uid="${clickhouse}")
 
@@ -30,7 +32,7 @@ STREAM = (
 SEGMENT = "segment = if(${segment:sqlstring} = 'all traffic', '', ${segment:sqlstring})"
 FEATURE = "feature = ${feature:sqlstring}"
 
-GRAVITY = ("insufficient_data", "ok", "learning", "incomplete", "warn", "page")
+GRAVITY = tuple(str(name) for name in BY_SEVERITY)
 """Verdicts by their number on a timeline; of several, the largest is shown, as on the built-in pages."""
 GRAVITY_OF_VERDICT = (
     f"transform(verdict, {list(GRAVITY)}, {list(range(len(GRAVITY)))}, 0)"  # Unknown ones are no news.

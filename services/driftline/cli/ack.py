@@ -12,10 +12,11 @@ import click
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json
 from driftline.cli.questions import ask_store, parse_time
+from driftline.domain.channels import ChannelKind, channel_row
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import MEANINGS
 from driftline.store.pages import (
     STATES,
-    WORD_MEANINGS,
-    WORDS,
     read_acknowledgements,
     read_pages,
     write_acknowledgement,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.pages import StoredAcknowledgement, StoredFinding, StoredPage
+    from driftline.domain.incidents import Finding
+    from driftline.store.pages import StoredAcknowledgement, StoredPage
 
 
 @click.command("pages")
@@ -82,7 +84,7 @@ def ack(
     if as_list:
         _list(store_url, as_json, limit=100)
         return
-    words = [word for word, is_said in zip(WORDS, (real, noise, accept), strict=True) if is_said]
+    words = [word for word, is_said in zip(MEANINGS, (real, noise, accept), strict=True) if is_said]
     if page_id is None or len(words) != 1:
         raise click.UsageError(
             "name one page and say one of --real, --noise, --accept; `driftline pages` lists pages"
@@ -98,7 +100,7 @@ def ack(
         echo_json(_row(page, [said]))
         return
     echo(f"page {page.page_id} of {_whose(page)}: {page.headline}")
-    echo(f"  {said.word}: {WORD_MEANINGS[said.word]}")
+    echo(f"  {said.word}: {MEANINGS[said.word].meaning}")
 
 
 def _user() -> str:
@@ -127,7 +129,21 @@ def _row(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> dict[str, A
     words = ("word", "given_by", "note", "given_at", "known_from")
     told = [{name: getattr(one, name) for name in words} for one in said]
     word = said[-1].word if said else page.word or None
-    return {**dataclasses.asdict(page), "word": word, "acknowledgements": told}
+    findings = [_finding_row(finding) for finding in page.findings]
+    return {**dataclasses.asdict(page), "findings": findings, "word": word, "acknowledgements": told}
+
+
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    kind, value, feature = channel_row(finding.channel)
+    text = None if finding.channel is None else finding.channel.text
+    channel = {"channel": text, "channel_kind": kind, "channel_value": value, "channel_feature": feature}
+    row = dataclasses.asdict(finding)
+    times = {name: _at(row[name]) for name in ("since", "detected", "last", "accepted_at")}
+    return {**row, **channel, **times}
+
+
+def _at(hour: int | None) -> datetime | None:
+    return None if hour is None else hour_time(hour)
 
 
 def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
@@ -144,12 +160,14 @@ def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
         echo(f"  {one.word}, said {one.given_by or 'somebody'} at {_time(one.given_at)}{note}")
 
 
-def _told(finding: StoredFinding) -> str:
+def _told(finding: Finding) -> str:
     where = f" in {finding.segment}" if finding.segment else ""
     moved = f"{finding.expected:.2%} -> {finding.observed:.2%}"
-    moved = "" if finding.channel == "stuck" else f" {moved}"
+    channel = "" if finding.channel is None else finding.channel.text
+    is_stuck = finding.channel is not None and finding.channel.kind is ChannelKind.STUCK
+    moved = "" if is_stuck else f" {moved}"
     against = f"{finding.scale_hours} h against {finding.reference}"
-    return f"{finding.feature}{where}: {finding.channel}{moved}  ({against}, since {_time(finding.since)})"
+    return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(hour_time(finding.since))})"
 
 
 def _whose(page: StoredPage) -> str:

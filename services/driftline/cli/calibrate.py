@@ -15,6 +15,7 @@ from driftline.cli.calibration_page import draw_page
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store
+from driftline.domain.hours import hour_of, hour_time
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.calibrate import Calibration, Stretch, calibrate
 from driftline.errors import StoreError
@@ -23,14 +24,14 @@ from driftline.store.grids import read_grids
 from driftline.store.ledger import Ledger
 from driftline.store.pages import read_pages
 from driftline.store.profiles import read_hours, read_streams
-from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Grid, HourProfile, Stream
+    from driftline.domain.streams import Stream
+    from driftline.profiles import Grid, HourProfile
     from driftline.store.pages import StoredPage
     from driftline.store.profiles import StreamSpan
 
@@ -243,7 +244,7 @@ def _known(pages: Sequence[StoredPage], leave_out: str) -> Sequence[Stretch]:
     if leave_out == "nothing":
         return []
     return [
-        Stretch(int(page.since.timestamp()) // 3600, int(page.last.timestamp()) // 3600)
+        Stretch(hour_of(page.since), hour_of(page.last))
         for page in pages
         if page.state != "withdrawn" and (leave_out == "pages" or page.word in _CONFIRMS)
     ]

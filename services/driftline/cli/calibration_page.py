@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from driftline.domain.hours import hour_time
 from driftline.drift.calibrate import HORIZON_HOURS
-from driftline.store.verdicts import hour_time
 from driftline.web.draw.svg import element, join, percent
 
 if TYPE_CHECKING:

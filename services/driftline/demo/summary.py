@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import hour_time
 from driftline.drift.pages.page import Answer
 from driftline.store.ledger import read_ledger
-from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.verdicts import Feature
 from driftline.drift.pages.book import PageBook
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
 from driftline.drift.shifts import SHIFTS, Shift, shifted, typical_of
-from driftline.drift.verdict import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from driftline.domain.verdicts import Kind
     from driftline.drift.judge import Judge
     from driftline.drift.shifts import Typical
-    from driftline.drift.verdict import Kind, Verdict
+    from driftline.drift.verdict import Verdict
     from driftline.profiles import Grid, HourProfile
 
 HORIZON_HOURS = HOURS_PER_WEEK

@@ -19,8 +19,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.domain.verdicts import Feature, Reference
     from driftline.drift.statistics.arrays import BoolArray, IntArray
-    from driftline.drift.verdict import Feature, Reference
 
 Word = Literal["real", "noise", "accept"]
 """What an engineer says of a page: a fault; nothing, these hours were normal; the new normal."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.verdicts import Feature, Reference
 from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
@@ -15,7 +16,6 @@ from driftline.drift.statistics.baseline import Baseline, Span, build_baseline
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
 from driftline.drift.statistics.pooled import build_pooled_baseline, has_usable_times, with_noise_of
 from driftline.drift.statistics.recent import Recent
-from driftline.drift.verdict import Feature, Reference, Verdict
 from driftline.profiles import Grid
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from driftline.drift.hygiene import Decision
     from driftline.drift.statistics.arrays import BoolArray
+    from driftline.drift.verdict import Verdict
     from driftline.profiles import HourProfile
 
 _TRAINING_WEEKS = 53
@@ -357,6 +358,7 @@ class Judge:
             completeness=rows / sent if sent else min(hour.completeness for hour in inside),
             covered=self._hours[0].hour <= end - scale,
             segment=self._segment,
+            features=[hour.features for hour in inside],
         )
 
     def _forget(self, as_of: int) -> None:

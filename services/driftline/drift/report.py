@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftline.drift.verdict import Reference, Verdict, VerdictName
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_time
+from driftline.domain.statistics import STATISTIC_NAMES, statistics_of
+from driftline.domain.verdicts import KINDS, Feature, Reference, VerdictName, other_kind
+from driftline.drift.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,14 +22,17 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
-    from driftline.drift.verdict import Feature
 
 _NUMBERS = ("effect_low", "effect_high", "expected", "observed", "z", "critical", "phi", "df")
-_STUCK = {"channel": "stuck", "effect": 1.0, "observed": 1.0, "expected": 0.0} | dict.fromkeys(
-    ("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect")
-)
-_STATISTICS = "ks ks_p_value wasserstein wasserstein_normed psi js chi2 chi2_p_value".split()
-_APPLY = {"numeric": (_STATISTICS[:6], slice(0, 6)), "categorical": (_STATISTICS[4:], slice(4, 8))}
+_STUCK = {
+    "channel": Channel(ChannelKind.STUCK),
+    "effect": 1.0,
+    "observed": 1.0,
+    "expected": 0.0,
+} | dict.fromkeys(("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect"))
+_APPLY = {
+    kind: [(each.name, STATISTIC_NAMES.index(each.name)) for each in statistics_of(kind)] for kind in KINDS
+}
 """Which statistics apply to a kind of feature, and where they stand."""
 
 
@@ -42,6 +48,7 @@ class Window:
         completeness: the share of its events that arrived.
         covered: whether the judge knows hours as old as its first.
         segment: of which part of the traffic; empty: of all of it.
+        features: what its hours carried, hour by hour.
     """
 
     reference: Reference
@@ -51,6 +58,11 @@ class Window:
     completeness: float
     covered: bool
     segment: str
+    features: Sequence[tuple[Feature, ...]] = ()
+
+    def carries(self, feature: Feature) -> bool:
+        """Return whether any of its hours carried a feature."""
+        return any(feature in hour for hour in self.features)
 
     def common(self) -> dict[str, Any]:
         """Return what all verdicts of this window share."""
@@ -73,7 +85,7 @@ def report_learning(
     names = list(features)
     for window in windows:
         verdict, reason = _unjudged(window, settings) or (
-            "learning",
+            VerdictName.LEARNING,
             (
                 f"production is its own reference once it has {days} days of history besides the newest "
                 f"{settings.longest_scale_hours} h; until then nothing pages"
@@ -130,6 +142,8 @@ def report_comparison(
         )
         for index, (feature, (verdict, reason), evidence, statistics) in enumerate(found):
             episode = own.get(index)
+            if verdict.has_changed and _has_changed_type(feature, evidence, baseline, window):
+                evidence["channel"] = Channel(ChannelKind.TYPE_CHANGED, other_kind(feature.kind))
             verdicts.append(
                 Verdict(
                     feature=feature.name,
@@ -151,6 +165,15 @@ def report_comparison(
     return verdicts
 
 
+def _has_changed_type(
+    feature: Feature, evidence: Mapping[str, Any], baseline: Baseline, window: Window
+) -> bool:
+    """Return whether a feature lacks values that come as the other kind, new to the reference."""
+    other = Feature(feature.name, other_kind(feature.kind))
+    lacks_values = evidence["channel"].kind is ChannelKind.NULLS and evidence["effect"] > 0
+    return lacks_values and other not in baseline.features and window.carries(other)
+
+
 def _record(
     baseline: Baseline, paging: np.ndarray[Any, Any], windows: Sequence[Window], pages: PageLog
 ) -> Mapping[int, Episode]:
@@ -170,9 +193,9 @@ def _record(
 def _evidence(baseline: Baseline, comparison: Comparison, scale: int) -> Iterable[dict[str, Any]]:
     """Yield the fields of verdicts that carry their evidence, in plain Python numbers, by feature."""
     number = {name: getattr(comparison, name)[scale].tolist() for name in _NUMBERS}
-    labels = baseline.channels.labels
+    named = baseline.channels.named
     fields = {
-        "channel": [labels[place] for place in comparison.channel[scale].tolist()],
+        "channel": [named[place] for place in comparison.channel[scale].tolist()],
         "effect": (comparison.observed[scale] - comparison.expected[scale]).tolist(),
         "sample_size": np.rint(comparison.sample_size[scale]).astype(np.int64).tolist(),
         "reference_size": np.rint(comparison.reference_size[scale]).astype(np.int64).tolist(),
@@ -189,11 +212,10 @@ def _evidence(baseline: Baseline, comparison: Comparison, scale: int) -> Iterabl
 def _statistics(
     baseline: Baseline, comparison: Comparison, scale: int
 ) -> Iterable[Mapping[str, float | None]]:
-    """Yield the familiar numbers that apply to each feature; None where its window holds no value."""
-    numbers = np.array([comparison.statistics[name][scale] for name in _STATISTICS])
+    """Yield the descriptive statistics that apply to each feature; None where its window holds no value."""
+    numbers = np.array([comparison.statistics[name][scale] for name in STATISTIC_NAMES])
     for feature, values in zip(baseline.features, _known(numbers.T), strict=True):
-        names, places = _APPLY[feature.kind]
-        yield dict(zip(names, values[places], strict=True))
+        yield {name: values[place] for name, place in _APPLY[feature.kind]}
 
 
 def _known(numbers: FloatArray) -> list[Any]:
@@ -206,17 +228,17 @@ def _known(numbers: FloatArray) -> list[Any]:
 def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str] | None:
     """Say why a window cannot be judged, and what would change it."""
     if window.completeness < settings.minimum_completeness:
-        return "incomplete", (
+        return VerdictName.INCOMPLETE, (
             f"only {window.completeness:.1%} of the events of these {window.scale_hours} h arrived, "
             f"{settings.minimum_completeness:.0%} are needed; the ledger tells what is missing"
         )
     if window.rows < settings.minimum_sample:
-        return "insufficient_data", (
+        return VerdictName.INSUFFICIENT_DATA, (
             f"{window.rows} events in {window.scale_hours} h, {settings.minimum_sample} are needed; "
             "longer windows or more traffic would do"
         )
     if window.scale_hours > 24 and not window.covered:
-        return "insufficient_data", (
+        return VerdictName.INSUFFICIENT_DATA, (
             f"{window.scale_hours} h have not passed yet; "
             "only whole weeks are compared with a reference without times"
         )
@@ -251,24 +273,30 @@ def _said(
     ):
         what = constant if stuck else moved
         if index in episodes:
-            said.append(("page", f"{what}; since {_time(episodes[index].start)}"))
+            said.append((VerdictName.PAGE, f"{what}; since {_time(episodes[index].start)}"))
         elif warns:
             because = "surely changed, not surely by more than a page needs"
             if held_back:
                 because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
             elif window.reference == "training" and pages.is_accepted(feature, by=window.end - 1):
                 because = "surely changed, and accepted as the new normal"
-            said.append(("warn", f"{what}; {because}"))
+            said.append((VerdictName.WARN, f"{what}; {because}"))
         elif math.isnan(detectable):
             said.append(
-                ("ok", f"largest difference in {what}; this window is too small to find any shift there")
+                (
+                    VerdictName.OK,
+                    f"largest difference in {what}; this window is too small to find any shift there",
+                )
             )
         else:
             said.append(
-                ("ok", f"largest difference in {what}; a shift of {{detectable}} there would have paged")
+                (
+                    VerdictName.OK,
+                    f"largest difference in {what}; a shift of {{detectable}} there would have paged",
+                )
             )
     return said
 
 
 def _time(hour: int) -> str:
-    return f"{datetime.fromtimestamp(hour * 3600, UTC):%Y-%m-%d %H:00} UTC"
+    return f"{hour_time(hour):%Y-%m-%d %H:00} UTC"

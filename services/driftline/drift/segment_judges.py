@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.judge import Judge
 from driftline.drift.segments import segment_settings
 from driftline.drift.settings import DriftSettings
@@ -90,7 +91,7 @@ class SegmentJudges:
         by_segment: dict[str, list[Verdict]] = {}
         for verdict in verdicts:
             if verdict.episode_start is not None:
-                by_segment.setdefault(verdict.segment, []).append(replace(verdict, verdict="page"))
+                by_segment.setdefault(verdict.segment, []).append(replace(verdict, verdict=VerdictName.PAGE))
         known = list(decisions)
         for segment, judge in self._judges.items():
             judge.resume(by_segment.get(segment, ()), known)

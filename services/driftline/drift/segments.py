@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.channels import ChannelKind
+from driftline.domain.verdicts import VerdictName
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,7 +23,6 @@ _LEAST_SHARE = 0.05
 _MORE_CONCENTRATED = 1.5
 _ABOUT_AS_MANY = 1.25
 _NAMED = 3
-_CHANGED = ("page", "warn")
 
 
 def whole_settings(settings: DriftSettings, segments: int) -> DriftSettings:
@@ -110,7 +112,7 @@ def _subject(verdict: Verdict) -> tuple[str, str, str, int]:
 
 def _shares(whole: Verdict, shifts: Sequence[_Shift]) -> Mapping[str, float]:
     """Return which share of the whole's shift comes from each segment that drives it, the largest first."""
-    if whole.verdict not in _CHANGED or not whole.effect:
+    if not whole.verdict.has_changed or not whole.effect:
         return {}
     drivers = [shift for shift in shifts if _is_sure(shift.verdict) and _drives(shift, whole)]
     drivers = [shift for shift in drivers if _explained_by(shift, drivers) is None]
@@ -120,7 +122,7 @@ def _shares(whole: Verdict, shifts: Sequence[_Shift]) -> Mapping[str, float]:
 
 def _is_sure(verdict: Verdict) -> bool:
     """Say whether a segment changed: by a verdict, or since the 95 % interval of its effect leaves out 0."""
-    if verdict.verdict in _CHANGED:
+    if verdict.verdict.has_changed:
         return True
     low, high = verdict.effect_low, verdict.effect_high
     return verdict.verdict == "ok" and low is not None and high is not None and not low <= 0 <= high
@@ -149,7 +151,7 @@ def _same_shift(first: Verdict, second: Verdict) -> bool:
 
 
 def _is_cut(verdict: Verdict) -> bool:
-    return (verdict.channel or "").startswith("share at or below")
+    return verdict.channel is not None and verdict.channel.kind is ChannelKind.AT_MOST
 
 
 def _explained_by(shift: _Shift, others: Sequence[_Shift]) -> _Shift | None:
@@ -159,7 +161,7 @@ def _explained_by(shift: _Shift, others: Sequence[_Shift]) -> _Shift | None:
         other
         for other in others
         if _key(other.verdict.segment) != key
-        and other.verdict.verdict in _CHANGED
+        and other.verdict.verdict.has_changed
         and _same_shift(shift.verdict, other.verdict)
         and abs(other.effect) >= _MORE_CONCENTRATED * abs(shift.effect)
         and shift.moved_at_least <= _ABOUT_AS_MANY * other.moved_at_most
@@ -194,4 +196,4 @@ def _demoted(shift: _Shift, shifts: Sequence[_Shift], whole: Verdict, shares: Ma
         why = "told of the whole traffic, whose other parts drift as well"
     else:
         return verdict
-    return replace(verdict, verdict="warn", reason=f"{verdict.reason}; {why}")
+    return replace(verdict, verdict=VerdictName.WARN, reason=f"{verdict.reason}; {why}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS
+
 HOURS_PER_DAY = 24
 HOURS_PER_WEEK = 168
 
@@ -50,7 +52,7 @@ class DriftSettings:
     hour_of_week_after_hours: int = 14 * HOURS_PER_DAY
     minimum_sample: int = 30
     minimum_completeness: float = 0.95
-    quiet_hours: int = 24
+    quiet_hours: int = DEFAULT_QUIET_HOURS
     accept_after_hours: int = 14 * HOURS_PER_DAY
     stuck_hours: int = 6
     controller_step: float = 0.3

@@ -16,8 +16,8 @@ from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCoun
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from driftline.domain.verdicts import Kind
     from driftline.drift.statistics.arrays import FloatArray, IntArray
-    from driftline.drift.verdict import Kind
 
 _POINTS = 32
 """Values that stand for those of one bucket, spread over it."""

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["numeric", "categorical"]
-Reference = Literal["training", "production"]
-VerdictName = Literal["ok", "warn", "page", "learning", "insufficient_data", "incomplete"]
-
-
-class Feature(NamedTuple):
-    """A feature is known by its name and kind: one that changes its kind is another feature."""
-
-    name: str
-    kind: Kind
+    from driftline.domain.channels import Channel
+    from driftline.domain.verdicts import Kind, Reference, VerdictName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +28,7 @@ class Verdict:
         window_start: its first hour.
         window_end: the hour after its last.
         verdict: what it comes to.
-        channel: the proportion that moved most, in words.
+        channel: the proportion that moved most.
         effect: observed - expected.
         effect_low: lower end of its 95 % interval.
         effect_high: upper end of its 95 % interval.
@@ -49,7 +41,7 @@ class Verdict:
         sample_size: rows or values behind `observed`.
         reference_size: rows or values of the reference, matched by slot, behind `expected`.
         completeness: the share of the window's events that arrived.
-        statistics: the familiar numbers by name; they inform, they do not page.
+        statistics: the descriptive statistics by name; they inform, they do not page.
         detectable_effect: the smallest effect on this channel that this window would have paged for;
             None where not even the largest would have.
         episode_id: the episode that a page belongs to.
@@ -69,7 +61,7 @@ class Verdict:
     window_start: int
     window_end: int
     verdict: VerdictName
-    channel: str | None = None
+    channel: Channel | None = None
     effect: float | None = None
     effect_low: float | None = None
     effect_high: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.names import is_answer
 from driftline.monitors.keys import Feature, keys_of
 from driftline.monitors.values import matches, nearest
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from driftline.monitors.model import FeatureMonitor, ModelMonitor, Monitors, S
-
-_ANSWER = "prediction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def _checks(monitor: ModelMonitor[S], model: KnownModel) -> Iterator[tuple[int, 
 
 
 def _wrong_rule(name: str, rule: str, feature: FeatureMonitor, model: KnownModel) -> str:
-    if name == _ANSWER or name.startswith(f"{_ANSWER}."):
+    if is_answer(name):
         return ""  # Every model has answers; not every part of them is profiled.
     if not any(matches(name, known) for known in model.features):
         return _no_feature(name, model)

@@ -2,14 +2,11 @@
 
 from driftline.profiles.counts import CategoricalCounts, HourProfile, NumericCounts
 from driftline.profiles.grid import DEFAULT_RESOLUTION, Grid
-from driftline.profiles.stream import HourKey, Stream
 
 __all__ = [
     "DEFAULT_RESOLUTION",
     "CategoricalCounts",
     "Grid",
-    "HourKey",
     "HourProfile",
     "NumericCounts",
-    "Stream",
 ]

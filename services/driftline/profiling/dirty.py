@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from driftline.profiles import HourKey, Stream
+    from driftline.domain.streams import HourKey, Stream
     from driftline.store.hours import Pointer, RawRows
 
 OPEN_GAP_S = 60.0

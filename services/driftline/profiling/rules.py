@@ -10,18 +10,10 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from driftline.domain.names import ANSWERED, LABEL, NUMBER
 from driftline.store.grids import PRODUCTION_ROWS, pending_choices
 from driftline.store.rule_samples import FeatureSample, read_samples
-from driftline.store.rules import (
-    ANSWER,
-    ANSWERED,
-    LABEL,
-    NUMBER,
-    Learned,
-    Rule,
-    versions_to_learn,
-    write_learned,
-)
+from driftline.store.rules import ANSWER, Learned, Rule, versions_to_learn, write_learned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

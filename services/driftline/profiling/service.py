@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from driftline.domain.streams import HourKey
     from driftline.metrics import Metrics
-    from driftline.profiles import HourKey
     from driftline.store.connect import Store
     from driftline.store.hours import RawRows
     from driftline.store.recipes import Recipes

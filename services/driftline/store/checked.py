@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from driftline.profiles import Stream
+from driftline.domain.names import feature_key, is_answer
+from driftline.domain.streams import Stream
 from driftline.store.hours import STREAM
 from driftline.store.recipes import REFERENCE, read_recipes
 from driftline.store.visible import visible
@@ -66,8 +67,12 @@ def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, s
         client: of the store.
         prediction: a row of ``predictions``.
     """
-    numbers = {name: value for name, value in prediction["numeric_features"].items() if math.isfinite(value)}
-    categories = dict(prediction["categorical_features"])
+    numbers = {
+        feature_key(name): value
+        for name, value in prediction["numeric_features"].items()
+        if math.isfinite(value)
+    }
+    categories = {feature_key(name): value for name, value in prediction["categorical_features"].items()}
     bound = {
         "model": prediction["model_name"],
         "version": prediction["model_version"],
@@ -87,21 +92,27 @@ def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, s
 
 
 def _broken(prediction: Mapping[str, Any], rules: RuleSet) -> Iterator[tuple[str, str]]:
-    values = {
-        **prediction["numeric_features"],
-        **prediction["categorical_features"],
-        **dict.fromkeys(prediction["missing_features"]),
-    }
+    values = values_by_key(prediction)
     for name, value in {**values, **_answer(prediction)}.items():
         rule = rules.rules.get(name)
         if rule is None:
-            if rules.knows_all and not name.startswith("prediction."):
+            if rules.knows_all and not is_answer(name):
                 yield name, "unknown_feature"
         elif reason := _reason(rule, value, rules.range_reasons(name)):
             yield name, _OF_ANSWER.get(name, reason)
     for name, rule in rules.rules.items():
         if name not in values and rule.kind != "answer" and not rule.may_be_absent:
             yield name, "absent"
+
+
+def values_by_key(prediction: Mapping[str, Any]) -> Mapping[str, float | str | None]:
+    """Return the values of a prediction's features by their keys; None where one is missing."""
+    values = {
+        **prediction["numeric_features"],
+        **prediction["categorical_features"],
+        **dict.fromkeys(prediction["missing_features"]),
+    }
+    return {feature_key(name): value for name, value in values.items()}
 
 
 def _answer(prediction: Mapping[str, Any]) -> Mapping[str, float | str | None]:

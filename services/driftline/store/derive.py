@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import HourKey
+    from driftline.domain.streams import HourKey
     from driftline.store.hours import Pointer
     from driftline.store.recipes import Recipes
 

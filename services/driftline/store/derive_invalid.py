@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from driftline.store.hours import DERIVING, KEYS
+from driftline.store.names import keys_of
 from driftline.store.places import Places
 from driftline.store.rules import NO_RULES, REASONS
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import HourKey
+    from driftline.domain.streams import HourKey
     from driftline.store.recipes import Recipes
     from driftline.store.rules import RuleSet
 
@@ -47,6 +48,8 @@ multiIf(
 _EVENT = f"{KEYS}, hour, event_time, event_id"
 _KNOWS_ALL = "{knows_all:Array(UInt8)}[version]"
 
+_SENT = "arrayConcat(mapKeys(numeric_features), mapKeys(categorical_features), missing_features)"
+
 _INVALID = f"""
 INSERT INTO invalid_values (derivation, {KEYS}, hour, feature, reason, count, oldest, newest, examples)
 SELECT
@@ -69,7 +72,7 @@ FROM
             SELECT
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
-                    mapKeys(numeric_features),
+                    {keys_of("mapKeys(numeric_features)")},
                     ['prediction.number', 'prediction.latency_us', 'prediction.compute_us',
                         'prediction.probabilities', 'prediction.probability_sum', 'prediction']) AS names,
                 arrayConcat(
@@ -93,7 +96,7 @@ FROM
             SELECT
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
-                    mapKeys(categorical_features),
+                    {keys_of("mapKeys(categorical_features)")},
                     if(prediction_label IS NULL, [], ['prediction.label'])) AS names,
                 arrayConcat(
                     mapValues(categorical_features),
@@ -110,7 +113,8 @@ FROM
             SELECT
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
-                    missing_features, if(prediction_label IS NULL, ['prediction.label'], [])) AS names
+                    {keys_of("missing_features")},
+                    if(prediction_label IS NULL, ['prediction.label'], [])) AS names
             FROM predictions WHERE %(hours)s AND (notEmpty(missing_features) OR prediction_label IS NULL)
         ) ARRAY JOIN names AS feature
     )
@@ -120,7 +124,7 @@ FROM
     FROM (
         SELECT
             {_EVENT}, {{required:Array(Array(String))}}[%(version)s] AS wanted,
-            arrayConcat(mapKeys(numeric_features), mapKeys(categorical_features), missing_features) AS names
+            {keys_of(_SENT)} AS names
         FROM predictions WHERE %(hours)s AND NOT hasAll(names, wanted)
     ) ARRAY JOIN arrayFilter(name -> NOT has(names, name), wanted) AS feature
 )

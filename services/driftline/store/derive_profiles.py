@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.profiles import Grid
 from driftline.store.hours import DERIVING, KEYS
+from driftline.store.names import keys_of
 from driftline.store.places import Places
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import HourKey
+    from driftline.domain.streams import HourKey
     from driftline.store.recipes import Recipes
 
 MOST_NAMED = 256
@@ -115,12 +116,12 @@ def derive_profiles(
     parts = {
         "grid": places.sql("owner"),
         "rows": _base(condition, segments, {}),
-        "missing": _base(condition, segments, {"names": "missing_features"}),
+        "missing": _base(condition, segments, {"names": keys_of("missing_features")}),
         "numbers": _base(
             condition,
             segments,
             {
-                "names": "arrayConcat(mapKeys(numeric_features), "
+                "names": f"arrayConcat({keys_of('mapKeys(numeric_features)')}, "
                 "if(prediction_number IS NULL, [], ['prediction.number']))",
                 "numbers": "arrayConcat(mapValues(numeric_features), "
                 "if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)]))",
@@ -132,7 +133,7 @@ def derive_profiles(
             condition,
             segments,
             {
-                "names": "arrayConcat(mapKeys(categorical_features), "
+                "names": f"arrayConcat({keys_of('mapKeys(categorical_features)')}, "
                 "if(prediction_label IS NULL, [], ['prediction.label']))",
                 "categories": "arrayConcat(mapValues(categorical_features), "
                 "if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)]))",

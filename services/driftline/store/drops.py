@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

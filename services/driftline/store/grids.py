@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.profiles import Grid, HourKey, Stream
+from driftline.domain.streams import HourKey, Stream
+from driftline.profiles import Grid
 from driftline.store.hours import COUNTS
+from driftline.store.names import keys_of
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ FROM
 (
     SELECT
         arrayConcat(
-            mapKeys(numeric_features), if(prediction_number IS NULL, [], ['prediction.number'])) AS names,
+            {keys_of("mapKeys(numeric_features)")},
+            if(prediction_number IS NULL, [], ['prediction.number'])) AS names,
         arrayConcat(
             mapValues(numeric_features),
             if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)])) AS numbers
@@ -84,7 +87,7 @@ FROM
     WHERE model_name = {{model:String}} AND environment = {{environment:String}} AND {COUNTS.sql}
         AND ({{version:String}} = '' OR model_version = {{version:String}})
         AND ({{session:String}} = '' OR session_id = {{session:String}})
-        AND (NOT empty(arrayIntersect(mapKeys(numeric_features), {{features:Array(String)}}))
+        AND (NOT empty(arrayIntersect({keys_of("mapKeys(numeric_features)")}, {{features:Array(String)}}))
             OR has({{features:Array(String)}}, 'prediction.number'))
     ORDER BY cityHash64(event_id) LIMIT {_SAMPLE_ROWS}
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from driftline.profiles import HourKey, Stream
+from driftline.domain.streams import HourKey, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

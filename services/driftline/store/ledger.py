@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.drops import read_drops_by_hour
 from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM, read_sources
 from driftline.store.set_aside import read_set_aside

@@ -9,52 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from driftline.domain.channels import Channel, channel_row
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS, MEANINGS, Finding
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError, StoreError
-from driftline.profiles import Stream
-from driftline.store.verdicts import hour_time, last_judged_hour
+from driftline.store.verdicts import last_judged_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-WORD_MEANINGS = {
-    "real": "a fault: it counts as confirmed, and its hours stay out of the reference",
-    "noise": "a false page: it counts against the budget, and its hours are reference again",
-    "accept": "the new normal: what came before it is no reference any more",
-}
-WORDS = tuple(WORD_MEANINGS)
+    from driftline.domain.verdicts import Feature
 
 STATES = ("open", "dismissed", "ended", "accepted", "withdrawn")
 """Only an open page needs somebody; a dismissed one goes on, and was called a false page."""
 
-QUIET_HOURS = 24
+SERVED_HOURS = 24
 """A version that was judged so much less far than another of its model serves no more."""
 
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFinding:
-    """What pages for one feature; the columns are documented in ``schemas/clickhouse``. Times are in UTC."""
-
-    segment: str
-    feature: str
-    kind: str
-    reference: str
-    channel: str
-    effect: float
-    expected: float
-    observed: float
-    z: float | None
-    scale_hours: int
-    since: datetime
-    detected: datetime
-    last: datetime
-    episode_ids: Sequence[str]
-    accepted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +48,10 @@ class StoredPage:
     state: str
     accepted_at: datetime | None
     headline: str
-    findings: Sequence[StoredFinding]
+    findings: Sequence[Finding]
     word: str
     revision: int
+    quiet_hours: int = DEFAULT_QUIET_HOURS
 
     @property
     def stream(self) -> Stream:
@@ -117,7 +95,9 @@ class StoredAcknowledgement:
 
 _SAID_NAMES = ("word", "accepted_at", "state")
 _PAGE_NAMES = [field.name for field in dataclasses.fields(StoredPage)]
-_FINDING_NAMES = [field.name for field in dataclasses.fields(StoredFinding)]
+_FINDING_HOURS = ("since", "detected", "last", "accepted_at")
+_CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
+_FINDING_NAMES = [field.name for field in dataclasses.fields(Finding) if field.name != "channel"]
 _WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)]
 
 # A page that was accepted stays so; else the last word counts.
@@ -129,7 +109,7 @@ SELECT {", ".join(f"written.{name} AS {name}" for name in _PAGE_NAMES if name no
         written.state = 'withdrawn', 'withdrawn',
         said.is_accepted, 'accepted',
         written.state NOT IN ('open', 'dismissed'), written.state,
-        serving.newest >= serving.judged + INTERVAL {QUIET_HOURS} HOUR, 'ended',
+        serving.newest >= serving.judged + INTERVAL {SERVED_HOURS} HOUR, 'ended',
         word = 'noise', 'dismissed',
         'open') AS state
 FROM pages AS written FINAL
@@ -230,7 +210,7 @@ def read_written_pages(client: Client, stream: Stream) -> Sequence[StoredPage]:
     return [_page(dict(zip(_PAGE_NAMES, row, strict=True))) for row in rows]
 
 
-def settled_features(pages: Iterable[StoredPage], stream: Stream, end: datetime) -> frozenset[str]:
+def settled_features(pages: Iterable[StoredPage], stream: Stream, end: datetime) -> frozenset[Feature]:
     """Return the features whose drift needs nobody any more, though windows that ended by then page for it.
 
     Args:
@@ -238,10 +218,10 @@ def settled_features(pages: Iterable[StoredPage], stream: Stream, end: datetime)
         stream: whose features.
         end: when the windows ended.
     """
-    names: dict[bool, set[str]] = {True: set(), False: set()}
+    names: dict[bool, set[Feature]] = {True: set(), False: set()}
     for page in pages:
         if page.stream == stream and page.last >= end and page.state != "withdrawn":
-            names[page.state == "open"].update(finding.feature for finding in page.findings)
+            names[page.state == "open"].update(finding.feature_key for finding in page.findings)
     return frozenset(names[False] - names[True])
 
 
@@ -273,8 +253,8 @@ def write_acknowledgement(
         SettingError: the word is none of these, or the page was withdrawn.
         StoreError: the store did not take it.
     """
-    if word not in WORDS:
-        raise SettingError(f"{word!r} is nothing to say of a page; say one of {', '.join(WORDS)}")
+    if word not in MEANINGS:
+        raise SettingError(f"{word!r} is nothing to say of a page; say one of {', '.join(MEANINGS)}")
     page = find_page(client, page_id)
     if page.state == "withdrawn":
         raise SettingError(
@@ -320,13 +300,26 @@ def find_page(client: Client, page_id: str) -> StoredPage:
     return found[0]
 
 
-def _as_tuple(finding: StoredFinding) -> tuple[Any, ...]:
-    return tuple(getattr(finding, name) for name in _FINDING_NAMES)
+def _as_tuple(finding: Finding) -> tuple[Any, ...]:
+    """Return a finding as the table's tuple: its channel, then its other fields."""
+    values = {name: getattr(finding, name) for name in _FINDING_NAMES}
+    hours = {name: None if values[name] is None else hour_time(values[name]) for name in _FINDING_HOURS}
+    return (
+        *channel_row(finding.channel),
+        *{**values, "episode_ids": list(finding.episode_ids), **hours}.values(),
+    )
 
 
 def _page(row: Mapping[str, Any]) -> StoredPage:
-    findings = [StoredFinding(**_in_utc(finding)) for finding in row["findings"]]
+    findings = [_finding(dict(finding)) for finding in row["findings"]]
     return StoredPage(**_in_utc({**row, "findings": findings}))
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    kind, value, feature = (row.pop(name) for name in _CHANNEL_NAMES)
+    hours = {name: None if row[name] is None else hour_of(row[name]) for name in _FINDING_HOURS}
+    values = {**row, "episode_ids": tuple(row["episode_ids"]), **hours}
+    return Finding(channel=Channel.from_row(kind, value, feature), **values)
 
 
 def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:

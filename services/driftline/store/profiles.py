@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts, Stream
+from driftline.domain.streams import Stream
+from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts
 from driftline.store.grids import read_grids
 from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM
 from driftline.store.recipes import read_recipes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clickhouse_connect.driver.client import Client
+
 
 LAST_HOUR = 1_139_544
 """Behind the last that there can be: 2100, in hours since the Unix epoch."""

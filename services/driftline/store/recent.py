@@ -15,7 +15,7 @@ from driftline.store.ledger import landed as landed_rows
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 _SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
 _BEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Grid, HourKey, Stream
+    from driftline.domain.streams import HourKey, Stream
+    from driftline.profiles import Grid
     from driftline.store.hours import Pointer
     from driftline.store.rules import RuleSet
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from driftline.domain.names import ANSWERED, LABEL, NUMBER
 from driftline.errors import SettingError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-ANSWERED, NUMBER, LABEL = "prediction", "prediction.number", "prediction.label"
 _SUM_TOLERANCE = 1e-3
 
 

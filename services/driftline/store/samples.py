@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from driftline.domain.names import feature_key
 from driftline.store.hours import HOUR
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from numpy.typing import NDArray
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 _LARGEST_HASH = 2**64 - 1
 
@@ -167,10 +168,11 @@ def _columns(
     dtype: np.dtype[Any],
 ) -> dict[str, NDArray[Any]]:
     """Put matrices of different columns below each other; a part is their names, and the rows."""
-    names = sorted({name for part, _ in parts for name in part})
+    names = sorted({feature_key(name) for part, _ in parts for name in part})
     columns = {name: np.full(sum(sizes), empty, dtype=dtype) for name in names}
     start = 0
-    for (held, values), size in zip(parts, sizes, strict=True):
+    for (names_held, values), size in zip(parts, sizes, strict=True):
+        held = [feature_key(name) for name in names_held]
         matrix = np.asarray(values, dtype=dtype).reshape(size, len(held))
         for place, name in enumerate(held):
             columns[name][start : start + size] = matrix[:, place]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 MAX_SEGMENTS = 200
 """Of a model: each is counted as the whole traffic is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.hours import KEYS
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
 from driftline.store.hours import KEYS, read_signs
 from driftline.store.recipes import RECIPE_TABLES
 

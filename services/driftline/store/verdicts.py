@@ -9,19 +9,23 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from driftline.domain.channels import Channel, channel_row
+from driftline.domain.hours import hour_time
+from driftline.domain.statistics import STATISTIC_NAMES
+from driftline.domain.streams import Stream
 from driftline.errors import StoreError
-from driftline.profiles import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
+
+    from driftline.domain.verdicts import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,7 @@ class StoredVerdict:
     environment: str
     segment: str = ""
     feature: str
-    kind: str
+    kind: Kind
     reference: str
     scale_hours: int
     window_start: datetime
@@ -46,7 +50,7 @@ class StoredVerdict:
     revision: int = 1
     revised_because: str = ""
     verdict: str
-    channel: str | None
+    channel: Channel | None
     effect: float | None
     effect_low: float | None
     effect_high: float | None
@@ -87,11 +91,10 @@ class JudgedHour:
 
 
 _EPISODE_NAMES = (
-    "segment feature kind reference verdict scale_hours channel effect expected observed z episode_id"
+    "segment feature kind reference verdict scale_hours effect expected observed z episode_id"
 ).split()
 _EPISODE_HOURS = ("window_start", "window_end", "episode_start")
 FIGURES = "effect_low effect_high z critical overdispersion freedom detectable_effect".split()
-STATISTICS = "psi js ks ks_p_value wasserstein wasserstein_normed chi2 chi2_p_value".split()
 FIGURE_BITS, STATISTIC_BITS = 10, 9
 """How many binary digits are kept of them: errors are at most 0.1 % and 0.2 %."""
 SHARE_STEP = 2.0**-16
@@ -99,25 +102,21 @@ SHARE_STEP = 2.0**-16
 _LEAST_EXPONENT = -100
 """What is nearer to 0 than two to its power is kept as 0: the store's floats end soon after."""
 
+CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
 _ALIKE = (
     "model_name model_version environment segment feature kind reference scale_hours window_end revision "
     "revised_because verdict sample_size reference_size completeness listed drivers reason"
 ).split()
 _NAMES = [
     *_ALIKE,
-    *("channel", "counted", "expected", "episode_id", "episode_start", "rank"),
-    *(*FIGURES, *STATISTICS),
+    *CHANNEL_NAMES,
+    *("counted", "expected", "episode_id", "episode_start", "rank"),
+    *(*FIGURES, *STATISTIC_NAMES),
 ]
-_NO_TIME = datetime.fromtimestamp(0, UTC)
+_NO_TIME = hour_time(0)
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
-
-
-@lru_cache(maxsize=10_000)
-def hour_time(hour: int) -> datetime:
-    """Return the beginning of an hour that is counted from the Unix epoch."""
-    return datetime.fromtimestamp(hour * 3600, UTC)
 
 
 def write_verdicts(client: Client, verdicts: Sequence[StoredVerdict]) -> None:
@@ -136,13 +135,14 @@ def write_verdicts(client: Client, verdicts: Sequence[StoredVerdict]) -> None:
 
 def _columns(verdicts: Sequence[StoredVerdict]) -> Sequence[Sequence[Any]]:
     """Return verdicts as columns of ``verdict_records``."""
+    channels = [channel_row(each.channel) for each in verdicts]
     figures = [kept([getattr(each, name) for each in verdicts]) for name in FIGURES]
     statistics = [
-        kept([each.statistics.get(name) for each in verdicts], STATISTIC_BITS) for name in STATISTICS
+        kept([each.statistics.get(name) for each in verdicts], STATISTIC_BITS) for name in STATISTIC_NAMES
     ]
     return [
         *([getattr(each, name) for each in verdicts] for name in _ALIKE),
-        [each.channel or "" for each in verdicts],
+        *([row[place] for row in channels] for place in range(len(CHANNEL_NAMES))),
         [round((each.observed or 0.0) * each.sample_size) for each in verdicts],
         kept([each.expected for each in verdicts], step=SHARE_STEP),
         [each.episode_id or "" for each in verdicts],
@@ -221,14 +221,14 @@ def read_episode_verdicts(
     """
     hours = [f"intDiv(toUnixTimestamp({name}), 3600) AS {name}_hour" for name in _EPISODE_HOURS]
     rows = client.query(
-        f"SELECT {', '.join([*_EPISODE_NAMES, *hours])} FROM drift_verdicts WHERE {_STREAM} "
+        f"SELECT {', '.join([*CHANNEL_NAMES, *_EPISODE_NAMES, *hours])} FROM drift_verdicts WHERE {_STREAM} "
         "AND if({verdict:String} = '', episode_start IS NOT NULL, verdict = {verdict:String}) "
         "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
         "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "verdict": verdict, "after": after_hour, "until": until_hour},
     ).result_rows
     names = [*_EPISODE_NAMES, *_EPISODE_HOURS]
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [{"channel": Channel.from_row(*row[:3]), **dict(zip(names, row[3:], strict=True))} for row in rows]
 
 
 def read_windows(client: Client, stream: Stream, *, first_end: int, last_end: int) -> Sequence[StoredVerdict]:
@@ -252,19 +252,19 @@ def read_windows(client: Client, stream: Stream, *, first_end: int, last_end: in
 def _verdict(row: Mapping[str, Any]) -> StoredVerdict:
     """Return a row of ``verdict_records`` as a verdict; times come back without a zone."""
     end, start = row["window_end"].replace(tzinfo=UTC), row["episode_start"].replace(tzinfo=UTC)
-    expected, compared = _number(row["expected"]), bool(row["channel"])
-    observed = row["counted"] / max(row["sample_size"], 1) if compared else None
+    expected, channel = _number(row["expected"]), Channel.from_row(*(row[name] for name in CHANNEL_NAMES))
+    observed = None if channel is None else row["counted"] / max(row["sample_size"], 1)
     figures: dict[str, Any] = {name: _number(row[name]) for name in FIGURES}
     return StoredVerdict(
         **{name: row[name] for name in _ALIKE if name != "window_end"},
         **figures,
         window_start=end - timedelta(hours=row["scale_hours"]),
         window_end=end,
-        channel=row["channel"] or None,
+        channel=channel,
         effect=None if observed is None or expected is None else observed - expected,
         expected=expected,
         observed=observed,
-        statistics={name: row[name] for name in STATISTICS if not math.isnan(row[name])},
+        statistics={name: row[name] for name in STATISTIC_NAMES if not math.isnan(row[name])},
         episode_id=row["episode_id"] or None,
         episode_start=None if start == _NO_TIME else start,
         rank=row["rank"] or None,

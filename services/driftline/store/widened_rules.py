@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import hour_time
 from driftline.store.hours import STREAM
 from driftline.store.rules import RULE_COLUMNS, write_rule_rows
-from driftline.store.verdicts import hour_time
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 _MOST_VALUES = 50
 _LEAST_SHARE = 0.1

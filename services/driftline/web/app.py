@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from starlette.applications import Starlette
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from driftline.store import Store
 
 
+class NameRoute(Route):
+    """A route whose last part may hold any character, also a line feed, at which others end."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any]) -> None:
+        super().__init__(path, endpoint)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+
+
 def create_app(
     store: Store, metrics: Metrics, *, clock: Callable[[], float], health: Health | None = None
 ) -> Starlette:
@@ -36,11 +45,11 @@ def create_app(
     return Starlette(
         routes=[
             Route("/", shared(pages.fleet)),
-            Route("/models/{rest:path}", shared(pages.model)),
-            Route("/pages/{page:path}", shared(pages.page)),
-            Route("/predictions/{event:path}", shared(pages.prediction)),
+            NameRoute("/models/{rest:path}", shared(pages.model)),
+            NameRoute("/pages/{page:path}", shared(pages.page)),
+            NameRoute("/predictions/{event:path}", shared(pages.prediction)),
             Route("/runbooks", shared(pages.runbooks)),
-            Route("/runbooks/{alert:path}", shared(pages.runbook)),
+            NameRoute("/runbooks/{alert:path}", shared(pages.runbook)),
             Route("/metrics", pages.metrics),
             *(health or store_health(store)).routes(),
             Route("/style.css", pages.style),

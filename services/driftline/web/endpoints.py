@@ -99,9 +99,9 @@ class Endpoints:
     def _feature(self, client: Client, request: Request, model: str, feature: str) -> Response:
         choice = _choice(request)
         at = parse_iso(request.query_params.get("at", ""))
-        return self._page(
-            "feature.html", view=view_feature(client, model, feature, choice, at=at), choice=choice
-        )
+        kind = request.query_params.get("kind", "")
+        view = view_feature(client, model, feature, choice, at=at, kind=kind)
+        return self._page("feature.html", view=view, choice=choice)
 
     def page(self, request: Request) -> Response:
         """The story of one page."""

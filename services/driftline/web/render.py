@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from driftline.domain.hours import hour_of
+from driftline.domain.incidents import MEANINGS
+from driftline.domain.statistics import titles_of
 from driftline.printable import printable
-from driftline.store.pages import WORD_MEANINGS
 from driftline.store.rules import OUT_OF_TRAINING
 from driftline.web import addresses, period, words
 from driftline.web.draw import charts
@@ -64,16 +66,17 @@ class Renderer:
             "minute": words.day_minute,
             "clock": words.clock,
             "value": words.value,
-            "hour": words.hour_of,
+            "hour": hour_of,
             "age": lambda hour: words.ago(clock() - hour * 3600),
         }
         self._environment.globals |= {
             "words": words,
-            "word_meanings": WORD_MEANINGS,
+            "meanings": MEANINGS,
             "out_of_training": OUT_OF_TRAINING,
             "all_days": period.DAYS,
             "default_days": period.DEFAULT_DAYS,
             "layer_words": LAYER_WORDS,
+            "statistic_titles": titles_of,
             "model_path": addresses.model_path,
             "explorer_path": addresses.explorer_path,
             "page_path": addresses.page_path,

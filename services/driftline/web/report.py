@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from driftline.domain.hours import hour_time
 from driftline.errors import NotFoundError
-from driftline.store.verdicts import hour_time
 from driftline.web.addresses import feature_path, model_path, page_path
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.render import STYLE, Renderer
@@ -101,12 +101,12 @@ def _model_parts(client: Client, renderer: Renderer, row: FleetRow, choice: Choi
         yield _Part(page_path(known.page.page_id), renderer.render("bodies/page.html", view=story))
     shown: set[str] = set()
     for known in pages:
-        feature, at = known.main.feature, None if known.page.state == "open" else known.last
-        if known.page.stream == view.stream and feature not in shown:
-            shown.add(feature)
-            found = view_feature(client, row.name, feature, choice, at=at)
+        feature, at = known.main.feature_key, None if known.page.state == "open" else known.last
+        if known.page.stream == view.stream and feature.name not in shown:
+            shown.add(feature.name)
+            found = view_feature(client, row.name, feature.name, choice, at=at, kind=feature.kind)
             body = renderer.render("bodies/feature.html", view=found, choice=choice)
-            yield _Part(feature_path(row.name, feature), body)
+            yield _Part(feature_path(row.name, feature.name), body)
 
 
 def _lowered(body: str) -> Markup:

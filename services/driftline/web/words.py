@@ -6,8 +6,14 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from driftline.domain.channels import ChannelKind
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.names import JOINT
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from driftline.domain.channels import Channel
 
 VERDICT_WORDS = {
     "page": "drifted",
@@ -31,11 +37,6 @@ VERDICT_MEANINGS = {
     "learning": "the reference is still too young to judge against",
     "incomplete": "too many events are missing to judge",
     "insufficient_data": "too few events to judge",
-}
-WORD_MEANINGS = {
-    "real": "Confirmed: a fault, page",
-    "noise": "Said to be a false page:",
-    "accept": "Accepted as the new normal, page",
 }
 REASON_WORDS = {
     "type": "a number where a category belongs, or the other way round",
@@ -66,7 +67,6 @@ PAGE_STATES = {
     "accepted": "is the new normal",
     "withdrawn": "was taken back: events that arrived late left nothing of it",
 }
-WORD_SHORT = {"real": "a fault", "noise": "a false page", "accept": "the new normal"}
 VERDICT_SIGNS = {
     "page": "▲",
     "warn": "◆",
@@ -75,39 +75,21 @@ VERDICT_SIGNS = {
     "incomplete": "◌",
     "insufficient_data": "·",
 }
+KIND_WORDS = {"numeric": "number", "categorical": "text"}
 REFERENCE_WORDS = {
     "production": "the same hours of past weeks",
     "training": "the training data",
 }
 REFERENCE_NAMES = {"production": "past weeks", "training": "training data"}
-_NUMERIC_STATISTICS = {
-    "psi": "PSI",
-    "js": "Jensen-Shannon distance",
-    "ks": "KS",
-    "ks_p_value": "KS p",
-    "wasserstein": "Wasserstein",
-    "wasserstein_normed": "Wasserstein / sd",
-}
-_CATEGORICAL_STATISTICS = {
-    "psi": "PSI",
-    "js": "Jensen-Shannon distance",
-    "chi2": "chi-square",
-    "chi2_p_value": "chi-square p",
-}
 # Between a number and its unit a line must not break.
 _GAP = "\N{NO-BREAK SPACE}"
-_AT_OR_BELOW = "share at or below "
-
-
-JOINT = "(joint)"
-"""The feature under which verdicts on all features together stand."""
 
 
 class Moved(Protocol):
     """What tells how a share moved: an episode, or a page's finding."""
 
     @property
-    def channel(self) -> str: ...  # noqa: D102  a protocol's members are told above
+    def channel(self) -> Channel | None: ...  # noqa: D102  a protocol's members are told above
     @property
     def effect(self) -> float: ...  # noqa: D102  as above
     @property
@@ -116,27 +98,17 @@ class Moved(Protocol):
     def observed(self) -> float: ...  # noqa: D102  as above
 
 
-def moment(hour: int) -> datetime:
-    """Return the beginning of an hour."""
-    return datetime.fromtimestamp(hour * 3600, UTC)
-
-
 def iso(hour: int) -> str:
     """Return an hour for machines, as in an element `time` and in links."""
-    return f"{moment(hour):%Y-%m-%dT%H:00Z}"
+    return f"{hour_time(hour):%Y-%m-%dT%H:00Z}"
 
 
 def parse_iso(text: str) -> int | None:
     """Return the hour that a link names; None where it names none."""
     try:
-        return int(datetime.strptime(text, "%Y-%m-%dT%H:00Z").replace(tzinfo=UTC).timestamp()) // 3600
+        return hour_of(datetime.strptime(text, "%Y-%m-%dT%H:00Z").replace(tzinfo=UTC))
     except ValueError:
         return None
-
-
-def hour_of(time: datetime) -> int:
-    """Return the hour that a time lies in."""
-    return int(time.timestamp()) // 3600
 
 
 def minute(time: datetime | None) -> str | None:
@@ -146,7 +118,7 @@ def minute(time: datetime | None) -> str | None:
 
 def at(hour: int) -> str:
     """Return an hour for people: ``19 Jul 2013, 09:00 UTC``."""
-    when = moment(hour)
+    when = hour_time(hour)
     return f"{when.day} {when:%b %Y, %H:00} UTC"
 
 
@@ -225,11 +197,6 @@ def listing(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def statistics_of(kind: str) -> Mapping[str, str]:
-    """Return the familiar statistics of a kind of feature, and what people call them."""
-    return _NUMERIC_STATISTICS if kind == "numeric" else _CATEGORICAL_STATISTICS
-
-
 def feature_name(feature: str) -> str:
     """Return what people call a feature."""
     return "features together" if feature == JOINT else feature
@@ -244,13 +211,20 @@ def finding(moved_share: Moved) -> str:
     """Say what moved, from where to where, in words for the engineer."""
     channel, effect = moved_share.channel, moved_share.effect
     expected, observed = percent(moved_share.expected), percent(moved_share.observed)
-    if channel == "stuck":
-        return "shows one single value"
     moved = "rose" if effect >= 0 else "fell"
     change = f"{moved} from {expected} to {observed}"
-    if channel.startswith(_AT_OR_BELOW):
-        direction = "lower" if effect >= 0 else "higher"
-        return f"values are {direction}: those at or below {channel.removeprefix(_AT_OR_BELOW)} {change}"
-    if channel.startswith("value "):
-        return f"the share of {channel.removeprefix('value ')} {change}"
-    return f"{channel or 'the share that moved most'} {change}"
+    if channel is None:
+        return f"the share that moved most {change}"
+    match channel.kind, channel.value:
+        case ChannelKind.STUCK, _:
+            told = "shows one single value"
+        case ChannelKind.TYPE_CHANGED, _:
+            told = f"{channel.text}: events without the former type {change}"
+        case ChannelKind.AT_MOST, float(cut) if not channel.feature:
+            direction = "lower" if effect >= 0 else "higher"
+            told = f"values are {direction}: those at or below {number(cut)} {change}"
+        case ChannelKind.VALUE, str(held):
+            told = f"the share of '{held}' {change}"
+        case _:
+            told = f"{channel.text} {change}"
+    return told

@@ -7,9 +7,12 @@ import re
 import numpy as np
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.names import JOINT
+from driftline.domain.verdicts import VerdictName
 from driftline.drift import DriftSettings, Judge, Verdict
 from driftline.drift.joint.proportions import DISTANCE, LEAST_ROWS, Projection, count, fit, profile
-from driftline.drift.joint.report import JOINT, report_joint
+from driftline.drift.joint.report import report_joint
 from driftline.store.samples import Sample
 from tests.drift.conftest import START, WEEK
 
@@ -94,8 +97,8 @@ def test_a_residual_alone_is_no_finding_and_names_what_the_distance_found(projec
             scale_hours=6,
             window_start=START,
             window_end=START + 6,
-            verdict=name,
-            channel="share at or below 1",
+            verdict=VerdictName(name),
+            channel=Channel(ChannelKind.AT_MOST, 1.0),
             effect=effect,
             effect_low=effect - 0.1,
             effect_high=effect + 0.1,

@@ -9,11 +9,11 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.drift.joint.watch import JointWatch
 from driftline.drift.service.records import as_kept
 from driftline.errors import StoreError
-from driftline.profiles import Stream
 from driftline.store.joint import read_joint_findings
 from tests.support.landing import Landing
 from tests.support.running import Place

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.drift import DriftSettings, Verdict
 from driftline.drift.pages.book import PageBook
 from driftline.drift.pages.page import Acknowledgement
@@ -14,11 +15,12 @@ from driftline.drift.pages.page import Acknowledgement
 START = 400_000
 SETTINGS = DriftSettings()
 TWO_WEEKS = 14 * 24
+NULLS, STUCK = Channel(ChannelKind.NULLS), Channel(ChannelKind.STUCK)
 
 
 def verdict(feature, end, *, reference="production", since=None, **changes):
     since = end - 1 if since is None else since
-    evidence = {"channel": "nulls", "effect": 0.3, "expected": 0.01, "observed": 0.31, "z": 9.0}
+    evidence = {"channel": NULLS, "effect": 0.3, "expected": 0.01, "observed": 0.31, "z": 9.0}
     return Verdict(
         **{
             "feature": feature,
@@ -111,7 +113,7 @@ def test_a_page_ends_after_a_quiet_day_and_is_told_when_it_changes_only():
 
 def test_a_page_tells_the_evidence_of_the_surest_window_and_the_gravest_finding_first():
     book = new_book()
-    stuck = {"channel": "stuck", "z": None, "effect": 1.0, "expected": 0.0, "observed": 1.0}
+    stuck = {"channel": STUCK, "z": None, "effect": 1.0, "expected": 0.0, "observed": 1.0}
     paging = [
         verdict("b", START + 1, effect=-0.2, expected=0.5, observed=0.3),
         verdict("a", START + 1, z=5.0, effect=0.1),
@@ -151,7 +153,7 @@ def test_a_headline_says_what_moved_and_where():
     fallen = verdict("a", START + 1, effect=-0.2, expected=0.5, observed=0.3, segment="carrier=DL")
     (page,) = book.take(START, [fallen])
     assert page.headline == "a: nulls fell from 50.00% to 30.00% in carrier=DL"
-    (page,) = book.take(START, [verdict("b", START + 1, channel="stuck", z=None)])
+    (page,) = book.take(START, [verdict("b", START + 1, channel=STUCK, z=None)])
     assert page.headline == "b and a: one single value"
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.drift.pages.book import PageBook
 from driftline.drift.pages.page import Acknowledgement
 from driftline.drift.pages.store import keep_pages, open_book, read_words
 from driftline.drift.service.records import as_kept
-from driftline.profiles import Stream
 from driftline.store.pages import read_pages, write_acknowledgement
-from driftline.store.verdicts import StoredVerdict, hour_time, write_verdicts
+from driftline.store.verdicts import StoredVerdict, write_verdicts
 from tests.drift.pages.test_book import START, busy, run, verdict
 from tests.support.landing import Landing
 from tests.support.running import Place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftline.domain.streams import Stream
 from driftline.drift.service.beginning import PAUSE_HOURS, begins, first_to_judge, newest_hour
-from driftline.profiles import Stream
 from driftline.store.profiles import StreamSpan
 from driftline.store.set_aside import LATE_HOURS
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from driftline.domain.streams import Stream
 from driftline.drift.service.export import by_version, export_verdicts, served_streams
 from driftline.drift.service.metrics import VERDICT, WORKER_METRICS
 from driftline.metrics import Metrics
-from driftline.profiles import Stream
 from driftline.store.profiles import StreamSpan
 
 
@@ -37,14 +37,31 @@ def test_several_environments_of_a_version_are_told_as_one_by_the_gravest():
     metrics = Metrics(WORKER_METRICS)
 
     def given(verdict):
-        return [SimpleNamespace(reference="training", feature="f", verdict=verdict, window_end=100)]
+        return [
+            SimpleNamespace(
+                reference="training", feature="f", kind="numeric", verdict=verdict, window_end=100
+            )
+        ]
 
     export_verdicts(
         metrics, {Stream("m", "1", "prod-eu"): given("page"), Stream("m", "1", "prod-us"): given("ok")}
     )
     told = metrics.expose().decode()
-    series = f'{VERDICT}{{feature="f",model_name="m",model_version="1",verdict='
+    series = f'{VERDICT}{{feature="f",kind="numeric",model_name="m",model_version="1",verdict='
     assert f'{series}"page"}} 1.0' in told
     assert f'{series}"ok"}}' not in told
     values = [(Stream("m", "1", "prod-eu"), 0.5), (Stream("m", "1", "prod-us"), 1.0)]
     assert by_version(values, min) == {("m", "1"): 0.5}
+
+
+def test_a_quiet_night_looks_as_on_the_pages_where_a_longer_window_was_judged():
+    metrics = Metrics(WORKER_METRICS)
+    given = [
+        SimpleNamespace(reference="training", feature="f", kind="numeric", verdict=verdict, window_end=100)
+        for verdict in ("insufficient_data", "ok")
+    ]
+    export_verdicts(metrics, {Stream("m", "1", "production"): given})
+    told = metrics.expose().decode()
+    series = f'{VERDICT}{{feature="f",kind="numeric",model_name="m",model_version="1",verdict='
+    assert f'{series}"ok"}} 1.0' in told
+    assert "insufficient_data" not in told

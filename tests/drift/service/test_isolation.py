@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
+from driftline.domain.streams import Stream
 from driftline.drift.service import panel, stored, watch
 from driftline.drift.service.ground import Ground
 from driftline.drift.service.metrics import EVALUATED, FAILING, NEWEST, SET_ASIDE
 from driftline.drift.service.worker import DriftWorker
 from driftline.errors import DriftlineError, StoreError
 from driftline.health import Health, Pulse
-from driftline.profiles import Stream
 from driftline.store.verdicts import read_verdicts
 from tests.drift.service.watching import HOUR, HOUR_S, Clock, make_worker, opened_landing, put_hours
 from tests.support.landing import put

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftline.drift.joint.report import JOINT
+from driftline.domain.names import JOINT
 from tests.drift.service.watching import HOUR, HOUR_S, ends_of, make_worker, opened_landing, told
 from tests.support.landing import put
 

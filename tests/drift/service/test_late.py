@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from driftline.domain.hours import hour_time
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Verdict
 from driftline.drift.service.arrival import Arrival, StreamHour
 from driftline.drift.service.late import Revision, by_key, is_late, is_same, rewritten
 from driftline.drift.service.records import stored
-from driftline.profiles import Stream
-from driftline.store.verdicts import JudgedHour, hour_time
+from driftline.store.verdicts import JudgedHour
 
 HOUR = 490_000
 STREAM = Stream("till", "3", "production")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.streams import Stream
 from driftline.drift.service.records import as_kept, read_episodes, stored
 from driftline.drift.verdict import Verdict
-from driftline.store.profiles import Stream
 from driftline.store.verdicts import write_verdicts
 from tests.drift.service.watching import opened_landing
 
@@ -19,7 +20,7 @@ PAGE = Verdict(
     window_start=END - 6,
     window_end=END,
     verdict="page",
-    channel="nulls",
+    channel=Channel(ChannelKind.NULLS),
     observed=1 / 3,
     expected=0.123456789,
     effect=1 / 3 - 0.123456789,

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_of
+from driftline.domain.incidents import Finding
 from driftline.drift.service import stored
 from driftline.drift.service.metrics import (
     CHANGED,
@@ -28,7 +31,7 @@ from driftline.drift.service.stored import Pace, export_pages
 from driftline.drift.settings import DriftSettings
 from driftline.metrics import Metrics
 from driftline.monitors import ModelMonitor, Monitors
-from driftline.store.pages import StoredFinding, StoredPage, write_pages
+from driftline.store.pages import StoredPage, write_pages
 from tests.drift.service.watching import (
     HOUR,
     HOUR_S,
@@ -45,21 +48,21 @@ from tests.support.traffic import VERSION, make_logger
 
 SINCE = datetime(2026, 2, 3, 4, tzinfo=UTC)
 
-FINDING = StoredFinding(
+FINDING = Finding(
     segment="city=Bergen",
     feature="amount",
     kind="numeric",
     reference="production",
-    channel="above 10",
+    channel=Channel(ChannelKind.OUT_OF_RANGE),
     effect=0.1,
     expected=0.1,
     observed=0.2,
     z=9.0,
     scale_hours=1,
-    since=SINCE,
-    detected=SINCE,
-    last=SINCE,
-    episode_ids=[],
+    since=hour_of(SINCE),
+    detected=hour_of(SINCE),
+    last=hour_of(SINCE),
+    episode_ids=(),
     accepted_at=None,
 )
 PAGE = StoredPage(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+from driftline.domain.streams import Stream
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
 from driftline.metrics import Metrics
-from driftline.profiles import Stream
 from driftline.store.verdicts import read_verdicts
 from tests.support.landing import Landing, put
 from tests.support.running import Place

@@ -20,7 +20,7 @@ def out_of_range_pages(verdicts, reference):
     return [
         v
         for v in verdicts
-        if v.verdict == "page" and v.channel == "out of range" and v.reference == reference
+        if v.verdict == "page" and v.channel.text == "out of range" and v.reference == reference
     ]
 
 

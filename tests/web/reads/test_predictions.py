@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
+from driftline.domain.streams import Stream
 from driftline.errors import SettingError
-from driftline.profiles import Stream
 from driftline.web.reads import predictions
 from driftline.web.reads.predictions import (
     Cursor,

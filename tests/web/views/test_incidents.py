@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from driftline.profiles import Stream
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.streams import Stream
 from driftline.web.views.incidents import gather
 from tests.web.test_words import EPISODE, plain
 
@@ -29,7 +30,7 @@ def test_features_that_fail_alike_at_the_same_time_are_one_incident():
 
 def test_features_that_moved_in_other_ways_or_later_stand_apart():
     later = episode("dewp", 107, effect=0.2)
-    other = episode("carrier", 100, channel="value 'DL'", effect=0.1)
+    other = episode("carrier", 100, channel=Channel(ChannelKind.VALUE, "DL"), effect=0.1)
     assert told([episode("temp", 100), later, other]) == [
         (["temp"], 100),
         (["dewp"], 107),
@@ -61,7 +62,7 @@ def test_what_goes_on_comes_first_by_effect_then_the_past_the_newest_first():
         [
             episode("old", 10, 20, is_open=False, effect=0.9),
             episode("small", 100, effect=0.1),
-            episode("large", 50, channel="stuck", effect=-0.8),
+            episode("large", 50, channel=Channel(ChannelKind.STUCK), effect=-0.8),
             episode("newer", 30, 40, is_open=False),
         ]
     )
@@ -87,7 +88,9 @@ def test_episodes_of_one_page_are_one_incident_whatever_moved_and_whenever():
     found = gather(
         [
             episode("temp", 100, **page),
-            episode("dewp", 130, channel="stuck", effect=0.9, segment="origin=JFK", **page),
+            episode(
+                "dewp", 130, channel=Channel(ChannelKind.STUCK), effect=0.9, segment="origin=JFK", **page
+            ),
             episode("humid", 100),
             episode("wind", 101, page_id="bb22"),
         ]

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from driftline.store.verdicts import hour_time
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_time
 from driftline.web.reads.predictions import Filter
 from driftline.web.views.page import example_filter
 from tests.web.browser import text_of
@@ -87,20 +88,27 @@ def test_an_unknown_page_is_a_404_that_says_so(site):
     assert "There is no page 'zz'" in text_of(site.get("/pages/zz", status=404))
 
 
+ODD_VALUE = "a \\ b 'c' \"d\"\ne"
+
+
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        ({"channel": "nulls"}, {"is_missing": True}),
-        ({"channel": "nulls", "effect": -0.3}, {}),
-        ({"channel": "share at or below 23.4"}, {"high": 23.4}),
-        ({"channel": "share at or below -1e+03", "effect": -0.3}, {"low": -1000.0}),
-        ({"channel": "value 'DAL'"}, {"value": "DAL"}),
-        ({"channel": 'value "it\'s"'}, {"value": "it's"}),
-        ({"channel": "value 'DAL'", "effect": -0.3}, {}),
-        ({"channel": "NaN"}, {"value": "nan"}),
-        ({"channel": "infinities"}, {"value": "inf"}),
-        ({"channel": "stuck"}, {}),
-        ({"channel": "values never seen", "segment": "origin=JFK"}, {"part": "origin=JFK"}),
+        ({"channel": Channel(ChannelKind.NULLS)}, {"is_missing": True}),
+        ({"channel": Channel(ChannelKind.NULLS), "effect": -0.3}, {}),
+        ({"channel": Channel(ChannelKind.AT_MOST, 23.4)}, {"high": 23.4}),
+        ({"channel": Channel(ChannelKind.AT_MOST, -1000.0), "effect": -0.3}, {"low": -1000.0}),
+        ({"channel": Channel(ChannelKind.VALUE, "DAL")}, {"value": "DAL"}),
+        ({"channel": Channel(ChannelKind.VALUE, "it's")}, {"value": "it's"}),
+        ({"channel": Channel(ChannelKind.VALUE, "DAL"), "effect": -0.3}, {}),
+        ({"channel": Channel(ChannelKind.NANS)}, {"value": "nan"}),
+        ({"channel": Channel(ChannelKind.INFINITIES)}, {"value": "inf"}),
+        ({"channel": Channel(ChannelKind.STUCK)}, {}),
+        ({"channel": Channel(ChannelKind.AT_MOST, 24902.31)}, {"high": 24902.31}),
+        ({"channel": Channel(ChannelKind.VALUE, ODD_VALUE)}, {"value": ODD_VALUE}),
+        ({"channel": Channel(ChannelKind.VALUE, "")}, {"value": ""}),
+        ({"channel": Channel(ChannelKind.TYPE_CHANGED, "categorical")}, {"kind": "categorical"}),
+        ({"channel": Channel(ChannelKind.NEVER_SEEN), "segment": "origin=JFK"}, {"part": "origin=JFK"}),
     ],
 )
 def test_examples_are_of_the_side_that_grew(changes, wanted):

@@ -8,15 +8,20 @@ from contextlib import closing
 import pytest
 from starlette.testclient import TestClient
 
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_time
 from driftline.metrics import Metrics
 from driftline.store import open_store, ready_client
 from driftline.store.pages import write_acknowledgement, write_pages
-from driftline.store.verdicts import hour_time, write_verdicts
+from driftline.store.verdicts import write_verdicts
 from driftline.web import create_app
 from tests.web.browser import text_of
 from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_page
 
-MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted"}
+MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted", "patient": "open", "hasty": "ended"}
+NULLS, STUCK = Channel(ChannelKind.NULLS), Channel(ChannelKind.STUCK)
+LAST_PAGED = {"patient": END - 30, "hasty": END - 20}
+QUIET_HOURS = {"patient": 48, "hasty": 12}
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +29,10 @@ def browser(tmp_path_factory):
     with open_store(f"chdb://{tmp_path_factory.mktemp('pages')}/store") as store:
         with closing(ready_client(store)) as client:
             for model, state in MODELS.items():
+                last = LAST_PAGED.get(model, END)
                 moved = [
-                    page(feature, END, since, model_name=model, channel=channel)
-                    for feature, since, channel in (("temp", SINCE, "nulls"), ("wind", END - 20, "stuck"))
+                    page(feature, last, since, model_name=model, channel=channel)
+                    for feature, since, channel in (("temp", SINCE, NULLS), ("wind", SINCE + 1, STUCK))
                 ]
                 write_verdicts(client, [*moved, stored("calm", END, model_name=model)])
                 if state == "accepted":
@@ -37,6 +43,7 @@ def browser(tmp_path_factory):
                 judge_hours(client, model)
                 accepted_at = hour_time(END) if state == "accepted" else None
                 changes = {"state": state, "accepted_at": accepted_at}
+                changes["quiet_hours"] = QUIET_HOURS.get(model, 24)
                 write_pages(client, [stored_page(f"{model}-page", moved, **changes)])
             write_acknowledgement(
                 client, "said-page", word="real", given_by="Ada", note="", given_at=hour_time(END)
@@ -66,3 +73,8 @@ def test_what_is_the_new_normal_is_no_longer_told_as_drift(browser):
     text = told(browser, "accepted")
     assert "drifted since" not in text
     assert "learning" in text
+
+
+def test_an_incident_lasts_as_long_as_its_own_monitor_says(browser):
+    assert "temp and wind drifted since" in told(browser, "patient")
+    assert "drifted since" not in told(browser, "hasty")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
+from driftline.domain.channels import number_text
 from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts
 from driftline.store.joint import JointCounts
 
@@ -46,7 +47,7 @@ _MOST_VALUES = 8
 _SMALLER_HALF = 0.35
 _FREQUENT_SHARE = 0.05
 _SMALLEST_VARIANCE = 0.02
-_TOGETHER, _APART = "together", "apart"
+TOGETHER, APART = "together", "apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,7 @@ def profile(projection: Projection, counts: JointCounts) -> HourProfile:
     """Return an hour's counts as the pseudo features that a judge takes."""
     numeric = dict(zip(projection.number_names, counts.numbers, strict=True))
     pairs = {
-        name: CategoricalCounts({_TOGETHER: together, _APART: counts.rows - together})
+        name: CategoricalCounts({TOGETHER: together, APART: counts.rows - together})
         for name, together in zip(projection.pair_names, counts.together.tolist(), strict=True)
     }
     return HourProfile(counts.hour, counts.rows, numeric, pairs)
@@ -208,7 +209,7 @@ def profile(projection: Projection, counts: JointCounts) -> HourProfile:
 def pair_words(projection: Projection) -> Mapping[str, str]:
     """Return what it says that a pair goes together, by its name."""
     parts = [
-        column.label if column.value is not None else f"{column.feature} above {column.halves:.4g}"
+        column.label if column.value is not None else f"{column.feature} above {number_text(column.halves)}"
         for column in projection.columns
     ]
     return {

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from driftline.drift.joint.proportions import DISTANCE, GIVEN_OTHERS, pair_words
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.names import JOINT
+from driftline.domain.verdicts import VerdictName
+from driftline.drift.joint.proportions import APART, DISTANCE, GIVEN_OTHERS, pair_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,10 +16,8 @@ if TYPE_CHECKING:
     from driftline.drift.joint.proportions import Projection
     from driftline.drift.verdict import Verdict
 
-JOINT = "(joint)"
 _NAMED = 3
 _CULPRITS = 2
-_GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
 
 def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Verdict]:
@@ -39,8 +40,8 @@ def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Ve
                 worst,
                 feature=JOINT,
                 kind="numeric",
-                verdict="warn" if changed else worst.verdict,
-                channel=None if worst.channel is None else _channel(worst, words),
+                verdict=VerdictName.WARN if changed else worst.verdict,
+                channel=_channel(worst, words),
                 statistics={},
                 episode_id=None,
                 episode_start=None,
@@ -59,7 +60,7 @@ def _changed(group: Sequence[Verdict], words: Mapping[str, str]) -> list[Verdict
     A residual alone does not warn: where a feature hardly varies within an hour of the day, it is the others
     that move its residual, and of the real flights' false warnings nearly all were of this kind.
     """
-    changed = [each for each in group if each.verdict in {"page", "warn"} and not _is_residual(each)]
+    changed = [each for each in group if each.verdict.has_changed and not _is_residual(each)]
     if any(each.feature == DISTANCE for each in changed):
         moved = [each for each in group if _is_residual(each) and _moved(each)]
         changed += sorted(moved, key=lambda each: (-abs(each.effect or 0.0), each.feature))[:_CULPRITS]
@@ -78,8 +79,7 @@ def _is_residual(verdict: Verdict) -> bool:
 
 def _gravity(verdict: Verdict) -> tuple[int, float, float, str]:
     sureness = 0.0 if verdict.z is None or not verdict.critical else verdict.z / verdict.critical
-    gravity = _GRAVITY.index(verdict.verdict)
-    return gravity, -sureness, -abs(verdict.effect or 0.0), verdict.feature
+    return -verdict.verdict.severity, -sureness, -abs(verdict.effect or 0.0), verdict.feature
 
 
 def _vagueness(verdict: Verdict, words: Mapping[str, str]) -> int:
@@ -91,12 +91,14 @@ def _driver(verdict: Verdict) -> str:
     return "all features" if verdict.feature == DISTANCE else verdict.feature
 
 
-def _channel(verdict: Verdict, words: Mapping[str, str]) -> str:
+def _channel(verdict: Verdict, words: Mapping[str, str]) -> Channel | None:
+    if verdict.channel is None:
+        return None
     if verdict.feature == DISTANCE:
-        return f"distance of rows, {verdict.channel}"
+        return replace(verdict.channel, feature="distance of rows")
     if verdict.feature in words:
-        return f"{words[verdict.feature]}: both or neither"
-    return f"{verdict.feature}, {verdict.channel}"
+        return Channel(ChannelKind.TOGETHER, feature=words[verdict.feature])
+    return replace(verdict.channel, feature=verdict.feature)
 
 
 def _quiet(worst: Verdict) -> str:
@@ -115,7 +117,7 @@ def _reason(changed: Sequence[Verdict], words: Mapping[str, str]) -> str:
 def _sentence(verdict: Verdict, words: Mapping[str, str]) -> str:
     seen, expected = verdict.observed or 0.0, verdict.expected or 0.0
     if verdict.feature in words:
-        if verdict.channel == "value 'apart'":
+        if verdict.channel == Channel(ChannelKind.VALUE, APART):
             seen, expected = 1 - seen, 1 - expected
         return (
             f"{words[verdict.feature]}: both or neither in {seen:.0%} of rows "
@@ -123,7 +125,11 @@ def _sentence(verdict: Verdict, words: Mapping[str, str]) -> str:
         )
     if verdict.feature == DISTANCE:
         what = "rows differ from those of past weeks in how their features go together"
-        return f"{what} (distance, {verdict.channel}: {seen:.1%} instead of {expected:.1%})"
+        return f"{what} (distance, {_text(verdict)}: {seen:.1%} instead of {expected:.1%})"
     name = verdict.feature.removesuffix(GIVEN_OTHERS)
     what = f"{name} is not what the other features lead to expect"
-    return f"{what} (deviation, {verdict.channel}: {seen:.1%} instead of {expected:.1%})"
+    return f"{what} (deviation, {_text(verdict)}: {seen:.1%} instead of {expected:.1%})"
+
+
+def _text(verdict: Verdict) -> str:
+    return "" if verdict.channel is None else verdict.channel.text

@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.names import JOINT
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.joint.proportions import Projection, count, fit, profile
 from driftline.drift.joint.report import report_joint
 from driftline.drift.judge import Judge
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.store.joint import JointCounts
 
 FITTED_ROWS = 20_000
@@ -117,11 +119,10 @@ class JointWatch:
         self._projection = self._fitted(week)
         if self._projection is None:
             return
-        names = (self._stream.model_name, self._stream.model_version, self._stream.environment)
         judge = Judge(
             grids=self._projection.grid_of,
             settings=self._settings,
-            identity="/".join((*names, "(joint)")),
+            identity=f"{self._stream.identity}/{JOINT}",
         )
         first_hour = max(hour - judge.history_hours, 0)
         for counts in self._counted(self._projection, week, first_hour, hour):
@@ -235,6 +236,6 @@ def _verdict(finding: JointFinding) -> Verdict:
         scale_hours=finding.scale_hours,
         window_start=finding.window_start,
         window_end=finding.window_end,
-        verdict="page",
+        verdict=VerdictName.PAGE,
         episode_start=finding.episode_start,
     )

@@ -16,15 +16,16 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import Feature
 from driftline.drift.hygiene import Decision
 from driftline.drift.pages.page import Page, gravity, key_of, with_verdict
-from driftline.drift.verdict import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from driftline.domain.incidents import Finding
     from driftline.drift.hygiene import Word
-    from driftline.drift.pages.page import Acknowledgement, Finding, Key, State
+    from driftline.drift.pages.page import Acknowledgement, Key, State
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
 
@@ -256,6 +257,7 @@ class PageBook:
             word=word,
             accepted_at=accepted_at,
             revision=revision,
+            quiet_hours=self._settings.quiet_hours,
         )
 
     def _hear(self, said: Sequence[Acknowledgement]) -> None:

@@ -6,11 +6,15 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from driftline.domain.channels import ChannelKind
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS, Finding
+
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from driftline.domain.verdicts import Kind, Reference
     from driftline.drift.hygiene import Word
-    from driftline.drift.verdict import Kind, Reference, Verdict
+    from driftline.drift.verdict import Verdict
 
 State = Literal["open", "dismissed", "ended", "accepted", "withdrawn"]
 
@@ -27,47 +31,6 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What pages for one feature, in one part of the traffic, against one reference.
-
-    The evidence is that of its surest window. Hours count from the Unix epoch, UTC.
-
-    Args:
-        segment: of which part of the traffic, as `key=value`; empty: of all of it.
-        feature: its name.
-        kind: numeric or categorical.
-        reference: what the windows were compared with.
-        channel: the proportion that moved most, in words.
-        effect: observed - expected.
-        expected: the share that the reference leads to expect.
-        observed: the share that was seen.
-        z: how surely; None: the feature is stuck, which needs no test.
-        scale_hours: the length of the surest window.
-        since: the first hour of its shortest windows that page.
-        detected: when the window that paged first ended.
-        last: when the last window that pages ended.
-        episode_ids: of the episodes that its verdicts name, the earliest first.
-        accepted_at: when it had lasted long enough to be the new normal; None before.
-    """
-
-    segment: str
-    feature: str
-    kind: Kind
-    reference: Reference
-    channel: str
-    effect: float
-    expected: float
-    observed: float
-    z: float | None
-    scale_hours: int
-    since: int
-    detected: int
-    last: int
-    episode_ids: tuple[str, ...]
-    accepted_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of one stream. Hours count from the Unix epoch, UTC.
 
@@ -81,6 +44,7 @@ class Page:
         word: what was said of it last; None: nothing.
         accepted_at: the hour from which it is the new normal; None: it is not.
         revision: grows with each change.
+        quiet_hours: it has ended once so many hours were judged without a page of it.
     """
 
     page_id: str
@@ -90,6 +54,7 @@ class Page:
     word: Word | None = None
     accepted_at: int | None = None
     revision: int = 1
+    quiet_hours: int = DEFAULT_QUIET_HOURS
 
     @property
     def since(self) -> int:
@@ -111,11 +76,14 @@ class Page:
             names = [*names[:_NAMED_FEATURES], f"{more} more"]
         told = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         where = f" in {first.segment}" if first.segment else ""
-        if first.channel == "stuck":
+        if first.channel is not None and first.channel.kind is ChannelKind.STUCK:
             return f"{told}: one single value{where}"
+        if first.channel is not None and first.channel.kind is ChannelKind.TYPE_CHANGED:
+            return f"{told}: {first.channel.text} in {first.observed:.2%} of rows{where}"
         moved = "rose" if first.effect >= 0 else "fell"
         change = f"{moved} from {first.expected:.2%} to {first.observed:.2%}"
-        return f"{told}: {first.channel} {change}{where}"
+        what = "the share that moved most" if first.channel is None else first.channel.text
+        return f"{told}: {what} {change}{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +138,7 @@ def with_verdict(known: Finding | None, verdict: Verdict) -> Finding:
     episode_ids = () if verdict.episode_id is None else (verdict.episode_id,)
     fresh = Finding(
         **key_of(verdict)._asdict(),
-        channel=verdict.channel or "",
+        channel=verdict.channel,
         effect=verdict.effect or 0.0,
         expected=verdict.expected or 0.0,
         observed=verdict.observed or 0.0,
@@ -195,4 +163,6 @@ def with_verdict(known: Finding | None, verdict: Verdict) -> Finding:
 
 
 def _sureness(finding: Finding) -> float:
-    return math.inf if finding.z is None else finding.z
+    """Return how surely a finding says what it does: one value only, or another type, needs no test."""
+    needs_no_test = finding.channel is not None and finding.channel.kind is ChannelKind.TYPE_CHANGED
+    return math.inf if finding.z is None or needs_no_test else finding.z

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.pages.book import PageBook
-from driftline.drift.pages.page import Acknowledgement, Finding, Page
+from driftline.drift.pages.page import Acknowledgement, Page
 from driftline.drift.verdict import Verdict
 from driftline.store.pages import (
-    StoredFinding,
     StoredPage,
     read_acknowledgements,
     read_written_pages,
     write_pages,
 )
-from driftline.store.verdicts import hour_time, read_episode_verdicts
+from driftline.store.verdicts import read_episode_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.streams import Stream
     from driftline.drift.hygiene import Word
     from driftline.drift.settings import DriftSettings
-    from driftline.profiles import Stream
 
 _logger = logging.getLogger(__name__)
 
@@ -45,9 +46,7 @@ def open_book(
         The book, and the pages that are not stored as it has them; for `keep_pages`, unless the book is one
         of the past, to judge hours again.
     """
-    book = PageBook(
-        identity=f"{stream.model_name}/{stream.model_version}/{stream.environment}", settings=settings
-    )
+    book = PageBook(identity=stream.identity, settings=settings)
     oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
     since = max(next_hour - oldest, 0)
     unkept = book.resume(
@@ -97,7 +96,7 @@ def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, 
     words: dict[Stream, list[Acknowledgement]] = {}
     for said in read_acknowledgements(client, stream=stream):
         word = cast("Word", said.word)
-        known = Acknowledgement(said.page_id, _hour(said.detected), word, _hour(said.known_from))
+        known = Acknowledgement(said.page_id, hour_of(said.detected), word, hour_of(said.known_from))
         words.setdefault(said.stream, []).append(known)
     return words
 
@@ -107,7 +106,7 @@ def read_page_verdicts(
 ) -> Sequence[Verdict]:
     """Return a stream's page verdicts of windows that ended in (since, until], with their evidence."""
     rows = read_episode_verdicts(client, stream, after_hour=since_hour, until_hour=until_hour, verdict="page")
-    return [Verdict(**row) for row in rows]
+    return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]
 
 
 def _stored(stream: Stream, page: Page) -> StoredPage:
@@ -122,29 +121,10 @@ def _stored(stream: Stream, page: Page) -> StoredPage:
         state=page.state,
         accepted_at=_time(page.accepted_at),
         headline=page.headline,
-        findings=[_stored_finding(finding) for finding in page.findings],
+        findings=page.findings,
         word=page.word or "",
         revision=page.revision,
-    )
-
-
-def _stored_finding(finding: Finding) -> StoredFinding:
-    return StoredFinding(
-        segment=finding.segment,
-        feature=finding.feature,
-        kind=finding.kind,
-        reference=finding.reference,
-        channel=finding.channel,
-        effect=finding.effect,
-        expected=finding.expected,
-        observed=finding.observed,
-        z=finding.z,
-        scale_hours=finding.scale_hours,
-        since=hour_time(finding.since),
-        detected=hour_time(finding.detected),
-        last=hour_time(finding.last),
-        episode_ids=list(finding.episode_ids),
-        accepted_at=_time(finding.accepted_at),
+        quiet_hours=page.quiet_hours,
     )
 
 
@@ -153,38 +133,14 @@ def _page(stored: StoredPage) -> Page:
     known: Any = stored
     return Page(
         page_id=stored.page_id,
-        detected=_hour(stored.detected),
+        detected=hour_of(stored.detected),
         state=known.state,
-        findings=tuple(_finding(finding) for finding in stored.findings),
+        findings=tuple(stored.findings),
         word=known.word or None,
-        accepted_at=None if stored.accepted_at is None else _hour(stored.accepted_at),
+        accepted_at=None if stored.accepted_at is None else hour_of(stored.accepted_at),
         revision=stored.revision,
+        quiet_hours=stored.quiet_hours,
     )
-
-
-def _finding(stored: StoredFinding) -> Finding:
-    known: Any = stored
-    return Finding(
-        segment=stored.segment,
-        feature=stored.feature,
-        kind=known.kind,
-        reference=known.reference,
-        channel=stored.channel,
-        effect=stored.effect,
-        expected=stored.expected,
-        observed=stored.observed,
-        z=stored.z,
-        scale_hours=stored.scale_hours,
-        since=_hour(stored.since),
-        detected=_hour(stored.detected),
-        last=_hour(stored.last),
-        episode_ids=tuple(stored.episode_ids),
-        accepted_at=None if stored.accepted_at is None else _hour(stored.accepted_at),
-    )
-
-
-def _hour(time: datetime) -> int:
-    return int(time.timestamp()) // 3600
 
 
 def _time(hour: int | None) -> datetime | None:

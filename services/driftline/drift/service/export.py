@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import Feature, gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
 from driftline.store.pages import settled_features
-from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from driftline.domain.streams import Stream
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
-    from driftline.profiles import Stream
     from driftline.store.pages import StoredPage
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
@@ -27,7 +28,6 @@ _SERVED_HOURS = 24
 _PRODUCTION = "production"
 _ASIDE = frozenset({"shadow", "canary"})
 _TEAM = "team"
-_GRAVITY = ("page", "warn", "incomplete", "insufficient_data", "learning", "ok")
 
 
 def serving(streams: Iterable[Stream]) -> set[Stream]:
@@ -77,14 +77,14 @@ def export_verdicts(
         pages: as they are now: what somebody called noise or accepted pages no more.
     """
     scores: dict[tuple[str, ...], float] = {}
-    gravest: dict[tuple[str, ...], str] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for stream, given in latest.items():
         scores.update(_scores(stream, given))
-        for names, verdict in _gravest(stream, given, pages):
-            gravest[names] = min(gravest.get(names, _GRAVITY[-1]), verdict, key=_GRAVITY.index)
+        for labels, verdict in _as_settled(stream, given, pages):
+            found.setdefault(labels, []).append(verdict)
     verdicts: dict[tuple[str, ...], float] = {}
-    for names, verdict in gravest.items():
-        verdicts.update({(*names, "page"): 0.0, (*names, "warn"): 0.0, (*names, verdict): 1.0})
+    for labels, names in found.items():
+        verdicts.update({(*labels, "page"): 0.0, (*labels, "warn"): 0.0, (*labels, gravest(names)): 1.0})
     metrics.replace(SCORE, scores)
     metrics.replace(VERDICT, verdicts)
 
@@ -119,21 +119,21 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
     scores: dict[tuple[str, ...], float] = {}
     for verdict in production:
         if verdict.scale_hours == longest:
-            key = (stream.model_name, stream.model_version, verdict.feature)
+            key = (stream.model_name, stream.model_version, verdict.feature, verdict.kind)
             numbers = {"effect": verdict.effect, **verdict.statistics}
             scores.update({(*key, name): number for name, number in numbers.items() if number is not None})
     return scores
 
 
-def _gravest(
+def _as_settled(
     stream: Stream, verdicts: Sequence[Told], pages: Sequence[StoredPage]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield verdicts with the labels of their feature; what was called noise or accepted is ok."""
     end = max((_end(verdict) for verdict in verdicts), default=hour_time(0))
     settled = settled_features(pages, stream, end)
     for verdict in verdicts:
-        is_settled = verdict.verdict == "page" and verdict.feature in settled
-        names = (stream.model_name, stream.model_version, verdict.feature)
+        is_settled = verdict.verdict == "page" and Feature(verdict.feature, verdict.kind) in settled
+        names = (stream.model_name, stream.model_version, verdict.feature, verdict.kind)
         yield names, "ok" if is_settled else verdict.verdict
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_time
 from driftline.drift.service.arrival import Arrival, StreamHour
 from driftline.drift.service.beginning import PAUSE_HOURS, begins
 from driftline.drift.service.monitored import without_ignored
 from driftline.errors import StoreError
 from driftline.profiles import HourProfile
 from driftline.store.profiles import read_counted_hours, read_segment_hours
-from driftline.store.verdicts import hour_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.streams import HourKey, Stream
     from driftline.drift.settings import DriftSettings
     from driftline.monitors import ModelMonitor
-    from driftline.profiles import HourKey, Stream
     from driftline.store.ledger import Ledger
     from driftline.store.profiles import StreamSpan
 

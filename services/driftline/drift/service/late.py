@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import hour_of, hour_time
 from driftline.drift.service.arrival import Arrival
 from driftline.drift.service.records import stored
 from driftline.store.verdicts import (
@@ -20,17 +21,16 @@ from driftline.store.verdicts import (
     STATISTIC_BITS,
     JudgedHour,
     StoredVerdict,
-    hour_time,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from driftline.domain.streams import Stream
     from driftline.drift.service.arrival import StreamHour
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
-    from driftline.profiles import Stream
 
 Key = tuple[object, ...]
 
@@ -63,7 +63,7 @@ def is_late(judged: JudgedHour | None, now: Arrival) -> bool:
 
 def key_of(verdict: StoredVerdict) -> Key:
     """Return what tells a stream's verdicts apart."""
-    feature = (verdict.segment, verdict.reference, verdict.feature)
+    feature = (verdict.segment, verdict.reference, verdict.feature, verdict.kind)
     return (*feature, verdict.scale_hours, verdict.window_end)
 
 
@@ -76,7 +76,7 @@ def by_end(verdicts: Iterable[StoredVerdict]) -> Mapping[int, Mapping[Key, Store
     """Return a stream's verdicts by the hour (since the Unix epoch) that their windows end with."""
     ends: dict[int, dict[Key, StoredVerdict]] = {}
     for verdict in verdicts:
-        end = int(verdict.window_end.timestamp()) // 3600
+        end = hour_of(verdict.window_end)
         ends.setdefault(end, {})[key_of(verdict)] = verdict
     return ends
 

@@ -28,14 +28,14 @@ WORKER_METRICS = (
     Metric(
         SCORE,
         "gauge",
-        ("model_name", "model_version", "feature", "statistic"),
+        ("model_name", "model_version", "feature", "kind", "statistic"),
         "The newest longest window against the production reference: effect (share of rows that moved) and "
-        "the familiar statistics. These inform; the verdict decides.",
+        "the descriptive statistics. These inform; the verdict decides.",
     ),
     Metric(
         VERDICT,
         "gauge",
-        ("model_name", "model_version", "feature", "verdict"),
+        ("model_name", "model_version", "feature", "kind", "verdict"),
         "1 for the gravest verdict of the windows that ended last, over all scales and references; 0 for "
         "page and warn where it is another. What was called noise or accepted counts as ok.",
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import VerdictName
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
@@ -37,7 +39,7 @@ def as_told(verdicts: Iterable[Verdict], monitor: ModelMonitor[Any]) -> list[Ver
     return [
         verdict
         if verdict.verdict != "page" or monitor.may_page(verdict.feature)
-        else replace(verdict, verdict="warn", reason=f"{verdict.reason} {_ONLY_WARNS}".lstrip())
+        else replace(verdict, verdict=VerdictName.WARN, reason=f"{verdict.reason} {_ONLY_WARNS}".lstrip())
         for verdict in verdicts
     ]
 

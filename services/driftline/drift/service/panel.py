@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.judge import Judge
 from driftline.drift.pages.store import open_book
 from driftline.drift.segment_judges import SegmentJudges
@@ -91,7 +92,9 @@ class Panel:
         """Take up the episodes of stored verdicts, later than those before; see `read_episodes`."""
         decisions = self._book.decisions()
         # A warning that has an episode would have paged, and its hours are held out all the same.
-        whole = [replace(verdict, verdict="page") for verdict in episodes if verdict.segment == WHOLE]
+        whole = [
+            replace(verdict, verdict=VerdictName.PAGE) for verdict in episodes if verdict.segment == WHOLE
+        ]
         self._whole.resume(whole, decisions)
         self._parts.resume((verdict for verdict in episodes if verdict.segment != WHOLE), decisions)
 
@@ -153,7 +156,6 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
     stream = ground.span.stream
     grids = read_grids(ground.client, stream.model_name)
     segments = read_segments(ground.client, stream)
-    identity = f"{stream.model_name}/{stream.model_version}/{stream.environment}"
     training: dict[str, list[HourProfile]] = {segment: [] for segment in (WHOLE, *segments)}
     if reference := ground.reference:
         first, end = reference.first_hour, reference.last_hour + 1
@@ -166,10 +168,10 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
         grids=grids,
         training=training.pop(WHOLE),
         settings=whole_settings(ground.settings, len(segments)),
-        identity=identity,
+        identity=stream.identity,
     )
     parts = SegmentJudges(
-        segments, grids=grids, training=training, settings=ground.settings, identity=identity
+        segments, grids=grids, training=training, settings=ground.settings, identity=stream.identity
     )
     book, unkept = open_book(ground.client, stream, ground.settings, next_hour=as_of)
     panel = Panel(

@@ -6,15 +6,17 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import VerdictName
 from driftline.drift.verdict import Verdict
-from driftline.store.verdicts import SHARE_STEP, StoredVerdict, hour_time, kept, read_episode_verdicts
+from driftline.store.verdicts import SHARE_STEP, StoredVerdict, kept, read_episode_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 
 _EVIDENCE = ("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect")
@@ -81,4 +83,4 @@ def read_episodes(client: Client, stream: Stream, *, after_hour: int, until_hour
         until_hour: and not after this one.
     """
     rows = read_episode_verdicts(client, stream, after_hour=after_hour, until_hour=until_hour)
-    return [Verdict(**row) for row in rows]
+    return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]

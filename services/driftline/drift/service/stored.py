@@ -6,6 +6,7 @@ from collections import Counter
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.names import is_answer
 from driftline.drift.service.export import by_version, serving
 from driftline.drift.service.ground import REFERENCE, WHOLE
 from driftline.drift.service.metrics import (
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.streams import Stream
     from driftline.failing import Failing
     from driftline.metrics import Metrics
-    from driftline.profiles import Stream
     from driftline.store.drops import Drops
     from driftline.store.pages import StoredPage
     from driftline.store.profiles import StreamSpan
@@ -52,7 +53,6 @@ _CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
 _LONGEST_FINDING = 240
 _DISK_GAP_S = 300.0
-_ANSWER = "prediction."
 
 
 class Pace:
@@ -293,7 +293,7 @@ def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence
     for page in pages:
         if page.state == "open" and page.stream in served:
             first = page.findings[0]
-            kind = "prediction" if first.feature.startswith(_ANSWER) else "data"
+            kind = "prediction" if is_answer(first.feature) else "data"
             place = (page.model_name, page.model_version, page.page_id)
             since[*place, first.segment, first.feature, kind] = page.since.timestamp()
             found[page.page_id, shortened(page.headline)] = 1.0

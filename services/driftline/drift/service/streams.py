@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.store.profiles import StreamSpan
 
 _MARGIN = timedelta(seconds=LONGEST_INSERT_S)

@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from driftline.domain.streams import HourKey, Stream
     from driftline.drift.pages.page import Acknowledgement, Answer, Page
     from driftline.drift.service.export import Told
     from driftline.failing import Failure
     from driftline.metrics import Metrics
-    from driftline.profiles import HourKey, Stream
     from driftline.store.connect import Store
     from driftline.store.profiles import StreamSpan
 

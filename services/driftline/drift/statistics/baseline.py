@@ -20,9 +20,9 @@ from driftline.drift.statistics.stuck import longest_constant_run
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.hours import HourCounts
-    from driftline.drift.verdict import Feature
     from driftline.profiles import Grid
 
 

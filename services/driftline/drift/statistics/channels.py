@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.channels import Channel, ChannelKind
 from driftline.drift.statistics.layout import CategoricalColumns, Layout, NumericColumns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
 
 CUT_SHARES = np.arange(1, 20) / 20
@@ -53,7 +56,7 @@ class Channels:
         high: the column after its last, (v,).
         rare: place of each rare channel in (f, 5) flattened, (c - v,).
         feature: which feature each channel belongs to, (c,).
-        labels: in words, (c,).
+        named: what each is, (c,).
         by_feature: channels of each feature, padded with the first one, (f, most).
     """
 
@@ -61,7 +64,7 @@ class Channels:
     high: IntArray
     rare: IntArray
     feature: IntArray
-    labels: tuple[str, ...]
+    named: tuple[Channel, ...]
     by_feature: IntArray
 
     @classmethod
@@ -70,26 +73,26 @@ class Channels:
         low: list[int] = []
         high: list[int] = []
         owner: list[int] = []
-        labels: list[str] = []
+        named: list[Channel] = []
         for index, (columns, start) in enumerate(zip(layout.columns, layout.starts.tolist(), strict=False)):
-            for first, last, label in _value_channels(columns):
+            for first, last, channel in _value_channels(columns):
                 low.append(start + first)
                 high.append(start + last + 1)
                 owner.append(index)
-                labels.append(label)
+                named.append(channel)
         rare: list[int] = []
         for index, feature in enumerate(layout.features):
-            for kind, label in _rare_channels(feature.kind):
+            for kind, channel in _rare_channels(feature.kind):
                 rare.append(index * RARE_PER_FEATURE + kind)
                 owner.append(index)
-                labels.append(label)
+                named.append(channel)
         feature_of = np.array(owner, dtype=np.int64)
         return cls(
             low=np.array(low, dtype=np.int64),
             high=np.array(high, dtype=np.int64),
             rare=np.array(rare, dtype=np.int64),
             feature=feature_of,
-            labels=tuple(labels),
+            named=tuple(named),
             by_feature=_padded(feature_of, len(layout.features)),
         )
 
@@ -150,21 +153,30 @@ class Channels:
         )
 
 
-def _value_channels(columns: NumericColumns | CategoricalColumns) -> list[tuple[int, int, str]]:
+def _value_channels(columns: NumericColumns | CategoricalColumns) -> list[tuple[int, int, Channel]]:
+    """Return the first and last column of each channel of values."""
     if isinstance(columns, NumericColumns):
         cuts = nearest_cuts(columns.counts).tolist()
-        return [(0, cut, f"share at or below {columns.upper_edges[cut]:.4g}") for cut in cuts]
-    names = [f"value {value!r}" for value in columns.values]
-    if columns.keys.size > len(names):
-        names.append("other values")
-    return [(index, index, name) for index, name in enumerate(names)]
+        return [(0, cut, Channel(ChannelKind.AT_MOST, float(columns.upper_edges[cut]))) for cut in cuts]
+    found = [(place, place, Channel(ChannelKind.VALUE, value)) for place, value in enumerate(columns.values)]
+    others = len(columns.values)
+    if columns.keys.size > others:
+        # A value that the reference held once is "other" there, and one like it never seen now: their sum
+        # is what can be compared.
+        found.append((others, others + 1, Channel(ChannelKind.OTHER_VALUES)))
+    return found
 
 
-def _rare_channels(kind: str) -> list[tuple[int, str]]:
-    both = [(NULLS, "nulls"), (NEVER_SEEN, "values never seen")]
-    if kind == "numeric":
-        return [*both, (NANS, "NaN"), (INFINITIES, "infinities"), (OUT_OF_RANGE, "out of range")]
-    return both
+_OF_ALL = ((NULLS, Channel(ChannelKind.NULLS)), (NEVER_SEEN, Channel(ChannelKind.NEVER_SEEN)))
+_OF_NUMBERS = (
+    (NANS, Channel(ChannelKind.NANS)),
+    (INFINITIES, Channel(ChannelKind.INFINITIES)),
+    (OUT_OF_RANGE, Channel(ChannelKind.OUT_OF_RANGE)),
+)
+
+
+def _rare_channels(kind: str) -> Sequence[tuple[int, Channel]]:
+    return (*_OF_ALL, *_OF_NUMBERS) if kind == "numeric" else _OF_ALL
 
 
 def _padded(owner: IntArray, features: int) -> IntArray:

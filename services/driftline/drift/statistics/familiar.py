@@ -61,7 +61,9 @@ class FamiliarPlan:
                 cuts = nearest_cuts(columns.counts, DECILES)
                 bins.append(start + np.append(0, cuts[cuts < values.size - 1] + 1))
             else:
-                bins.append(np.arange(start, layout.starts[index + 1]))
+                # As in the channels, what is never seen belongs to the other values, where there are any.
+                has_others = columns.keys.size > len(columns.values)
+                bins.append(np.arange(start, layout.starts[index + 1] - has_others))
         sizes = np.array([own.size for own in bins])
         return cls(
             starts=layout.starts[:-1],

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from driftline.drift.verdict import Feature
+from driftline.domain.verdicts import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 KEY_BITS = 48
 """Keys of one feature lie in [0, 2**48): a bucket, shifted to be positive, or the hash of a value."""
+
+FOLDED = (1 << KEY_BITS) - 1
+"""The key of a category's values that an hour does not name, since there were too many different ones."""
 
 _BUCKET_SHIFT = 1 << 31
 _DENSE_KEYS = 1 << 17
@@ -74,7 +77,7 @@ class Vocabulary:
         key = self._keys.get(value)
         if key is None:
             digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=KEY_BITS // 8)
-            key = int.from_bytes(digest.digest(), "big")
+            key = min(int.from_bytes(digest.digest(), "big"), FOLDED - 1)
             self._keys[value] = key
             self._values[key] = value
         return key
@@ -187,7 +190,10 @@ def _numeric_part(counts: NumericCounts) -> _Part:
 def _categorical_part(counts: CategoricalCounts, vocabulary: Vocabulary) -> _Part:
     held = [value for value, count in counts.counts.items() if count]
     keys = vocabulary.keys(held)
-    return keys, [counts.counts[value] for value in held], 0, (0.0, 0.0, np.nan, np.nan)
+    numbers = [counts.counts[value] for value in held]
+    if counts.folded:
+        keys, numbers = [*keys, FOLDED], [*numbers, counts.folded]
+    return keys, numbers, 0, (0.0, 0.0, np.nan, np.nan)
 
 
 def _joined(parts: Sequence[Sequence[int] | np.ndarray], dtype: type) -> np.ndarray:
@@ -247,6 +253,28 @@ class Stack:
         order = np.argsort(distinct)
         rank[held[order]] = np.arange(held.size)
         return distinct[order], rank[cell]
+
+    def novel_counts(self) -> FloatArray:
+        """Return how often each entry counts where the share of new values is asked for, (n,).
+
+        Of values that an hour does not name as many are taken to be new as of its rarest named ones, which
+        they are like: so the share of new values does not depend on how many an hour names.
+        """
+        folded = np.flatnonzero(self.entry_key == FOLDED)
+        if not folded.size:
+            return self.entry_count
+        hours, features = self.present.shape
+        cell = self.entry_hour * features + self.entry_feature
+        unnamed = np.bincount(cell[folded], self.entry_count[folded], hours * features)
+        named = np.flatnonzero((unnamed[cell] > 0) & (self.entry_key != FOLDED))
+        rarest = np.full(hours * features, np.inf)
+        np.minimum.at(rarest, cell[named], self.entry_count[named])
+        tail = named[self.entry_count[named] == rarest[cell[named]]]
+        held = np.bincount(cell[tail], self.entry_count[tail], hours * features)
+        counts = self.entry_count.astype(np.float64)
+        counts[folded] = 0.0
+        counts[tail] *= 1.0 + unnamed[cell[tail]] / held[cell[tail]]
+        return counts
 
     def only(self, usable: BoolArray) -> Stack:
         """Return the stack without the features of those hours that are not usable, (h, f)."""

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.drift.statistics.hours import KEY_BITS, bucket_key, key_bucket
+from driftline.drift.statistics.hours import FOLDED, KEY_BITS, bucket_key, key_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.hours import Stack, Vocabulary
-    from driftline.drift.verdict import Feature
     from driftline.profiles import Grid
 
 COLUMN_LIMIT = 512
@@ -27,6 +27,9 @@ COLUMN_LIMIT = 512
 
 DICTIONARY_LIMIT = 128
 """Values of one categorical feature that are told apart; the rarer ones are counted as "other"."""
+
+_SURELY = 4.0
+"""Where there are more, by so many standard errors each has to be more frequent than those that are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ class CategoricalColumns:
     Args:
         values: the dictionary, most frequent first, (k,).
         keys: all keys of the reference, ascending, (n,).
-        column: the column of each key, (n,); k is "other", k + 1 is never seen.
+        column: the column of each key, (n,); k is "other", k + 1 is never seen. What an hour does not name
+            is "other".
     """
 
     values: tuple[str, ...]
@@ -92,8 +96,13 @@ class CategoricalColumns:
 
 def categorical_columns(keys: IntArray, counts: FloatArray, vocabulary: Vocabulary) -> CategoricalColumns:
     """Freeze the dictionary of a feature whose reference has these distinct keys, ascending, (n,)."""
-    order = np.lexsort((keys, -counts))
+    named = np.flatnonzero(keys != FOLDED)
+    order = named[np.lexsort((keys[named], -counts[named]))]
     told_apart = order[:DICTIONARY_LIMIT]
+    if order.size > DICTIONARY_LIMIT:
+        # Of many values that are about as frequent, the first were so by chance and won't be again.
+        last = counts[order[DICTIONARY_LIMIT]]
+        told_apart = told_apart[counts[told_apart] > last + _SURELY * np.sqrt(last)]
     column = np.full(keys.size, told_apart.size, dtype=np.int64)
     column[told_apart] = np.arange(told_apart.size)
     return CategoricalColumns(tuple(vocabulary.value(int(key)) for key in keys[told_apart]), keys, column)
@@ -169,7 +178,10 @@ class Layout:
                     -1,
                 )
             else:
-                keys, column, width = own.keys, own.column, len(own.values) + 2
+                others = len(own.values)
+                known = own.keys != FOLDED
+                keys, column = np.append(own.keys[known], FOLDED), np.append(own.column[known], others)
+                width = others + 2
                 unseen = start + width - 1
             held = own.counts > 0 if isinstance(own, NumericColumns) else np.arange(width) < width - 1
             empty.append(~held)

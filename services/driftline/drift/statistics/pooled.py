@@ -14,14 +14,14 @@ from driftline.drift.statistics.familiar import FamiliarPlan
 from driftline.drift.statistics.hours import stack
 from driftline.drift.statistics.layout import Layout
 from driftline.drift.statistics.noise import Noise, critical_values
-from driftline.drift.statistics.ranges import KnownValues
+from driftline.drift.statistics.ranges import KnownValues, new_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.hours import HourCounts, Vocabulary
-    from driftline.drift.verdict import Feature
     from driftline.profiles import Grid
 
 _FEWEST_TIMED_HOURS = 48
@@ -49,13 +49,15 @@ def build_pooled_baseline(
     """
     stacked = stack(hours, features)
     stacked = stacked.only(stacked.known)
-    layout = Layout.of(stacked, stacked.distinct(), features, grids, vocabulary)
+    entries = stacked.distinct()
+    layout = Layout.of(stacked, entries, features, grids, vocabulary)
     channels = Channels.of(layout)
     rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
     sizes = np.concatenate([stacked.present.sum(0), rows.sum(0)])
     columns = layout.count(stacked, np.zeros(len(hours), dtype=np.int64), 1)
     column_shares = columns / np.maximum(sizes[layout.column_feature], 1.0)
-    rare = np.concatenate([stacked.invalid.sum(0), np.zeros((len(features), 2))], axis=1)
+    new = new_after(stacked, entries, layout)
+    rare = np.column_stack([stacked.invalid.sum(0), np.zeros(len(features)), new])
     rare_shares = rare / np.maximum(sizes[len(features) :, None], 1.0)
     unit = np.ones((1, channels.size))
     return Baseline(

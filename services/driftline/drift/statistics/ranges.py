@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.verdicts import Feature
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK
 from driftline.drift.statistics.hours import KEY_BITS, bucket_key
-from driftline.drift.verdict import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,13 @@ class KnownValues:
         unseen = self.layout.empty[self.layout.locate(stacked.entry_feature, stacked.entry_key)]
         low, high = self.low[stacked.entry_feature], self.high[stacked.entry_feature]
         outside = (stacked.entry_key < low) | (stacked.entry_key > high)
-        return np.stack([_sum_entries(stacked, outside), _sum_entries(stacked, unseen)], axis=-1)
+        return np.stack(
+            [
+                _sum_entries(stacked, outside),
+                _sum_entries(stacked, unseen, stacked.novel_counts()),
+            ],
+            axis=-1,
+        )
 
     def novel_among_cycles(
         self,
@@ -117,13 +123,14 @@ class KnownValues:
         cell = place * weeks + week[stacked.entry_hour]
         held = np.zeros((distinct.size, weeks), dtype=np.bool_)
         held.ravel()[cell] = True
-        lonely = held.sum(1) == 1
         owner, key = distinct >> KEY_BITS, distinct & ((1 << KEY_BITS) - 1)
+        alike = self._alike(owner, key)
+        cycles = _cycles(held, alike)
         if by_day.any():
             chosen = np.flatnonzero(by_day[stacked.entry_feature])
             daily = np.zeros((distinct.size, weeks * HOURS_PER_WEEK // HOURS_PER_DAY), dtype=np.bool_)
             daily[place[chosen], position[stacked.entry_hour[chosen]] // HOURS_PER_DAY] = True
-            lonely = np.where(by_day[owner], daily.sum(1) == 1, lonely)
+            cycles = np.where(by_day[owner], _cycles(daily, alike), cycles)
         minimum = np.full((weeks, stacked.minimum.shape[1]), np.nan)
         maximum = minimum.copy()
         for index in range(weeks):
@@ -134,14 +141,86 @@ class KnownValues:
         outside[by_day[owner]] = False
         # Few entries are novel: these are counted, not all.
         gone = np.flatnonzero(outside.ravel()[cell]) if (held & outside).any() else cell[:0]
-        alone = np.flatnonzero(lonely[place])
-        return np.stack([_sum_entries(stacked, gone), _sum_entries(stacked, alone)], axis=-1)
+        counts = stacked.novel_counts()
+        among = cycles[place]
+        alone = np.flatnonzero(among == 1)
+        pairs = np.flatnonzero(among == 2)
+        share = self._share_with_all_cycles(stacked, counts, (alone, pairs), position, by_day=by_day)
+        return np.stack([_sum_entries(stacked, gone), _sum_entries(stacked, alone, counts) * share], axis=-1)
+
+    def _alike(self, owner: IntArray, key: IntArray) -> IntArray:
+        """Return which of the reference's distinct keys are one value: numbers of one column are, (d,)."""
+        is_category = self.layout.never_seen[owner] >= 0
+        own = self.layout.width + np.arange(owner.size)
+        groups = np.where(is_category, own, self.layout.locate(owner, key))
+        return np.unique(groups, return_inverse=True)[1]
+
+    def _share_with_all_cycles(
+        self,
+        stacked: Stack,
+        counts: FloatArray,
+        held: tuple[IntArray, IntArray],
+        position: IntArray,
+        *,
+        by_day: BoolArray,
+    ) -> FloatArray:
+        """Return which share of a category's values that one cycle alone holds is new to all of them, (f,).
+
+        A cycle is left out of c, so its values are new to c - 1; a window's are new to c, which know more.
+        From c - 2 to c - 1 the share of new values fell by a known factor, and by the same from there on: so
+        it is with values that never repeat, with those that live for one cycle, and with any fixed number of
+        equally frequent ones.
+
+        Args:
+            stacked: the hours of the reference.
+            counts: how often each entry counts, (n,).
+            held: the entries whose values one cycle holds, and those whose values two do.
+            position: of each hour in the reference, (h,).
+            by_day: features whose cycle is a day, (f,).
+        """
+        features = stacked.present.shape[1]
+        once, twice = (np.bincount(stacked.entry_feature[own], counts[own], features) for own in held)
+        week, day = position // HOURS_PER_WEEK, position // HOURS_PER_DAY
+        there = stacked.present > 0
+        share = np.ones(features)
+        for index in np.flatnonzero((self.layout.never_seen >= 0) & (once > 0)).tolist():
+            others = np.unique((day if by_day[index] else week)[there[:, index]]).size - 1
+            if others > 0:
+                share[index] = once[index] / (once[index] + twice[index] / others)
+        return share
 
 
-def _sum_entries(stacked: Stack, chosen: BoolArray | IntArray) -> FloatArray:
+def _cycles(held: BoolArray, alike: IntArray) -> IntArray:
+    """Return how many cycles hold each key or one like it, (d,), from which hold which, (d, cycles)."""
+    together = np.zeros((int(alike.max(initial=-1)) + 1, held.shape[1]), dtype=np.bool_)
+    rows, cycle = np.nonzero(held)
+    together[alike[rows], cycle] = True
+    return np.asarray(together.sum(1)[alike], dtype=np.int64)
+
+
+def new_after(stacked: Stack, entries: tuple[IntArray, IntArray], layout: Layout) -> FloatArray:
+    """Count the events of a reference whose category stands in it once, by feature, 0 for numbers, (f,).
+
+    As many in as many further rows are to be expected to be new (Good 1953).
+
+    Args:
+        stacked: the hours of the reference.
+        entries: `stacked.distinct()`.
+        layout: of its features.
+    """
+    distinct, place = entries
+    totals = np.bincount(place, stacked.entry_count, distinct.size)
+    alone = np.flatnonzero((totals[place] == 1) & (layout.never_seen[stacked.entry_feature] >= 0))
+    return np.asarray(_sum_entries(stacked, alone, stacked.novel_counts()).sum(0), dtype=np.float64)
+
+
+def _sum_entries(
+    stacked: Stack, chosen: BoolArray | IntArray, entry_counts: FloatArray | None = None
+) -> FloatArray:
     hours, features = stacked.present.shape
     cell = stacked.entry_hour[chosen] * features + stacked.entry_feature[chosen]
-    counts = np.bincount(cell, stacked.entry_count[chosen], hours * features)
+    held = stacked.entry_count if entry_counts is None else entry_counts
+    counts = np.bincount(cell, held[chosen], hours * features)
     return counts.astype(np.float64).reshape(hours, features)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
 
 LayerName = Literal["now", "before", "training"]
 LAYERS: tuple[LayerName, ...] = ("now", "before", "training")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.profiles import Stream
-from driftline.store.pages import QUIET_HOURS
-from driftline.store.verdicts import hour_time
+from driftline.domain.channels import Channel
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import DEFAULT_QUIET_HOURS
+from driftline.domain.streams import Stream
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.reads.verdicts import END_HOUR, ENDS, FINAL
 
@@ -16,24 +17,26 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.verdicts import Kind
     from driftline.web.period import Period
     from driftline.web.reads.pages import KnownPage
 
 # Only few windows page: they are found first, so that only they are read in full and merged.
 _EPISODES = f"""
-SELECT model_version, environment, segment, feature, reference, episode_id,
+SELECT model_version, environment, segment, feature, kind, reference, episode_id,
     intDiv(toUnixTimestamp(min(episode_start)), 3600) AS since, max({END_HOUR}) AS until,
     argMax(
-        (channel, effect, observed, expected, reason, scale_hours), (coalesce(z, inf), window_end)
+        (channel_kind, channel_value, channel_feature, effect, observed, expected, reason, scale_hours),
+        (coalesce(z, inf), window_end)
     ) AS surest
 FROM drift_verdicts
-WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, window_end) IN
+WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, kind, window_end) IN
 (
-    SELECT feature, window_end FROM verdict_records
+    SELECT feature, kind, window_end FROM verdict_records
     WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS}
 )
-GROUP BY model_version, environment, segment, feature, reference, episode_id
-ORDER BY since DESC, abs(surest.2) DESC, feature
+GROUP BY model_version, environment, segment, feature, kind, reference, episode_id
+ORDER BY since DESC, abs(surest.4) DESC, feature
 """
 
 
@@ -45,11 +48,12 @@ class Episode:
         stream: of which model version and environment.
         segment: of which part of the traffic; empty: of all of it.
         feature: its name.
+        kind: numeric or categorical.
         reference: training or production.
         episode_id: the same whenever the same hours are judged again.
         since: its first hour.
         until: when its last window ended, in hours.
-        channel: the share that moved most, in the judge's words.
+        channel: the share that moved most; None: it is not known.
         effect: observed less expected share.
         observed: the share seen.
         expected: the share expected.
@@ -59,16 +63,18 @@ class Episode:
         page_id: of the page that it belongs to; empty: of none that is stored.
         page_state: of that page, as of a stored page; empty: none is stored.
         word: what was said of that page last: real, noise or accept; empty: nothing.
+        quiet_hours: it is over once so many hours were judged without a page of it.
     """
 
     stream: Stream
     segment: str
     feature: str
+    kind: Kind
     reference: str
     episode_id: str
     since: int
     until: int
-    channel: str
+    channel: Channel | None
     effect: float
     observed: float
     expected: float
@@ -78,6 +84,7 @@ class Episode:
     page_id: str = ""
     page_state: str = ""
     word: str = ""
+    quiet_hours: int = DEFAULT_QUIET_HOURS
 
     @property
     def is_settled(self) -> bool:
@@ -102,30 +109,35 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             stream=Stream(model_name, version, environment),
             segment=segment,
             feature=feature,
+            kind=kind,
             reference=reference,
             episode_id=episode_id or "",
             since=int(since),
             until=int(until),
-            channel=surest[0] or "",
-            effect=surest[1] or 0.0,
-            observed=surest[2] or 0.0,
-            expected=surest[3] or 0.0,
-            reason=surest[4],
-            scale_hours=surest[5],
+            channel=Channel.from_row(*surest[:3]),
+            effect=surest[3] or 0.0,
+            observed=surest[4] or 0.0,
+            expected=surest[5] or 0.0,
+            reason=surest[6],
+            scale_hours=surest[7],
             is_open=_is_open(int(until), newest_end, known),
             page_id="" if known is None else known.page.page_id,
             page_state="" if known is None else known.page.state,
             word="" if known is None else known.word,
+            quiet_hours=quiet,
         )
-        for version, environment, segment, feature, reference, episode_id, since, until, surest in rows
+        for version, environment, segment, feature, kind, reference, episode_id, since, until, surest in rows
         for known in (pages.get(episode_id or ""),)
+        for quiet in (DEFAULT_QUIET_HOURS if known is None else known.page.quiet_hours,)
     ]
 
 
 def _is_open(until: int, newest_end: int, known: KnownPage | None) -> bool:
     """Say whether an episode may still go on; where it has a page, only one that needs somebody does."""
-    is_recent = newest_end - until < QUIET_HOURS
-    return is_recent if known is None else known.needs_somebody and (is_recent or until == known.last)
+    if known is None:
+        return newest_end - until < DEFAULT_QUIET_HOURS
+    is_recent = newest_end - until < known.page.quiet_hours
+    return known.needs_somebody and (is_recent or until == known.last)
 
 
 def _pages_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, KnownPage]:

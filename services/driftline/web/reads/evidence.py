@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.web.reads.verdicts import ENDS, FINAL, GRAVITY
+from driftline.domain.channels import Channel
+from driftline.domain.names import JOINT
+from driftline.domain.verdicts import VerdictName
+from driftline.web.reads.verdicts import ENDS, FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
+    from driftline.domain.verdicts import Feature
     from driftline.web.reads.pages import KnownPage
 
 _STREAM = (
@@ -21,7 +25,7 @@ _STREAM = (
 
 # The first page verdict of a feature has no more evidence than its surest one, so that one is told.
 _SUREST = f"""
-SELECT toString(segment), toString(feature), toString(reference),
+SELECT toString(segment), toString(feature), toString(kind), toString(reference),
     argMax(
         tuple(effect_low, effect_high, z, critical, sample_size, reference_size, completeness, scale_hours,
             intDiv(toUnixTimestamp(window_start), 3600), intDiv(toUnixTimestamp(window_end), 3600),
@@ -30,23 +34,29 @@ SELECT toString(segment), toString(feature), toString(reference),
 FROM drift_verdicts
 WHERE {_STREAM} AND verdict = 'page' AND {ENDS}
     AND segment IN {{segments:Array(String)}} AND feature IN {{features:Array(String)}}
-GROUP BY segment, feature, reference
+GROUP BY segment, feature, kind, reference
 """
 
 _PARTS = f"""
-SELECT toString(segment), scale_hours, toString(verdict), channel, effect, effect_low, effect_high, expected,
+SELECT toString(segment), scale_hours, toString(verdict), channel_kind, channel_value, channel_feature,
+    effect, effect_low, effect_high, expected,
     observed, sample_size, reason
 FROM drift_verdicts
-WHERE {_STREAM} AND segment != '' AND reference = 'production' AND feature = {{feature:String}}
+WHERE {_STREAM} AND segment != '' AND reference = 'production'
+    AND feature = {{feature:String}} AND kind = {{kind:String}}
     AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
 """
 
 _JOINT = f"""
 SELECT reason FROM drift_verdicts
-WHERE {_STREAM} AND segment = '' AND reference = 'production' AND feature = '(joint)'
+WHERE {_STREAM} AND segment = '' AND reference = 'production' AND feature = '{JOINT}'
     AND verdict IN ('page', 'warn') AND {ENDS}
 ORDER BY coalesce(z, 0) DESC, window_end DESC LIMIT 1
 """
+
+
+EvidenceKey = tuple[str, str, str, str]
+"""Segment, feature, kind and reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class PartVerdict:
     segment: str
     scale_hours: int
     verdict: str
-    channel: str
+    channel: Channel | None
     effect: float | None
     effect_low: float | None
     effect_high: float | None
@@ -99,8 +109,8 @@ class PartVerdict:
     reason: str
 
 
-def read_evidence(client: Client, known: KnownPage) -> Mapping[tuple[str, str, str], Evidence]:
-    """Return the evidence of a page by segment, feature and reference; what aged out is left out."""
+def read_evidence(client: Client, known: KnownPage) -> Mapping[EvidenceKey, Evidence]:
+    """Return the evidence of a page by segment, feature, kind and reference; what aged out is left out."""
     page = known.page
     bound = {
         **_bound(page.stream),
@@ -110,20 +120,20 @@ def read_evidence(client: Client, known: KnownPage) -> Mapping[tuple[str, str, s
         "features": sorted({finding.feature for finding in page.findings}),
     }
     rows = client.query(_SUREST, parameters=bound, settings=FINAL).result_rows
-    return {(segment, feature, reference): Evidence(*told) for segment, feature, reference, told in rows}
+    return {(row[0], row[1], row[2], row[3]): Evidence(*row[4]) for row in rows}
 
 
-def read_parts(client: Client, stream: Stream, feature: str, end: int) -> Sequence[PartVerdict]:
+def read_parts(client: Client, stream: Stream, feature: Feature, end: int) -> Sequence[PartVerdict]:
     """Return what windows that ended at an hour say of a feature by part of the traffic, gravest first."""
-    bound = {**_bound(stream), "feature": feature, "end": end}
+    bound = {**_bound(stream), "feature": feature.name, "kind": feature.kind, "end": end}
     rows = client.query(_PARTS, parameters=bound, settings=FINAL).result_rows
     found: dict[str, PartVerdict] = {}
-    for segment, scale, verdict, channel, effect, low, high, expected, observed, size, reason in rows:
+    for segment, scale, verdict, *channel, effect, low, high, expected, observed, size, reason in rows:
         each = PartVerdict(
             segment,
             scale,
             verdict,
-            channel or "",
+            Channel.from_row(*channel),
             effect,
             low,
             high,
@@ -146,7 +156,7 @@ def read_joint_reason(client: Client, known: KnownPage) -> str:
 
 
 def _order(each: PartVerdict) -> tuple[int, int]:
-    return GRAVITY.index(each.verdict), -each.scale_hours
+    return -VerdictName(each.verdict).severity, -each.scale_hours
 
 
 def _bound(stream: Stream) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_of
 from driftline.store.pages import read_acknowledgements, read_pages
-from driftline.web import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.store.pages import StoredAcknowledgement, StoredFinding, StoredPage
+    from driftline.domain.incidents import Finding
+    from driftline.store.pages import StoredAcknowledgement, StoredPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,15 @@ class KnownPage:
     @property
     def since(self) -> int:
         """The first hour of the windows that page."""
-        return words.hour_of(self.page.since)
+        return hour_of(self.page.since)
 
     @property
     def last(self) -> int:
         """When the last window that pages ended, in hours."""
-        return words.hour_of(self.page.last)
+        return hour_of(self.page.last)
 
     @property
-    def main(self) -> StoredFinding:
+    def main(self) -> Finding:
         """The gravest finding."""
         return self.page.findings[0]
 

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from driftline.domain.names import LABEL, NUMBER, feature_of
+from driftline.domain.streams import Stream
 from driftline.errors import SettingError
-from driftline.profiles import Stream
 from driftline.store.hours import STREAM
 from driftline.store.visible import visible
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
-
-NUMBER, LABEL = "prediction.number", "prediction.label"
-"""The model's answers, under the names that they have as features."""
 
 _LOOK_BACK = (timedelta(hours=6), timedelta(days=7))
 _PATIENCE_S = 10
@@ -62,13 +60,14 @@ WHERE {STREAM} AND segment = '' AND feature != '' AND {visible(STREAM)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which predictions of a stream are wanted; what is None or empty does not matter. Times are in UTC.
+    """Which predictions of a stream are wanted; what is None, or an empty name, does not matter.
 
     Args:
-        since: of this time or later.
-        until: before this time.
+        since: of this time or later, in UTC.
+        until: before this time, in UTC.
         part: of this part of the traffic, ``key=value`` of a tag or a categorical feature.
         feature: which feature `value`, `low`, `high` and `is_missing` are about, and which one is shown.
+        kind: with a value of this kind only, `numeric` or `categorical`; empty: of any.
         value: the value, as text: a category, or a number (also ``nan`` and ``inf``).
         low: numbers of this size or larger.
         high: numbers of this size or smaller.
@@ -79,7 +78,8 @@ class Filter:
     until: datetime | None = None
     part: str = ""
     feature: str = ""
-    value: str = ""
+    kind: str = ""
+    value: str | None = None
     low: float | None = None
     high: float | None = None
     is_missing: bool = False
@@ -245,7 +245,7 @@ def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[l
         )
         bound |= {"key": key, "part": value}
     if wanted.feature:
-        bound["feature"] = wanted.feature
+        bound["feature"] = feature_of(wanted.feature) or ""
         conditions += _value_conditions(wanted, bound)
     return conditions, bound
 
@@ -256,7 +256,9 @@ def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
     conditions = []
     if wanted.is_missing:
         conditions.append(f"({number}) IS NULL AND ({category}) IS NULL")
-    if wanted.value:
+    if wanted.kind:
+        conditions.append(f"({number if wanted.kind == 'numeric' else category}) IS NOT NULL")
+    if wanted.value is not None:
         either = [f"({category}) = {{value:String}}"]
         bound["value"] = wanted.value
         if (exact := _as_number(wanted.value)) is not None:

@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.profiles import Stream
+from driftline.domain.streams import Stream
+from driftline.domain.verdicts import Feature, gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.verdicts import Kind
     from driftline.web.period import Period
-
-GRAVITY = ("page", "warn", "incomplete", "learning", "ok", "insufficient_data")
-"""Of several verdicts on the same feature and time, the first in this order is shown.
-
-A window too short to judge (at night, say) is no news where a longer one was judged.
-"""
 
 # Rows of one key share a month, so that months need not be merged with each other.
 FINAL = {"do_not_merge_across_partitions_select_final": 1}
@@ -40,10 +36,10 @@ FROM judged_hours GROUP BY model_name, model_version, environment
 """
 
 _CELLS = f"""
-SELECT feature AS name, intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell, verdict
+SELECT feature AS name, kind, intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell, verdict
 FROM drift_verdicts
 WHERE {_STREAM} AND reference = {{reference:String}} AND {ENDS}
-GROUP BY name, cell, verdict
+GROUP BY name, kind, cell, verdict
 """
 
 _EFFECTS = f"""
@@ -51,7 +47,7 @@ SELECT intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell,
     max(abs(effect))
 FROM drift_verdicts
 WHERE {_ANY_PART} AND segment = {{segment:String}} AND feature = {{feature:String}}
-    AND reference = {{reference:String}} AND scale_hours = {{scale:UInt16}}
+    AND kind = {{kind:String}} AND reference = {{reference:String}} AND scale_hours = {{scale:UInt16}}
     AND verdict IN ('page', 'warn', 'ok') AND effect IS NOT NULL AND {ENDS}
 GROUP BY cell ORDER BY cell
 """
@@ -68,7 +64,8 @@ ORDER BY name, against, scale_hours
 # By stream its newest windows; months in which none of them ended are left aside.
 _STATES = """
 SELECT toString(model_name), toString(model_version), toString(environment), toString(feature),
-    scale_hours, toString(verdict), completeness, reason, intDiv(toUnixTimestamp(window_end), 3600)
+    toString(kind), scale_hours, toString(verdict), completeness, reason,
+    intDiv(toUnixTimestamp(window_end), 3600)
 FROM drift_verdicts
 WHERE (model_name, model_version, environment) IN {streams:Array(Tuple(String, String, String))}
     AND segment = '' AND reference = 'production'
@@ -102,7 +99,7 @@ class NewestVerdict:
     """What the newest window of one scale said; the columns are documented in ``schemas/clickhouse``."""
 
     feature: str
-    kind: str
+    kind: Kind
     reference: str
     scale_hours: int
     verdict: str
@@ -123,6 +120,7 @@ class State:
     """What the newest window of one scale said of a feature, in short."""
 
     feature: str
+    kind: Kind
     scale_hours: int
     verdict: str
     completeness: float
@@ -147,8 +145,8 @@ def read_judged(client: Client) -> Sequence[JudgedSpan]:
 
 
 def read_cells(
-    client: Client, stream: Stream, period: Period, *, reference: str, feature: str | None = None
-) -> Mapping[str, Mapping[int, str]]:
+    client: Client, stream: Stream, period: Period, *, reference: str, feature: Feature | None = None
+) -> Mapping[Feature, Mapping[int, str]]:
     """Return the gravest verdict of all scales by feature and cell; cells without verdicts are left out.
 
     Args:
@@ -158,15 +156,17 @@ def read_cells(
         reference: training or production.
         feature: only this one; None: all.
     """
-    bound = {**_bound(stream, period), "reference": reference, "feature": feature}
+    bound = {**_bound(stream, period), "reference": reference}
     query = (
-        _CELLS.replace("GROUP BY", "AND feature = {feature:String} GROUP BY")
+        _CELLS.replace("GROUP BY", "AND feature = {feature:String} AND kind = {kind:String} GROUP BY")
         if feature is not None
         else _CELLS
     )
-    found: dict[str, dict[int, str]] = {}
-    for name, cell, verdict in client.query(query, parameters=bound, settings=FINAL).result_rows:
-        cells = found.setdefault(name, {})
+    if feature is not None:
+        bound |= {"feature": feature.name, "kind": feature.kind}
+    found: dict[Feature, dict[int, str]] = {}
+    for name, kind, cell, verdict in client.query(query, parameters=bound, settings=FINAL).result_rows:
+        cells = found.setdefault(Feature(name, kind), {})
         known = cells.get(cell)
         cells[cell] = verdict if known is None else gravest([known, verdict])
     return found
@@ -175,7 +175,7 @@ def read_cells(
 def read_effects(
     client: Client,
     stream: Stream,
-    feature: str,
+    feature: Feature,
     period: Period,
     *,
     reference: str,
@@ -195,7 +195,8 @@ def read_effects(
     """
     bound = {
         **_bound(stream, period),
-        "feature": feature,
+        "feature": feature.name,
+        "kind": feature.kind,
         "reference": reference,
         "scale": scale_hours,
         "segment": segment,
@@ -231,12 +232,12 @@ def read_states(client: Client, ends: Mapping[Stream, int]) -> Mapping[Stream, S
         "oldest": min(ends.values()),
     }
     found: dict[Stream, list[State]] = {}
-    for *names, feature, scale, verdict, completeness, reason, end in client.query(
+    for *names, feature, kind, scale, verdict, completeness, reason, end in client.query(
         _STATES, parameters=bound, settings=FINAL
     ).result_rows:
         stream = Stream(*names)
         if ends[stream] == end:
-            found.setdefault(stream, []).append(State(feature, scale, verdict, completeness, reason))
+            found.setdefault(stream, []).append(State(feature, kind, scale, verdict, completeness, reason))
     return found
 
 
@@ -244,11 +245,6 @@ def read_runs(client: Client, model_name: str) -> Sequence[TrainingRun]:
     """Return a model's registered training runs, the oldest first."""
     rows = client.query(_RUNS, parameters={"model": model_name}).result_rows
     return [TrainingRun(*row) for row in rows]
-
-
-def gravest(verdicts: Iterable[str]) -> str:
-    """Return the verdict that is shown for several; `insufficient_data` where there is none."""
-    return min(verdicts, key=GRAVITY.index, default=GRAVITY[-1])
 
 
 def _bound(stream: Stream, period: Period) -> dict[str, Any]:

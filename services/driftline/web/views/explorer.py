@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
 from driftline.store.ledger import read_landed
 from driftline.web.addresses import explorer_path
 from driftline.web.reads.predictions import (
@@ -28,7 +28,22 @@ if TYPE_CHECKING:
 
 ROWS = 50
 
-_FIELDS = ("version", "environment", "since", "until", "part", "feature", "value", "low", "high", "missing")
+_FIELDS = (
+    "version",
+    "environment",
+    "since",
+    "until",
+    "part",
+    "feature",
+    "kind",
+    "value",
+    "empty",
+    "low",
+    "high",
+    "missing",
+)
+_VERBATIM = frozenset({"part", "feature", "value"})
+"""Names and values are taken as they are: they may begin or end with a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,10 @@ def view_explorer(client: Client, name: str, query: Mapping[str, str]) -> Explor
     streams = read_versions(client, name)
     if not streams:
         raise NotFoundError(f"no event of a model called {name!r} has landed")
-    asked = {field: query.get(field, "").strip() for field in _FIELDS}
+    asked = {
+        field: query.get(field, "") if field in _VERBATIM else query.get(field, "").strip()
+        for field in _FIELDS
+    }
     stream = _stream(client, name, streams, asked)
     problems: list[str] = []
     wanted, after = _filter(asked, problems), _cursor(query.get("after", ""), problems)
@@ -130,7 +148,7 @@ def _stream(client: Client, name: str, streams: Sequence[Stream], asked: Mapping
 
 def _filter(asked: Mapping[str, str], problems: list[str]) -> Filter:
     """Read the form; what is wrong in it is added to `problems`."""
-    needs_feature = [field for field in ("value", "low", "high", "missing") if asked[field]]
+    needs_feature = [field for field in ("value", "empty", "low", "high", "missing") if asked[field]]
     if needs_feature and not asked["feature"]:
         problems.append("choose the feature that the value is about")
     if asked["part"] and "=" not in asked["part"]:
@@ -143,7 +161,8 @@ def _filter(asked: Mapping[str, str], problems: list[str]) -> Filter:
         until=_time(asked["until"], "until", problems),
         part=asked["part"],
         feature=asked["feature"],
-        value=asked["value"],
+        kind=asked["kind"],
+        value=asked["value"] or ("" if asked["empty"] else None),
         low=_number(asked["low"], "at least", problems),
         high=_number(asked["high"], "at most", problems),
         is_missing=bool(asked["missing"]),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_time
+from driftline.domain.names import JOINT
+from driftline.domain.verdicts import Feature, gravest
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
 from driftline.store.grids import read_grids
-from driftline.store.pages import QUIET_HOURS
-from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
@@ -19,23 +20,18 @@ from driftline.web.period import Period
 from driftline.web.reads.distributions import LAYERS, Spans, read_distribution
 from driftline.web.reads.episodes import read_episodes
 from driftline.web.reads.evidence import read_parts
-from driftline.web.reads.verdicts import (
-    gravest,
-    read_cells,
-    read_effects,
-    read_newest,
-)
+from driftline.web.reads.verdicts import read_cells, read_effects, read_newest
 from driftline.web.views.incidents import gather
 from driftline.web.views.model import invalid_of
 from driftline.web.views.streams import episode_spans, find_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.store.invalid import InvalidCount
     from driftline.web.reads.distributions import Distribution, Layer, LayerName
     from driftline.web.reads.episodes import Episode
@@ -141,8 +137,15 @@ class FeatureView:
     invalid: Sequence[InvalidCount]
     explorer: str
 
+    @property
+    def is_joint(self) -> bool:
+        """Whether it is the check of all features together."""
+        return self.feature == JOINT
 
-def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at: int | None) -> FeatureView:
+
+def view_feature(
+    client: Client, name: str, feature: str, choice: Choice, *, at: int | None, kind: str = ""
+) -> FeatureView:
     """Return one feature of a model.
 
     Args:
@@ -151,53 +154,51 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         feature: of the feature.
         choice: version, environment and days.
         at: the hour behind the window shown; None: the newest.
+        kind: of the feature; empty: numeric where a number and a text bear its name, else the one that does.
 
     Raises:
         NotFoundError: the window holds no verdict on such a feature.
     """
     span, newest_end = find_stream(client, name, choice)
     stream, end = span.stream, span.last_end if at is None else min(at, span.last_end)
-    verdicts = [each for each in read_newest(client, stream, end) if each.feature == feature]
+    named = [each for each in read_newest(client, stream, end) if each.feature == feature]
+    wanted = kind or max((each.kind for each in named), default="")
+    verdicts = [each for each in named if each.kind == wanted]
     if not verdicts:
         raise NotFoundError(f"no verdict on a feature called {feature!r} of {name!r} at {words.at(end)}")
+    key = Feature(feature, verdicts[0].kind)
     period = Period(end, choice.days)
     episodes = [
         each
         for each in read_episodes(client, name, period, newest_end=newest_end)
-        if (each.feature, each.stream) == (feature, stream)
+        if (each.feature, each.kind, each.stream) == (*key, stream)
     ]
-    around = [each for each in episodes if each.since < end and end - each.until < QUIET_HOURS]
+    around = [each for each in episodes if each.since < end and end - each.until < each.quiet_hours]
     is_newest = end == span.last_end
     current = [each for each in around if (each.is_open if is_newest else each.word != "noise")]
     settled = [each for each in around if each.is_settled and each not in current]
     spans = Spans(end, min((each.since for each in around), default=None))
-    kind = verdicts[0].kind
-    marks = episode_spans(episodes, feature, stream, "production")
-    cells = read_cells(client, stream, period, reference="production", feature=feature).get(feature, {})
-    production = [
-        "ok" if settled and each.verdict == "page" else each.verdict
-        for each in verdicts
-        if each.reference == "production"
-    ]
+    marks = episode_spans(episodes, key, stream, "production")
+    cells = read_cells(client, stream, period, reference="production", feature=key).get(key, {})
     return FeatureView(
         stream=stream,
         feature=feature,
-        kind=kind,
+        kind=key.kind,
         period=period,
         spans=spans,
-        state="page" if current else gravest(production),
+        state="page" if current else _state(verdicts, is_settled=bool(settled)),
         current=gather(current),
         settled=gather(settled),
         episodes=episodes,
         distribution=_distribution(
-            read_distribution(client, stream, feature, kind, spans),
+            read_distribution(client, stream, feature, key.kind, spans),
             feature,
-            read_grids(client, name).get(feature, Grid()) if kind == "numeric" else None,
+            read_grids(client, name).get(feature, Grid()) if key.kind == "numeric" else None,
         ),
         strip=charts.strip(cells, period, marks, label=f"Verdicts on {feature} over {period.days} days"),
         effects=charts.effect_chart(
             read_effects(
-                client, stream, feature, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
+                client, stream, key, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
             ),
             period,
             marks,
@@ -208,9 +209,18 @@ def view_feature(client: Client, name: str, feature: str, choice: Choice, *, at:
         axis=charts.time_axis(period),
         verdicts=verdicts,
         is_newest=is_newest,
-        parts=read_parts(client, stream, feature, end),
+        parts=read_parts(client, stream, key, end),
         invalid=[each for each in invalid_of(client, stream, period) if each.feature == feature],
         explorer=window_explorer(stream, feature, spans.now, end),
+    )
+
+
+def _state(verdicts: Iterable[NewestVerdict], *, is_settled: bool) -> str:
+    """Return the gravest verdict against production; a page that is settled needs nobody."""
+    return gravest(
+        "ok" if is_settled and each.verdict == "page" else each.verdict
+        for each in verdicts
+        if each.reference == "production"
     )
 
 
@@ -222,7 +232,7 @@ def window_explorer(stream: Stream, feature: str, first: int, end: int) -> str:
         environment=stream.environment,
         since=words.minute(hour_time(first)),
         until=words.minute(hour_time(end)),
-        feature=None if feature == words.JOINT else feature,
+        feature=None if feature == JOINT else feature,
     )
 
 

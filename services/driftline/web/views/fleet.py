@@ -6,15 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import Feature, VerdictName, gravest
 from driftline.store.drops import read_drops_by_hour
 from driftline.store.pages import settled_features
-from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
 from driftline.web.reads.pages import read_known_pages
-from driftline.web.reads.verdicts import GRAVITY, gravest, read_states
+from driftline.web.reads.verdicts import read_states
 from driftline.web.views.streams import (
     REFERENCE_ROWS,
     find_span,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.web.reads.pages import KnownPage
     from driftline.web.reads.verdicts import JudgedSpan, State
     from driftline.web.views.streams import Choice
@@ -133,7 +134,15 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
     ]
     still_open = [known for row in rows for known in row.open]
     return FleetView(
-        rows=sorted(rows, key=lambda row: (not row.open, row.has_landed, GRAVITY.index(row.state), row.name)),
+        rows=sorted(
+            rows,
+            key=lambda row: (
+                not row.open,
+                row.has_landed,
+                -VerdictName(row.state).severity,
+                row.name,
+            ),
+        ),
         open=sorted(still_open, key=lambda known: (known.main.segment != "", -abs(known.main.effect))),
         recent=sorted(
             (known for each in pages.values() for known in each if not known.needs_somebody),
@@ -171,9 +180,9 @@ def _row(
     if span is None or period is None:
         return FleetRow(name, None, "learning")
     still_open = [known for known in pages if known.needs_somebody]
-    by_feature: dict[str, list[str]] = {}
+    by_feature: dict[Feature, list[str]] = {}
     for each in told:
-        by_feature.setdefault(each.feature, []).append(each.verdict)
+        by_feature.setdefault(Feature(each.feature, each.kind), []).append(each.verdict)
     settled = settled_features((each.page for each in pages), span.stream, hour_time(span.last_end))
     now = {
         feature: gravest("ok" if each == "page" and feature in settled else each for each in verdicts)
@@ -187,7 +196,7 @@ def _row(
         span=span,
         state=state,
         open=still_open,
-        warned=sorted(feature for feature, verdict in now.items() if verdict == "warn"),
+        warned=sorted(feature for (feature, _), verdict in now.items() if verdict == "warn"),
         reason=reasons[-1] if reasons and not is_judged else "",
         features=len(now),
         complete=least_complete(told),

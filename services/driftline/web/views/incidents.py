@@ -13,7 +13,7 @@ from driftline.web import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.web.reads.episodes import Episode
 
 _TOGETHER_HOURS = 6

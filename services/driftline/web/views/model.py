@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import hour_time
+from driftline.domain.names import JOINT
+from driftline.domain.verdicts import Feature, VerdictName, gravest, other_kind
 from driftline.errors import NotFoundError
 from driftline.store.drops import read_drops
 from driftline.store.invalid import read_invalid
 from driftline.store.ledger import read_ledger
-from driftline.store.verdicts import hour_time
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Mark
 from driftline.web.period import Period
 from driftline.web.reads.episodes import read_episodes
-from driftline.web.reads.verdicts import GRAVITY, gravest, read_cells, read_newest, read_runs
+from driftline.web.reads.verdicts import read_cells, read_newest, read_runs
 from driftline.web.views.incidents import gather
 from driftline.web.views.streams import (
     PRODUCTION,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.profiles import Stream
+    from driftline.domain.streams import Stream
     from driftline.store.drops import Drops
     from driftline.store.invalid import InvalidCount
     from driftline.store.ledger import LedgerLine
@@ -50,7 +52,7 @@ class FeatureRow:
     """One feature in a grid.
 
     Args:
-        name: of the feature.
+        name: of the feature, with its kind where a number and a text bear it.
         href: its page.
         verdict: of the newest windows; `page` as long as an episode is open.
         training: the same against the training data; None where there is none.
@@ -191,7 +193,7 @@ def _view(
         axis=charts.time_axis(period),
         marks=charts.mark_axis(marks, period),
         lines=lines,
-        joint=[each for each in newest if each.feature == words.JOINT],
+        joint=[each for each in newest if each.feature == JOINT],
         invalid=invalid_of(client, span.stream, period),
         complete=least_complete(production),
     )
@@ -223,47 +225,54 @@ def _rows(
     period: Period,
     marks: Sequence[Mark],
     *,
-    cells: Mapping[str, Mapping[int, str]],
+    cells: Mapping[Feature, Mapping[int, str]],
     episodes: Sequence[Episode],
     newest: Sequence[NewestVerdict],
     reference: str,
 ) -> Sequence[FeatureRow]:
     now = _newest_by_feature(newest)
     own = [each for each in episodes if each.stream == stream]
-    open_now = {each.feature for each in own if each.is_open}
-    settled = {each.feature for each in own if each.is_settled} - open_now
+    open_now = {Feature(each.feature, each.kind) for each in own if each.is_open}
+    settled = {Feature(each.feature, each.kind) for each in own if each.is_settled} - open_now
     rows = []
-    for name in {*cells, *(feature for feature, _ in now)}:
-        spans = episode_spans(episodes, name, stream, reference)
-        verdict = "page" if name in open_now else gravest(_told(now, name, "production", settled))
-        training = _told(now, name, "training", settled)
+    features = {*cells, *(feature for feature, _ in now)}
+    for feature in features:
+        name = feature.name
+        if Feature(name, other_kind(feature.kind)) in features:
+            name = f"{name} ({words.KIND_WORDS[feature.kind]})"
+        spans = episode_spans(episodes, feature, stream, reference)
+        verdict = "page" if feature in open_now else gravest(_told(now, feature, "production", settled))
+        training = _told(now, feature, "training", settled)
         label = f"{words.feature_name(name)}: {words.VERDICT_WORDS[verdict]}. " + _episodes_label(spans)
         rows.append(
             FeatureRow(
                 name=name,
-                href=stream_feature_path(stream, name, days=period.days),
+                href=stream_feature_path(stream, feature.name, kind=feature.kind, days=period.days),
                 verdict=verdict,
                 training=gravest(training) if training else None,
-                strip=charts.strip(cells.get(name, {}), period, spans, marks, label=label),
+                strip=charts.strip(cells.get(feature, {}), period, spans, marks, label=label),
             )
         )
-    return sorted(rows, key=lambda row: (GRAVITY.index(row.verdict), row.name))
+    return sorted(rows, key=lambda row: (-VerdictName(row.verdict).severity, row.name))
 
 
 def _told(
-    now: Mapping[tuple[str, str], Sequence[str]], name: str, reference: str, settled: Collection[str]
+    now: Mapping[tuple[Feature, str], Sequence[str]],
+    feature: Feature,
+    reference: str,
+    settled: Collection[Feature],
 ) -> Sequence[str]:
     """Return a feature's newest verdicts as they are told: what is settled needs nobody."""
     return [
-        "ok" if verdict == "page" and name in settled else verdict
-        for verdict in now.get((name, reference), ())
+        "ok" if verdict == "page" and feature in settled else verdict
+        for verdict in now.get((feature, reference), ())
     ]
 
 
-def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[str, str], Sequence[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[Feature, str], Sequence[str]]:
+    found: dict[tuple[Feature, str], list[str]] = {}
     for each in newest:
-        found.setdefault((each.feature, each.reference), []).append(each.verdict)
+        found.setdefault((Feature(each.feature, each.kind), each.reference), []).append(each.verdict)
     return found
 
 

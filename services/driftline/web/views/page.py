@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from driftline.store.pages import WORD_MEANINGS, find_page
-from driftline.store.verdicts import hour_time
+from driftline.domain.channels import ChannelKind
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import MEANINGS
+from driftline.domain.names import is_answer
+from driftline.store.pages import find_page
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
-from driftline.web.reads.evidence import read_evidence, read_joint_reason
+from driftline.web.reads.evidence import EvidenceKey, read_evidence, read_joint_reason
 from driftline.web.reads.pages import with_words
 from driftline.web.reads.predictions import Filter, read_predictions
 from driftline.web.reads.verdicts import read_effects, read_runs
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
-    from driftline.store.pages import StoredFinding
+    from driftline.domain.incidents import Finding
     from driftline.web.reads.evidence import Evidence
     from driftline.web.reads.pages import KnownPage
     from driftline.web.reads.predictions import PredictionLine
@@ -38,9 +40,7 @@ _EFFECT_SCALE_HOURS = 24
 _DAYS = 28
 _AFTER_HOURS = 3 * 24
 _NEW_VERSION_HOURS = 48
-_AT_OR_BELOW = re.compile(r"share at or below (\S+)")
-_VALUE = re.compile(r"value (['\"])(.*)\1", re.DOTALL)
-_NOT_FINITE = {"NaN": "nan", "infinities": "inf"}
+_NOT_FINITE = {ChannelKind.NANS: "nan", ChannelKind.INFINITIES: "inf"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,11 @@ class FindingRow:
     Args:
         finding: what was stored of it.
         evidence: of its surest window; None: its verdicts have aged out.
-        since: its first hour.
-        last: when its last window ended, in hours.
         is_over: whether it stopped before the page's newest window.
     """
 
-    finding: StoredFinding
+    finding: Finding
     evidence: Evidence | None
-    since: int
-    last: int
     is_over: bool
 
 
@@ -109,7 +105,7 @@ class PageView:
     def commands(self) -> Mapping[str, str]:
         """The command that says each word of it."""
         page_id = shlex.quote(self.known.page.page_id)
-        return {word: f"driftline ack {page_id} --{word} --note '...'" for word in WORD_MEANINGS}
+        return {word: f"driftline ack {page_id} --{word} --note '...'" for word in MEANINGS}
 
 
 def view_page(client: Client, page_id: str) -> PageView:
@@ -144,40 +140,33 @@ def view_page(client: Client, page_id: str) -> PageView:
         wanted=wanted,
         examples=read_predictions(client, page.stream, wanted, limit=EXAMPLES),
         explorer=_explorer(known, wanted),
-        hours=_explorer(known, replace(wanted, value="", low=None, high=None, is_missing=False)),
-        runbook="DriftlinePredictionDrift"
-        if main.feature.startswith("prediction.")
-        else "DriftlineDataDrift",
+        hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
+        runbook="DriftlinePredictionDrift" if is_answer(main.feature) else "DriftlineDataDrift",
     )
 
 
-def example_filter(finding: StoredFinding, since: int, last: int) -> Filter:
+def example_filter(finding: Finding, since: int, last: int) -> Filter:
     """Return which predictions show what a finding says: of its hours, its part, and the side that grew."""
-    low: float | None = None
-    high: float | None = None
-    value = _NOT_FINITE.get(finding.channel, "")
-    if cut := _AT_OR_BELOW.fullmatch(finding.channel):
-        low, high = (None, float(cut[1])) if finding.effect >= 0 else (float(cut[1]), None)
-    elif (named := _VALUE.fullmatch(finding.channel)) and finding.effect >= 0:
-        value = named[2]
-    return Filter(
-        since=hour_time(since),
-        until=hour_time(last),
-        part=finding.segment,
-        feature=finding.feature,
-        value=value,
-        low=low,
-        high=high,
-        is_missing=finding.channel == "nulls" and finding.effect >= 0,
+    of_hours = Filter(
+        since=hour_time(since), until=hour_time(last), part=finding.segment, feature=finding.feature
     )
+    channel, has_grown = finding.channel, finding.effect >= 0
+    if channel is None:
+        return of_hours
+    if isinstance(channel.value, float):
+        low, high = (None, channel.value) if has_grown else (channel.value, None)
+        return replace(of_hours, low=low, high=high)
+    if channel.kind is ChannelKind.TYPE_CHANGED:
+        return replace(of_hours, kind=str(channel.value))
+    if not has_grown:
+        return of_hours
+    value = _NOT_FINITE.get(channel.kind, channel.value)
+    return replace(of_hours, value=value, is_missing=channel.kind is ChannelKind.NULLS)
 
 
-def _row(
-    finding: StoredFinding, evidence: Mapping[tuple[str, str, str], Evidence], known: KnownPage
-) -> FindingRow:
-    since, last = words.hour_of(finding.since), words.hour_of(finding.last)
-    found = evidence.get((finding.segment, finding.feature, finding.reference))
-    return FindingRow(finding, found, since, last, is_over=last < known.last)
+def _row(finding: Finding, evidence: Mapping[EvidenceKey, Evidence], known: KnownPage) -> FindingRow:
+    found = evidence.get((finding.segment, finding.feature, finding.kind, finding.reference))
+    return FindingRow(finding, found, is_over=finding.last < known.last)
 
 
 def _effects(client: Client, known: KnownPage, judged_until: int) -> Markup | None:
@@ -186,7 +175,7 @@ def _effects(client: Client, known: KnownPage, judged_until: int) -> Markup | No
     effects = read_effects(
         client,
         known.page.stream,
-        main.feature,
+        main.feature_key,
         period,
         reference=main.reference,
         scale_hours=_EFFECT_SCALE_HOURS,
@@ -212,8 +201,10 @@ def _explorer(known: KnownPage, wanted: Filter) -> str:
         until=words.minute(wanted.until),
         part=wanted.part or None,
         feature=wanted.feature or None,
+        kind=wanted.kind or None,
         value=wanted.value or None,
-        low=None if wanted.low is None else f"{wanted.low:g}",
-        high=None if wanted.high is None else f"{wanted.high:g}",
+        empty="1" if wanted.value == "" else None,
+        low=None if wanted.low is None else repr(wanted.low),
+        high=None if wanted.high is None else repr(wanted.high),
         missing="1" if wanted.is_missing else None,
     )

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import hour_of
+from driftline.domain.names import is_answer
+from driftline.domain.streams import Stream
+from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
-from driftline.profiles import Stream
-from driftline.store.checked import find_broken, find_unseen
+from driftline.store.checked import find_broken, find_unseen, values_by_key
 from driftline.store.trace import trace
-from driftline.web import words
 from driftline.web.reads.pages import read_known_pages
 from driftline.web.views.streams import spans_by_model
 
@@ -72,7 +74,7 @@ class PredictionView:
     @property
     def end_hour(self) -> int:
         """The hour behind the one that it was made in."""
-        return words.hour_of(self.time) + 1
+        return hour_of(self.time) + 1
 
 
 def view_prediction(client: Client, event_id: str) -> PredictionView:
@@ -88,14 +90,14 @@ def view_prediction(client: Client, event_id: str) -> PredictionView:
     event = found["prediction"]
     stream = Stream(event["model_name"], event["model_version"], event["environment"])
     time = event["event_time"].replace(tzinfo=UTC)
-    end_hour = words.hour_of(time) + 1
+    end_hour = hour_of(time) + 1
     broken = find_broken(client, event)
     return PredictionView(
         event=event,
         stream=stream,
         time=time,
         features=_features(event, broken, find_unseen(client, event), found["verdicts"]),
-        answer={name: reason for name, reason in broken.items() if _is_answer(name)},
+        answer={name: reason for name, reason in broken.items() if is_answer(name)},
         run=found["training_run"],
         outcomes=found["outcomes"],
         verdicts=_gravest(found["verdicts"]),
@@ -117,18 +119,22 @@ def _features(
     unseen: Mapping[str, str],
     verdicts: Sequence[Mapping[str, Any]],
 ) -> Sequence[FeatureValue]:
-    gravest: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for each in verdicts:
-        if not each["segment"] and gravest.get(each["feature"]) != "page":
-            gravest[each["feature"]] = each["verdict"]
+        if not each["segment"]:
+            found.setdefault(each["feature"], []).append(each["verdict"])
     values: dict[str, float | str | None] = {
-        **event["numeric_features"],
-        **event["categorical_features"],
-        **dict.fromkeys(event["missing_features"]),
+        **values_by_key(event),
         **{name: None for name, reason in broken.items() if reason == "absent"},
     }
     told = [
-        FeatureValue(name, value, broken.get(name, ""), unseen.get(name, ""), gravest.get(name, ""))
+        FeatureValue(
+            name,
+            value,
+            broken.get(name, ""),
+            unseen.get(name, ""),
+            gravest(found[name]) if name in found else "",
+        )
         for name, value in values.items()
     ]
     return sorted(
@@ -142,7 +148,3 @@ def _gravest(verdicts: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any
     for each in sorted(verdicts, key=lambda each: (each["verdict"], -each["scale_hours"])):
         found.setdefault((each["segment"], each["feature"]), each)
     return list(found.values())
-
-
-def _is_answer(name: str) -> bool:
-    return name == "prediction" or name.startswith("prediction.")

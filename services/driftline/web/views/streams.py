@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError
-from driftline.profiles import Stream
 from driftline.store.ledger import read_landed
-from driftline.store.pages import QUIET_HOURS
+from driftline.store.pages import SERVED_HOURS
 from driftline.web import words
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.verdicts import Feature
     from driftline.store.ledger import LedgerLine
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, State
@@ -71,23 +72,27 @@ def find_span(spans: Sequence[JudgedSpan], landed: Mapping[Stream, int], choice:
     served = [span for span in asked if span.stream.environment == PRODUCTION] or asked
     newest = max(span.last_end for span in served)
     return max(
-        (span for span in served if newest - span.last_end < QUIET_HOURS),
+        (span for span in served if newest - span.last_end < SERVED_HOURS),
         key=lambda span: (landed.get(span.stream, 0), span.stream.model_version, span.stream.environment),
     )
 
 
-def stream_feature_path(stream: Stream, feature: str, *, days: int, at: int | None = None) -> str:
+def stream_feature_path(
+    stream: Stream, feature: str, *, days: int, kind: str = "numeric", at: int | None = None
+) -> str:
     """Return the address of a feature's page for one stream.
 
     Args:
         stream: whose feature.
         feature: its name.
         days: length of the period shown.
+        kind: numeric, which an address names where there are both, or categorical.
         at: the hour behind the window shown; None: the newest.
     """
     return feature_path(
         stream.model_name,
         feature,
+        kind=None if kind == "numeric" else kind,
         version=stream.model_version,
         environment=None if stream.environment == PRODUCTION else stream.environment,
         days=None if days == DEFAULT_DAYS else days,
@@ -98,7 +103,7 @@ def stream_feature_path(stream: Stream, feature: str, *, days: int, at: int | No
 def episode_path(episode: Episode, *, days: int) -> str:
     """Return the address of a feature's page as an episode left it: now, or as its last window ended."""
     at = None if episode.is_open else episode.until
-    return stream_feature_path(episode.stream, episode.feature, days=days, at=at)
+    return stream_feature_path(episode.stream, episode.feature, kind=episode.kind, days=days, at=at)
 
 
 def find_stream(client: Client, name: str, choice: Choice) -> tuple[JudgedSpan, int]:
@@ -117,7 +122,7 @@ def find_stream(client: Client, name: str, choice: Choice) -> tuple[JudgedSpan, 
 
 
 def episode_spans(
-    episodes: Sequence[Episode], feature: str, stream: Stream, reference: str
+    episodes: Sequence[Episode], feature: Feature, stream: Stream, reference: str
 ) -> Sequence[Span]:
     """Return when the episodes of one feature went on, for a chart of one stream and reference.
 
@@ -125,7 +130,11 @@ def episode_spans(
     """
     spans: list[Span] = []
     for episode in sorted(episodes, key=lambda each: each.since):
-        if (episode.feature, episode.stream, episode.reference) != (feature, stream, reference):
+        if (episode.feature, episode.kind, episode.stream, episode.reference) != (
+            *feature,
+            stream,
+            reference,
+        ):
             continue
         if spans and episode.since <= spans[-1].end:
             spans[-1] = Span(spans[-1].first, max(spans[-1].end, episode.until))

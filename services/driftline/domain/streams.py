@@ -18,6 +18,11 @@ class Stream(NamedTuple):
     model_version: str
     environment: str
 
+    @property
+    def identity(self) -> str:
+        """The stream in one text, which no other stream has, whatever is in its names."""
+        return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in self)
+
 
 class HourKey(NamedTuple):
     """One hour of a stream.

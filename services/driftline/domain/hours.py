@@ -1,0 +1,20 @@
+"""Hours, counted from the Unix epoch in UTC, and times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+HOUR_S = 3600
+
+
+@lru_cache(maxsize=10_000)
+def hour_time(hour: int) -> datetime:
+    """Return the beginning of an hour."""
+    return datetime.fromtimestamp(hour * HOUR_S, UTC)
+
+
+def hour_of(time: datetime) -> int:
+    """Return the hour that a time lies in; one without a zone is in UTC, as the store gives it."""
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return int(aware.timestamp()) // HOUR_S

@@ -1,0 +1,39 @@
+"""Features by their users' names, and the names that are driftline's own: they never meet.
+
+What is counted, judged and shown is known by its *key*. A part of the answer has the key under which the
+documentation names it, such as ``prediction.number``. A feature has its own name as key, unless that could be
+taken for one of ours; then ``feature:`` stands before it.
+"""
+
+from __future__ import annotations
+
+import re
+
+ANSWERED, NUMBER, LABEL = "prediction", "prediction.number", "prediction.label"
+"""Whether there is an answer at all, and two of its parts."""
+
+JOINT = "(joint)"
+"""Under which verdicts on all features together stand."""
+
+PREFIX = "feature:"
+PATTERN = rf"^({PREFIX}|prediction\z|prediction\.|\(joint\)\z)"
+"""Names that could be taken for one of ours, as RE2 has it."""
+
+_OURS = re.compile(PATTERN.replace(r"\z", r"\Z"))
+
+
+def feature_key(name: str) -> str:
+    """Return the key of a feature that its users call so."""
+    return f"{PREFIX}{name}" if _OURS.match(name) else name
+
+
+def feature_of(key: str) -> str | None:
+    """Return what its users call a feature; None where the key is no feature's but one of ours."""
+    if key.startswith(PREFIX):
+        return key.removeprefix(PREFIX)
+    return None if _OURS.match(key) else key
+
+
+def is_answer(key: str) -> bool:
+    """Return whether a key is that of the answer, or of a part of it."""
+    return key == ANSWERED or key.startswith(f"{ANSWERED}.")
