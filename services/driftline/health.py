@@ -109,7 +109,7 @@ class Health:
     Args:
         alive: checks of the process, by name.
         ready: checks of what it needs, by name; each may block for as long as what it asks gives up after.
-        pulses: of its loops, by name, whose warnings are told beside what is ready.
+        pulses: of its loops, by name, whose warnings are reported beside what is ready.
     """
 
     def __init__(

@@ -99,7 +99,7 @@ def completeness(store_url: str, model_name: str | None, since: str | None, as_j
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    """Return counts by name in a few words."""
+    """Return counts by name as a short text."""
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "0"
 
 
