@@ -18,6 +18,7 @@ from driftline.wire import (
     TRAINING_RUNS_TOPIC,
     encode_record,
 )
+from tests.support.traffic import make_logger
 
 HOUR = 490_008
 HOUR_US = 3_600_000_000
@@ -138,3 +139,14 @@ def test_predictions_of_runs_that_nobody_registered_are_counted_until_somebody_d
     late = {**runs[1], "model_name": stream.model_name}
     land(landing, [Record(TRAINING_RUNS_TOPIC, b"", encode_record(TRAINING_RUN, late))])
     assert count_unregistered(client, stream, since_hour=HOUR) == 1
+
+
+def test_what_arrived_is_read_while_many_streams_are_being_derived(landing, client):
+    """Hours of more than twenty streams are named in one list, beside what is asked for."""
+    for number in range(22):
+        with make_logger(landing.log, model_name=f"many-{number}") as logger:
+            logger.log({"amount": 1.0}, event_time=490_008 * 3600.0)
+    landing.lander.run_until_idle()
+    stream = Stream("many-3", "3", "production")
+    assert read_arrived(client, stream, since_hour=490_000, hours=24).landed == 1
+    landing.land()

@@ -255,8 +255,8 @@ def which_hours(hours: Collection[HourKey]) -> tuple[str, dict[str, Any]]:
         by_stream[each.stream].append(each.hour)
     if len(by_stream) > _STREAMS_APART:
         told = [(*each.stream, each.hour) for each in hours]
-        condition = f"(({KEYS}, {HOUR}) IN {{hours:Array(Tuple(String, String, String, Int64))}})"
-        return condition, {"hours": told}
+        condition = f"(({KEYS}, {HOUR}) IN {{chosen_hours:Array(Tuple(String, String, String, Int64))}})"
+        return condition, {"chosen_hours": told}
     conditions: list[str] = []
     bound: dict[str, Any] = {}
     for number, (stream, own) in enumerate(sorted(by_stream.items())):
