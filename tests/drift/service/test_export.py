@@ -14,7 +14,7 @@ from driftline.store.profiles import StreamSpan
 
 
 def served(*environments, last_hour=100):
-    spans = [StreamSpan(Stream("m", "1", name), 0, last_hour, 10) for name in environments]
+    spans = [StreamSpan(Stream("m", "1", name), 0, last_hour, 10, 0, 0) for name in environments]
     return {stream.environment for stream in served_streams(spans, {"m": 100})}
 
 
