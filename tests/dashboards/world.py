@@ -82,6 +82,7 @@ def make_world(landing: Landing, folder: Path) -> World:
     put(
         landing, _events(LEARNED_H, END_H, breaks=True, rows=20), model_version=NEWER, training_run_id="run-9"
     )
+    put(landing, [{"features": {"amount": 50.0}, "event_time": 0.0}])  # Set aside: it is of 1970.
     _tell_outcomes(landing, event_ids[:5])
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", b"no event") for _ in range(2)])
     landing.land()

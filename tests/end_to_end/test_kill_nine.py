@@ -50,6 +50,7 @@ def test_up_killed_at_random_moments_loses_nothing_and_doubles_nothing(tmp_path)
         "dropped": 0,
         "dead_lettered": 0,
         "ratio": 1.0,
+        "set_aside": {},
     }
     with open_store(place.store_url) as store:
         reader = store.client()

@@ -74,6 +74,7 @@ def test_a_run_is_registered_with_all_that_is_known_of_it(url):
         "data_uri": "s3://flights/2013",
         "data_fingerprint": "sha256:abc",
         "reference_rows": 0,
+        "reference_session_id": None,
         "parameters": {"depth": "3", "rate": "0.1", "loss": "log"},
         "metrics": {"auc": 0.91},
         "tags": {"team": "ops"},

@@ -15,6 +15,7 @@ from tests.support.traffic import make_logger
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from driftline.drift.service.worker import DriftWorker
     from driftline.log import EventLog
     from driftline.store.ledger import LedgerLine
     from tests.support.running import Place
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 class Landing:
     """One log and one store, the lander between them, and the profiler over the store.
 
-    Its ``client`` looks into the store; ``again`` closes everything and opens it, as a restart does.
+    Its ``client`` looks into the store; ``again`` closes everything and opens it, as a restart does. What is
+    in ``workers`` is closed with it, also where a test failed: the engine opens one store at a time.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.workers: list[DriftWorker] = []
         self._open()
 
     def _open(self, **options: Any) -> None:
@@ -52,6 +55,8 @@ class Landing:
         return read_ledger(self.client)
 
     def close(self) -> None:
+        while self.workers:
+            self.workers.pop().close()
         self.lander.close()
         self.profiler.close()
         self.client.close()

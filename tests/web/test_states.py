@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from driftline.domain.streams import Stream
 from driftline.drift.service.export import export_verdicts
 from driftline.drift.service.metrics import PAGES, VERDICT, WORKER_METRICS
 from driftline.drift.service.stored import StoredExport
+from driftline.failing import Failing
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store
 from driftline.store.pages import STATES, read_pages, write_acknowledgement, write_pages
@@ -125,13 +127,19 @@ def told(tmp_path_factory):
         server.stop()
 
 
+def none_fails():
+    return Failing(
+        "exporting", logger=logging.getLogger(__name__), monotonic=lambda: 0.0, is_general=lambda _: True
+    )
+
+
 @pytest.fixture(scope="module")
 def exported(told):
     """Return what a drift worker exports that has judged all of it, and nothing since it was said."""
     metrics = Metrics(WORKER_METRICS)
     served = [Stream(name, "3" if case.serves_on else "4", "production") for name, case in CASES.items()]
     with closing(told.store.client()) as client:
-        stored = StoredExport(metrics)
+        stored = StoredExport(metrics, none_fails())
         newest = dict.fromkeys(CASES, END - 1)
         stored.refresh(client, served, newest, now_s=0.0, has_judged=True)
         latest = {stream: read_windows(client, stream, first_end=END, last_end=END) for stream in served}

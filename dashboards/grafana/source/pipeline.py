@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards.grafana.source import deriving, links, variables
+from dashboards.grafana.source import aside, deriving, links, variables
 from dashboards.grafana.source.panels import (
     GREEN,
     RED,
@@ -85,11 +85,14 @@ def build() -> Dashboard:
         .with_panel(_dropped())
         .with_panel(_unknown_runs())
         .with_panel(_last_beats())
+        .with_panel(aside.not_judged())
+        .with_panel(aside.unencodable())
         .with_row(row("Judging"))
         .with_panel(_lateness())
         .with_panel(_verdicts())
         .with_panel(_paging())
         .with_panel(_judging_failures())
+        .with_panel(aside.failing_alone())
         .with_row(row("Store"))
         .with_panel(_disk())
         .with_panel(_events())

@@ -39,7 +39,9 @@ class Clock:
 
 
 def make_worker(landing, *, clock=None):
-    return DriftWorker(landing.store, metrics=Metrics(WORKER_METRICS), monotonic=clock or Clock())
+    worker = DriftWorker(landing.store, metrics=Metrics(WORKER_METRICS), monotonic=clock or Clock())
+    landing.workers.append(worker)
+    return worker
 
 
 def put_hours(landing, first, end, *, rows=PER_HOUR, **names):
@@ -77,7 +79,6 @@ def test_an_hour_is_judged_once_it_has_closed_and_only_once(landing):
     hourly = sorted({row["window_end"] for row in told(landing) if row["scale_hours"] == 1})
     assert len(hourly) == 4  # The fifth hour is open.
     assert worker.watch_once() == 0
-    worker.close()
 
 
 def test_after_a_restart_it_goes_on_as_if_there_had_been_none(tmp_path):
@@ -117,7 +118,6 @@ def test_it_waits_for_reference_rows_that_were_announced_but_not_for_ever(landin
     assert worker.watch_once() == 0
     clock.now_s = 601.0
     assert worker.watch_once() > 0
-    worker.close()
 
 
 def test_it_judges_once_the_reference_has_landed_and_is_derived_on_its_grid(landing, monkeypatch):
@@ -140,7 +140,6 @@ def test_it_judges_once_the_reference_has_landed_and_is_derived_on_its_grid(land
     assert grids.read_grids(landing.client, "till").keys() == {"amount"}
     assert worker.watch_once() > 0
     assert "training" in {row["reference"] for row in told(landing)}
-    worker.close()
 
 
 def test_a_reference_that_lands_after_the_first_verdicts_is_judged_against_as_well(landing):
@@ -155,7 +154,6 @@ def test_a_reference_that_lands_after_the_first_verdicts_is_judged_against_as_we
     worker.watch_once()
     late = [row for row in told(landing) if row["window_end"].timestamp() > (HOUR + 306) * HOUR_S]
     assert {row["reference"] for row in late} == {"production", "training"}
-    worker.close()
 
 
 def test_a_new_version_begins_with_the_history_of_the_one_before_it(landing):
@@ -167,7 +165,6 @@ def test_a_new_version_begins_with_the_history_of_the_one_before_it(landing):
     (first, *_) = [row for row in told(landing) if row["model_version"] == "4" and row["feature"] == "amount"]
     assert first["verdict"] == "ok"
     assert first["reference_size"] >= 7 * PER_HOUR  # The same hour of seven days, all of the other version.
-    worker.close()
 
 
 def test_only_versions_that_are_served_are_exported(landing):
@@ -178,14 +175,13 @@ def test_only_versions_that_are_served_are_exported(landing):
     exported = worker._metrics._series
     assert {key[:2] for key in exported[VERDICT]} == {("till", "old")}
     put_hours(landing, 2, 50, model_version="new")
-    clock.now_s = 10.0
+    clock.now_s = 30.0
     worker.watch_once()
     exported = worker._metrics._series
     for metric in (VERDICT, EVALUATED, COMPLETENESS, SCORE):
         assert {key[:2] for key in exported[metric]} <= {("till", "new")}
     assert exported[EVALUATED] == {("till", "new"): float((HOUR + 49) * HOUR_S)}
     assert exported[COMPLETENESS] == {("till", "new"): 1.0}
-    worker.close()
 
 
 def test_a_reference_and_a_shadow_are_not_exported(landing):
@@ -195,7 +191,6 @@ def test_a_reference_and_a_shadow_are_not_exported(landing):
     assert worker.watch_once() > 0
     assert worker._metrics._series[VERDICT] == {}
     assert {row["environment"] for row in told(landing)} == {"shadow"}
-    worker.close()
 
 
 def test_verdicts_that_the_store_did_not_take_are_given_again(landing, monkeypatch):
@@ -212,7 +207,6 @@ def test_verdicts_that_the_store_did_not_take_are_given_again(landing, monkeypat
     given = worker.watch_once()
     assert not worker.failing
     assert given == len(told(landing)) > 0
-    worker.close()
 
 
 def test_running_it_outlives_the_trouble_of_its_store(landing, monkeypatch):
@@ -234,7 +228,6 @@ def test_running_it_outlives_the_trouble_of_its_store(landing, monkeypatch):
     stop.set()
     thread.join()
     assert worker._metrics._series[FAILURES][()] == 1
-    worker.close()
 
 
 def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypatch):
@@ -254,23 +247,21 @@ def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypat
     assert len(asked) == 1
     put_hours(landing, 5, 6)
     assert worker.watch_once() > 0
-    worker.close()
 
 
-def test_how_complete_streams_are_is_told_every_ten_seconds_at_most_and_not_forgotten(landing):
+def test_how_complete_streams_are_is_told_every_half_minute_at_most_and_not_forgotten(landing):
     put_hours(landing, 0, 3)
     clock = Clock()
     worker = make_worker(landing, clock=clock)
     worker.watch_once()
     assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0}
     put_hours(landing, 0, 3, model_version="4")
-    clock.now_s = 9.0
+    clock.now_s = 29.0
     worker.watch_once()
     assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0}
-    clock.now_s = 10.0
+    clock.now_s = 30.0
     worker.watch_once()
     assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0, ("till", "4"): 1.0}
-    worker.close()
 
 
 def test_watch_once_ends_by_itself_and_a_second_one_finds_nothing_to_do(tmp_path):

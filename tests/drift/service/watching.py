@@ -32,10 +32,7 @@ def opened_landing(folder):
     """Open a log and a store; close them with all workers that were made for them."""
     folder.mkdir(exist_ok=True)
     landing = Landing(Place(folder))
-    landing.workers = []
     yield landing
-    for worker in landing.workers:
-        worker.close()
     landing.close()
 
 

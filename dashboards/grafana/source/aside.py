@@ -1,0 +1,71 @@
+"""Panels on what did not go the usual way: dropped, set aside, not encodable, and streams that fail alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboards.grafana.source.panels import lines
+from dashboards.grafana.source.queries import metric
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.timeseries import Panel as Lines
+
+_MODELS = '{job=~"$job", model_name=~"$model_name", model_version=~"$model_version"}'
+
+
+def not_judged() -> Lines:
+    """Return how many predictions are in no verdict."""
+    return lines(
+        "Dropped or set aside",
+        "Predictions that sessions refused or gave up, and those that landed with a time that cannot be "
+        "right: they are in no verdict.",
+        metric(
+            f"sum by (model_name, model_version, reason) (driftline_dropped_events_total{_MODELS})",
+            "{{model_name}} {{model_version}} dropped: {{reason}}",
+            "A",
+        ),
+        metric(
+            f"sum by (model_name, model_version, reason) (driftline_set_aside_events_total{_MODELS})",
+            "{{model_name}} {{model_version}} set aside: {{reason}}",
+            "B",
+        ),
+        unit="short",
+    )
+
+
+def unencodable() -> Lines:
+    """Return how many values the wire could not carry as they were."""
+    return lines(
+        "Values left out or rounded",
+        "Values of features that the wire can't carry as they are; their predictions landed without them.",
+        metric(
+            "sum by (model_name, model_version, feature, outcome) "
+            f"(driftline_unencodable_values_total{_MODELS}) or vector(0)",
+            "{{model_name}} {{model_version}} {{feature}} {{outcome}}",
+        ),
+        unit="short",
+    )
+
+
+def failing_alone() -> Lines:
+    """Return what fails while all else goes on."""
+    return lines(
+        "Streams that fail alone",
+        "How often in a row a stream could not be judged or derived. The others go on; 0 means none fails.",
+        metric(
+            _worst("driftline_worker_failing_attempts"),
+            "judging {{model_name}} {{model_version}}",
+            "A",
+        ),
+        metric(
+            _worst("driftline_profiling_failing_attempts"),
+            "deriving {{model_name}} {{model_version}}",
+            "B",
+        ),
+        unit="short",
+        width=24,
+    )
+
+
+def _worst(name: str) -> str:
+    return f"max by (model_name, model_version) ({name}{_MODELS}) or vector(0)"
