@@ -70,7 +70,7 @@ def test_features_are_bounded_and_the_others_counted_together(landing, client):
 
 
 def test_a_stream_whose_sessions_fell_silent_a_day_ago_is_not_recent(landing, client):
-    say(landing, "old", {"dropped": {"closed": 1}}, ago_us=DAY_US + 1)
+    say(landing, "old", {"dropped": {"closed": 1}}, ago_us=DAY_US + 60_000_000)
     say(landing, "new", {"dropped": {"closed": 1}})
     assert (drops_of(client, "old").is_recent, drops_of(client, "new").is_recent) == (False, True)
 

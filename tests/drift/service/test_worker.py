@@ -133,9 +133,10 @@ def test_it_judges_once_the_reference_has_landed_and_is_derived_on_its_grid(land
     with monkeypatch.context() as patched:
         patched.setattr(landing.profiler, "run_until_idle", lambda: 0)
         put(landing, rows, environment="reference")
-    assert grids.is_reference_complete(landing.client, "till")
+    assert not grids.is_reference_complete(landing.client, "till")
     assert worker.watch_once() == 0  # The reference has landed, and is not derived.
     landing.profiler.run_until_idle()
+    assert grids.is_reference_complete(landing.client, "till")
     assert grids.read_grids(landing.client, "till").keys() == {"amount"}
     assert worker.watch_once() > 0
     assert "training" in {row["reference"] for row in told(landing)}
