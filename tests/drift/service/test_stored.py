@@ -106,7 +106,7 @@ def test_an_incident_under_an_answer_is_about_predictions(feature):
 
 
 @pytest.mark.parametrize(
-    "page",
+    "incident",
     [
         replace(INCIDENT, state="ended"),
         replace(INCIDENT, state="dismissed"),
