@@ -60,7 +60,7 @@ def test_an_open_incident_calls_once_and_its_end_is_told(called):
     assert alert["annotations"]["summary"] == (
         "The data of flight-delay 3 has changed since 2013-02-20 05:00:00 +0000 UTC: dep_delay in origin=JFK."
     )
-    assert alert["annotations"]["incidents"] == "http://driftline.example/incidents/7f3a"
+    assert alert["annotations"]["pages"] == "http://driftline.example/incidents/7f3a"
     assert alert["annotations"]["dashboard"].startswith("http://grafana.example/d/driftline-feature?")
     metrics.replace(INCIDENTS, {})
     wait_until(lambda: webhook.alerts("resolved"), what="its end")
