@@ -110,7 +110,7 @@ def main() -> None:
     results = json.loads(options.output.read_text()) if options.table else ask_all(days, options.output)
     paging = json.loads(options.year.read_text())["paging_days"] if options.year.exists() else ()
     print_table(
-        ["monitor, its defaults", "days on which any column alarms", "the data set", "driftline pages"],
+        ["monitor, its defaults", "days on which any column alarms", "the data set", "driftline incidents"],
         rows_of(results, paging),
     )
 

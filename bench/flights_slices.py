@@ -31,7 +31,7 @@ from bench.flights_drift import (
 )
 from bench.tables import print_table
 from driftline.drift import Judge, Verdict
-from driftline.drift.pages.book import PageBook
+from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.segment_judges import SegmentJudges
 from driftline.drift.segments import name_drivers, whole_settings
 
@@ -78,13 +78,15 @@ class Judges:
 def print_year(frame: Frame) -> None:
     """Judge every hour without faults and print its pages."""
     judges = Judges(grids_of(frame[frame["event_hour"] < hour_of(LEARNING_UNTIL)], NUMERIC))
-    book = PageBook(identity="bench", settings=SETTINGS)
+    book = IncidentBook(identity="bench", settings=SETTINGS)
     hours = 0
     for hour, verdicts in judges.judge(frame):
         book.take(hour, verdicts)
         hours += hour >= hour_of(LEARNING_UNTIL)
-    print(f"No faults injected: {len(book.pages)} pages in {hours:,} judged hours.\n")
-    print_table(["page of", "what"], [[as_time(page.detected), page.headline] for page in book.pages])
+    print(f"No faults injected: {len(book.incidents)} pages in {hours:,} judged hours.\n")
+    print_table(
+        ["page of", "what"], [[as_time(incident.detected), incident.headline] for incident in book.incidents]
+    )
 
 
 def run_date(date: str) -> list[tuple[int, str] | None]:

@@ -54,9 +54,9 @@ _KEY = ("segment", "reference", "feature", "scale_hours", "window_end", "revisio
 _RELATIVE = 1e-9
 _NEAR_ZERO = {"z": 1e-4}
 """The root of a difference of logarithms that nearly cancel: of a z near 0 no digit is sure."""
-_JUDGED = ["verdicts", "pages", "joint", "joint_revisions"]
+_JUDGED = ["verdicts", "incidents", "joint", "joint_revisions"]
 """Migrations that make the tables that a judge writes, and how the tables' names begin."""
-_WRITTEN = ("drift_verdicts", "verdict_", "judged_hours", "pages", "acknowledgements", "joint_")
+_WRITTEN = ("drift_verdicts", "verdict_", "judged_hours", "incidents", "acknowledgements", "joint_")
 
 
 def land(folder: Path, events: int) -> None:

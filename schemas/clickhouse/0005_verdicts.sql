@@ -89,7 +89,7 @@ CREATE VIEW drift_verdicts
     reference_size UInt64,
     completeness Float32,
     statistics Map(String, Float32),
-    episode_id Nullable(String) COMMENT 'the page that this verdict belongs to',
+    episode_id Nullable(String) COMMENT 'the incident that this verdict belongs to',
     episode_start Nullable(DateTime('UTC')),
     rank Nullable(UInt16) COMMENT 'of the features of this window, by effect; 1 is the largest',
     listed Bool COMMENT 'significant by Benjamini-Hochberg among the features of this window',

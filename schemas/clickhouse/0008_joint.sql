@@ -36,7 +36,7 @@ ENGINE = ReplacingMergeTree(counted_at)
 ORDER BY (model_name, model_version, environment, week, hour)
 TTL toDateTime(counted_at) + INTERVAL 60 DAY;
 
--- What surely changed, by pseudo feature: these hours are held out of the reference, as those of pages are.
+-- What surely changed, by pseudo feature: these hours are held out of the reference, as an incident's are.
 CREATE TABLE joint_findings
 (
     model_name LowCardinality(String),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from driftline.drift import DriftSettings
-    from driftline.drift.pages.page import Answer, Page
+    from driftline.drift.incidents.incident import Answer, Incident
     from driftline.monitors import Monitors
     from driftline.store import Store
 
@@ -39,7 +39,7 @@ class Up:
         allowed_hosts: names that requests may give for this host, besides addresses and loopback names.
         monitors: what is monitored of each model, and how.
         dead_letter_limit: share of the records that may be refused before the lander stops.
-        answer: says something of a page, or None, as soon as it is found; left out: somebody on call does.
+        answer: acknowledges an incident, or None, as soon as it is found; left out: somebody on call does.
 
     Raises:
         DriftlineError: log or store can't be opened, or the port is taken.
@@ -55,7 +55,7 @@ class Up:
         allowed_hosts: Sequence[str] = (),
         monitors: Monitors[DriftSettings] | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
-        answer: Callable[[Page], Answer | None] | None = None,
+        answer: Callable[[Incident], Answer | None] | None = None,
     ) -> None:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []

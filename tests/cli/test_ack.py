@@ -1,4 +1,4 @@
-"""What is told of pages, and what an engineer may say of them."""
+"""What is told of incidents, and what an engineer may say of them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from driftline.cli.app import driftline
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.store import open_store, ready_client
-from driftline.store.pages import write_pages
-from tests.store.test_pages import FINDING, HOUR, PAGE
+from driftline.store.incidents import write_incidents
+from tests.store.test_incidents import FINDING, HOUR, INCIDENT
 
 OLDER = replace(
-    PAGE,
-    page_id="bb22",
+    INCIDENT,
+    incident_id="bb22",
     model_name="older",
     detected=hour_time(HOUR - 99),
     state="accepted",
@@ -31,7 +31,7 @@ OLDER = replace(
 def store_url(tmp_path_factory):
     url = f"chdb://{tmp_path_factory.mktemp('ack')}/store"
     with open_store(url) as store, closing(ready_client(store)) as client:
-        write_pages(client, [PAGE, OLDER])
+        write_incidents(client, [INCIDENT, OLDER])
     return url
 
 
@@ -45,16 +45,16 @@ def ask(store_url, *arguments):
     return json.loads(done.output)
 
 
-def test_a_page_is_acknowledged_once_by_the_beginning_of_its_id_and_listed_with_that(store_url):
+def test_an_incident_is_acknowledged_once_by_the_beginning_of_its_id_and_listed_with_that(store_url):
     done = run(store_url, "ack", "aa", "--real", "--by", "Ada", "--note", "the feed")
     assert done.exit_code == 0
     assert done.output.splitlines() == [
-        "page aa11 of paged 3 (production): amount: nulls rose 'and' more",
+        "incident aa11 of paged 3 (production): amount: nulls rose 'and' more",
         "  real: a fault: it counts as confirmed, and its hours stay out of the reference",
     ]
-    newest, older = ask(store_url, "pages")
+    newest, older = ask(store_url, "incidents")
     assert ask(store_url, "ack", "--list") == [newest, older]
-    assert (newest["page_id"], newest["state"], newest["word"]) == ("aa11", "open", "real")
+    assert (newest["incident_id"], newest["state"], newest["word"]) == ("aa11", "open", "real")
     assert newest["detected"] == hour_time(HOUR + 1).isoformat()
     assert newest["since"] == hour_time(HOUR).isoformat()
     assert [finding["feature"] for finding in newest["findings"]] == ["amount", "b"]
@@ -67,35 +67,38 @@ def test_a_page_is_acknowledged_once_by_the_beginning_of_its_id_and_listed_with_
 
 def test_the_last_word_counts(store_url):
     told = ask(store_url, "ack", "bb22", "--noise", "--by", "Bo")
-    assert (told["page_id"], told["word"]) == ("bb22", "noise")
+    assert (told["incident_id"], told["word"]) == ("bb22", "noise")
     assert ask(store_url, "ack", "bb22", "--accept", "--by", "Bo")["word"] == "accept"
-    (older,) = ask(store_url, "pages", "--model", "older")
+    (older,) = ask(store_url, "incidents", "--model", "older")
     assert older["word"] == "accept"
     assert [one["word"] for one in older["acknowledgements"]] == ["noise", "accept"]
 
 
-def test_pages_are_listed_for_people(store_url):
-    lines = run(store_url, "pages", "--state", "accepted").output.splitlines()
+def test_incidents_are_listed_for_people(store_url):
+    lines = run(store_url, "incidents", "--state", "accepted").output.splitlines()
     assert lines[0] == "bb22  accepted   older 3 (production)"
     assert lines[2].startswith(f"  since {hour_time(HOUR):%Y-%m-%d %H:%M}, detected ")
     assert lines[2].endswith(f"the new normal from {hour_time(HOUR):%Y-%m-%d %H:%M}")
     assert lines[3].startswith("    amount: stuck  (6 h against production, since ")
-    told = run(store_url, "pages").output
+    told = run(store_url, "incidents").output
     assert "    amount in carrier=DL: share at or below 5 33.33% -> 75.00%  (6 h against production" in told
-    assert run(store_url, "pages", "--model", "never").output == "no pages\n"
-    assert ask(store_url, "pages", "--model", "never") == []
+    assert run(store_url, "incidents", "--model", "never").output == "no incidents\n"
+    assert ask(store_url, "incidents", "--model", "never") == []
 
 
 @pytest.mark.parametrize(
     "arguments", [(), ("aa11",), ("--real",), ("aa11", "--real", "--noise"), ("aa11", "--real", "--accept")]
 )
-def test_one_page_and_one_word_have_to_be_named(store_url, arguments):
+def test_one_incident_and_one_word_have_to_be_named(store_url, arguments):
     done = run(store_url, "ack", *arguments)
     assert done.exit_code == 2
-    assert "say one of --real, --noise, --accept; `driftline pages` lists pages" in done.output
+    assert "say one of --real, --noise, --accept; `driftline incidents` lists them" in done.output
 
 
-def test_a_page_that_is_not_there_is_told_in_one_line(store_url):
+def test_an_incident_that_is_not_there_is_told_in_one_line(store_url):
     done = run(store_url, "ack", "ffff", "--real")
     assert done.exit_code == 1
-    assert done.output == "Error: there is no page 'ffff'; `driftline pages` lists those that there are\n"
+    assert (
+        done.output
+        == "Error: there is no incident 'ffff'; `driftline incidents` lists those that there are\n"
+    )

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from driftline.cli.app import driftline
 from driftline.store import migrate, open_store
-from driftline.store.pages import StoredPage, write_pages
+from driftline.store.incidents import StoredIncident, write_incidents
 from tests.support.traffic import derive
 
 START_S = 1_763_942_400
@@ -34,13 +34,13 @@ def insert(client, model, *, hours=HOURS, environment="production"):
     )
 
 
-def a_page(page_id, hour, hours, word="", state="ended"):
+def an_incident(incident_id, hour, hours, word="", state="ended"):
     since = datetime.fromtimestamp(START_S + 3600 * hour, UTC)
-    return StoredPage(
+    return StoredIncident(
         model_name="three weeks",
         model_version="1",
         environment="production",
-        page_id=page_id,
+        incident_id=incident_id,
         detected=since + timedelta(hours=1),
         since=since,
         last=since + timedelta(hours=hours),
@@ -61,12 +61,12 @@ def store_url(tmp_path_factory):
         insert(client, "three weeks")
         insert(client, "young", hours=60)
         derive(store)
-        pages = [
-            a_page("quiet", 15 * 24, 6),
-            a_page("fault", 16 * 24, 4, word="real"),
-            a_page("taken back by late events", 17 * 24, 8, word="real", state="withdrawn"),
+        incidents = [
+            an_incident("quiet", 15 * 24, 6),
+            an_incident("fault", 16 * 24, 4, word="real"),
+            an_incident("taken back by late events", 17 * 24, 8, word="real", state="withdrawn"),
         ]
-        write_pages(client, pages)
+        write_incidents(client, incidents)
     return url
 
 
@@ -128,8 +128,8 @@ def test_the_table_tells_the_same_in_words(store_url):
     assert row.split() == ["share", "stuck", "1", "h", "1", "h", "0", "of", "1"]
 
 
-@pytest.mark.parametrize(("leave_out", "left_out"), [("nothing", 0), ("real", 4), ("pages", 10)])
-def test_hours_of_stored_pages_are_left_out(store_url, leave_out, left_out):
+@pytest.mark.parametrize(("leave_out", "left_out"), [("nothing", 0), ("real", 4), ("incidents", 10)])
+def test_hours_of_stored_incidents_are_left_out(store_url, leave_out, left_out):
     result = run("--store", store_url, *WAY, "--dates", "0", "--leave-out", leave_out, "--json")
     assert json.loads(result.stdout)["model"]["hours"] == HOURS - 14 * 24 - 1 - left_out
 

@@ -27,7 +27,7 @@ def lines_of(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def formatted(form="page %s opened", args=("p1",), **extra):
+def formatted(form="incident %s opened", args=("p1",), **extra):
     record = logging.LogRecord("driftline.drift", logging.INFO, "file", 7, form, args, None)
     vars(record).update(extra)
     return json.loads(json_formatter("watch").format(record))
@@ -41,14 +41,14 @@ def test_a_line_says_when_how_grave_who_and_what():
     assert line == {
         "level": "INFO",
         "logger": "driftline.drift",
-        "message": "page p1 opened",
+        "message": "incident p1 opened",
         "service": "watch",
     }
 
 
 def test_context_stands_beside_the_message():
-    line = formatted(page_id="p1", model_name="flight-delay", offset=17)
-    assert (line["page_id"], line["model_name"], line["offset"]) == ("p1", "flight-delay", 17)
+    line = formatted(incident_id="p1", model_name="flight-delay", offset=17)
+    assert (line["incident_id"], line["model_name"], line["offset"]) == ("p1", "flight-delay", 17)
 
 
 def test_whoever_speaks_speaks_json_and_what_nobody_caught_is_told_with_its_trace():

@@ -61,7 +61,9 @@ def test_what_is_neither_a_time_nor_an_age_is_refused(text):
         parse_time(text)
 
 
-@pytest.mark.parametrize("question", ["completeness", "verdicts", "pages", "invalid", "dead-letters list"])
+@pytest.mark.parametrize(
+    "question", ["completeness", "verdicts", "incidents", "invalid", "dead-letters list"]
+)
 def test_every_list_is_of_a_model_and_since_a_time_or_an_age(tmp_path, question):
     url = f"chdb://{tmp_path}/store"
     with open_store(url) as store, closing(store.client()) as client:

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from driftline.cli.app import driftline
 from driftline.store import open_store, ready_client
-from driftline.store.pages import write_pages
+from driftline.store.incidents import write_incidents
 from driftline.store.verdicts import write_verdicts
-from tests.web.conftest import END, SINCE, judge_hours, page, stored_page
+from tests.web.conftest import END, SINCE, judge_hours, page, stored_incident
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def store_url(tmp_path_factory):
         moved = page("temp", END, SINCE)
         write_verdicts(client, [moved])
         judge_hours(client, "flight-delay")
-        write_pages(client, [stored_page("aa11", [moved])])
+        write_incidents(client, [stored_incident("aa11", [moved])])
     return url
 
 

@@ -140,7 +140,7 @@ def test_what_json_has_no_word_for_is_told_in_text():
         ("store = 5", "store = 5: a text in quotes is wanted"),
         ("store = 2026-01-01", "a text in quotes is wanted"),
         ("[verdicts]\njson = 'yes'", "verdicts.json = 'yes': true or false is wanted"),
-        ("[pages]\nstate = ['open', 'shut']", "pages.state = 'shut'"),
+        ("[incidents]\nstate = ['open', 'shut']", "incidents.state = 'shut'"),
         ("log_level = 'loud'", "log_level = 'loud'"),
         ("[log]\nlevel = 'info'", "log is no command"),
     ],
@@ -246,8 +246,8 @@ def test_a_data_folder_with_any_name_is_found_again(monkeypatch):
 
 
 ASK = (
-    "completeness, verdicts, pages, invalid, rules m, trace x, report -o x, calibrate, dead-letters list, "
-    "ack p --real, dead-letters replay"
+    "completeness, verdicts, incidents, invalid, rules m, trace x, report -o x, calibrate, "
+    "dead-letters list, ack p --real, dead-letters replay"
 )
 
 

@@ -22,7 +22,7 @@ def labels_of(name, severity="page", **labels):
     return {"alertname": name, "severity": severity, **labels}
 
 
-DRIFT = labels_of("DriftlineDataDrift", **FLIGHTS, page_id="7f3a", feature="dep_delay")
+DRIFT = labels_of("DriftlineDataDrift", **FLIGHTS, incident_id="7f3a", feature="dep_delay")
 INCOMPLETE = labels_of("DriftlineIncompleteData", **FLIGHTS)
 SLIGHTLY = labels_of("DriftlineIncompleteData", "ticket", **FLIGHTS)
 STORE, LOG = labels_of("DriftlineStoreAway"), labels_of("DriftlineLogAway")
@@ -186,7 +186,7 @@ def test_a_message_says_what_is_wrong_since_when_and_where_to_look(tmp_path):
     annotations = {
         "summary": "The data of flight-delay 3 has changed.",
         "description": "dep_delay is what moved most.",
-        "pages": "http://driftline/pages/7f3a",
+        "pages": "http://driftline/incidents/7f3a",
         "dashboard": "http://grafana/d/driftline-feature",
         "trace": "http://driftline/models/flight-delay/predictions",
         "runbook_url": "http://driftline/runbooks/DriftlineDataDrift",
@@ -202,11 +202,11 @@ def test_a_message_says_what_is_wrong_since_when_and_where_to_look(tmp_path):
         manager.stop()
         (message,) = [post.body["attachments"][0] for post in webhook.posts if post.path == "/slack"]
     assert message["title"] == "page: The data of flight-delay 3 has changed."
-    assert message["title_link"] == "http://driftline/pages/7f3a"
+    assert message["title_link"] == "http://driftline/incidents/7f3a"
     assert message["text"].rstrip().splitlines() == [
         "DriftlineDataDrift (team flights), firing since 2026-01-31 04:05 UTC",
         *(annotations[name] for name in ("summary", "description")),
-        "Look: http://driftline/pages/7f3a",
+        "Look: http://driftline/incidents/7f3a",
         "Dashboard: http://grafana/d/driftline-feature",
         "Predictions: http://driftline/models/flight-delay/predictions",
         "What to do: http://driftline/runbooks/DriftlineDataDrift",

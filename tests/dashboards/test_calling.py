@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from driftline.drift.service.metrics import MODEL, PAGES, WORKER_METRICS
+from driftline.drift.service.metrics import INCIDENTS, MODEL, WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS
@@ -17,7 +17,7 @@ from tests.support.running import wait_until
 from tests.support.webhook import Webhook
 
 LINKS = {"driftline_url": "http://driftline.example", "grafana_url": "http://grafana.example"}
-PAGE = ("flight-delay", "3", "7f3a", "origin=JFK", "dep_delay", "data")
+INCIDENT = ("flight-delay", "3", "7f3a", "origin=JFK", "dep_delay", "data")
 SINCE_S = 1_361_336_400.0
 
 
@@ -48,21 +48,21 @@ def called(tmp_path):
             yield metrics, webhook, prometheus
 
 
-def test_an_open_page_calls_once_and_its_end_is_told(called):
+def test_an_open_incident_calls_once_and_its_end_is_told(called):
     metrics, webhook, prometheus = called
     assert webhook.posts == []
-    metrics.replace(PAGES, {PAGE: SINCE_S})
-    wait_until(webhook.alerts, what="a page")
+    metrics.replace(INCIDENTS, {INCIDENT: SINCE_S})
+    wait_until(webhook.alerts, what="an incident")
     (alert,) = webhook.alerts()
-    names = "model_name", "model_version", "page_id", "segment", "feature"
+    names = "model_name", "model_version", "incident_id", "segment", "feature"
     told = {"alertname": "DriftlineDataDrift", "severity": "page", "team": "flights"}
-    assert alert["labels"] == told | dict(zip(names, PAGE, strict=False))
+    assert alert["labels"] == told | dict(zip(names, INCIDENT, strict=False))
     assert alert["annotations"]["summary"] == (
         "The data of flight-delay 3 has changed since 2013-02-20 05:00:00 +0000 UTC: dep_delay in origin=JFK."
     )
-    assert alert["annotations"]["pages"] == "http://driftline.example/pages/7f3a"
+    assert alert["annotations"]["pages"] == "http://driftline.example/incidents/7f3a"
     assert alert["annotations"]["dashboard"].startswith("http://grafana.example/d/driftline-feature?")
-    metrics.replace(PAGES, {})
+    metrics.replace(INCIDENTS, {})
     wait_until(lambda: webhook.alerts("resolved"), what="its end")
     assert len(webhook.alerts()) == 1
     assert prometheus.alerts() == []

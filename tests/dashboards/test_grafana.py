@@ -190,7 +190,7 @@ def test_links_to_driftlines_own_pages_are_addresses_of_pages():
         addresses.model_path("x"),
         addresses.feature_path("x", "x"),
         addresses.explorer_path("x"),
-        addresses.page_path("x"),
+        addresses.incident_path("x"),
         addresses.prediction_path("x"),
     }
     outer = [url for _, url in links() if not url.startswith("/d/")]

@@ -274,11 +274,11 @@ def test_the_share_of_missing_values_is_right(world):
     assert row["missing"] == 0
 
 
-def test_the_fleet_shows_each_version_with_its_state_pages_and_run(world):
+def test_the_fleet_shows_each_version_with_its_state_incidents_and_run(world):
     rows = {row["model_version"]: row for row in panel_rows(world, "driftline-fleet", "Model versions")}
     assert set(rows) == {VERSION, NEWER}
     assert {row["state"] for row in rows.values()} == {"page"}
-    assert {row["open_pages"] for row in rows.values()} == {1}
+    assert {row["open_incidents"] for row in rows.values()} == {1}
     assert (rows[VERSION]["training_run_id"], rows[VERSION]["git_commit"]) == (RUN, "5c0ffee")
     assert rows[NEWER]["training_run_id"] == ""
     assert rows[VERSION]["events"] == 24 * 60

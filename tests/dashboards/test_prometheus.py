@@ -11,7 +11,7 @@ from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import COMMON_METRICS
 from driftline.profiling import PROFILER_METRICS
-from driftline.web.addresses import explorer_path, feature_path, model_path, page_path, runbook_path
+from driftline.web.addresses import explorer_path, feature_path, incident_path, model_path, runbook_path
 from tests.dashboards.rules import (
     PROMETHEUS,
     ROOT,
@@ -132,7 +132,7 @@ def test_links_lead_to_pages_that_there_are():
     }
     odd = told["eu/flight delay", "DriftlinePredictionDrift"]
     assert odd["trace"] == host + explorer_path("eu/flight delay", version="2 b", feature="prediction.number")
-    assert odd["pages"] == host + page_path("01a9")
+    assert odd["pages"] == host + incident_path("01a9")
     slice_ = told["flight-delay", "DriftlineDataDrift"]["trace"]
     asked = {"version": "3", "feature": "wind speed", "part": "origin=JFK"}
     assert slice_ == host + explorer_path("flight-delay", **asked)

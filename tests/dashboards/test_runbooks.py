@@ -14,10 +14,10 @@ from driftline.cli.app import driftline
 from driftline.domain.hours import hour_time
 from driftline.log import Record
 from driftline.store import open_store
-from driftline.store.pages import write_pages
+from driftline.store.incidents import write_incidents
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.dashboards.rules import RUNBOOKS
-from tests.drift.service.test_stored import PAGE
+from tests.drift.service.test_stored import INCIDENT
 from tests.support.landing import Landing, put
 from tests.support.running import Place
 from tests.support.traffic import MODEL
@@ -57,9 +57,9 @@ def place(tmp_path_factory):
     events = [
         {"features": {"amount": float(number)}, "event_time": NOW_S + 60.0 * number} for number in range(9)
     ]
-    names = {"EVENT_ID": put(landing, events)[0], "MODEL": MODEL, "PAGE": PAGE.page_id}
+    names = {"EVENT_ID": put(landing, events)[0], "MODEL": MODEL, "INCIDENT": INCIDENT.incident_id}
     last = hour_time(NOW_S // HOUR_S)
-    write_pages(landing.client, [replace(PAGE, detected=last, since=last, last=last)])
+    write_incidents(landing.client, [replace(INCIDENT, detected=last, since=last, last=last)])
     names |= {"TOPIC/PARTITION@OFFSET": f"{PREDICTIONS_TOPIC}/0@0", "TOPIC": PREDICTIONS_TOPIC}
     names |= {"REASON": "unknown_frame", '"$DRIFTLINE_LOG"': place.log_url}
     landing.close()

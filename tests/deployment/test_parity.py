@@ -26,7 +26,7 @@ FAULT_HOUR = 8 * 24 + 10
 """By day, when an hour has patients enough to be judged by itself; after a week that is the reference."""
 MENDED_HOUR = FAULT_HOUR + 2
 LAST_HOUR = MENDED_HOUR + 60
-"""The longest window forgets after a day, and a page ends after another one."""
+"""The longest window forgets after a day, and an incident ends after another one."""
 
 MODEL, TRACE = "diabetes-progression", "4bf92f3577b34da6a3ce929d0e0e4736"
 PATIENT = {
@@ -108,7 +108,7 @@ def act(play):
     begun_s = time.monotonic()
     play.wait(play.called, "a page")
     play.page_took_s = time.monotonic() - begun_s
-    (play.found,) = deployed.ask("pages")
+    (play.found,) = deployed.ask("incidents")
     play.links = {url: status_of(url) for url in links_of(play.called()[0])}
     play.send(MENDED_HOUR, LAST_HOUR)
     play.wait(lambda: play.called("resolved"), "the page's end")
@@ -126,7 +126,7 @@ def links_of(alert):
     return [text for text in alert["annotations"].values() if text.startswith("http://127.0.0.1")]
 
 
-def test_a_fault_is_one_page_and_nothing_paged_before_it(play, capsys):
+def test_a_fault_is_one_incident_and_nothing_paged_before_it(play, capsys):
     assert play.before == []
     told = {alert["fingerprint"]: alert["labels"] for alert in play.firing}
     assert len(told) == 1, told
@@ -139,7 +139,7 @@ def test_a_fault_is_one_page_and_nothing_paged_before_it(play, capsys):
         )
 
 
-def test_the_page_names_model_feature_and_since_when(play):
+def test_the_incident_names_model_feature_and_since_when(play):
     alert = play.firing[0]
     assert alert["labels"]["alertname"] == "DriftlineDataDrift"
     assert (alert["labels"]["model_name"], alert["labels"]["feature"]) == (MODEL, FEATURE)
@@ -161,14 +161,14 @@ def test_its_dashboard_is_there_and_has_the_variables_that_the_link_sets(play):
     assert parse_qs(link.query).keys() <= variables
 
 
-def test_the_end_of_the_fault_resolves_the_page(play):
+def test_the_end_of_the_fault_resolves_the_incident(play):
     (resolved,) = {alert["fingerprint"] for alert in play.resolved}
     assert resolved == play.firing[0]["fingerprint"]
 
 
-def test_the_watcher_says_when_a_page_opens_and_ends(play):
-    page_id = play.firing[0]["labels"]["page_id"]
-    lines = [line for line in play.deployed.said("watcher") if line.get("page_id") == page_id]
+def test_the_watcher_says_when_an_incident_opens_and_ends(play):
+    incident_id = play.firing[0]["labels"]["incident_id"]
+    lines = [line for line in play.deployed.said("watcher") if line.get("incident_id") == incident_id]
     assert [line["state"] for line in lines if line["level"] == "INFO"] == ["open", "ended"]
     assert all(line["model_name"] == MODEL for line in lines)
 

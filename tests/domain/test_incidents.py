@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.domain.incidents import MEANINGS
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "clickhouse" / "0007_pages.sql"
+SCHEMA = Path(__file__).parents[2] / "schemas" / "clickhouse" / "0007_incidents.sql"
 
 
 def test_the_store_takes_what_the_table_names_and_nothing_else():

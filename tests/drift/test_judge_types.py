@@ -10,7 +10,7 @@ import pytest
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.verdicts import other_kind
 from driftline.drift import DriftSettings
-from driftline.drift.pages.book import PageBook
+from driftline.drift.incidents.book import IncidentBook
 from driftline.profiles import CategoricalCounts
 from tests.drift.conftest import GRIDS, numeric_counts
 from tests.drift.judging import LEARNED, judge_with_history, pages
@@ -44,7 +44,7 @@ def as_number(profile):
 def test_a_feature_that_changes_its_type_is_one_incident_that_says_so(traffic, grids, change, feature, kind):
     instead = other_kind(kind)
     judge = judge_with_history(traffic, grids)
-    book = PageBook(identity="m", settings=DriftSettings())
+    book = IncidentBook(identity="m", settings=DriftSettings())
     for hour in range(LEARNED, LEARNED + 30):
         verdicts = judge.judge(change(traffic.hour(hour)))
         book.take(hour, verdicts)
@@ -53,9 +53,9 @@ def test_a_feature_that_changes_its_type_is_one_incident_that_says_so(traffic, g
             (feature, kind, Channel(ChannelKind.TYPE_CHANGED, instead))
         }
         assert {v.verdict for v in verdicts if (v.feature, v.kind) == (feature, instead)} == {"learning"}
-    (page,) = book.pages
+    (incident,) = book.incidents
     told = "text instead of numbers" if instead == "categorical" else "numbers instead of text"
-    assert page.headline == f"{feature}: type changed, {told} in 100.00% of rows"
+    assert incident.headline == f"{feature}: type changed, {told} in 100.00% of rows"
 
 
 def test_values_that_are_missing_are_no_change_of_type(traffic, grids):

@@ -1,4 +1,4 @@
-"""Drift in one slice of the traffic, from the logged events to the page and the metrics."""
+"""Drift in one slice of the traffic, from the logged events to the incident and the metrics."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import random
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.drift.service.metrics import PAGES
+from driftline.drift.service.metrics import INCIDENTS
 from driftline.monitors import ModelMonitor, Monitors
-from driftline.store.pages import read_pages
+from driftline.store.incidents import read_incidents
 from driftline.store.segments import name_segments
 from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, told
 from tests.support.landing import put
@@ -57,8 +57,8 @@ def test_drift_in_a_slice_of_two_percent_is_found_and_named_and_no_other_slice_i
     assert 0 < min(ends) <= 6
     drivers = [row["drivers"] for row in paging if row["segment"] == ""]
     assert all(list(each) == [f"tenant={BROKEN}"] for each in drivers if each)
-    (page,) = read_pages(landing.client)
-    assert f"tenant={BROKEN}" in {finding.segment for finding in page.findings}
-    exposed = [line for line in worker._metrics.expose().decode().splitlines() if line.startswith(PAGES)]
+    (incident,) = read_incidents(landing.client)
+    assert f"tenant={BROKEN}" in {finding.segment for finding in incident.findings}
+    exposed = [line for line in worker._metrics.expose().decode().splitlines() if line.startswith(INCIDENTS)]
     assert len(exposed) == 1
-    assert f'page_id="{page.page_id}"' in exposed[0]
+    assert f'incident_id="{incident.incident_id}"' in exposed[0]

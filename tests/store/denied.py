@@ -30,7 +30,7 @@ DENIED = {
         "INSERT INTO predictions (model_name) VALUES ('m')",
         "INSERT INTO feature_grids (model_name) VALUES ('m')",
         "DELETE FROM verdict_records WHERE 1",
-        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
+        "INSERT INTO acknowledgements (incident_id, word) VALUES ('p', 'real')",
     ],
     "reader": [
         "INSERT INTO predictions (model_name) VALUES ('m')",
@@ -38,11 +38,11 @@ DENIED = {
         "INSERT INTO training_runs (model_name) VALUES ('m')",
         "DELETE FROM profiles WHERE 1",
         "DROP TABLE outcomes",
-        "INSERT INTO acknowledgements (page_id, word) VALUES ('p', 'real')",
+        "INSERT INTO acknowledgements (incident_id, word) VALUES ('p', 'real')",
     ],
     "responder": [
         "SELECT * FROM predictions",
-        "INSERT INTO pages (page_id) VALUES ('p')",
+        "INSERT INTO incidents (incident_id) VALUES ('p')",
         "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "DELETE FROM acknowledgements WHERE 1",
     ],

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from driftline.cli.app import driftline
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
-from driftline.drift.pages.store import keep_pages, open_book
+from driftline.drift.incidents.store import keep_incidents, open_book
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
 from driftline.errors import StoreError
@@ -48,7 +48,7 @@ from driftline.store.segments import read_segments
 from driftline.store.users import SERVICES, role_statements
 from driftline.web import create_app
 from driftline.wire import PREDICTIONS_TOPIC, TOPICS
-from tests.drift.pages.test_book import START, verdict
+from tests.drift.incidents.test_book import START, verdict
 from tests.store.denied import DENIED, DENIED_TO_ALL
 from tests.store.restricted import EVERYTHING, TOKEN, Restricted
 from tests.support.traffic import MODEL, START_S, VERSION, serve
@@ -218,12 +218,12 @@ def judge_jointly(store):
         return (read_projection(client, PRODUCTION, 0), kept, found) == ("{}", 1, [finding])
 
 
-def page(store):
+def incident(store):
     stream = Stream(MODEL, "3", "production")
     with closing(ready_client(store)) as client:
         book, _ = open_book(client, stream, DriftSettings(), next_hour=START)
-        keep_pages(client, stream, book.take(START, [verdict("amount", START + 1)]))
-        return book.pages
+        keep_incidents(client, stream, book.take(START, [verdict("amount", START + 1)]))
+        return book.incidents
 
 
 def environment(store):
@@ -231,20 +231,20 @@ def environment(store):
     return {"DRIFTLINE_STORE": url, "DRIFTLINE_STORE_PASSWORD": TOKEN}
 
 
-def respond(store, page_id):
-    asked = ("pages",), ("ack", page_id, "--real")
+def respond(store, incident_id):
+    asked = ("incidents",), ("ack", incident_id, "--real")
     return [CliRunner().invoke(driftline, question, env=environment(store)) for question in asked]
 
 
-def read(store, event_id, page_id):
+def read(store, event_id, incident_id):
     ready_client(store).close()
     env = environment(store)
-    asked = ("trace", event_id), ("completeness",), ("verdicts",), ("pages",), ("dead-letters", "list")
+    asked = ("trace", event_id), ("completeness",), ("verdicts",), ("incidents",), ("dead-letters", "list")
     asked += ("invalid",), ("rules", MODEL)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
     below = ("", "/features/amount", "/features/city", "/predictions?feature=amount&low=0")
-    paths = ["/", f"/predictions/{event_id}", f"/pages/{page_id}", "/readyz"]
+    paths = ["/", f"/predictions/{event_id}", f"/incidents/{incident_id}", "/readyz"]
     paths += [f"/models/{MODEL}{path}" for path in below]
     return [(answer.exit_code, answer.output) for answer in answers], [pages.get(path) for path in paths]
 
@@ -275,9 +275,11 @@ def play(tmp_path_factory):
     played.judged = played.acting("watcher", judge)
     played.judged_jointly = played.acting("watcher", judge_jointly)
     played.segment = played.acting("watcher", read_segment)
-    (told,) = played.acting("watcher", page)
-    played.responses = played.acting("responder", lambda store: respond(store, told.page_id))
-    played.answers, played.pages = played.acting("reader", lambda store: read(store, event_id, told.page_id))
+    (told,) = played.acting("watcher", incident)
+    played.responses = played.acting("responder", lambda store: respond(store, told.incident_id))
+    played.answers, played.pages = played.acting(
+        "reader", lambda store: read(store, event_id, told.incident_id)
+    )
     return played
 
 

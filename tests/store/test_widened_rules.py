@@ -64,7 +64,7 @@ def widen(landing, stream, *features):
     return found
 
 
-def test_what_lies_out_of_the_training_range_is_called_so_and_is_accepted_with_the_page(landing, stream):
+def test_what_lies_out_of_the_training_range_is_called_so_and_is_accepted_with_the_incident(landing, stream):
     before = counted(landing, "seasons")
     assert before[("amount", "above_training_range")] == EVENTS
     assert before[("city", "not_allowed")] == EVENTS // 2

@@ -14,7 +14,7 @@ from driftline.domain.incidents import Finding
 from driftline.domain.streams import Stream
 from driftline.metrics import Metric, Metrics
 from driftline.store import migrate, open_store
-from driftline.store.pages import StoredPage, write_pages
+from driftline.store.incidents import StoredIncident, write_incidents
 from driftline.store.rules import set_rules
 from driftline.store.verdicts import JudgedHour, StoredVerdict, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
@@ -80,8 +80,8 @@ def page(feature: str, end: int, since: int, **changes: Any) -> StoredVerdict:
     return stored(feature, end, "page", **{**episode, **moved, **changes})
 
 
-def of_page(verdict: StoredVerdict, last: int = END) -> Finding:
-    """Return the finding that a page holds of a verdict."""
+def of_incident(verdict: StoredVerdict, last: int = END) -> Finding:
+    """Return the finding that an incident holds of a verdict."""
     return Finding(
         segment=verdict.segment,
         feature=verdict.feature,
@@ -101,14 +101,14 @@ def of_page(verdict: StoredVerdict, last: int = END) -> Finding:
     )
 
 
-def stored_page(page_id: str, verdicts: list[StoredVerdict], **changes: Any) -> StoredPage:
-    """Return the page that gathers some verdicts; it is open unless something else is said."""
-    findings = [of_page(verdict) for verdict in verdicts]
+def stored_incident(incident_id: str, verdicts: list[StoredVerdict], **changes: Any) -> StoredIncident:
+    """Return the incident that gathers some verdicts; it is open unless something else is said."""
+    findings = [of_incident(verdict) for verdict in verdicts]
     values = {
         "model_name": verdicts[0].model_name,
         "model_version": "3",
         "environment": "production",
-        "page_id": page_id,
+        "incident_id": incident_id,
         "detected": hour_time(min(finding.since for finding in findings) + 1),
         "since": hour_time(min(finding.since for finding in findings)),
         "last": hour_time(max(finding.last for finding in findings)),
@@ -119,7 +119,7 @@ def stored_page(page_id: str, verdicts: list[StoredVerdict], **changes: Any) -> 
         "word": "",
         "revision": 1,
     }
-    return StoredPage(**{**values, **changes})
+    return StoredIncident(**{**values, **changes})
 
 
 def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, version: str = "3") -> None:
@@ -128,16 +128,16 @@ def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, versi
     write_judged_hours(client, Stream(model, version, "production"), hours)
 
 
-def _pages() -> Iterator[StoredPage]:
+def _incidents() -> Iterator[StoredIncident]:
     temp = page("temp", END, SINCE, drivers={"origin=JFK": 0.92})
-    yield stored_page("a1b2c3d4e5f6", [temp])
+    yield stored_incident("a1b2c3d4e5f6", [temp])
     carrier = page(
         "carrier", END - 229, END - 240, kind="categorical", channel=Channel(ChannelKind.VALUE, "DAL")
     )
     past = {"state": "ended", "last": hour_time(END - 229)}
-    yield stored_page("0f0f0f0f0f0f", [carrier], **past)
+    yield stored_incident("0f0f0f0f0f0f", [carrier], **past)
     withdrawn = page("dewp", END - 2, END - 3)
-    yield stored_page("dddddddddddd", [withdrawn], state="withdrawn")
+    yield stored_incident("dddddddddddd", [withdrawn], state="withdrawn")
 
 
 def _verdicts() -> Iterator[StoredVerdict]:
@@ -245,7 +245,7 @@ def _fill(client: Client) -> None:
     for model in ("flight-delay", "crew", "young", "canary-watched", HOSTILE_MODEL):
         judge_hours(client, model)
     judge_hours(client, "canary-watched", END - 49, version="4")
-    write_pages(client, list(_pages()))
+    write_incidents(client, list(_incidents()))
     predictions = list(_predictions())
     client.insert("prediction_inbox", predictions, column_names=_COLUMNS)
     client.insert("prediction_inbox", predictions[:1], column_names=_COLUMNS)  # Landed twice.

@@ -16,7 +16,7 @@ PATHS = (
     "/models/m",
     "/models/m/features/f",
     "/models/m/predictions",
-    "/pages/aa11",
+    "/incidents/aa11",
     "/predictions/019c1480-7f1a-7bfe-b5d8-1b79f4a5f2a6",
 )
 

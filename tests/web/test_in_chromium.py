@@ -24,7 +24,7 @@ PATHS = {
     "model": "/models/flight-delay",
     "feature": "/models/flight-delay/features/temp",
     "categorical feature": "/models/flight-delay/features/carrier?at=2013-07-12T01:00Z",
-    "page": "/pages/a1b2c3d4e5f6",
+    "incident": "/incidents/a1b2c3d4e5f6",
     "explorer": "/models/flight-delay/predictions?feature=temp",
     "prediction": None,  # Its address is known once events have landed.
     "runbooks": "/runbooks",
@@ -86,10 +86,10 @@ def test_three_clicks_lead_from_the_first_page_to_the_training_run_without_scrip
         assert "s3://models/flight-delay/3" in run
 
 
-def test_a_page_leads_to_predictions_that_show_it(chromium, site):
+def test_an_incident_leads_to_predictions_that_show_it(chromium, site):
     with opened(chromium, screen="phone") as page:
         page.goto(site.url)
-        page.get_by_role("link", name="The whole page").click()
+        page.get_by_role("link", name="The whole incident").click()
         assert page.locator("h1").inner_text() == "temp drifted"
         page.get_by_role("link", name="All of them").click()
         assert page.get_by_label("has no value").is_checked()

@@ -32,7 +32,7 @@ def links(page):
     return re.findall(r'<a [^>]*href="([^"]*)"', page)
 
 
-def test_tells_the_fleet_then_what_paged_its_pages_and_their_features(report):
+def test_tells_the_fleet_then_what_paged_its_incidents_and_their_features(report):
     text = text_of(report)
     told = [
         "flight-delay has drifted, 4 others did not",

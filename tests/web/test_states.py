@@ -1,4 +1,4 @@
-"""What a page is, is told alike by every place that tells of it: by its state, and by what was said of it."""
+"""What an incident is, is told alike by every place: by its state, and by what was said of it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from driftline.cli.app import driftline
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
 from driftline.drift.service.export import export_verdicts
-from driftline.drift.service.metrics import PAGES, VERDICT, WORKER_METRICS
+from driftline.drift.service.metrics import INCIDENTS, VERDICT, WORKER_METRICS
 from driftline.drift.service.stored import StoredExport
 from driftline.failing import Failing
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store
-from driftline.store.pages import STATES, read_pages, write_acknowledgement, write_pages
+from driftline.store.incidents import STATES, read_incidents, write_acknowledgement, write_incidents
 from driftline.store.verdicts import JudgedHour, read_windows, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
-from driftline.web.words import PAGE_STATES
+from driftline.web.words import INCIDENT_STATES
 from tests.web.browser import Browser, text_of
-from tests.web.conftest import END, SINCE, WALL_CLOCK, judge_hours, metrics_with_one_counter, stored_page
+from tests.web.conftest import END, SINCE, WALL_CLOCK, judge_hours, metrics_with_one_counter, stored_incident
 from tests.web.conftest import page as page_verdict
 from tests.web.conftest import stored as verdict_of
 
 
 @dataclass(frozen=True)
 class Case:
-    """A page: how the drift worker wrote it, what was said of it, and what it is then.
+    """An incident: how the drift worker wrote it, what was said of it, and what it is then.
 
     Args:
         state: as it is to be told.
-        changes: of the page as it was written.
+        changes: of the incident as it was written.
         said: in this order; the worker has not heard of it.
         last: when its last window ended.
         serves_on: whether its version was judged up to the end, where another one was.
@@ -75,8 +75,8 @@ CASES = {
 NAMES = list(CASES)
 
 
-def page_id(name: str) -> str:
-    """Return the id of a case's page."""
+def incident_id(name: str) -> str:
+    """Return the id of a case's incident."""
     return f"{NAMES.index(name):02}{'a' * 10}"
 
 
@@ -102,15 +102,15 @@ def _fill(client) -> None:
         if not case.serves_on:
             judge_hours(client, name, END - 200, version="4")
             write_verdicts(client, [verdict_of("temp", END, model_name=name, model_version="4")])
-        written = stored_page(
-            page_id(name), [replace(page_verdict("temp", SINCE + 1, SINCE), model_name=name)]
+        written = stored_incident(
+            incident_id(name), [replace(page_verdict("temp", SINCE + 1, SINCE), model_name=name)]
         )
         found = [replace(each, last=case.last) for each in written.findings]
         given = {"findings": found, "last": hour_time(case.last), **case.changes}
-        write_pages(client, [replace(written, **given)])
+        write_incidents(client, [replace(written, **given)])
         for place, word in enumerate(case.said):
             at = hour_time(END) + timedelta(minutes=place)
-            write_acknowledgement(client, page_id(name), word=word, given_by="Ada", note="", given_at=at)
+            write_acknowledgement(client, incident_id(name), word=word, given_by="Ada", note="", given_at=at)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def exported(told):
         newest = dict.fromkeys(CASES, END - 1)
         stored.refresh(client, served, newest, now_s=0.0, has_judged=True)
         latest = {stream: read_windows(client, stream, first_end=END, last_end=END) for stream in served}
-    export_verdicts(metrics, latest, stored.pages)
+    export_verdicts(metrics, latest, stored.incidents)
     found: dict[str, list[dict[str, str]]] = {}
     for family in text_string_to_metric_families(metrics.expose().decode()):
         for sample in family.samples:
@@ -159,17 +159,17 @@ def is_open(name: str) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_store_says_what_it_is(told, name):
     with closing(told.store.client()) as client:
-        (found,) = read_pages(client, page_id=page_id(name))
+        (found,) = read_incidents(client, incident_id=incident_id(name))
         assert found.state == CASES[name].state
-        assert [each.page_id for each in read_pages(client, model_name=name, states=[found.state])] == [
-            page_id(name)
-        ]
+        assert [
+            each.incident_id for each in read_incidents(client, model_name=name, states=[found.state])
+        ] == [incident_id(name)]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_own_page_says_so_and_goes_on_only_while_it_is_open(told, name):
-    text = text_of(told.get(f"/pages/{page_id(name)}"))
-    assert PAGE_STATES[CASES[name].state] in text
+    text = text_of(told.get(f"/incidents/{incident_id(name)}"))
+    assert INCIDENT_STATES[CASES[name].state] in text
     assert ("until now" in text) is is_open(name)
 
 
@@ -177,7 +177,7 @@ def test_its_own_page_says_so_and_goes_on_only_while_it_is_open(told, name):
 def test_the_first_page_calls_its_model_drifted_only_while_it_is_open(told, name):
     rows = [text_of(row) for row in re.findall(r"<tr>.*?</tr>", told.get("/"), flags=re.DOTALL)]
     (row,) = [row for row in rows if re.match(rf"{re.escape(name)} version", row)]
-    assert ("drifted 1 page" in row) is is_open(name)
+    assert ("drifted 1 incident" in row) is is_open(name)
     assert ("drifted" in row) is is_open(name)
     assert "Not judged" not in row
 
@@ -199,7 +199,7 @@ def test_the_page_of_its_model_says_so(told, name):
     assert ("▲ drifted" in grid) is is_open(name)
     assert ("still, after" in text) is is_open(name)
     if CASES[name].state in {"dismissed", "accepted"} and CASES[name].last == END:
-        assert f"{page_id(name)}" in head
+        assert f"{incident_id(name)}" in head
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -212,7 +212,7 @@ def test_the_page_of_its_feature_says_so(told, name):
 
 def test_the_command_line_says_so_and_lists_it_by_that(told):
     def ask(*arguments: str) -> list[dict[str, str]]:
-        done = CliRunner().invoke(driftline, ["pages", *arguments, "--json", "--store", told.store_url])
+        done = CliRunner().invoke(driftline, ["incidents", *arguments, "--json", "--store", told.store_url])
         assert done.exit_code == 0, done.output
         return json.loads(done.output)
 
@@ -224,15 +224,17 @@ def test_the_command_line_says_so_and_lists_it_by_that(told):
         assert listed == {name for name, case in CASES.items() if case.state == state}
 
 
-def test_the_command_that_says_it_answers_with_what_the_page_is_then(told):
-    arguments = ["ack", page_id("confirmed"), "--real", "--by", "Bo", "--json", "--store", told.store_url]
+def test_the_command_that_says_it_answers_with_what_the_incident_is_then(told):
+    arguments = ["ack", incident_id("confirmed"), "--real", "--by", "Bo", "--json", "--store", told.store_url]
     answer = json.loads(CliRunner().invoke(driftline, arguments).output)
     assert (answer["state"], answer["word"]) == ("open", "real")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_metric_that_alerts_tells_of_it_only_while_it_is_open(exported, name):
-    assert any(each["page_id"] == page_id(name) for each in exported.get(PAGES, ())) is is_open(name)
+    assert any(each["incident_id"] == incident_id(name) for each in exported.get(INCIDENTS, ())) is is_open(
+        name
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -104,7 +104,7 @@ def _empty() -> Dashboard:
         .with_variable(variables.choice("reference", "Reference", references, "production"))
         .with_variable(variables.choice("scale_hours", "Window", scales, "24"))
         .annotation(marks.new_versions())
-        .annotation(marks.pages())
+        .annotation(marks.incidents())
     )
 
 

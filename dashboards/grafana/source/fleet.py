@@ -64,13 +64,13 @@ def build() -> Dashboard:
         .with_variable(variables.label_values("team", "Team", "driftline_model_info"))
         .link(links.own_pages("driftline's own page of the fleet", "/"))
         .with_row(row("Now"))
-        .with_panel(_open_pages())
+        .with_panel(_open_incidents())
         .with_panel(_models())
         .with_panel(_versions())
         .with_panel(_completeness_now())
         .with_panel(figures.invalid_values(f"driftline_invalid_values{{{figures.NOT_TRAINING}}} {_TEAM}"))
         .with_panel(figures.unknown_runs(f"driftline_unregistered_run_events {_TEAM}"))
-        .with_panel(_pages())
+        .with_panel(_incidents())
         .with_panel(_model_table())
         .with_row(row("Over time"))
         .with_panel(_states())
@@ -79,12 +79,12 @@ def build() -> Dashboard:
     )
 
 
-def _open_pages() -> Stat:
+def _open_incidents() -> Stat:
     return (
         number(
-            "Open pages",
-            "Pages that last: one for one cause. Ended, accepted and noise are not counted.",
-            metric_now(f"count(driftline_page_since_timestamp_seconds {_TEAM}) or vector(0)"),
+            "Open incidents",
+            "Incidents that last: one for one cause. Ended, accepted and noise are not counted.",
+            metric_now(f"count(driftline_incident_since_timestamp_seconds {_TEAM}) or vector(0)"),
             unit="short",
         )
         .thresholds(steps((None, GREEN), (1, RED)))
@@ -122,8 +122,8 @@ def _completeness_now() -> Stat:
     )
 
 
-def _pages() -> Table:
-    page = links.to_page("What happened", f"/pages/{links.field('page_id')}")
+def _incidents() -> Table:
+    incident = links.to_page("What happened", f"/incidents/{links.field('incident_id')}")
     drifted = links.to_dashboard(
         "The feature",
         links.FEATURE,
@@ -134,19 +134,20 @@ def _pages() -> Table:
     )
     return (
         rows(
-            "Open pages, by their gravest finding",
-            "What on-call has to look at. Follow the page for its story, the feature for its distribution.",
+            "Open incidents, by their gravest finding",
+            "What on-call has to look at. Follow the incident for its story, the feature for its "
+            "distribution.",
             # Prometheus drops a label that is empty, and links need a value.
             metric_now(
-                "label_replace(driftline_page_since_timestamp_seconds * 1000 "
-                f"* on (job, instance, page_id) group_left (finding) driftline_page_info {_TEAM}, "
+                "label_replace(driftline_incident_since_timestamp_seconds * 1000 "
+                f"* on (job, instance, incident_id) group_left (finding) driftline_incident_info {_TEAM}, "
                 '"segment", "all traffic", "segment", "")'
             ),
             height=7,
         )
-        .no_value("no open page")
+        .no_value("no open incident")
         .override_by_name("Value", [titled("since"), unit_of("dateTimeFromNow"), wide(160)])
-        .override_by_name("page_id", [titled("page"), links.linked(page)])
+        .override_by_name("incident_id", [titled("incident"), links.linked(incident)])
         .override_by_name("feature", [links.linked(drifted)])
         .override_by_name("finding", [titled("what moved"), wide(320)])
         .override_by_regexp(one_of("Time", "__name__", "instance", "job", "service", "kind"), [hidden()])
@@ -165,7 +166,7 @@ def _model_table() -> Table:
             "Each version that was judged within the time range: its gravest verdict now, and its traffic.",
             table(_VERSIONS),
             height=9,
-            numbers=["events", "open_pages"],
+            numbers=["events", "open_incidents"],
             shares=["completeness"],
             times=["judged_until"],
         )
@@ -174,7 +175,7 @@ def _model_table() -> Table:
         .override_by_name("state", VERDICT_COLUMN)
         .override_by_name("judged_until", [titled("judged until")])
         .override_by_name("last_event", [titled("last event"), unit_of("dateTimeFromNow")])
-        .override_by_name("open_pages", [titled("open pages")])
+        .override_by_name("open_incidents", [titled("open incidents")])
         .override_by_name("training_run_id", [titled("training run")])
     )
 
@@ -182,7 +183,7 @@ def _model_table() -> Table:
 _VERSIONS = f"""
 SELECT
     judged.model_name AS model_name, judged.model_version AS model_version, judged.environment AS environment,
-    state, window_end AS judged_until, completeness, events, last_event, open_pages, training_run_id,
+    state, window_end AS judged_until, completeness, events, last_event, open_incidents, training_run_id,
     git_commit
 FROM
 (
@@ -206,8 +207,8 @@ LEFT JOIN
 ) AS traffic USING (model_name, model_version, environment)
 LEFT JOIN
 (
-    SELECT model_name, model_version, environment, count() AS open_pages
-    FROM pages FINAL WHERE state = 'open' GROUP BY model_name, model_version, environment
+    SELECT model_name, model_version, environment, count() AS open_incidents
+    FROM incidents FINAL WHERE state = 'open' GROUP BY model_name, model_version, environment
 ) AS paging USING (model_name, model_version, environment)
 LEFT JOIN
 (

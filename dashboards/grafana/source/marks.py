@@ -48,19 +48,19 @@ def new_versions() -> AnnotationQuery:
     )
 
 
-def pages() -> AnnotationQuery:
-    """Mark how long each page lasted."""
+def incidents() -> AnnotationQuery:
+    """Mark how long each incident lasted."""
     return _annotation(
-        "Pages",
+        "Incidents",
         "red",
         f"""
         SELECT
             since AS time,
             last AS timeEnd,
-            concat('page ', page_id) AS title,
+            concat('incident ', incident_id) AS title,
             concat(headline, if(word = '', '', concat(' (', word, ')'))) AS text,
-            concat('page,', state, ',', model_version) AS tags
-        FROM pages FINAL
+            concat('incident,', state, ',', model_version) AS tags
+        FROM incidents FINAL
         WHERE {MODEL} AND state != 'withdrawn' AND last >= $__fromTime AND since <= $__toTime
         ORDER BY time
         """,

@@ -1,4 +1,4 @@
-"""One model version: what drifted since when, its pages, its versions, and whether all of it arrived."""
+"""One model version: what drifted since when, its incidents, its versions, and whether all of it arrived."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def build() -> Dashboard:
         dashboard(
             "driftline / Model",
             links.MODEL,
-            "One model version: drift by feature, pages, versions, completeness.",
+            "One model version: drift by feature, incidents, versions, completeness.",
             since="now-7d",
             refresh="1m",
         )
@@ -69,13 +69,13 @@ def build() -> Dashboard:
         .with_variable(variables.environment())
         .with_variable(variables.choice("statistic", "Statistic", _STATISTICS, "effect"))
         .annotation(marks.new_versions())
-        .annotation(marks.pages())
+        .annotation(marks.incidents())
         .link(links.own_pages("driftline's own page of the model", f"/models/{links.variable('model_name')}"))
     )
     return (
         empty.with_row(row("Now"))
         .with_panel(_state())
-        .with_panel(_open_pages())
+        .with_panel(_open_incidents())
         .with_panel(_completeness_now())
         .with_panel(
             figures.invalid_values(f"driftline_invalid_values{_SERVED[:-1]}, {figures.NOT_TRAINING}}}")
@@ -87,8 +87,8 @@ def build() -> Dashboard:
         .with_panel(_effects())
         .with_panel(_scores())
         .with_panel(_features())
-        .with_row(row("Pages"))
-        .with_panel(_pages())
+        .with_row(row("Incidents"))
+        .with_panel(_incidents())
         .with_row(row("Versions and traffic"))
         .with_panel(versions.versions())
         .with_panel(versions.traffic())
@@ -115,12 +115,12 @@ def _state() -> Stat:
     )
 
 
-def _open_pages() -> Stat:
+def _open_incidents() -> Stat:
     return (
         number(
-            "Open pages",
-            "Pages of this version that last.",
-            metric_now(f"count(driftline_page_since_timestamp_seconds{_SERVED}) or vector(0)"),
+            "Open incidents",
+            "Incidents of this version that last.",
+            metric_now(f"count(driftline_incident_since_timestamp_seconds{_SERVED}) or vector(0)"),
             unit="short",
         )
         .thresholds(steps((None, GREEN), (1, RED)))
@@ -230,28 +230,28 @@ LIMIT 1 BY feature
 """
 
 
-def _pages() -> Table:
-    page = links.to_page("What happened", f"/pages/{links.field('page_id')}")
+def _incidents() -> Table:
+    incident = links.to_page("What happened", f"/incidents/{links.field('incident_id')}")
     return (
         rows(
-            "Pages",
+            "Incidents",
             "One for one cause, the newest first, of all versions. Word: what on-call said of it.",
             table(
                 f"""
                 SELECT
-                    page_id, model_version, environment, state, word, since, detected, last, headline,
+                    incident_id, model_version, environment, state, word, since, detected, last, headline,
                     arrayStringConcat(arrayDistinct(findings.feature), ', ') AS features,
                     arrayStringConcat(arrayDistinct(findings.segment), ' ') AS segments
-                FROM pages FINAL
+                FROM incidents FINAL
                 WHERE {MODEL} AND state != 'withdrawn' AND last >= $__fromTime AND detected <= $__toTime
                 ORDER BY detected DESC LIMIT 200
                 """
             ),
             times=["since", "detected", "last"],
         )
-        .no_value("no page in this time range")
-        .override_by_name("page_id", [titled("page"), wide(130), links.linked(page)])
-        .override_by_name("headline", [wide(420), links.linked(page)])
+        .no_value("no incident in this time range")
+        .override_by_name("incident_id", [titled("incident"), wide(130), links.linked(incident)])
+        .override_by_name("headline", [wide(420), links.linked(incident)])
         .override_by_name("last", [titled("until")])
     )
 

@@ -40,7 +40,7 @@ GRAVITY_OF_VERDICT = (
 
 _SETTLED = """
 SELECT model_name, model_version, environment, arrayJoin(findings.feature) AS feature
-FROM pages FINAL GROUP BY model_name, model_version, environment, feature
+FROM incidents FINAL GROUP BY model_name, model_version, environment, feature
 HAVING countIf(state IN ('dismissed', 'accepted')) > 0 AND countIf(state = 'open') = 0
 """
 _IS_SETTLED = f"(model_name, model_version, environment, feature) IN ({_SETTLED})"

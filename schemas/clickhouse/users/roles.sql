@@ -63,7 +63,7 @@ GRANT
     INSERT, SELECT ON $database.judged_hours,
     INSERT, SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
-    INSERT, SELECT ON $database.pages,
+    INSERT, SELECT ON $database.incidents,
     SELECT ON $database.acknowledgements
 TO driftline_watcher WITH REPLACE OPTION;
 
@@ -90,18 +90,18 @@ GRANT
     SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
     SELECT ON $database.judged_hours,
-    SELECT ON $database.pages,
+    SELECT ON $database.incidents,
     SELECT ON $database.acknowledgements
 TO driftline_reader WITH REPLACE OPTION;
 
--- Who is on call: reads pages, and says what they were.
+-- Who is on call: reads incidents, and says what they were.
 CREATE ROLE IF NOT EXISTS driftline_responder;
 
 GRANT
     SELECT ON $database.schema_migrations,
     SELECT ON $database.verdict_records,
     SELECT ON $database.judged_hours,
-    SELECT ON $database.pages,
+    SELECT ON $database.incidents,
     INSERT, SELECT ON $database.acknowledgements
 TO driftline_responder WITH REPLACE OPTION;
 

@@ -1,4 +1,4 @@
-"""``driftline pages`` and ``driftline ack``: what paged, and the engineer's word on it."""
+"""``driftline incidents`` and ``driftline ack``: what paged, and the engineer's word on it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from driftline.cli.questions import ask_store, parse_time
 from driftline.domain.channels import ChannelKind, channel_row
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import MEANINGS
-from driftline.store.pages import (
+from driftline.store.incidents import (
     STATES,
     read_acknowledgements,
-    read_pages,
+    read_incidents,
     write_acknowledgement,
 )
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.domain.incidents import Finding
-    from driftline.store.pages import StoredAcknowledgement, StoredPage
+    from driftline.store.incidents import StoredAcknowledgement, StoredIncident
 
 
-@click.command("pages")
+@click.command("incidents")
 @store_option
 @click.option("--model", "model_name", help="Of this model only.")
 @click.option(
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @json_option
 @clean_errors
-def pages(
+def incidents(
     store_url: str,
     model_name: str | None,
     since: str | None,
@@ -49,24 +49,24 @@ def pages(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List pages, the newest first: what each found, since when, and what was said of it."""
+    """List incidents, the newest first: what each found, since when, and what was said of it."""
     after = parse_time(since) if since else None
     _list(store_url, as_json, model_name=model_name, since=after, states=states, limit=limit)
 
 
 @click.command()
-@click.argument("page_id", metavar="[PAGE]", required=False)
+@click.argument("incident_id", metavar="[INCIDENT]", required=False)
 @click.option("--real", is_flag=True, help="A fault: confirmed, its hours stay out of the reference.")
 @click.option("--noise", is_flag=True, help="A false page: its hours are as good a reference as any.")
 @click.option("--accept", is_flag=True, help="The new normal: judge against it from now on.")
 @click.option("--by", "given_by", help="Who says it; default: your user name.")
 @click.option("--note", default="", help="Why.")
-@click.option("--list", "as_list", is_flag=True, help="List pages, as `driftline pages` does.")
+@click.option("--list", "as_list", is_flag=True, help="List incidents, as `driftline incidents` does.")
 @store_option
 @json_option
 @clean_errors
 def ack(
-    page_id: str | None,
+    incident_id: str | None,
     real: bool,
     noise: bool,
     accept: bool,
@@ -76,30 +76,32 @@ def ack(
     store_url: str,
     as_json: bool,
 ) -> None:
-    """Say what a page was: it steers how sure pages have to be, and what counts as reference.
+    """Say what an incident was: it steers how sure incidents have to be, and what counts as reference.
 
-    PAGE is a page's id, or as much of its beginning as no other page's begins with. The last word counts;
-    what was accepted stays so.
+    INCIDENT is an incident's id, or as much of its beginning as no other one's begins with. The last word
+    counts; what was accepted stays so.
     """
     if as_list:
         _list(store_url, as_json, limit=100)
         return
     words = [word for word, is_said in zip(MEANINGS, (real, noise, accept), strict=True) if is_said]
-    if page_id is None or len(words) != 1:
+    if incident_id is None or len(words) != 1:
         raise click.UsageError(
-            "name one page and say one of --real, --noise, --accept; `driftline pages` lists pages"
+            "name one incident and say one of --real, --noise, --accept; `driftline incidents` lists them"
         )
     name = _user() if given_by is None else given_by
     now = datetime.now(UTC)
 
-    def say(client: Client) -> tuple[StoredPage, StoredAcknowledgement]:
-        return write_acknowledgement(client, page_id, word=words[0], given_by=name, note=note, given_at=now)
+    def say(client: Client) -> tuple[StoredIncident, StoredAcknowledgement]:
+        return write_acknowledgement(
+            client, incident_id, word=words[0], given_by=name, note=note, given_at=now
+        )
 
-    page, said = ask_store(store_url, say, use="write")
+    incident, said = ask_store(store_url, say, use="write")
     if as_json:
-        echo_json(_row(page, [said]))
+        echo_json(_row(incident, [said]))
         return
-    echo(f"page {page.page_id} of {_whose(page)}: {page.headline}")
+    echo(f"incident {incident.incident_id} of {_whose(incident)}: {incident.headline}")
     echo(f"  {said.word}: {MEANINGS[said.word].meaning}")
 
 
@@ -111,26 +113,29 @@ def _user() -> str:
 
 
 def _list(store_url: str, as_json: bool, **chosen: Any) -> None:
-    def question(client: Client) -> tuple[Sequence[StoredPage], Sequence[StoredAcknowledgement]]:
-        found = read_pages(client, **chosen)
+    def question(client: Client) -> tuple[Sequence[StoredIncident], Sequence[StoredAcknowledgement]]:
+        found = read_incidents(client, **chosen)
         return found, read_acknowledgements(client) if found else []
 
     found, said = ask_store(store_url, question)
-    of_page = {page.page_id: [one for one in said if one.page_id == page.page_id] for page in found}
+    of_incident = {
+        incident.incident_id: [one for one in said if one.incident_id == incident.incident_id]
+        for incident in found
+    }
     if as_json:
-        echo_json([_row(page, of_page[page.page_id]) for page in found])
+        echo_json([_row(incident, of_incident[incident.incident_id]) for incident in found])
     elif not found:
-        echo("no pages")
-    for page in found if not as_json else ():
-        _echo(page, of_page[page.page_id])
+        echo("no incidents")
+    for incident in found if not as_json else ():
+        _echo(incident, of_incident[incident.incident_id])
 
 
-def _row(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> dict[str, Any]:
+def _row(incident: StoredIncident, said: Sequence[StoredAcknowledgement]) -> dict[str, Any]:
     words = ("word", "given_by", "note", "given_at", "known_from")
     told = [{name: getattr(one, name) for name in words} for one in said]
-    word = said[-1].word if said else page.word or None
-    findings = [_finding_row(finding) for finding in page.findings]
-    return {**dataclasses.asdict(page), "findings": findings, "word": word, "acknowledgements": told}
+    word = said[-1].word if said else incident.word or None
+    findings = [_finding_row(finding) for finding in incident.findings]
+    return {**dataclasses.asdict(incident), "findings": findings, "word": word, "acknowledgements": told}
 
 
 def _finding_row(finding: Finding) -> dict[str, Any]:
@@ -146,14 +151,15 @@ def _at(hour: int | None) -> datetime | None:
     return None if hour is None else hour_time(hour)
 
 
-def _echo(page: StoredPage, said: Sequence[StoredAcknowledgement]) -> None:
-    echo(f"{page.page_id}  {page.state:<9}  {_whose(page)}", bold=True)
-    echo(f"  {page.headline}")
-    accepted = "" if page.accepted_at is None else f", the new normal from {_time(page.accepted_at)}"
+def _echo(incident: StoredIncident, said: Sequence[StoredAcknowledgement]) -> None:
+    echo(f"{incident.incident_id}  {incident.state:<9}  {_whose(incident)}", bold=True)
+    echo(f"  {incident.headline}")
+    accepted = "" if incident.accepted_at is None else f", the new normal from {_time(incident.accepted_at)}"
     echo(
-        f"  since {_time(page.since)}, detected {_time(page.detected)}, last {_time(page.last)} UTC{accepted}"
+        f"  since {_time(incident.since)}, detected {_time(incident.detected)}, "
+        f"last {_time(incident.last)} UTC{accepted}"
     )
-    for finding in page.findings:
+    for finding in incident.findings:
         echo(f"    {_told(finding)}")
     for one in said:
         note = f": {one.note}" if one.note else ""
@@ -170,8 +176,8 @@ def _told(finding: Finding) -> str:
     return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(hour_time(finding.since))})"
 
 
-def _whose(page: StoredPage) -> str:
-    return f"{page.model_name} {page.model_version} ({page.environment})"
+def _whose(incident: StoredIncident) -> str:
+    return f"{incident.model_name} {incident.model_version} ({incident.environment})"
 
 
 def _time(time: datetime) -> str:

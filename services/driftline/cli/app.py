@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from driftline.cli.ack import ack, pages
+from driftline.cli.ack import ack, incidents
 from driftline.cli.calibrate import calibrate_command
 from driftline.cli.dashboards import dashboards_group
 from driftline.cli.dead_letters import dead_letters
@@ -74,7 +74,7 @@ for _command in (
     verdicts,
     invalid,
     rules,
-    pages,
+    incidents,
     ack,
     report,
     calibrate_command,

@@ -21,8 +21,8 @@ from driftline.drift.calibrate import Calibration, Stretch, calibrate
 from driftline.errors import StoreError
 from driftline.printable import printable
 from driftline.store.grids import read_grids
+from driftline.store.incidents import read_incidents
 from driftline.store.ledger import Ledger
-from driftline.store.pages import read_pages
 from driftline.store.profiles import read_hours, read_streams
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from driftline.domain.streams import Stream
     from driftline.profiles import Grid, HourProfile
-    from driftline.store.pages import StoredPage
+    from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
 
 _REFERENCE = "reference"
-_LEAVE_OUT = ("nothing", "real", "pages")
+_LEAVE_OUT = ("nothing", "real", "incidents")
 _CONFIRMS = ("real", "accept")
-"""Words on a page that say that it was right."""
+"""Words on an incident that say that it was right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Past:
     training: Sequence[HourProfile]
     profiles: Sequence[HourProfile]
     completeness: Mapping[int, float]
-    pages: Sequence[StoredPage]
+    incidents: Sequence[StoredIncident]
 
 
 @click.command("calibrate")
@@ -84,8 +84,8 @@ class _Past:
     type=click.Choice(_LEAVE_OUT),
     default="real",
     show_default=True,
-    help="Hours that don't count: those of pages acknowledged as real or accepted, of all stored pages, "
-    "or none.",
+    help="Hours that don't count: those of incidents acknowledged as real or accepted, of all that are "
+    "stored, or none.",
 )
 @click.option(
     "--timezone",
@@ -134,7 +134,7 @@ def calibrate_command(
         first_judged=first,
         dates=dates,
         seed=seed,
-        known=_known(past.pages, leave_out),
+        known=_known(past.incidents, leave_out),
         completeness=past.completeness,
         progress=_Progress() if sys.stderr.isatty() else lambda _share: None,
     )
@@ -189,7 +189,7 @@ def _read_past(
             for profile in profiles
             if missing.get(profile.hour, 0.0) > 0
         },
-        pages=read_pages(client, stream=stream),
+        incidents=read_incidents(client, stream=stream),
     )
 
 
@@ -239,14 +239,14 @@ def _first_judged(past: _Past, learn_weeks: int, hours: int) -> int:
     return max(learned, last + 1 - hours)
 
 
-def _known(pages: Sequence[StoredPage], leave_out: str) -> Sequence[Stretch]:
-    """Return the hours of stored pages that are no false ones."""
+def _known(incidents: Sequence[StoredIncident], leave_out: str) -> Sequence[Stretch]:
+    """Return the hours of stored incidents that are no false ones."""
     if leave_out == "nothing":
         return []
     return [
-        Stretch(hour_of(page.since), hour_of(page.last))
-        for page in pages
-        if page.state != "withdrawn" and (leave_out == "pages" or page.word in _CONFIRMS)
+        Stretch(hour_of(incident.since), hour_of(incident.last))
+        for incident in incidents
+        if incident.state != "withdrawn" and (leave_out == "incidents" or incident.word in _CONFIRMS)
     ]
 
 

@@ -104,7 +104,7 @@ class Flood(logging.Filter):
 def json_formatter(service: str) -> logging.Formatter:
     """Return what writes a record as an object: timestamp, level, logger, message, service, version, context.
 
-    Context is what the record has as ``extra``: an event's, a page's or a place in the log.
+    Context is what the record has as ``extra``: an event's, an incident's or a place in the log.
     """
     return _PrintableJson(
         "{levelname}{name}{message}",

@@ -26,7 +26,7 @@ from driftline.wire import TOPICS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from driftline.drift.pages.page import Answer, Page
+    from driftline.drift.incidents.incident import Answer, Incident
 
 MONITORS: Final = Path(__file__).with_name("monitors.yaml")
 """What is monitored in the demo."""
@@ -107,9 +107,9 @@ class Demo:
             answer=self._answer,
         )
 
-    def _answer(self, page: Page) -> Answer | None:
-        """Answer a page as soon as it is found, so that each run comes to the same verdicts."""
-        return confirm(page, self.progress.faults, now=datetime.now(UTC))
+    def _answer(self, incident: Incident) -> Answer | None:
+        """Answer an incident as soon as it is found, so that each run comes to the same verdicts."""
+        return confirm(incident, self.progress.faults, now=datetime.now(UTC))
 
     def run(self, show: Callable[[Progress], None]) -> dict[str, Any]:
         """Run to the end; return the summary. Calls ``show`` a few times a second.

@@ -1,4 +1,4 @@
-"""What the demo found, read back from the store: the books, the faults and their delay, every other page."""
+"""What the demo found, read back from the store: the books, the faults and their delay, other incidents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_time
-from driftline.drift.pages.page import Answer
+from driftline.drift.incidents.incident import Answer
 from driftline.store.ledger import read_ledger
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from driftline.demo.flights import FeedError
-    from driftline.drift.pages.page import Page as AlertedPage
+    from driftline.drift.incidents.incident import Incident as AlertedIncident
 
 _QUIET = timedelta(hours=24)
 _LONGEST_WINDOW = timedelta(hours=24)
@@ -84,7 +84,7 @@ class PageVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Incident:
     """What the engineer gets: all that pages for the model, until 24 hours are quiet."""
 
     verdicts: tuple[PageVerdict, ...]
@@ -121,15 +121,15 @@ def read_page_verdicts(client: Client) -> Sequence[PageVerdict]:
     return [PageVerdict(row[0], row[1], _utc(row[2]), *row[3:]) for row in rows]
 
 
-def pages_of(verdicts: Sequence[PageVerdict]) -> Sequence[Page]:
-    """Gather verdicts into pages: what follows within 24 quiet hours belongs to the page before it."""
+def incidents_of(verdicts: Sequence[PageVerdict]) -> Sequence[Incident]:
+    """Gather verdicts into incidents: what follows within 24 quiet hours belongs to the one before it."""
     groups: list[list[PageVerdict]] = []
     for verdict in verdicts:
         if groups and verdict.window_end - groups[-1][-1].window_end <= _QUIET:
             groups[-1].append(verdict)
         else:
             groups.append([verdict])
-    return [Page(tuple(group)) for group in groups]
+    return [Incident(tuple(group)) for group in groups]
 
 
 def find_fault(fault: PlannedFault, verdicts: Sequence[PageVerdict]) -> PageVerdict | None:
@@ -147,13 +147,13 @@ def find_fault(fault: PlannedFault, verdicts: Sequence[PageVerdict]) -> PageVerd
     return None
 
 
-def confirm(page: AlertedPage, faults: Sequence[PlannedFault], *, now: datetime) -> Answer | None:
-    """Say of a page that a fault explains that it is real, as an engineer on call would; None: of another.
+def confirm(incident: AlertedIncident, faults: Sequence[PlannedFault], *, now: datetime) -> Answer | None:
+    """Say that an incident is real where a fault explains it, as an engineer on call would; else return None.
 
-    Pages that nobody confirms count as false, and make the next one harder to get.
+    Incidents that nobody confirms count as false, and make the next one harder to get.
     """
-    names = {finding.feature for finding in page.findings}
-    detected = hour_time(page.detected)
+    names = {finding.feature for finding in incident.findings}
+    detected = hour_time(incident.detected)
     explained = any(
         fault.start < detected <= fault.end + _LONGEST_WINDOW and names.intersection(fault.features)
         for fault in faults
@@ -161,9 +161,9 @@ def confirm(page: AlertedPage, faults: Sequence[PlannedFault], *, now: datetime)
     return Answer("real", given_by="the demo", note="a fault of its own", given_at=now) if explained else None
 
 
-def explain(page: Page, errors: Sequence[FeedError]) -> str | None:
-    """Return the error of the published feed that a page found, or None."""
-    for verdict in page.verdicts:
+def explain(incident: Incident, errors: Sequence[FeedError]) -> str | None:
+    """Return the error of the published feed that an incident found, or None."""
+    for verdict in incident.verdicts:
         start = verdict.window_end - timedelta(hours=verdict.scale_hours)
         for error in errors:
             if verdict.feature in error.features and error.start < verdict.window_end and error.end > start:
@@ -176,15 +176,19 @@ def summarize(client: Client, faults: Sequence[PlannedFault], errors: Sequence[F
     books = {line.environment: line for line in read_ledger(client)}
     production = books["production"]
     verdicts = read_page_verdicts(client)
-    pages = pages_of(verdicts)
+    incidents = incidents_of(verdicts)
     first_judged, last_judged, counted = _judged(client)
     first_fault = faults[0].start if faults else last_judged
     hours = 0.0
     if first_judged is not None and first_fault is not None:
         hours = max((first_fault - first_judged) / timedelta(hours=1), 0.0)
-    told = [_tell(page, errors) | {"fault": _cause(page, faults)} for page in pages]
-    before = [page for page in told if first_fault and datetime.fromisoformat(page["time"]) <= first_fault]
-    unexplained = [page for page in before if page["found_in_the_data"] is None]
+    told = [_tell(incident, errors) | {"fault": _cause(incident, faults)} for incident in incidents]
+    before = [
+        incident
+        for incident in told
+        if first_fault and datetime.fromisoformat(incident["time"]) <= first_fault
+    ]
+    unexplained = [incident for incident in before if incident["found_in_the_data"] is None]
     return {
         "served": production.sent,
         "landed": production.landed,
@@ -203,28 +207,28 @@ def summarize(client: Client, faults: Sequence[PlannedFault], errors: Sequence[F
         "pages_before_faults": before,
         "pages_per_1000_hours_before_faults": 1000 * len(unexplained) / hours if hours else 0.0,
         "pages_after_first_fault_without_fault": [
-            page for page in told if page not in before and page["fault"] is None
+            incident for incident in told if incident not in before and incident["fault"] is None
         ],
     }
 
 
-def _tell(page: Page, errors: Sequence[FeedError]) -> dict[str, Any]:
+def _tell(incident: Incident, errors: Sequence[FeedError]) -> dict[str, Any]:
     return {
-        "time": page.time.isoformat(),
-        "until": page.until.isoformat(),
-        "feature": page.first.feature,
-        "features": page.features,
-        "reference": page.first.reference,
-        "channel": page.first.channel,
-        "reason": page.first.reason,
-        "found_in_the_data": explain(page, errors),
+        "time": incident.time.isoformat(),
+        "until": incident.until.isoformat(),
+        "feature": incident.first.feature,
+        "features": incident.features,
+        "reference": incident.first.reference,
+        "channel": incident.first.channel,
+        "reason": incident.first.reason,
+        "found_in_the_data": explain(incident, errors),
     }
 
 
-def _cause(page: Page, faults: Sequence[PlannedFault]) -> str | None:
-    """Return the fault that was on, or had left its traces in the longest window, while a page was."""
+def _cause(incident: Incident, faults: Sequence[PlannedFault]) -> str | None:
+    """Return the fault that was on, or had left its traces in the longest window, while an incident was."""
     for fault in faults:
-        if page.until > fault.start and page.time <= fault.end + _LONGEST_WINDOW:
+        if incident.until > fault.start and incident.time <= fault.end + _LONGEST_WINDOW:
             return fault.name
     return None
 

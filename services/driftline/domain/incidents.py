@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from driftline.domain.channels import Channel
 
 DEFAULT_QUIET_HOURS = 24
-"""An incident is over once so many hours were judged without a page, unless its model's monitor says else."""
+"""An incident is over once so many hours were judged without a page of it, unless a monitor says else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ MEANINGS = {
             "real",
             "a fault: it counts as confirmed, and its hours stay out of the reference",
             "a fault",
-            "Confirmed: a fault, page",
+            "Confirmed: a fault, incident",
         ),
         AcknowledgementMeaning(
             "noise",
@@ -96,8 +96,8 @@ MEANINGS = {
             "accept",
             "the new normal: what came before it is no reference any more",
             "the new normal",
-            "Accepted as the new normal, page",
+            "Accepted as the new normal, incident",
         ),
     )
 }
-"""What an acknowledgement may say, by name: the one table, which commands, pages and the store follow."""
+"""What an acknowledgement may say, by name: the one table, which commands, incidents and the store follow."""

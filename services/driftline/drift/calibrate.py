@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.domain.verdicts import Feature
-from driftline.drift.pages.book import PageBook
+from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
 from driftline.drift.shifts import SHIFTS, Shift, shifted, typical_of
 
@@ -50,9 +50,9 @@ class FalsePages:
     """How often something paged that nobody had injected.
 
     Args:
-        name: of the feature; empty: the model, of which one page may name several features.
+        name: of the feature; empty: the model, of which one incident may name several features.
         kind: of the feature; None: the model.
-        pages: how many; what follows within the quiet hours belongs to the page before.
+        pages: how many; what follows within the quiet hours belongs to the incident before.
         known: pages besides, over hours that were left out.
         hours: that were judged, without those left out.
     """
@@ -185,7 +185,7 @@ def calibrate(
     chosen = choose_dates(judged, dates)
     rounds = _rounds(SHIFTS)
     steps, done = len(judged) + len(chosen) * len(rounds) * HORIZON_HOURS, 0
-    book = PageBook(identity="calibration", settings=settings)
+    book = IncidentBook(identity="calibration", settings=settings)
     injected: list[_Injected] = []
     for place, profile in enumerate(profiles):
         if profile.hour < first_judged:
@@ -294,18 +294,18 @@ def _features(profiles: Iterable[HourProfile]) -> set[Feature]:
     return found
 
 
-def _spans(feature: Feature | None, book: PageBook) -> list[Stretch]:
-    """Return the hours of pages, of one feature's part in them, or of all."""
+def _spans(feature: Feature | None, book: IncidentBook) -> list[Stretch]:
+    """Return the hours of incidents, of one feature's part in them, or of all."""
     spans = []
-    for page in book.pages:
-        own = [each for each in page.findings if feature in (None, Feature(each.feature, each.kind))]
+    for incident in book.incidents:
+        own = [each for each in incident.findings if feature in (None, Feature(each.feature, each.kind))]
         if own:
             spans.append(Stretch(min(each.since for each in own), max(each.last for each in own)))
     return spans
 
 
 def _false_pages(
-    feature: Feature | None, book: PageBook, judged: Sequence[int], known: Sequence[Stretch]
+    feature: Feature | None, book: IncidentBook, judged: Sequence[int], known: Sequence[Stretch]
 ) -> FalsePages:
     spans = _spans(feature, book)
     left_out = [span for span in spans if any(span.meets(each) for each in known)]
@@ -320,7 +320,7 @@ def _false_pages(
 
 
 def _delays(
-    injected: Iterable[_Injected], book: PageBook, dates: Sequence[int], settings: DriftSettings
+    injected: Iterable[_Injected], book: IncidentBook, dates: Sequence[int], settings: DriftSettings
 ) -> Iterable[Delays]:
     spans: dict[Feature, list[Stretch]] = {}
     grouped: dict[tuple[Feature, str], list[int | None]] = defaultdict(list)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import BoolArray, IntArray
 
 Word = Literal["real", "noise", "accept"]
-"""What an engineer says of a page: a fault; nothing, these hours were normal; the new normal."""
+"""What an engineer says of an incident: a fault; nothing, these hours were normal; the new normal."""
 
 
 @dataclass(frozen=True, slots=True)

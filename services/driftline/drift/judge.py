@@ -159,7 +159,7 @@ class Judge:
         Args:
             profile: the hour, later than all before it; hours without traffic are simply left out.
             completeness: the share of its events that arrived.
-            caution: what a page needs is multiplied by it, see `PageBook.caution`.
+            caution: what a page needs is multiplied by it, see `IncidentBook.caution`.
 
         Returns:
             A verdict per reference, scale and feature.

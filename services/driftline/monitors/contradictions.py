@@ -57,7 +57,7 @@ def _ages(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]
             "hours of the week would be known before those of the day",
         ),
         ("hour_of_week_after_hours", "reference_weeks", "the reference would never be old enough"),
-        ("quiet_hours", "accept_after_hours", "a page would be accepted before it can end"),
+        ("quiet_hours", "accept_after_hours", "an incident would be accepted before it can end"),
         ("stuck_hours", "windows_hours", "no window would be long enough to show it"),
     )
     for lower, upper, why in pairs:

@@ -355,11 +355,13 @@ class Model(Section):
     minimum_completeness: Annotated[float, _FROM_TO] = _key(
         "A window of which a smaller share of its events arrived is `incomplete`."
     )
-    quiet_hours: Hours = _key("What pages within so many hours of the last page belongs to it.")
+    quiet_hours: Hours = _key(
+        "What pages within so many hours of the last page belongs to the same incident."
+    )
     accept_after_hours: Hours = _key("What has paged for so long is the new normal.")
     stuck_hours: Hours = _key("A number that shows one single value for so long is stuck.")
     controller_step: Annotated[float, _STEP] = _key(
-        "How much stricter an unconfirmed page makes the next ones (in logarithms); 0: not at all."
+        "How much stricter an unconfirmed incident makes the next ones (in logarithms); 0: not at all."
     )
     timezone: Annotated[str, Scalar(_IANA, "a time zone", _zone, {"type": "string"}, is_text=True)] = _key(
         "The clock that the traffic follows."

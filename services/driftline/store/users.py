@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from driftline.store.migrate import Migration
 
 SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "admin")
-"""``land``, ``profile``, ``watch``, who only asks, who says what pages were, and who applies migrations."""
+"""``land``, ``profile``, ``watch``, who only asks, who acknowledges incidents, and who applies migrations."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497

@@ -69,7 +69,7 @@ def widen_rules(
     Args:
         client: of the store.
         stream: whose version's rules.
-        features: that an accepted page names.
+        features: that an accepted incident names.
         first_hour: of these hours, since the Unix epoch.
         end_hour: behind the last of them.
     """

@@ -38,9 +38,9 @@ def explorer_path(model: str, **query: str | int | None) -> str:
     return f"/models/{_segment(model)}/predictions{_query(query)}"
 
 
-def page_path(page_id: str) -> str:
-    """Return the address of one page's story."""
-    return f"/pages/{_segment(page_id)}"
+def incident_path(incident_id: str) -> str:
+    """Return the address of one incident's story."""
+    return f"/incidents/{_segment(incident_id)}"
 
 
 def prediction_path(event_id: str) -> str:
@@ -66,7 +66,7 @@ def parse_path(raw_path: str) -> ModelAddress | None:
 
 
 def parse_name(raw_path: str) -> str | None:
-    """Read the name in an address such as ``/pages/NAME``, still quoted; None where it holds none."""
+    """Read the name in an address such as ``/incidents/NAME``, still quoted; None where it holds none."""
     match raw_path.split("/"):
         case ["", _, name] if name:
             return _name(name)

@@ -46,7 +46,7 @@ def create_app(
         routes=[
             Route("/", shared(pages.fleet)),
             NameRoute("/models/{rest:path}", shared(pages.model)),
-            NameRoute("/pages/{page:path}", shared(pages.page)),
+            NameRoute("/incidents/{incident:path}", shared(pages.incident)),
             NameRoute("/predictions/{event:path}", shared(pages.prediction)),
             Route("/runbooks", shared(pages.runbooks)),
             NameRoute("/runbooks/{alert:path}", shared(pages.runbook)),

@@ -18,8 +18,8 @@ from driftline.web.runbooks import list_runbooks, read_runbook, runbook_folder
 from driftline.web.views.explorer import view_explorer
 from driftline.web.views.feature import view_feature
 from driftline.web.views.fleet import view_fleet
+from driftline.web.views.incident import view_incident
 from driftline.web.views.model import view_model
-from driftline.web.views.page import view_page
 from driftline.web.views.prediction import view_prediction
 from driftline.web.views.streams import Choice
 from driftline.web.words import parse_iso
@@ -103,11 +103,11 @@ class Endpoints:
         view = view_feature(client, model, feature, choice, at=at, kind=kind)
         return self._page("feature.html", view=view, choice=choice)
 
-    def page(self, request: Request) -> Response:
-        """The story of one page."""
-        page_id = _name(request)
+    def incident(self, request: Request) -> Response:
+        """The story of one incident."""
+        incident_id = _name(request)
         with closing(self._client()) as client:
-            return self._page("page.html", view=view_page(client, page_id))
+            return self._page("incident.html", view=view_incident(client, incident_id))
 
     def prediction(self, request: Request) -> Response:
         """One prediction, back to its training run."""

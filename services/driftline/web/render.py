@@ -79,7 +79,7 @@ class Renderer:
             "statistic_titles": titles_of,
             "model_path": addresses.model_path,
             "explorer_path": addresses.explorer_path,
-            "page_path": addresses.page_path,
+            "incident_path": addresses.incident_path,
             "prediction_path": addresses.prediction_path,
             "runbook_path": addresses.runbook_path,
             "feature_path": streams.stream_feature_path,

@@ -11,13 +11,13 @@ from markupsafe import Markup
 
 from driftline.domain.hours import hour_time
 from driftline.errors import NotFoundError
-from driftline.web.addresses import feature_path, model_path, page_path
-from driftline.web.reads.pages import read_known_pages
+from driftline.web.addresses import feature_path, incident_path, model_path
+from driftline.web.reads.incidents import read_known_incidents
 from driftline.web.render import STYLE, Renderer
 from driftline.web.views.feature import view_feature
 from driftline.web.views.fleet import view_fleet
+from driftline.web.views.incident import view_incident
 from driftline.web.views.model import view_model
-from driftline.web.views.page import view_page
 from driftline.web.views.streams import Choice
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from driftline.web.views.fleet import FleetRow
 
-PAGES = 10
+INCIDENTS = 10
 """Of each model the newest ones are told in full."""
 
 _LINK = re.compile(r'<a ([^>]*?)href="([^"]*)"([^>]*)>(.*?)</a>', re.DOTALL)
@@ -52,8 +52,8 @@ def write_report(
 ) -> str:
     """Return the report as HTML.
 
-    All models stand in its overview. Those that paged in the period are told in full, with their newest pages
-    and the features that these name first; or the one that is asked for, whether or not it paged.
+    All models stand in its overview. Those that paged in the period are told in full, with their newest
+    incidents and the features that these name first; or the one that is asked for, whether or not it paged.
 
     Args:
         client: of the store.
@@ -72,7 +72,7 @@ def write_report(
     rows = [row for row in fleet.rows if model_name in {None, row.name}]
     if model_name is not None and not rows:
         raise NotFoundError(f"no event of a model called {model_name!r} has landed")
-    paged = {known.page.model_name for known in (*fleet.open, *fleet.recent)}
+    paged = {known.incident.model_name for known in (*fleet.open, *fleet.recent)}
     told = [row for row in rows if model_name is not None or row.name in paged]
     parts = [part for row in told for part in _model_parts(client, renderer, row, choice)]
     if model_name is None:
@@ -95,14 +95,17 @@ def _model_parts(client: Client, renderer: Renderer, row: FleetRow, choice: Choi
     yield _Part(model_path(row.name), body)
     if view.period is None:
         return
-    pages = read_known_pages(client, model_name=row.name, since=hour_time(view.period.first_hour))[:PAGES]
-    for known in pages:
-        story = view_page(client, known.page.page_id)
-        yield _Part(page_path(known.page.page_id), renderer.render("bodies/page.html", view=story))
+    since = hour_time(view.period.first_hour)
+    incidents = read_known_incidents(client, model_name=row.name, since=since)[:INCIDENTS]
+    for known in incidents:
+        story = view_incident(client, known.incident.incident_id)
+        yield _Part(
+            incident_path(known.incident.incident_id), renderer.render("bodies/incident.html", view=story)
+        )
     shown: set[str] = set()
-    for known in pages:
-        feature, at = known.main.feature_key, None if known.page.state == "open" else known.last
-        if known.page.stream == view.stream and feature.name not in shown:
+    for known in incidents:
+        feature, at = known.main.feature_key, None if known.incident.state == "open" else known.last
+        if known.incident.stream == view.stream and feature.name not in shown:
             shown.add(feature.name)
             found = view_feature(client, row.name, feature.name, choice, at=at, kind=feature.kind)
             body = renderer.render("bodies/feature.html", view=found, choice=choice)

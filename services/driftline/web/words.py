@@ -60,7 +60,7 @@ DROP_WORDS = {
     "log_unusable": "given up at the end, since the log took nothing until then",
     "internal_error": "an error in the logger",
 }
-PAGE_STATES = {
+INCIDENT_STATES = {
     "open": "still goes on",
     "dismissed": "was called a false page",
     "ended": "is over",
@@ -86,7 +86,7 @@ _GAP = "\N{NO-BREAK SPACE}"
 
 
 class Moved(Protocol):
-    """What tells how a share moved: an episode, or a page's finding."""
+    """What tells how a share moved: an episode, or an incident's finding."""
 
     @property
     def channel(self) -> Channel | None: ...  # noqa: D102  a protocol's members are told above

@@ -54,7 +54,7 @@ def test_several_environments_of_a_version_are_told_as_one_by_the_gravest():
     assert by_version(values, min) == {("m", "1"): 0.5}
 
 
-def test_a_quiet_night_looks_as_on_the_pages_where_a_longer_window_was_judged():
+def test_a_quiet_night_looks_as_on_the_incidents_where_a_longer_window_was_judged():
     metrics = Metrics(WORKER_METRICS)
     given = [
         SimpleNamespace(reference="training", feature="f", kind="numeric", verdict=verdict, window_end=100)

@@ -27,12 +27,12 @@ STEPS = {
     "where it begins": (watch, "read_counted_hours", 1),
     "grids": (panel, "read_grids", 1),
     "history": (panel, "read_history", 0),
-    "pages": (panel, "open_book", 1),
+    "incidents": (panel, "open_book", 1),
     "hours": (watch, "read_stream_hours", 1),
     "verdicts": (watch, "stored", 0),
     "writing": (watch, "write_verdicts", 1),
     "noting": (watch, "write_judged_hours", 1),
-    "keeping pages": (watch, "keep_pages", 1),
+    "keeping incidents": (watch, "keep_incidents", 1),
     "late events": (watch, "read_rows_by_hour", 1),
     "what arrived": (stored, "read_arrived", 1),
     "runs": (stored, "count_unregistered", 1),
@@ -84,7 +84,7 @@ def test_a_stream_that_fails_holds_up_no_other(landing, step, error):
         put_hours(landing, 4, 6, model_name=GOOD)
         clock.now_s += 100
         worker.watch_once()
-        if step != "keeping pages":  # By then there are none to be kept.
+        if step != "keeping incidents":  # By then there are none to be kept.
             assert worker._metrics._series[FAILING] == {(BAD, "3", "production"): 2.0}
         ends = {
             row["window_end"].timestamp() // HOUR_S for row in read_verdicts(landing.client, model_name=GOOD)

@@ -99,7 +99,7 @@ def revise(hours, *, late, settings=None):
     return revision
 
 
-def test_a_window_without_late_hours_is_left_alone_unless_its_page_came_or_went():
+def test_a_window_without_late_hours_is_left_alone_unless_its_incident_came_or_went():
     revision = revise(
         {
             0: ([verdict(1, sample_size=41)], [verdict(1)]),
@@ -114,12 +114,12 @@ def test_a_window_without_late_hours_is_left_alone_unless_its_page_came_or_went(
     ]
     assert revision.verdicts[1].revised_because == (
         f"10 events of {hour_time(HOUR):%Y-%m-%d %H:%M} UTC arrived late; "
-        "this window holds none of them, but a page before it came or went with them"
+        "this window holds none of them, but an incident before it came or went with them"
     )
     assert revision.hours == [JudgedHour(HOUR, 40, 0.0, 2)]
 
 
-def test_it_goes_on_past_the_longest_window_while_pages_change():
+def test_it_goes_on_past_the_longest_window_while_incidents_change():
     settings = DriftSettings(scales_hours=(1, 6), quiet_hours=10)
     quiet = revise({0: ([verdict(1)], [verdict(1)])}, late=[0], settings=settings)
     assert quiet.end_hour == HOUR + 6

@@ -9,11 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from driftline.domain.names import NUMBER, feature_key
-from driftline.drift.service.metrics import PAGES, SCORE, VERDICT, WORKER_METRICS
+from driftline.drift.service.metrics import INCIDENTS, SCORE, VERDICT, WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
 from driftline.metrics import Metrics
+from driftline.store.incidents import read_incidents
 from driftline.store.invalid import read_invalid
-from driftline.store.pages import read_pages
 from driftline.store.rules import set_rules
 from driftline.web import create_app
 from driftline.web.addresses import feature_path
@@ -57,10 +57,10 @@ def test_each_feature_drifts_by_itself_and_the_answer_does_not(broken):
     assert {row["verdict"] for row in newest if row["feature"] == NUMBER} == {"ok"}
 
 
-def test_the_page_names_them_and_each_has_an_address_and_examples(broken):
+def test_the_incident_names_them_and_each_has_an_address_and_examples(broken):
     landing, _ = broken
-    (page,) = read_pages(landing.client)
-    assert {finding.feature for finding in page.findings} == KEYS
+    (incident,) = read_incidents(landing.client)
+    assert {finding.feature for finding in incident.findings} == KEYS
     browser = TestClient(create_app(landing.store, landing.metrics, clock=time.time))
     for key in KEYS:
         assert browser.get(feature_path(STREAM.model_name, key)).status_code == 200, key
@@ -86,5 +86,5 @@ def test_metrics_hold_them_as_they_are(broken):
     }
     assert features[SCORE] >= KEYS
     assert features[VERDICT] >= KEYS
-    (paged,) = [sample for family in families if family.name == PAGES for sample in family.samples]
+    (paged,) = [sample for family in families if family.name == INCIDENTS for sample in family.samples]
     assert (paged.labels["feature"] in KEYS, paged.labels["kind"]) == (True, "data")

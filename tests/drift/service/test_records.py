@@ -12,7 +12,7 @@ from tests.drift.service.watching import opened_landing
 END = 490_000
 STREAM = Stream("kept", "1", "production")
 
-PAGE = Verdict(
+INCIDENT = Verdict(
     feature="amount",
     kind="numeric",
     reference="production",
@@ -39,8 +39,8 @@ PAGE = Verdict(
 
 
 def test_a_verdict_that_was_brought_to_what_is_kept_stays_as_it_is():
-    once = as_kept(PAGE)
-    assert once != PAGE
+    once = as_kept(INCIDENT)
+    assert once != INCIDENT
     assert as_kept(once) == once
     assert once.effect == once.observed - once.expected
 
@@ -58,8 +58,8 @@ def test_what_could_not_be_compared_is_kept_as_nothing():
     assert as_kept(learning) is learning
 
 
-def test_a_page_has_the_same_evidence_before_and_after_a_restart(tmp_path):
-    given = as_kept(PAGE)
+def test_an_incident_has_the_same_evidence_before_and_after_a_restart(tmp_path):
+    given = as_kept(INCIDENT)
     with opened_landing(tmp_path) as landing:
         write_verdicts(landing.client, [stored(STREAM, given)])
         (found,) = read_episodes(landing.client, STREAM, after_hour=END - 1, until_hour=END)

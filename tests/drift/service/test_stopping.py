@@ -65,16 +65,17 @@ def test_a_worker_beats_while_it_judges(tmp_path):
     assert pulse.check() is None
 
 
-def test_a_page_that_opens_is_logged_with_what_finds_it_again(tmp_path, caplog):
-    caplog.set_level(logging.INFO, logger="driftline.drift.pages")
+def test_an_incident_that_opens_is_logged_with_what_finds_it_again(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="driftline.drift.incidents")
     with opened_landing(tmp_path) as landing:
         put_hours(landing, 0, 9 * 24, shift=lambda hour: 40.0 * (hour >= 8 * 24))
         make_worker(landing).watch_once()
-        (page,) = {
-            row["page_id"] for row in landing.client.query("SELECT page_id FROM pages").named_results()
+        (incident,) = {
+            row["incident_id"]
+            for row in landing.client.query("SELECT incident_id FROM incidents").named_results()
         }
-    opened = [vars(record) for record in caplog.records if record.name == "driftline.drift.pages.store"]
-    assert [(line["page_id"], line["state"], line["feature"]) for line in opened] == [
-        (page, "open", "amount")
+    opened = [vars(record) for record in caplog.records if record.name == "driftline.drift.incidents.store"]
+    assert [(line["incident_id"], line["state"], line["feature"]) for line in opened] == [
+        (incident, "open", "amount")
     ]
     assert opened[0]["model_name"] in opened[0]["message"]

@@ -19,19 +19,19 @@ from driftline.drift.service.metrics import (
     DISK_SIZE,
     DROPPED,
     EVALUATED,
+    INCIDENTS,
     MODEL,
     NEWEST,
-    PAGES,
     SCORE,
     UNREGISTERED,
     VERDICT,
     WORKER_METRICS,
 )
-from driftline.drift.service.stored import Pace, export_pages
+from driftline.drift.service.stored import Pace, export_incidents
 from driftline.drift.settings import DriftSettings
 from driftline.metrics import Metrics
 from driftline.monitors import ModelMonitor, Monitors
-from driftline.store.pages import StoredPage, write_pages
+from driftline.store.incidents import StoredIncident, write_incidents
 from tests.drift.service.watching import (
     HOUR,
     HOUR_S,
@@ -65,11 +65,11 @@ FINDING = Finding(
     episode_ids=(),
     accepted_at=None,
 )
-PAGE = StoredPage(
+INCIDENT = StoredIncident(
     model_name=NAME,
     model_version=VERSION,
     environment="production",
-    page_id="p1",
+    incident_id="p1",
     detected=SINCE,
     since=SINCE,
     last=SINCE,
@@ -88,30 +88,34 @@ def landing(tmp_path):
         yield opened
 
 
-def exported(pages, served=(STREAM,)):
+def exported(incidents, served=(STREAM,)):
     metrics = Metrics(WORKER_METRICS)
-    export_pages(metrics, pages, served)
-    return metrics._series[PAGES]
+    export_incidents(metrics, incidents, served)
+    return metrics._series[INCIDENTS]
 
 
-def test_a_page_tells_since_when_and_what_it_is_about():
+def test_an_incident_tells_since_when_and_what_it_is_about():
     key = (NAME, VERSION, "p1", "city=Bergen", "amount", "data")
-    assert exported([PAGE]) == {key: SINCE.timestamp()}
+    assert exported([INCIDENT]) == {key: SINCE.timestamp()}
 
 
 @pytest.mark.parametrize("feature", ["prediction.number", "prediction.label"])
-def test_a_page_under_an_answer_is_about_predictions(feature):
-    page = replace(PAGE, findings=[replace(FINDING, feature=feature), FINDING])
-    assert [key[4:] for key in exported([page])] == [(feature, "prediction")]
+def test_an_incident_under_an_answer_is_about_predictions(feature):
+    incident = replace(INCIDENT, findings=[replace(FINDING, feature=feature), FINDING])
+    assert [key[4:] for key in exported([incident])] == [(feature, "prediction")]
 
 
 @pytest.mark.parametrize(
-    "page",
-    [replace(PAGE, state="ended"), replace(PAGE, state="dismissed"), replace(PAGE, model_version="gone")],
+    "incident",
+    [
+        replace(INCIDENT, state="ended"),
+        replace(INCIDENT, state="dismissed"),
+        replace(INCIDENT, model_version="gone"),
+    ],
     ids=["ended", "noise", "not served"],
 )
-def test_what_nobody_has_to_look_at_is_not_exported(page):
-    assert exported([page]) == {}
+def test_what_nobody_has_to_look_at_is_not_exported(incident):
+    assert exported([incident]) == {}
 
 
 def test_after_a_restart_the_newest_verdicts_are_told_at_once_and_read_once(landing, monkeypatch):
@@ -131,27 +135,27 @@ def test_after_a_restart_the_newest_verdicts_are_told_at_once_and_read_once(land
     assert asked == [1]
 
 
-def test_after_a_restart_open_pages_and_what_was_judged_are_told_at_once(landing):
+def test_after_a_restart_open_incidents_and_what_was_judged_are_told_at_once(landing):
     put_hours(landing, 0, 5)
     worker = make_worker(landing)
     assert worker.watch_once() > 0
-    write_pages(landing.client, [PAGE])
+    write_incidents(landing.client, [INCIDENT])
     again = make_worker(landing)
     assert again.watch_once() == 0
-    assert [key[2] for key in again._metrics._series[PAGES]] == ["p1"]
+    assert [key[2] for key in again._metrics._series[INCIDENTS]] == ["p1"]
     assert again._metrics._series[EVALUATED] == {(NAME, VERSION): float((HOUR + 4) * HOUR_S)}
 
 
-def test_a_page_is_told_with_its_verdicts_and_not_ten_seconds_later(landing, monkeypatch):
+def test_an_incident_is_told_with_its_verdicts_and_not_ten_seconds_later(landing, monkeypatch):
     put_hours(landing, 0, 5)
     worker = make_worker(landing)
     worker.watch_once()
     put_hours(landing, 5, 6)
     asked = []
-    monkeypatch.setattr(stored, "read_pages", lambda *_, **__: asked.append(1) or [PAGE])
+    monkeypatch.setattr(stored, "read_incidents", lambda *_, **__: asked.append(1) or [INCIDENT])
     assert worker.watch_once() > 0
     assert asked == [1]
-    assert len(worker._metrics._series[PAGES]) == 1
+    assert len(worker._metrics._series[INCIDENTS]) == 1
 
 
 def test_it_tells_of_the_last_day_and_of_the_disk(landing):

@@ -92,7 +92,7 @@ def test_a_second_look_changes_nothing_and_neither_does_a_restart(landing):
 
 
 def test_in_the_end_it_says_what_it_had_said_if_nothing_had_been_late(tmp_path):
-    """A fault of nine hours, four of which came a day late: verdicts, pages and episodes are the same.
+    """A fault of nine hours, four of which came a day late: verdicts, incidents and episodes are the same.
 
     But for windows without a late hour, whose reference was what it was then.
     """
@@ -141,7 +141,7 @@ def test_in_the_end_it_says_what_it_had_said_if_nothing_had_been_late(tmp_path):
     assert len(set(standing[0].values())) == 1
 
 
-def test_a_page_that_had_come_of_missing_events_is_gone_with_them_and_its_episode_too(landing):
+def test_an_incident_that_had_come_of_missing_events_is_gone_with_them_and_its_episode_too(landing):
     """Half a category was late: what looked like a change was none, and no verdict names its episode."""
     weeks = 9 * 24
     worker = make_worker(landing)

@@ -73,9 +73,9 @@ class TestFeaturePage:
         assert "origin=JFK \N{BLACK UP-POINTING TRIANGLE} drifted nulls rose from 1.00 % to 31.0 %" in text
         assert "origin=LGA \N{CHECK MARK} ok" in text
 
-    def test_leads_to_its_page_and_to_the_predictions_of_its_window(self, site):
+    def test_leads_to_its_incident_and_to_the_predictions_of_its_window(self, site):
         page = site.get(f"{self.PATH}/temp")
-        assert 'href="/pages/a1b2c3d4e5f6"' in page
+        assert 'href="/incidents/a1b2c3d4e5f6"' in page
         link = html.unescape(re.search(r'href="([^"]*)">The predictions of this window', page)[1])
         told = text_of(site.get(link))
         assert "50 or more found, the newest first: " in told

@@ -30,13 +30,13 @@ def test_shows_the_model_that_drifted_first_and_then_what_is_not_judged(site):
 
 def test_calls_only_what_drifts_now_drifted(site):
     page = site.get("/")
-    assert "drifted 1 page" in row(page, "flight-delay")
+    assert "drifted 1 incident" in row(page, "flight-delay")
     assert "drifted" not in row(page, "crew") + row(page, "young")
 
 
-def test_leads_to_the_whole_page_and_to_the_feature(site):
+def test_leads_to_the_whole_incident_and_to_the_feature(site):
     page = site.get("/")
-    for link in ("/pages/a1b2c3d4e5f6", "/models/flight-delay/features/temp?version=3"):
+    for link in ("/incidents/a1b2c3d4e5f6", "/models/flight-delay/features/temp?version=3"):
         assert f'href="{link}"' in page
         site.get(link)
 
@@ -51,7 +51,7 @@ def test_says_what_arrived_of_the_newest_window_and_when_it_ended(site):
     assert row(site.get("/"), "flight-delay").endswith("99.8 % 21 Jul 2013, 14:00")
 
 
-def test_a_page_stands_in_the_strip_from_its_first_hour_to_its_last(site):
+def test_an_incident_stands_in_the_strip_from_its_first_hour_to_its_last(site):
     strip = (
         site.get("/").partition('<th scope="row"><a href="/models/flight-delay">')[2].partition("</svg>")[0]
     )
@@ -59,10 +59,10 @@ def test_a_page_stands_in_the_strip_from_its_first_hour_to_its_last(site):
 
 
 @pytest.mark.parametrize(("days", "told"), [("7", False), ("28", True), ("junk", True)])
-def test_lists_earlier_pages_of_the_days_asked_for(site, days, told):
+def test_lists_earlier_incidents_of_the_days_asked_for(site, days, told):
     text = text_of(site.get(f"/?days={days}"))
     assert ("flight-delay: carrier, 11 Jul 2013, 14:00 UTC, for 11 h" in text) is told
 
 
-def test_a_page_that_was_taken_back_is_told_nowhere(site):
+def test_an_incident_that_was_taken_back_is_told_nowhere(site):
     assert "dddddddddddd" not in site.get("/?days=365")

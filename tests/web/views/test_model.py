@@ -16,14 +16,14 @@ class TestModelPage:
         text = text_of(site.get("/models/flight-delay")).partition("Episodes")[2]
         assert re.search(
             r"temp 19 Jul 2013, 10:00 UTC ▲ drifted still, after 2 d 4 h nulls rose .* reason of temp "
-            r"page a1b2c3d4e5f6 carrier 11 Jul 2013, 14:00 UTC 12 Jul 2013, 01:00 UTC 11 h",
+            r"incident a1b2c3d4e5f6 carrier 11 Jul 2013, 14:00 UTC 12 Jul 2013, 01:00 UTC 11 h",
             text,
         )
 
     def test_strips_tell_times_and_verdicts_to_those_who_hover_or_listen(self, site):
         page = site.get("/models/flight-delay")
         assert "<title>drifted: 19 Jul 2013, 10:00 UTC to 21 Jul 2013, 14:00 UTC</title>" in page
-        assert "temp: drifted. Pages: 19 Jul 2013, 10:00 UTC to 21 Jul 2013, 14:00 UTC.</title>" in page
+        assert "temp: drifted. Incidents: 19 Jul 2013, 10:00 UTC to 21 Jul 2013, 14:00 UTC.</title>" in page
 
     def test_shows_the_training_reference_beside_production_and_by_itself(self, site):
         page = text_of(site.get("/models/flight-delay"))
@@ -62,7 +62,7 @@ class TestModelPage:
         grid = site.get("/models/flight-delay").partition('<table class="grid"')[2].partition("</table>")[0]
         assert re.findall(r'<th scope="row"><a [^>]*>(\w+)</a>', grid) == ["temp", "humid", "carrier", "dewp"]
 
-    def test_does_not_tell_a_page_that_a_later_revision_took_back(self, site):
+    def test_does_not_tell_an_incident_that_a_later_revision_took_back(self, site):
         told = text_of(site.get("/models/flight-delay"))
         assert "dewp drifted" not in told
         assert "dewp \N{CHECK MARK} ok" in told

@@ -32,9 +32,9 @@ def test_says_what_is_invalid_and_what_the_reference_never_held(site, event):
     assert text.index("temp") < text.index("carrier")
 
 
-def test_leads_to_the_page_that_was_on_and_to_its_features_at_the_time(site, event):
+def test_leads_to_the_incident_that_was_on_and_to_its_features_at_the_time(site, event):
     page = site.get(event)
-    assert 'href="/pages/a1b2c3d4e5f6"' in page
+    assert 'href="/incidents/a1b2c3d4e5f6"' in page
     link = html.unescape(re.search(r'href="(/models/[^"]*/features/temp[^"]*)"', page)[1])
     assert "temp ▲ drifted" in text_of(site.get(link))
 

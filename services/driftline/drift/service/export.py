@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from driftline.domain.hours import hour_time
 from driftline.domain.verdicts import Feature, gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
-from driftline.store.pages import settled_features
+from driftline.store.incidents import settled_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
-    from driftline.store.pages import StoredPage
+    from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
@@ -67,20 +67,20 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
 
 
 def export_verdicts(
-    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], pages: Sequence[StoredPage] = ()
+    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], incidents: Sequence[StoredIncident] = ()
 ) -> None:
     """Export the verdicts on the windows that ended last, and no others.
 
     Args:
         metrics: of this process.
         latest: these verdicts.
-        pages: as they are now: what somebody called noise or accepted pages no more.
+        incidents: as they are now: what somebody called noise or accepted pages no more.
     """
     scores: dict[tuple[str, ...], float] = {}
     found: dict[tuple[str, ...], list[str]] = {}
     for stream, given in latest.items():
         scores.update(_scores(stream, given))
-        for labels, verdict in _as_settled(stream, given, pages):
+        for labels, verdict in _as_settled(stream, given, incidents):
             found.setdefault(labels, []).append(verdict)
     verdicts: dict[tuple[str, ...], float] = {}
     for labels, names in found.items():
@@ -126,11 +126,11 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
 
 
 def _as_settled(
-    stream: Stream, verdicts: Sequence[Told], pages: Sequence[StoredPage]
+    stream: Stream, verdicts: Sequence[Told], incidents: Sequence[StoredIncident]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield verdicts with the labels of their feature; what was called noise or accepted is ok."""
     end = max((_end(verdict) for verdict in verdicts), default=hour_time(0))
-    settled = settled_features(pages, stream, end)
+    settled = settled_features(incidents, stream, end)
     for verdict in verdicts:
         is_settled = verdict.verdict == "page" and Feature(verdict.feature, verdict.kind) in settled
         names = (stream.model_name, stream.model_version, verdict.feature, verdict.kind)

@@ -105,7 +105,7 @@ def rewritten(
 class Revision:
     """One pass over judged hours, from the first late one on. For one thread.
 
-    It goes on until no window holds a late hour any more, and while pages come or go: a page that is gone
+    It goes on until no window holds a late hour any more, and while incidents come or go: one that is gone
     was the beginning of an episode, which those after it belonged to.
 
     Args:
@@ -174,7 +174,7 @@ class Revision:
     def _because(self, inside: Sequence[LateHour], old: StoredVerdict | None, scale_hours: int) -> str:
         what = self._what(inside or self._late, is_own_hour=scale_hours == 1 and bool(inside))
         if not inside:
-            return f"{what}; this window holds none of them, but a page before it came or went with them"
+            return f"{what}; this window holds none of them, but an incident before it came or went with them"
         if old is None:
             return f"{what}; nothing of this window was judged before"
         subject = "it" if scale_hours == 1 else "the window"

@@ -6,8 +6,8 @@ from driftline.metrics import Metric
 
 SCORE = "driftline_drift_score"
 VERDICT = "driftline_drift_verdict"
-PAGES = "driftline_page_since_timestamp_seconds"
-PAGE = "driftline_page_info"
+INCIDENTS = "driftline_incident_since_timestamp_seconds"
+INCIDENT = "driftline_incident_info"
 EVALUATED = "driftline_window_evaluated_timestamp_seconds"
 COMPLETENESS = "driftline_completeness_ratio"
 JUDGED = "driftline_verdicts_total"
@@ -40,19 +40,20 @@ WORKER_METRICS = (
         "page and warn where it is another. What was called noise or accepted counts as ok.",
     ),
     Metric(
-        PAGES,
+        INCIDENTS,
         "gauge",
-        ("model_name", "model_version", "page_id", "segment", "feature", "kind"),
-        "Since when what an open page tells lasts, in seconds since the Unix epoch, by event time; one "
-        "series a page, under its gravest finding. kind says what that is about: data (what the model is "
-        "given) or prediction (what it answers). Gone once the page has ended, was accepted or called noise.",
+        ("model_name", "model_version", "incident_id", "segment", "feature", "kind"),
+        "Since when what an open incident tells lasts, in seconds since the Unix epoch, by event time; one "
+        "series an incident, under its gravest finding. kind says what that is about: data (what the model "
+        "is given) or prediction (what it answers). Gone once the incident has ended, was accepted or called "
+        "noise.",
         ("DriftlineDataDrift", "DriftlinePredictionDrift"),
     ),
     Metric(
-        PAGE,
+        INCIDENT,
         "gauge",
-        ("page_id", "finding"),
-        "1 for each open page, with what moved most in words, from where to where. The page's alerts say it.",
+        ("incident_id", "finding"),
+        "1 for each open incident, with what moved most in words, from where to where. Its alerts say it.",
     ),
     Metric(
         EVALUATED,

@@ -34,7 +34,7 @@ def as_told(verdicts: Iterable[Verdict], monitor: ModelMonitor[Any]) -> list[Ver
     """Return verdicts with those as warnings that would have paged for what only warns.
 
     They keep their episodes: a judge that takes them up after a restart still holds their hours out of its
-    reference. Do this before pages are made of verdicts, and before they are written.
+    reference. Do this before incidents are made of verdicts, and before they are written.
     """
     return [
         verdict

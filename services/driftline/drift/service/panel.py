@@ -1,4 +1,4 @@
-"""The judges of one stream, of the whole traffic and of its segments, and the book of its pages."""
+"""The judges of one stream, of the whole traffic and of its segments, and the book of its incidents."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from driftline.domain.verdicts import VerdictName
+from driftline.drift.incidents.store import open_book
 from driftline.drift.judge import Judge
-from driftline.drift.pages.store import open_book
 from driftline.drift.segment_judges import SegmentJudges
 from driftline.drift.segments import name_drivers, whole_settings
 from driftline.drift.service.ground import WHOLE, read_all_hours, read_history
@@ -20,8 +20,8 @@ from driftline.store.segments import read_segments
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from driftline.drift.pages.book import PageBook
-    from driftline.drift.pages.page import Acknowledgement, Page
+    from driftline.drift.incidents.book import IncidentBook
+    from driftline.drift.incidents.incident import Acknowledgement, Incident
     from driftline.drift.service.arrival import StreamHour
     from driftline.drift.service.ground import Ground
     from driftline.drift.settings import DriftSettings
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 class Panel:
-    """A stream's judges and its pages. For one thread.
+    """A stream's judges and its incidents. For one thread.
 
     Args:
         whole: judges the whole traffic.
         parts: judge its segments.
-        book: of the stream's pages.
-        unkept: pages that are not stored as the book has them.
+        book: of the stream's incidents.
+        unkept: incidents that are not stored as the book has them.
         grids: that the judges count on.
         reference_state: of the reference that they were given; see `Ground`.
         monitor: by which they judge.
@@ -47,8 +47,8 @@ class Panel:
         self,
         whole: Judge,
         parts: SegmentJudges,
-        book: PageBook,
-        unkept: Sequence[Page],
+        book: IncidentBook,
+        unkept: Sequence[Incident],
         *,
         grids: Mapping[str, Grid],
         reference_state: tuple[int, int],
@@ -68,9 +68,9 @@ class Panel:
         return self._parts.segments
 
     @property
-    def pages(self) -> Sequence[Page]:
-        """All pages of the stream, the oldest first."""
-        return self._book.pages
+    def incidents(self) -> Sequence[Incident]:
+        """All incidents of the stream, the oldest first."""
+        return self._book.incidents
 
     def fits(self, ground: Ground) -> bool:
         """Say whether it would be built the same: monitor, grids, segments and settled reference rows."""
@@ -126,21 +126,21 @@ class Panel:
         return verdicts
 
     def hear(self, words: Sequence[Acknowledgement]) -> None:
-        """Take everything that was said of the stream's pages; hearing it again changes nothing."""
+        """Take everything that was said of the stream's incidents; hearing it again changes nothing."""
         self._change(self._book.acknowledge(words))
 
-    def unanswered(self) -> Sequence[Page]:
-        """Return the pages that changed since they were asked for last, and of which nothing was said."""
-        return [page for page in self._unkept if page.word is None]
+    def unanswered(self) -> Sequence[Incident]:
+        """Return the incidents that changed since they were asked for last, and of which nothing was said."""
+        return [incident for incident in self._unkept if incident.word is None]
 
-    def changed_pages(self) -> Sequence[Page]:
-        """Return the pages that changed since this was asked last, to be stored."""
+    def changed_incidents(self) -> Sequence[Incident]:
+        """Return the incidents that changed since this was asked last, to be stored."""
         changed, self._unkept = self._unkept, []
         return changed
 
-    def _change(self, pages: Sequence[Page]) -> None:
-        if pages:
-            self._unkept += pages
+    def _change(self, incidents: Sequence[Incident]) -> None:
+        if incidents:
+            self._unkept += incidents
             decisions = self._book.decisions()
             self._whole.decide(decisions)
             self._parts.decide(decisions)

@@ -25,7 +25,7 @@ _EVIDENCE = ("effect_low", "effect_high", "z", "critical", "phi", "df", "detecta
 def as_kept(verdict: Verdict) -> Verdict:
     """Return a verdict with its evidence as the store keeps it.
 
-    What pages is made a page of in this form, so that a worker that starts again makes the same page of it.
+    What pages becomes an incident in this form, so that a worker that starts again makes the same one of it.
     """
     if verdict.observed is None or verdict.expected is None:
         return verdict

@@ -15,18 +15,18 @@ from driftline.drift.service.metrics import (
     DISK_FREE,
     DISK_SIZE,
     DROPPED,
+    INCIDENT,
+    INCIDENTS,
     INVALID,
     NEWEST,
-    PAGE,
-    PAGES,
     SET_ASIDE,
     UNREGISTERED,
 )
 from driftline.printable import printable
 from driftline.store.disk import read_fullest_disk
 from driftline.store.drops import read_drops
+from driftline.store.incidents import read_incidents
 from driftline.store.invalid import recent_invalid
-from driftline.store.pages import read_pages
 from driftline.store.recent import count_unregistered, read_arrived
 from driftline.store.set_aside import read_late
 from driftline.store.verdicts import last_judged_hour, read_windows
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from driftline.failing import Failing
     from driftline.metrics import Metrics
     from driftline.store.drops import Drops
-    from driftline.store.pages import StoredPage
+    from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
 RECENT_HOURS = 24
 """What is told of the last hours is told of so many, by the model's own time."""
 
-_PAGES_GAP_S = 10.0
+_INCIDENTS_GAP_S = 10.0
 _ARRIVED_GAP_S = 30.0
 _CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
@@ -97,31 +97,31 @@ class StoredExport:
     def __init__(self, metrics: Metrics, failing: Failing[tuple[str, Stream]]) -> None:
         self._metrics = metrics
         self._failing = failing
-        self._pages, self._arrived = Pace(_PAGES_GAP_S), Pace(_ARRIVED_GAP_S)
+        self._incidents, self._arrived = Pace(_INCIDENTS_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._disk.change()
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}
         self._late: dict[Stream, int] | None = None
-        self.pages: Sequence[StoredPage] = ()
-        """The pages that go on, or did and were called noise or accepted, as they were read last."""
+        self.incidents: Sequence[StoredIncident] = ()
+        """The incidents that go on, or did and were called noise or accepted, as they were read last."""
         self.dropping: Sequence[Stream] = ()
         """Streams that are not served, as far as is known, but drop what they are given."""
 
     def has_heard(self) -> None:
-        """Note that a page was acknowledged: that is exported at once."""
-        self._pages.hurry()
+        """Note that an incident was acknowledged: that is exported at once."""
+        self._incidents.hurry()
 
     def has_landed(self, moved: Iterable[Stream] = ()) -> None:
-        """Note that something has landed, or was said of a page, and which streams it moved."""
-        for pace in (self._pages, self._arrived, self._runs):
+        """Note that something has landed, or was said of an incident, and which streams it moved."""
+        for pace in (self._incidents, self._arrived, self._runs):
             pace.change()
         for known in self._known.values():
             known.drop(moved)
 
     def is_due(self, now_s: float) -> bool:
         """Return whether there is anything to be read by now."""
-        return any(pace.is_due(now_s) for pace in (self._pages, self._arrived, self._runs, self._disk))
+        return any(pace.is_due(now_s) for pace in (self._incidents, self._arrived, self._runs, self._disk))
 
     def latest(self, client: Client, stream: Stream, *, next_hour: int) -> Sequence[StoredVerdict]:
         """Return the verdicts on a stream's windows that ended last, for a process that has given none yet.
@@ -159,10 +159,10 @@ class StoredExport:
             goes_on: is asked between two streams; once it says no, the rest is left.
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
-        if has_judged or self._pages.is_due(now_s):
-            self.pages = read_pages(client, states=_CURRENT)
-            export_pages(self._metrics, self.pages, served)
-            self._pages.done(now_s)
+        if has_judged or self._incidents.is_due(now_s):
+            self.incidents = read_incidents(client, states=_CURRENT)
+            export_incidents(self._metrics, self.incidents, served)
+            self._incidents.done(now_s)
         if self._arrived.is_due(now_s):
             self._export_drops(client, since, goes_on)
             newest = {stream: newest_hour[stream.model_name] for stream in served}
@@ -286,19 +286,19 @@ def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
     metrics.replace(CHANGED, {names: float(count) for names, count in changed.items()})
 
 
-def export_pages(metrics: Metrics, pages: Sequence[StoredPage], served: Sequence[Stream]) -> None:
-    """Export since when each page that needs somebody lasts, under its gravest finding."""
+def export_incidents(metrics: Metrics, incidents: Sequence[StoredIncident], served: Sequence[Stream]) -> None:
+    """Export since when each incident that needs somebody lasts, under its gravest finding."""
     since: dict[tuple[str, ...], float] = {}
     found: dict[tuple[str, ...], float] = {}
-    for page in pages:
-        if page.state == "open" and page.stream in served:
-            first = page.findings[0]
+    for incident in incidents:
+        if incident.state == "open" and incident.stream in served:
+            first = incident.findings[0]
             kind = "prediction" if is_answer(first.feature) else "data"
-            place = (page.model_name, page.model_version, page.page_id)
-            since[*place, first.segment, first.feature, kind] = page.since.timestamp()
-            found[page.page_id, shortened(page.headline)] = 1.0
-    metrics.replace(PAGES, since)
-    metrics.replace(PAGE, found)
+            place = (incident.model_name, incident.model_version, incident.incident_id)
+            since[*place, first.segment, first.feature, kind] = incident.since.timestamp()
+            found[incident.incident_id, shortened(incident.headline)] = 1.0
+    metrics.replace(INCIDENTS, since)
+    metrics.replace(INCIDENT, found)
 
 
 def shortened(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from driftline.drift.incidents.store import keep_incidents, read_page_verdicts, read_words
 from driftline.drift.joint.watch import JointWatch
-from driftline.drift.pages.store import keep_pages, read_page_verdicts, read_words
 from driftline.drift.service.arrival import Arrival
 from driftline.drift.service.beginning import PAUSE_HOURS, first_to_judge
 from driftline.drift.service.ground import WHOLE, began, read_stream_hours
@@ -21,8 +21,8 @@ from driftline.drift.service.late import (
 from driftline.drift.service.panel import build_panel
 from driftline.drift.service.records import read_episodes, stored
 from driftline.store.grids import read_grids
+from driftline.store.incidents import write_acknowledgement
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
-from driftline.store.pages import write_acknowledgement
 from driftline.store.profiles import read_counted_hours
 from driftline.store.set_aside import LATE_HOURS
 from driftline.store.verdicts import (
@@ -38,7 +38,7 @@ from driftline.store.widened_rules import widen_rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from driftline.drift.pages.page import Acknowledgement, Answer, Page
+    from driftline.drift.incidents.incident import Acknowledgement, Answer, Incident
     from driftline.drift.service.ground import Ground, StreamHours
     from driftline.drift.service.panel import Panel
     from driftline.drift.verdict import Verdict
@@ -57,11 +57,15 @@ class StreamWatch:
     Args:
         ground: of the stream, at this moment.
         late_quiet_s: how long nothing may have arrived late before late events are judged.
-        answer: says something of a page, or None: of each that changes, before the next hour is judged.
+        answer: says something of an incident, or None: of each that changes, before the next hour is judged.
     """
 
     def __init__(
-        self, ground: Ground, *, late_quiet_s: float, answer: Callable[[Page], Answer | None] | None = None
+        self,
+        ground: Ground,
+        *,
+        late_quiet_s: float,
+        answer: Callable[[Incident], Answer | None] | None = None,
     ) -> None:
         stream = ground.span.stream
         self._answer = answer
@@ -110,12 +114,12 @@ class StreamWatch:
         )
 
     @property
-    def pages(self) -> Sequence[Page]:
-        """The stream's pages, as far as they are known by now."""
-        return () if self._panel is None else self._panel.pages
+    def incidents(self) -> Sequence[Incident]:
+        """The stream's incidents, as far as they are known by now."""
+        return () if self._panel is None else self._panel.incidents
 
     def hear(self, ground: Ground, words: Sequence[Acknowledgement]) -> None:
-        """Take everything that was said of the stream's pages.
+        """Take everything that was said of the stream's incidents.
 
         Raises:
             BeingWrittenError: try again.
@@ -125,7 +129,7 @@ class StreamWatch:
             if self._panel is None:
                 self._panel = build_panel(ground, as_of=self.next_hour)
             self._panel.hear(words)
-            self._keep_pages(ground, self._panel)
+            self._keep_incidents(ground, self._panel)
             self._heard = words
 
     def judge_closed(
@@ -145,7 +149,7 @@ class StreamWatch:
             self._skip_pause(ground, end_hour)
             if self._panel is None or not self._panel.fits(ground):
                 self._panel = build_panel(ground, as_of=self.next_hour)
-            # While weeks are caught up with, pages are told and answered.
+            # While weeks are caught up with, incidents are told and answered.
             self.hear(ground, read_words(ground.client, self._stream).get(self._stream, ()))
             wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
             read = read_stream_hours(
@@ -186,7 +190,7 @@ class StreamWatch:
             given = panel.judge(hour)
             rows += [stored(self._stream, verdict) for verdict in given]
             self.latest = [verdict for verdict in given if verdict.segment == WHOLE]
-            self._answer_pages(ground, panel)
+            self._answer_incidents(ground, panel)
         rows += [stored(self._stream, verdict) for verdict in self._judge_joint(ground, read)]
         if self._cut_short_end > self.next_hour:
             known = read_windows(
@@ -197,20 +201,20 @@ class StreamWatch:
         self._note(
             ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
         )
-        self._keep_pages(ground, panel)
+        self._keep_incidents(ground, panel)
         self.next_hour = read.end_hour
         return rows
 
-    def _answer_pages(self, ground: Ground, panel: Panel) -> None:
-        """Have those pages answered that changed with an hour: what is said is known from its end on."""
+    def _answer_incidents(self, ground: Ground, panel: Panel) -> None:
+        """Have those incidents answered that changed with an hour: what is said is known from its end on."""
         if self._answer is None:
             return
-        answers = {page.page_id: self._answer(page) for page in panel.unanswered()}
-        given = {page_id: answer for page_id, answer in answers.items() if answer is not None}
+        answers = {incident.incident_id: self._answer(incident) for incident in panel.unanswered()}
+        given = {incident_id: answer for incident_id, answer in answers.items() if answer is not None}
         if given:
-            self._keep_pages(ground, panel)
-            for page_id, answer in given.items():
-                write_acknowledgement(ground.client, page_id, **dataclasses.asdict(answer))
+            self._keep_incidents(ground, panel)
+            for incident_id, answer in given.items():
+                write_acknowledgement(ground.client, incident_id, **dataclasses.asdict(answer))
             self._heard = read_words(ground.client, self._stream).get(self._stream, ())
             panel.hear(self._heard)
 
@@ -236,14 +240,14 @@ class StreamWatch:
         since = max(hour - ground.settings.history_hours, 0)
         return ground.ledger.missing(self._stream, since_hour=since)
 
-    def _keep_pages(self, ground: Ground, panel: Panel) -> None:
-        changed = panel.changed_pages()
-        keep_pages(ground.client, self._stream, changed)
-        for page in changed:
-            if page.state == "accepted":
-                names = {finding.feature for finding in page.findings}
-                until = max(page.last, min(page.accepted_at or 0, self.next_hour))
-                widen_rules(ground.client, self._stream, names, first_hour=page.since, end_hour=until)
+    def _keep_incidents(self, ground: Ground, panel: Panel) -> None:
+        changed = panel.changed_incidents()
+        keep_incidents(ground.client, self._stream, changed)
+        for incident in changed:
+            if incident.state == "accepted":
+                names = {finding.feature for finding in incident.findings}
+                until = max(incident.last, min(incident.accepted_at or 0, self.next_hour))
+                widen_rules(ground.client, self._stream, names, first_hour=incident.since, end_hour=until)
 
     def revise(self, ground: Ground) -> Sequence[Revision]:
         """Judge anew what late events change; return what was written.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from driftline.drift.pages.store import read_words
+from driftline.drift.incidents.store import read_words
 from driftline.drift.service.export import (
     export_evaluated,
     export_teams,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from driftline.domain.streams import HourKey, Stream
-    from driftline.drift.pages.page import Acknowledgement, Answer, Page
+    from driftline.drift.incidents.incident import Acknowledgement, Answer, Incident
     from driftline.drift.service.export import Told
     from driftline.failing import Failure
     from driftline.metrics import Metrics
@@ -78,7 +78,7 @@ class DriftWorker:
         late_quiet_s: how long nothing may have arrived late before what did is judged: a trickle of late
             events is one revision.
         pulse: beats as judging goes on.
-        answer: says something of a page, or None, as soon as it is found; left out: somebody on call does.
+        answer: acknowledges an incident, or None, as soon as it is found; left out: somebody on call does.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class DriftWorker:
         reference_patience_s: float = 600.0,
         late_quiet_s: float = 60.0,
         pulse: Pulse | None = None,
-        answer: Callable[[Page], Answer | None] | None = None,
+        answer: Callable[[Incident], Answer | None] | None = None,
     ) -> None:
         self._store = store
         self._answer = answer
@@ -213,7 +213,7 @@ class DriftWorker:
             self._stored.refresh(
                 self._client, served, newest, now_s=now_s, has_judged=has_judged, goes_on=self._goes_on
             )
-            export_verdicts(self._metrics, latest, self._stored.pages)
+            export_verdicts(self._metrics, latest, self._stored.incidents)
             wanted = set(served)
             told = [
                 span

@@ -92,11 +92,11 @@ def strip(
     return element("svg", element("title", label), *shapes, class_="strip", role="img")
 
 
-def page_strip(pages: Iterable[Span], judged: Span, period: Period, *, label: str) -> Markup:
+def incident_strip(incidents: Iterable[Span], judged: Span, period: Period, *, label: str) -> Markup:
     """Draw when a model paged, over a line for as long as it was judged.
 
     Args:
-        pages: from their first hour to their last window's end.
+        incidents: from their first hour to their last window's end.
         judged: from the first to the newest window.
         period: what the whole width stands for.
         label: what it shows, for those who can't see it.
@@ -105,10 +105,10 @@ def page_strip(pages: Iterable[Span], judged: Span, period: Period, *, label: st
         element("rect", class_="judged", x=percent(left), width=percent(right - left), y=22, height=2)
         for left, right in _fractions([judged], period)
     ]
-    for span in pages:
+    for span in incidents:
         for left, right in _fractions([span], period):
             told = element("title", f"{words.at(span.first)} to {words.at(span.end)}")
-            # A page of one hour is to be seen in a year, too.
+            # An incident of one hour is to be seen in a year, too.
             width = percent(max(right - left, 0.004))
             shapes.append(cell("page", told, x=percent(min(left, 0.996)), width=width))
     return element("svg", element("title", label), *shapes, class_="strip", role="img")

@@ -1,4 +1,4 @@
-"""Episodes: what paged of one feature, and its page. Hours count from the Unix epoch, UTC."""
+"""Episodes: what paged of one feature, and its incident. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from driftline.domain.channels import Channel
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS
 from driftline.domain.streams import Stream
-from driftline.web.reads.pages import read_known_pages
+from driftline.web.reads.incidents import read_known_incidents
 from driftline.web.reads.verdicts import END_HOUR, ENDS, FINAL
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from driftline.domain.verdicts import Kind
     from driftline.web.period import Period
-    from driftline.web.reads.pages import KnownPage
+    from driftline.web.reads.incidents import KnownIncident
 
 # Only few windows page: they are found first, so that only they are read in full and merged.
 _EPISODES = f"""
@@ -42,7 +42,7 @@ ORDER BY since DESC, abs(surest.4) DESC, feature
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One page of one feature, and what followed within its quiet hours. The evidence is its surest window's.
+    """What paged of one feature, and followed within its quiet hours. The evidence is its surest window's.
 
     Args:
         stream: of which model version and environment.
@@ -59,10 +59,10 @@ class Episode:
         expected: the share expected.
         reason: the verdict's own sentence.
         scale_hours: length of the window that gave the evidence.
-        is_open: whether it may still go on, and its page needs somebody; it may not be stored yet.
-        page_id: of the page that it belongs to; empty: of none that is stored.
-        page_state: of that page, as of a stored page; empty: none is stored.
-        word: what was said of that page last: real, noise or accept; empty: nothing.
+        is_open: whether it may still go on, and its incident needs somebody; it may not be stored yet.
+        incident_id: of the incident that it belongs to; empty: of none that is stored.
+        incident_state: of that incident, as of a stored incident; empty: none is stored.
+        word: what was said of that incident last: real, noise or accept; empty: nothing.
         quiet_hours: it is over once so many hours were judged without a page of it.
     """
 
@@ -81,15 +81,15 @@ class Episode:
     reason: str
     scale_hours: int
     is_open: bool
-    page_id: str = ""
-    page_state: str = ""
+    incident_id: str = ""
+    incident_state: str = ""
     word: str = ""
     quiet_hours: int = DEFAULT_QUIET_HOURS
 
     @property
     def is_settled(self) -> bool:
-        """Whether its page was called a false one, or is the new normal."""
-        return self.page_state in {"dismissed", "accepted"} or self.word == "noise"
+        """Whether its incident was called a false one, or is the new normal."""
+        return self.incident_state in {"dismissed", "accepted"} or self.word == "noise"
 
 
 def read_episodes(client: Client, model_name: str, period: Period, *, newest_end: int) -> Sequence[Episode]:
@@ -103,7 +103,7 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
     """
     bound = {"model": model_name, "first": period.first_hour, "end": period.end_hour}
     rows = client.query(_EPISODES, parameters=bound, settings=FINAL).result_rows
-    pages = _pages_by_episode(client, model_name, period)
+    incidents = _incidents_by_episode(client, model_name, period)
     return [
         Episode(
             stream=Stream(model_name, version, environment),
@@ -121,30 +121,30 @@ def read_episodes(client: Client, model_name: str, period: Period, *, newest_end
             reason=surest[6],
             scale_hours=surest[7],
             is_open=_is_open(int(until), newest_end, known),
-            page_id="" if known is None else known.page.page_id,
-            page_state="" if known is None else known.page.state,
+            incident_id="" if known is None else known.incident.incident_id,
+            incident_state="" if known is None else known.incident.state,
             word="" if known is None else known.word,
             quiet_hours=quiet,
         )
         for version, environment, segment, feature, kind, reference, episode_id, since, until, surest in rows
-        for known in (pages.get(episode_id or ""),)
-        for quiet in (DEFAULT_QUIET_HOURS if known is None else known.page.quiet_hours,)
+        for known in (incidents.get(episode_id or ""),)
+        for quiet in (DEFAULT_QUIET_HOURS if known is None else known.incident.quiet_hours,)
     ]
 
 
-def _is_open(until: int, newest_end: int, known: KnownPage | None) -> bool:
-    """Say whether an episode may still go on; where it has a page, only one that needs somebody does."""
+def _is_open(until: int, newest_end: int, known: KnownIncident | None) -> bool:
+    """Say whether an episode may still go on; where it has an incident, only one that needs somebody does."""
     if known is None:
         return newest_end - until < DEFAULT_QUIET_HOURS
-    is_recent = newest_end - until < known.page.quiet_hours
+    is_recent = newest_end - until < known.incident.quiet_hours
     return known.needs_somebody and (is_recent or until == known.last)
 
 
-def _pages_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, KnownPage]:
-    """Return the pages of a model that paged within a period, by the episodes that they gather."""
+def _incidents_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, KnownIncident]:
+    """Return the incidents of a model that paged within a period, by the episodes that they gather."""
     return {
         episode_id: known
-        for known in read_known_pages(client, model_name=model_name, since=hour_time(period.first_hour))
-        for finding in known.page.findings
+        for known in read_known_incidents(client, model_name=model_name, since=hour_time(period.first_hour))
+        for finding in known.incident.findings
         for episode_id in finding.episode_ids
     }

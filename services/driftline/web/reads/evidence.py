@@ -1,4 +1,4 @@
-"""What stands behind a page, and by part of the traffic. Hours count from the Unix epoch, UTC."""
+"""What stands behind an incident, and by part of the traffic. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from driftline.domain.streams import Stream
     from driftline.domain.verdicts import Feature
-    from driftline.web.reads.pages import KnownPage
+    from driftline.web.reads.incidents import KnownIncident
 
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
@@ -109,15 +109,15 @@ class PartVerdict:
     reason: str
 
 
-def read_evidence(client: Client, known: KnownPage) -> Mapping[EvidenceKey, Evidence]:
-    """Return the evidence of a page by segment, feature, kind and reference; what aged out is left out."""
-    page = known.page
+def read_evidence(client: Client, known: KnownIncident) -> Mapping[EvidenceKey, Evidence]:
+    """Return the evidence of an incident by segment, feature, kind and reference, unless it aged out."""
+    incident = known.incident
     bound = {
-        **_bound(page.stream),
+        **_bound(incident.stream),
         "first": known.since,
         "end": known.last,
-        "segments": sorted({finding.segment for finding in page.findings}),
-        "features": sorted({finding.feature for finding in page.findings}),
+        "segments": sorted({finding.segment for finding in incident.findings}),
+        "features": sorted({finding.feature for finding in incident.findings}),
     }
     rows = client.query(_SUREST, parameters=bound, settings=FINAL).result_rows
     return {(row[0], row[1], row[2], row[3]): Evidence(*row[4]) for row in rows}
@@ -148,9 +148,9 @@ def read_parts(client: Client, stream: Stream, feature: Feature, end: int) -> Se
     return sorted(found.values(), key=lambda each: (*_order(each)[:1], -abs(each.effect or 0), each.segment))
 
 
-def read_joint_reason(client: Client, known: KnownPage) -> str:
-    """Return what the joint check said at the time of a page; empty: nothing that changed."""
-    bound = {**_bound(known.page.stream), "first": known.since, "end": known.last}
+def read_joint_reason(client: Client, known: KnownIncident) -> str:
+    """Return what the joint check said at the time of an incident; empty: nothing that changed."""
+    bound = {**_bound(known.incident.stream), "first": known.since, "end": known.last}
     rows = client.query(_JOINT, parameters=bound, settings=FINAL).result_rows
     return str(rows[0][0]) if rows else ""
 

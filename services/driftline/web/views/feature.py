@@ -21,8 +21,8 @@ from driftline.web.reads.distributions import LAYERS, Spans, read_distribution
 from driftline.web.reads.episodes import read_episodes
 from driftline.web.reads.evidence import read_parts
 from driftline.web.reads.verdicts import read_cells, read_effects, read_newest
-from driftline.web.views.incidents import gather
 from driftline.web.views.model import invalid_of
+from driftline.web.views.stories import gather
 from driftline.web.views.streams import episode_spans, find_stream
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.evidence import PartVerdict
     from driftline.web.reads.verdicts import NewestVerdict
-    from driftline.web.views.incidents import Incident
+    from driftline.web.views.stories import Story
     from driftline.web.views.streams import Choice
 
 LAYER_WORDS: Mapping[LayerName, str] = {
@@ -124,8 +124,8 @@ class FeatureView:
     period: Period
     spans: Spans
     state: str
-    current: Sequence[Incident]
-    settled: Sequence[Incident]
+    current: Sequence[Story]
+    settled: Sequence[Story]
     episodes: Sequence[Episode]
     distribution: DistributionView
     strip: Markup
@@ -216,7 +216,7 @@ def view_feature(
 
 
 def _state(verdicts: Iterable[NewestVerdict], *, is_settled: bool) -> str:
-    """Return the gravest verdict against production; a page that is settled needs nobody."""
+    """Return the gravest verdict against production; what is settled needs nobody."""
     return gravest(
         "ok" if is_settled and each.verdict == "page" else each.verdict
         for each in verdicts

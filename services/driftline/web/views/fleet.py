@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from driftline.domain.hours import hour_time
 from driftline.domain.verdicts import Feature, VerdictName, gravest
 from driftline.store.drops import read_drops_by_hour
-from driftline.store.pages import settled_features
+from driftline.store.incidents import settled_features
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
-from driftline.web.reads.pages import read_known_pages
+from driftline.web.reads.incidents import read_known_incidents
 from driftline.web.reads.verdicts import read_states
 from driftline.web.views.streams import (
     REFERENCE_ROWS,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from driftline.domain.streams import Stream
-    from driftline.web.reads.pages import KnownPage
+    from driftline.web.reads.incidents import KnownIncident
     from driftline.web.reads.verdicts import JudgedSpan, State
     from driftline.web.views.streams import Choice
 
@@ -43,13 +43,13 @@ class FleetRow:
     Args:
         name: of the model.
         span: the stream that serves, and its judged windows; None before anything is judged.
-        state: the gravest verdict of its newest windows; `page` as long as a page needs somebody.
-        open: pages that need somebody.
+        state: the gravest verdict of its newest windows; `page` as long as an incident needs somebody.
+        open: incidents that need somebody.
         warned: features that warn.
         reason: why nothing is judged, in the verdict's own words; empty where something is.
         features: how many are judged.
         complete: the share of events that arrived of the newest longest window; None: not judged.
-        strip: its pages over the period; None before anything is judged.
+        strip: its incidents over the period; None before anything is judged.
         dropped: events that its senders refused in the period.
         has_landed: whether any event of it has landed.
     """
@@ -57,7 +57,7 @@ class FleetRow:
     name: str
     span: JudgedSpan | None
     state: str
-    open: Sequence[KnownPage] = ()
+    open: Sequence[KnownIncident] = ()
     warned: Sequence[str] = ()
     reason: str = ""
     features: int = 0
@@ -73,22 +73,22 @@ class FleetView:
 
     Args:
         rows: what needs somebody first.
-        open: the pages that need somebody, the largest effect first.
-        recent: other pages of the period, the newest first.
+        open: the incidents that need somebody, the largest effect first.
+        recent: other incidents of the period, the newest first.
         period: what strips show: it ends with the newest window of any model; None before there is one.
         axis: the time axis of the strips.
     """
 
     rows: Sequence[FleetRow]
-    open: Sequence[KnownPage]
-    recent: Sequence[KnownPage]
+    open: Sequence[KnownIncident]
+    recent: Sequence[KnownIncident]
     period: Period | None
     axis: Markup | None
 
     @property
     def drifted(self) -> Sequence[str]:
-        """Models with a page that needs somebody, in the order of the pages."""
-        return list(dict.fromkeys(known.page.model_name for known in self.open))
+        """Models with an incident that needs somebody, in the order of the incidents."""
+        return list(dict.fromkeys(known.incident.model_name for known in self.open))
 
     @property
     def headline(self) -> str:
@@ -97,7 +97,7 @@ class FleetView:
             return "No model yet"
         if not self.drifted:
             is_quiet = all(row.state != "page" for row in self.rows)
-            return "No model drifts now" if is_quiet else "No page needs anybody now"
+            return "No model drifts now" if is_quiet else "No incident needs anybody now"
         if len(self.drifted) == 1:
             return f"{self.drifted[0]} has drifted"
         return f"{len(self.drifted)} of {len(self.rows)} models have drifted"
@@ -116,13 +116,13 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
     ends = {span.stream: span.last_end for span in shown.values() if span is not None}
     period = Period(max(ends.values()), choice.days) if ends else None
     dropped = _dropped_by_model(drops, period)
-    pages = _pages_by_model(client, period)
+    incidents = _incidents_by_model(client, period)
     states = read_states(client, ends)
     rows = [
         _row(
             name,
             span,
-            pages.get(name, ()),
+            incidents.get(name, ()),
             states.get(span.stream, ()) if span else (),
             period=period,
         )
@@ -145,7 +145,7 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
         ),
         open=sorted(still_open, key=lambda known: (known.main.segment != "", -abs(known.main.effect))),
         recent=sorted(
-            (known for each in pages.values() for known in each if not known.needs_somebody),
+            (known for each in incidents.values() for known in each if not known.needs_somebody),
             key=lambda known: -known.since,
         ),
         period=period,
@@ -162,28 +162,28 @@ def _dropped_by_model(drops: Mapping[Stream, Mapping[int, int]], period: Period 
     return found
 
 
-def _pages_by_model(client: Client, period: Period | None) -> Mapping[str, Sequence[KnownPage]]:
-    found: dict[str, list[KnownPage]] = {}
-    for known in read_known_pages(client, since=hour_time(period.first_hour)) if period else ():
-        found.setdefault(known.page.model_name, []).append(known)
+def _incidents_by_model(client: Client, period: Period | None) -> Mapping[str, Sequence[KnownIncident]]:
+    found: dict[str, list[KnownIncident]] = {}
+    for known in read_known_incidents(client, since=hour_time(period.first_hour)) if period else ():
+        found.setdefault(known.incident.model_name, []).append(known)
     return found
 
 
 def _row(
     name: str,
     span: JudgedSpan | None,
-    pages: Sequence[KnownPage],
+    incidents: Sequence[KnownIncident],
     told: Sequence[State],
     *,
     period: Period | None,
 ) -> FleetRow:
     if span is None or period is None:
         return FleetRow(name, None, "learning")
-    still_open = [known for known in pages if known.needs_somebody]
+    still_open = [known for known in incidents if known.needs_somebody]
     by_feature: dict[Feature, list[str]] = {}
     for each in told:
         by_feature.setdefault(Feature(each.feature, each.kind), []).append(each.verdict)
-    settled = settled_features((each.page for each in pages), span.stream, hour_time(span.last_end))
+    settled = settled_features((each.incident for each in incidents), span.stream, hour_time(span.last_end))
     now = {
         feature: gravest("ok" if each == "page" and feature in settled else each for each in verdicts)
         for feature, verdicts in by_feature.items()
@@ -200,17 +200,17 @@ def _row(
         reason=reasons[-1] if reasons and not is_judged else "",
         features=len(now),
         complete=least_complete(told),
-        strip=charts.page_strip(
-            [Span(known.since, known.last) for known in pages],
+        strip=charts.incident_strip(
+            [Span(known.since, known.last) for known in incidents],
             Span(span.first_end, span.last_end),
             period,
-            label=f"{name}: {_pages_label(pages)}",
+            label=f"{name}: {_incidents_label(incidents)}",
         ),
     )
 
 
-def _pages_label(pages: Sequence[KnownPage]) -> str:
-    if not pages:
-        return "no page in this period."
-    told = [f"{words.at(known.since)} to {words.at(known.last)}" for known in reversed(pages)]
-    return f"pages {words.listing(told)}."
+def _incidents_label(incidents: Sequence[KnownIncident]) -> str:
+    if not incidents:
+        return "no incident in this period."
+    told = [f"{words.at(known.since)} to {words.at(known.last)}" for known in reversed(incidents)]
+    return f"incidents {words.listing(told)}."

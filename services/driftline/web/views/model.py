@@ -18,7 +18,7 @@ from driftline.web.draw.charts import Mark
 from driftline.web.period import Period
 from driftline.web.reads.episodes import read_episodes
 from driftline.web.reads.verdicts import read_cells, read_newest, read_runs
-from driftline.web.views.incidents import gather
+from driftline.web.views.stories import gather
 from driftline.web.views.streams import (
     PRODUCTION,
     REFERENCE_ROWS,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from driftline.web.draw.charts import Span
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, TrainingRun
-    from driftline.web.views.incidents import Incident
+    from driftline.web.views.stories import Story
     from driftline.web.views.streams import Choice
 
 
@@ -95,14 +95,14 @@ class ModelView:
     period: Period | None
     state: str
     reason: str
-    open: Sequence[Incident]
-    past: Sequence[Incident]
+    open: Sequence[Story]
+    past: Sequence[Story]
     episodes: Sequence[Episode]
     rows: Sequence[FeatureRow]
     axis: Markup | None
     marks: Markup | None
     lines: Sequence[LedgerLine]
-    settled: Sequence[Incident] = ()
+    settled: Sequence[Story] = ()
     joint: Sequence[NewestVerdict] = ()
     invalid: Sequence[InvalidCount] = ()
     complete: float | None = None
@@ -174,8 +174,8 @@ def _view(
         newest=newest,
         reference=choice.reference,
     )
-    incidents = gather(episodes)
-    still_open = [each for each in incidents if each.is_open]
+    stories = gather(episodes)
+    still_open = [each for each in stories if each.is_open]
     state = "page" if still_open else gravest([row.verdict for row in rows])
     production = [each for each in newest if each.reference == PRODUCTION]
     reasons = [each.reason for each in production if each.verdict == state]
@@ -187,7 +187,7 @@ def _view(
         reason=reasons[-1] if reasons and state in {"learning", "incomplete", "insufficient_data"} else "",
         open=still_open,
         settled=gather(each for each in episodes if each.is_settled and each.until >= newest_end),
-        past=[each for each in incidents if not each.is_open],
+        past=[each for each in stories if not each.is_open],
         episodes=episodes,
         rows=rows,
         axis=charts.time_axis(period),
@@ -278,6 +278,6 @@ def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[Feature
 
 def _episodes_label(spans: Sequence[Span]) -> str:
     if not spans:
-        return "No page in this period."
+        return "No incident in this period."
     told = [f"{words.at(span.first)} to {words.at(span.end)}" for span in spans]
-    return f"Pages: {words.listing(told)}."
+    return f"Incidents: {words.listing(told)}."

@@ -13,7 +13,7 @@ from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.checked import find_broken, find_unseen, values_by_key
 from driftline.store.trace import trace
-from driftline.web.reads.pages import read_known_pages
+from driftline.web.reads.incidents import read_known_incidents
 from driftline.web.views.streams import spans_by_model
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    from driftline.web.reads.pages import KnownPage
+    from driftline.web.reads.incidents import KnownIncident
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class PredictionView:
         run: that made the model, by column; None: it was never registered.
         outcomes: the truth, as it became known, the newest last.
         verdicts: what was found in windows around it, one a feature and part of the traffic.
-        pages: that were on at the time.
+        incidents: that were on at the time.
         is_judged: whether the hour that it was made in is judged.
     """
 
@@ -68,7 +68,7 @@ class PredictionView:
     run: Mapping[str, Any] | None
     outcomes: Sequence[Mapping[str, Any]]
     verdicts: Sequence[Mapping[str, Any]]
-    pages: Sequence[KnownPage]
+    incidents: Sequence[KnownIncident]
     is_judged: bool
 
     @property
@@ -101,10 +101,10 @@ def view_prediction(client: Client, event_id: str) -> PredictionView:
         run=found["training_run"],
         outcomes=found["outcomes"],
         verdicts=_gravest(found["verdicts"]),
-        pages=[
+        incidents=[
             known
-            for known in read_known_pages(client, model_name=stream.model_name, since=time)
-            if known.page.stream == stream and known.page.since <= time
+            for known in read_known_incidents(client, model_name=stream.model_name, since=time)
+            if known.incident.stream == stream and known.incident.since <= time
         ],
         is_judged=any(
             span.stream == stream and span.first_end <= end_hour <= span.last_end

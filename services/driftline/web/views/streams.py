@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError
+from driftline.store.incidents import SERVED_HOURS
 from driftline.store.ledger import read_landed
-from driftline.store.pages import SERVED_HOURS
 from driftline.web import words
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span

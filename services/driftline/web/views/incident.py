@@ -1,4 +1,4 @@
-"""The story of one page, gathered from the store. Hours count from the Unix epoch, UTC."""
+"""The story of one incident, gathered from the store. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import MEANINGS
 from driftline.domain.names import is_answer
-from driftline.store.pages import find_page
+from driftline.store.incidents import find_incident
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
 from driftline.web.reads.evidence import EvidenceKey, read_evidence, read_joint_reason
-from driftline.web.reads.pages import with_words
+from driftline.web.reads.incidents import with_words
 from driftline.web.reads.predictions import Filter, read_predictions
 from driftline.web.reads.verdicts import read_effects, read_runs
 from driftline.web.views.streams import spans_by_model
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from driftline.domain.incidents import Finding
     from driftline.web.reads.evidence import Evidence
-    from driftline.web.reads.pages import KnownPage
+    from driftline.web.reads.incidents import KnownIncident
     from driftline.web.reads.predictions import PredictionLine
     from driftline.web.reads.verdicts import TrainingRun
 
@@ -45,12 +45,12 @@ _NOT_FINITE = {ChannelKind.NANS: "nan", ChannelKind.INFINITIES: "inf"}
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
-    """One finding of a page.
+    """One finding of an incident.
 
     Args:
         finding: what was stored of it.
         evidence: of its surest window; None: its verdicts have aged out.
-        is_over: whether it stopped before the page's newest window.
+        is_over: whether it stopped before the incident's newest window.
     """
 
     finding: Finding
@@ -59,11 +59,11 @@ class FindingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PageView:
-    """One page.
+class IncidentView:
+    """One incident.
 
     Args:
-        known: the page and what was said of it.
+        known: the incident and what was said of it.
         rows: its findings, the gravest first.
         judged_until: when the stream's newest window ended, in hours.
         version_began: when the version began to serve, if that was shortly before; else None.
@@ -73,11 +73,11 @@ class PageView:
         wanted: which predictions show it.
         examples: some of them, the newest first.
         explorer: the address of all of them.
-        hours: the address of all predictions of the page's hours and part of the traffic.
+        hours: the address of all predictions of the incident's hours and part of the traffic.
         runbook: the name of the alert.
     """
 
-    known: KnownPage
+    known: KnownIncident
     rows: Sequence[FindingRow]
     judged_until: int
     version_began: int | None
@@ -98,47 +98,47 @@ class PageView:
     @property
     def lasts(self) -> int:
         """How long it goes on, or went on, in hours."""
-        until = self.judged_until if self.known.page.state == "open" else self.known.last
+        until = self.judged_until if self.known.incident.state == "open" else self.known.last
         return until - self.known.since
 
     @property
     def commands(self) -> Mapping[str, str]:
         """The command that says each word of it."""
-        page_id = shlex.quote(self.known.page.page_id)
-        return {word: f"driftline ack {page_id} --{word} --note '...'" for word in MEANINGS}
+        incident_id = shlex.quote(self.known.incident.incident_id)
+        return {word: f"driftline ack {incident_id} --{word} --note '...'" for word in MEANINGS}
 
 
-def view_page(client: Client, page_id: str) -> PageView:
-    """Return the story of a page.
+def view_incident(client: Client, incident_id: str) -> IncidentView:
+    """Return the story of an incident.
 
     Args:
         client: of the store.
-        page_id: its id, or as much of its beginning as no other page's begins with.
+        incident_id: its id, or as much of its beginning as no other incident's begins with.
 
     Raises:
-        NotFoundError: there is no such page, or there are several.
+        NotFoundError: there is no such incident, or there are several.
     """
-    (known,) = with_words(client, [find_page(client, page_id)])
-    page, main = known.page, known.main
+    (known,) = with_words(client, [find_incident(client, incident_id)])
+    incident, main = known.incident, known.main
     evidence = read_evidence(client, known)
-    rows = [_row(finding, evidence, known) for finding in page.findings]
-    spans = {span.stream: span for span in spans_by_model(client).get(page.model_name, ())}
-    span = spans.get(page.stream)
+    rows = [_row(finding, evidence, known) for finding in incident.findings]
+    spans = {span.stream: span for span in spans_by_model(client).get(incident.model_name, ())}
+    span = spans.get(incident.stream)
     judged_until = max(span.last_end, known.last) if span else known.last
     first_end = span.first_end if span else 0
     is_first = all(each.first_end >= first_end for each in spans.values())
-    runs = {run.model_version: run for run in read_runs(client, page.model_name)}
+    runs = {run.model_version: run for run in read_runs(client, incident.model_name)}
     wanted = example_filter(main, known.since, known.last)
-    return PageView(
+    return IncidentView(
         known=known,
         rows=rows,
         judged_until=judged_until,
         version_began=None if is_first or known.since - first_end > _NEW_VERSION_HOURS else first_end - 1,
-        run=runs.get(page.model_version),
+        run=runs.get(incident.model_version),
         joint=read_joint_reason(client, known),
         effects=_effects(client, known, judged_until),
         wanted=wanted,
-        examples=read_predictions(client, page.stream, wanted, limit=EXAMPLES),
+        examples=read_predictions(client, incident.stream, wanted, limit=EXAMPLES),
         explorer=_explorer(known, wanted),
         hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
         runbook="DriftlinePredictionDrift" if is_answer(main.feature) else "DriftlineDataDrift",
@@ -164,17 +164,17 @@ def example_filter(finding: Finding, since: int, last: int) -> Filter:
     return replace(of_hours, value=value, is_missing=channel.kind is ChannelKind.NULLS)
 
 
-def _row(finding: Finding, evidence: Mapping[EvidenceKey, Evidence], known: KnownPage) -> FindingRow:
+def _row(finding: Finding, evidence: Mapping[EvidenceKey, Evidence], known: KnownIncident) -> FindingRow:
     found = evidence.get((finding.segment, finding.feature, finding.kind, finding.reference))
     return FindingRow(finding, found, is_over=finding.last < known.last)
 
 
-def _effects(client: Client, known: KnownPage, judged_until: int) -> Markup | None:
+def _effects(client: Client, known: KnownIncident, judged_until: int) -> Markup | None:
     main = known.main
     period = Period(min(known.last + _AFTER_HOURS, judged_until), _DAYS)
     effects = read_effects(
         client,
-        known.page.stream,
+        known.incident.stream,
         main.feature_key,
         period,
         reference=main.reference,
@@ -187,16 +187,16 @@ def _effects(client: Client, known: KnownPage, judged_until: int) -> Markup | No
         [Span(known.since, known.last)],
         title=f"How much of the traffic moved in {words.feature_name(main.feature)}",
         description=f"Effect of {_EFFECT_SCALE_HOURS} h windows over {_DAYS} days to "
-        f"{words.at(period.end_hour)}; the page is shaded.",
+        f"{words.at(period.end_hour)}; the incident is shaded.",
     )
 
 
-def _explorer(known: KnownPage, wanted: Filter) -> str:
-    page = known.page
+def _explorer(known: KnownIncident, wanted: Filter) -> str:
+    incident = known.incident
     return explorer_path(
-        page.model_name,
-        version=page.model_version,
-        environment=page.environment,
+        incident.model_name,
+        version=incident.model_version,
+        environment=incident.environment,
         since=words.minute(wanted.since),
         until=words.minute(wanted.until),
         part=wanted.part or None,

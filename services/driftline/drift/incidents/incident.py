@@ -1,4 +1,4 @@
-"""A page, what it found, and what was said of it. Hours count from the Unix epoch, UTC."""
+"""An incident, what it found, and what was said of it. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of one stream. Hours count from the Unix epoch, UTC.
+class Incident:
+    """One incident of one stream. Hours count from the Unix epoch, UTC.
 
     Args:
-        page_id: the same whenever the same hours are judged again.
+        incident_id: the same whenever the same hours are judged again.
         detected: when the window that paged first ended.
         state: `open`; `dismissed`: it goes on, and was called a false page; `ended`: nothing of it paged for
             24 hours; `accepted`: it is the new normal, by somebody's word or because it lasted two weeks;
@@ -47,7 +47,7 @@ class Page:
         quiet_hours: it has ended once so many hours were judged without a page of it.
     """
 
-    page_id: str
+    incident_id: str
     detected: int
     state: State
     findings: tuple[Finding, ...]
@@ -88,17 +88,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Somebody's word on a page.
+    """Somebody's word on an incident.
 
     Args:
-        page_id: which page.
-        detected: when it was detected. Events that arrive late may move that, and with it the page's id; the
-            word then holds for the page nearest to it, within a day.
+        incident_id: which incident.
+        detected: when it was detected. Events that arrive late may move that, and with it its id; the word
+            then holds for the incident nearest to it, within a day.
         word: `real`: a fault; `noise`: a false page; `accept`: a change that is normal from now on.
         at: the hour from which it is known: when the newest window that was judged by then ended.
     """
 
-    page_id: str
+    incident_id: str
     detected: int
     word: Word
     at: int
@@ -106,7 +106,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said of a page at once, in place of somebody on call.
+    """What is said of an incident at once, in place of somebody on call.
 
     Args:
         word: as in an acknowledgement.

@@ -1,4 +1,4 @@
-"""A stream's book of pages and the store: how it is taken up, kept, and told what was said."""
+"""A stream's book of incidents and the store: how it is taken up, kept, and told what was said."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.verdicts import VerdictName
-from driftline.drift.pages.book import PageBook
-from driftline.drift.pages.page import Acknowledgement, Page
+from driftline.drift.incidents.book import IncidentBook
+from driftline.drift.incidents.incident import Acknowledgement, Incident
 from driftline.drift.verdict import Verdict
-from driftline.store.pages import (
-    StoredPage,
+from driftline.store.incidents import (
+    StoredIncident,
     read_acknowledgements,
-    read_written_pages,
-    write_pages,
+    read_written_incidents,
+    write_incidents,
 )
 from driftline.store.verdicts import read_episode_verdicts
 
@@ -33,8 +33,8 @@ _logger = logging.getLogger(__name__)
 
 def open_book(
     client: Client, stream: Stream, settings: DriftSettings, *, next_hour: int
-) -> tuple[PageBook, Sequence[Page]]:
-    """Return a stream's book as it was when an hour was about to be judged, and pages to be kept.
+) -> tuple[IncidentBook, Sequence[Incident]]:
+    """Return a stream's book as it was when an hour was about to be judged, and incidents to be kept.
 
     Args:
         client: of the store.
@@ -43,14 +43,14 @@ def open_book(
         next_hour: the hour that is judged next.
 
     Returns:
-        The book, and the pages that are not stored as it has them; for `keep_pages`, unless the book is one
-        of the past, to judge hours again.
+        The book, and the incidents that are not stored as it has them; for `keep_incidents`, unless the book
+        is one of the past, to judge hours again.
     """
-    book = PageBook(identity=stream.identity, settings=settings)
+    book = IncidentBook(identity=stream.identity, settings=settings)
     oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
     since = max(next_hour - oldest, 0)
     unkept = book.resume(
-        stored=[_page(stored) for stored in read_written_pages(client, stream)],
+        stored=[_incident(stored) for stored in read_written_incidents(client, stream)],
         verdicts=read_page_verdicts(client, stream, since_hour=since, until_hour=next_hour),
         said=read_words(client, stream).get(stream, ()),
         since=since,
@@ -59,44 +59,47 @@ def open_book(
     return book, unkept
 
 
-def keep_pages(client: Client, stream: Stream, pages: Sequence[Page]) -> None:
-    """Store pages that changed.
+def keep_incidents(client: Client, stream: Stream, incidents: Sequence[Incident]) -> None:
+    """Store incidents that changed.
 
     Raises:
         StoreError: the store did not take them.
     """
-    write_pages(client, [_stored(stream, page) for page in pages])
-    for page in pages:
-        _tell(stream, page)
+    write_incidents(client, [_stored(stream, incident) for incident in incidents])
+    for incident in incidents:
+        _tell(stream, incident)
 
 
-def _tell(stream: Stream, page: Page) -> None:
-    """Tell that a page was opened, or ended in one way or another; what else changes is of less weight."""
-    first = page.findings[0]
-    is_told = page.revision == 1 or page.state != "open"
+def _tell(stream: Stream, incident: Incident) -> None:
+    """Tell that an incident was opened, or ended one way or another; what else changes is of less weight."""
+    first = incident.findings[0]
+    is_told = incident.revision == 1 or incident.state != "open"
     _logger.log(
         logging.INFO if is_told else logging.DEBUG,
-        "page %s of %s %s %s: %s",
-        *(page.page_id, stream.model_name, stream.model_version),
-        *("opened" if page.revision == 1 and page.state == "open" else page.state, page.headline),
+        "incident %s of %s %s %s: %s",
+        *(incident.incident_id, stream.model_name, stream.model_version),
+        *(
+            "opened" if incident.revision == 1 and incident.state == "open" else incident.state,
+            incident.headline,
+        ),
         extra={
             **stream._asdict(),
-            "page_id": page.page_id,
-            "state": page.state,
+            "incident_id": incident.incident_id,
+            "state": incident.state,
             "feature": first.feature,
             "segment": first.segment,
-            "since": hour_time(page.since).isoformat(),
-            "word": page.word,
+            "since": hour_time(incident.since).isoformat(),
+            "word": incident.word,
         },
     )
 
 
 def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, Sequence[Acknowledgement]]:
-    """Return what was said of the pages of all streams, or of one, as their books hear it."""
+    """Return what was said of the incidents of all streams, or of one, as their books hear it."""
     words: dict[Stream, list[Acknowledgement]] = {}
     for said in read_acknowledgements(client, stream=stream):
         word = cast("Word", said.word)
-        known = Acknowledgement(said.page_id, hour_of(said.detected), word, hour_of(said.known_from))
+        known = Acknowledgement(said.incident_id, hour_of(said.detected), word, hour_of(said.known_from))
         words.setdefault(said.stream, []).append(known)
     return words
 
@@ -109,30 +112,30 @@ def read_page_verdicts(
     return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]
 
 
-def _stored(stream: Stream, page: Page) -> StoredPage:
-    return StoredPage(
+def _stored(stream: Stream, incident: Incident) -> StoredIncident:
+    return StoredIncident(
         model_name=stream.model_name,
         model_version=stream.model_version,
         environment=stream.environment,
-        page_id=page.page_id,
-        detected=hour_time(page.detected),
-        since=hour_time(page.since),
-        last=hour_time(page.last),
-        state=page.state,
-        accepted_at=_time(page.accepted_at),
-        headline=page.headline,
-        findings=page.findings,
-        word=page.word or "",
-        revision=page.revision,
-        quiet_hours=page.quiet_hours,
+        incident_id=incident.incident_id,
+        detected=hour_time(incident.detected),
+        since=hour_time(incident.since),
+        last=hour_time(incident.last),
+        state=incident.state,
+        accepted_at=_time(incident.accepted_at),
+        headline=incident.headline,
+        findings=incident.findings,
+        word=incident.word or "",
+        revision=incident.revision,
+        quiet_hours=incident.quiet_hours,
     )
 
 
-def _page(stored: StoredPage) -> Page:
+def _incident(stored: StoredIncident) -> Incident:
     # The names in the store are those that `_stored` wrote.
     known: Any = stored
-    return Page(
-        page_id=stored.page_id,
+    return Incident(
+        incident_id=stored.incident_id,
         detected=hour_of(stored.detected),
         state=known.state,
         findings=tuple(stored.findings),

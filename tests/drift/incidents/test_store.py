@@ -7,13 +7,13 @@ import pytest
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
-from driftline.drift.pages.book import PageBook
-from driftline.drift.pages.page import Acknowledgement
-from driftline.drift.pages.store import keep_pages, open_book, read_words
+from driftline.drift.incidents.book import IncidentBook
+from driftline.drift.incidents.incident import Acknowledgement
+from driftline.drift.incidents.store import keep_incidents, open_book, read_words
 from driftline.drift.service.records import as_kept
-from driftline.store.pages import read_pages, write_acknowledgement
+from driftline.store.incidents import read_incidents, write_acknowledgement
 from driftline.store.verdicts import StoredVerdict, write_verdicts
-from tests.drift.pages.test_book import START, busy, run, verdict
+from tests.drift.incidents.test_book import START, busy, run, verdict
 from tests.support.landing import Landing
 from tests.support.running import Place
 
@@ -54,25 +54,36 @@ def stored(one, verdict_name="page", revision=1):
 
 
 def new_book():
-    return PageBook(identity="booked/1/production", settings=DriftSettings())
+    return IncidentBook(identity="booked/1/production", settings=DriftSettings())
 
 
 def test_a_book_is_taken_up_from_the_store_as_it_was(client):
     paging, end = [as_kept(one) for one in busy(7, 260)], START + 260
     steady = new_book()
     write_verdicts(client, [stored(one) for one in paging if one.window_end <= START + 200])
-    keep_pages(client, STREAM, run(steady, paging, START, START + 200))
+    keep_incidents(client, STREAM, run(steady, paging, START, START + 200))
     write_acknowledgement(
-        client, steady.pages[0].page_id, word="real", given_by="Ada", note="", given_at=hour_time(START)
+        client,
+        steady.incidents[0].incident_id,
+        word="real",
+        given_by="Ada",
+        note="",
+        given_at=hour_time(START),
     )
-    page = steady.pages[0]
-    assert read_words(client) == {STREAM: [Acknowledgement(page.page_id, page.detected, "real", START + 200)]}
+    incident = steady.incidents[0]
+    assert read_words(client) == {
+        STREAM: [Acknowledgement(incident.incident_id, incident.detected, "real", START + 200)]
+    }
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 200)
-    assert [(page.page_id, page.word) for page in unkept] == [(steady.pages[0].page_id, "real")]
-    keep_pages(client, STREAM, unkept)
+    assert [(incident.incident_id, incident.word) for incident in unkept] == [
+        (steady.incidents[0].incident_id, "real")
+    ]
+    keep_incidents(client, STREAM, unkept)
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 200)
     assert unkept == []
-    assert [page.findings for page in book.pages] == [page.findings for page in steady.pages]
+    assert [incident.findings for incident in book.incidents] == [
+        incident.findings for incident in steady.incidents
+    ]
     assert book.caution(START + 200) < steady.caution(START + 200)
     assert run(book, paging, START + 200, end) != []
 
@@ -80,18 +91,18 @@ def test_a_book_is_taken_up_from_the_store_as_it_was(client):
 def test_a_book_of_the_past_knows_nothing_of_what_came_later(client):
     paging = [verdict("a", START + 1), verdict("b", START + 90)]
     write_verdicts(client, [stored(one) for one in paging])
-    keep_pages(client, STREAM, run(new_book(), paging, START, START + 100))
+    keep_incidents(client, STREAM, run(new_book(), paging, START, START + 100))
     book, _ = open_book(client, STREAM, DriftSettings(), next_hour=START + 50)
-    assert [page.detected for page in book.pages] == [START + 1]
+    assert [incident.detected for incident in book.incidents] == [START + 1]
 
 
-def test_a_page_that_a_revision_took_back_is_withdrawn_in_the_store(client):
+def test_an_incident_that_a_revision_took_back_is_withdrawn_in_the_store(client):
     one = verdict("a", START + 1)
     write_verdicts(client, [stored(one)])
-    keep_pages(client, STREAM, run(new_book(), [one], START, START + 10))
+    keep_incidents(client, STREAM, run(new_book(), [one], START, START + 10))
     write_verdicts(client, [stored(one, "ok", 2)])
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 10)
-    keep_pages(client, STREAM, unkept)
-    assert book.pages == []
-    (page,) = read_pages(client, stream=STREAM)
-    assert (page.state, page.revision) == ("withdrawn", 2)
+    keep_incidents(client, STREAM, unkept)
+    assert book.incidents == []
+    (incident,) = read_incidents(client, stream=STREAM)
+    assert (incident.state, incident.revision) == ("withdrawn", 2)

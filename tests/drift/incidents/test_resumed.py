@@ -1,4 +1,4 @@
-"""Judge and book of pages together, stopped and taken up again from what a store would hold."""
+"""Judge and book of incidents together, stopped and taken up again from what a store would hold."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from driftline.drift import DriftSettings, Judge
-from driftline.drift.pages.book import PageBook
-from driftline.drift.pages.page import Acknowledgement
+from driftline.drift.incidents.book import IncidentBook
+from driftline.drift.incidents.incident import Acknowledgement
 from tests.drift.test_judge import LEARNED, START, judge_with_history, renamed, shifted
 
 SETTINGS = DriftSettings(controller_step=0.7)
@@ -34,8 +34,8 @@ class Watch:
     def __init__(self, traffic, grids, judge=None):
         self.traffic = traffic
         self.judge = judge or judge_with_history(traffic, grids, settings=SETTINGS)
-        self.book = PageBook(identity="model/1/production", settings=SETTINGS)
-        self.verdicts, self.pages = [], {}
+        self.book = IncidentBook(identity="model/1/production", settings=SETTINGS)
+        self.verdicts, self.incidents = [], {}
 
     def run(self, first, end):
         for hour in range(first, end):
@@ -47,8 +47,8 @@ class Watch:
     def hear(self, said):
         self.keep(self.book.acknowledge(said))
 
-    def keep(self, pages):
-        self.pages.update((page.page_id, page) for page in pages)
+    def keep(self, incidents):
+        self.incidents.update((incident.incident_id, incident) for incident in incidents)
         self.judge.decide(self.book.decisions())
 
 
@@ -56,15 +56,15 @@ class Watch:
 def test_a_worker_that_is_started_again_says_the_same(traffic, grids, word):
     steady = Watch(traffic, grids)
     steady.run(LEARNED, SAID)
-    newest = steady.book.pages[-1]
+    newest = steady.book.incidents[-1]
     assert newest.findings[0].feature == "city"
-    said = [Acknowledgement(newest.page_id, newest.detected, word, SAID)] if word else []
+    said = [Acknowledgement(newest.incident_id, newest.detected, word, SAID)] if word else []
     steady.hear(said)
     steady.run(SAID, SPLIT)
     judge = Judge(grids=grids, settings=SETTINGS, identity="model/1/production")
     again = Watch(traffic, grids, judge)
     unkept = again.book.resume(
-        stored=list(steady.pages.values()), verdicts=steady.verdicts, said=said, next_hour=SPLIT
+        stored=list(steady.incidents.values()), verdicts=steady.verdicts, said=said, next_hour=SPLIT
     )
     assert unkept == []
     for hour in range(max(SPLIT - judge.history_hours, START), SPLIT):
@@ -74,7 +74,7 @@ def test_a_worker_that_is_started_again_says_the_same(traffic, grids, word):
     steady.run(SPLIT, END)
     again.run(SPLIT, END)
     assert again.verdicts == steady.verdicts
-    assert again.book.pages == steady.book.pages
+    assert again.book.incidents == steady.book.incidents
     levels = {None: 1.4, "noise": 1.4, "real": 0.7, "accept": 0.7}
     assert again.book.level(SPLIT) == pytest.approx(levels[word], abs=0.1)
     afterwards = {

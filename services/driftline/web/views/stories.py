@@ -1,6 +1,6 @@
 """Episodes that tell one story: an outage of the weather feed is one thing to look at, not twelve.
 
-Those of one page are one incident; where no page is stored, those that move alike at about the same time.
+Those of one incident are one story; where none is stored, those that move alike at about the same time.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from driftline.web.reads.episodes import Episode
 
 _TOGETHER_HOURS = 6
-"""Without a page, features that begin within so many hours of each other, in the same way, are one story."""
+"""Without an incident, features that begin within so many hours of each other, alike, are one story."""
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class Story:
     """Features of one stream that one cause made drift.
 
     Args:
@@ -49,18 +49,18 @@ class Incident:
         return self.episodes[0].segment
 
     @property
-    def page_id(self) -> str:
-        """Of the page that it is; empty: none is stored."""
-        return self.episodes[0].page_id
+    def incident_id(self) -> str:
+        """Of the incident that it tells; empty: none is stored."""
+        return self.episodes[0].incident_id
 
     @property
-    def page_state(self) -> str:
-        """Of its page, as of a stored page; empty: none is stored."""
-        return self.episodes[0].page_state
+    def incident_state(self) -> str:
+        """Of its incident, as of a stored incident; empty: none is stored."""
+        return self.episodes[0].incident_state
 
     @property
     def word(self) -> str:
-        """What was said of its page; empty: nothing."""
+        """What was said of its incident; empty: nothing."""
         return self.episodes[0].word
 
     @property
@@ -82,46 +82,51 @@ class Incident:
         return words.listing([words.REFERENCE_WORDS[reference] for reference in self.references])
 
 
-def gather(episodes: Iterable[Episode]) -> Sequence[Incident]:
-    """Return incidents: those that still go on first, by effect, then the others, the newest first."""
-    features: list[Incident] = []
+def gather(episodes: Iterable[Episode]) -> Sequence[Story]:
+    """Return stories: those that still go on first, by effect, then the others, the newest first."""
+    features: list[Story] = []
     # Production comes first, so that it is the one that is told.
     for episode in sorted(episodes, key=lambda each: (each.reference, each.since)):
-        one = Incident([episode], [episode.reference], episode.since, episode.until, episode.is_open)
+        one = Story([episode], [episode.reference], episode.since, episode.until, episode.is_open)
         _add(features, one, _is_same_feature)
-    incidents: list[Incident] = []
+    stories: list[Story] = []
     for one in sorted(features, key=lambda each: (each.segment != "", each.since)):
-        _add(incidents, one, _is_same_story)
-    return sorted(incidents, key=lambda each: (-each.is_open, -each.effect if each.is_open else -each.since))
+        _add(stories, one, _is_same_story)
+    return sorted(stories, key=lambda each: (-each.is_open, -each.effect if each.is_open else -each.since))
 
 
-def _add(incidents: list[Incident], one: Incident, belongs: Callable[[Incident, Incident], bool]) -> None:
-    for index, known in enumerate(incidents):
+def _add(stories: list[Story], one: Story, belongs: Callable[[Story, Story], bool]) -> None:
+    for index, known in enumerate(stories):
         if belongs(known, one):
-            incidents[index] = _merged(known, one)
+            stories[index] = _merged(known, one)
             return
-    incidents.append(one)
+    stories.append(one)
 
 
-def _is_same_feature(known: Incident, one: Incident) -> bool:
+def _is_same_feature(known: Story, one: Story) -> bool:
     first, second = known.episodes[0], one.episodes[0]
     same = (first.stream, first.segment, first.feature) == (second.stream, second.segment, second.feature)
-    return same and first.page_id == second.page_id and known.since <= one.until and one.since <= known.until
+    return (
+        same
+        and first.incident_id == second.incident_id
+        and known.since <= one.until
+        and one.since <= known.until
+    )
 
 
-def _is_same_story(known: Incident, one: Incident) -> bool:
+def _is_same_story(known: Story, one: Story) -> bool:
     first, second = known.episodes[0], one.episodes[0]
-    if first.page_id or second.page_id:
-        return first.page_id == second.page_id
+    if first.incident_id or second.incident_id:
+        return first.incident_id == second.incident_id
     same = (first.stream, first.segment, first.channel) == (second.stream, second.segment, second.channel)
     near = abs(known.since - one.since) <= _TOGETHER_HOURS
     return same and near and known.is_open == one.is_open
 
 
-def _merged(known: Incident, one: Incident) -> Incident:
+def _merged(known: Story, one: Story) -> Story:
     features = {episode.feature for episode in known.episodes}
     episodes = [*known.episodes, *(episode for episode in one.episodes if episode.feature not in features)]
-    return Incident(
+    return Story(
         episodes=sorted(episodes, key=lambda each: (-abs(each.effect), each.feature)),
         references=sorted({*known.references, *one.references}),
         since=min(episode.since for episode in episodes),

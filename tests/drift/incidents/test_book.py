@@ -1,4 +1,4 @@
-"""What is one page, and how the budget of pages is kept."""
+"""What is one incident, and how the budget of incidents is kept."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.drift import DriftSettings, Verdict
-from driftline.drift.pages.book import PageBook
-from driftline.drift.pages.page import Acknowledgement
+from driftline.drift.incidents.book import IncidentBook
+from driftline.drift.incidents.incident import Acknowledgement
 
 START = 400_000
 SETTINGS = DriftSettings()
@@ -39,11 +39,11 @@ def verdict(feature, end, *, reference="production", since=None, **changes):
 
 
 def new_book(**changes):
-    return PageBook(identity="m/1/production", settings=replace(SETTINGS, **changes))
+    return IncidentBook(identity="m/1/production", settings=replace(SETTINGS, **changes))
 
 
 def run(book, paging, first, end):
-    """Feed a book with all hours, of which some page for some features; return the pages that changed."""
+    """Feed a book with all hours, of which some page for some features; return the incidents that changed."""
     changed = []
     for hour in range(first, end):
         changed += book.take(hour, [one for one in paging if one.window_end == hour + 1])
@@ -56,18 +56,23 @@ def lasting(feature, first, last, **changes):
 
 def shown(book):
     return [
-        (page.detected - START, page.last - START, page.state, {finding.feature for finding in page.findings})
-        for page in book.pages
+        (
+            incident.detected - START,
+            incident.last - START,
+            incident.state,
+            {finding.feature for finding in incident.findings},
+        )
+        for incident in book.incidents
     ]
 
 
-def test_nothing_that_pages_is_no_page():
+def test_nothing_that_pages_is_no_incident():
     book = new_book()
     assert book.take(START, [verdict("a", START + 1, verdict="warn")]) == []
-    assert book.pages == []
+    assert book.incidents == []
 
 
-def test_what_begins_within_a_day_of_the_first_detection_is_one_page():
+def test_what_begins_within_a_day_of_the_first_detection_is_one_incident():
     book = new_book()
     paging = [
         *lasting("a", START + 1, START + 60),
@@ -81,10 +86,10 @@ def test_what_begins_within_a_day_of_the_first_detection_is_one_page():
         (1, 60, "open", {"a", "b"}),
         (26, 26, "ended", {"c"}),
     ]
-    assert len(book.pages[0].findings) == 4
+    assert len(book.incidents[0].findings) == 4
 
 
-def test_a_feature_that_pages_again_while_its_page_goes_on_belongs_to_it_however_old_that_is():
+def test_a_feature_that_pages_again_while_its_incident_goes_on_belongs_to_it_however_old_that_is():
     book = new_book()
     paging = [
         *lasting("a", START + 1, START + 100),
@@ -97,13 +102,13 @@ def test_a_feature_that_pages_again_while_its_page_goes_on_belongs_to_it_however
     assert shown(book) == [(1, 124, "ended", {"a", "b"}), (149, 149, "open", {"a"})]
 
 
-def test_a_page_ends_after_a_quiet_day_and_is_told_when_it_changes_only():
+def test_an_incident_ends_after_a_quiet_day_and_is_told_when_it_changes_only():
     book = new_book()
     (opened,) = book.take(START, [verdict("a", START + 1)])
     assert (opened.state, opened.revision) == ("open", 1)
     assert run(book, [], START + 1, START + 24) == []
     (ended,) = book.take(START + 24, [])
-    assert (ended.state, ended.revision, ended.page_id) == ("ended", 2, opened.page_id)
+    assert (ended.state, ended.revision, ended.incident_id) == ("ended", 2, opened.incident_id)
     assert run(book, [], START + 25, START + 80) == []
     # Hours without traffic are not judged.
     book.take(START + 100, [verdict("a", START + 101)])
@@ -111,7 +116,7 @@ def test_a_page_ends_after_a_quiet_day_and_is_told_when_it_changes_only():
     assert (ended.state, ended.last) == ("ended", START + 101)
 
 
-def test_a_page_tells_the_evidence_of_the_surest_window_and_the_gravest_finding_first():
+def test_an_incident_tells_the_evidence_of_the_surest_window_and_the_gravest_finding_first():
     book = new_book()
     stuck = {"channel": STUCK, "z": None, "effect": 1.0, "expected": 0.0, "observed": 1.0}
     paging = [
@@ -122,14 +127,14 @@ def test_a_page_tells_the_evidence_of_the_surest_window_and_the_gravest_finding_
         verdict("c", START + 3, segment="carrier=DL", **stuck),
     ]
     run(book, paging, START, START + 3)
-    (page,) = book.pages
-    assert [(one.feature, one.effect, one.scale_hours) for one in page.findings] == [
+    (incident,) = book.incidents
+    assert [(one.feature, one.effect, one.scale_hours) for one in incident.findings] == [
         ("a", 0.4, 6),
         ("b", -0.2, 1),
         ("c", 1.0, 1),
     ]
-    assert (page.since, page.detected, page.last) == (START, START + 1, START + 3)
-    first = page.findings[0]
+    assert (incident.since, incident.detected, incident.last) == (START, START + 1, START + 3)
+    first = incident.findings[0]
     assert (first.since, first.detected, first.last) == (START, START + 1, START + 3)
     assert first.episode_ids == (f"a//production@{START}",)
 
@@ -144,17 +149,17 @@ def test_a_page_tells_the_evidence_of_the_surest_window_and_the_gravest_finding_
 )
 def test_a_headline_names_few_features(paging, headline):
     book = new_book()
-    (page,) = book.take(START, [verdict(name, START + 1) for name in paging])
-    assert page.headline == headline
+    (incident,) = book.take(START, [verdict(name, START + 1) for name in paging])
+    assert incident.headline == headline
 
 
 def test_a_headline_says_what_moved_and_where():
     book = new_book()
     fallen = verdict("a", START + 1, effect=-0.2, expected=0.5, observed=0.3, segment="carrier=DL")
-    (page,) = book.take(START, [fallen])
-    assert page.headline == "a: nulls fell from 50.00% to 30.00% in carrier=DL"
-    (page,) = book.take(START, [verdict("b", START + 1, channel=STUCK, z=None)])
-    assert page.headline == "b and a: one single value"
+    (incident,) = book.take(START, [fallen])
+    assert incident.headline == "a: nulls fell from 50.00% to 30.00% in carrier=DL"
+    (incident,) = book.take(START, [verdict("b", START + 1, channel=STUCK, z=None)])
+    assert incident.headline == "b and a: one single value"
 
 
 def test_hours_are_taken_in_order():
@@ -165,23 +170,23 @@ def test_hours_are_taken_in_order():
         book.take(START + 4, [])
 
 
-def test_what_lasts_two_weeks_is_accepted_and_what_it_pages_for_later_is_another_page():
+def test_what_lasts_two_weeks_is_accepted_and_what_it_pages_for_later_is_another_incident():
     book = new_book()
     run(book, lasting("a", START + 1, START + TWO_WEEKS), START, START + TWO_WEEKS)
-    (page,) = book.pages
-    assert (page.state, page.accepted_at) == ("accepted", START + TWO_WEEKS)
+    (incident,) = book.incidents
+    assert (incident.state, incident.accepted_at) == ("accepted", START + TWO_WEEKS)
     assert [(one.word, one.at) for one in book.decisions()] == [("accept", START + TWO_WEEKS)]
     book.take(START + TWO_WEEKS, [verdict("a", START + TWO_WEEKS + 1)])
-    assert [page.state for page in book.pages] == ["accepted", "open"]
+    assert [incident.state for incident in book.incidents] == ["accepted", "open"]
 
 
-def test_a_part_of_the_traffic_that_is_accepted_a_little_later_is_no_new_page():
+def test_a_part_of_the_traffic_that_is_accepted_a_little_later_is_no_new_incident():
     book = new_book()
     part = {"segment": "carrier=DL", "since": START + 9}
     late = [verdict("a", START + TWO_WEEKS + hours, **part) for hours in range(1, 10)]
     run(book, [*lasting("a", START + 1, START + TWO_WEEKS), *late], START, START + TWO_WEEKS + 10)
-    (page,) = book.pages
-    assert (page.state, page.accepted_at) == ("accepted", START + TWO_WEEKS + 9)
+    (incident,) = book.incidents
+    assert (incident.state, incident.accepted_at) == ("accepted", START + TWO_WEEKS + 9)
     assert {one.segment: one.at - START - TWO_WEEKS for one in book.decisions()} == {"": 0, "carrier=DL": 9}
 
 
@@ -189,31 +194,31 @@ def test_what_was_confirmed_to_be_a_fault_is_never_accepted_by_its_age():
     book = new_book()
     paging = lasting("a", START + 1, START + TWO_WEEKS + 50)
     run(book, paging, START, START + 10)
-    page_id = book.pages[0].page_id
-    (changed,) = book.acknowledge([Acknowledgement(page_id, START + 1, "real", START + 10)])
+    incident_id = book.incidents[0].incident_id
+    (changed,) = book.acknowledge([Acknowledgement(incident_id, START + 1, "real", START + 10)])
     assert changed.word == "real"
     run(book, paging, START + 10, START + TWO_WEEKS + 50)
-    assert [page.state for page in book.pages] == ["open"]
+    assert [incident.state for incident in book.incidents] == ["open"]
 
 
-def said(book, word, at, page=0):
-    known = book.pages[page]
-    return Acknowledgement(known.page_id, known.detected, word, at)
+def said(book, word, at, incident=0):
+    known = book.incidents[incident]
+    return Acknowledgement(known.incident_id, known.detected, word, at)
 
 
-def test_an_accepted_page_ends_the_cause_and_decides_on_all_its_episodes():
+def test_an_accepted_incident_ends_the_cause_and_decides_on_all_its_episodes():
     book = new_book()
     both = [verdict("a", START + 1), verdict("b", START + 1, segment="carrier=DL")]
     book.take(START, both)
-    (page,) = book.acknowledge([said(book, "accept", START + 1)])
-    assert (page.state, page.word, page.accepted_at) == ("accepted", "accept", START + 1)
+    (incident,) = book.acknowledge([said(book, "accept", START + 1)])
+    assert (incident.state, incident.word, incident.accepted_at) == ("accepted", "accept", START + 1)
     decided = {(one.segment, one.feature.name, one.episode_id, one.word, one.at) for one in book.decisions()}
     assert decided == {(one.segment, one.feature, one.episode_id, "accept", START + 1) for one in both}
     book.take(START + 1, [verdict("c", START + 2)])
-    assert [page.state for page in book.pages] == ["accepted", "open"]
+    assert [incident.state for incident in book.incidents] == ["accepted", "open"]
 
 
-def test_what_was_quiet_for_a_day_when_its_page_was_accepted_is_no_new_normal():
+def test_what_was_quiet_for_a_day_when_its_incident_was_accepted_is_no_new_normal():
     book = new_book()
     paging = [
         *lasting("a", START + 1, START + 60),
@@ -242,11 +247,11 @@ def test_a_word_that_is_said_again_changes_nothing():
     assert book.take(START + 1, []) == []
 
 
-def test_a_word_holds_for_a_page_whose_detection_late_events_moved():
+def test_a_word_holds_for_an_incident_whose_detection_late_events_moved():
     book = new_book()
     book.take(START, [verdict("a", START + 1)])
-    (page,) = book.acknowledge([Acknowledgement("of before", START + 3, "real", START + 1)])
-    assert page.word == "real"
+    (incident,) = book.acknowledge([Acknowledgement("of before", START + 3, "real", START + 1)])
+    assert incident.word == "real"
     far = new_book()
     far.take(START, [verdict("a", START + 1)])
     assert far.acknowledge([Acknowledgement("of another", START + 26, "real", START + 1)]) == []
@@ -276,14 +281,14 @@ def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
     paging, split, end = busy(5, 700), START + 400, START + 700
     steady = new_book()
     run(steady, paging, START, START + 250)
-    words = [said(steady, "real", START + 250), said(steady, "accept", START + 250, page=-1)]
+    words = [said(steady, "real", START + 250), said(steady, "accept", START + 250, incident=-1)]
     steady.acknowledge(words)
     run(steady, paging, START + 250, split)
     rebuilt = new_book()
     earlier = [one for one in paging if one.window_end <= split]
     assert (
         rebuilt.resume(
-            stored=list(reversed(steady.pages)),
+            stored=list(reversed(steady.incidents)),
             verdicts=reversed(earlier),
             said=words,
             since=since,
@@ -291,53 +296,53 @@ def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
         )
         == []
     )
-    assert len(steady.pages) > 3
+    assert len(steady.incidents) > 3
     for hour in range(split, end):
         now = [one for one in paging if one.window_end == hour + 1]
         assert rebuilt.caution(hour) == steady.caution(hour)
         assert rebuilt.take(hour, now) == steady.take(hour, now)
-    assert rebuilt.pages == steady.pages
+    assert rebuilt.incidents == steady.incidents
     assert rebuilt.decisions() == steady.decisions()
 
 
-def test_pages_that_a_crash_kept_from_being_stored_are_told_again():
+def test_incidents_that_a_crash_kept_from_being_stored_are_told_again():
     paging = busy(6, 300)
     steady = new_book()
     run(steady, paging, START, START + 200)
-    stored = list(steady.pages)
+    stored = list(steady.incidents)
     run(steady, paging, START + 200, START + 300)
     rebuilt = new_book()
     missed = rebuilt.resume(stored=stored, verdicts=paging, next_hour=START + 300)
     assert (
-        {page.page_id for page in missed}
-        == {page.page_id for page in steady.pages if page not in stored}
+        {incident.incident_id for incident in missed}
+        == {incident.incident_id for incident in steady.incidents if incident not in stored}
         != set()
     )
-    plain = [replace(page, revision=1) for page in steady.pages]
-    assert [replace(page, revision=1) for page in rebuilt.pages] == plain
+    plain = [replace(incident, revision=1) for incident in steady.incidents]
+    assert [replace(incident, revision=1) for incident in rebuilt.incidents] == plain
 
 
-def test_a_page_that_late_events_took_back_is_withdrawn_and_counts_no_more():
+def test_an_incident_that_late_events_took_back_is_withdrawn_and_counts_no_more():
     book = new_book()
     run(book, [verdict("a", START + 1), verdict("b", START + 90)], START, START + 100)
     rebuilt = new_book()
     withdrawn, *_ = rebuilt.resume(
-        stored=book.pages, verdicts=[verdict("b", START + 90)], next_hour=START + 100
+        stored=book.incidents, verdicts=[verdict("b", START + 90)], next_hour=START + 100
     )
-    assert (withdrawn.page_id, withdrawn.state) == (book.pages[0].page_id, "withdrawn")
-    assert withdrawn.revision == book.pages[0].revision + 1
-    assert [page.detected for page in rebuilt.pages] == [START + 90]
+    assert (withdrawn.incident_id, withdrawn.state) == (book.incidents[0].incident_id, "withdrawn")
+    assert withdrawn.revision == book.incidents[0].revision + 1
+    assert [incident.detected for incident in rebuilt.incidents] == [START + 90]
     assert rebuilt.level(START + 100) < book.level(START + 100)
     again = new_book()
     assert (
         again.resume(
-            stored=[withdrawn, *rebuilt.pages], verdicts=[verdict("b", START + 90)], next_hour=START + 100
+            stored=[withdrawn, *rebuilt.incidents], verdicts=[verdict("b", START + 90)], next_hour=START + 100
         )
         == []
     )
 
 
-def test_each_page_that_nobody_confirms_asks_for_more_and_the_budget_takes_it_away():
+def test_each_incident_that_nobody_confirms_asks_for_more_and_the_budget_takes_it_away():
     book = new_book()
     assert book.caution(START) == 1.0
     book.take(START, [verdict("a", START + 1), verdict("b", START + 1)])
@@ -376,8 +381,8 @@ def test_the_last_word_counts():
     assert book.level(START + 60) > 0
 
 
-def test_a_stream_that_would_page_every_hundred_hours_comes_within_its_budget():
-    """Shocks as heavy-tailed as Student's t with 3 degrees of freedom, one in a hundred hours a page."""
+def test_a_stream_that_would_incident_every_hundred_hours_comes_within_its_budget():
+    """Shocks as heavy-tailed as Student's t with 3 degrees of freedom, one in a hundred hours an incident."""
     rates = []
     for seed in range(8):
         rng = np.random.default_rng(seed)
@@ -385,9 +390,9 @@ def test_a_stream_that_would_page_every_hundred_hours_comes_within_its_budget():
         surely = np.quantile(np.abs(np.random.default_rng(99).standard_t(3, size=1_000_000)), 0.99)
         book = new_book()
         for hour, shock in enumerate(shocks.tolist(), START):
-            pages = shock > surely * book.caution(hour)
-            book.take(hour, [verdict("a", hour + 1)] if pages else [])
-        found = np.array([page.detected - START for page in book.pages])
+            incidents = shock > surely * book.caution(hour)
+            book.take(hour, [verdict("a", hour + 1)] if incidents else [])
+        found = np.array([incident.detected - START for incident in book.incidents])
         rates.append(np.histogram(found, bins=np.arange(0, 7001, 1000))[0])
     by_thousand = np.mean(rates, axis=0)
     assert by_thousand[0] > 2

@@ -6,7 +6,7 @@ import dataclasses
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.streams import Stream
-from driftline.web.views.incidents import gather
+from driftline.web.views.stories import gather
 from tests.web.test_words import EPISODE, plain
 
 
@@ -15,14 +15,14 @@ def episode(feature, since=100, until=110, **changes):
 
 
 def told(episodes):
-    return [([each.feature for each in incident.episodes], incident.since) for incident in gather(episodes)]
+    return [([each.feature for each in story.episodes], story.since) for story in gather(episodes)]
 
 
-def test_nothing_is_no_incident():
+def test_nothing_is_no_story():
     assert gather([]) == []
 
 
-def test_features_that_fail_alike_at_the_same_time_are_one_incident():
+def test_features_that_fail_alike_at_the_same_time_are_one_story():
     assert told([episode("temp", 101), episode("dewp", 100), episode("humid", 103)]) == [
         (["dewp", "humid", "temp"], 100)
     ]
@@ -43,11 +43,11 @@ def test_a_feature_that_pages_against_both_references_is_told_once_as_against_pr
         episode("temp", 100, reference="training", expected=0.5),
         episode("temp", 104, reference="production", expected=0.01),
     ]
-    (incident,) = gather(both)
-    assert len(incident.episodes) == 1
-    assert incident.episodes[0].expected == 0.01
-    assert incident.since == 104
-    assert incident.against == "the same hours of past weeks and the training data"
+    (story,) = gather(both)
+    assert len(story.episodes) == 1
+    assert story.episodes[0].expected == 0.01
+    assert story.since == 104
+    assert story.against == "the same hours of past weeks and the training data"
 
 
 def test_two_episodes_of_one_feature_at_different_times_are_two():
@@ -66,7 +66,7 @@ def test_what_goes_on_comes_first_by_effect_then_the_past_the_newest_first():
             episode("newer", 30, 40, is_open=False),
         ]
     )
-    assert [incident.episodes[0].feature for incident in found] == ["large", "small", "newer", "old"]
+    assert [story.episodes[0].feature for story in found] == ["large", "small", "newer", "old"]
 
 
 def test_versions_and_segments_are_not_mixed():
@@ -76,30 +76,29 @@ def test_versions_and_segments_are_not_mixed():
 
 
 def test_findings_that_differ_are_told_feature_by_feature():
-    (incident,) = gather([episode("temp"), episode("dewp", observed=0.5, effect=0.49)])
+    (story,) = gather([episode("temp"), episode("dewp", observed=0.5, effect=0.49)])
     assert (
-        plain(incident.finding)
-        == "dewp: nulls rose from 1.0 % to 50.0 %; temp: nulls rose from 1.0 % to 31.0 %"
+        plain(story.finding) == "dewp: nulls rose from 1.0 % to 50.0 %; temp: nulls rose from 1.0 % to 31.0 %"
     )
 
 
-def test_episodes_of_one_page_are_one_incident_whatever_moved_and_whenever():
-    page = {"page_id": "aa11", "word": "real"}
+def test_episodes_of_one_incident_are_one_story_whatever_moved_and_whenever():
+    incident = {"incident_id": "aa11", "word": "real"}
     found = gather(
         [
-            episode("temp", 100, **page),
+            episode("temp", 100, **incident),
             episode(
-                "dewp", 130, channel=Channel(ChannelKind.STUCK), effect=0.9, segment="origin=JFK", **page
+                "dewp", 130, channel=Channel(ChannelKind.STUCK), effect=0.9, segment="origin=JFK", **incident
             ),
             episode("humid", 100),
-            episode("wind", 101, page_id="bb22"),
+            episode("wind", 101, incident_id="bb22"),
         ]
     )
-    told = [([each.feature for each in incident.episodes], incident.page_id) for incident in found]
+    told = [([each.feature for each in story.episodes], story.incident_id) for story in found]
     assert sorted(told) == [(["dewp", "temp"], "aa11"), (["humid"], ""), (["wind"], "bb22")]
-    assert [incident.word for incident in found if incident.page_id == "aa11"] == ["real"]
+    assert [story.word for story in found if story.incident_id == "aa11"] == ["real"]
 
 
-def test_a_feature_that_another_page_names_as_well_stands_in_both():
-    found = gather([episode("temp", 100, page_id="aa11"), episode("temp", 105, page_id="bb22")])
-    assert sorted(incident.page_id for incident in found) == ["aa11", "bb22"]
+def test_a_feature_that_another_incident_names_as_well_stands_in_both():
+    found = gather([episode("temp", 100, incident_id="aa11"), episode("temp", 105, incident_id="bb22")])
+    assert sorted(story.incident_id for story in found) == ["aa11", "bb22"]

@@ -1,4 +1,4 @@
-"""What the web pages make of stored pages and of what was said of them."""
+"""What the web pages make of stored incidents and of what was said of them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.metrics import Metrics
 from driftline.store import open_store, ready_client
-from driftline.store.pages import write_acknowledgement, write_pages
+from driftline.store.incidents import write_acknowledgement, write_incidents
 from driftline.store.verdicts import write_verdicts
 from driftline.web import create_app
 from tests.web.browser import text_of
-from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_page
+from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_incident
 
 MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted", "patient": "open", "hasty": "ended"}
 NULLS, STUCK = Channel(ChannelKind.NULLS), Channel(ChannelKind.STUCK)
@@ -26,7 +26,7 @@ QUIET_HOURS = {"patient": 48, "hasty": 12}
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    with open_store(f"chdb://{tmp_path_factory.mktemp('pages')}/store") as store:
+    with open_store(f"chdb://{tmp_path_factory.mktemp('incidents')}/store") as store:
         with closing(ready_client(store)) as client:
             for model, state in MODELS.items():
                 last = LAST_PAGED.get(model, END)
@@ -44,9 +44,9 @@ def browser(tmp_path_factory):
                 accepted_at = hour_time(END) if state == "accepted" else None
                 changes = {"state": state, "accepted_at": accepted_at}
                 changes["quiet_hours"] = QUIET_HOURS.get(model, 24)
-                write_pages(client, [stored_page(f"{model}-page", moved, **changes)])
+                write_incidents(client, [stored_incident(f"{model}-incident", moved, **changes)])
             write_acknowledgement(
-                client, "said-page", word="real", given_by="Ada", note="", given_at=hour_time(END)
+                client, "said-incident", word="real", given_by="Ada", note="", given_at=hour_time(END)
             )
         yield TestClient(create_app(store, Metrics(), clock=time.time))
 
@@ -57,15 +57,15 @@ def told(browser, model):
     return text_of(answer.text)
 
 
-def test_a_page_is_told_at_once_with_how_to_say_what_it_was(browser):
+def test_an_incident_is_told_at_once_with_how_to_say_what_it_was(browser):
     text = told(browser, "unsaid")
     assert "temp and wind drifted since 19 Jul 2013, 10:00 UTC" in text
-    assert "What was it? driftline ack unsaid-page --real, --noise or --accept" in text
+    assert "What was it? driftline ack unsaid-incident --real, --noise or --accept" in text
 
 
 def test_what_was_said_is_told(browser):
     text = told(browser, "said")
-    assert "Confirmed: a fault, page said-page" in text
+    assert "Confirmed: a fault, incident said-incident" in text
     assert "What was it?" not in text
 
 

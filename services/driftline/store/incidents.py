@@ -1,4 +1,4 @@
-"""Pages and what engineers said of them: pages are written by the drift worker, words by who is on call."""
+"""Incidents, which the drift worker writes, and what engineers on call said of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Feature
 
 STATES = ("open", "dismissed", "ended", "accepted", "withdrawn")
-"""Only an open page needs somebody; a dismissed one goes on, and was called a false page."""
+"""Only an open incident needs somebody; a dismissed one goes on, and was called a false page."""
 
 SERVED_HOURS = 24
 """A version that was judged so much less far than another of its model serves no more."""
@@ -35,13 +35,13 @@ _STREAM = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPage:
-    """One row of ``pages``; the columns are documented in ``schemas/clickhouse``. Times are in UTC."""
+class StoredIncident:
+    """One row of ``incidents``; the columns are documented in ``schemas/clickhouse``. Times are in UTC."""
 
     model_name: str
     model_version: str
     environment: str
-    page_id: str
+    incident_id: str
     detected: datetime
     since: datetime
     last: datetime
@@ -61,13 +61,13 @@ class StoredPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAcknowledgement:
-    """One row of ``acknowledgements``: somebody's word on a page. Times are in UTC.
+    """One row of ``acknowledgements``: somebody's word on an incident. Times are in UTC.
 
     Args:
-        model_name: of the page's stream.
-        model_version: of the page's stream.
-        environment: of the page's stream.
-        page_id: which page.
+        model_name: of the incident's stream.
+        model_version: of the incident's stream.
+        environment: of the incident's stream.
+        incident_id: which incident.
         detected: when it was detected.
         word: ``real``, ``noise`` or ``accept``.
         known_from: when the newest window that was judged by then ended.
@@ -79,7 +79,7 @@ class StoredAcknowledgement:
     model_name: str
     model_version: str
     environment: str
-    page_id: str
+    incident_id: str
     detected: datetime
     word: str
     known_from: datetime
@@ -94,15 +94,15 @@ class StoredAcknowledgement:
 
 
 _SAID_NAMES = ("word", "accepted_at", "state")
-_PAGE_NAMES = [field.name for field in dataclasses.fields(StoredPage)]
+_INCIDENT_NAMES = [field.name for field in dataclasses.fields(StoredIncident)]
 _FINDING_HOURS = ("since", "detected", "last", "accepted_at")
 _CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
 _FINDING_NAMES = [field.name for field in dataclasses.fields(Finding) if field.name != "channel"]
 _WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)]
 
-# A page that was accepted stays so; else the last word counts.
+# An incident that was accepted stays so; else the last word counts.
 _AS_SAID = f"""
-SELECT {", ".join(f"written.{name} AS {name}" for name in _PAGE_NAMES if name not in _SAID_NAMES)},
+SELECT {", ".join(f"written.{name} AS {name}" for name in _INCIDENT_NAMES if name not in _SAID_NAMES)},
     if(said.last_word = '', written.word, said.last_word) AS word,
     coalesce(written.accepted_at, if(said.is_accepted, said.accepted_from, NULL)) AS accepted_at,
     multiIf(
@@ -112,14 +112,14 @@ SELECT {", ".join(f"written.{name} AS {name}" for name in _PAGE_NAMES if name no
         serving.newest >= serving.judged + INTERVAL {SERVED_HOURS} HOUR, 'ended',
         word = 'noise', 'dismissed',
         'open') AS state
-FROM pages AS written FINAL
+FROM incidents AS written FINAL
 LEFT JOIN
 (
-    SELECT page_id, argMax(acknowledgements.word, given_at) AS last_word,
+    SELECT incident_id, argMax(acknowledgements.word, given_at) AS last_word,
         countIf(acknowledgements.word = 'accept') > 0 AS is_accepted,
         minIf(known_from, acknowledgements.word = 'accept') AS accepted_from
-    FROM acknowledgements FINAL GROUP BY page_id
-) AS said ON written.page_id = said.page_id
+    FROM acknowledgements FINAL GROUP BY incident_id
+) AS said ON written.incident_id = said.incident_id
 LEFT JOIN
 (
     SELECT *, max(judged) OVER (PARTITION BY model_name) AS newest FROM
@@ -132,47 +132,49 @@ LEFT JOIN
 """
 
 
-def write_pages(client: Client, pages: Sequence[StoredPage]) -> None:
-    """Insert pages; a later revision replaces an earlier one.
+def write_incidents(client: Client, incidents: Sequence[StoredIncident]) -> None:
+    """Insert incidents; a later revision replaces an earlier one.
 
     Raises:
         StoreError: the store did not take them.
     """
-    if not pages:
+    if not incidents:
         return
     rows = [
         [
-            [_as_tuple(finding) for finding in page.findings] if name == "findings" else getattr(page, name)
-            for name in _PAGE_NAMES
+            [_as_tuple(finding) for finding in incident.findings]
+            if name == "findings"
+            else getattr(incident, name)
+            for name in _INCIDENT_NAMES
         ]
-        for page in pages
+        for incident in incidents
     ]
     try:
-        client.insert("pages", rows, column_names=_PAGE_NAMES)
+        client.insert("incidents", rows, column_names=_INCIDENT_NAMES)
     except ClickHouseError as error:
-        raise StoreError(f"the store did not take {len(pages)} pages: {error}") from error
+        raise StoreError(f"the store did not take {len(incidents)} incidents: {error}") from error
 
 
-def read_pages(
+def read_incidents(
     client: Client,
     *,
     stream: Stream | None = None,
     model_name: str | None = None,
-    page_id: str = "",
+    incident_id: str = "",
     states: Sequence[str] = (),
     since: datetime | None = None,
     limit: int = 100_000,
-) -> Sequence[StoredPage]:
-    """Return pages as they are at this moment, the newest first.
+) -> Sequence[StoredIncident]:
+    """Return incidents as they are at this moment, the newest first.
 
-    What was said of a page decides at once: the drift worker, which writes pages, hears of it a little later.
-    So does that the page's version serves no more, while others of its model are judged.
+    What was said of an incident decides at once: the drift worker, which writes them, hears of it a little
+    later. So does that its version serves no more, while others of its model are judged.
 
     Args:
         client: of the store.
         stream: of this one only.
         model_name: of this model only.
-        page_id: of those whose id begins so only.
+        incident_id: of those whose id begins so only.
         states: in one of these states only.
         since: of those that paged after this time only.
         limit: at most so many.
@@ -180,7 +182,7 @@ def read_pages(
     conditions = {
         _STREAM: stream,
         "model_name = {name:String}": model_name,
-        "startsWith(page_id, {page:String})": page_id or None,
+        "startsWith(incident_id, {incident:String})": incident_id or None,
         "state IN {states:Array(String)}": states or None,
         "last > {since:DateTime('UTC')}": since,
     }
@@ -188,88 +190,90 @@ def read_pages(
     bound: dict[str, Any] = {
         **_bound(stream or Stream("", "", "")),
         "name": model_name or "",
-        "page": page_id,
+        "incident": incident_id,
         "states": list(states),
         "since": since or hour_time(0),
         "limit": limit,
     }
     rows = client.query(
-        f"SELECT {', '.join(_PAGE_NAMES)} FROM ({_AS_SAID}) WHERE {' AND '.join(chosen)} "
+        f"SELECT {', '.join(_INCIDENT_NAMES)} FROM ({_AS_SAID}) WHERE {' AND '.join(chosen)} "
         "ORDER BY detected DESC, model_name, model_version, environment LIMIT {limit:UInt32}",
         parameters=bound,
     ).result_rows
-    return [_page(dict(zip(_PAGE_NAMES, row, strict=True))) for row in rows]
+    return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
 
 
-def read_written_pages(client: Client, stream: Stream) -> Sequence[StoredPage]:
-    """Return a stream's pages as the drift worker wrote them last, the newest first."""
+def read_written_incidents(client: Client, stream: Stream) -> Sequence[StoredIncident]:
+    """Return a stream's incidents as the drift worker wrote them last, the newest first."""
     rows = client.query(
-        f"SELECT {', '.join(_PAGE_NAMES)} FROM pages FINAL WHERE {_STREAM} ORDER BY detected DESC",
+        f"SELECT {', '.join(_INCIDENT_NAMES)} FROM incidents FINAL WHERE {_STREAM} ORDER BY detected DESC",
         parameters=_bound(stream),
     ).result_rows
-    return [_page(dict(zip(_PAGE_NAMES, row, strict=True))) for row in rows]
+    return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
 
 
-def settled_features(pages: Iterable[StoredPage], stream: Stream, end: datetime) -> frozenset[Feature]:
+def settled_features(
+    incidents: Iterable[StoredIncident], stream: Stream, end: datetime
+) -> frozenset[Feature]:
     """Return the features whose drift needs nobody any more, though windows that ended by then page for it.
 
     Args:
-        pages: that may tell of it.
+        incidents: that may tell of it.
         stream: whose features.
         end: when the windows ended.
     """
     names: dict[bool, set[Feature]] = {True: set(), False: set()}
-    for page in pages:
-        if page.stream == stream and page.last >= end and page.state != "withdrawn":
-            names[page.state == "open"].update(finding.feature_key for finding in page.findings)
+    for incident in incidents:
+        if incident.stream == stream and incident.last >= end and incident.state != "withdrawn":
+            names[incident.state == "open"].update(finding.feature_key for finding in incident.findings)
     return frozenset(names[False] - names[True])
 
 
 def read_acknowledgements(client: Client, *, stream: Stream | None = None) -> Sequence[StoredAcknowledgement]:
-    """Return everything that was said of pages, or of one stream's, in the order in which it was said."""
+    """Return everything that was said of incidents, or of one stream's, in the order in which it was said."""
     rows = client.query(
         f"SELECT {', '.join(_WORD_NAMES)} FROM acknowledgements FINAL "
-        f"WHERE {_STREAM if stream else '1'} ORDER BY given_at, page_id",
+        f"WHERE {_STREAM if stream else '1'} ORDER BY given_at, incident_id",
         parameters=_bound(stream or Stream("", "", "")),
     ).result_rows
     return [StoredAcknowledgement(**_in_utc(dict(zip(_WORD_NAMES, row, strict=True)))) for row in rows]
 
 
 def write_acknowledgement(
-    client: Client, page_id: str, *, word: str, given_by: str, note: str, given_at: datetime
-) -> tuple[StoredPage, StoredAcknowledgement]:
-    """Say something of a page; return the page as it is now, and what was written. Again changes nothing.
+    client: Client, incident_id: str, *, word: str, given_by: str, note: str, given_at: datetime
+) -> tuple[StoredIncident, StoredAcknowledgement]:
+    """Say something of an incident; return it as it is now, and what was written. Again changes nothing.
 
     Args:
         client: of the store.
-        page_id: the page's id, or as much of its beginning as no other page's begins with.
+        incident_id: the incident's id, or as much of its beginning as no other incident's begins with.
         word: ``real``, ``noise`` or ``accept``.
         given_by: who says it.
         note: why.
         given_at: now.
 
     Raises:
-        NotFoundError: there is no such page, or there are several.
-        SettingError: the word is none of these, or the page was withdrawn.
+        NotFoundError: there is no such incident, or there are several.
+        SettingError: the word is none of these, or the incident was withdrawn.
         StoreError: the store did not take it.
     """
     if word not in MEANINGS:
-        raise SettingError(f"{word!r} is nothing to say of a page; say one of {', '.join(MEANINGS)}")
-    page = find_page(client, page_id)
-    if page.state == "withdrawn":
+        raise SettingError(f"{word!r} is nothing to say of an incident; say one of {', '.join(MEANINGS)}")
+    incident = find_incident(client, incident_id)
+    if incident.state == "withdrawn":
         raise SettingError(
-            f"page {page.page_id} was withdrawn: events that arrived late took it back, so there is nothing "
-            "to say of it"
+            f"incident {incident.incident_id} was withdrawn: events that arrived late took it back, so there "
+            "is nothing to say of it"
         )
-    judged = last_judged_hour(client, page.stream)
+    judged = last_judged_hour(client, incident.stream)
     said = StoredAcknowledgement(
-        model_name=page.model_name,
-        model_version=page.model_version,
-        environment=page.environment,
-        page_id=page.page_id,
-        detected=page.detected,
+        model_name=incident.model_name,
+        model_version=incident.model_version,
+        environment=incident.environment,
+        incident_id=incident.incident_id,
+        detected=incident.detected,
         word=word,
-        known_from=page.last if judged is None else max(hour_time(judged), page.last),
+        known_from=incident.last if judged is None else max(hour_time(judged), incident.last),
         given_by=given_by,
         note=note,
         given_at=given_at,
@@ -279,23 +283,28 @@ def write_acknowledgement(
             "acknowledgements", [[getattr(said, name) for name in _WORD_NAMES]], column_names=_WORD_NAMES
         )
     except ClickHouseError as error:
-        raise StoreError(f"the store did not take what was said of page {page.page_id}: {error}") from error
-    return find_page(client, page.page_id), said
+        raise StoreError(
+            f"the store did not take what was said of incident {incident.incident_id}: {error}"
+        ) from error
+    return find_incident(client, incident.incident_id), said
 
 
-def find_page(client: Client, page_id: str) -> StoredPage:
-    """Return the page with an id, or with the only id that begins so.
+def find_incident(client: Client, incident_id: str) -> StoredIncident:
+    """Return the incident with an id, or with the only id that begins so.
 
     Raises:
-        NotFoundError: there is no such page, or there are several.
+        NotFoundError: there is no such incident, or there are several.
     """
-    found = read_pages(client, page_id=page_id, limit=3) if page_id else []
+    found = read_incidents(client, incident_id=incident_id, limit=3) if incident_id else []
     if not found:
-        raise NotFoundError(f"there is no page {page_id!r}; `driftline pages` lists those that there are")
+        raise NotFoundError(
+            f"there is no incident {incident_id!r}; `driftline incidents` lists those that there are"
+        )
     if len(found) > 1:
         raise NotFoundError(
-            f"several pages begin with {page_id!r}, such as {found[0].page_id} and {found[1].page_id}; "
-            "name one of those that `driftline pages` lists in full"
+            f"several incidents begin with {incident_id!r}, such as {found[0].incident_id} and "
+            f"{found[1].incident_id}; "
+            "name one of those that `driftline incidents` lists in full"
         )
     return found[0]
 
@@ -310,9 +319,9 @@ def _as_tuple(finding: Finding) -> tuple[Any, ...]:
     )
 
 
-def _page(row: Mapping[str, Any]) -> StoredPage:
+def _incident(row: Mapping[str, Any]) -> StoredIncident:
     findings = [_finding(dict(finding)) for finding in row["findings"]]
-    return StoredPage(**_in_utc({**row, "findings": findings}))
+    return StoredIncident(**_in_utc({**row, "findings": findings}))
 
 
 def _finding(row: dict[str, Any]) -> Finding:

@@ -1,11 +1,11 @@
--- Pages: one row a page; a later revision replaces an earlier one. A page gathers what one cause made page.
+-- One row an incident, which gathers what one cause made page; a later revision replaces an earlier one.
 
-CREATE TABLE pages
+CREATE TABLE incidents
 (
     model_name LowCardinality(String),
     model_version LowCardinality(String),
     environment LowCardinality(String),
-    page_id String COMMENT 'the same whenever the same hours are judged again',
+    incident_id String COMMENT 'the same whenever the same hours are judged again',
     detected DateTime('UTC') COMMENT 'when the window that paged first ended',
     since DateTime('UTC') COMMENT 'the first hour of the windows that page',
     last DateTime('UTC') COMMENT 'when the last window that pages ended',
@@ -38,16 +38,16 @@ CREATE TABLE pages
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree(revision)
-ORDER BY (model_name, model_version, environment, page_id);
+ORDER BY (model_name, model_version, environment, incident_id);
 
--- What engineers said of pages, one row a word.
+-- What engineers said of incidents, one row a word.
 CREATE TABLE acknowledgements
 (
     model_name LowCardinality(String),
     model_version LowCardinality(String),
     environment LowCardinality(String),
-    page_id String,
-    detected DateTime('UTC') COMMENT 'of the page, which gets another id when late events move it',
+    incident_id String,
+    detected DateTime('UTC') COMMENT 'of the incident, which gets another id when late events move it',
     word LowCardinality(String) COMMENT 'real: a fault; noise: a false page; accept: the new normal',
     known_from DateTime('UTC') COMMENT 'when the newest window that was judged by then ended',
     given_by String,
@@ -56,4 +56,4 @@ CREATE TABLE acknowledgements
     CONSTRAINT word_is_known CHECK word IN ('real', 'noise', 'accept')
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (model_name, model_version, environment, page_id, given_at);
+ORDER BY (model_name, model_version, environment, incident_id, given_at);

@@ -1,4 +1,4 @@
-"""Pages from the traffic to the engineer's word and back into the verdicts, with a worker and a store."""
+"""Incidents from the traffic to the engineer's word and back into the verdicts, with a worker and a store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
-from driftline.drift.pages.page import Answer
-from driftline.drift.pages.store import read_words
+from driftline.drift.incidents.incident import Answer
+from driftline.drift.incidents.store import read_words
 from driftline.store.profiles import read_streams
 from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, put_hours, told
 
@@ -44,23 +44,23 @@ def newest(place, hour):
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-def test_a_page_is_told_acknowledged_and_accepted_while_the_worker_goes_on(landing, restarts):
+def test_an_incident_is_told_acknowledged_and_accepted_while_the_worker_goes_on(landing, restarts):
     put_hours(landing, 0, BROKEN + 4, shift=shift)
     worker = make_worker(landing)
     worker.watch_once()
-    (page,) = ask(landing, "pages")
-    assert (page["state"], page["word"]) == ("open", None)
-    assert page["headline"].startswith("amount: ")
+    (incident,) = ask(landing, "incidents")
+    assert (incident["state"], incident["word"]) == ("open", None)
+    assert incident["headline"].startswith("amount: ")
     assert newest(landing, BROKEN + 3) == {"page"}
-    ask(landing, "ack", page["page_id"][:5], "--accept", "--by", "Ada")
+    ask(landing, "ack", incident["incident_id"][:5], "--accept", "--by", "Ada")
     if restarts:
         worker = make_worker(landing)
     worker.watch_once()
     put_hours(landing, BROKEN + 4, BROKEN + 7, shift=shift)
     worker.watch_once()
     assert newest(landing, BROKEN + 6) == {"learning"}
-    (page,) = ask(landing, "pages")
-    assert (page["state"], page["word"]) == ("accepted", "accept")
+    (incident,) = ask(landing, "incidents")
+    assert (incident["state"], incident["word"]) == ("accepted", "accept")
 
 
 def test_who_answers_at_once_is_known_from_the_hour_that_paged_on_however_judging_is_cut(tmp_path):
@@ -72,8 +72,8 @@ def test_who_answers_at_once_is_known_from_the_hour_that_paged_on_however_judgin
     ):
         asked = []
 
-        def answer(page, asked=asked):
-            asked.append(page.page_id)
+        def answer(incident, asked=asked):
+            asked.append(incident.incident_id)
             return Answer("real", given_by="nobody", note="", given_at=datetime(2026, 3, 1, tzinfo=UTC))
 
         with opened_landing(tmp_path / place) as landing:
@@ -81,11 +81,11 @@ def test_who_answers_at_once_is_known_from_the_hour_that_paged_on_however_judgin
             for first, end in pairwise(pieces):
                 put_hours(landing, first, end, shift=shift)
                 worker.watch_once()
-            (page,) = ask(landing, "pages")
+            (incident,) = ask(landing, "incidents")
             said = read_words(landing.client, worker_stream(landing))
             rows = sorted(str({**row, "judged_at": None}) for row in told(landing))
-        assert asked == [page["page_id"]], "of a page that is answered nothing is asked"
-        found.append((rows, page, said))
+        assert asked == [incident["incident_id"]], "of an incident that is answered nothing is asked"
+        found.append((rows, incident, said))
     assert found[0] == found[1]
     ((acknowledgement,),) = found[0][2].values()
     assert (acknowledgement.word, acknowledgement.at) == ("real", acknowledgement.detected)

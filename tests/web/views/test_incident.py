@@ -1,4 +1,4 @@
-"""The story of one page, on a real store."""
+"""The story of one incident, on a real store."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.web.reads.predictions import Filter
-from driftline.web.views.page import example_filter
+from driftline.web.views.incident import example_filter
 from tests.web.browser import text_of
-from tests.web.conftest import END, SINCE, of_page, page
+from tests.web.conftest import END, SINCE, of_incident, page
 
 
 @pytest.fixture(scope="module")
 def story(site):
-    return site.get("/pages/a1b2c3d4e5f6")
+    return site.get("/incidents/a1b2c3d4e5f6")
 
 
 def test_leads_with_what_moved_and_since_when(story):
@@ -68,8 +68,8 @@ def test_names_the_runbook_of_what_drifted(story):
     assert 'href="/runbooks/DriftlineDataDrift"' in story
 
 
-def test_a_page_that_is_over_says_until_when_and_shows_its_feature_as_it_was(site):
-    told = site.get("/pages/0f0f0f0f0f0f")
+def test_an_incident_that_is_over_says_until_when_and_shows_its_feature_as_it_was(site):
+    told = site.get("/incidents/0f0f0f0f0f0f")
     assert "is over" in text_of(told)
     assert "11 Jul 2013, 14:00 UTC to 12 Jul 2013, 01:00 UTC (11 h)" in text_of(told)
     link = html.unescape(re.search(r'href="([^"]*features/carrier[^"]*)"', told)[1])
@@ -77,15 +77,15 @@ def test_a_page_that_is_over_says_until_when_and_shows_its_feature_as_it_was(sit
 
 
 def test_the_beginning_of_an_id_is_enough(site):
-    assert "page a1b2c3d4e5f6" in text_of(site.get("/pages/a1b2"))
+    assert "incident a1b2c3d4e5f6" in text_of(site.get("/incidents/a1b2"))
 
 
-def test_a_page_that_was_taken_back_says_so(site):
-    assert "was taken back" in text_of(site.get("/pages/dddddddddddd"))
+def test_an_incident_that_was_taken_back_says_so(site):
+    assert "was taken back" in text_of(site.get("/incidents/dddddddddddd"))
 
 
-def test_an_unknown_page_is_a_404_that_says_so(site):
-    assert "There is no page 'zz'" in text_of(site.get("/pages/zz", status=404))
+def test_an_unknown_incident_is_a_404_that_says_so(site):
+    assert "There is no incident 'zz'" in text_of(site.get("/incidents/zz", status=404))
 
 
 ODD_VALUE = "a \\ b 'c' \"d\"\ne"
@@ -112,7 +112,7 @@ ODD_VALUE = "a \\ b 'c' \"d\"\ne"
     ],
 )
 def test_examples_are_of_the_side_that_grew(changes, wanted):
-    finding = of_page(page("temp", END, SINCE, **changes))
+    finding = of_incident(page("temp", END, SINCE, **changes))
     of_hours = {"since": hour_time(SINCE), "until": hour_time(END), "feature": "temp"}
     assert example_filter(finding, SINCE, END) == Filter(**of_hours, **wanted)
 

@@ -1,8 +1,8 @@
-"""Pages: what goes out to the engineer on call, one for one cause, and how often that may happen.
+"""Incidents: what goes out to the engineer on call, one for one cause, and how often that may happen.
 
-Features page by themselves; a page gathers those that one cause made page. How sure a page has to be
-follows from the pages before it: each that nobody confirmed makes the next one harder to get, which keeps
-the budget whatever the traffic does (the idea of Gibbs and Candès 2021).
+Features page by themselves; an incident gathers those that one cause made page. How sure an incident has to
+be follows from those before it: each that nobody confirmed makes the next one harder to get, which keeps the
+budget whatever the traffic does (the idea of Gibbs and Candès 2021).
 
 Everything follows from page verdicts and acknowledgements, each with the hour from which it is known. So a
 book that is rebuilt from what is stored says the same as one that ran on.
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.verdicts import Feature
 from driftline.drift.hygiene import Decision
-from driftline.drift.pages.page import Page, gravity, key_of, with_verdict
+from driftline.drift.incidents.incident import Incident, gravity, key_of, with_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from driftline.domain.incidents import Finding
     from driftline.drift.hygiene import Word
-    from driftline.drift.pages.page import Acknowledgement, Key, State
+    from driftline.drift.incidents.incident import Acknowledgement, Key, State
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
 
@@ -34,9 +34,9 @@ _CONFIRMS = ("real", "accept")
 
 @dataclass(slots=True)
 class _Draft:
-    """A page while it is written."""
+    """An incident while it is written."""
 
-    page_id: str
+    incident_id: str
     detected: int
     findings: dict[Key, Finding] = field(default_factory=dict)
 
@@ -57,14 +57,14 @@ class _Draft:
         )
 
 
-class PageBook:
-    """The pages of one stream, whatever the reference and the part of its traffic.
+class IncidentBook:
+    """The incidents of one stream, whatever the reference and the part of its traffic.
 
     Feed it with every judged hour: `judge.judge(profile, caution=book.caution(hour))`, then
     `book.take(hour, verdicts)`, then `judge.decide(book.decisions())`.
 
     Args:
-        identity: names model, version and environment; page ids are made of it.
+        identity: names model, version and environment; incident ids are made of it.
         settings: quiet hours, budget and the controller's step, of the stream as a whole.
     """
 
@@ -72,26 +72,26 @@ class PageBook:
         self._identity = identity
         self._settings = settings
         self._drafts: dict[str, _Draft] = {}
-        self._written: dict[str, Page] = {}
+        self._written: dict[str, Incident] = {}
         self._said: tuple[Acknowledgement, ...] = ()
         self._said_of: dict[str, tuple[Acknowledgement, ...]] = {}
         self._touched: set[str] = set()
         self._end = 0
 
     @property
-    def pages(self) -> Sequence[Page]:
-        """All pages, the oldest first."""
-        return [self._written[page_id] for page_id in self._drafts]
+    def incidents(self) -> Sequence[Incident]:
+        """All incidents, the oldest first."""
+        return [self._written[incident_id] for incident_id in self._drafts]
 
     def level(self, hour: int) -> float:
         """Return l, the controller's level when an hour is judged: at least 0.
 
-        A page that nobody confirmed by then adds the step; a budget's length takes it away again.
+        An incident that nobody confirmed by then adds the step; a budget's length takes it away again.
         """
         step, level, when = self._settings.controller_step, 0.0, 0
         fall = step / self._settings.page_budget_hours
         for draft in self._drafts.values():
-            if draft.detected <= hour and self._word(draft.page_id, hour) not in _CONFIRMS:
+            if draft.detected <= hour and self._word(draft.incident_id, hour) not in _CONFIRMS:
                 level = max(level - fall * (draft.detected - when), 0.0) + step
                 when = draft.detected
         return max(level - fall * (hour - when), 0.0)
@@ -100,8 +100,8 @@ class PageBook:
         """Return what critical values are multiplied by when an hour is judged: exp(l), at least 1."""
         return math.exp(self.level(hour))
 
-    def take(self, hour: int, verdicts: Iterable[Verdict]) -> Sequence[Page]:
-        """Take the verdicts of a judged hour and return the pages that changed, to be stored.
+    def take(self, hour: int, verdicts: Iterable[Verdict]) -> Sequence[Incident]:
+        """Take the verdicts of a judged hour and return the incidents that changed, to be stored.
 
         Args:
             hour: that was judged; not before the one taken last.
@@ -116,8 +116,8 @@ class PageBook:
         self._place(hour + 1, verdicts)
         return self._changes()
 
-    def acknowledge(self, said: Sequence[Acknowledgement]) -> Sequence[Page]:
-        """Take all that was said of this stream's pages and return those that changed, to be stored.
+    def acknowledge(self, said: Sequence[Acknowledgement]) -> Sequence[Incident]:
+        """Take all that was said of this stream's incidents and return those that changed, to be stored.
 
         Args:
             said: everything, in the order in which it was said; repeating it changes nothing.
@@ -130,45 +130,47 @@ class PageBook:
     def decisions(self) -> Sequence[Decision]:
         """Return what became of all episodes, as judges take it, in the order in which it became known.
 
-        Of an accepted page only what still went on is a new normal: what had been quiet for a day by then
+        Of an accepted incident only what still went on is a new normal: what had been quiet for a day by then
         went back to the old one, so its hours are taken back into the reference, and nothing is dropped.
         """
         found = [
             Decision(key.segment, key.reference, Feature(key.feature, key.kind), episode_id, word, at)
             for draft in self._drafts.values()
             for key, finding in draft.findings.items()
-            for episode_id, word, at in self._words(draft.page_id, finding)
+            for episode_id, word, at in self._words(draft.incident_id, finding)
         ]
         return sorted(found, key=lambda each: (each.at, each.episode_id))
 
     def resume(
         self,
         *,
-        stored: Sequence[Page] = (),
+        stored: Sequence[Incident] = (),
         verdicts: Iterable[Verdict] = (),
         said: Sequence[Acknowledgement] = (),
         since: int = 0,
         next_hour: int,
-    ) -> Sequence[Page]:
+    ) -> Sequence[Incident]:
         """Take up where a book left off; call it once, before the first `take`.
 
-        Pages detected after `since` follow from the verdicts again, so that verdicts that were revised, or
-        whose pages a crash kept from being stored, come right.
+        Incidents detected after `since` follow from the verdicts again, so that verdicts that were revised,
+        or whose incidents a crash kept from being stored, come right.
 
         Args:
-            stored: all pages of the stream as they are stored.
+            stored: all incidents of the stream as they are stored.
             verdicts: its stored page verdicts of windows that ended after `since`, with their evidence.
-            said: everything that was said of its pages, in the order in which it was said.
+            said: everything that was said of its incidents, in the order in which it was said.
             since: an hour.
             next_hour: the hour that is judged next.
 
         Returns:
-            The pages that are not stored like this.
+            The incidents that are not stored like this.
         """
         self._drafts = {
-            page.page_id: _Draft(page.page_id, page.detected, {key_of(each): each for each in page.findings})
-            for page in sorted(stored, key=lambda page: page.detected)
-            if page.detected <= since and page.state != "withdrawn"
+            incident.incident_id: _Draft(
+                incident.incident_id, incident.detected, {key_of(each): each for each in incident.findings}
+            )
+            for incident in sorted(stored, key=lambda incident: incident.detected)
+            if incident.detected <= since and incident.state != "withdrawn"
         }
         self._hear(said)
         paging = [each for each in verdicts if each.verdict == "page" and each.window_end > since]
@@ -176,47 +178,51 @@ class PageBook:
         for end, group in groupby(paging, key=lambda each: each.window_end):
             self._place(end, group)
         self._end = next_hour
-        self._written = {page.page_id: page for page in stored}
+        self._written = {incident.incident_id: incident for incident in stored}
         withdrawn = [
-            replace(page, state="withdrawn", revision=page.revision + 1)
-            for page in stored
-            if page.page_id not in self._drafts and page.state != "withdrawn"
+            replace(incident, state="withdrawn", revision=incident.revision + 1)
+            for incident in stored
+            if incident.incident_id not in self._drafts and incident.state != "withdrawn"
         ]
-        self._written.update((page.page_id, page) for page in withdrawn)
+        self._written.update((incident.incident_id, incident) for incident in withdrawn)
         return [*withdrawn, *self._changes()]
 
     def _place(self, end: int, verdicts: Iterable[Verdict]) -> None:
-        """Write the paging verdicts of the windows that end at an hour into their pages."""
+        """Write the paging verdicts of the windows that end at an hour into their incidents."""
         paging = sorted((each for each in verdicts if each.verdict == "page"), key=_order)
         for key, group in groupby(paging, key=key_of):
             draft = self._draft(key, end)
-            self._touched.add(draft.page_id)
+            self._touched.add(draft.incident_id)
             finding = draft.findings.get(key)
             for verdict in group:
                 finding = with_verdict(finding, verdict)
                 start = verdict.window_start if verdict.episode_start is None else verdict.episode_start
                 is_old = end - start >= self._settings.accept_after_hours
-                if is_old and finding.accepted_at is None and self._word(draft.page_id, end - 1) != "real":
+                if (
+                    is_old
+                    and finding.accepted_at is None
+                    and self._word(draft.incident_id, end - 1) != "real"
+                ):
                     finding = replace(finding, accepted_at=end)
                 draft.findings[key] = finding
 
     def _draft(self, key: Key, end: int) -> _Draft:
-        """Return the page that a finding belongs to, a new one where it belongs to none."""
+        """Return the incident that a finding belongs to, a new one where it belongs to none."""
         quiet = self._settings.quiet_hours
         newest_first = [draft for draft in reversed(self._drafts.values()) if self._may_hold(draft, key, end)]
         for draft in newest_first:
             # What is accepted may go on for a day: judges hear of it a little later than it was said.
-            accepted = self._said_at(draft.page_id, "accept", by=end - 1)
+            accepted = self._said_at(draft.incident_id, "accept", by=end - 1)
             last = draft.last if accepted is None else min(accepted, draft.last)
             if draft.holds(key.feature, end, quiet) and end - last <= quiet:
                 return draft
         for draft in newest_first:
-            is_accepted = self._said_at(draft.page_id, "accept", by=end - 1) is not None
+            is_accepted = self._said_at(draft.incident_id, "accept", by=end - 1) is not None
             if end - draft.detected <= quiet and not is_accepted:
                 return draft
         text = f"{self._identity}\x1f{end}"
-        page_id = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-        draft = self._drafts[page_id] = _Draft(page_id, end)
+        incident_id = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+        draft = self._drafts[incident_id] = _Draft(incident_id, end)
         self._hear(self._said)
         return draft
 
@@ -224,33 +230,33 @@ class PageBook:
         known = draft.findings.get(key)
         return draft.detected <= end and (known is None or not _is_known(known.accepted_at, end))
 
-    def _changes(self) -> Sequence[Page]:
-        """Bring all pages up to the newest hour and return those that changed."""
+    def _changes(self) -> Sequence[Incident]:
+        """Bring all incidents up to the newest hour and return those that changed."""
         changed = []
         for draft in self._drafts.values():
-            known = self._written.get(draft.page_id)
+            known = self._written.get(draft.incident_id)
             has_settled = known is not None and known.state not in ("open", "dismissed")
-            if has_settled and draft.page_id not in self._touched:
+            if has_settled and draft.incident_id not in self._touched:
                 continue
-            page = self._page(draft, known.revision if known else 1)
-            if page != known:
-                page = replace(page, revision=known.revision + 1 if known else 1)
-                self._written[draft.page_id] = page
-                changed.append(page)
+            incident = self._incident(draft, known.revision if known else 1)
+            if incident != known:
+                incident = replace(incident, revision=known.revision + 1 if known else 1)
+                self._written[draft.incident_id] = incident
+                changed.append(incident)
         self._touched.clear()
         return changed
 
-    def _page(self, draft: _Draft, revision: int) -> Page:
+    def _incident(self, draft: _Draft, revision: int) -> Incident:
         findings = tuple(sorted(draft.findings.values(), key=gravity))
         has_ended = self._end - draft.last >= self._settings.quiet_hours
         by_age = [each.accepted_at for each in findings if each.accepted_at is not None]
-        accepted_at = self._said_at(draft.page_id, "accept", by=self._end)
+        accepted_at = self._said_at(draft.incident_id, "accept", by=self._end)
         if accepted_at is None and by_age and (has_ended or len(by_age) == len(findings)):
             accepted_at = max(by_age)
-        word = self._word(draft.page_id, self._end)
+        word = self._word(draft.incident_id, self._end)
         state: State = "ended" if has_ended else "dismissed" if word == "noise" else "open"
-        return Page(
-            page_id=draft.page_id,
+        return Incident(
+            incident_id=draft.incident_id,
             detected=draft.detected,
             state=state if accepted_at is None else "accepted",
             findings=findings,
@@ -264,34 +270,34 @@ class PageBook:
         self._said = tuple(said)
         found: dict[str, list[Acknowledgement]] = {}
         for one in said:
-            page_id = one.page_id if one.page_id in self._drafts else self._nearest(one.detected)
-            if page_id is not None:
-                found.setdefault(page_id, []).append(one)
-        self._said_of = {page_id: tuple(words) for page_id, words in found.items()}
+            incident_id = one.incident_id if one.incident_id in self._drafts else self._nearest(one.detected)
+            if incident_id is not None:
+                found.setdefault(incident_id, []).append(one)
+        self._said_of = {incident_id: tuple(words) for incident_id, words in found.items()}
         self._touched.update(self._drafts)
 
     def _nearest(self, detected: int) -> str | None:
         near = [
-            (abs(draft.detected - detected), draft.page_id)
+            (abs(draft.detected - detected), draft.incident_id)
             for draft in self._drafts.values()
             if abs(draft.detected - detected) <= self._settings.quiet_hours
         ]
         return min(near)[1] if near else None
 
-    def _word(self, page_id: str, by: int) -> Word | None:
-        """Return what was said of a page last, as far as it was known by an hour."""
-        return next((one.word for one in reversed(self._said_of.get(page_id, ())) if one.at <= by), None)
+    def _word(self, incident_id: str, by: int) -> Word | None:
+        """Return what was said of an incident last, as far as it was known by an hour."""
+        return next((one.word for one in reversed(self._said_of.get(incident_id, ())) if one.at <= by), None)
 
-    def _said_at(self, page_id: str, word: Word, *, by: int) -> int | None:
-        """Return from which hour a word is known that was said of a page, if it is by an hour."""
+    def _said_at(self, incident_id: str, word: Word, *, by: int) -> int | None:
+        """Return from which hour a word is known that was said of an incident, if it is by an hour."""
         return min(
-            (one.at for one in self._said_of.get(page_id, ()) if one.word == word and one.at <= by),
+            (one.at for one in self._said_of.get(incident_id, ()) if one.word == word and one.at <= by),
             default=None,
         )
 
-    def _words(self, page_id: str, finding: Finding) -> Iterator[tuple[str, Word, int]]:
+    def _words(self, incident_id: str, finding: Finding) -> Iterator[tuple[str, Word, int]]:
         newest = finding.episode_ids[-1:]
-        for one in self._said_of.get(page_id, ()):
+        for one in self._said_of.get(incident_id, ()):
             is_over = one.at - finding.last > self._settings.quiet_hours
             for episode_id in finding.episode_ids:
                 is_normal_again = one.word == "accept" and (is_over or episode_id not in newest)

@@ -1,0 +1,1 @@
+"""Incidents: what goes out to the engineer on call, one for one cause."""

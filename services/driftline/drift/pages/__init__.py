@@ -1,1 +1,0 @@
-"""Pages: what goes out to the engineer on call, one for one cause."""

@@ -1,0 +1,165 @@
+"""Incidents as they are written and read, and what was said of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import Finding
+from driftline.domain.streams import Stream
+from driftline.errors import NotFoundError, SettingError
+from driftline.store.incidents import (
+    StoredIncident,
+    find_incident,
+    read_acknowledgements,
+    read_incidents,
+    write_acknowledgement,
+    write_incidents,
+)
+from driftline.store.verdicts import write_verdicts
+from tests.store.test_trace_and_verdicts import VERDICT
+
+HOUR = 490_000
+NOW = hour_time(HOUR + 2) + timedelta(microseconds=17)
+
+FINDING = Finding(
+    segment="carrier=DL",
+    feature="amount",
+    kind="numeric",
+    reference="production",
+    channel=Channel(ChannelKind.AT_MOST, 5.0),
+    effect=0.1 + 0.2,
+    expected=1 / 3,
+    observed=0.75,
+    z=9.0,
+    scale_hours=6,
+    since=HOUR,
+    detected=HOUR + 1,
+    last=HOUR + 5,
+    episode_ids=("e1", "e2"),
+    accepted_at=None,
+)
+INCIDENT = StoredIncident(
+    model_name="paged",
+    model_version="3",
+    environment="production",
+    incident_id="aa11",
+    detected=hour_time(HOUR + 1),
+    since=hour_time(HOUR),
+    last=hour_time(HOUR + 5),
+    state="open",
+    accepted_at=None,
+    headline="amount: nulls rose 'and' more",
+    findings=[
+        FINDING,
+        replace(FINDING, feature="b", z=None, accepted_at=HOUR + 5, episode_ids=()),
+    ],
+    word="",
+    revision=1,
+)
+
+
+def said(client, incident_id, word="real", at=NOW, **changes):
+    given = {"given_by": "Ada", "note": "it's the feed", **changes}
+    return write_acknowledgement(client, incident_id, word=word, given_at=at, **given)
+
+
+def test_an_incident_is_read_as_it_was_written(client):
+    write_incidents(client, [INCIDENT])
+    write_incidents(client, [])
+    assert read_incidents(client, model_name="paged") == [INCIDENT]
+    assert read_incidents(client, model_name="never") == []
+
+
+def test_a_later_revision_replaces_an_earlier_one_in_whatever_order_they_come(client):
+    first = replace(INCIDENT, model_name="revised", incident_id="bb11")
+    write_incidents(client, [replace(first, state="ended", revision=3)])
+    write_incidents(client, [replace(first, revision=2)])
+    assert [
+        (incident.state, incident.revision) for incident in read_incidents(client, model_name="revised")
+    ] == [("ended", 3)]
+
+
+def test_incidents_are_chosen_the_newest_first(client):
+    first = replace(INCIDENT, model_name="chosen", incident_id="cc11")
+    later = replace(
+        first, incident_id="cc22", detected=hour_time(HOUR + 40), last=hour_time(HOUR + 45), state="ended"
+    )
+    other = replace(first, model_version="4", incident_id="cc33", detected=hour_time(HOUR + 30))
+    write_incidents(client, [first, later, other])
+
+    def ids(**conditions):
+        return [
+            incident.incident_id for incident in read_incidents(client, model_name="chosen", **conditions)
+        ]
+
+    assert ids() == ["cc22", "cc33", "cc11"]
+    assert ids(limit=1) == ["cc22"]
+    assert ids(states=["open"]) == ["cc33", "cc11"]
+    assert ids(since=hour_time(HOUR + 5)) == ["cc22"]
+    assert ids(incident_id="cc3") == ["cc33"]
+    assert ids(stream=Stream("chosen", "3", "production")) == ["cc22", "cc11"]
+    assert ids(stream=Stream("chosen", "3", "shadow")) == []
+
+
+def test_an_incident_is_found_by_the_beginning_of_its_id(client):
+    write_incidents(
+        client, [replace(INCIDENT, model_name="found", incident_id=name) for name in ("dd11", "dd12", "de11")]
+    )
+    assert find_incident(client, "de").incident_id == "de11"
+    assert find_incident(client, "dd12").incident_id == "dd12"
+    with pytest.raises(NotFoundError, match=r"several incidents begin with 'dd', such as dd1. and dd1.;"):
+        find_incident(client, "dd")
+
+
+@pytest.mark.parametrize("incident_id", ["", "ffff", "%"])
+def test_an_incident_that_is_not_there_is_told_with_where_incidents_are_listed(client, incident_id):
+    with pytest.raises(
+        NotFoundError, match=f"there is no incident '{incident_id}'; `driftline incidents` lists"
+    ):
+        find_incident(client, incident_id)
+
+
+def test_what_was_said_is_known_from_the_newest_judged_hour_on(client):
+    incident = replace(INCIDENT, model_name="judged-incident", incident_id="ee11")
+    write_incidents(client, [incident])
+    _, unjudged = said(client, "ee")
+    assert unjudged.known_from == incident.last
+    newest = hour_time(HOUR + 9)
+    write_verdicts(client, [replace(VERDICT, model_name="judged-incident", window_end=newest)])
+    told, word = said(client, "ee11", "noise", NOW + timedelta(seconds=1))
+    assert told == replace(incident, word="noise", state="dismissed")
+    assert word.known_from == newest
+    stream = Stream("judged-incident", "3", "production")
+    assert read_acknowledgements(client, stream=stream) == [unjudged, word]
+    assert [(one.word, one.given_by, one.note) for one in (unjudged, word)] == [
+        ("real", "Ada", "it's the feed"),
+        ("noise", "Ada", "it's the feed"),
+    ]
+    assert word in read_acknowledgements(client)
+    assert read_acknowledgements(client, stream=Stream("judged-incident", "3", "shadow")) == []
+
+
+def test_a_word_that_is_written_again_is_one(client):
+    write_incidents(client, [replace(INCIDENT, model_name="again", incident_id="f011")])
+    said(client, "f011")
+    said(client, "f011")
+    assert len(read_acknowledgements(client, stream=Stream("again", "3", "production"))) == 1
+
+
+def test_words_that_mean_nothing_are_refused(client):
+    write_incidents(client, [replace(INCIDENT, model_name="refused", incident_id="f111", state="withdrawn")])
+    with pytest.raises(
+        SettingError, match="'maybe' is nothing to say of an incident; say one of real, noise, acc"
+    ):
+        said(client, "f111", "maybe")
+    with pytest.raises(SettingError, match="incident f111 was withdrawn: events that arrived late"):
+        said(client, "f111")
+    assert read_acknowledgements(client, stream=Stream("refused", "3", "production")) == []
+    with pytest.raises(DatabaseError, match="word_is_known"):
+        client.command("INSERT INTO acknowledgements (incident_id, word) VALUES ('f111', 'maybe')")
