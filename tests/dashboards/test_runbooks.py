@@ -57,6 +57,7 @@ def place(tmp_path_factory):
     events = [
         {"features": {"amount": float(number)}, "event_time": NOW_S + 60.0 * number} for number in range(9)
     ]
+    events.append({"features": {"amount": 1.0}, "event_time": 0.0})  # Set aside: it is of 1970.
     names = {"EVENT_ID": put(landing, events)[0], "MODEL": MODEL, "INCIDENT": INCIDENT.incident_id}
     last = hour_time(NOW_S // HOUR_S)
     write_incidents(landing.client, [replace(INCIDENT, detected=last, since=last, last=last)])
