@@ -60,7 +60,7 @@ garbage = st.one_of(
     st.complex_numbers(),
     st.just(pd.NA),
     st.just(pd.NaT),
-    st.just(np.datetime64("NaT")),
+    st.just(np.datetime64("NaT", "s")),
     st.just(np.array([1.0, 2.0])),
     st.builds(Hostile),
     st.builds(object),

@@ -43,7 +43,7 @@ def exact_double(number: int) -> float | None:
 names = st.text(min_size=1, max_size=12)
 finite_and_not = st.floats()  # NaN, infinities, -0.0 and subnormals included.
 dense_integers = st.integers(-(2**53), 2**53)
-missing = st.sampled_from([None, pd.NA, pd.NaT, np.datetime64("NaT")])
+missing = st.sampled_from([None, pd.NA, pd.NaT, np.datetime64("NaT", "s")])
 numbers = st.one_of(
     finite_and_not,
     dense_integers,
