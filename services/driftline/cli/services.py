@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from driftline.cli.logs import FailureError, announce
+from driftline.cli.once import judge_once
 from driftline.cli.options import (
     Shard,
     clean_errors,
@@ -360,14 +361,7 @@ def watch(
         )
         try:
             if once:
-                echo(f"{worker.watch_once()} verdicts given")
-                if worker.waiting:
-                    waiting = f"{worker.waiting} hours that have closed are not derived yet"
-                    echo(f"{waiting}; run 'driftline profile --until-idle' first", err=True)
-                if worker.failing:
-                    for stream, failure in worker.failing.items():
-                        echo(f"{' '.join(stream)} could not be judged: {failure.detail}", err=True)
-                    raise click.exceptions.Exit(1)
+                judge_once(store, worker)
             else:
                 worker.run(stop)
         finally:
