@@ -1,4 +1,4 @@
-"""``driftline watch --once``: what landed in a store of one's own is judged, whoever derives it."""
+"""Services that end by themselves leave nothing of an embedded store to another command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from driftline.profiling import Profiler
 from tests.drift.service.watching import put_hours
 from tests.support.landing import Landing
 from tests.support.running import Place
+from tests.support.traffic import make_logger
 
 
 @pytest.fixture
@@ -43,3 +44,14 @@ def test_a_store_that_cannot_be_derived_from_says_what_waits(underived, monkeypa
     monkeypatch.setattr(Profiler, "run_until_idle", lambda _: 0)
     done = watch_once(underived)
     assert "4 hours that have closed are not derived yet; run 'driftline profile --until-idle'" in done.output
+
+
+def test_landing_until_idle_derives_what_landed(tmp_path):
+    landing = Landing(Place(tmp_path))
+    with make_logger(landing.log) as logger:
+        logger.log(features={"amount": 1.0})
+    landing.close()
+    store, log = (f"--store={landing.place.store_url}", f"--log={landing.place.log_url}")
+    done = CliRunner().invoke(driftline, ["land", "--until-idle", store, log])
+    assert done.exit_code == 0, done.output
+    assert CliRunner().invoke(driftline, ["profile", "--until-idle", store]).output == "0 hours derived\n"

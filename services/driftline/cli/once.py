@@ -1,4 +1,8 @@
-"""``driftline watch --once``: judge what has closed, and end."""
+"""Services that end by themselves: land everything and end, judge what has closed and end.
+
+What landed in an embedded store is derived along with it: nobody else may be there to do it. Beside a server
+the profiler is a service of its own, and the others' users are not allowed to write profiles.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +17,18 @@ from driftline.store.connect import ServerStore
 
 if TYPE_CHECKING:
     from driftline.drift.service.worker import DriftWorker
+    from driftline.lander import Lander
     from driftline.store.connect import Store
 
 
 def judge_once(store: Store, worker: DriftWorker) -> None:
     """Judge every window that has closed and is not judged yet; report what could not be.
 
-    What landed in an embedded store is derived first: nobody else may be there to do it. Beside a server the
-    profiler is a service of its own, and a watcher's user is not allowed to write profiles.
-
     Raises:
         StoreError: the store is away.
         click.exceptions.Exit: some streams could not be judged.
     """
-    if not isinstance(store, ServerStore):
-        _derive(store)
+    _derive_if_embedded(store)
     echo(f"{worker.watch_once()} verdicts given")
     if worker.waiting:
         waiting = f"{worker.waiting} hours that have closed are not derived yet"
@@ -38,7 +39,21 @@ def judge_once(store: Store, worker: DriftWorker) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _derive(store: Store) -> None:
+def land_once(store: Store, lander: Lander) -> None:
+    """Land everything that the log holds; report how many records that were.
+
+    Raises:
+        StoreError: the store is away.
+        LogError: the log can't be used.
+        DeadLetterLimitError: too many records are refused.
+    """
+    echo(f"{lander.run_until_idle()} records landed")
+    _derive_if_embedded(store)
+
+
+def _derive_if_embedded(store: Store) -> None:
+    if isinstance(store, ServerStore):
+        return
     profiler = Profiler(store, metrics=Metrics(PROFILER_METRICS))
     try:
         profiler.run_until_idle()

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from driftline.cli.logs import FailureError, announce
-from driftline.cli.once import judge_once
+from driftline.cli.once import judge_once, land_once
 from driftline.cli.options import (
     Shard,
     clean_errors,
@@ -284,7 +284,7 @@ def land(
             if from_start:
                 lander.rewind()
             if until_idle:
-                echo(f"{lander.run_until_idle()} records landed")
+                land_once(store, lander)
             else:
                 lander.run(stop)
         finally:
