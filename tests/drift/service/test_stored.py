@@ -167,6 +167,19 @@ def test_it_tells_of_the_last_day_and_of_the_disk(landing):
     assert 0 < series[DISK_FREE][()] < series[DISK_SIZE][()]
 
 
+def test_the_disk_is_looked_at_while_nothing_lands(landing, monkeypatch):
+    """Others write to it, too, and an alert on a full disk is to come before the next event is lost on it."""
+    put_hours(landing, 0, 3)
+    clock, asked = Clock(), []
+    healthy = stored.read_fullest_disk
+    monkeypatch.setattr(stored, "read_fullest_disk", lambda client: asked.append(1) or healthy(client))
+    worker = make_worker(landing, clock)
+    for now_s in (0.0, 299.0, 301.0, 601.0, 902.0):
+        clock.now_s = now_s
+        worker.watch_once()
+    assert len(asked) == 4
+
+
 def test_a_model_is_told_with_the_team_of_its_monitors(landing):
     put_hours(landing, 0, 3)
     labelled = ModelMonitor(settings=DriftSettings(), labels={"team": "flights", "city": "Oslo"})

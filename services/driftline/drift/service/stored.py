@@ -7,8 +7,9 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.names import is_answer
+from driftline.domain.streams import REFERENCE
 from driftline.drift.service.export import by_version, serving
-from driftline.drift.service.ground import REFERENCE, WHOLE
+from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
     CHANGED,
     COMPLETENESS,
@@ -99,7 +100,6 @@ class StoredExport:
         self._failing = failing
         self._incidents, self._arrived = Pace(_INCIDENTS_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
-        self._disk.change()
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}
         self._late: dict[Stream, int] | None = None
@@ -179,10 +179,10 @@ class StoredExport:
             self._metrics.replace(UNREGISTERED, by_version(counts.items(), add))
             self._runs.done(now_s)
             self._try_again("runs", since, self._runs)
-        self._disk.change()  # Others write to it, too.
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, client)
             self._disk.done(now_s)
+            self._disk.change()  # Others write to it, too, while nothing lands.
 
     def _read(
         self,
@@ -290,8 +290,9 @@ def export_incidents(metrics: Metrics, incidents: Sequence[StoredIncident], serv
     """Export since when each incident that needs somebody lasts, under its gravest finding."""
     since: dict[tuple[str, ...], float] = {}
     found: dict[tuple[str, ...], float] = {}
+    streams = set(served)
     for incident in incidents:
-        if incident.state == "open" and incident.stream in served:
+        if incident.state == "open" and incident.stream in streams:
             first = incident.findings[0]
             kind = "prediction" if is_answer(first.feature) else "data"
             place = (incident.model_name, incident.model_version, incident.incident_id)
