@@ -84,8 +84,12 @@ class Failing(Generic[K]):
                 raise
             self._fail(key, error, names)
         else:
-            if self._known.pop(key, None) is not None:
-                self._logger.info("%s %s succeeds again", self._what, _named(names), extra=names)
+            self.succeed(key)
+
+    def succeed(self, key: K) -> None:
+        """Note that one of many was done, alone or with others."""
+        if (known := self._known.pop(key, None)) is not None:
+            self._logger.info("%s %s succeeds again", self._what, known.name)
 
     def _fail(self, key: K, error: Exception, names: Mapping[str, str]) -> None:
         attempts = self._known[key].attempts + 1 if key in self._known else 1
