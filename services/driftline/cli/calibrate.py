@@ -16,6 +16,7 @@ from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store
 from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.streams import REFERENCE
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.calibrate import Calibration, Stretch, calibrate
 from driftline.errors import StoreError
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
 
-_REFERENCE = "reference"
 _LEAVE_OUT = ("nothing", "real", "incidents")
 _CONFIRMS = ("real", "accept")
 """Words on an incident that say that it was right."""
@@ -173,7 +173,7 @@ def _read_past(
     first_hour = max(span.first_hour, span.last_hour - hours - history)
     # The newest hour may not have closed yet.
     profiles = _read(client, stream, first_hour, span.last_hour)
-    reference = [each for each in spans if each.stream == stream._replace(environment=_REFERENCE)]
+    reference = [each for each in spans if each.stream == stream._replace(environment=REFERENCE)]
     missing = Ledger(client).missing(stream, since_hour=first_hour)
     return _Past(
         stream=stream,

@@ -61,7 +61,7 @@ def read_situation(client: Client) -> Situation:
     """Return how far serving has come. Reads little, since it is asked often."""
     landed, first, closed = client.query(
         "SELECT count(), min(hour), arraySort(groupUniqArray(hour))[-2] FROM "
-        "(SELECT intDiv(toUnixTimestamp(event_time), 3600) AS hour FROM predictions "
+        "(SELECT intDiv(toUnixTimestamp(predictions.hour), 3600) AS hour FROM predictions "
         "WHERE environment = 'production')"
     ).result_rows[0]
     judged = client.query("SELECT intDiv(toUnixTimestamp(max(hour)), 3600) FROM judged_hours").result_rows

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+PRODUCTION: Final = "production"
+"""The environment whose predictions matter to somebody now."""
+
+REFERENCE: Final = "reference"
+"""The environment of the rows that a training run was registered with."""
 
 
 class Stream(NamedTuple):

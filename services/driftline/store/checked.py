@@ -10,9 +10,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.names import feature_key, is_answer
-from driftline.domain.streams import Stream
+from driftline.domain.streams import REFERENCE, Stream
 from driftline.store.hours import STREAM
-from driftline.store.recipes import REFERENCE, read_recipes
+from driftline.store.recipes import read_recipes
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:

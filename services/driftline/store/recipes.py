@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from driftline.domain.streams import REFERENCE
 from driftline.store.grids import read_all_grids
 from driftline.store.hours import COUNTS, Condition
 from driftline.store.rules import NO_RULES, read_rule_sets
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from driftline.store.rules import RuleSet
 
 RECIPE_TABLES = ("feature_grids", "monitored_segments", "feature_rules", "registrations")
-REFERENCE = "reference"
 _REGISTRATIONS = """
 SELECT model_name, model_version, session_id, number FROM current_references WHERE number != 0
 """

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
+from driftline.domain.streams import PRODUCTION
 from driftline.domain.verdicts import Feature, gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
-from driftline.store.incidents import settled_features
+from driftline.store.incidents import SERVED_HOURS, settled_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     Told = Verdict | StoredVerdict
 
-_SERVED_HOURS = 24
-_PRODUCTION = "production"
 _ASIDE = frozenset({"shadow", "canary"})
 _TEAM = "team"
 
@@ -37,12 +36,12 @@ def serving(streams: Iterable[Stream]) -> set[Stream]:
     in another language may call it anything.
     """
     known = set(streams)
-    productive = {stream.model_name for stream in known if stream.environment == _PRODUCTION}
+    productive = {stream.model_name for stream in known if stream.environment == PRODUCTION}
     return {
         stream
         for stream in known
         if (
-            stream.environment == _PRODUCTION
+            stream.environment == PRODUCTION
             if stream.model_name in productive
             else stream.environment not in _ASIDE
         )
@@ -62,7 +61,7 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
         for span in spans
         if span.rows
         and span.stream in productive
-        and span.last_hour > newest_hour[span.stream.model_name] - _SERVED_HOURS
+        and span.last_hour > newest_hour[span.stream.model_name] - SERVED_HOURS
     ]
 
 

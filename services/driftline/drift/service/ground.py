@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
+from driftline.domain.streams import REFERENCE
 from driftline.drift.service.arrival import Arrival, StreamHour
 from driftline.drift.service.beginning import PAUSE_HOURS, begins
 from driftline.drift.service.monitored import without_ignored
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from driftline.store.ledger import Ledger
     from driftline.store.profiles import StreamSpan
 
-REFERENCE = "reference"
-PRODUCTION = "production"
 WHOLE = ""
 """The segment that is the whole traffic."""
 

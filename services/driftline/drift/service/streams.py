@@ -6,8 +6,8 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from driftline.domain.streams import REFERENCE
 from driftline.drift.service.beginning import newest_hour
-from driftline.drift.service.ground import REFERENCE
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
 from driftline.store.profiles import read_moved_streams, read_streams
 from driftline.store.signs import read_beat_signs

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from driftline.domain.streams import PRODUCTION, REFERENCE
 from driftline.drift.incidents.store import read_words
 from driftline.drift.service.export import (
     export_evaluated,
@@ -21,7 +22,7 @@ from driftline.drift.service.export import (
     export_verdicts,
     served_streams,
 )
-from driftline.drift.service.ground import PRODUCTION, REFERENCE, BeingWrittenError, Ground
+from driftline.drift.service.ground import BeingWrittenError, Ground
 from driftline.drift.service.metrics import FAILING, FAILURES, JUDGED, REVISED
 from driftline.drift.service.stored import StoredExport
 from driftline.drift.service.streams import Streams

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
 from driftline.domain.names import JOINT
+from driftline.domain.streams import PRODUCTION
 from driftline.domain.verdicts import Feature, VerdictName, gravest, other_kind
 from driftline.errors import NotFoundError
 from driftline.store.drops import read_drops
@@ -20,7 +21,6 @@ from driftline.web.reads.episodes import read_episodes
 from driftline.web.reads.verdicts import read_cells, read_newest, read_runs
 from driftline.web.views.stories import gather
 from driftline.web.views.streams import (
-    PRODUCTION,
     REFERENCE_ROWS,
     episode_spans,
     find_span,

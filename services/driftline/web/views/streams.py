@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from driftline.domain.streams import Stream
+from driftline.domain.streams import PRODUCTION, Stream
 from driftline.errors import NotFoundError
 from driftline.store.incidents import SERVED_HOURS
 from driftline.store.ledger import read_landed
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, State
 
-PRODUCTION = "production"
 """The environment that is judged for pages, and the reference of that name."""
 
 REFERENCE_ROWS = "reference"
