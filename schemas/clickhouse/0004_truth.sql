@@ -1,15 +1,29 @@
--- Outcomes and training runs: of several rows for one key the newest counts.
+-- Outcomes and training runs.
 
+-- Every outcome there was, once, with the time at which it landed first: what was known at a time are the rows
+-- that had landed by then, and merging takes none of them away. Which of an event's outcomes counts follows
+-- from what they say (revision, logged_time), never from the order in which they arrived.
 CREATE TABLE outcomes
 (
     event_id UUID,
-    observed_time DateTime64(6, 'UTC'),
-    landed_at DateTime64(3, 'UTC') DEFAULT now64(3),
+    observed_time DateTime64(6, 'UTC') CODEC(Delta, ZSTD),
+    landed_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'when its insert began' CODEC(Delta, ZSTD),
     model_name LowCardinality(String),
-    session_id String,
-    sequence UInt64,
-    actual_number Nullable(Float64),
+    session_id String CODEC(ZSTD),
+    sequence UInt64 CODEC(Delta, ZSTD),
+    actual_number Nullable(Float64) CODEC(ZSTD),
     actual_label LowCardinality(Nullable(String)),
+    logged_time Nullable(DateTime64(6, 'UTC')) COMMENT 'null: when it was observed' CODEC(ZSTD),
+    revision Int64 DEFAULT 0 CODEC(ZSTD),
+    acted_on Nullable(Bool) COMMENT 'null: this outcome does not say' CODEC(ZSTD),
+    content UInt64 DEFAULT cityHash64(
+        observed_time, model_name, session_id, sequence, isNull(actual_number), ifNull(actual_number, 0),
+        isNull(actual_label), ifNull(actual_label, ''), isNull(logged_time), ifNull(logged_time, observed_time),
+        revision, ifNull(toInt8(acted_on), -1))
+        COMMENT 'hash of all that it says: senders that do not number their outcomes lose none' CODEC(ZSTD),
+    earliness UInt64 DEFAULT 4102444800000 - toUnixTimestamp64Milli(landed_at)
+        COMMENT 'of a record that was landed twice the first landing stays' CODEC(Delta, ZSTD),
+    INDEX landed_at_range landed_at TYPE minmax GRANULARITY 1,
     CONSTRAINT observed_time_in_range CHECK
         observed_time >= toDateTime64('1970-01-01', 6, 'UTC')
         AND observed_time < toDateTime64('2100-01-01', 6, 'UTC'),
@@ -17,10 +31,11 @@ CREATE TABLE outcomes
     CONSTRAINT names_bounded CHECK greatest(length(model_name), length(session_id)) <= 2048,
     CONSTRAINT texts_bounded CHECK length(ifNull(actual_label, '')) <= 65536
 )
-ENGINE = ReplacingMergeTree(landed_at)
+ENGINE = ReplacingMergeTree(earliness)
 PARTITION BY toYYYYMM(observed_time)
-ORDER BY (event_id, observed_time, session_id, sequence);
+ORDER BY (event_id, session_id, sequence, content);
 
+-- Of several registrations of a run the newest counts.
 CREATE TABLE training_runs
 (
     training_run_id String,

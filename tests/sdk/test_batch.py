@@ -342,6 +342,18 @@ def test_many_outcomes_at_once_are_the_same_as_one_by_one(log, logger):
     assert logger.stats().dropped == {"missing_actual": 1, "invalid_event_id": 1}
 
 
+def test_outcomes_in_a_batch_are_numbered_and_marked_row_by_row(log, logger):
+    ids = logger.log_batch(predictions=[0.5] * 3)
+    assert logger.log_outcomes(ids, [1, None, 0], revisions=[2, 1, "x"], acted_on=[None, True, None]) == [
+        True,
+        True,
+        False,
+    ]
+    logger.flush()
+    assert [(event["revision"], event["acted_on"]) for event in log.outcomes] == [(2, None), (1, True)]
+    assert logger.stats().dropped == {"invalid_revision": 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [((["x"], [1, 2]), "actuals"), (("x", [1]), "event_ids"), ((["x"], 1), "actuals")],

@@ -216,14 +216,15 @@ def test_a_prediction_is_traced_to_its_outcomes_and_to_findings_of_its_windows(l
     ]
 
 
-def test_the_newest_outcome_comes_last(landing, client):
+def test_the_outcome_that_counts_comes_last(landing, client):
+    """A correction that was observed earlier is one all the same: it was logged later."""
     (event_id,) = put(landing, [{"prediction": 0.5}], model_name="corrected")
     now = datetime(2026, 2, 1, tzinfo=UTC)
     with make_logger(landing.log) as logger:
         logger.log_outcome(event_id, actual=1, observed_time=now)
         logger.log_outcome(event_id, actual=0, observed_time=now - timedelta(days=1))
     landing.land()
-    assert [outcome["actual_number"] for outcome in trace(client, event_id)["outcomes"]] == [0.0, 1.0]
+    assert [outcome["actual_number"] for outcome in trace(client, event_id)["outcomes"]] == [1.0, 0.0]
 
 
 def test_what_never_landed_is_not_found_and_no_id_is_refused(client):

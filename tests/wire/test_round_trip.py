@@ -161,9 +161,18 @@ def test_clickhouse_is_told_of_every_field():
     assert list(COLUMNS) == [field["name"] for field in event_schema(PREDICTION).parsed["fields"]]
 
 
-@given(uuids, times_us, st.floats(allow_nan=False) | st.text(), st.integers(1, 2**63 - 1))
-def test_fastavro_reads_the_outcome_that_was_logged(event_id, time_us, actual, sequence):
-    outcome = an_encoder().outcome(event_id=event_id, time_us=time_us, actual=actual)
+@given(
+    uuids,
+    times_us,
+    st.floats(allow_nan=False) | st.text(),
+    st.integers(1, 2**63 - 1),
+    st.integers(0, 2**63 - 1),
+    st.sampled_from([None, True, False]),
+)
+def test_fastavro_reads_the_outcome_that_was_logged(event_id, time_us, actual, sequence, revision, acted_on):
+    outcome = an_encoder().outcome(
+        event_id=event_id, time_us=time_us, actual=actual, now_s=2.5, revision=revision, acted_on=acted_on
+    )
     name, event = decode_record(close_record(outcome, sequence))
     assert name == OUTCOME
     assert event == {
@@ -174,6 +183,9 @@ def test_fastavro_reads_the_outcome_that_was_logged(event_id, time_us, actual, s
         "sequence": sequence,
         "actual_number": None if isinstance(actual, str) else actual,
         "actual_label": actual if isinstance(actual, str) else None,
+        "logged_time": time_of(2_500_000),
+        "revision": revision,
+        "acted_on": acted_on,
     }
 
 
@@ -181,9 +193,24 @@ def test_fastavro_reads_the_outcome_that_was_logged(event_id, time_us, actual, s
     ("actual", "number", "label"), [(1, 1.0, None), (True, 1.0, None), ("late", None, "late")]
 )
 def test_a_truth_is_a_number_or_a_label(actual, number, label):
-    outcome = an_encoder().outcome(event_id=str(UUID(int=1)), time_us=0, actual=actual)
+    outcome = an_encoder().outcome(event_id=str(UUID(int=1)), time_us=0, actual=actual, now_s=0.0)
     event = decode_record(close_record(outcome, 1))[1]
     assert (event["actual_number"], event["actual_label"]) == (number, label)
+
+
+def test_a_case_that_was_acted_on_needs_no_truth():
+    outcome = an_encoder().outcome(
+        event_id=str(UUID(int=1)), time_us=0, actual=None, now_s=0.0, acted_on=True
+    )
+    event = decode_record(close_record(outcome, 1))[1]
+    assert (event["actual_number"], event["actual_label"], event["acted_on"]) == (None, None, True)
+
+
+@pytest.mark.parametrize("revision", [-1, 2**63, 1.5, "2", True, math.nan])
+def test_what_is_no_revision_is_refused(revision):
+    with pytest.raises(ValueRefusedError) as refused:
+        an_encoder().outcome(event_id=str(UUID(int=1)), time_us=0, actual=1, now_s=0.0, revision=revision)
+    assert refused.value.reason == "invalid_revision"
 
 
 class Noted:

@@ -16,6 +16,7 @@ from dashboards.grafana.source.panels import (
     wide,
 )
 from dashboards.grafana.source.queries import MODEL, series, table
+from driftline.store.outcomes import NEWER
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -38,7 +39,10 @@ _FOUND = f"""
     ], ${{id:sqlstring}}), $id)"""
 _OUTCOMES = f"""
     SELECT event_id,
-        argMax(coalesce(toString(actual_number), toString(actual_label)), observed_time) AS actual,
+        argMaxIf(
+            coalesce(toString(actual_number), toString(actual_label)),
+            {NEWER},
+            actual_number IS NOT NULL OR actual_label IS NOT NULL) AS actual,
         max(observed_time) AS observed
     FROM outcomes FINAL
     WHERE {MODEL} AND observed_time >= $__fromTime

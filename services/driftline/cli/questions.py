@@ -70,7 +70,10 @@ def trace(event_id: str, store_url: str, as_json: bool) -> None:
     echo("outcomes", bold=True)
     for outcome in found["outcomes"]:
         actual = outcome["actual_label"] if outcome["actual_number"] is None else outcome["actual_number"]
-        echo(f"  {outcome['observed_time']:%Y-%m-%d %H:%M:%S}   {actual}")
+        acted_on = "   acted on" if outcome["acted_on"] else ""
+        echo(
+            f"  {outcome['observed_time']:%Y-%m-%d %H:%M:%S}   {'-' if actual is None else actual}{acted_on}"
+        )
     echo("findings in its windows", bold=True)
     for verdict in found["verdicts"]:
         echo(f"  {verdict['verdict']:<5} {verdict['scale_hours']:>3} h  {verdict['reason']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.errors import SettingError
 from driftline.sdk.columns import check_length, listed, table_columns, value_column
@@ -18,7 +18,7 @@ from driftline.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from driftline.sdk.buffer import Topic
     from driftline.sdk.session import Session
@@ -112,19 +112,29 @@ def _offer(session: Session, topic: Topic, rows: OpenRows, end: float) -> int:
     return kept
 
 
+class OutcomeColumns(NamedTuple):
+    """The columns that ``log_outcomes`` takes; None: not given."""
+
+    event_ids: Any
+    actuals: Any
+    observed_times: Any = None
+    revisions: Any = None
+    acted_on: Any = None
+
+
 def outcome_slices(
-    session: Session, event_ids: Any, actuals: Any, observed_times: Any, clock: Callable[[], float]
+    session: Session, columns: OutcomeColumns, clock: Callable[[], float]
 ) -> Iterator[OpenRows]:
     """Yield outcomes, slice by slice.
 
     Raises:
         SettingError: an argument is no column, or the columns differ in length.
     """
-    ids = listed(event_ids, "event_ids")
-    truths = listed(actuals, "actuals")
-    times = [None] * len(ids) if observed_times is None else listed(observed_times, "observed_times")
-    check_length(len(truths), len(ids), "actuals")
-    check_length(len(times), len(ids), "observed_times")
+    ids = listed(columns.event_ids, "event_ids")
+    given: dict[str, Sequence[Any]] = {}
+    for name, column in columns._asdict().items():
+        given[name] = [None] * len(ids) if column is None else listed(column, name)
+        check_length(len(given[name]), len(ids), name)
 
     def encode(first: int, end: int) -> OpenRows:
         now_s = clock()
@@ -132,10 +142,16 @@ def outcome_slices(
         records: list[OpenRecord] = []
         for row in range(first, end):
             try:
-                time_us = session.encoder.micros("observed_time", times[row], now_s)
-                records.append(
-                    session.encoder.outcome(event_id=ids[row], time_us=time_us, actual=truths[row])
+                time_us = session.encoder.micros("observed_time", given["observed_times"][row], now_s)
+                record = session.encoder.outcome(
+                    event_id=ids[row],
+                    time_us=time_us,
+                    actual=given["actuals"][row],
+                    now_s=now_s,
+                    revision=given["revisions"][row],
+                    acted_on=given["acted_on"][row],
                 )
+                records.append(record)
             except ValueRefusedError as error:
                 refused[row - first] = error
             except Exception as error:  # noqa: BLE001 - a value's own methods may raise anything.

@@ -9,10 +9,17 @@ import weakref
 from os import environ
 from typing import TYPE_CHECKING, Any, Self
 
-from driftline.forks import is_noticed, notice_fork, when_forked
+from driftline.forks import is_noticed, notice_fork
 from driftline.log import EventLog, LogWriter, default_log_url
 from driftline.sdk.arguments import check_name, check_positive, checked_texts, environment_name
-from driftline.sdk.batch import offer_slices, outcome_slices, prediction_slices, prediction_table
+from driftline.sdk.batch import (
+    OutcomeColumns,
+    offer_slices,
+    outcome_slices,
+    prediction_slices,
+    prediction_table,
+)
+from driftline.sdk.loggers import known_loggers
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
 from driftline.wire import MAX_TEXT_BYTES, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
@@ -103,7 +110,7 @@ class PredictionLogger:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._own_session()
-        _loggers.add(self)
+        known_loggers.add(self)
 
     def log(
         self,
@@ -236,14 +243,28 @@ class PredictionLogger:
         slices = prediction_slices(session.encoder, table, self._settings.clock)
         return offer_slices(session, PREDICTIONS_TOPIC, slices, timeout_s)
 
-    def log_outcome(self, event_id: Any, actual: Any = None, *, observed_time: Any = None) -> bool:
+    def log_outcome(
+        self,
+        event_id: Any,
+        actual: Any = None,
+        *,
+        observed_time: Any = None,
+        revision: Any = 0,
+        acted_on: Any = None,
+    ) -> bool:
         """Log the ground truth of a prediction, whichever logger made it. Never raises, never waits.
+
+        Every outcome is kept. Of several for one prediction the one with the highest revision counts, of
+        those with the same revision the one that was logged last.
 
         Args:
             event_id: what ``log`` returned for the prediction.
-            actual: a number or a label.
-            observed_time: when the truth became known, as ``event_time`` of ``log``. Of several
-                outcomes the latest counts. Default: now.
+            actual: a number or a label. May be left out where ``acted_on`` is told.
+            observed_time: when the truth became known, as ``event_time`` of ``log``. Default: now.
+            revision: a whole number that grows with each correction, such as a row version of your own.
+            acted_on: whether somebody acted on the prediction (a payment was blocked, a machine stopped), so
+                that what came true is not what would have: such a case is counted apart, and never as a
+                negative. Default: not told, and an outcome that tells it stands.
 
         Returns:
             Whether it was accepted; if not, it is counted as dropped.
@@ -253,7 +274,14 @@ class PredictionLogger:
             session = self._own_session()
             now_s = self._settings.clock()
             time_us = session.encoder.micros("observed_time", observed_time, now_s)
-            record = session.encoder.outcome(event_id=event_id, time_us=time_us, actual=actual)
+            record = session.encoder.outcome(
+                event_id=event_id,
+                time_us=time_us,
+                actual=actual,
+                now_s=now_s,
+                revision=revision,
+                acted_on=acted_on,
+            )
             return session.offer(OUTCOMES_TOPIC, record, now_s)
         except Exception as error:  # noqa: BLE001 - as in ``log``.
             if session is not None:
@@ -261,7 +289,14 @@ class PredictionLogger:
             return False
 
     def log_outcomes(
-        self, event_ids: Any, actuals: Any, *, observed_times: Any = None, timeout_s: float = 30.0
+        self,
+        event_ids: Any,
+        actuals: Any,
+        *,
+        observed_times: Any = None,
+        revisions: Any = None,
+        acted_on: Any = None,
+        timeout_s: float = 30.0,
     ) -> list[bool]:
         """Log the ground truth of many predictions, as ``log_outcome`` does one by one.
 
@@ -269,6 +304,8 @@ class PredictionLogger:
             event_ids: what ``log`` or ``log_batch`` returned. A column of length n.
             actuals: numbers or labels. Length n.
             observed_times: when each truth became known. Length n. Default: now.
+            revisions: whole numbers. Length n. Default: 0.
+            acted_on: whether somebody acted on each. Length n. Default: not told.
             timeout_s: how long to wait for room in the queue at most, seconds.
 
         Returns:
@@ -278,7 +315,8 @@ class PredictionLogger:
             SettingError: (a ValueError) an argument is no column, or the columns differ in length.
         """
         session = self._own_session()
-        slices = outcome_slices(session, event_ids, actuals, observed_times, self._settings.clock)
+        columns = OutcomeColumns(event_ids, actuals, observed_times, revisions, acted_on)
+        slices = outcome_slices(session, columns, self._settings.clock)
         kept = offer_slices(session, OUTCOMES_TOPIC, slices, timeout_s)
         return [event_id is not None for event_id in kept]
 
@@ -372,26 +410,3 @@ def _arrive(arguments: Mapping[str, Any], is_closed: bool) -> PredictionLogger:
     if is_closed:
         logger.close()
     return logger
-
-
-# What the hook below needs: the loggers of this process.
-_loggers: weakref.WeakSet[PredictionLogger] = weakref.WeakSet()
-
-
-def flush_loggers(log: EventLog, timeout: float) -> bool:
-    """Flush all loggers of this process that were made with this open log; return whether it took everything.
-
-    Args:
-        log: the very object that the loggers were made with.
-        timeout: how long to wait at most for each of them, seconds.
-    """
-    theirs = [logger for logger in list(_loggers) if logger._settings.log is log]  # noqa: SLF001 - as below.
-    return [logger.flush(timeout) for logger in theirs].count(False) == 0
-
-
-def _forget_sessions() -> None:
-    for logger in list(_loggers):
-        logger._forget_session()  # noqa: SLF001 - the hook is part of the logger.
-
-
-when_forked(_forget_sessions)

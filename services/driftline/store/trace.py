@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import NotFoundError, SettingError
+from driftline.store.outcomes import read_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ def trace(client: Client, event_id: str) -> Mapping[str, Any]:
     """Return a prediction, its training run, its outcomes, and the findings of windows that it stood in.
 
     The keys are ``prediction``, ``training_run`` (None: the run was never registered), ``outcomes`` (the
-    newest last) and ``verdicts`` (pages and warnings).
+    one that counts last) and ``verdicts`` (pages and warnings).
 
     Raises:
         SettingError: ``event_id`` is no UUID.
@@ -49,9 +50,7 @@ def trace(client: Client, event_id: str) -> Mapping[str, Any]:
         "WHERE training_run_id = {run:String} AND model_name = {model:String}",
         {"run": prediction["training_run_id"], "model": prediction["model_name"]},
     )
-    outcomes = _dicts(
-        client, "SELECT * FROM outcomes FINAL WHERE event_id = {event:UUID} ORDER BY observed_time", bound
-    )
+    outcomes = read_outcomes(client, bound["event"])
     verdicts = _dicts(
         client,
         _VERDICTS,

@@ -71,11 +71,14 @@ class Outcome:
 
     Args:
         event_id: of the prediction.
-        actual: a number or a label.
+        actual: a number or a label; None: only ``acted_on`` was told.
         observed_time: when it became known; aware, in UTC.
         model_name: the model of the logger that logged it.
         session_id: the session that logged it.
         sequence: its number among that session's outcomes, from 1.
+        logged_time: when it was logged; aware, in UTC.
+        revision: the number of the correction; 0: it has none.
+        acted_on: whether somebody acted on the prediction; None: not told.
     """
 
     event_id: str
@@ -84,6 +87,9 @@ class Outcome:
     model_name: str
     session_id: str
     sequence: int
+    logged_time: datetime
+    revision: int
+    acted_on: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

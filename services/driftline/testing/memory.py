@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from driftline.errors import LogError, LogMovedError
 from driftline.log import Batch, Record
 from driftline.log.rows import check_topic
-from driftline.sdk.logger import flush_loggers
+from driftline.sdk.loggers import flush_loggers
 from driftline.testing.events import Heartbeat, Outcome, Prediction, TrainingRun, read_events
 
 if TYPE_CHECKING:

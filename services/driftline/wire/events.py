@@ -28,6 +28,7 @@ from driftline.wire.values import (
     event_id_text,
     event_time_us,
     feature_value,
+    revision_number,
     trace_id_text,
 )
 
@@ -40,6 +41,7 @@ UUID_HEAD: Final = encode_long(36)
 """What stands before a UUID's text."""
 
 _ID_AND_TIME_BYTES = 36 + 8
+_TRUE, _FALSE = b"\x01", b"\x00"
 _SURELY_SMALL = 500_000  # Names of a session take some kilobytes at most.
 _MAX_TAG_SETS = 4_096
 _MAX_CACHED_TAGS = 64
@@ -172,19 +174,33 @@ class EventEncoder:
             after,
         )
 
-    def outcome(self, *, event_id: Any, time_us: int, actual: Any) -> OpenRecord:
+    def outcome(
+        self,
+        *,
+        event_id: Any,
+        time_us: int,
+        actual: Any,
+        now_s: float,
+        revision: Any = 0,
+        acted_on: Any = None,
+    ) -> OpenRecord:
         """Return an OutcomeEvent's record, but for its sequence number.
 
         Args:
             event_id: the prediction's UUID.
             time_us: when the truth became known, microseconds since 1970-01-01T00:00:00Z.
-            actual: a number or a label.
+            actual: a number or a label; None, NA and NaN: not known, which is enough where `acted_on` is.
+            now_s: the time now, seconds since 1970-01-01T00:00:00Z.
+            revision: a whole number from 0 on. None: 0.
+            acted_on: whether somebody acted on the prediction. None: not told.
 
         Raises:
-            ValueRefusedError: ``unencodable``, ``invalid_event_id``; None, NA and NaN: ``missing_actual``.
+            ValueRefusedError: ``unencodable``, ``invalid_event_id``, ``invalid_revision``; there is neither a
+                truth nor `acted_on`: ``missing_actual``.
         """
         truth = feature_value(actual)
-        if truth is None or truth != truth:  # noqa: PLR0124 - NaN says that nobody knows yet.
+        is_known = truth is not None and truth == truth  # noqa: PLR0124 - NaN says that nobody knows yet.
+        if not is_known and acted_on is None:
             raise ValueRefusedError(Reason.MISSING_ACTUAL, "an outcome needs a number or a label")
         before = b"".join(
             (
@@ -194,9 +210,17 @@ class EventEncoder:
                 self._outcome_session,
             )
         )
+        behind = (
+            SOME
+            + encode_long(int(now_s * 1e6))
+            + encode_long(revision_number(revision))
+            + (NULL if acted_on is None else SOME + (_TRUE if acted_on else _FALSE))
+        )
+        if truth is None or not is_known:
+            return before, NULL * 2 + behind
         if isinstance(truth, str):
-            return before, NULL + SOME + encode_value_text(truth)
-        return before, SOME + self.named.double("actual", truth) + NULL
+            return before, NULL + SOME + encode_value_text(truth) + behind
+        return before, SOME + self.named.double("actual", truth) + NULL + behind
 
     def identity(self, event_id: Any, now_s: float) -> str:
         """Return a user's event_id; a new one in place of what is missing, or no UUID."""

@@ -270,6 +270,21 @@ def duration_us(value: Any) -> int | None:
     raise unencodable("a duration must be a number of microseconds, 0 or more")
 
 
+def revision_number(value: Any) -> int:
+    """Return the number of a revision; None, which is not numbered, is 0.
+
+    Raises:
+        ValueRefusedError: ``invalid_revision``: it is no whole number, negative, or too large for 64 bits.
+    """
+    plain = plain_value(value)
+    if plain is None:
+        return 0
+    number = int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= _LARGEST_LONG:
+        return number
+    raise ValueRefusedError(Reason.INVALID_REVISION, "a revision is a whole number from 0 to 2^63 - 1")
+
+
 def event_id_text(value: Any) -> str:
     """Return a UUID in its canonical lower-case form.
 

@@ -14,6 +14,7 @@ from driftline.domain.names import LABEL, NUMBER, feature_of
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError
 from driftline.store.hours import STREAM
+from driftline.store.outcomes import read_truths
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ SELECT event_id, counted_time, prediction_number, prediction_label, tags,
     {number} AS number, {category} AS category
 FROM predictions WHERE {conditions}
 ORDER BY hour DESC, counted_time DESC, event_id DESC LIMIT {{limit:UInt32}}
-"""
-_OUTCOMES = """
-SELECT event_id, argMax((actual_number, actual_label), (observed_time, landed_at)) FROM outcomes
-WHERE event_id IN {events:Array(UUID)} GROUP BY event_id
 """
 _STREAMS = """
 SELECT DISTINCT toString(model_version) AS version, toString(environment) AS environment
@@ -306,8 +303,8 @@ def _as_number(text: str) -> float | None:
 def _actuals(client: Client, events: Sequence[UUID]) -> Mapping[UUID, float | str | None]:
     if not events:
         return {}
-    rows = client.query(_OUTCOMES, parameters={"events": [str(event) for event in events]}).result_rows
-    return {event_id: label if number is None else number for event_id, (number, label) in rows}
+    truths = read_truths(client, [str(event) for event in events])
+    return {UUID(event): truth.actual for event, truth in truths.items()}
 
 
 def _micros(time: datetime) -> str:

@@ -1,0 +1,33 @@
+"""The loggers of this process: flushed together, and each with a session of its own in a forked child."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from driftline.forks import when_forked
+
+if TYPE_CHECKING:
+    from driftline.log import EventLog
+    from driftline.sdk.logger import PredictionLogger
+
+known_loggers: weakref.WeakSet[PredictionLogger] = weakref.WeakSet()
+
+
+def flush_loggers(log: EventLog, timeout: float) -> bool:
+    """Flush all loggers of this process that were made with this open log; return whether it took everything.
+
+    Args:
+        log: the very object that the loggers were made with.
+        timeout: how long to wait at most for each of them, seconds.
+    """
+    theirs = [logger for logger in list(known_loggers) if logger._settings.log is log]  # noqa: SLF001 - as below.
+    return [logger.flush(timeout) for logger in theirs].count(False) == 0
+
+
+def _forget_sessions() -> None:
+    for logger in list(known_loggers):
+        logger._forget_session()  # noqa: SLF001 - the hook is part of the logger.
+
+
+when_forked(_forget_sessions)
