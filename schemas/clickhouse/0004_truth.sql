@@ -1,8 +1,8 @@
 -- Outcomes and training runs.
 
--- Every outcome there was, once, with the time at which it landed first: what was known at a time are the rows
--- that had landed by then, and merging takes none of them away. Which of an event's outcomes counts follows
--- from what they say (revision, logged_time), never from the order in which they arrived.
+-- Every outcome there was, once, with the time at which it landed first: what was known at a time are the
+-- rows that had landed by then, and merging takes none of them away. Which of an event's outcomes counts
+-- follows from what they say (revision, logged_time), never from the order in which they arrived.
 CREATE TABLE outcomes
 (
     event_id UUID,
@@ -18,8 +18,8 @@ CREATE TABLE outcomes
     acted_on Nullable(Bool) COMMENT 'null: this outcome does not say' CODEC(ZSTD),
     content UInt64 DEFAULT cityHash64(
         observed_time, model_name, session_id, sequence, isNull(actual_number), ifNull(actual_number, 0),
-        isNull(actual_label), ifNull(actual_label, ''), isNull(logged_time), ifNull(logged_time, observed_time),
-        revision, ifNull(toInt8(acted_on), -1))
+        isNull(actual_label), ifNull(actual_label, ''), isNull(logged_time),
+        ifNull(logged_time, observed_time), revision, ifNull(toInt8(acted_on), -1))
         COMMENT 'hash of all that it says: senders that do not number their outcomes lose none' CODEC(ZSTD),
     earliness UInt64 DEFAULT 4102444800000 - toUnixTimestamp64Milli(landed_at)
         COMMENT 'of a record that was landed twice the first landing stays' CODEC(Delta, ZSTD),

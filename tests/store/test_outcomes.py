@@ -1,4 +1,4 @@
-"""Every outcome is kept; which one counts follows from what they say, and what was known when can be asked."""
+"""Every outcome is kept; which one counts follows from what they say, and what was known can be asked."""
 
 from __future__ import annotations
 

@@ -113,13 +113,35 @@ def _offer(session: Session, topic: Topic, rows: OpenRows, end: float) -> int:
 
 
 class OutcomeColumns(NamedTuple):
-    """The columns that ``log_outcomes`` takes; None: not given."""
+    """The columns that ``log_outcomes`` takes, or what stands in them in one row; None: not given."""
 
     event_ids: Any
     actuals: Any
     observed_times: Any = None
     revisions: Any = None
     acted_on: Any = None
+
+
+def outcome_record(session: Session, row: OutcomeColumns, now_s: float) -> OpenRecord:
+    """Return one outcome's record, but for its sequence number.
+
+    Args:
+        session: that logs it.
+        row: what is known.
+        now_s: the time now, seconds since 1970-01-01T00:00:00Z.
+
+    Raises:
+        ValueRefusedError: it can't be an outcome.
+    """
+    encoder = session.encoder
+    return encoder.outcome(
+        event_id=row.event_ids,
+        time_us=encoder.micros("observed_time", row.observed_times, now_s),
+        actual=row.actuals,
+        now_s=now_s,
+        revision=row.revisions,
+        acted_on=row.acted_on,
+    )
 
 
 def outcome_slices(
@@ -142,16 +164,8 @@ def outcome_slices(
         records: list[OpenRecord] = []
         for row in range(first, end):
             try:
-                time_us = session.encoder.micros("observed_time", given["observed_times"][row], now_s)
-                record = session.encoder.outcome(
-                    event_id=ids[row],
-                    time_us=time_us,
-                    actual=given["actuals"][row],
-                    now_s=now_s,
-                    revision=given["revisions"][row],
-                    acted_on=given["acted_on"][row],
-                )
-                records.append(record)
+                own = OutcomeColumns(**{name: column[row] for name, column in given.items()})
+                records.append(outcome_record(session, own, now_s))
             except ValueRefusedError as error:
                 refused[row - first] = error
             except Exception as error:  # noqa: BLE001 - a value's own methods may raise anything.

@@ -15,6 +15,7 @@ from driftline.sdk.arguments import check_name, check_positive, checked_texts, e
 from driftline.sdk.batch import (
     OutcomeColumns,
     offer_slices,
+    outcome_record,
     outcome_slices,
     prediction_slices,
     prediction_table,
@@ -254,35 +255,23 @@ class PredictionLogger:
     ) -> bool:
         """Log the ground truth of a prediction, whichever logger made it. Never raises, never waits.
 
-        Every outcome is kept. Of several for one prediction the one with the highest revision counts, of
-        those with the same revision the one that was logged last.
+        Every outcome is kept. Of several the one with the highest revision counts, then what was logged last.
 
         Args:
             event_id: what ``log`` returned for the prediction.
             actual: a number or a label. May be left out where ``acted_on`` is told.
             observed_time: when the truth became known, as ``event_time`` of ``log``. Default: now.
             revision: a whole number that grows with each correction, such as a row version of your own.
-            acted_on: whether somebody acted on the prediction (a payment was blocked, a machine stopped), so
-                that what came true is not what would have: such a case is counted apart, and never as a
-                negative. Default: not told, and an outcome that tells it stands.
+            acted_on: whether somebody acted on it, so that what came true is not what would have been.
 
         Returns:
             Whether it was accepted; if not, it is counted as dropped.
         """
         session = self._session
         try:
-            session = self._own_session()
-            now_s = self._settings.clock()
-            time_us = session.encoder.micros("observed_time", observed_time, now_s)
-            record = session.encoder.outcome(
-                event_id=event_id,
-                time_us=time_us,
-                actual=actual,
-                now_s=now_s,
-                revision=revision,
-                acted_on=acted_on,
-            )
-            return session.offer(OUTCOMES_TOPIC, record, now_s)
+            session, now_s = self._own_session(), self._settings.clock()
+            row = OutcomeColumns(event_id, actual, observed_time, revision, acted_on)
+            return session.offer(OUTCOMES_TOPIC, outcome_record(session, row, now_s), now_s)
         except Exception as error:  # noqa: BLE001 - as in ``log``.
             if session is not None:
                 session.refuse_for(OUTCOMES_TOPIC, error)
@@ -305,7 +294,7 @@ class PredictionLogger:
             actuals: numbers or labels. Length n.
             observed_times: when each truth became known. Length n. Default: now.
             revisions: whole numbers. Length n. Default: 0.
-            acted_on: whether somebody acted on each. Length n. Default: not told.
+            acted_on: whether somebody acted on each. Length n. Default: not given.
             timeout_s: how long to wait for room in the queue at most, seconds.
 
         Returns:
@@ -343,8 +332,7 @@ class PredictionLogger:
     def close(self, timeout: float = 5.0) -> bool:
         """Append what is left and end the session; events logged later are dropped (``closed``).
 
-        Comes back in time even if the log hangs; what it has not taken by then is counted as abandoned
-        and told through ``logging``. Closing twice is allowed.
+        Comes back in time even if the log hangs; what it has not taken by then is counted as abandoned.
 
         Args:
             timeout: how long to wait at most, seconds.

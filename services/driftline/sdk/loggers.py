@@ -21,7 +21,8 @@ def flush_loggers(log: EventLog, timeout: float) -> bool:
         log: the very object that the loggers were made with.
         timeout: how long to wait at most for each of them, seconds.
     """
-    theirs = [logger for logger in list(known_loggers) if logger._settings.log is log]  # noqa: SLF001 - as below.
+    known = list(known_loggers)
+    theirs = [each for each in known if each._settings.log is log]  # noqa: SLF001 - see below
     return [logger.flush(timeout) for logger in theirs].count(False) == 0
 
 

@@ -71,14 +71,14 @@ class Outcome:
 
     Args:
         event_id: of the prediction.
-        actual: a number or a label; None: only ``acted_on`` was told.
+        actual: a number or a label; None: only ``acted_on`` was given.
         observed_time: when it became known; aware, in UTC.
         model_name: the model of the logger that logged it.
         session_id: the session that logged it.
         sequence: its number among that session's outcomes, from 1.
         logged_time: when it was logged; aware, in UTC.
         revision: the number of the correction; 0: it has none.
-        acted_on: whether somebody acted on the prediction; None: not told.
+        acted_on: whether somebody acted on the prediction; None: not given.
     """
 
     event_id: str

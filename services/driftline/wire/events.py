@@ -192,7 +192,7 @@ class EventEncoder:
             actual: a number or a label; None, NA and NaN: not known, which is enough where `acted_on` is.
             now_s: the time now, seconds since 1970-01-01T00:00:00Z.
             revision: a whole number from 0 on. None: 0.
-            acted_on: whether somebody acted on the prediction. None: not told.
+            acted_on: whether somebody acted on the prediction. None: not given.
 
         Raises:
             ValueRefusedError: ``unencodable``, ``invalid_event_id``, ``invalid_revision``; there is neither a
