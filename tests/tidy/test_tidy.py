@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tidy import rules, words
+from tests.tidy import homes, rules, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("rule", [*rules.FILE_RULES, words.private_words], ids=lambda rule: rule.__name__)
+RULES = (*rules.FILE_RULES, words.private_words, homes.severity_orders)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_every_file_keeps_the_rule(rule: rules.Rule) -> None:
     findings = [finding for path, text in sources().items() for finding in rule(path, text)]
     assert not findings, "\n".join([f"{rule.__doc__}", *findings])

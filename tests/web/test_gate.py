@@ -54,7 +54,7 @@ async def all_of(calls):
 
 def test_who_asks_for_one_page_at_once_gets_the_same_one(maker):
     async def ask():
-        page = Gate(maker.monotonic)(maker.page)
+        page = Gate(maker.monotonic)("model", maker.page)
         return await all_of(page(asked("/", "days=7")) for _ in range(50))
 
     answers = asyncio.run(ask())
@@ -64,7 +64,7 @@ def test_who_asks_for_one_page_at_once_gets_the_same_one(maker):
 
 def test_different_pages_are_made_one_after_the_other(maker):
     async def ask():
-        page = Gate(maker.monotonic)(maker.page)
+        page = Gate(maker.monotonic)("model", maker.page)
         maker.may_end.clear()
         numbers = [(number, query) for number in range(10) for query in ("", "days=7")]
         asking = [asyncio.create_task(page(asked(f"/{number}", query))) for number, query in numbers]
@@ -80,7 +80,7 @@ def test_different_pages_are_made_one_after_the_other(maker):
 
 def test_a_page_is_made_anew_once_it_is_no_longer_fresh(maker):
     async def ask():
-        page = Gate(maker.monotonic)(maker.page)
+        page = Gate(maker.monotonic)("model", maker.page)
         for maker.now_s in (0.0, 0.9, 1.0):
             await page(asked("/"))
 
@@ -102,7 +102,7 @@ def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_for_lo
             maker.now_s += 2.0
             return maker.page(request)
 
-        page = Gate(maker.monotonic)(slow)
+        page = Gate(maker.monotonic)("model", slow)
         monkeypatch.setattr(asyncio, "sleep", sleep)
         await page(asked("/"))
         await page(asked("/another"))
@@ -118,7 +118,7 @@ def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_for_lo
 
 def test_a_page_that_failed_is_told_to_all_who_waited_and_made_anew_for_the_next(maker):
     async def ask():
-        page = Gate(maker.monotonic)(maker.page)
+        page = Gate(maker.monotonic)("model", maker.page)
         answers = await all_of(page(asked("/", "fails")) for _ in range(3))
         return [*answers, *await all_of([page(asked("/", "fails")), page(asked("/"))])]
 
@@ -130,7 +130,7 @@ def test_a_page_that_failed_is_told_to_all_who_waited_and_made_anew_for_the_next
 
 def test_who_asks_for_yet_another_page_when_many_wait_is_told_to_come_again(maker):
     async def ask():
-        page = Gate(maker.monotonic)(maker.page)
+        page = Gate(maker.monotonic)("model", maker.page)
         maker.may_end.clear()
         waiting = [asyncio.create_task(page(asked(f"/{number}"))) for number in range(_WAITING)]
         await asyncio.sleep(0)

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from driftline.web.pages import PAGES
 from driftline.web.report import write_report
 from tests.web.conftest import WALL_CLOCK
 
@@ -19,19 +20,13 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-PATHS = {
-    "fleet": "/",
-    "model": "/models/flight-delay",
-    "feature": "/models/flight-delay/features/temp",
+PATHS = {page.name: page.example for page in PAGES} | {
     "categorical feature": "/models/flight-delay/features/carrier?at=2013-07-12T01:00Z",
-    "incident": "/incidents/a1b2c3d4e5f6",
-    "explorer": "/models/flight-delay/predictions?feature=temp",
-    "prediction": None,  # Its address is known once events have landed.
-    "runbooks": "/runbooks",
-    "runbook": "/runbooks/DriftlineDataDrift",
     "not found": "/nothing",
-    "report": None,
+    "report": "",
 }
+"""Every page there is, those that look otherwise with other data, and what is no page of the server's."""
+
 SCREENS = {"desk": (1280, 900), "phone": (390, 844)}
 NARROWEST = 320
 
@@ -55,11 +50,9 @@ def addresses(site, tmp_path_factory):
     report = tmp_path_factory.mktemp("report") / "report.html"
     with closing(site.store.client()) as client:
         report.write_text(write_report(client, days=28, clock=lambda: WALL_CLOCK), encoding="utf-8")
-    known = {
-        "prediction": site.url + re.search(r'href="(/predictions/[^"]*)"', listed)[1],
-        "report": report.as_uri(),
-    }
-    return {name: known.get(name) or site.url + path for name, path in PATHS.items()}
+    event = re.search(r'href="/predictions/([^"]*)"', listed)[1]
+    served = {name: site.url + path.replace("EVENT", event) for name, path in PATHS.items()}
+    return served | {"report": report.as_uri()}
 
 
 @contextmanager

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from driftline.drift import DriftSettings
 
+    _ShardParameter = click.ParamType[tuple[int, int]]
+else:
+    _ShardParameter = click.ParamType  # Older versions of click don't say what a parameter's type makes.
+
 _MOST_SHARDS = 1_000
 
 P = ParamSpec("P")
@@ -144,7 +148,7 @@ def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-class Shard(click.ParamType[tuple[int, int]]):
+class Shard(_ShardParameter):
     """Which of how many, as ``i/n``; i counts from 0."""
 
     name = "i/n"

@@ -9,68 +9,41 @@ _MARK = "~"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelAddress:
-    """What an address below ``/models/`` names.
+class Address:
+    """The address of a page, with a place for each name in it.
 
     Args:
-        model: name of the model.
-        feature: name of its feature; None for the model's own page.
-        explores: whether it is the page of the model's predictions.
+        pattern: such as ``/models/MODEL``: a segment in capitals stands for a name.
     """
 
-    model: str
-    feature: str | None = None
-    explores: bool = False
+    pattern: str
+
+    def __call__(self, *names: str, **query: str | int | None) -> str:
+        """Return the address for these names, in the pattern's order; query values of None are left out."""
+        rest = iter(names)
+        segments = [_segment(next(rest)) if part.isupper() else part for part in self.pattern.split("/")]
+        given = {key: value for key, value in query.items() if value is not None}
+        return "/".join(segments) + (f"?{urlencode(given)}" if given else "")
+
+    def names(self, raw_path: str) -> tuple[str, ...] | None:
+        """Return the names in an address that is still quoted, as it came; None: it is another page's."""
+        parts, segments = self.pattern.split("/"), raw_path.split("/")
+        if len(parts) != len(segments):
+            return None
+        pairs = list(zip(parts, segments, strict=True))
+        if not all(segment if part.isupper() else part == segment for part, segment in pairs):
+            return None
+        return tuple(_name(segment) for part, segment in pairs if part.isupper())
 
 
-def model_path(model: str, **query: str | int | None) -> str:
-    """Return the address of a model's page; query values of None are left out."""
-    return f"/models/{_segment(model)}{_query(query)}"
-
-
-def feature_path(model: str, feature: str, **query: str | int | None) -> str:
-    """Return the address of a feature's page; query values of None are left out."""
-    return f"/models/{_segment(model)}/features/{_segment(feature)}{_query(query)}"
-
-
-def explorer_path(model: str, **query: str | int | None) -> str:
-    """Return the address of the page of a model's predictions; query values of None are left out."""
-    return f"/models/{_segment(model)}/predictions{_query(query)}"
-
-
-def incident_path(incident_id: str) -> str:
-    """Return the address of one incident's story."""
-    return f"/incidents/{_segment(incident_id)}"
-
-
-def prediction_path(event_id: str) -> str:
-    """Return the address of one prediction."""
-    return f"/predictions/{_segment(event_id)}"
-
-
-def runbook_path(alert: str) -> str:
-    """Return the address of what to do about an alert."""
-    return f"/runbooks/{_segment(alert)}"
-
-
-def parse_path(raw_path: str) -> ModelAddress | None:
-    """Read an address as it came over the wire, still quoted; None where it is no model's or feature's."""
-    match raw_path.split("/"):
-        case ["", "models", model] if model:
-            return ModelAddress(_name(model))
-        case ["", "models", model, "predictions"] if model:
-            return ModelAddress(_name(model), explores=True)
-        case ["", "models", model, "features", feature] if model:
-            return ModelAddress(_name(model), _name(feature))
-    return None
-
-
-def parse_name(raw_path: str) -> str | None:
-    """Read the name in an address such as ``/incidents/NAME``, still quoted; None where it holds none."""
-    match raw_path.split("/"):
-        case ["", _, name] if name:
-            return _name(name)
-    return None
+fleet_path = Address("/")
+model_path = Address("/models/MODEL")
+feature_path = Address("/models/MODEL/features/FEATURE")
+explorer_path = Address("/models/MODEL/predictions")
+incident_path = Address("/incidents/INCIDENT")
+prediction_path = Address("/predictions/EVENT")
+runbooks_path = Address("/runbooks")
+runbook_path = Address("/runbooks/ALERT")
 
 
 def _segment(name: str) -> str:
@@ -81,8 +54,3 @@ def _segment(name: str) -> str:
 
 def _name(segment: str) -> str:
     return unquote(segment).removeprefix(_MARK)
-
-
-def _query(query: dict[str, str | int | None]) -> str:
-    given = {key: value for key, value in query.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from driftline.errors import DriftlineError, NotFoundError
 from driftline.health import Health
 from driftline.store.ready import check_store
 from driftline.web.endpoints import Endpoints
 from driftline.web.gate import Gate
+from driftline.web.pages import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.types import Scope
+
     from driftline.metrics import Metrics
     from driftline.store import Store
+    from driftline.web.pages import Page
 
 
-class NameRoute(Route):
-    """A route whose last part may hold any character, also a line feed, at which others end."""
+class PageRoute(Route):
+    """The route of a page: read from the address as it came, where a quoted slash is none.
 
-    def __init__(self, path: str, endpoint: Callable[..., Any]) -> None:
-        super().__init__(path, endpoint)
-        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+    Args:
+        page: whose.
+        endpoint: what answers.
+    """
+
+    def __init__(self, page: Page, endpoint: Callable[..., Any]) -> None:
+        super().__init__(page.address.pattern, endpoint, name=page.name)
+        self._address = page.address
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether a request is for this page, with the names in its address."""
+        is_http = scope["type"] == "http"
+        names = self._address.names(scope["raw_path"].decode("ascii")) if is_http else None
+        if names is None:
+            return Match.NONE, {}
+        is_allowed = not self.methods or scope["method"] in self.methods
+        found = {"endpoint": self.endpoint, "path_params": {"names": names}}
+        return Match.FULL if is_allowed else Match.PARTIAL, found
 
 
 def create_app(
@@ -41,25 +59,20 @@ def create_app(
         clock: the time in seconds since the Unix epoch; it only tells how old the newest window is.
         health: of this process; default: it is ready while the store is.
     """
-    pages, shared = Endpoints(store, metrics, clock), Gate()
+    endpoints, gate = Endpoints(store, metrics, clock), Gate()
     return Starlette(
         routes=[
-            Route("/", shared(pages.fleet)),
-            NameRoute("/models/{rest:path}", shared(pages.model)),
-            NameRoute("/incidents/{incident:path}", shared(pages.incident)),
-            NameRoute("/predictions/{event:path}", shared(pages.prediction)),
-            Route("/runbooks", shared(pages.runbooks)),
-            NameRoute("/runbooks/{alert:path}", shared(pages.runbook)),
-            Route("/metrics", pages.metrics),
+            *(PageRoute(page, gate(page.name, endpoints.page(page))) for page in PAGES),
+            Route("/metrics", endpoints.metrics),
             *(health or store_health(store)).routes(),
-            Route("/style.css", pages.style),
+            Route("/style.css", endpoints.style),
         ],
         exception_handlers={
-            404: pages.no_page,
-            NotFoundError: pages.not_found,
-            DriftlineError: pages.store_away,
-            ClickHouseError: pages.store_away,
-            Exception: pages.failed,
+            404: endpoints.no_page,
+            NotFoundError: endpoints.not_found,
+            DriftlineError: endpoints.store_away,
+            ClickHouseError: endpoints.store_away,
+            Exception: endpoints.failed,
         },
     )
 

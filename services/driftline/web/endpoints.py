@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, Response
 
-from driftline.errors import NotFoundError
-from driftline.web.addresses import parse_name, parse_path
-from driftline.web.period import parse_days
+from driftline.web.pages import PAGES, Asked
 from driftline.web.render import STYLE, Renderer
-from driftline.web.runbooks import list_runbooks, read_runbook, runbook_folder
-from driftline.web.views.explorer import view_explorer
-from driftline.web.views.feature import view_feature
-from driftline.web.views.fleet import view_fleet
-from driftline.web.views.incident import view_incident
-from driftline.web.views.model import view_model
-from driftline.web.views.prediction import view_prediction
-from driftline.web.views.streams import Choice
-from driftline.web.words import parse_iso
+from driftline.web.runbooks import runbook_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +23,9 @@ if TYPE_CHECKING:
 
     from driftline.metrics import Metrics
     from driftline.store import Store
+    from driftline.web.pages import Page
 
 _logger = logging.getLogger(__name__)
-
-_REFERENCES = ("production", "training")
 
 # Pages carry names that came from outside: whatever they hold, nothing of it may run or load.
 _POLICY = "Content-Security-Policy"
@@ -46,6 +36,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_SUBMITTING = {_POLICY: _HEADERS[_POLICY].replace("form-action 'none'", "form-action 'self'")}
 
 
 class Endpoints:
@@ -62,7 +53,26 @@ class Endpoints:
         self._metrics = metrics
         self._style = STYLE.read_bytes()
         self._runbooks = runbook_folder()
-        self._renderer = Renderer(clock=clock, style_version=hashlib.sha256(self._style).hexdigest()[:12])
+        self._renderer = Renderer(
+            clock=clock,
+            style_version=hashlib.sha256(self._style).hexdigest()[:12],
+            links=[(page.label, page.address()) for page in PAGES if page.label],
+        )
+
+    def page(self, page: Page) -> Callable[[Request], Response]:
+        """Return the endpoint of a page."""
+
+        def answer(request: Request) -> Response:
+            with ExitStack() as stack:
+                client = cache(lambda: stack.enter_context(closing(self._client())))
+                asked = Asked(request.path_params["names"], request.query_params, client, self._runbooks)
+                shown = page.show(asked)
+            response = self._render(f"{page.name}.html", status=shown.status, **shown.values)
+            if page.submits:
+                response.headers.update(_SUBMITTING)
+            return response
+
+        return answer
 
     def _client(self) -> Client:
         """Return a client for one request; pages can wait, and landing goes first."""
@@ -70,59 +80,6 @@ class Endpoints:
         for name, value in self._store.patient_settings.items():
             client.set_client_setting(name, value)
         return client
-
-    def fleet(self, request: Request) -> Response:
-        """All models, those that drifted first."""
-        choice = _choice(request)
-        with closing(self._client()) as client:
-            return self._page("fleet.html", view=view_fleet(client, choice), choice=choice)
-
-    def model(self, request: Request) -> Response:
-        """One model, one of its features, or its predictions."""
-        address = parse_path(_raw_path(request))
-        if address is None:
-            raise NotFoundError("there is no such page")
-        with closing(self._client()) as client:
-            if address.explores:
-                found = view_explorer(client, address.model, request.query_params)
-                answer = self._page("explorer.html", status=400 if found.problems else 200, view=found)
-                answer.headers[_POLICY] = _HEADERS[_POLICY].replace(
-                    "form-action 'none'", "form-action 'self'"
-                )
-                return answer
-            if address.feature is not None:
-                return self._feature(client, request, address.model, address.feature)
-            choice = _choice(request)
-            view, versions = view_model(client, address.model, choice)
-            return self._page("model.html", view=view, versions=versions, choice=choice)
-
-    def _feature(self, client: Client, request: Request, model: str, feature: str) -> Response:
-        choice = _choice(request)
-        at = parse_iso(request.query_params.get("at", ""))
-        kind = request.query_params.get("kind", "")
-        view = view_feature(client, model, feature, choice, at=at, kind=kind)
-        return self._page("feature.html", view=view, choice=choice)
-
-    def incident(self, request: Request) -> Response:
-        """The story of one incident."""
-        incident_id = _name(request)
-        with closing(self._client()) as client:
-            return self._page("incident.html", view=view_incident(client, incident_id))
-
-    def prediction(self, request: Request) -> Response:
-        """One prediction, back to its training run."""
-        event_id = _name(request)
-        with closing(self._client()) as client:
-            return self._page("prediction.html", view=view_prediction(client, event_id))
-
-    def runbooks(self, request: Request) -> Response:
-        """All runbooks."""
-        del request
-        return self._page("runbooks.html", names=list_runbooks(self._runbooks))
-
-    def runbook(self, request: Request) -> Response:
-        """One runbook."""
-        return self._page("runbook.html", view=read_runbook(self._runbooks, _name(request)))
 
     def metrics(self, request: Request) -> Response:
         """The process's metrics, for Prometheus."""
@@ -141,17 +98,17 @@ class Endpoints:
     def no_page(self, request: Request, error: Exception) -> Response:
         """Answer an address that no route has."""
         del request, error
-        return self._page("error.html", status=404, title="Not found", message="there is no such page")
+        return self._render("error.html", status=404, title="Not found", message="there is no such page")
 
     def not_found(self, request: Request, error: Exception) -> Response:
         """Answer for a model or feature that the store does not know."""
         del request
-        return self._page("error.html", status=404, title="Not found", message=str(error))
+        return self._render("error.html", status=404, title="Not found", message=str(error))
 
     def store_away(self, request: Request, error: Exception) -> Response:
         """Answer while the store does not."""
         _logger.warning("%s could not be shown: %s", request.url.path, error)
-        return self._page(
+        return self._render(
             "error.html", status=503, title="The store does not answer", message=str(error).partition("\n")[0]
         )
 
@@ -159,30 +116,7 @@ class Endpoints:
         """Answer where we are at fault; the server logs the error itself."""
         del request, error
         message = "this page failed; the log of this process says why"
-        return self._page("error.html", status=500, title="Failed", message=message)
+        return self._render("error.html", status=500, title="Failed", message=message)
 
-    def _page(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def _render(self, template: str, *, status: int = 200, **values: object) -> Response:
         return HTMLResponse(self._renderer.render(template, **values), status_code=status, headers=_HEADERS)
-
-
-def _choice(request: Request) -> Choice:
-    query = request.query_params
-    reference = query.get("reference", "production")
-    return Choice(
-        days=parse_days(query.get("days")),
-        version=query.get("version"),
-        environment=query.get("environment"),
-        reference=reference if reference in _REFERENCES else "production",
-    )
-
-
-def _raw_path(request: Request) -> str:
-    return str(request.scope["raw_path"].decode("ascii"))
-
-
-def _name(request: Request) -> str:
-    """Return the one name in an address."""
-    name = parse_name(_raw_path(request))
-    if name is None:
-        raise NotFoundError("there is no such page")
-    return name

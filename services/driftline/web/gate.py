@@ -43,11 +43,18 @@ class Gate:
         self._making: dict[Key, asyncio.Task[Response]] = {}
         self._kept: dict[Key, tuple[float, Response]] = {}
 
-    def __call__(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """Return the endpoint with the gate before it."""
+    def __call__(
+        self, name: str, endpoint: Callable[[Request], Response]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return the endpoint with the gate before it.
+
+        Args:
+            name: of its page.
+            endpoint: what makes the page, in a thread.
+        """
 
         async def answer(request: Request) -> Response:
-            key = (endpoint.__name__, request.scope["raw_path"].decode("ascii"), request.url.query)
+            key = (name, request.scope["raw_path"].decode("ascii"), request.url.query)
             self._forget()
             if key in self._kept:
                 return self._kept[key][1]

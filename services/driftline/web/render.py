@@ -19,7 +19,7 @@ from driftline.web.views import streams
 from driftline.web.views.feature import LAYER_WORDS, missing_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 STYLE = Path(__file__).parent / "templates" / "style.css"
@@ -34,6 +34,7 @@ class Renderer:
         style_version: part of the style sheet's address.
         interactive: whether a page may offer to show something else; a file that is sent around can't.
         leads_out: whether links to what is not on the page lead anywhere.
+        links: label and address of what the foot of each page leads to.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Renderer:
         style_version: str = "",
         interactive: bool = True,
         leads_out: bool = True,
+        links: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("driftline.web"),
@@ -89,6 +91,7 @@ class Renderer:
             "style_version": style_version,
             "interactive": interactive,
             "leads_out": leads_out,
+            "links": [*links, ("Metrics", "/metrics"), ("Health", "/healthz")],
             "now": lambda: words.clock(datetime.fromtimestamp(clock(), UTC)),
         }
 

@@ -1,0 +1,212 @@
+"""Every page, as data: its address, what it answers, where it is linked from, and what it shows.
+
+Routes, the navigation at the foot of each page, the table in ``docs/pages.md`` and the pages that the tests
+open in a browser follow from `PAGES`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from driftline.web import addresses
+from driftline.web.period import parse_days
+from driftline.web.runbooks import list_runbooks, read_runbook
+from driftline.web.views.explorer import view_explorer
+from driftline.web.views.feature import view_feature
+from driftline.web.views.fleet import view_fleet
+from driftline.web.views.incident import view_incident
+from driftline.web.views.model import view_model
+from driftline.web.views.prediction import view_prediction
+from driftline.web.views.streams import Choice
+from driftline.web.words import parse_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.web.addresses import Address
+
+_REFERENCES = ("production", "training")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody asked for.
+
+    Args:
+        names: those in the address, in its order.
+        query: what follows the question mark; of a name that is given twice, the last.
+        client: returns one of the store, the same for the whole request.
+        runbooks: their folder; None: this installation carries none.
+    """
+
+    names: tuple[str, ...]
+    query: Mapping[str, str]
+    client: Callable[[], Client]
+    runbooks: Path | None
+
+    @property
+    def name(self) -> str:
+        """The first name in the address."""
+        return self.names[0]
+
+    @property
+    def choice(self) -> Choice:
+        """The period, version and reference that were asked for."""
+        reference = self.query.get("reference", "production")
+        return Choice(
+            days=parse_days(self.query.get("days")),
+            version=self.query.get("version"),
+            environment=self.query.get("environment"),
+            reference=reference if reference in _REFERENCES else "production",
+        )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows.
+
+    Args:
+        values: of its template, by name.
+        status: of the answer, as in HTTP.
+    """
+
+    values: Mapping[str, object] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Args:
+        name: identifies it; its template is called so, too.
+        address: where it is.
+        answers: the questions that it answers, for the documentation.
+        show: makes what it shows; it may wait for the store, and raise what the store raises.
+        example: an address of it, in which ``EVENT`` stands for the id of an event.
+        label: what the foot of each page calls it; empty: it is not linked there.
+        submits: whether it holds a form that leads to itself.
+    """
+
+    name: str
+    address: Address
+    answers: str
+    show: Callable[[Asked], Shown]
+    example: str
+    label: str = ""
+    submits: bool = False
+
+
+def _fleet(asked: Asked) -> Shown:
+    return Shown({"view": view_fleet(asked.client(), asked.choice), "choice": asked.choice})
+
+
+def _model(asked: Asked) -> Shown:
+    view, versions = view_model(asked.client(), asked.name, asked.choice)
+    return Shown({"view": view, "versions": versions, "choice": asked.choice})
+
+
+def _feature(asked: Asked) -> Shown:
+    model, feature = asked.names
+    at, kind = parse_iso(asked.query.get("at", "")), asked.query.get("kind", "")
+    view = view_feature(asked.client(), model, feature, asked.choice, at=at, kind=kind)
+    return Shown({"view": view, "choice": asked.choice})
+
+
+def _explorer(asked: Asked) -> Shown:
+    found = view_explorer(asked.client(), asked.name, asked.query)
+    return Shown({"view": found}, status=400 if found.problems else 200)
+
+
+def _incident(asked: Asked) -> Shown:
+    return Shown({"view": view_incident(asked.client(), asked.name)})
+
+
+def _prediction(asked: Asked) -> Shown:
+    return Shown({"view": view_prediction(asked.client(), asked.name)})
+
+
+def _runbooks(asked: Asked) -> Shown:
+    return Shown({"names": list_runbooks(asked.runbooks)})
+
+
+def _runbook(asked: Asked) -> Shown:
+    return Shown({"view": read_runbook(asked.runbooks, asked.name)})
+
+
+PAGES: Final = (
+    Page(
+        "fleet",
+        addresses.fleet_path,
+        "Which models need somebody? Open incidents first; then each model with its state, its incidents "
+        "over time, how much of the newest window's traffic arrived, and when it was judged last; then "
+        "earlier incidents and how they were acknowledged.",
+        _fleet,
+        example="/",
+    ),
+    Page(
+        "model",
+        addresses.model_path,
+        "What is open, which features moved when, when a version began to serve, what features do together, "
+        "which values are invalid, what arrived of each version and which run made it.",
+        _model,
+        example="/models/flight-delay",
+    ),
+    Page(
+        "feature",
+        addresses.feature_path,
+        "Where the values are now, where they were in the same hours of past weeks and in the training "
+        "data; how much moved over time, in which part of the traffic; which values are invalid, with "
+        "events. `at=` shows a past window as it was. Where a number and a text bear one name, "
+        "`kind=categorical` shows the text.",
+        _feature,
+        example="/models/flight-delay/features/temp",
+    ),
+    Page(
+        "incident",
+        addresses.incident_path,
+        "The story of one incident: what moved, since when, how sure, on how much traffic and how much of "
+        "that arrived; from which part of the traffic; which version, run and commit, and whether the "
+        "version was new; all findings; predictions that show it; how it was acknowledged, and the commands "
+        "that do so. The beginning of the id is enough.",
+        _incident,
+        example="/incidents/a1b2c3d4e5f6",
+    ),
+    Page(
+        "explorer",
+        addresses.explorer_path,
+        "Which predictions? By version, environment, time, tag or category, and a feature's value, range or "
+        "absence; the newest first, 50 at a time.",
+        _explorer,
+        example="/models/flight-delay/predictions?feature=temp",
+        submits=True,
+    ),
+    Page(
+        "prediction",
+        addresses.prediction_path,
+        "What one prediction was made from, which of its values are invalid or were never in the reference, "
+        "its outcome, the run, commit and data behind it, and what was judged around it.",
+        _prediction,
+        example="/predictions/EVENT",
+    ),
+    Page(
+        "runbooks",
+        addresses.runbooks_path,
+        "Which alerts are there?",
+        _runbooks,
+        example="/runbooks",
+        label="Runbooks",
+    ),
+    Page(
+        "runbook",
+        addresses.runbook_path,
+        "What an alert means, how to confirm it, what to do.",
+        _runbook,
+        example="/runbooks/DriftlineDataDrift",
+    ),
+)
+"""All pages. An address belongs to the first that reads it."""
