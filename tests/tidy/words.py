@@ -62,7 +62,6 @@ STILL_PRIVATE: Final = (
     "schemas/",
     "services/driftline/cli/ack.py",
     "services/driftline/cli/calibrate.py",
-    "services/driftline/cli/calibration_page.py",
     "services/driftline/demo/summary.py",
     "services/driftline/drift/",
     "services/driftline/sdk/",

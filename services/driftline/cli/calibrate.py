@@ -5,32 +5,33 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.cli.calibration_page import draw_page
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.streams import REFERENCE
 from driftline.drift import DriftSettings, Judge
-from driftline.drift.calibrate import Calibration, Stretch, calibrate
+from driftline.drift.calibrate import Stretch, calibrate
 from driftline.errors import StoreError
-from driftline.printable import printable
 from driftline.store.grids import read_grids
 from driftline.store.incidents import read_incidents
 from driftline.store.ledger import Ledger
 from driftline.store.profiles import read_hours, read_streams
+from driftline.web.calibration import write_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
+    from driftline.domain.calibration import Calibration
     from driftline.domain.streams import Stream
     from driftline.profiles import Grid, HourProfile
     from driftline.store.incidents import StoredIncident
@@ -140,7 +141,7 @@ def calibrate_command(
     )
     names = (past.stream.model_name, past.stream.model_version, past.stream.environment)
     if out is not None:
-        out.write_text(printable(draw_page(found, names), keep="\n\t"), encoding="utf-8")
+        out.write_text(write_calibration(found, past.stream, clock=time.time), encoding="utf-8")
     if as_json:
         echo_json(as_object(found, names))
     else:
