@@ -5,9 +5,22 @@ from __future__ import annotations
 from tests.sdk import value_table
 
 
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
 def test_the_table_of_the_page_is_what_logging_makes_of_values():
+    """A column of an older release of its library may hold more: such a value is logged as one alone is."""
     (shown,) = value_table.TABLE.findall(value_table.PAGE.read_text())
-    assert shown.splitlines() == value_table.table().splitlines()
+    made = value_table.table().splitlines()
+    assert len(made) == len(shown.splitlines())
+    for line, expected in zip(made, shown.splitlines(), strict=True):
+        dashes = [cell == value_table.NONE_HERE for cell in cells(expected)]
+        one = cells(expected)[1]
+        assert [
+            value_table.NONE_HERE if dashed and cell == one else cell
+            for cell, dashed in zip(cells(line), dashes, strict=True)
+        ] == cells(expected)
 
 
 def test_every_kind_of_column_holds_what_can_be_logged_of_it():
