@@ -18,6 +18,7 @@ from driftline.cli.invalid import invalid, rules
 from driftline.cli.logs import configure_logs
 from driftline.cli.monitors import monitors_group
 from driftline.cli.options import take_everywhere
+from driftline.cli.outcomes import outcomes_group
 from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.report import report
 from driftline.cli.services import land, migrate_command, profile, serve, up, watch
@@ -79,6 +80,7 @@ for _command in (
     report,
     calibrate_command,
     dead_letters,
+    outcomes_group,
     monitors_group,
     dashboards_group,
 ):

@@ -142,6 +142,21 @@ def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, "reason": f"{row['reason']} [revised: {because}]"} if because else row
 
 
+def parse_age(text: str) -> timedelta:
+    """Return how long something is that was given as text, such as ``7d``.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    age = _AGE.fullmatch(text.strip())
+    try:
+        if age is not None:
+            return timedelta(**{_UNITS[age[2]]: int(age[1])})
+    except OverflowError as error:
+        raise click.BadParameter(f"{text!r} is longer than there are dates") from error
+    raise click.BadParameter(f"{text!r} is no age, such as 7d, 36h or 90m")
+
+
 def parse_time(text: str, now: datetime | None = None) -> datetime:
     """Return a time that was given as text: in ISO 8601, UTC unless it says otherwise, or as an age, ``7d``.
 

@@ -1,0 +1,1 @@
+"""Performance: what became of predictions, and how right the model was."""

@@ -1,0 +1,56 @@
+"""Predictions by what they are about."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.streams import REFERENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+_ANSWERED = f"""
+SELECT entity_id, counted_time, model_version, environment, event_id FROM predictions
+WHERE model_name = {{model:String}} AND environment != '{REFERENCE}'
+    AND hour >= {{since:DateTime('UTC')}} AND hour <= {{until:DateTime('UTC')}}
+    AND entity_id IN {{entities:Array(String)}}
+ORDER BY counted_time, event_id
+"""
+
+
+class Answered(NamedTuple):
+    """One prediction of an entity: when it was made, by whom, and its id."""
+
+    time: datetime
+    model_version: str
+    environment: str
+    event_id: str
+
+
+def find_answered(
+    client: Client, model_name: str, entities: Collection[str], *, since: datetime, until: datetime
+) -> Mapping[str, Sequence[Answered]]:
+    """Return a model's predictions by what they are about, the oldest first. Reference rows are left out.
+
+    Args:
+        client: of the store.
+        model_name: the model.
+        entities: what they are about.
+        since: the hour of this time and later ones.
+        until: up to the hour of this time.
+    """
+    bound = {
+        "model": model_name,
+        "entities": list(entities),
+        "since": hour_time(hour_of(since)),
+        "until": hour_time(hour_of(until)),
+    }
+    found: dict[str, list[Answered]] = defaultdict(list)
+    for entity, time, version, environment, event_id in client.query(_ANSWERED, parameters=bound).result_rows:
+        found[entity].append(Answered(time.replace(tzinfo=UTC), version, environment, str(event_id)))
+    return found
