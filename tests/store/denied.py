@@ -14,7 +14,8 @@ DENIED = {
         "INSERT INTO schema_migrations (number) VALUES (99)",
     ],
     "profiler": [
-        "SELECT * FROM outcomes",
+        "INSERT INTO outcomes (model_name) VALUES ('m')",
+        "DELETE FROM performance_hours WHERE 1",
         "INSERT INTO predictions (model_name) VALUES ('m')",
         "INSERT INTO monitored_segments (model_name) VALUES ('m')",
         "INSERT INTO verdict_records (model_name) VALUES ('m')",

@@ -23,6 +23,9 @@ CREATE ROLE IF NOT EXISTS driftline_profiler;
 GRANT
     SELECT ON $database.schema_migrations,
     SELECT ON $database.predictions,
+    SELECT ON $database.outcomes,
+    INSERT, SELECT ON $database.performance_hours,
+    INSERT, SELECT, ALTER DELETE ON $database.performance_counts,
     SELECT ON $database.registrations,
     SELECT ON $database.current_references,
     INSERT, SELECT ON $database.derived_hours,
@@ -81,6 +84,8 @@ GRANT
     SELECT ON $database.feature_rules,
     SELECT ON $database.feature_grids,
     SELECT ON $database.outcomes,
+    SELECT ON $database.performance_hours,
+    SELECT ON $database.performance_counts,
     SELECT ON $database.training_runs,
     SELECT ON $database.registrations,
     SELECT ON $database.current_references,

@@ -19,6 +19,7 @@ from driftline.cli.logs import configure_logs
 from driftline.cli.monitors import monitors_group
 from driftline.cli.options import take_everywhere
 from driftline.cli.outcomes import outcomes_group
+from driftline.cli.performance import performance
 from driftline.cli.questions import completeness, trace, verdicts
 from driftline.cli.report import report
 from driftline.cli.services import land, migrate_command, profile, serve, up, watch
@@ -73,6 +74,7 @@ for _command in (
     trace,
     completeness,
     verdicts,
+    performance,
     invalid,
     rules,
     incidents,

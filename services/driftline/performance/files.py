@@ -36,8 +36,8 @@ def _check(path: Path, found: Sequence[str], wanted: Mapping[str, str], named: S
     names_prediction = wanted["event_id"] in found or {wanted["entity_id"], wanted["time"]} <= set(found)
     if not names_prediction or not {wanted["actual"], wanted["acted_on"]} & set(found):
         raise SettingError(
-            f"{path}: it needs a column actual (or acted_on), and event_id, or entity_id and time; there are: "
-            f"{', '.join(found)}. --column actual=NAME says what the file calls one"
+            f"{path}: it needs a column actual (or acted_on), and event_id, or entity_id and time; "
+            f"there are: {', '.join(found)}. --column actual=NAME says what the file calls one"
         )
 
 

@@ -20,6 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from driftline.errors import StoreError
 from driftline.failing import Failing
 from driftline.health import Pulse
+from driftline.performance.deriving import PerformanceDeriver
 from driftline.profiling.dirty import DirtyHours, batches
 from driftline.profiling.metrics import DIRTY, FAILING, FAILURES, HOURS, LAG, ROWS, SECONDS
 from driftline.profiling.rules import learn_rules, models_to_learn
@@ -118,6 +119,13 @@ class Profiler:
         self._next_look_s = self._cleaned_s = self._monotonic()
         self._long_look_s = float("-inf")
         self._must_learn: set[str] = set()
+        self._performance = PerformanceDeriver(
+            self._client,
+            monotonic=self._monotonic,
+            random_below=self._random_below,
+            is_own=self._is_own,
+            failing=self._failing,
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Derive until ``stop`` is set. While the store is away, waits and tries again."""
@@ -174,6 +182,8 @@ class Profiler:
         derived = self._derive(hours, stop) if hours else 0
         if self._must_learn and not (stop is not None and stop.is_set()):
             derived += self._learn()
+        with self._pulse.busy():
+            derived += self._performance.step(stop, is_patient=is_patient)
         self._tell(now)
         self._clean()
         return derived
@@ -370,6 +380,7 @@ class Profiler:
         if self._shard == 0 and now_s - self._cleaned_s >= _CLEAN_GAP_S:
             with self._failing.apart(("",), step="cleaning"), self._pulse.busy():
                 delete_superseded(self._client)
+                self._performance.clean()
             self._cleaned_s = now_s
 
     def close(self) -> None:

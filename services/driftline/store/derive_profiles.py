@@ -79,7 +79,7 @@ FROM
 GROUP BY {_KEY}, feature
 """
 
-_SEGMENTS = """
+SEGMENTS = """
 arrayPushFront(arrayDistinct(arrayFilter(
     segment -> segment IN {segments:Array(String)},
     arrayConcat(
@@ -90,6 +90,7 @@ arrayPushFront(arrayDistinct(arrayFilter(
             key -> concat(key, '=', categorical_features[key]),
             arrayFilter(key -> mapContains(categorical_features, key), {segment_keys:Array(String)}))))), '')
 """
+"""SQL: the wanted segments that a raw row belongs to; the whole traffic, which has no name, first."""
 
 
 def derive_profiles(
@@ -157,6 +158,6 @@ def _base(condition: str, segments: Sequence[str], columns: Mapping[str, str]) -
         return f"{start}, '' AS segment{own} FROM predictions WHERE {condition}"
     listed = ", ".join(["", *columns])
     return (
-        f"SELECT {KEYS}, hour, segment{listed} FROM ({start}, {_SEGMENTS} AS segments{own} "
+        f"SELECT {KEYS}, hour, segment{listed} FROM ({start}, {SEGMENTS} AS segments{own} "
         f"FROM predictions WHERE {condition}) ARRAY JOIN segments AS segment"
     )

@@ -1,0 +1,206 @@
+"""Counting what became of predictions, hour by hour, and again when truths come late or are corrected.
+
+Runs in the profiler's loop, behind it: an hour's predictions are counted once they are derived. Killed at any
+moment it begins again with a look at everything; what it had written without a pointer counts for nobody.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from driftline.store.hours import derivation_id, read_signs, read_store_time
+from driftline.store.performance_hours import (
+    Held,
+    count_held,
+    delete_superseded_performance,
+    derive_performance,
+    point_to_performance,
+    read_hours_behind,
+    read_labelled_models,
+    read_performance_pointers,
+    read_touched_by_outcomes,
+)
+from driftline.store.ready import is_away
+from driftline.store.recipes import RECIPE_TABLES, read_recipes
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from driftline.domain.streams import HourKey
+    from driftline.failing import Failing
+    from driftline.store.recipes import Recipes
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOOK_SHARE = 0.02
+"""Of a core, looking whose truth landed takes at most about this share."""
+
+_COST_SHARE = 0.1
+"""Of a core, counting the same hours again and again takes at most this share."""
+
+_LONG_LOOK_GAP_S = 3600.0
+_LONG_LOOK = timedelta(days=1)
+MOST_ROWS = 1_000_000
+MOST_HOURS = 2_000
+"""So many rows, and hours, are counted by one statement, unless an hour alone has more."""
+
+
+class PerformanceDeriver:
+    """Counts the performance of all models, or of a shard of them. For one thread.
+
+    Args:
+        client: of the store; its owner closes it.
+        monotonic: a clock in seconds.
+        random_below: returns a random number from 0 to below its argument.
+        is_own: whether a model is this shard's.
+        failing: where hours that can't be counted are kept, beside those that can't be derived.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        monotonic: Callable[[], float],
+        random_below: Callable[[int], int],
+        is_own: Callable[[str], bool],
+        failing: Failing[tuple[str, ...]],
+    ) -> None:
+        self._failing = failing
+        self._client = client
+        self._monotonic = monotonic
+        self._random_below = random_below
+        self._is_own = is_own
+        self._signs: Mapping[str, int] = {}
+        self._looked_at = _EPOCH
+        self._next_look_s = self._next_count_s = monotonic()
+        self._long_look_s = float("-inf")
+        self._dirty: set[HourKey] = set()
+        self._models: set[str] = set()
+
+    @property
+    def dirty(self) -> int:
+        """How many hours may have to be counted."""
+        return len(self._dirty)
+
+    def step(self, stop: threading.Event | None = None, *, is_patient: bool = True) -> int:
+        """Look whose truth landed, and count what is due; return how many hours that were.
+
+        Args:
+            stop: ends the step early, between two statements.
+            is_patient: whether what was counted a moment ago waits for its turn.
+        """
+        self._look(is_forced=not is_patient)
+        if not self._dirty or (is_patient and self._monotonic() < self._next_count_s):
+            return 0
+        began_s = self._monotonic()
+        counted = self._count(stop)
+        took_s = self._monotonic() - began_s
+        self._next_count_s = self._monotonic() + took_s * (1 / _COST_SHARE - 1)
+        return counted
+
+    def _look(self, *, is_forced: bool) -> None:
+        began_s = self._monotonic()
+        if not is_forced and began_s < self._next_look_s:
+            return
+        signs = read_signs(self._client, ("outcomes", "derived_hours", *RECIPE_TABLES))
+        is_long = began_s - self._long_look_s >= _LONG_LOOK_GAP_S
+        if signs == self._signs and not is_long:
+            self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
+            return
+        if is_long or signs.get("outcomes") != self._signs.get("outcomes"):
+            reach = _LONG_LOOK if is_long else timedelta(0)
+            looked_at = read_store_time(self._client)
+            if not self._models:
+                self._models = {name for name in read_labelled_models(self._client) if self._is_own(name)}
+            touched = read_touched_by_outcomes(self._client, max(self._looked_at, _EPOCH + reach) - reach)
+            self._dirty |= {each for each in touched if self._is_own(each.stream.model_name)}
+            self._models |= {each.stream.model_name for each in self._dirty}
+            self._looked_at = looked_at
+            self._long_look_s = began_s if is_long else self._long_look_s
+        self._dirty |= read_hours_behind(self._client, self._models)
+        self._signs = signs
+        self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
+
+    def _count(self, stop: threading.Event | None) -> int:
+        """Count those of the dirty hours that are due, the newest first; return how many."""
+        recipes = read_recipes(self._client)
+        counted = 0
+        tried = {each for each in self._dirty if self._failing.is_due(_key(each))}
+        for hours in _groups(tried, recipes):
+            if stop is not None and stop.is_set():
+                break
+            counted += self._count_apart(hours, recipes)
+        return counted
+
+    def _count_apart(self, hours: Sequence[HourKey], recipes: Recipes) -> int:
+        """Count hours together, and where that fails, halves of them, until those that fail stand alone."""
+        if len(hours) == 1:
+            counted: list[int] = []
+            with self._failing.apart(_key(hours[0]), **hours[0].stream._asdict(), step="performance"):
+                counted.append(self._count_together(hours, recipes))
+            return sum(counted)
+        try:
+            return self._count_together(hours, recipes)
+        except Exception as error:
+            if is_away(self._client, error):
+                raise
+        half = len(hours) // 2
+        return sum(self._count_apart(part, recipes) for part in (hours[:half], hours[half:]))
+
+    def _count_together(self, hours: Sequence[HourKey], recipes: Recipes) -> int:
+        held = count_held(self._client, hours, recipes)
+        pointers = read_performance_pointers(self._client, hours)
+        due = {
+            each: own
+            for each, own in held.items()
+            if each not in pointers or not pointers[each].is_settled(each, own, recipes)
+        }
+        for batch in _batches(due):
+            self._derive(batch, recipes)
+        self._dirty -= set(hours)
+        return len(due)
+
+    def _derive(self, held: Mapping[HourKey, Held], recipes: Recipes) -> None:
+        began_s = self._monotonic()
+        derivation = derivation_id(read_store_time(self._client), self._random_below)
+        derive_performance(self._client, held, recipes, derivation=derivation)
+        seconds = self._monotonic() - began_s
+        point_to_performance(self._client, held, recipes, derivation=derivation, seconds=seconds)
+
+    def clean(self) -> None:
+        """Delete what no pointer names any more."""
+        delete_superseded_performance(self._client)
+
+
+def _key(hour: HourKey) -> tuple[str, ...]:
+    return (*hour.stream, str(hour.hour), "performance")
+
+
+def _groups(hours: Collection[HourKey], recipes: Recipes) -> Iterator[Sequence[HourKey]]:
+    """Yield hours that one statement can ask of, of models with the same segments, the newest first."""
+    by_segments: dict[int, list[HourKey]] = defaultdict(list)
+    for each in sorted(hours, key=lambda each: (-each.hour, each.stream)):
+        model = each.stream.model_name
+        by_segments[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
+    for group in by_segments.values():
+        for start in range(0, len(group), MOST_HOURS):
+            yield group[start : start + MOST_HOURS]
+
+
+def _batches(held: Mapping[HourKey, Held]) -> Iterator[Mapping[HourKey, Held]]:
+    """Yield hours in groups that one statement can count, in their order."""
+    batch: dict[HourKey, Held] = {}
+    rows = 0
+    for hour, own in held.items():
+        if batch and rows + own.rows > MOST_ROWS:
+            yield batch
+            batch, rows = {}, 0
+        batch[hour] = own
+        rows += own.rows
+    if batch:
+        yield batch
