@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,24 +84,21 @@ CASES = (
 )
 
 
+@cache
 def truth_of(case: Case) -> float:
     """Return what a case's metric comes to on a sample that is so large that it hardly varies."""
     value = case.measure(case.draw(np.random.default_rng(0), 300_000))[case.metric].value
     return float("nan") if value is None else value
 
 
-_TRUTHS: dict[str, float] = {}
-
-
 def coverage(case: Case, samples: int, *, seed: int) -> float:
     """Return the share of samples whose interval holds the true value."""
-    if case.name not in _TRUTHS:
-        _TRUTHS[case.name] = truth_of(case)
+    truth = truth_of(case)
     random = np.random.default_rng(seed)
     held = 0
     for _ in range(samples):
         found = case.measure(case.draw(random, case.size))[case.metric]
-        held += found.low is not None and found.low <= _TRUTHS[case.name] <= (found.high or 0.0)
+        held += found.low is not None and found.low <= truth <= (found.high or 0.0)
     return held / samples
 
 

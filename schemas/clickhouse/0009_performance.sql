@@ -1,6 +1,6 @@
 -- Performance: what became of predictions, counted by hour of the prediction. Derived as profiles are
--- (0002_derived.sql), with pointers of their own: a truth that comes late has its hour counted again here, and
--- leaves what drift is judged by as it is. Only hours of models that have an outcome are derived.
+-- (0002_derived.sql), with pointers of their own: a truth that comes late has its hour counted again here,
+-- and leaves what drift is judged by as it is. Only hours of models that have an outcome are derived.
 
 CREATE TABLE performance_hours
 (
@@ -23,8 +23,8 @@ ORDER BY (model_name, model_version, environment, hour);
 
 -- Of each hour and segment one row for each group of predictions with the same answer and the same truth.
 -- By kind:
---   answer   decision: the predicted label. truth: the label that came true, or 0 or 1 where the truth is that
---            number, else empty. The score is the predicted number
+--   answer   decision: the predicted label. truth: the label that came true, or 0 or 1 where the truth is
+--            that number, else empty. The score is the predicted number
 --   class    one row for each class that has a probability: decision: the class. truth: 1 where it came true,
 --            0 where another did. The score is its probability
 CREATE TABLE performance_counts
@@ -61,7 +61,7 @@ CREATE TABLE performance_counts
     error_relative Float64 COMMENT 'sum of absolute error by absolute truth' CODEC(ZSTD),
     error_relative_squared Float64 CODEC(ZSTD),
     moments Array(Tuple(UInt64, Float64, Float64))
-        COMMENT 'of truths that are numbers: how many, their mean, and the sum of squares about it' CODEC(ZSTD)
+        COMMENT 'of truths that are numbers: how many, their mean, the sum of squares about it' CODEC(ZSTD)
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)

@@ -1,4 +1,4 @@
-"""A value says what it rests on, and before all truths are there its interval covers where it will come to."""
+"""A value says what it rests on, and before all truths are there its interval covers the final one."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_early_values_cover_the_final_one_where_what_came_alone_errs(landing):
 
 
 def test_where_nobody_knows_how_late_truths_are_there_are_bounds(landing):
-    hours, truth, score = replay(landing, "unseen", 3_000, slow_h=2_000)
+    _, truth, score = replay(landing, "unseen", 3_000, slow_h=2_000)
     timeline = read_timeline(landing.client, Asked(model_name="unseen", hours=HOURS, shift=HOUR), now_s=2e9)
     (period,) = timeline.periods
     assert period.values["roc_auc"].basis == "known"

@@ -1,4 +1,4 @@
-"""What is counted of outcomes is what counting the rows by hand makes, whatever comes late, twice or never."""
+"""What is counted of outcomes is what counting rows by hand makes, whatever comes late, twice or never."""
 
 from __future__ import annotations
 
@@ -169,9 +169,10 @@ def test_a_profiler_that_dies_between_counting_and_letting_count_leaves_no_trace
     def die(*_, **__):
         raise Died
 
-    with monkeypatch.context() as patched, pytest.raises(Died):
+    with monkeypatch.context() as patched:
         patched.setattr("driftline.performance.deriving.point_to_performance", die)
-        landing.profiler.run_until_idle()
+        with pytest.raises(Died):
+            landing.profiler.run_until_idle()
     assert_same(counted(client, "dies"), groups_of(rows))
     landing.profiler.run_until_idle()
     assert_same(counted(client, "dies"), groups_of(rows))

@@ -75,14 +75,14 @@ class Row:
         event_id: of its prediction; empty: it is named by entity and time.
         entity_id: see there.
         time: when the entity's prediction was made, or later; None without an entity.
-        told: the other arguments of `EventEncoder.outcome`.
+        arguments: the others of `EventEncoder.outcome`.
     """
 
     number: int
     event_id: str
     entity_id: str
     time: datetime | None
-    told: Mapping[str, Any]
+    arguments: Mapping[str, Any]
 
 
 class Importer:
@@ -150,15 +150,15 @@ class Importer:
         time = None if event_id else _time("time", given["time"])
         if time is not None and self._client is None:
             raise BadRowError("a prediction can be found by its entity only where the store is")
-        told = {
+        arguments = {
             "time_us": _micros("observed_time", given.get("observed_time", self._clock())),
             "actual": self._actual(given.get("actual")),
             "revision": _whole("revision", given.get("revision", 0)),
             "acted_on": _flag("acted_on", given.get("acted_on")),
         }
         checked = event_id or "00000000-0000-0000-0000-000000000000"
-        self._encoder.outcome(event_id=checked, now_s=self._clock(), **told)
-        return Row(number, event_id, entity_id, time, told)
+        self._encoder.outcome(event_id=checked, now_s=self._clock(), **arguments)
+        return Row(number, event_id, entity_id, time, arguments)
 
     def _actual(self, value: Any) -> Any:
         if isinstance(value, str) and not self._labels:
@@ -184,7 +184,7 @@ class Importer:
                         f"the {self._within} up to {row.time:%Y-%m-%d %H:%M:%S}",
                     )
                 )
-            records += [self._record(event_id, row.told) for event_id in event_ids]
+            records += [self._record(event_id, row.arguments) for event_id in event_ids]
         return records, missing
 
     def _answered(self, rows: Sequence[Row]) -> Mapping[str, Sequence[Answered]]:
@@ -199,9 +199,9 @@ class Importer:
             until=max(times),
         )
 
-    def _record(self, event_id: str, told: Mapping[str, Any]) -> Record:
+    def _record(self, event_id: str, arguments: Mapping[str, Any]) -> Record:
         self._sequence += 1
-        outcome = self._encoder.outcome(event_id=event_id, now_s=self._clock(), **told)
+        outcome = self._encoder.outcome(event_id=event_id, now_s=self._clock(), **arguments)
         return Record(OUTCOMES_TOPIC, self._session_id.encode(), close_record(outcome, self._sequence))
 
 
@@ -233,7 +233,7 @@ def _time(name: str, value: Any) -> datetime:
 
 
 def _number(value: Any) -> Any:
-    """Return a time that is told in seconds as a number."""
+    """Return a time that is given in seconds as a number."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:

@@ -48,7 +48,7 @@ class Measured:
 
 
 def insufficient(sample: float = 0.0) -> Measured:
-    """Return what is said where a sample does not suffice."""
+    """Return what stands where a sample does not suffice."""
     return Measured(None, None, None, sample)
 
 
@@ -153,7 +153,7 @@ def delong(positive: Floats, negative: Floats) -> tuple[float, float, float]:
 def auc(positive: Floats, negative: Floats, ratio: float = 1.0) -> Measured:
     """Return the area under the ROC curve; of one class only there is none.
 
-    Where all are told apart, or the wrong way round, the interval goes as far as chance would allow with as
+    Where no pair is in doubt, the right way round or the wrong one, the interval goes as far as chance would allow with as
     many pairs (Clopper-Pearson for the smaller class).
 
     Args:

@@ -240,7 +240,7 @@ def _less_sure(groups: Sequence[Group], unsure: float) -> Sequence[Group]:
 def _without_weights(
     naive: Mapping[str, Measured], groups: Sequence[Group], task: Task
 ) -> Mapping[str, Value]:
-    """Return what can be said where nobody knows whose truths are late: bounds, or what is known alone."""
+    """Return what is known where nobody knows whose truths are late: bounds, or what is known alone."""
     bounds = _bounds(groups, task)
     return {
         name: Value(replace(own, low=bounds[name][0], high=bounds[name][1]), "bounds", own.value)
