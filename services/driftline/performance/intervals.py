@@ -153,8 +153,8 @@ def delong(positive: Floats, negative: Floats) -> tuple[float, float, float]:
 def auc(positive: Floats, negative: Floats, ratio: float = 1.0) -> Measured:
     """Return the area under the ROC curve; of one class only there is none.
 
-    Where no pair is in doubt, the right way round or the wrong one, the interval goes as far as chance would allow with as
-    many pairs (Clopper-Pearson for the smaller class).
+    Where no pair is in doubt, the right way round or the wrong one, the interval goes as far as chance would
+    allow with as many of the smaller class (Clopper-Pearson).
 
     Args:
         positive: weights by bin of scores, ascending. Shape (b,).
