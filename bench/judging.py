@@ -41,7 +41,7 @@ from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.monitors import read_monitors
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import open_store, ready_client
+from driftline.store import open_store, ready_connection
 from driftline.store.monitored import follow_monitors
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def land(folder: Path, events: int) -> None:
     command = [sys.executable, "-m", *client, "--events", str(events)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with open_log(log_url) as log, open_store(f"chdb://{folder / 'store'}") as store:
-        follow_monitors(ready_client(store), read_monitors(_MONITORS, DriftSettings()))
+        follow_monitors(ready_connection(store), read_monitors(_MONITORS, DriftSettings()))
         lander = Lander(log, store, metrics=Metrics(LANDER_METRICS))
         print(f"{lander.run_until_idle()} records landed")
         lander.close()
@@ -83,9 +83,9 @@ def copied(folder: Path, keep: Path | None) -> Iterator[Store]:
         place = keep or kept.enter_context(tempfile.TemporaryDirectory(dir=folder))
         shutil.copytree(folder / "store", Path(place) / "store", symlinks=True)
         with open_store(f"chdb://{Path(place) / 'store'}") as store:
-            client = store.client()
-            made = client.query("SELECT name, engine FROM system.tables WHERE database = currentDatabase()")
-            for table, engine in made.result_rows:
+            client = store.connect()
+            made = client.rows("SELECT name, engine FROM system.tables WHERE database = currentDatabase()")
+            for table, engine in made:
                 if table.startswith(_WRITTEN):
                     client.command(f"DROP {'VIEW' if engine == 'View' else 'TABLE'} {table} SYNC")
             client.command(
@@ -123,7 +123,7 @@ def judge(asked: argparse.Namespace) -> None:
             while worker.watch_once():
                 pass
         cpu_s, wall_s = time.process_time() - began_s, time.monotonic() - began_wall_s
-        hours = ready_client(store).query("SELECT count() FROM judged_hours").result_rows[0][0]
+        hours = ready_connection(store).rows("SELECT count() FROM judged_hours")[0][0]
         worker.close()
     if isinstance(profiler, cProfile.Profile):
         profiler.dump_stats(asked.profile)

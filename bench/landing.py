@@ -137,7 +137,7 @@ class LanderProcess:
 def be_lander(folder: Path) -> None:
     """Land a batch for each line of standard input; tell its events, CPU since the last answer, and time."""
     with open_log((folder / "log").as_uri()) as log, open_store(f"chdb://{folder / 'store'}") as store:
-        with closing(store.client()) as client:
+        with closing(store.connect()) as client:
             migrate(client)
         lander = Lander(log, store, metrics=Metrics(LANDER_METRICS))
         cpu_s = time.process_time()
@@ -190,7 +190,7 @@ def bench_tables(folder: Path, rounds: int) -> Figures:
     container = BlockWriter(schema.text, has_position=True).container(datums, batch, offsets)
     columns = [*POSITION, *(field["name"] for field in schema.parsed["fields"])]
     costs = Costs()
-    with open_store(f"chdb://{folder / 'store'}") as store, closing(store.client()) as client:
+    with open_store(f"chdb://{folder / 'store'}") as store, closing(store.connect()) as client:
         migrate(client)
         client.command("SYSTEM STOP MERGES")
         targets = make_copies(client, store.database)
@@ -214,7 +214,7 @@ def bench_tables(folder: Path, rounds: int) -> Figures:
 
 def make_copies(client: Client, database: str) -> Mapping[str, str]:
     """Make copies of `predictions`, each behind an inbox; return what to insert into, by what they are."""
-    whole = client.query("SHOW CREATE TABLE predictions").result_rows[0][0]
+    whole = client.rows("SHOW CREATE TABLE predictions")[0][0]
     codec = re.compile(r" CODEC\((?:[^()]|\([^()]*\))*\)")
     index = re.compile(r",\n    INDEX (\w+) [^\n]*?(?=,?\n)")
     bare = codec.sub("", index.sub("", whole))
@@ -241,7 +241,7 @@ def make_copies(client: Client, database: str) -> Mapping[str, str]:
 def sizes(client: Client, targets: Mapping[str, str]) -> Mapping[str, float]:
     """Return the bytes on disk behind each target, by its name."""
     query = "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active GROUP BY table"
-    held = dict(client.query(query).result_rows)
+    held = dict(client.rows(query))
     tables = {name: table.rpartition(".")[2] for name, table in targets.items()}
     stored = {"prediction_inbox": "predictions", "direct": "direct"}
     return {name: held[stored.get(table, table.replace("inbox", "copy"))] for name, table in tables.items()}
@@ -287,7 +287,7 @@ def bench_deriving(folder: Path, rows: int, hours: int, rounds: int) -> Figures:
         lander = Lander(log, store, metrics=Metrics(LANDER_METRICS))
         lander.run_until_idle()
         lander.close()
-        with closing(store.client()) as client:
+        with closing(store.connect()) as client:
             name_segments(client, "three segments", SEGMENTS)
             profiler = Profiler(store, metrics=Metrics(PROFILER_METRICS))
             profiler.run_until_idle()  # Grids are chosen.

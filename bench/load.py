@@ -89,7 +89,7 @@ def hold(url: str, count: int, stop: threading.Event) -> None:
 def look_often(client: Client, seen: list[tuple[float, Mapping[str, int]]], stop: threading.Event) -> None:
     """Note again and again up to which number each session is to be seen in the store."""
     while not stop.wait(_LOOK_S):
-        rows = client.query(_SEEN).result_rows
+        rows = client.rows(_SEEN)
         seen.append((time.time(), {session: int(newest) for session, newest in rows}))
 
 
@@ -125,7 +125,7 @@ def measure(options: argparse.Namespace, folder: str) -> dict[str, float]:
     """Run all of it; return its figures."""
     log_url = (Path(folder) / "log").as_uri()
     began_cpu_s = time.process_time()
-    with Up(log_url=log_url, store_url=f"chdb://{folder}/store") as up, closing(up.store.client()) as client:
+    with Up(log_url=log_url, store_url=f"chdb://{folder}/store") as up, closing(up.store.connect()) as client:
         stop, seen = threading.Event(), list[tuple[float, "Mapping[str, int]"]]()
         threads = [
             threading.Thread(target=look_often, args=(client, seen, stop)),
@@ -170,8 +170,8 @@ def measure(options: argparse.Namespace, folder: str) -> dict[str, float]:
 
 def count_landed(up: Up) -> int:
     """Return how many of the events are in the store."""
-    with closing(up.store.client()) as client:
-        return int(client.query("SELECT count() FROM predictions").result_rows[0][0])
+    with closing(up.store.connect()) as client:
+        return int(client.rows("SELECT count() FROM predictions")[0][0])
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from driftline import PredictionLogger
-from driftline.store import open_store, ready_client
+from driftline.store import open_store, ready_connection
 from driftline.up import Up
 
 _ROWS = """
@@ -32,7 +32,7 @@ SETTINGS max_insert_threads = 1
 def fill(store_url: str, models: int, hours: int) -> None:
     """Put traffic of many models into a store, ten predictions an hour each."""
     with open_store(store_url) as store:
-        client = ready_client(store)
+        client = ready_connection(store)
         client.command(_ROWS, parameters={"models": models, "hours": hours, "per": 10})
         client.close()
 

@@ -75,13 +75,13 @@ def freshness_s(log_url: str, store_url: str, seconds: float) -> list[float]:
     with (
         closing(PredictionLogger(**names, log=log_url)) as logger,
         open_store(store_url) as store,
-        closing(store.client()) as client,
+        closing(store.connect()) as client,
     ):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             began = time.monotonic()
             event_id = logger.log(**an_event(chance))
-            while not client.query(_FOUND, parameters={"event": event_id}).result_rows[0][0]:
+            while not client.rows(_FOUND, parameters={"event": event_id})[0][0]:
                 time.sleep(0.02)
             waits.append(time.monotonic() - began)
             time.sleep(chance.uniform(0, 0.5))

@@ -197,7 +197,7 @@ def measure(client: Client, runs: int, hours: int) -> dict[str, float]:
         note("read_one_hour_s", time.perf_counter() - begin)
     figures = {name: round(statistics.median(seconds), 4) for name, seconds in timings.items()}
     in_day = "hour >= toDateTime({begin:UInt32}, 'UTC') AND hour < toDateTime({end:UInt32}, 'UTC')"
-    counted = client.query(
+    counted = client.rows(
         "SELECT count() FROM profiles WHERE model_name = {model:String} "
         f"AND {in_day} AND {visible(in_day)}",
         parameters={
@@ -205,7 +205,7 @@ def measure(client: Client, runs: int, hours: int) -> dict[str, float]:
             "begin": 3600 * DAY_HOUR,
             "end": 3600 * (DAY_HOUR + hours),
         },
-    ).result_rows
+    )
     features = {verdict.feature for verdict in verdicts}
     return {
         "hours": hours,
@@ -274,7 +274,7 @@ def measured(rows: int, options: argparse.Namespace) -> dict[str, float] | None:
     """Build what a day of so many rows lacks, and measure it."""
     folder = CACHE / "verdict_scale" / str(rows)
     folder.mkdir(parents=True, exist_ok=True)
-    with open_store(f"chdb://{folder / 'store'}") as store, closing(store.client()) as client:
+    with open_store(f"chdb://{folder / 'store'}") as store, closing(store.connect()) as client:
         progress = Progress(folder / "landed.txt")
         if "history" not in progress:
             migrate(client)

@@ -32,18 +32,18 @@ def main() -> None:
     )
     parser.add_argument("store", help="chdb:///folder or clickhouse://...")
     with open_store(parser.parse_args().store) as store:
-        client = store.client()
-        hours = client.query("SELECT count() FROM judged_hours FINAL").result_rows[0][0]
-        made = client.query(
+        client = store.connect()
+        hours = client.rows("SELECT count() FROM judged_hours FINAL")[0][0]
+        made = client.rows(
             "SELECT name FROM system.tables WHERE database = currentDatabase() "
             "AND name IN {names:Array(String)} AND engine LIKE '%MergeTree'",
             parameters={"names": list(_TABLES)},
         )
-        for (table,) in made.result_rows:
+        for (table,) in made:
             client.command(f"OPTIMIZE TABLE {table} FINAL")
-            size, rows = client.query(_WHOLE, parameters={"table": table}).result_rows[0]
+            size, rows = client.rows(_WHOLE, parameters={"table": table})[0]
             print(f"{table}: {rows} verdicts on {hours} hours, {size / hours:,.0f} bytes an hour on disk")
-            for column, compressed, plain in client.query(_COLUMNS, parameters={"table": table}).result_rows:
+            for column, compressed, plain in client.rows(_COLUMNS, parameters={"table": table}):
                 print(f"  {column:<20} {compressed / hours:>8.1f} of {plain / hours:>9.1f}")
         client.close()
 

@@ -8,7 +8,8 @@ DriftlineError
 │   └── LogMovedError      another reader went on meanwhile
 ├── StoreError             the store can't be used
 │   ├── StoreAwayError     it does not answer; trying again may help
-│   └── StoreBusyError     another process owns it and does not answer
+│   ├── StoreBusyError     another process owns it and does not answer
+│   └── StatementError     it refuses what it is asked
 ├── DeadLetterLimitError   too many records are refused for single bad ones to explain
 └── NotFoundError          what was asked for is not there
 """
@@ -60,6 +61,21 @@ class StoreAwayError(StoreError):
 
 class StoreBusyError(StoreError):
     """Another process owns the embedded store and does not answer."""
+
+
+class StatementError(StoreError):
+    """The store refuses what it is asked.
+
+    Args:
+        failed: what failed, as the message begins.
+        code: ClickHouse's number for the reason.
+        detail: what the store says.
+    """
+
+    def __init__(self, failed: str, *, code: int, detail: str) -> None:
+        super().__init__(f"{failed}: {detail}")
+        self.code = code
+        self.detail = detail
 
 
 class DeadLetterLimitError(DriftlineError):

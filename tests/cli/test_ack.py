@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.store import open_store, ready_client
+from driftline.store import open_store, ready_connection
 from driftline.store.incidents import write_incidents
 from tests.store.test_incidents import FINDING, HOUR, INCIDENT
 
@@ -30,7 +30,7 @@ OLDER = replace(
 @pytest.fixture(scope="module")
 def store_url(tmp_path_factory):
     url = f"chdb://{tmp_path_factory.mktemp('ack')}/store"
-    with open_store(url) as store, closing(ready_client(store)) as client:
+    with open_store(url) as store, closing(ready_connection(store)) as client:
         write_incidents(client, [INCIDENT, OLDER])
     return url
 

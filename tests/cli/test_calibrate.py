@@ -57,7 +57,7 @@ def an_incident(incident_id, hour, hours, word="", state="ended"):
 @pytest.fixture(scope="module")
 def store_url(tmp_path_factory):
     url = f"chdb://{tmp_path_factory.mktemp('calibrate') / 'store'}"
-    with open_store(url) as store, closing(store.client()) as client:
+    with open_store(url) as store, closing(store.connect()) as client:
         migrate(client)
         insert(client, "three weeks")
         insert(client, "young", hours=60)

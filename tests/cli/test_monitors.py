@@ -136,7 +136,7 @@ def test_a_store_that_the_settings_file_names_follows_a_file(run, tmp_path):
     result = run("apply", "m.yaml")
     assert (result.exit_code, result.stdout) == (0, "the store follows m.yaml\n")
     assert "'county'" in result.stderr
-    with open_store(place.store_url) as store, closing(store.client()) as client:
+    with open_store(place.store_url) as store, closing(store.connect()) as client:
         assert wanted_segments(client, "churn") == ["country=NO"]
 
 

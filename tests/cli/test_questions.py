@@ -66,7 +66,7 @@ def test_what_is_neither_a_time_nor_an_age_is_refused(text):
 )
 def test_every_list_is_of_a_model_and_since_a_time_or_an_age(tmp_path, question):
     url = f"chdb://{tmp_path}/store"
-    with open_store(url) as store, closing(store.client()) as client:
+    with open_store(url) as store, closing(store.connect()) as client:
         migrate(client)
     asked = [*question.split(), "--store", url, "--json", "--model", "m"]
     for since in ("7d", "2026-01-31T12:00"):

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
-from driftline.store import open_store, ready_client
+from driftline.store import open_store, ready_connection
 from driftline.store.incidents import write_incidents
 from driftline.store.verdicts import write_verdicts
 from tests.web.conftest import END, SINCE, judge_hours, page, stored_incident
@@ -17,7 +17,7 @@ from tests.web.conftest import END, SINCE, judge_hours, page, stored_incident
 @pytest.fixture(scope="module")
 def store_url(tmp_path_factory):
     url = f"chdb://{tmp_path_factory.mktemp('report')}/store"
-    with open_store(url) as store, closing(ready_client(store)) as client:
+    with open_store(url) as store, closing(ready_connection(store)) as client:
         moved = page("temp", END, SINCE)
         write_verdicts(client, [moved])
         judge_hours(client, "flight-delay")
@@ -63,5 +63,5 @@ def test_says_what_is_wrong(store_url, arguments, told):
 def test_of_an_empty_store_it_says_that_there_is_nothing(tmp_path):
     url = f"chdb://{tmp_path}/store"
     with open_store(url) as store:
-        ready_client(store).close()
+        ready_connection(store).close()
     assert "No model yet" in run(url, "-o", "-").output

@@ -14,9 +14,9 @@ import urllib.request
 
 import pytest
 from click.testing import CliRunner
-from clickhouse_connect.driver.exceptions import OperationalError
 
 from driftline.cli.services import migrate_command
+from driftline.errors import StoreAwayError
 from driftline.log import open_log
 from driftline.store import migrate
 from driftline.wire import PREDICTIONS_TOPIC
@@ -177,7 +177,7 @@ def test_migrating_goes_on_with_the_next_owner_of_an_embedded_store(monkeypatch,
     def cut_short_once(client):
         done.append(client)
         if len(done) == 1:
-            raise OperationalError("Connection refused")
+            raise StoreAwayError("Connection refused")
         return migrate(client)
 
     monkeypatch.setattr("driftline.cli.services.migrate", cut_short_once)

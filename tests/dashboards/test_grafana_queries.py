@@ -57,7 +57,7 @@ def ask(world: World, text: str, chosen: Mapping[str, str], *, wide: bool = Fals
     """Return the rows of a query. Wide: until now, by the clock of sessions; else the last day of events."""
     span = (END_S - 30 * DAY_S, int(time.time()) + DAY_S) if wide else (END_S - DAY_S, END_S)
     sql = grafana.expand_sql(text, chosen, first_s=span[0], end_s=span[1], step_s=HOUR_S)
-    return list(world.client.query(sql).named_results())
+    return list(world.client.named_rows(sql))
 
 
 def panel_rows(world: World, uid: str, title: str, **chosen: str) -> list[dict[str, Any]]:
@@ -159,7 +159,7 @@ def _columns(world: World, prometheus: Prometheus, uid: str, target: Mapping[str
     view = VIEWS.get(uid, [CHOSEN])[0]
     if "rawSql" in target:
         sql = grafana.expand_sql(target["rawSql"], view, first_s=END_S - DAY_S, end_s=END_S, step_s=HOUR_S)
-        return {row[0]: _kind(row[1]) for row in world.client.query(f"DESCRIBE ({sql})").result_rows}
+        return {row[0]: _kind(row[1]) for row in world.client.rows(f"DESCRIBE ({sql})")}
     found = prometheus.query(grafana.expand_promql(target["expr"], view, rate_s=30, range_s=60))
     labels = dict.fromkeys((label for series in found for label in series["metric"]), "text")
     hidden = {"Time": "time", "Value": "number"}

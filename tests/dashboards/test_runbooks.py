@@ -103,8 +103,8 @@ def test_a_command_of_a_runbook_runs(place, name, line):
 def test_a_query_of_a_runbook_runs(place, name, query):
     where, names = place
     with open_store(where.store_url) as store:
-        client = store.client()
-        assert client.query(filled(query, names)).result_rows, name
+        client = store.connect()
+        assert client.rows(filled(query, names)), name
         client.close()
 
 

@@ -108,12 +108,12 @@ def fleet(tmp_path_factory, kafka):
 
 
 def asked(place, query):
-    with open_store(place.store_url) as store, closing(store.client()) as client:
-        return client.query(query).result_rows
+    with open_store(place.store_url) as store, closing(store.connect()) as client:
+        return client.rows(query)
 
 
 def books(place):
-    with open_store(place.store_url) as store, closing(store.client()) as client:
+    with open_store(place.store_url) as store, closing(store.connect()) as client:
         derive(store)
         return read_books(client)
 

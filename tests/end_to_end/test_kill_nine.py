@@ -53,13 +53,13 @@ def test_up_killed_at_random_moments_loses_nothing_and_doubles_nothing(tmp_path)
         "set_aside": {},
     }
     with open_store(place.store_url) as store:
-        reader = store.client()
+        reader = store.connect()
         derive(store)  # The last profiler may have ended before it had derived everything.
         assert read_books(reader) == expected_books(EVENTS)
         assert read_books(reader, "reference").rows == REFERENCE_ROWS
         _assert_each_hour_counts_its_rows(reader)
         assert {line.missing + line.duplicates for line in read_ledger(reader)} == {0}
-        assert reader.query("SELECT count() FROM dead_letters").result_rows == [(0,)]
+        assert reader.rows("SELECT count() FROM dead_letters") == [(0,)]
         reader.close()
 
 
@@ -72,10 +72,10 @@ def _start_client(place):
 def _assert_each_hour_counts_its_rows(client):
     key = "environment, hour"
     by_hour = f"SELECT environment, {{}} AS hour, {{}} FROM {{}} GROUP BY {key} ORDER BY {key}"
-    expected = client.query(by_hour.format("toStartOfHour(event_time)", "count()", "predictions")).result_rows
+    expected = client.rows(by_hour.format("toStartOfHour(event_time)", "count()", "predictions"))
     for counted, source in (
         ("sum(count)", f"profiles WHERE kind = 'rows' AND segment = '' AND {visible()}"),
         ("sum(rows)", f"session_hours WHERE {visible()}"),
         ("sum(rows)", "derived_hours FINAL"),
     ):
-        assert client.query(by_hour.format("hour", counted, source)).result_rows == expected
+        assert client.rows(by_hour.format("hour", counted, source)) == expected

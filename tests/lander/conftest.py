@@ -19,12 +19,12 @@ def landing(tmp_path):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     with open_store(f"chdb://{tmp_path_factory.mktemp('shared') / 'store'}") as opened:
-        with closing(opened.client()) as client:
+        with closing(opened.connect()) as client:
             migrate(client)
         yield opened
 
 
 @pytest.fixture(scope="module")
 def client(store):
-    with closing(store.client()) as opened:
+    with closing(store.connect()) as opened:
         yield opened

@@ -96,9 +96,7 @@ def test_a_record_with_bytes_too_many_or_too_few_moves_none_of_the_others(landin
     odd = [value(1) + datum(2), value(3)[:-4], value(4) + b"rest", value(5), value(6)]
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", each) for each in odd])
     landing.lander.run_until_idle()
-    landed = landing.client.query("SELECT sequence FROM predictions ORDER BY sequence").result_rows
+    landed = landing.client.rows("SELECT sequence FROM predictions ORDER BY sequence")
     assert [row[0] for row in landed] == [5, 6]
-    letters = landing.client.query(
-        "SELECT offset, reason FROM dead_letters FINAL ORDER BY offset"
-    ).result_rows
+    letters = landing.client.rows("SELECT offset, reason FROM dead_letters FINAL ORDER BY offset")
     assert letters == [(offset, "undecodable") for offset in range(3)]

@@ -122,8 +122,8 @@ def land(landing, event, *changes, rest=b""):
 
 def standing(landing, event):
     letters = "SELECT reason FROM dead_letters FINAL WHERE topic = {topic:String} ORDER BY offset"
-    reasons = landing.client.query(letters, parameters={"topic": TOPICS[event]}).result_rows
-    rows = landing.client.query(f"SELECT count() FROM {TABLES[event]}").result_rows[0][0]
+    reasons = landing.client.rows(letters, parameters={"topic": TOPICS[event]})
+    rows = landing.client.rows(f"SELECT count() FROM {TABLES[event]}")[0][0]
     return [row[0] for row in reasons], rows
 
 

@@ -70,7 +70,7 @@ def prepared(tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("prepared"))
     landing = Landing(place)
     query = "SELECT data_paths[1] FROM system.tables WHERE database = 'driftline' AND name = 'predictions'"
-    ((path,),) = landing.client.query(query).result_rows
+    ((path,),) = landing.client.rows(query)
     landing.close()
     write_records(place)
     return place, path.removeprefix(f"{place.folder}/")
@@ -187,7 +187,7 @@ def test_a_lander_that_dies_between_token_and_part_again_and_again_lands_in_the_
 def assert_books_are_exact(landing):
     landing.profiler.run_until_idle()
     assert read_books(landing.client) == expected_books(TOTAL, NUMBERS)
-    letters = landing.client.query("SELECT topic, offset, reason FROM dead_letters FINAL").result_rows
+    letters = landing.client.rows("SELECT topic, offset, reason FROM dead_letters FINAL")
     assert letters == [(PREDICTIONS_TOPIC, 2, "violates_training_run_id_given")]
     (line,) = landing.ledger()
     assert (line.sent, line.landed, line.missing, line.duplicates) == (3, 3, 0, 0)

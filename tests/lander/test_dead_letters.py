@@ -116,7 +116,7 @@ def test_a_lander_above_its_limit_buries_nothing_and_repeats_the_range_when_it_m
     landing.again(dead_letter_limit=1.0)
     landing.lander.run_until_idle()
     assert landing.count("dead_letters") == LIMIT_AT_LEAST + 50
-    assert landing.client.query("SELECT count() FROM predictions").result_rows == [(1,)]
+    assert landing.client.rows("SELECT count() FROM predictions") == [(1,)]
 
 
 def test_the_ledger_counts_a_dead_letter_as_one_and_not_as_missing(landing):

@@ -91,7 +91,7 @@ def test_following_on_asks_the_store_nothing(client, monkeypatch):
     world = World(client, records=40)
     world.land()
     with monkeypatch.context() as patched:
-        patched.setattr(client, "query", lambda *_given, **_more: pytest.fail("it was asked"))
+        patched.setattr(client, "rows", lambda *_given, **_more: pytest.fail("it was asked"))
         assert world.land_all() == [(10, 19), (20, 29), (30, 39)]
     world.assert_landed_once()
 
@@ -183,7 +183,7 @@ class TestInsertsUnderWay:
         )
 
         def insert_slowly():
-            with closing(store.client()) as own:
+            with closing(store.connect()) as own:
                 own.command(slow, parameters={"session": world.session})
 
         thread = threading.Thread(target=insert_slowly)

@@ -118,7 +118,7 @@ def test_landers_that_repeat_one_batch_at_once_put_it_in_once(store, client):
         batch, barrier = world.fetch(200), threading.Barrier(3)
 
         def land(batch=batch, barrier=barrier):
-            with closing(store.client()) as own:
+            with closing(store.connect()) as own:
                 held = HeldRows(own, schema_of=known_schema)
                 inserter = make_inserters(own, own.database, known_schema, held)[PREDICTIONS_TOPIC]
                 barrier.wait()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
 
-from driftline.errors import LogError, StoreError
+from driftline.errors import LogError, StatementError, StoreAwayError, StoreError
 from driftline.lander import insert, service
 from driftline.lander.metrics import EVENTS, SETTLED, STORE_FAILURES
 from driftline.log import Record
@@ -99,7 +98,7 @@ def test_exactly_the_bad_records_are_left(landing, monkeypatch, is_suspected):
     serve(landing, refused_after=bad)
     landing.lander.run_until_idle()
     assert_exact(landing, dead=len(bad))
-    offsets = landing.client.query("SELECT offset FROM dead_letters FINAL ORDER BY offset").result_rows
+    offsets = landing.client.rows("SELECT offset FROM dead_letters FINAL ORDER BY offset")
     assert [row[0] for row in offsets] == [number + 1 + place for place, number in enumerate(sorted(bad))]
     counted = landing.metrics.series(EVENTS)
     assert counted[PREDICTIONS_TOPIC, "landed"] == TOTAL
@@ -114,11 +113,15 @@ def test_a_record_that_stands_twice_in_the_log_is_told_as_a_duplicate(landing):
     landing.lander.run_until_idle()
     (line,) = landing.ledger()
     assert (line.sent, line.landed, line.missing, line.duplicates) == (1, 1, 0, 1)
-    assert landing.client.query("SELECT count() FROM predictions").result_rows == [(2,)]
+    assert landing.client.rows("SELECT count() FROM predictions") == [(2,)]
 
 
 @pytest.mark.parametrize(
-    "error", [DatabaseError("Code: 243. DB::Exception: no space left", code=243), OSError("connection lost")]
+    "error",
+    [
+        StatementError("refused", code=243, detail="Code: 243. DB::Exception: no space left"),
+        StoreAwayError("connection lost"),
+    ],
 )
 def test_trouble_of_the_store_is_nobodys_dead_letter(landing, monkeypatch, error):
     serve(landing)
@@ -127,7 +130,7 @@ def test_trouble_of_the_store_is_nobodys_dead_letter(landing, monkeypatch, error
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(landing.lander._client, "raw_insert", fail)
+        patched.setattr(landing.lander._connection, "insert_avro", fail)
         with pytest.raises(StoreError):
             landing.lander.land_once()
     assert landing.count("dead_letters") == 0
@@ -206,7 +209,7 @@ def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
                 landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", refused_record())])
     landing.lander.run_until_idle()
     assert {line.model_name: line.landed for line in landing.ledger()} == {"till": TOTAL, "anew": TOTAL}
-    letters = landing.client.query("SELECT offset FROM dead_letters FINAL").result_rows
+    letters = landing.client.rows("SELECT offset FROM dead_letters FINAL")
     assert letters == [(1,), (1,)]
 
 
@@ -259,9 +262,9 @@ def test_a_feature_without_a_name_is_refused(landing, names):
     values = [record("s", 1), record("s", 2, **names), record("s", 3)]
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value) for value in values])
     landing.lander.run_until_idle()
-    letters = landing.client.query("SELECT offset, reason FROM dead_letters FINAL").result_rows
+    letters = landing.client.rows("SELECT offset, reason FROM dead_letters FINAL")
     assert letters == [(1, "violates_feature_names_given")]
-    assert landing.client.query("SELECT count() FROM predictions").result_rows == [(2,)]
+    assert landing.client.rows("SELECT count() FROM predictions") == [(2,)]
 
 
 def test_a_batch_is_one_part_a_month_however_large_it_is(landing, monkeypatch):
@@ -274,4 +277,4 @@ def test_a_batch_is_one_part_a_month_however_large_it_is(landing, monkeypatch):
     assert landing.lander.land_once() == service.BATCH_RECORDS
     landing.client.command("SYSTEM START MERGES predictions")
     parts = "SELECT uniqExact(_part), uniqExact(toYYYYMM(event_time)) FROM predictions"
-    assert landing.client.query(parts).result_rows == [(2, 2)]
+    assert landing.client.rows(parts) == [(2, 2)]

@@ -34,7 +34,7 @@ def again(landing, chosen=DeadLetterFilter()):  # noqa: B008  frozen
 
 
 def rows(landing):
-    return landing.client.query("SELECT sequence FROM predictions ORDER BY sequence").result_rows
+    return landing.client.rows("SELECT sequence FROM predictions ORDER BY sequence")
 
 
 def counted(landing):
@@ -42,7 +42,7 @@ def counted(landing):
     landing.profiler.run_until_idle()
     asked = f"SELECT (SELECT sum(count) FROM profiles WHERE kind = 'numeric' AND {visible()}), "
     asked += f"(SELECT sum(rows) FROM session_hours WHERE {visible()})"
-    return landing.client.query(asked).result_rows[0]
+    return landing.client.rows(asked)[0]
 
 
 def test_what_waits_lands_and_is_counted(mended):

@@ -69,9 +69,9 @@ def test_an_older_and_a_newer_writer_land_in_one_batch(landing, monkeypatch):
         ]
     )
     landing.lander.run_until_idle()
-    rows = landing.client.query(
+    rows = landing.client.rows(
         "SELECT sequence, numeric_features['x'], tags['region'] FROM predictions ORDER BY sequence"
-    ).result_rows
+    )
     assert rows == [(1, 1.5, ""), (2, 3.0, "eu"), (3, 4.5, "us"), (4, 6.0, "")]
     assert landing.count("dead_letters") == 0
 
@@ -80,9 +80,7 @@ def test_a_schema_that_no_registry_knows_makes_a_dead_letter(landing):
     text = event_schema(PREDICTION).text
     landing.log.writer().append([record(7, text, 1), Record(PREDICTIONS_TOPIC, b"", b"\0\0\0\0\x08garbage")])
     landing.lander.run_until_idle()
-    letters = landing.client.query(
-        "SELECT reason, offset FROM dead_letters FINAL ORDER BY offset"
-    ).result_rows
+    letters = landing.client.rows("SELECT reason, offset FROM dead_letters FINAL ORDER BY offset")
     assert letters == [("unknown_schema", 0), ("unknown_schema", 1)]
 
 
@@ -99,7 +97,7 @@ def test_while_the_registry_is_away_nothing_is_a_dead_letter(landing, monkeypatc
     assert landing.count("dead_letters") == 0
     monkeypatch.setattr(landing.log, "writer_schema", {7: text}.get)
     landing.lander.run_until_idle()
-    assert landing.client.query("SELECT count() FROM predictions").result_rows == [(1,)]
+    assert landing.client.rows("SELECT count() FROM predictions") == [(1,)]
 
 
 def test_the_registry_is_asked_once_for_an_id():

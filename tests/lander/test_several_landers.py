@@ -13,7 +13,6 @@ import threading
 from contextlib import closing, suppress
 
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.errors import StoreError
 from driftline.lander import LANDER_METRICS, Lander, service
@@ -47,7 +46,7 @@ class MortalClient:
 
     def __getattr__(self, name):
         found = getattr(self._client, name)
-        return self._mortal(found) if name in {"command", "insert", "raw_insert"} else found
+        return self._mortal(found) if name in {"command", "insert", "insert_avro"} else found
 
     def _mortal(self, call):
         def asked(*given, **options):
@@ -67,8 +66,8 @@ class MortalStore:
         self._store, self._chance = store, chance
         self.database = store.database
 
-    def client(self):
-        return MortalClient(self._store.client(), self._chance)
+    def connect(self, *, patient=False):
+        return MortalClient(self._store.connect(patient=patient), self._chance)
 
 
 class Crowd:
@@ -87,7 +86,7 @@ class Crowd:
         while not self.stop.is_set():
             metrics = Metrics(LANDER_METRICS)
             # The store may be away while one is born.
-            with suppress(StoreError, ClickHouseError, Died), open_store(self.url) as store:
+            with suppress(StoreError, Died), open_store(self.url) as store:
                 lander = Lander(self.log, MortalStore(store, chance), metrics=metrics)
                 self.readers[number] = lander._reader
                 try:
@@ -99,7 +98,7 @@ class Crowd:
 
     def _derive(self):
         while not self.stop.is_set():
-            with suppress(StoreError, ClickHouseError), open_store(self.url) as store:
+            with suppress(StoreError), open_store(self.url) as store:
                 profiler = Profiler(store, metrics=Metrics(PROFILER_METRICS))
                 try:
                     profiler.run(self.stop)
@@ -125,7 +124,7 @@ def test_every_event_lands_once_and_is_counted_once(store, monkeypatch):
     monkeypatch.setattr(service, "BATCH_RECORDS", 150)
     monkeypatch.setattr(service, "_FIRST_BACKOFF_S", 0.05)
     monkeypatch.setattr(service, "_LAST_BACKOFF_S", 0.5)
-    with open_store(store.url) as opened, closing(opened.client()) as client:
+    with open_store(store.url) as opened, closing(opened.connect()) as client:
         migrate(client)
     log, stop, chance = PartitionedLog(), threading.Event(), random.Random(SEED)
     for topic, partition in TOPICS:
@@ -179,14 +178,14 @@ def set_back(log, where, share):
 
 
 def assert_books_are_exact(url):
-    with open_store(url) as opened, closing(opened.client()) as client:
+    with open_store(url) as opened, closing(opened.connect()) as client:
         columns = "count(), uniqExact(session_id, sequence), uniqExact(log_partition, log_offset)"
-        assert client.query(f"SELECT {columns} FROM predictions").result_rows == [(RECORDS,) * 3]
+        assert client.rows(f"SELECT {columns} FROM predictions") == [(RECORDS,) * 3]
         derive(opened)
         sessions = f"SELECT sum(rows), groupBitmapMerge(sequences) FROM session_hours WHERE {visible()}"
-        assert client.query(sessions).result_rows == [(RECORDS, RECORDS)]
+        assert client.rows(sessions) == [(RECORDS, RECORDS)]
         counted = f"SELECT kind, sum(count) FROM profiles WHERE feature IN ('', 'x') AND {visible()} "
-        assert dict(client.query(counted + "GROUP BY kind").result_rows) == {
+        assert dict(client.rows(counted + "GROUP BY kind")) == {
             "rows": RECORDS,
             "numeric": RECORDS,
         }
@@ -194,7 +193,7 @@ def assert_books_are_exact(url):
 
 def test_an_insert_whose_answer_is_lost_is_looked_for_before_it_is_made_again(store):
     """A client that repeated it by itself might be told of success by an engine that lost the rows."""
-    with open_store(store.url) as opened, closing(opened.client()) as client:
+    with open_store(store.url) as opened, closing(opened.connect()) as client:
         migrate(client)
         log = PartitionedLog()
         log.append(PREDICTIONS_TOPIC, 0, [record("s", number + 1) for number in range(10)])
@@ -206,4 +205,4 @@ def test_an_insert_whose_answer_is_lost_is_looked_for_before_it_is_made_again(st
         assert store.failures_to_come == 0
         assert lander.land_once() == 10
         lander.close()
-        assert client.query("SELECT count() FROM predictions").result_rows == [(10,)]
+        assert client.rows("SELECT count() FROM predictions") == [(10,)]

@@ -88,7 +88,7 @@ class World:
 
     def ask(self, columns):
         query = f"SELECT {columns} FROM predictions WHERE session_id = {{session:String}}"
-        return self.client.query(query, parameters={"session": self.session}).result_rows
+        return self.client.rows(query, parameters={"session": self.session})
 
     def offsets(self):
         return {row[0] for row in self.ask("log_offset")}

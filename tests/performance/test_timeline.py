@@ -104,7 +104,7 @@ def test_a_view_of_the_past_is_what_was_seen_then(landing):
     before = read_timeline(landing.client, asked, now_s=2e9)
     as_of = Moment(datetime.now(UTC))
     with make_logger(landing.log, model_name="past") as logger:
-        rows = landing.client.query("SELECT event_id FROM predictions WHERE model_name = 'past'").result_rows
+        rows = landing.client.rows("SELECT event_id FROM predictions WHERE model_name = 'past'")
         logger.log_outcomes([row[0] for row in rows], [1.0] * len(rows))
     landing.land()
     after = read_timeline(landing.client, asked, now_s=2e9)

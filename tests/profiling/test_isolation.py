@@ -103,8 +103,8 @@ def test_a_store_that_is_away_is_no_hours_fault(landing, monkeypatch):
     def away(*_, **__):
         raise StoreError("away")
 
-    monkeypatch.setattr(landing.profiler._client, "query", away)
-    monkeypatch.setattr(landing.profiler._client, "command", away)
+    monkeypatch.setattr(landing.profiler._connection, "rows", away)
+    monkeypatch.setattr(landing.profiler._connection, "command", away)
     with pytest.raises(StoreError, match="away"):
         landing.profiler.step(is_patient=False)
     assert failing(landing) == {}

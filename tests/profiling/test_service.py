@@ -206,13 +206,13 @@ def test_what_no_pointer_names_any_more_is_deleted_and_nothing_else(landing, cli
     put(landing, events(columns), model_name="cleaned")
     put(landing, events(late), model_name="cleaned")
     superseded = f"SELECT count() FROM profiles WHERE model_name = 'cleaned' AND NOT {visible()}"
-    assert client.query(superseded).result_rows[0][0] > 0
+    assert client.rows(superseded)[0][0] > 0
     delete_superseded(client)  # Somebody may be reading them at this moment.
-    assert client.query(superseded).result_rows[0][0] > 0
+    assert client.rows(superseded)[0][0] > 0
     delete_superseded(client, older_than_s=0)
     for table in DERIVED_TABLES:
         left = f"SELECT count() FROM {table} WHERE NOT {visible()}"
-        assert client.query(left).result_rows == [(0,)], table
+        assert client.rows(left) == [(0,)], table
     assert_equal_to_numpy(client, "cleaned", together(columns, late))
 
 

@@ -135,7 +135,7 @@ def _check_odd(client: Client, odd: Mapping[str, int], books: Books) -> None:
     for kind, accepted in odd.items():
         named = {"model": MODELS[kind]}
         query = "SELECT count(), uniqExact(sequence) FROM predictions WHERE model_name = {model:String}"
-        ((rows, landed),) = client.query(query, parameters=named).result_rows
+        ((rows, landed),) = client.rows(query, parameters=named)
         line = lines.get(MODELS[kind])
         said = (line.sent, line.landed, line.missing, line.duplicates) if line else (0, 0, 0, 0)
         if (rows, landed, said) != (accepted, accepted, (accepted, accepted, 0, 0)):
@@ -188,7 +188,7 @@ def _check_ledger(client: Client, books: Books, poison: int) -> None:
     lines = [line for line in read_ledger(client) if line.model_name == "soak"]
     books.missing = sum(line.missing for line in lines)
     books.doubled = sum(line.duplicates for line in lines)
-    books.dead_lettered = int(client.query("SELECT count() FROM dead_letters FINAL").result_rows[0][0])
+    books.dead_lettered = int(client.rows("SELECT count() FROM dead_letters FINAL")[0][0])
     claims = {
         "missing by the ledger": (books.missing, 0),
         "doubled by the ledger": (books.doubled, 0),
@@ -219,10 +219,10 @@ def _check_derived(client: Client, kind: str, books: Books) -> None:
     )
     WHERE is != should
     """
-    ((different, is_, should),) = client.query(difference).result_rows
+    ((different, is_, should),) = client.rows(difference)
     if different:
         books.wrong.append(f"{kind}: {different} groups differ, {is_} counted where the rows say {should}")
 
 
 def _rows(client: Client, query: str) -> Sequence[dict[str, Any]]:
-    return list(client.query(query).named_results())
+    return list(client.named_rows(query))

@@ -102,7 +102,7 @@ def soak(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Outcome:
         tell(world.forward())
         settled_s = _wait_until_landed(world, tell)
         with open_store(world.store_url) as store:
-            client = store.client()
+            client = store.connect()
             derive(store)
             books = check_books(client, read_journals(world.journals), poison.appended.total(), odd.accepted)
             client.close()

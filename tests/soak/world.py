@@ -88,7 +88,7 @@ class World:
         with open_log(self.log_url) as log:
             log.ensure_topics(TOPICS)
         with open_store(self.store_url) as store:
-            client = store.client()
+            client = store.connect()
             migrate(client)
             client.close()
         self.landers = [self._lander() for _ in range(landers)]

@@ -79,12 +79,12 @@ class Restricted:
 
     def used(self) -> set[str]:
         """Return which privileges queries used until now, as ``INSERT(n), SELECT(n) ON driftline.t``."""
-        with open_store(self.url) as store, closing(store.client()) as client:
+        with open_store(self.url) as store, closing(store.connect()) as client:
             client.command("SYSTEM FLUSH LOGS")
-            rows = client.query(
+            rows = client.rows(
                 "SELECT DISTINCT arrayJoin(used_privileges) FROM system.query_log "
                 "WHERE NOT has(tables, 'system.query_log') AND query NOT LIKE 'SYSTEM FLUSH LOGS%'"
-            ).result_rows
+            )
         return {row[0] for row in rows}
 
 

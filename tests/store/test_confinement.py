@@ -140,7 +140,7 @@ def test_in_a_folder_of_any_other_name_there_is_a_store_that_is_confined(tmp_pat
     url = f"chdb://{quote(str(tmp_path / name))}"
     code = (
         "import sys; from driftline.store import open_store\n"
-        "print(open_store(sys.argv[1]).client().command('SELECT 1'))"
+        "print(open_store(sys.argv[1]).connect().command('SELECT 1'))"
     )
     done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=False)
     assert done.stdout == "1\n", done.stderr

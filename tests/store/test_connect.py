@@ -50,7 +50,7 @@ def ask(owner, caplog):
         with open_store(url, environ={"DRIFTLINE_STORE_PASSWORD": password}) as store:
             assert password not in repr(store)
             try:
-                with closing(store.client()) as client:
+                with closing(store.connect()) as client:
                     return client.command("SELECT count() FROM schema_migrations")
             finally:
                 told = "".join(traceback.format_exception(sys.exception()))
@@ -103,7 +103,7 @@ def test_tls_to_a_port_without_it_is_told(ask, owner):
 def test_a_setting_of_the_url_holds_for_each_query(owner):
     url = f"clickhouse://127.0.0.1:{owner['port']}/driftline?max_threads=3"
     store = open_store(url, environ={"DRIFTLINE_STORE_PASSWORD": owner["token"]})
-    with closing(store.client()) as client:
+    with closing(store.connect()) as client:
         assert client.command("SELECT getSetting('max_threads')") == 3
 
 
@@ -136,10 +136,10 @@ def test_an_owners_token_goes_through_no_proxy(landing, owner, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     asked = open_store(f"clickhouse://127.0.0.1:{owner['port']}", environ={})
     with pytest.raises(StoreAwayError):  # That is what the variable does to others.
-        asked.client()
+        asked.connect()
     following = open_store(landing.place.store_url)
     assert isinstance(following, FollowingStore)
-    following.client().close()
+    following.connect().close()
     assert isinstance(following._current, ServerStore)
 
 

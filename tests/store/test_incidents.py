@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import Finding
 from driftline.domain.streams import Stream
-from driftline.errors import NotFoundError, SettingError
+from driftline.errors import NotFoundError, SettingError, StatementError
 from driftline.store.incidents import (
     StoredIncident,
     find_incident,
@@ -161,5 +160,5 @@ def test_words_that_mean_nothing_are_refused(client):
     with pytest.raises(SettingError, match="incident f111 was withdrawn: events that arrived late"):
         said(client, "f111")
     assert read_acknowledgements(client, stream=Stream("refused", "3", "production")) == []
-    with pytest.raises(DatabaseError, match="word_is_known"):
+    with pytest.raises(StatementError, match="word_is_known"):
         client.command("INSERT INTO acknowledgements (incident_id, word) VALUES ('f111', 'maybe')")

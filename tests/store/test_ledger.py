@@ -115,7 +115,7 @@ def test_of_several_beats_the_largest_numbers_count_whatever_their_clocks_say(la
     append(landing, "clocks", [], beat=0, beat_hour=70)
     assert line_of(client, "clocks") == (9, 4, 5, 0, 6, 4 / 15)
     newest = "SELECT last_sequence, final FROM sessions FINAL WHERE model_name = 'clocks'"
-    assert client.query(newest).result_rows == [(9, True)]
+    assert client.rows(newest) == [(9, True)]
 
 
 def test_what_is_dropped_is_missing_in_the_hour_in_which_it_was_said(landing, client):
@@ -129,7 +129,7 @@ def test_what_is_dropped_is_missing_in_the_hour_in_which_it_was_said(landing, cl
 def test_a_client_whose_clock_is_fast_drops_nothing_in_the_future(landing, client):
     append(landing, "fast", [1], beat=1, dropped={"queue_full": 5}, beat_hour=700_000)
     (hour,) = (FIRST_HOUR + hour for hour in hours_of(client, "fast"))
-    now = client.query("SELECT intDiv(toUnixTimestamp(now()), 3600)").result_rows[0][0]
+    now = client.rows("SELECT intDiv(toUnixTimestamp(now()), 3600)")[0][0]
     assert hour in {now - 1, now}
 
 
@@ -172,13 +172,13 @@ def test_what_is_missing_is_looked_up_once_until_something_of_its_session_lands(
     append(landing, "known", [3])
     assert ledger.missing(stream) == {FIRST_HOUR: 2}  # As it was read.
     asked = []
-    query = client.query
+    rows = client.rows
 
-    def noting(text, **named):
+    def noting(text, *bound, **named):
         asked.extend(["session_hours"] * ("session_hours" in text))
-        return query(text, **named)
+        return rows(text, *bound, **named)
 
-    monkeypatch.setattr(client, "query", noting)
+    monkeypatch.setattr(client, "rows", noting)
     ledger.refresh()
     assert ledger.missing(stream) == {FIRST_HOUR: 1}
     assert len(asked) == 2  # The ledger, and this session.

@@ -27,7 +27,7 @@ def served(landing, model_name, *countries):
 
 @pytest.fixture
 def written(client):
-    return lambda: client.query("SELECT count() FROM monitored_segments").result_rows[0][0]
+    return lambda: client.rows("SELECT count() FROM monitored_segments")[0][0]
 
 
 def test_a_key_stands_for_its_frequent_values_and_a_value_for_itself(landing, client):
@@ -98,7 +98,7 @@ def test_rules_that_the_file_names_no_more_go_back_to_what_was_learned(client):
 
 def test_rules_that_are_as_they_were_are_not_written_again(client):
     def written():
-        return client.query("SELECT count() FROM feature_rules WHERE model_name = 'calm'").result_rows[0][0]
+        return client.rows("SELECT count() FROM feature_rules WHERE model_name = 'calm'")[0][0]
 
     monitor = ruled(age={"minimum": 18.0, "maximum": None}, city={"allowed": ("b", "a")}, hash=None)
     follow_rules_of(client, "calm", monitor)

@@ -152,10 +152,10 @@ def test_a_record_that_is_landed_again_keeps_its_first_arrival(landing, client):
         logger.log_outcome(event_id, actual=1)
     landing.land()
     before = read_truths(client, [event_id])
-    (row,) = client.query(f"SELECT * FROM outcomes WHERE event_id = '{event_id}'").named_results()
+    (row,) = client.named_rows(f"SELECT * FROM outcomes WHERE event_id = '{event_id}'")
     again = {name: value for name, value in row.items() if name not in {"content", "landed_at", "earliness"}}
     client.insert("outcomes", [[*again.values()]], column_names=[*again])
-    assert client.query(f"SELECT count() FROM outcomes WHERE event_id = '{event_id}'").result_rows == [(2,)]
+    assert client.rows(f"SELECT count() FROM outcomes WHERE event_id = '{event_id}'") == [(2,)]
     assert read_truths(client, [event_id]) == before
     client.command("OPTIMIZE TABLE outcomes FINAL")
     assert read_truths(client, [event_id]) == before

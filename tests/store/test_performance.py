@@ -129,7 +129,7 @@ def pointers(client, model):
         "SELECT intDiv(toUnixTimestamp(hour), 3600), derivation FROM performance_hours FINAL "
         f"WHERE model_name = '{model}'"
     )
-    return dict(client.query(query).result_rows)
+    return dict(client.rows(query))
 
 
 def test_any_order_of_arrival_and_copies_end_in_the_same_counts(landing, client):
@@ -177,9 +177,9 @@ def test_a_profiler_that_dies_between_counting_and_letting_count_leaves_no_trace
     landing.profiler.run_until_idle()
     assert_same(counted(client, "dies"), groups_of(rows))
     query = "SELECT uniqExact(derivation) FROM performance_counts WHERE model_name = 'dies'"
-    assert client.query(query).result_rows[0][0] > 1
+    assert client.rows(query)[0][0] > 1
     delete_superseded_performance(client, older_than_s=-10)
-    assert client.query(query).result_rows[0][0] == len(set(pointers(client, "dies").values()))
+    assert client.rows(query)[0][0] == len(set(pointers(client, "dies").values()))
     assert_same(counted(client, "dies"), groups_of(rows))
 
 

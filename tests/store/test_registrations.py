@@ -56,19 +56,17 @@ def test_every_registration_is_kept(landing, client):
         "SELECT data_uri, reference_rows FROM registrations FINAL WHERE model_name = 'kept' "
         "ORDER BY registered_time"
     )
-    assert client.query(query).result_rows == [("s3://68.0", ROWS), ("s3://20.0", ROWS), ("s3://20.0", ROWS)]
-    assert client.query("SELECT count() FROM training_runs FINAL WHERE model_name = 'kept'").result_rows == [
-        (1,)
-    ]
+    assert client.rows(query) == [("s3://68.0", ROWS), ("s3://20.0", ROWS), ("s3://20.0", ROWS)]
+    assert client.rows("SELECT count() FROM training_runs FINAL WHERE model_name = 'kept'") == [(1,)]
 
 
 def test_which_is_newer_follows_from_the_log_and_no_clock(landing, client):
     register(landing, "clocks", {"temp": FAHRENHEIT}, clock=lambda: 4.0e9)
     register(landing, "clocks", {"temp": CELSIUS}, clock=lambda: 1.0e9)
     assert read_samples(client, "clocks", "1")["reference"].features["temp"].maximum == 30.0
-    assert client.query(
+    assert client.rows(
         "SELECT toYear(registered_time) FROM training_runs FINAL WHERE model_name = 'clocks'"
-    ).result_rows == [(2001,)]
+    ) == [(2001,)]
 
 
 def test_a_registration_without_rows_leaves_the_reference_as_it_is(landing, client):

@@ -12,7 +12,6 @@ from contextlib import ExitStack, closing
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from clickhouse_connect.driver.exceptions import DatabaseError
 from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
@@ -21,7 +20,7 @@ from driftline.drift import DriftSettings
 from driftline.drift.incidents.store import keep_incidents, open_book
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
-from driftline.errors import StoreError
+from driftline.errors import StatementError, StoreError
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.replay import replay_dead_letters
 from driftline.lander.service import GROUP
@@ -29,7 +28,7 @@ from driftline.log import Record, open_log
 from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import migrate, open_store, ready_client
+from driftline.store import migrate, open_store, ready_connection
 from driftline.store.dead_letters import DeadLetterFilter
 from driftline.store.derive import DERIVED_TABLES, delete_superseded
 from driftline.store.joint import (
@@ -96,7 +95,7 @@ def with_grants(play, grants, action):
     with ExitStack() as stack:
         server = stack.enter_context(Restricted(play.folder / "store", grants))
         store = stack.enter_context(open_store(server.url))
-        return action(stack.enter_context(closing(store.client())))
+        return action(stack.enter_context(closing(store.connect())))
 
 
 class Play:
@@ -141,7 +140,7 @@ def damage(client):
 
 
 def create(store):
-    with closing(store.client()) as client:
+    with closing(store.connect()) as client:
         return migrate(client)
 
 
@@ -149,7 +148,7 @@ def derive(store):
     """Everything, and delete what that superseded: nobody is reading it here."""
     with closing(Profiler(store, metrics=Metrics(PROFILER_METRICS))) as profiler:
         derived = profiler.run_until_idle()
-    with closing(store.client()) as client:
+    with closing(store.connect()) as client:
         delete_superseded(client, older_than_s=0)
     return derived
 
@@ -159,7 +158,7 @@ def superseded(client):
     newest = "(SELECT model_name, model_version, environment, hour, derivation FROM derived_hours FINAL)"
     hour = "(model_name, model_version, environment, hour, derivation)"
     counted = (f"SELECT count() FROM {table} WHERE {hour} NOT IN {newest}" for table in DERIVED_TABLES)
-    return [client.query(query).result_rows[0][0] for query in counted]
+    return [client.rows(query)[0][0] for query in counted]
 
 
 def follow_a_file(store):
@@ -169,13 +168,13 @@ def follow_a_file(store):
         "amount": FeatureMonitor(rules={"maximum": 100.0}),
     }
     monitor = ModelMonitor(settings=DriftSettings(), segments=("city=Bergen",), features=rules)
-    with closing(store.client()) as client:
+    with closing(store.connect()) as client:
         follow_monitors(client, Monitors(monitor, {MODEL: monitor}))
 
 
 def read_segment(store):
     """As whoever judges a segment does."""
-    with closing(store.client()) as client:
+    with closing(store.connect()) as client:
         (segment,) = read_segments(client, PRODUCTION)
         hour = START_S // 3600
         return read_hours(client, PRODUCTION, first_hour=hour, end_hour=hour + 48, segment=segment).profiles
@@ -209,7 +208,7 @@ def judge_jointly(store):
         window_end=hour + 1,
         episode_start=hour,
     )
-    with closing(store.client()) as client:
+    with closing(store.connect()) as client:
         write_projection(client, PRODUCTION, 0, "{}")
         write_joint_counts(client, PRODUCTION, 0, [counts])
         write_joint_findings(client, PRODUCTION, [finding])
@@ -220,7 +219,7 @@ def judge_jointly(store):
 
 def incident(store):
     stream = Stream(MODEL, "3", "production")
-    with closing(ready_client(store)) as client:
+    with closing(ready_connection(store)) as client:
         book, _ = open_book(client, stream, DriftSettings(), next_hour=START)
         keep_incidents(client, stream, book.take(START, [verdict("amount", START + 1)]))
         return book.incidents
@@ -237,7 +236,7 @@ def respond(store, incident_id):
 
 
 def read(store, event_id, incident_id):
-    ready_client(store).close()
+    ready_connection(store).close()
     env = environment(store)
     asked = ("trace", event_id), ("completeness",), ("verdicts",), ("incidents",), ("dead-letters", "list")
     asked += ("invalid",), ("rules", MODEL)
@@ -264,9 +263,7 @@ def play(tmp_path_factory):
     played.from_start = played.acting("lander", lambda store: played.land(store, from_start=True))
     played.replayed = played.acting("lander", played.replay)
     played.rows = played.as_owner(
-        lambda client: (
-            client.query("SELECT count() FROM predictions WHERE environment = 'production'").result_rows
-        )
+        lambda client: client.rows("SELECT count() FROM predictions WHERE environment = 'production'")
     )
     played.derived = played.acting("profiler", derive)
     played.acting("watcher", judge)
@@ -322,7 +319,7 @@ def test_a_role_may_do_nothing_else(play, service):
 def code(client, statement):
     try:
         client.command(statement)
-    except DatabaseError as error:
+    except StatementError as error:
         return error.code
     return None
 
@@ -330,7 +327,7 @@ def code(client, statement):
 @pytest.mark.parametrize("service", ["lander", "profiler", "watcher", "reader"])
 def test_tables_that_are_missing_are_told_to_a_service_that_may_not_create_them(tmp_path, service):
     with pytest.raises(StoreError, match=r"are missing, .* run `driftline migrate` with a user who may"):
-        Play(tmp_path).acting(service, ready_client)
+        Play(tmp_path).acting(service, ready_connection)
 
 
 def test_tables_of_another_version_are_told_to_a_service(tmp_path):
@@ -340,11 +337,11 @@ def test_tables_of_another_version_are_told_to_a_service(tmp_path):
     with pytest.raises(
         StoreError, match=r"are older than this program, which knows 0005_\w+, .*`driftline migrate`"
     ):
-        play.acting("watcher", lambda store: ready_client(store).close())
+        play.acting("watcher", lambda store: ready_connection(store).close())
     newer = "INSERT INTO schema_migrations (number, name) VALUES (5, 'verdicts'), (77, 'later')"
     play.as_owner(lambda client: client.command(newer))
     with pytest.raises(StoreError, match=r"newer than this program: they are at 0077_later"):
-        play.acting("watcher", lambda store: ready_client(store).close())
+        play.acting("watcher", lambda store: ready_connection(store).close())
 
 
 def test_a_user_without_a_role_is_told_where_roles_come_from(play):

@@ -45,7 +45,7 @@ def served(count, **more):
 
 def sets(client, model):
     query = "SELECT count() FROM feature_rules FINAL WHERE model_name = {model:String} AND feature = ''"
-    return client.query(query, parameters={"model": model}).result_rows[0][0]
+    return client.rows(query, parameters={"model": model})[0][0]
 
 
 def test_a_rule_forbids_what_the_reference_never_showed(landing, client):
@@ -156,7 +156,7 @@ def test_what_was_set_holds_for_versions_that_come_later_and_before_any_is_learn
     set_rules(client, "later", {"amount": {"maximum": 3}})
     put(landing, served(5), model_name="later")
     counted = "SELECT feature, reason, sum(count) FROM invalid_values WHERE model_name = 'later' GROUP BY ALL"
-    assert client.query(counted).result_rows == [("amount", "above_range", 1)]
+    assert client.rows(counted) == [("amount", "above_range", 1)]
     register(landing, "later", "4")
     assert read_rules(client, "later")["4"]["amount"].maximum == 3.0
 
@@ -181,7 +181,7 @@ def test_profilers_that_learn_at_once_learn_the_same(landing, client):
     barrier = threading.Barrier(3)
 
     def learn():
-        with closing(landing.store.client()) as own:
+        with closing(landing.store.connect()) as own:
             barrier.wait()
             learn_rules(own, "crowd")
 

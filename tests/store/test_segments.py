@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.domain.streams import Stream
-from driftline.errors import SettingError
+from driftline.errors import SettingError, StatementError
 from driftline.profiles import Grid
 from driftline.store import grids
 from driftline.store.grids import read_grids
@@ -84,7 +83,7 @@ def test_a_model_without_segments_has_none(landing, client):
     assert read(client, "bare", "city=Bergen").profiles == []
     assert wanted_segments(client, "bare") == []
     rows = "SELECT count() FROM profiles WHERE model_name = 'bare' AND segment != ''"
-    assert client.query(rows).result_rows == [(0,)]
+    assert client.rows(rows) == [(0,)]
 
 
 def test_a_segment_counts_what_landed_before_it_was_set_and_since(landing, client):
@@ -228,7 +227,7 @@ def test_what_can_not_be_counted_is_refused(client):
     too_many = [f"n={number}" for number in range(MAX_SEGMENTS + 1)]
     with pytest.raises(SettingError, match="201 segments of model 'bare'; at most 200"):
         name_segments(client, "bare", too_many)
-    with pytest.raises(DatabaseError, match="segments_bounded"):
+    with pytest.raises(StatementError, match="segments_bounded"):
         client.insert("monitored_segments", [["bare", too_many]], column_names=["model_name", "segments"])
     with pytest.raises(SettingError, match="its name is empty"):
         name_segments(client, "", [])

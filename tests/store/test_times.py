@@ -26,7 +26,7 @@ ROW = (
 
 
 def read(client, event_id):
-    row = client.query(ROW, parameters={"id": str(event_id)}).result_rows[0]
+    row = client.rows(ROW, parameters={"id": str(event_id)})[0]
     return [part.replace(tzinfo=UTC) if isinstance(part, datetime) else part for part in row]
 
 

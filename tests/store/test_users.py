@@ -6,9 +6,8 @@ import hashlib
 import re
 
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
 
-from driftline.errors import SettingError, StoreError
+from driftline.errors import SettingError, StatementError, StoreError
 from driftline.store import migrate
 from driftline.store.migrate import load_migrations
 from driftline.store.users import SERVICES, Account, migrate_with_users, read_accounts, role_statements
@@ -69,9 +68,9 @@ def test_every_statement_about_roles_and_users_is_one_that_the_engine_reads(clie
         for statement in Account(service, "it's \\ secret").statements("5a17")
     ]
     for statement in [*role_statements("driftline"), *accounts]:
-        client.query("SELECT formatQuery({text:String})", parameters={"text": statement})
-    with pytest.raises(DatabaseError, match="SYNTAX_ERROR"):
-        client.query("SELECT formatQuery('GRANT SELECT ON driftline.predictions FOR driftline_reader')")
+        client.rows("SELECT formatQuery({text:String})", parameters={"text": statement})
+    with pytest.raises(StatementError, match="SYNTAX_ERROR"):
+        client.rows("SELECT formatQuery('GRANT SELECT ON driftline.predictions FOR driftline_reader')")
 
 
 def test_a_password_is_sent_as_its_salted_hash():

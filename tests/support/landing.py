@@ -36,7 +36,7 @@ class Landing:
     def _open(self, **options: Any) -> None:
         self.log = open_log(self.place.log_url)
         self.store = open_store(self.place.store_url)
-        self.client = self.store.client()
+        self.client = self.store.connect()
         migrate(self.client)
         self.metrics = Metrics(LANDER_METRICS, PROFILER_METRICS)
         self.lander = Lander(self.log, self.store, metrics=self.metrics, **options)
@@ -68,7 +68,7 @@ class Landing:
         self._open(**options)
 
     def count(self, table: str) -> int:
-        return self.client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0]
+        return self.client.rows(f"SELECT count() FROM {table} FINAL")[0][0]
 
 
 def put(landing: Landing, events: Iterable[Mapping[str, Any]], **names: Any) -> list[str]:

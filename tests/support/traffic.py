@@ -98,7 +98,7 @@ def read_books(client: Client, environment: str = "production") -> Books:
 
     def ask(columns: str, table: str, group: str = "") -> list[tuple[Any, ...]]:
         query = f"SELECT {columns} FROM {table} WHERE environment = {{environment:String}} {group}"
-        return client.query(query, parameters={"environment": environment}).result_rows
+        return client.rows(query, parameters={"environment": environment})
 
     books = Books()
     ((books.rows, books.event_ids),) = ask("count(), uniqExact(event_id)", "predictions")

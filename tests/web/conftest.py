@@ -282,7 +282,7 @@ def metrics_with_one_counter() -> Metrics:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Serve the store; it is closed with the module, since a process has one engine at a time."""
     with open_store(f"chdb://{tmp_path_factory.mktemp('web')}/store") as store:
-        client = store.client()
+        client = store.connect()
         _fill(client)
         client.close()
         derive(store)

@@ -47,17 +47,39 @@ class TestHostileNames:
         assert not re.search(r'(src|href)="https?:', answer.text)
 
 
+class _Kept:
+    """A connection that can be asked for its settings when it was closed."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self.max_threads = max_threads(connection)
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def __enter__(self):
+        return self._connection
+
+    def __exit__(self, *_error):
+        self._connection.close()
+
+
+def max_threads(connection):
+    """Return how many threads a query may use, as far as that was set."""
+    rows = connection.rows("SELECT value FROM system.settings WHERE name = 'max_threads' AND changed")
+    return rows[0][0] if rows else None
+
+
 class WatchedStore:
-    """A store that remembers the clients it gave."""
+    """A store that remembers the connections it gave."""
 
     def __init__(self, store):
         self._store = store
-        self.patient_settings = store.patient_settings
-        self.clients = []
+        self.connections = []
 
-    def client(self):
-        self.clients.append(self._store.client())
-        return self.clients[-1]
+    def connect(self, *, patient=False):
+        self.connections.append(_Kept(self._store.connect(patient=patient)))
+        return self.connections[-1]
 
 
 def test_what_a_page_asks_of_an_embedded_store_leaves_the_other_cores_to_landing(site):
@@ -65,9 +87,9 @@ def test_what_a_page_asks_of_an_embedded_store_leaves_the_other_cores_to_landing
     app = create_app(store, metrics_with_one_counter(), clock=lambda: WALL_CLOCK)
     with TestClient(app, base_url="http://localhost") as browser:
         assert browser.get("/").status_code == 200
-    assert [client.get_client_setting("max_threads") for client in store.clients] == ["1"]
-    with closing(site.store.client()) as landing:
-        assert landing.get_client_setting("max_threads") is None
+    assert [connection.max_threads for connection in store.connections] == ["1"]
+    with closing(site.store.connect()) as landing:
+        assert max_threads(landing) is None
 
 
 class TestOperations:

@@ -24,7 +24,7 @@ PATHS = (
 class AwayStore(Store):
     """A store that does not answer."""
 
-    def client(self):
+    def connect(self, **_options):
         raise StoreError("the store at db:8123 does not answer: connection refused")
 
     def close(self):
@@ -34,7 +34,7 @@ class AwayStore(Store):
 class BrokenStore(AwayStore):
     """A store at which we fail ourselves."""
 
-    def client(self):
+    def connect(self, **_options):
         raise ZeroDivisionError("an error nobody thought of")
 
 
@@ -83,7 +83,7 @@ def test_a_store_without_tables_is_not_ready_and_an_empty_one_shows_how_to_begin
     with open_store(f"chdb://{tmp_path}/store") as store, served(store) as browser:
         (problem,) = json.loads(browser.get("/readyz", status=503))["problems"]
         assert "0001_predictions on; run `driftline migrate`" in problem
-        client = store.client()
+        client = store.connect()
         migrate(client)
         client.close()
         browser.get("/readyz")

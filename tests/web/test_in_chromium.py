@@ -48,7 +48,7 @@ def addresses(site, tmp_path_factory):
     """Return the address of each kind of page, the file of a report among them."""
     listed = site.get("/models/flight-delay/predictions?feature=temp&low=30.85")
     report = tmp_path_factory.mktemp("report") / "report.html"
-    with closing(site.store.client()) as client:
+    with closing(site.store.connect()) as client:
         report.write_text(write_report(client, days=28, clock=lambda: WALL_CLOCK), encoding="utf-8")
     event = re.search(r'href="/predictions/([^"]*)"', listed)[1]
     served = {name: site.url + path.replace("EVENT", event) for name, path in PATHS.items()}

@@ -17,7 +17,7 @@ from tests.web.conftest import HOSTILE_MODEL, WALL_CLOCK
 @pytest.fixture(scope="module")
 def write(site):
     def written(**options):
-        with closing(site.store.client()) as client:
+        with closing(site.store.connect()) as client:
             return write_report(client, **{"days": 28, "clock": lambda: WALL_CLOCK, **options})
 
     return written

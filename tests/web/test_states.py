@@ -118,7 +118,7 @@ def told(tmp_path_factory):
     """Return a browser on a store with a model for each case."""
     url = f"chdb://{tmp_path_factory.mktemp('states')}/store"
     with open_store(url) as store:
-        with closing(store.client()) as client:
+        with closing(store.connect()) as client:
             _fill(client)
         app = create_app(store, metrics_with_one_counter(), clock=lambda: WALL_CLOCK)
         server = WebServer(app, "127.0.0.1", 0)
@@ -138,7 +138,7 @@ def exported(told):
     """Return what a drift worker exports that has judged all of it, and nothing since it was said."""
     metrics = Metrics(WORKER_METRICS)
     served = [Stream(name, "3" if case.serves_on else "4", "production") for name, case in CASES.items()]
-    with closing(told.store.client()) as client:
+    with closing(told.store.connect()) as client:
         stored = StoredExport(metrics, none_fails())
         newest = dict.fromkeys(CASES, END - 1)
         stored.refresh(client, served, newest, now_s=0.0, has_judged=True)
@@ -158,7 +158,7 @@ def is_open(name: str) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_store_says_what_it_is(told, name):
-    with closing(told.store.client()) as client:
+    with closing(told.store.connect()) as client:
         (found,) = read_incidents(client, incident_id=incident_id(name))
         assert found.state == CASES[name].state
         assert [

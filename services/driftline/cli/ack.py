@@ -25,9 +25,8 @@ from driftline.store.incidents import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.incidents import Finding
+    from driftline.store.connection import Connection
     from driftline.store.incidents import StoredAcknowledgement, StoredIncident
 
 
@@ -92,9 +91,9 @@ def ack(
     name = _user() if given_by is None else given_by
     now = datetime.now(UTC)
 
-    def say(client: Client) -> tuple[StoredIncident, StoredAcknowledgement]:
+    def say(connection: Connection) -> tuple[StoredIncident, StoredAcknowledgement]:
         return write_acknowledgement(
-            client, incident_id, word=words[0], given_by=name, note=note, given_at=now
+            connection, incident_id, word=words[0], given_by=name, note=note, given_at=now
         )
 
     incident, said = ask_store(store_url, say, use="write")
@@ -113,9 +112,9 @@ def _user() -> str:
 
 
 def _list(store_url: str, as_json: bool, **chosen: Any) -> None:
-    def question(client: Client) -> tuple[Sequence[StoredIncident], Sequence[StoredAcknowledgement]]:
-        found = read_incidents(client, **chosen)
-        return found, read_acknowledgements(client) if found else []
+    def question(connection: Connection) -> tuple[Sequence[StoredIncident], Sequence[StoredAcknowledgement]]:
+        found = read_incidents(connection, **chosen)
+        return found, read_acknowledgements(connection) if found else []
 
     found, said = ask_store(store_url, question)
     of_incident = {

@@ -29,11 +29,10 @@ from driftline.web.calibration import write_calibration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.calibration import Calibration
     from driftline.domain.streams import Stream
     from driftline.profiles import Grid, HourProfile
+    from driftline.store.connection import Connection
     from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
 
@@ -124,7 +123,7 @@ def calibrate_command(
         raise click.UsageError(str(error)) from error
     past = ask_store(
         store_url,
-        lambda client: _read_past(client, (model_name, model_version, environment), settings, hours),
+        lambda connection: _read_past(connection, (model_name, model_version, environment), settings, hours),
     )
     first = _first_judged(past, learn_weeks, hours)
     found = calibrate(
@@ -165,24 +164,24 @@ class _Progress:
 
 
 def _read_past(
-    client: Client, wanted: tuple[str | None, str | None, str], settings: DriftSettings, hours: int
+    connection: Connection, wanted: tuple[str | None, str | None, str], settings: DriftSettings, hours: int
 ) -> _Past:
-    spans = read_streams(client)
+    spans = read_streams(connection)
     span = _choose(spans, *wanted)
     stream = span.stream
     history = settings.history_hours + 2 * settings.longest_scale_hours
     first_hour = max(span.first_hour, span.last_hour - hours - history)
     # The newest hour may not have closed yet.
-    profiles = _read(client, stream, first_hour, span.last_hour)
+    profiles = _read(connection, stream, first_hour, span.last_hour)
     reference = [each for each in spans if each.stream == stream._replace(environment=REFERENCE)]
-    missing = Ledger(client).missing(stream, since_hour=first_hour)
+    missing = Ledger(connection).missing(stream, since_hour=first_hour)
     return _Past(
         stream=stream,
-        grids=read_grids(client, stream.model_name),
+        grids=read_grids(connection, stream.model_name),
         training=[
             profile
             for each in reference
-            for profile in _read(client, each.stream, each.first_hour, each.last_hour + 1)
+            for profile in _read(connection, each.stream, each.first_hour, each.last_hour + 1)
         ],
         profiles=profiles,
         completeness={
@@ -190,12 +189,12 @@ def _read_past(
             for profile in profiles
             if missing.get(profile.hour, 0.0) > 0
         },
-        incidents=read_incidents(client, stream=stream),
+        incidents=read_incidents(connection, stream=stream),
     )
 
 
-def _read(client: Client, stream: Stream, first_hour: int, end_hour: int) -> Sequence[HourProfile]:
-    read = read_hours(client, stream, first_hour=first_hour, end_hour=end_hour)
+def _read(connection: Connection, stream: Stream, first_hour: int, end_hour: int) -> Sequence[HourProfile]:
+    read = read_hours(connection, stream, first_hour=first_hour, end_hour=end_hour)
     if read.end_hour < end_hour:
         raise StoreError(
             f"the profiles of {stream} at {hour_time(read.end_hour):%Y-%m-%d %H:%M} are being written; "

@@ -80,7 +80,7 @@ def list_command(
 def show_command(place: str, store_url: str, as_json: bool) -> None:
     """Show one with its bytes, and what can be read of them."""
     chosen = _filter(place)
-    found = ask_store(store_url, lambda client: read_dead_letters(client, chosen, limit=10))
+    found = ask_store(store_url, lambda connection: read_dead_letters(connection, chosen, limit=10))
     if not found:
         raise NotFoundError(f"no dead letter stood at {place}; `driftline dead-letters list --all` shows all")
     rows = [_row(dead_letter) | {"event": _readable(dead_letter.value)} for dead_letter in found]

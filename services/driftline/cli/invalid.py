@@ -18,8 +18,7 @@ from driftline.store.rules import read_rules, set_rules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.store.rules import Rule
 
 
@@ -64,10 +63,10 @@ def rules(model_name: str, store_url: str, overrides: TextIO | None, as_json: bo
     """Show the rules of a model's versions, or set some by hand."""
     given = _read_overrides(overrides) if overrides else None
 
-    def answer(client: Client) -> Mapping[str, Mapping[str, Rule]]:
+    def answer(connection: Connection) -> Mapping[str, Mapping[str, Rule]]:
         if given is not None:
-            set_rules(client, model_name, given)
-        return read_rules(client, model_name)
+            set_rules(connection, model_name, given)
+        return read_rules(connection, model_name)
 
     found = ask_store(store_url, answer, use="read" if given is None else "write")
     if as_json:

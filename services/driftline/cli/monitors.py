@@ -74,7 +74,7 @@ def apply(file: Path, store_url: str) -> None:
     are judged is not in the store: give the file to 'driftline watch' or 'driftline up', which also do this.
     """
     monitors = read_monitors(file, DriftSettings())
-    for warning in ask_store(store_url, lambda client: follow_monitors(client, monitors), use="make"):
+    for warning in ask_store(store_url, lambda connection: follow_monitors(connection, monitors), use="make"):
         echo(f"warning: {warning}", err=True)
     echo(f"the store follows {file}")
 

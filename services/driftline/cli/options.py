@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 from click.core import ParameterSource
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.cli.logs import FailureError
 from driftline.cli.settings import FILE, FlagOnly
@@ -137,8 +136,6 @@ def clean_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except DriftlineError as error:
             raise FailureError(str(error)) from error
-        except ClickHouseError as error:
-            raise FailureError(f"the store refused: {error}") from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise FailureError(f"{where}{error.strerror or error}") from error

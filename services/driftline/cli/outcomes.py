@@ -64,18 +64,18 @@ def import_command(
     names = dict(_pair(text) for text in columns)
     rows = read_rows(file, names)
     with open_log(log_url) as log, open_store(store_url, use="read") as store:
-        client = store.client()
+        connection = store.connect()
         log.ensure_topics([OUTCOMES_TOPIC])
         importer = Importer(
             model_name=model_name,
             writer=log.writer(),
-            client=client,
+            connection=connection,
             within=parse_age(within),
             labels=labels,
             clock=time.time,
         )
         done = importer.run(rows)
-        client.close()
+        connection.close()
     if as_json:
         bad = [each._asdict() for each in done.bad]
         echo_json({"rows": done.rows, "outcomes": done.outcomes, "bad": bad})

@@ -20,9 +20,8 @@ from driftline.store.performance import Asked, Moment, read_performance_models
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.performance.timeline import Period, Timeline
+    from driftline.store.connection import Connection
 
 _BASIS = {
     "final": "final",
@@ -84,11 +83,11 @@ def performance(
         hours=hours,
     )
 
-    def question(client: Client) -> Mapping[str, Timeline]:
-        models = [model_name] if model_name else list(read_performance_models(client, environment))
+    def question(connection: Connection) -> Mapping[str, Timeline]:
+        models = [model_name] if model_name else list(read_performance_models(connection, environment))
         return {
             name: read_timeline(
-                client, dataclasses.replace(asked, model_name=name), now_s=time.time(), moment=moment
+                connection, dataclasses.replace(asked, model_name=name), now_s=time.time(), moment=moment
             )
             for name in models
         }

@@ -23,9 +23,8 @@ from driftline.store.verdicts import read_verdicts
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.store.connect import Use
+    from driftline.store.connection import Connection
 
 
 T = TypeVar("T")
@@ -34,7 +33,7 @@ _UNITS = MappingProxyType({"m": "minutes", "h": "hours", "d": "days", "w": "week
 _AGE = re.compile(r"(\d{1,9})\s*([mhdw])")
 
 
-def ask_store(store_url: str, question: Callable[[Client], T], *, use: Use = "read") -> T:
+def ask_store(store_url: str, question: Callable[[Connection], T], *, use: Use = "read") -> T:
     """Answer a question out of a store; without ``make``, one that is there.
 
     Raises:
@@ -56,7 +55,7 @@ def patience_with(store_url: str) -> float:
 @clean_errors
 def trace(event_id: str, store_url: str, as_json: bool) -> None:
     """Show one prediction, back to its training run."""
-    found = ask_store(store_url, lambda client: trace_prediction(client, event_id))
+    found = ask_store(store_url, lambda connection: trace_prediction(connection, event_id))
     if as_json:
         echo_json(found)
         return

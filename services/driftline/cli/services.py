@@ -38,7 +38,7 @@ from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import migrate, open_store, ready_client
+from driftline.store import migrate, open_store, ready_connection
 from driftline.store.ready import act, check_store
 from driftline.store.users import SERVICES, migrate_with_users, read_accounts
 from driftline.up import Up
@@ -49,9 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.health import Check
+    from driftline.store.connection import Connection
     from driftline.store.migrate import Migration
 
 T = TypeVar("T")
@@ -227,10 +226,10 @@ def migrate_command(store_url: str, log_url: str | None, with_users: bool, wait_
     stop = stop_on_signals()
     accounts = read_accounts(os.environ) if with_users else []
 
-    def update(client: Client) -> Sequence[Migration]:
+    def update(connection: Connection) -> Sequence[Migration]:
         if with_users:
-            return migrate_with_users(client, accounts, random_hex=secrets.token_hex)
-        return migrate(client)
+            return migrate_with_users(connection, accounts, random_hex=secrets.token_hex)
+        return migrate(connection)
 
     patience_s = patience_with(store_url)
     with open_store(store_url) as store:
@@ -378,7 +377,7 @@ def serve(store_url: str, host: str, port: int, allowed_hosts: tuple[str, ...]) 
     """Serve the pages over a store."""
     stop = stop_on_signals()
     with open_store(store_url) as store:
-        ready_client(store).close()
+        ready_connection(store).close()
         app = create_app(store, Metrics(), clock=time.time)
         server = WebServer(app, host, port, allowed_hosts=allowed_hosts)
         server.start()

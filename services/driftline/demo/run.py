@@ -122,32 +122,35 @@ class Demo:
         command += ["--artifact", str(self._artifact)]
         if self._events is not None:
             command += ["--events", str(self._events)]
-        client = self.up.store.client()
+        connection = self.up.store.connect()
         reader = self.up.log.reader(GROUP, TOPICS)
         service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own module
         listener = threading.Thread(target=self._listen, args=(service,), daemon=True)
         listener.start()
         try:
-            while service.poll() is None or not self._is_done(client, reader):
+            while service.poll() is None or not self._is_done(connection, reader):
                 if failed := self.up.failed():
                     raise DemoError(f"{failed} ended by an error; see above")
                 if service.returncode:
                     raise DemoError(
                         f"the inference service ended with status {service.returncode}; see above"
                     )
-                self._look(client)
+                self._look(connection)
                 show(self.progress)
                 time.sleep(_POLL_S)
             listener.join()
-            self._look(client)
+            self._look(connection)
             show(self.progress)
             errors = feed_errors(load_weather(), load_flights())
-            return {**summarize(client, self.progress.faults, errors), "seconds": time.monotonic() - began_s}
+            return {
+                **summarize(connection, self.progress.faults, errors),
+                "seconds": time.monotonic() - began_s,
+            }
         finally:
             service.kill()
             service.wait()
             reader.close()
-            client.close()
+            connection.close()
 
     def _listen(self, service: subprocess.Popen[str]) -> None:
         """Take in what the inference service tells of itself."""
@@ -163,16 +166,16 @@ class Demo:
                 self.progress.served = message["served"]
                 self.progress.until = message["until"]
 
-    def _look(self, client: Any) -> None:
-        found = read_situation(client)
+    def _look(self, connection: Any) -> None:
+        found = read_situation(connection)
         self.progress.landed, self.progress.hours = found.landed, found.hours
         self.progress.judged = found.judged
 
-    def _is_done(self, client: Any, reader: Any) -> bool:
+    def _is_done(self, connection: Any, reader: Any) -> bool:
         if any(reader.lag().values()):
             return False
         self.progress.phase = "judging what is left"
-        self._look(client)
+        self._look(connection)
         return self.progress.judged >= self.progress.hours
 
 

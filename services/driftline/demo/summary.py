@@ -13,10 +13,9 @@ from driftline.store.ledger import read_ledger
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.demo.flights import FeedError
     from driftline.drift.incidents.incident import Incident as AlertedIncident
+    from driftline.store.connection import Connection
 
 _QUIET = timedelta(hours=24)
 _LONGEST_WINDOW = timedelta(hours=24)
@@ -57,14 +56,14 @@ class Situation:
     judged: int
 
 
-def read_situation(client: Client) -> Situation:
+def read_situation(connection: Connection) -> Situation:
     """Return how far serving has come. Reads little, since it is asked often."""
-    landed, first, closed = client.query(
+    landed, first, closed = connection.rows(
         "SELECT count(), min(hour), arraySort(groupUniqArray(hour))[-2] FROM "
         "(SELECT intDiv(toUnixTimestamp(predictions.hour), 3600) AS hour FROM predictions "
         "WHERE environment = 'production')"
-    ).result_rows[0]
-    judged = client.query("SELECT intDiv(toUnixTimestamp(max(hour)), 3600) FROM judged_hours").result_rows
+    )[0]
+    judged = connection.rows("SELECT intDiv(toUnixTimestamp(max(hour)), 3600) FROM judged_hours")
     hours, told = ((hour + 1 - first if hour else 0) for hour in (closed, judged[0][0]))
     return Situation(landed, hours, told)
 
@@ -111,13 +110,13 @@ class Incident:
         return list(dict.fromkeys([self.first.feature, *(verdict.feature for verdict in self.verdicts)]))
 
 
-def read_page_verdicts(client: Client) -> Sequence[PageVerdict]:
+def read_page_verdicts(connection: Connection) -> Sequence[PageVerdict]:
     """Return all verdicts that page, in the order of their windows' ends."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT feature, reference, window_end, scale_hours, ifNull(channel, ''), reason, ifNull(rank, 0), "
         "ifNull(episode_id, '') FROM drift_verdicts WHERE verdict = 'page' "
         "ORDER BY window_end, rank, scale_hours"
-    ).result_rows
+    )
     return [PageVerdict(row[0], row[1], _utc(row[2]), *row[3:]) for row in rows]
 
 
@@ -171,13 +170,15 @@ def explain(incident: Incident, errors: Sequence[FeedError]) -> str | None:
     return None
 
 
-def summarize(client: Client, faults: Sequence[PlannedFault], errors: Sequence[FeedError]) -> dict[str, Any]:
+def summarize(
+    connection: Connection, faults: Sequence[PlannedFault], errors: Sequence[FeedError]
+) -> dict[str, Any]:
     """Return the summary: plain values, times in ISO 8601, durations in hours."""
-    books = {line.environment: line for line in read_ledger(client)}
+    books = {line.environment: line for line in read_ledger(connection)}
     production = books["production"]
-    verdicts = read_page_verdicts(client)
+    verdicts = read_page_verdicts(connection)
     incidents = incidents_of(verdicts)
-    first_judged, last_judged, counted = _judged(client)
+    first_judged, last_judged, counted = _judged(connection)
     first_fault = faults[0].start if faults else last_judged
     hours = 0.0
     if first_judged is not None and first_fault is not None:
@@ -196,8 +197,8 @@ def summarize(client: Client, faults: Sequence[PlannedFault], errors: Sequence[F
         "duplicates": production.duplicates,
         "dropped": production.dropped,
         "reference_rows": books["reference"].landed if "reference" in books else 0,
-        "outcomes": _count(client, "outcomes"),
-        "dead_letters": _count(client, "dead_letters"),
+        "outcomes": _count(connection, "outcomes"),
+        "dead_letters": _count(connection, "dead_letters"),
         "verdicts": sum(counted.values()),
         "verdicts_by_name": counted,
         "judged_from": first_judged.isoformat() if first_judged else None,
@@ -247,21 +248,21 @@ def _tell_fault(fault: PlannedFault, found: PageVerdict | None) -> dict[str, Any
     }
 
 
-def _judged(client: Client) -> tuple[datetime | None, datetime | None, dict[str, int]]:
+def _judged(connection: Connection) -> tuple[datetime | None, datetime | None, dict[str, int]]:
     """Return the ends of the first and last window with a reference, and how many verdicts by name."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT verdict, count(), min(window_end), max(window_end) FROM drift_verdicts "
         "WHERE reference = 'production' GROUP BY verdict"
-    ).result_rows
-    counted = client.query("SELECT verdict, count() FROM drift_verdicts GROUP BY verdict ORDER BY verdict")
+    )
+    counted = connection.rows("SELECT verdict, count() FROM drift_verdicts GROUP BY verdict ORDER BY verdict")
     judged = [row for row in rows if row[0] in {"ok", "warn", "page"}]
     first = min((_utc(row[2]) for row in judged), default=None)
     last = max((_utc(row[3]) for row in judged), default=None)
-    return first, last, {name: int(count) for name, count in counted.result_rows}
+    return first, last, {name: int(count) for name, count in counted}
 
 
-def _count(client: Client, table: str) -> int:
-    return int(client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0])
+def _count(connection: Connection, table: str) -> int:
+    return int(connection.rows(f"SELECT count() FROM {table} FINAL")[0][0])
 
 
 def _utc(time: datetime) -> datetime:

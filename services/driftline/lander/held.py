@@ -10,8 +10,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from driftline.errors import StoreError
 from driftline.lander.repeats import event_id_of
 
@@ -19,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch
+    from driftline.store.connection import Connection
 
 _PLACE = "log_id = {source:String} AND log_partition = {partition:UInt32}"
 _HELD = f"""
@@ -44,10 +41,10 @@ _Place: TypeAlias = "tuple[str, int]"
 
 
 class HeldRows:
-    """Tells which records have landed. For one lander, in one thread; begun anew with every client.
+    """Tells which records have landed. For one lander, in one thread; begun anew with every connection.
 
     Args:
-        client: of the store.
+        connection: to the store.
         schema_of: finds the schema that wrote a record.
         monotonic: a clock in seconds.
         sleep: waits so many seconds.
@@ -55,13 +52,13 @@ class HeldRows:
 
     def __init__(
         self,
-        client: Client,
+        connection: Connection,
         *,
         schema_of: SchemaOf,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = client
+        self._connection = connection
         self._schema_of = schema_of
         self._monotonic = monotonic
         self._sleep = sleep
@@ -148,7 +145,4 @@ class HeldRows:
         return self._query(query, {"source": batch.source, "partition": batch.partition, **offsets})
 
     def _query(self, query: str, bound: dict[str, object]) -> Sequence[Sequence[Any]]:
-        try:
-            return self._client.query(query, parameters=bound).result_rows
-        except (ClickHouseError, OSError) as error:
-            raise StoreError(f"the store does not say what has landed: {error}") from error
+        return self._connection.rows(query, bound)

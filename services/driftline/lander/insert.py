@@ -18,11 +18,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
-
-from driftline.errors import StoreError, WireError
+from driftline.errors import StatementError, StoreError, WireError
 from driftline.lander.blocks import END, POSITION, BlockWriter
 from driftline.lander.screen import suspects
 from driftline.wire import MAX_RECORD_BYTES, decode_as, event_schema, split_frame
@@ -30,11 +28,10 @@ from driftline.wire import MAX_RECORD_BYTES, decode_as, event_schema, split_fram
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.lander.held import HeldRows
     from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch
+    from driftline.store.connection import Connection
     from driftline.wire import EventSchema, SchemaRef
 
 _logger = logging.getLogger(__name__)
@@ -151,7 +148,7 @@ class Inserter:
     """Inserts batches of one topic's event into one table.
 
     Args:
-        client: a client of this thread's own.
+        connection: a connection of this thread's own.
         event: the event's name, such as ``PredictionEvent``.
         table: where its blocks go.
         database: the table's database.
@@ -161,7 +158,7 @@ class Inserter:
 
     def __init__(
         self,
-        client: Client,
+        connection: Connection,
         *,
         event: str,
         table: str,
@@ -169,7 +166,7 @@ class Inserter:
         schema_of: SchemaOf,
         held: HeldRows | None = None,
     ) -> None:
-        self._client = client
+        self._connection = connection
         self._schema = event_schema(event)
         self._table = f"{database}.{table}"
         self._schema_of = schema_of
@@ -301,7 +298,7 @@ class Inserter:
         token = f"{piece.token}:{attempt}" if attempt else piece.token
         places, datums = [place for place, _ in records], [datum for _, datum in records]
         insert_block(
-            self._client,
+            self._connection,
             self._table,
             self._columns,
             self._writers[piece.ref].container(datums, batch, places),
@@ -340,7 +337,12 @@ class RefusedError(WireError):
 
 
 def insert_block(
-    client: Client, table: str, columns: Sequence[str], container: bytes, *, settings: Mapping[str, object]
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    container: bytes,
+    *,
+    settings: Mapping[str, object],
 ) -> None:
     """Insert one Avro container into a table. Blocks for the store.
 
@@ -349,16 +351,12 @@ def insert_block(
         StoreError: the store is away or in trouble.
     """
     try:
-        # The client would send bytes twice when a connection breaks, and take the second answer for both.
-        view: Any = memoryview(container)
-        client.raw_insert(table, columns, view, dict(settings), fmt="Avro")
-    except DatabaseError as error:
-        code, text = error.code or 0, str(error)
+        connection.insert_avro(table, columns, container, settings=settings)
+    except StatementError as error:
+        code, text = error.code, error.detail
         if code in _DATA_ERROR_CODES or (code == _STD_EXCEPTION_CODE and "avro::Exception" in text):
             raise RefusedError(_reason(code, text), text.partition(" (version")[0][:1000]) from error
-        raise StoreError(f"the store refused a block for {table}: {text[:1000]}") from error
-    except (ClickHouseError, OSError) as error:
-        raise StoreError(f"the store is away: {error}") from error
+        raise
 
 
 def _reason(code: int, text: str) -> str:

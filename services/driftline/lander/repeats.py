@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import fastavro
 from clickhouse_connect.driver.binding import format_str
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from driftline.errors import StoreError, WireError
+from driftline.errors import WireError
 from driftline.wire import PREDICTION, event_schema, split_frame
 from driftline.wire.values import END_OF_TIME_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.log import Batch
+    from driftline.store.connection import Connection
     from driftline.wire import EventSchema, SchemaRef
 
 SchemaOf: TypeAlias = "Callable[[SchemaRef], EventSchema | None]"
@@ -49,7 +47,7 @@ class _Identity(NamedTuple):
     time_us: int
 
 
-def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf) -> tuple[int, ...]:
+def find_repeats(connection: Connection, batch: Batch, schema_of: SchemaOf) -> tuple[int, ...]:
     """Return the positions of a batch's records that landed from elsewhere, or stand earlier in it, rising.
 
     Blocks for the store if the batch has records that may repeat; otherwise costs nothing. What landed from
@@ -74,7 +72,7 @@ def find_repeats(client: Client, batch: Batch, schema_of: SchemaOf) -> tuple[int
                 continue
             asked[place] = identity
         seen.add(identity[:3])
-    held = _held(client, list(asked.values()))
+    held = _held(connection, list(asked.values()))
     here = (batch.source, batch.partition)
     repeats |= {
         place
@@ -91,7 +89,7 @@ def event_id_of(record: bytes, schema_of: SchemaOf) -> str | None:
 
 
 def _held(
-    client: Client, identities: Sequence[_Identity]
+    connection: Connection, identities: Sequence[_Identity]
 ) -> Mapping[tuple[str, str, int], set[tuple[str, int, int]]]:
     """Return from where the store holds predictions: log, partition and offset, by what tells them apart."""
     held: dict[tuple[str, str, int], set[tuple[str, int, int]]] = defaultdict(set)
@@ -107,10 +105,7 @@ def _held(
             f"AND event_time <= fromUnixTimestamp64Micro({max(times)}, 'UTC') "
             f"AND event_id IN ({_listed(each.event_id for each in chunk)})"
         )
-        try:
-            rows = client.query(query, settings=_LARGE_QUERY).result_rows
-        except (ClickHouseError, OSError) as error:
-            raise StoreError(f"the store does not say which predictions it holds: {error}") from error
+        rows = connection.rows(query, settings=_LARGE_QUERY)
         for event_id, session_id, sequence, *place in rows:
             held[str(event_id), str(session_id), int(sequence)].add((place[0], place[1], place[2]))
     return held

@@ -14,7 +14,7 @@ from driftline.lander.repeats import find_repeats
 from driftline.lander.schemas import WriterSchemas
 from driftline.lander.service import make_inserters
 from driftline.log import Batch
-from driftline.store import ready_client
+from driftline.store import ready_connection
 from driftline.store.dead_letters import read_dead_letters, write_dead_letter
 
 if TYPE_CHECKING:
@@ -57,22 +57,24 @@ def replay_dead_letters(
         StoreError: the store is away. What was landed until then is noted.
         LogError: the schema registry is away.
     """
-    client = ready_client(store)
+    connection = ready_connection(store)
     try:
         schema_of = WriterSchemas(log)
-        held = HeldRows(client, schema_of=schema_of)
-        inserters = make_inserters(client, store.database, schema_of, held)
+        held = HeldRows(connection, schema_of=schema_of)
+        inserters = make_inserters(connection, store.database, schema_of, held)
         landed = refused = 0
-        for dead_letter in read_dead_letters(client, dataclasses.replace(chosen, waiting=True), limit=limit):
+        for dead_letter in read_dead_letters(
+            connection, dataclasses.replace(chosen, waiting=True), limit=limit
+        ):
             batch = _alone(dead_letter)
-            repeats = find_repeats(client, batch, schema_of)
+            repeats = find_repeats(connection, batch, schema_of)
             now = _again(inserters, dead_letter, batch, repeats, datetime.fromtimestamp(clock(), UTC))
-            write_dead_letter(client, now)
+            write_dead_letter(connection, now)
             landed += now.replayed_at is not None
             refused += now.replayed_at is None
         return Replayed(landed, refused)
     finally:
-        client.close()
+        connection.close()
 
 
 def _again(

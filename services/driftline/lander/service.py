@@ -11,8 +11,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from driftline.errors import LogError, LogMovedError, StoreError
 from driftline.health import Pulse
 from driftline.lander.dead_letters import (
@@ -28,7 +26,7 @@ from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, S
 from driftline.lander.repeats import find_repeats
 from driftline.lander.schemas import WriterSchemas
 from driftline.lander.turn import Turn
-from driftline.store import ready_client
+from driftline.store import ready_connection
 from driftline.wire import (
     DEAD_LETTER,
     DEAD_LETTERS_TOPIC,
@@ -47,13 +45,12 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.lander.insert import DeadLetter
     from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch, EventLog
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
+    from driftline.store.connection import Connection
 
 _logger = logging.getLogger(__name__)
 
@@ -125,9 +122,9 @@ class Lander:
         self._connect()
 
     def _connect(self) -> None:
-        self._client = ready_client(self._store)
-        self._held = HeldRows(self._client, schema_of=self._schema_of, monotonic=self._monotonic)
-        self._inserters = make_inserters(self._client, self._store.database, self._schema_of, self._held)
+        self._connection = ready_connection(self._store)
+        self._held = HeldRows(self._connection, schema_of=self._schema_of, monotonic=self._monotonic)
+        self._inserters = make_inserters(self._connection, self._store.database, self._schema_of, self._held)
 
     def _begin_counting(self) -> None:
         """Export what may be counted as 0: of a counter that begins with 1, Prometheus sees no increase."""
@@ -165,7 +162,7 @@ class Lander:
                     stop.wait(_TURN_CHECK_S)
                     continue
                 if has_failed:  # An embedded store may have another owner now.
-                    self._client.close()
+                    self._connection.close()
                     self._connect()
                 landed = self.land_once(is_patient=True)
                 has_failed = False
@@ -173,7 +170,7 @@ class Lander:
             except LogMovedError as error:
                 _logger.info("another lander went on: %s", error, extra={"group": GROUP})
                 continue
-            except (StoreError, LogError, ClickHouseError) as error:
+            except (StoreError, LogError) as error:
                 has_failed = True
                 self._pulse.fail(error)
                 self._metrics.count(LOG_FAILURES if isinstance(error, LogError) else STORE_FAILURES)
@@ -276,7 +273,7 @@ class Lander:
         if not batch.repeated:
             self._reader.intend(batch)
         is_prediction = batch.topic == PREDICTIONS_TOPIC
-        repeats = find_repeats(self._client, batch, self._schema_of) if is_prediction else ()
+        repeats = find_repeats(self._connection, batch, self._schema_of) if is_prediction else ()
         check = partial(self._limit.check, records)
         landing = self._inserters[batch.topic].land(batch, check, repeats=repeats)
         self._dead_letter(landing.dead_letters)
@@ -318,17 +315,17 @@ class Lander:
         """Let go of log and store."""
         self._reader.close()
         self._writer.close()
-        self._client.close()
+        self._connection.close()
         self._turn.release()
 
 
 def make_inserters(
-    client: Client, database: str, schema_of: SchemaOf, held: HeldRows
+    connection: Connection, database: str, schema_of: SchemaOf, held: HeldRows
 ) -> Mapping[str, Inserter]:
     """Return what inserts each topic's records."""
     return {
         topic: Inserter(
-            client,
+            connection,
             event=event,
             table=table,
             database=database,

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import HourKey
     from driftline.failing import Failing
+    from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,7 +53,7 @@ class PerformanceDeriver:
     """Counts the performance of all models, or of a shard of them. For one thread.
 
     Args:
-        client: of the store; its owner closes it.
+        connection: of the store; its owner closes it.
         monotonic: a clock in seconds.
         random_below: returns a random number from 0 to below its argument.
         is_own: whether a model is this shard's.
@@ -63,7 +62,7 @@ class PerformanceDeriver:
 
     def __init__(
         self,
-        client: Client,
+        connection: Connection,
         *,
         monotonic: Callable[[], float],
         random_below: Callable[[int], int],
@@ -71,7 +70,7 @@ class PerformanceDeriver:
         failing: Failing[tuple[str, ...]],
     ) -> None:
         self._failing = failing
-        self._client = client
+        self._connection = connection
         self._monotonic = monotonic
         self._random_below = random_below
         self._is_own = is_own
@@ -107,28 +106,28 @@ class PerformanceDeriver:
         began_s = self._monotonic()
         if not is_forced and began_s < self._next_look_s:
             return
-        signs = read_signs(self._client, ("outcomes", "derived_hours", *RECIPE_TABLES))
+        signs = read_signs(self._connection, ("outcomes", "derived_hours", *RECIPE_TABLES))
         is_long = began_s - self._long_look_s >= _LONG_LOOK_GAP_S
         if signs == self._signs and not is_long:
             self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
             return
         if is_long or signs.get("outcomes") != self._signs.get("outcomes"):
             reach = _LONG_LOOK if is_long else timedelta(0)
-            looked_at = read_store_time(self._client)
+            looked_at = read_store_time(self._connection)
             if not self._models:
-                self._models = {name for name in read_labelled_models(self._client) if self._is_own(name)}
-            touched = read_touched_by_outcomes(self._client, max(self._looked_at, _EPOCH + reach) - reach)
+                self._models = {name for name in read_labelled_models(self._connection) if self._is_own(name)}
+            touched = read_touched_by_outcomes(self._connection, max(self._looked_at, _EPOCH + reach) - reach)
             self._dirty |= {each for each in touched if self._is_own(each.stream.model_name)}
             self._models |= {each.stream.model_name for each in self._dirty}
             self._looked_at = looked_at
             self._long_look_s = began_s if is_long else self._long_look_s
-        self._dirty |= read_hours_behind(self._client, self._models)
+        self._dirty |= read_hours_behind(self._connection, self._models)
         self._signs = signs
         self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
 
     def _count(self, stop: threading.Event | None) -> int:
         """Count those of the dirty hours that are due, the newest first; return how many."""
-        recipes = read_recipes(self._client)
+        recipes = read_recipes(self._connection)
         counted = 0
         tried = {each for each in self._dirty if self._failing.is_due(_key(each))}
         for hours in _groups(tried, recipes):
@@ -147,14 +146,14 @@ class PerformanceDeriver:
         try:
             return self._count_together(hours, recipes)
         except Exception as error:
-            if is_away(self._client, error):
+            if is_away(self._connection, error):
                 raise
         half = len(hours) // 2
         return sum(self._count_apart(part, recipes) for part in (hours[:half], hours[half:]))
 
     def _count_together(self, hours: Sequence[HourKey], recipes: Recipes) -> int:
-        held = count_held(self._client, hours, recipes)
-        pointers = read_performance_pointers(self._client, hours)
+        held = count_held(self._connection, hours, recipes)
+        pointers = read_performance_pointers(self._connection, hours)
         due = {
             each: own
             for each, own in held.items()
@@ -167,14 +166,14 @@ class PerformanceDeriver:
 
     def _derive(self, held: Mapping[HourKey, Held], recipes: Recipes) -> None:
         began_s = self._monotonic()
-        derivation = derivation_id(read_store_time(self._client), self._random_below)
-        derive_performance(self._client, held, recipes, derivation=derivation)
+        derivation = derivation_id(read_store_time(self._connection), self._random_below)
+        derive_performance(self._connection, held, recipes, derivation=derivation)
         seconds = self._monotonic() - began_s
-        point_to_performance(self._client, held, recipes, derivation=derivation, seconds=seconds)
+        point_to_performance(self._connection, held, recipes, derivation=derivation, seconds=seconds)
 
     def clean(self) -> None:
         """Delete what no pointer names any more."""
-        delete_superseded_performance(self._client)
+        delete_superseded_performance(self._connection)
 
 
 def _key(hour: HourKey) -> tuple[str, ...]:

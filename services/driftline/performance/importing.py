@@ -27,9 +27,8 @@ from driftline.wire.values import event_time_us
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.log import LogWriter
+    from driftline.store.connection import Connection
 
 CHUNK_ROWS = 5_000
 
@@ -91,7 +90,7 @@ class Importer:
     Args:
         model_name: the model.
         writer: where outcomes go.
-        client: of the store, which knows the predictions of an entity; None: rows have event ids.
+        connection: of the store, which knows the predictions of an entity; None: rows have event ids.
         within: how long before a row's time the entity's prediction was made at most.
         labels: whether actuals are labels also where they look like numbers.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
@@ -102,14 +101,14 @@ class Importer:
         *,
         model_name: str,
         writer: LogWriter,
-        client: Client | None,
+        connection: Connection | None,
         within: timedelta,
         labels: bool,
         clock: Callable[[], float],
     ) -> None:
         self._model_name = model_name
         self._writer = writer
-        self._client = client
+        self._connection = connection
         self._within = within
         self._labels = labels
         self._clock = clock
@@ -148,7 +147,7 @@ class Importer:
         if not event_id and not (entity_id and "time" in given):
             raise BadRowError("it names no prediction: it needs an event_id, or an entity_id and a time")
         time = None if event_id else _time("time", given["time"])
-        if time is not None and self._client is None:
+        if time is not None and self._connection is None:
             raise BadRowError("a prediction can be found by its entity only where the store is")
         arguments = {
             "time_us": _micros("observed_time", given.get("observed_time", self._clock())),
@@ -189,10 +188,10 @@ class Importer:
 
     def _answered(self, rows: Sequence[Row]) -> Mapping[str, Sequence[Answered]]:
         times = [row.time for row in rows if row.time is not None]
-        if not times or self._client is None:
+        if not times or self._connection is None:
             return {}
         return find_answered(
-            self._client,
+            self._connection,
             self._model_name,
             {row.entity_id for row in rows},
             since=min(times) - self._within,

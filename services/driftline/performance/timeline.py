@@ -14,10 +14,9 @@ from driftline.store.performance import read_counted, read_delays
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
     from driftline.performance.tally import Group
+    from driftline.store.connection import Connection
     from driftline.store.performance import Asked, Moment
 
 Basis: TypeAlias = Literal["final", "weighted", "bounds", "known"]
@@ -97,24 +96,26 @@ class Timeline:
     periods: Sequence[Period]
 
 
-def read_timeline(client: Client, asked: Asked, *, now_s: float, moment: Moment | None = None) -> Timeline:
+def read_timeline(
+    connection: Connection, asked: Asked, *, now_s: float, moment: Moment | None = None
+) -> Timeline:
     """Return how right a model was, period by period.
 
     Args:
-        client: of the store.
+        connection: to the store.
         asked: of which model, and since when.
         now_s: the time now, seconds since the epoch.
         moment: as of when; None: now.
     """
     until = min(asked.until, int(now_s // 3600) + 1)
     recent = replace(asked, since=max(until - DELAY_HOURS, 0), until=until)
-    hours = read_delays(client, asked if moment else recent, moment)
+    hours = read_delays(connection, asked if moment else recent, moment)
     if not hours:
-        hours = read_delays(client, asked, moment)
+        hours = read_delays(connection, asked, moment)
     if moment is not None:
         now_s = min(now_s, moment.as_of.timestamp())
     delays = delays_of(hours, now_s=now_s)
-    counted = read_counted(client, asked, moment)
+    counted = read_counted(connection, asked, moment)
     periods = {key: [group_of(each) for each in own] for key, own in counted.items()}
     task = task_of([group for own in periods.values() for group in own])
     if task is None:
@@ -122,7 +123,7 @@ def read_timeline(client: Client, asked: Asked, *, now_s: float, moment: Moment 
     if task.kind == "regression":
         delays = delays_of([replace(each, truth="") for each in hours], now_s=now_s)
     young = [each.hour for each in hours if not delays.is_mature(each.hour)]
-    by_hour = _read_young(client, asked, min(young), moment) if young and delays.by_truth else {}
+    by_hour = _read_young(connection, asked, min(young), moment) if young and delays.by_truth else {}
     found = []
     for (stream, start), own in periods.items():
         hourly = {
@@ -136,12 +137,12 @@ def read_timeline(client: Client, asked: Asked, *, now_s: float, moment: Moment 
 
 
 def _read_young(
-    client: Client, asked: Asked, first: int, moment: Moment | None
+    connection: Connection, asked: Asked, first: int, moment: Moment | None
 ) -> Mapping[tuple[Stream, int], Sequence[Group]]:
     """Return the groups of each hour of which truths are still to come, and of those beside them."""
     start = (max(first, asked.since) - asked.shift) // asked.hours * asked.hours + asked.shift
     hourly = replace(asked, hours=1, shift=0, since=max(start, asked.since))
-    found = read_counted(client, hourly, moment)
+    found = read_counted(connection, hourly, moment)
     return {key: [group_of(each) for each in own] for key, own in found.items()}
 
 

@@ -18,8 +18,7 @@ from driftline.store.rules import ANSWER, Learned, Rule, versions_to_learn, writ
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.store.rule_samples import Sample
 
 _logger = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ _WIDENED_BY = 0.5
 _LEAST_ROWS = 1000
 
 
-def learn_rules(client: Client, model_name: str = "") -> Sequence[tuple[str, str]]:
+def learn_rules(connection: Connection, model_name: str = "") -> Sequence[tuple[str, str]]:
     """Learn the rules of versions where that is due; return of which models and versions.
 
     A version learns from its reference as soon as all of that is derived, and anew once it is registered
@@ -36,17 +35,17 @@ def learn_rules(client: Client, model_name: str = "") -> Sequence[tuple[str, str
     answer comes from production, too. Doing it again changes nothing. Two that learn at once learn the same.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: of this model only; '': of all.
     """
     learned = []
     for model, version, is_complete, is_enough, registration in versions_to_learn(
-        client, enough=PRODUCTION_ROWS, model_name=model_name
+        connection, enough=PRODUCTION_ROWS, model_name=model_name
     ):
-        samples = read_samples(client, model, version)
+        samples = read_samples(connection, model, version)
         found = learn(samples, is_complete=bool(is_complete), is_enough=bool(is_enough))
         if found is not None:
-            write_learned(client, model, version, replace(found, registration=registration))
+            write_learned(connection, model, version, replace(found, registration=registration))
             learned.append((model, version))
             context = {"model_name": model, "model_version": version}
             values = (model, version, len(found.rules))
@@ -54,10 +53,10 @@ def learn_rules(client: Client, model_name: str = "") -> Sequence[tuple[str, str
     return learned
 
 
-def models_to_learn(client: Client, models: Collection[str]) -> Collection[str]:
+def models_to_learn(connection: Connection, models: Collection[str]) -> Collection[str]:
     """Return which of these models have grids to be chosen, or rules to be learned, by now."""
-    due = {str(row[0]) for row in versions_to_learn(client, enough=PRODUCTION_ROWS)}
-    due |= {choice.model_name for choice in pending_choices(client, models)}
+    due = {str(row[0]) for row in versions_to_learn(connection, enough=PRODUCTION_ROWS)}
+    due |= {choice.model_name for choice in pending_choices(connection, models)}
     return due & set(models)
 
 

@@ -15,8 +15,6 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from driftline.errors import StoreError
 from driftline.failing import Failing
 from driftline.health import Pulse
@@ -24,7 +22,7 @@ from driftline.performance.deriving import PerformanceDeriver
 from driftline.profiling.dirty import DirtyHours, batches
 from driftline.profiling.metrics import DIRTY, FAILING, FAILURES, HOURS, LAG, ROWS, SECONDS
 from driftline.profiling.rules import learn_rules, models_to_learn
-from driftline.store import ready_client
+from driftline.store import ready_connection
 from driftline.store.derive import delete_superseded, derive_hours, keep_derived, point_to
 from driftline.store.grids import choose_grids, pending_choices, read_stale_hours
 from driftline.store.hours import (
@@ -103,9 +101,9 @@ class Profiler:
         self._pulse = pulse or Pulse("profiler", monotonic)
         for name in (SECONDS, HOURS, ROWS, FAILURES):
             metrics.count(name, 0)
-        self._client = ready_client(store)
+        self._connection = ready_connection(store)
         self._failing: Failing[tuple[str, ...]] = Failing(
-            "deriving", logger=_logger, monotonic=monotonic, is_general=lambda e: is_away(self._client, e)
+            "deriving", logger=_logger, monotonic=monotonic, is_general=lambda e: is_away(self._connection, e)
         )
         self._begin()
 
@@ -115,12 +113,12 @@ class Profiler:
         self._recipes: Recipes | None = None
         self._signs: Mapping[str, int] = {}
         self._looked_at, self._looked_s = _EPOCH, self._monotonic()
-        self._derived_until = self._noted_until = read_derived_until(self._client)
+        self._derived_until = self._noted_until = read_derived_until(self._connection)
         self._next_look_s = self._cleaned_s = self._monotonic()
         self._long_look_s = float("-inf")
         self._must_learn: set[str] = set()
         self._performance = PerformanceDeriver(
-            self._client,
+            self._connection,
             monotonic=self._monotonic,
             random_below=self._random_below,
             is_own=self._is_own,
@@ -134,8 +132,8 @@ class Profiler:
             self._pulse.beat()
             try:
                 if has_failed:  # An embedded store may have another owner now.
-                    self._client.close()
-                    self._client = ready_client(self._store)
+                    self._connection.close()
+                    self._connection = ready_connection(self._store)
                     self._begin()
                 derived = self.step(stop)
                 has_failed = False
@@ -146,7 +144,7 @@ class Profiler:
                 self._pulse.fail(error)
                 self._metrics.count(FAILURES)
                 context = {"error": type(error).__name__}
-                foreseen = isinstance(error, (StoreError, ClickHouseError))
+                foreseen = isinstance(error, StoreError)
                 _logger.warning(
                     "deriving failed, trying again: %s", error, extra=context, exc_info=not foreseen
                 )
@@ -193,7 +191,7 @@ class Profiler:
         began_s = self._monotonic()
         if not is_forced and began_s < self._next_look_s:
             return
-        signs = read_signs(self._client, ("predictions", *RECIPE_TABLES))
+        signs = read_signs(self._connection, ("predictions", *RECIPE_TABLES))
         if self._recipes is None or any(signs.get(name) != self._signs.get(name) for name in RECIPE_TABLES):
             self._read_recipes()
         is_long = began_s - self._long_look_s >= _LONG_LOOK_GAP_S
@@ -203,18 +201,18 @@ class Profiler:
             self._long_look_s = began_s if is_long else self._long_look_s
         if signs.get("registrations") != self._signs.get("registrations"):
             # A registration says how many rows a reference has: it may be whole with what has landed.
-            self._must_learn |= {hour.stream.model_name for hour in read_pointers(self._client)}
+            self._must_learn |= {hour.stream.model_name for hour in read_pointers(self._connection)}
         self._signs = signs
         self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
 
     def _look_for_landed(self, since: datetime) -> None:
-        looked_at, looked_s = read_store_time(self._client), self._monotonic()
+        looked_at, looked_s = read_store_time(self._connection), self._monotonic()
         touched = {
             each: landed_at
-            for each, landed_at in read_touched(self._client, since).items()
+            for each, landed_at in read_touched(self._connection, since).items()
             if self._is_own(each.stream.model_name)
         }
-        pointers = read_pointers(self._client, touched.keys())
+        pointers = read_pointers(self._connection, touched.keys())
         self._dirty.see(touched)
         self._dirty.add(
             (
@@ -229,15 +227,15 @@ class Profiler:
 
     def _read_recipes(self) -> None:
         """Take what is in force, and find the hours that were derived by something else."""
-        recipes = read_recipes(self._client)
+        recipes = read_recipes(self._connection)
         pointers = {
             each: pointer
-            for each, pointer in read_pointers(self._client).items()
+            for each, pointer in read_pointers(self._connection).items()
             if self._is_own(each.stream.model_name)
         }
         stale = {each for each, pointer in pointers.items() if not recipes.fits(each.stream, pointer)}
         models = {each.stream.model_name for each in pointers}
-        stale |= set(read_stale_hours(self._client, models))
+        stale |= set(read_stale_hours(self._connection, models))
         self._dirty.see(pointers)
         self._dirty.add(stale, {})  # Without a pointer: whatever they were derived of, it no longer counts.
         self._recipes = recipes
@@ -250,10 +248,10 @@ class Profiler:
         recipes = self._recipes
         if recipes is None:
             return 0
-        rows = count_raw_rows(self._client, hours, recipes.counts(hours))
-        pointers = read_pointers(self._client, hours)
+        rows = count_raw_rows(self._connection, hours, recipes.counts(hours))
+        pointers = read_pointers(self._connection, hours)
         models = {each.stream.model_name for each in hours}
-        stale = frozenset(read_stale_hours(self._client, models))
+        stale = frozenset(read_stale_hours(self._connection, models))
         groups: dict[int, list[HourKey]] = defaultdict(list)
         settled, expired = [], {}
         for each in hours:
@@ -267,7 +265,7 @@ class Profiler:
                 model = each.stream.model_name
                 # Models that are counted in segments have a statement of their own.
                 groups[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
-        keep_derived(self._client, expired, recipes)
+        keep_derived(self._connection, expired, recipes)
         self._dirty.settle([*settled, *expired])
         end_s = self._monotonic() + _STEP_S
         derived = 0
@@ -295,7 +293,7 @@ class Profiler:
         try:
             self._derive_batch(rows, recipes)
         except Exception as error:
-            if is_away(self._client, error):
+            if is_away(self._connection, error):
                 raise
             half = len(hours) // 2
             parts = ({each: rows[each] for each in part} for part in (hours[:half], hours[half:]))
@@ -315,12 +313,12 @@ class Profiler:
 
     def _derive_batch(self, rows: Mapping[HourKey, RawRows], recipes: Recipes) -> None:
         began_s = self._monotonic()
-        began = read_store_time(self._client)
+        began = read_store_time(self._connection)
         derivation = derivation_id(began, self._random_below)
         with self._pulse.busy():  # It takes as long as there are rows.
-            derive_hours(self._client, rows.keys(), recipes, derivation=derivation)
+            derive_hours(self._connection, rows.keys(), recipes, derivation=derivation)
         seconds = self._monotonic() - began_s
-        point_to(self._client, rows, recipes, derivation=derivation, seconds=seconds)
+        point_to(self._connection, rows, recipes, derivation=derivation, seconds=seconds)
         total = sum(held.rows for held in rows.values())
         self._dirty.note_derived(
             {
@@ -341,10 +339,10 @@ class Profiler:
         for model in self._learners(due):
             self._must_learn.add(model)
             with self._failing.apart((model,), model_name=model):
-                for choice in pending_choices(self._client, [model]):
-                    choose_grids(self._client, choice)
+                for choice in pending_choices(self._connection, [model]):
+                    choose_grids(self._connection, choice)
                     changed += 1
-                changed += len(learn_rules(self._client, model))
+                changed += len(learn_rules(self._connection, model))
                 self._must_learn.discard(model)
         if changed:
             self._read_recipes()
@@ -353,9 +351,9 @@ class Profiler:
     def _learners(self, models: Collection[str]) -> Collection[str]:
         """Return which of the models have something to learn; where that cannot be asked, all of them."""
         try:
-            return models_to_learn(self._client, models)
+            return models_to_learn(self._connection, models)
         except Exception as error:
-            if is_away(self._client, error):
+            if is_away(self._connection, error):
                 raise
             return models
 
@@ -363,7 +361,7 @@ class Profiler:
         """Note how far this is, for readers, and export it."""
         self._derived_until = self._dirty.derived_until(self._derived_until, self._looked_at)
         if (self._derived_until - self._noted_until).total_seconds() >= _NOTE_GAP_S:
-            write_derived_until(self._client, self._derived_until, shards=self._shards, shard=self._shard)
+            write_derived_until(self._connection, self._derived_until, shards=self._shards, shard=self._shard)
             self._noted_until = self._derived_until
         self._metrics.set(DIRTY, len(self._dirty))
         failing: dict[tuple[str, ...], float] = {}
@@ -379,13 +377,13 @@ class Profiler:
         now_s = self._monotonic()
         if self._shard == 0 and now_s - self._cleaned_s >= _CLEAN_GAP_S:
             with self._failing.apart(("",), step="cleaning"), self._pulse.busy():
-                delete_superseded(self._client)
+                delete_superseded(self._connection)
                 self._performance.clean()
             self._cleaned_s = now_s
 
     def close(self) -> None:
         """Let go of the store."""
-        self._client.close()
+        self._connection.close()
 
 
 def _key(hour: HourKey) -> tuple[str, ...]:

@@ -2,6 +2,6 @@
 
 from driftline.store.connect import Store, open_store
 from driftline.store.migrate import migrate
-from driftline.store.ready import ask, ready_client
+from driftline.store.ready import ask, ready_connection
 
-__all__ = ["Store", "ask", "migrate", "open_store", "ready_client"]
+__all__ = ["Store", "ask", "migrate", "open_store", "ready_connection"]

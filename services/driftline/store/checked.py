@@ -18,8 +18,7 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.store.rules import Rule, RuleSet
 
 _RANGES = f"""
@@ -48,23 +47,23 @@ _OF_ANSWER = {
 }
 
 
-def find_broken(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, str]:
+def find_broken(connection: Connection, prediction: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the features of a landed prediction that broke a rule, and the reason of each.
 
     Args:
-        client: of the store.
+        connection: to the store.
         prediction: a row of ``predictions``.
     """
     stream = Stream(*(prediction[name] for name in Stream._fields))
-    rules = read_recipes(client).rules_of(stream)
+    rules = read_recipes(connection).rules_of(stream)
     return dict(_broken(prediction, rules)) if rules.number else {}
 
 
-def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, str]:
+def find_unseen(connection: Connection, prediction: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the features of a landed prediction whose value its version's reference never held, in words.
 
     Args:
-        client: of the store.
+        connection: to the store.
         prediction: a row of ``predictions``.
     """
     numbers = {
@@ -79,12 +78,12 @@ def find_unseen(client: Client, prediction: Mapping[str, Any]) -> Mapping[str, s
         "environment": REFERENCE,
     }
     unseen = {}
-    ranges = client.query(_RANGES, parameters={**bound, "features": list(numbers)}).result_rows
+    ranges = connection.rows(_RANGES, parameters={**bound, "features": list(numbers)})
     for name, low, high in ranges:
         if not low <= numbers[name] <= high:
             unseen[name] = f"the reference held {low:.6g} to {high:.6g}"
     names, texts = list(categories) or [""], list(categories.values()) or [""]
-    seen = client.query(_CATEGORIES, parameters={**bound, "features": names, "texts": texts}).result_rows
+    seen = connection.rows(_CATEGORIES, parameters={**bound, "features": names, "texts": texts})
     for name, folded, values in seen:
         if not folded and categories[name] not in values:
             unseen[name] = "the reference never held this value"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _ENGINES = (
     "Null, Memory, MergeTree, ReplacingMergeTree, SummingMergeTree, AggregatingMergeTree, "
@@ -63,13 +63,13 @@ def confine(folder: Path) -> Mapping[str, str]:
     return {"config-file": str(config)}
 
 
-def check_confined(client: Client) -> None:
+def check_confined(connection: Connection) -> None:
     """Check that an engine is confined.
 
     Raises:
         StoreError: it is not.
     """
-    if client.command("CHECK GRANT READ ON FILE") != 0:
+    if connection.command("CHECK GRANT READ ON FILE") != 0:
         raise StoreError("the embedded engine may read any file: it does not heed its settings")
 
 

@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import clickhouse_connect
@@ -21,6 +20,7 @@ from urllib3.util.ssl_match_hostname import CertificateError
 
 from driftline.errors import NotFoundError, SettingError, StoreAwayError, StoreBusyError, StoreError
 from driftline.store.confinement import check_confined, confine
+from driftline.store.connection import Connection, root_cause
 from driftline.store.owner import ENGINE_FOLDER, Owner, Ownership, is_there, read_owner
 from driftline.store.url import (
     PASSWORD_FILE_VARIABLE,
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.store.gateway import Gateway
 
 _ENGINE_SETTINGS = "config.xml"
@@ -49,6 +47,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "autogenerate_session_id": False,
     "autogenerate_query_id": False,
 }
+_PATIENT_SETTINGS: Mapping[str, str] = {"max_threads": "1"}
 _REFUSED_CODES = frozenset(
     {
         192,  # UNKNOWN_USER
@@ -64,19 +63,20 @@ Use = Literal["make", "write", "read"]
 
 
 class Store(abc.ABC):
-    """An open store. Every thread asks for a client of its own and closes it.
+    """An open store. Every thread asks for a connection of its own and closes it.
 
     Attributes:
-        database: the database that holds driftline's tables; clients use it.
-        patient_settings: of queries that can wait, so that landing need not: where both share a process.
+        database: the database that holds driftline's tables.
     """
 
     database: str
-    patient_settings: Mapping[str, str] = MappingProxyType({})
 
     @abc.abstractmethod
-    def client(self) -> Client:
-        """Return a new client, for one thread. The caller closes it.
+    def connect(self, *, patient: bool = False) -> Connection:
+        """Return a new connection, for one thread. The caller closes it.
+
+        Args:
+            patient: whether its queries can wait, so that landing need not, where both share a process.
 
         Raises:
             StoreError: the store does not answer.
@@ -109,8 +109,8 @@ class ServerStore(Store):
         self._is_owner = is_owner
         self.database = url.database
 
-    def client(self) -> Client:
-        """Return a new client. Blocks for the connection. Asks for nothing that takes a privilege.
+    def connect(self, *, patient: bool = False) -> Connection:  # noqa: ARG002  a server shares no process
+        """Return a new connection. Blocks for it. Asks for nothing that takes a privilege.
 
         Raises:
             SettingError: an option or a setting is wrong.
@@ -131,15 +131,14 @@ class ServerStore(Store):
             )
         except (ClickHouseError, OSError, ValueError) as error:
             raise _unreachable(url, error) from error
-        client.database = self.database
-        return client
+        return Connection(client, self.database)
 
     def close(self) -> None:
-        """Nothing is held between clients."""
+        """Nothing is held between connections."""
 
 
 def _unreachable(url: ServerUrl, error: Exception) -> SettingError | StoreError:
-    """Say in one sentence why there is no client, without the URL: it may hold a password."""
+    """Say in one sentence why there is no connection, without the URL: it may hold a password."""
     where = f"{url.host}:{url.port}"
     cause = root_cause(error)
     if isinstance(cause, urllib3.exceptions.SSLError):
@@ -176,15 +175,13 @@ class OwnedStore(Store):
         OSError: the folder can't be written to.
     """
 
-    patient_settings = MappingProxyType({"max_threads": "1"})
-
     def __init__(self, url: EmbeddedUrl, ownership: Ownership) -> None:
         _check_working_folder()
         self.database = url.database
         self._ownership = ownership
         self._engine_folder = url.folder / ENGINE_FOLDER
         self._options = {**_ENGINE_OPTIONS, **confine(url.folder)}
-        self._clients_lock = threading.Lock()
+        self._opening_lock = threading.Lock()
         # The engine is loaded by its owner only, and may find too little memory for itself.
         try:
             from driftline.store.gateway import Gateway, inserts_folder  # noqa: PLC0415  see above
@@ -201,27 +198,29 @@ class OwnedStore(Store):
         self._gateway.start()
         ownership.announce(Owner("127.0.0.1", self._gateway.port, "driftline", *tokens, os.getpid()))
 
-    def _open(self) -> Client:
+    def _open(self) -> Connection:
         try:
-            return clickhouse_connect.get_client(
+            client = clickhouse_connect.get_client(
                 interface="chdb", path=str(self._engine_folder), chdb_options=self._options
             )
         except (ClickHouseError, RuntimeError, MemoryError) as error:
             raise StoreError(
                 f"the embedded store in {self._engine_folder} can't be opened: {first_line(error)}"
             ) from error
+        return Connection(client, self.database)
 
-    def client(self) -> Client:
-        """Return a new client over the engine in this process.
+    def connect(self, *, patient: bool = False) -> Connection:
+        """Return a new connection to the engine in this process.
 
         Raises:
             StoreError: the folder was deleted or replaced meanwhile.
         """
         self._ownership.check()
-        with self._clients_lock:
-            client = self._open()
-        client.database = self.database
-        return client
+        with self._opening_lock:
+            connection = self._open()
+        if patient:
+            connection.set(_PATIENT_SETTINGS)
+        return connection
 
     def close(self) -> None:
         """Stop serving, close the engine, let the next owner in."""
@@ -243,7 +242,7 @@ def _unloadable(error: BaseException) -> str:
 class FollowingStore(Store):
     """An embedded store that another process owned when it was opened.
 
-    When that owner is gone, the next client comes from the one after it, which may be this process.
+    When that owner is gone, the next connection comes from the one after it, which may be this process.
     """
 
     def __init__(self, url: EmbeddedUrl, owner: ServerStore, *, reads: bool) -> None:
@@ -253,16 +252,16 @@ class FollowingStore(Store):
         self._current: ServerStore | OwnedStore = owner
         self._lock = threading.Lock()
 
-    def client(self) -> Client:
-        """Return a new client. Blocks while the store goes from one owner to the next."""
+    def connect(self, *, patient: bool = False) -> Connection:
+        """Return a new connection. Blocks while the store goes from one owner to the next."""
         with self._lock:
             try:
-                return self._current.client()
-            except (StoreError, ClickHouseError):
+                return self._current.connect(patient=patient)
+            except StoreError:
                 if isinstance(self._current, OwnedStore):
                     raise
                 self._current = _reach(self._url, patience_s=_PATIENCE_S, reads=self._reads)
-                return self._current.client()
+                return self._current.connect(patient=patient)
 
     def close(self) -> None:
         """Let go of the store, if this process has come to own it."""
@@ -280,13 +279,6 @@ def no_store(where: str) -> str:
 def first_line(error: BaseException) -> str:
     """Return what an error says, in a line."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def root_cause(error: BaseException) -> BaseException:
-    """Return what an error comes from in the end: drivers wrap a refused connection many times."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def open_store(
@@ -383,7 +375,7 @@ def _ask_owner(url: EmbeddedUrl, *, reads: bool) -> ServerStore | None:
         is_owner=True,
     )
     try:
-        store.client().close()
+        store.connect().close()
     except StoreError:
         return None
     return store

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _SESSIONS = "SELECT session_id FROM sessions WHERE model_name = {model:String}"
 _COLUMNS = (
@@ -79,7 +79,9 @@ class DeadLetterFilter:
     since: datetime | None = None
 
 
-def read_dead_letters(client: Client, chosen: DeadLetterFilter, *, limit: int) -> Sequence[StoredDeadLetter]:
+def read_dead_letters(
+    connection: Connection, chosen: DeadLetterFilter, *, limit: int
+) -> Sequence[StoredDeadLetter]:
     """Return dead letters, those refused last first."""
     wanted = {
         "topic = {topic:String}": chosen.topic,
@@ -100,16 +102,16 @@ def read_dead_letters(client: Client, chosen: DeadLetterFilter, *, limit: int) -
         "since_us": int(chosen.since.timestamp() * 1e6) if chosen.since else 0,
         "limit": limit,
     }
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {_COLUMNS} FROM dead_letters FINAL WHERE {' AND '.join(conditions)} "
         "ORDER BY refused_time DESC, topic, partition, offset LIMIT {limit:UInt64}",
         parameters=bound,
-        column_formats={"value": "bytes"},
-    ).result_rows
+        formats={"value": "bytes"},
+    )
     return [StoredDeadLetter(*row) for row in rows]
 
 
-def write_dead_letter(client: Client, dead_letter: StoredDeadLetter) -> None:
+def write_dead_letter(connection: Connection, dead_letter: StoredDeadLetter) -> None:
     """Write a later state of a dead letter. Its revision must have grown."""
     names = _COLUMNS.split(", ")
-    client.insert("dead_letters", [[getattr(dead_letter, name) for name in names]], column_names=names)
+    connection.insert("dead_letters", [[getattr(dead_letter, name) for name in names]], column_names=names)

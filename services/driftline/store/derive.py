@@ -16,9 +16,8 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import HourKey
+    from driftline.store.connection import Connection
     from driftline.store.hours import Pointer
     from driftline.store.recipes import Recipes
 
@@ -39,11 +38,13 @@ DERIVED_TABLES = ("profiles", "session_hours", "invalid_values")
 """The tables whose rows count while a pointer names their derivation."""
 
 
-def derive_hours(client: Client, hours: Collection[HourKey], recipes: Recipes, *, derivation: int) -> None:
+def derive_hours(
+    connection: Connection, hours: Collection[HourKey], recipes: Recipes, *, derivation: int
+) -> None:
     """Write what is counted of these hours. It counts for nobody until `point_to` says so. Blocks.
 
     Args:
-        client: of the store.
+        connection: to the store.
         hours: which; of models that are counted in the same segments.
         recipes: by what.
         derivation: their new id.
@@ -51,22 +52,27 @@ def derive_hours(client: Client, hours: Collection[HourKey], recipes: Recipes, *
     condition, bound = which_hours(hours)
     bound["derivation"] = derivation
     counts = recipes.counts(hours)
-    derive_profiles(client, hours, recipes, f"{condition} AND {counts.sql}", {**bound, **counts.bound})
-    client.command(_SESSIONS % {"hours": condition}, parameters=bound, settings=dict(DERIVING))
+    derive_profiles(connection, hours, recipes, f"{condition} AND {counts.sql}", {**bound, **counts.bound})
+    connection.command(_SESSIONS % {"hours": condition}, parameters=bound, settings=dict(DERIVING))
     checked = {each for each in hours if recipes.rules_of(each.stream).number}
     if checked:
         condition, bound = which_hours(checked)
         bound["derivation"] = derivation
-        derive_invalid(client, checked, recipes, f"{condition} AND {COUNTS.sql}", bound)
+        derive_invalid(connection, checked, recipes, f"{condition} AND {COUNTS.sql}", bound)
 
 
 def point_to(
-    client: Client, counted: Mapping[HourKey, RawRows], recipes: Recipes, *, derivation: int, seconds: float
+    connection: Connection,
+    counted: Mapping[HourKey, RawRows],
+    recipes: Recipes,
+    *,
+    derivation: int,
+    seconds: float,
 ) -> None:
     """Let derived hours count, all of them in one insert.
 
     Args:
-        client: of the store.
+        connection: to the store.
         counted: which, and how many raw rows there were, and counted, before they were derived.
         recipes: by what.
         derivation: their id.
@@ -85,10 +91,10 @@ def point_to(
         ]
         for each, held in counted.items()
     ]
-    client.insert("derived_hours", rows, column_names=_POINT)
+    connection.insert("derived_hours", rows, column_names=_POINT)
 
 
-def keep_derived(client: Client, pointers: Mapping[HourKey, Pointer], recipes: Recipes) -> None:
+def keep_derived(connection: Connection, pointers: Mapping[HourKey, Pointer], recipes: Recipes) -> None:
     """Let hours whose rows have begun to expire stay as they are, whatever recipe comes into force.
 
     In segments that they are not counted in they have no rows; readers do not wait for them.
@@ -96,20 +102,20 @@ def keep_derived(client: Client, pointers: Mapping[HourKey, Pointer], recipes: R
     stale = {each: known for each, known in pointers.items() if not recipes.fits(each.stream, known)}
     for each, known in stale.items():
         held = RawRows(known.rows, known.counted, known.future, known.old)
-        point_to(client, {each: held}, recipes, derivation=known.derivation, seconds=known.seconds)
+        point_to(connection, {each: held}, recipes, derivation=known.derivation, seconds=known.seconds)
 
 
-def delete_superseded(client: Client, *, older_than_s: int = 900) -> None:
+def delete_superseded(connection: Connection, *, older_than_s: int = 900) -> None:
     """Delete derived rows that no pointer names, unless they may be about to count, or are being read.
 
     Args:
-        client: of the store.
+        connection: to the store.
         older_than_s: of derivations that began longer ago only, seconds.
     """
     began = (
         f"bitShiftRight(derivation, 10) < toUnixTimestamp64Micro(now64(6)) - {int(older_than_s)} * 1000000"
     )
     for table in DERIVED_TABLES:
-        found = client.query(f"SELECT count() FROM {table} WHERE {began} AND NOT {visible()}").result_rows
+        found = connection.rows(f"SELECT count() FROM {table} WHERE {began} AND NOT {visible()}")
         if found[0][0]:
-            client.command(f"DELETE FROM {table} WHERE {began} AND NOT {visible()}")
+            connection.command(f"DELETE FROM {table} WHERE {began} AND NOT {visible()}")

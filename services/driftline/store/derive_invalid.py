@@ -12,9 +12,8 @@ from driftline.store.rules import NO_RULES, REASONS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import HourKey
+    from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
     from driftline.store.rules import RuleSet
 
@@ -133,12 +132,16 @@ GROUP BY {KEYS}, hour, feature, code
 
 
 def derive_invalid(
-    client: Client, hours: Collection[HourKey], recipes: Recipes, condition: str, bound: dict[str, Any]
+    connection: Connection,
+    hours: Collection[HourKey],
+    recipes: Recipes,
+    condition: str,
+    bound: dict[str, Any],
 ) -> None:
     """Write what is invalid in hours. Blocks.
 
     Args:
-        client: of the store.
+        connection: to the store.
         hours: which; each has rules.
         recipes: by what.
         condition: SQL that chooses their raw rows.
@@ -180,7 +183,7 @@ def derive_invalid(
         else "1"
     )
     parts = {"hours": condition, "version": version, "place": places.sql("version")}
-    client.command(_INVALID % parts, parameters=bound, settings=dict(DERIVING))
+    connection.command(_INVALID % parts, parameters=bound, settings=dict(DERIVING))
 
 
 def _version(hour: HourKey) -> str:

@@ -12,9 +12,8 @@ from driftline.store.places import Places
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import HourKey
+    from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
 
 MOST_NAMED = 256
@@ -94,12 +93,16 @@ arrayPushFront(arrayDistinct(arrayFilter(
 
 
 def derive_profiles(
-    client: Client, hours: Collection[HourKey], recipes: Recipes, condition: str, bound: dict[str, Any]
+    connection: Connection,
+    hours: Collection[HourKey],
+    recipes: Recipes,
+    condition: str,
+    bound: dict[str, Any],
 ) -> None:
     """Write the profiles of hours. Blocks.
 
     Args:
-        client: of the store.
+        connection: to the store.
         hours: which; of models that are counted in the same segments.
         recipes: by what.
         condition: SQL that chooses their raw rows.
@@ -147,7 +150,7 @@ def derive_profiles(
             "segment_keys": sorted({segment.partition("=")[0] for segment in segments}),
         }
     for statement in (_ROWS, _MISSING, _NUMERIC, _CATEGORICAL):
-        client.command(statement % parts, parameters=bound, settings=dict(DERIVING))
+        connection.command(statement % parts, parameters=bound, settings=dict(DERIVING))
 
 
 def _base(condition: str, segments: Sequence[str], columns: Mapping[str, str]) -> str:

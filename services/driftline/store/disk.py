@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,10 @@ class Disk:
     size: int
 
 
-def read_fullest_disk(client: Client) -> Disk | None:
+def read_fullest_disk(connection: Connection) -> Disk | None:
     """Return the disk of which the smallest share is free, as the store sees it; None: it has none."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT free_space, total_space FROM system.disks WHERE total_space > 0 "
         "ORDER BY free_space / total_space LIMIT 1"
-    ).result_rows
+    )
     return Disk(*rows[0]) if rows else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 OTHER_VALUES: Final = "(others)"
 """The name under which values of those features are counted that have too few to be told apart."""
@@ -89,9 +89,9 @@ class Drops:
     is_recent: bool
 
 
-def read_drops(client: Client, *, model_name: str = "") -> Sequence[Drops]:
+def read_drops(connection: Connection, *, model_name: str = "") -> Sequence[Drops]:
     """Return what was dropped of streams that dropped anything; of one model only, where it is named."""
-    rows = client.query(_TOTALS, parameters={"model": model_name}).result_rows
+    rows = connection.rows(_TOTALS, parameters={"model": model_name})
     found = []
     for model, version, place, refused, given_up, left_out, inexact, newest, is_recent in rows:
         stream = Stream(model, version, place)
@@ -101,19 +101,21 @@ def read_drops(client: Client, *, model_name: str = "") -> Sequence[Drops]:
     return found
 
 
-def read_drops_by_hour(client: Client, stream: Stream | None = None) -> Mapping[Stream, Mapping[int, int]]:
+def read_drops_by_hour(
+    connection: Connection, stream: Stream | None = None
+) -> Mapping[Stream, Mapping[int, int]]:
     """Return how many predictions were refused in which hour (since the Unix epoch, UTC).
 
     By when the sessions said so: what is refused has no time of its own.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: of this one only.
     """
     model, version, environment = stream or ("", "", "")
     bound = {"model": model, "version": version, "environment": environment}
     found: dict[Stream, dict[int, int]] = {}
-    for *names, hour, refused in client.query(_BY_HOUR, parameters=bound).result_rows:
+    for *names, hour, refused in connection.rows(_BY_HOUR, parameters=bound):
         found.setdefault(Stream(*names), {})[hour] = refused
     return found
 

@@ -12,7 +12,7 @@ from driftline.domain.streams import REFERENCE
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _ANSWERED = f"""
 SELECT entity_id, counted_time, model_version, environment, event_id FROM predictions
@@ -33,12 +33,12 @@ class Answered(NamedTuple):
 
 
 def find_answered(
-    client: Client, model_name: str, entities: Collection[str], *, since: datetime, until: datetime
+    connection: Connection, model_name: str, entities: Collection[str], *, since: datetime, until: datetime
 ) -> Mapping[str, Sequence[Answered]]:
     """Return a model's predictions by what they are about, the oldest first. Reference rows are left out.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: the model.
         entities: what they are about.
         since: the hour of this time and later ones.
@@ -51,6 +51,6 @@ def find_answered(
         "until": hour_time(hour_of(until)),
     }
     found: dict[str, list[Answered]] = defaultdict(list)
-    for entity, time, version, environment, event_id in client.query(_ANSWERED, parameters=bound).result_rows:
+    for entity, time, version, environment, event_id in connection.rows(_ANSWERED, parameters=bound):
         found[entity].append(Answered(time.replace(tzinfo=UTC), version, environment, str(event_id)))
     return found

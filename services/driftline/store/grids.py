@@ -21,8 +21,9 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
     from numpy.typing import NDArray
+
+    from driftline.store.connection import Connection
 
 
 _logger = logging.getLogger(__name__)
@@ -140,31 +141,31 @@ class Choice:
     sources: Mapping[str, Source]
 
 
-def read_grids(client: Client, model_name: str) -> Mapping[str, Grid]:
+def read_grids(connection: Connection, model_name: str) -> Mapping[str, Grid]:
     """Return the grid that each of a model's features is counted on; one that is not named has ``Grid()``."""
-    rows = client.query(_GRIDS, parameters={"model": model_name}).result_rows
+    rows = connection.rows(_GRIDS, parameters={"model": model_name})
     return {feature: Grid(center, scale, resolution) for _, feature, center, scale, resolution in rows}
 
 
-def read_all_grids(client: Client) -> Mapping[str, Mapping[str, Grid]]:
+def read_all_grids(connection: Connection) -> Mapping[str, Mapping[str, Grid]]:
     """Return all grids by model and feature."""
     found: dict[str, dict[str, Grid]] = defaultdict(dict)
-    for model, feature, *grid in client.query(_GRIDS, parameters={"model": ""}).result_rows:
+    for model, feature, *grid in connection.rows(_GRIDS, parameters={"model": ""}):
         found[model][feature] = Grid(*grid)
     return dict(found)
 
 
-def pending_choices(client: Client, models: Collection[str]) -> Sequence[Choice]:
+def pending_choices(connection: Connection, models: Collection[str]) -> Sequence[Choice]:
     """Return which grids can be chosen now: the reference is complete, or enough production rows are derived.
 
     A feature takes the reference of the version that was registered with it first, as it is registered now.
 
     Args:
-        client: of the store.
+        connection: to the store.
         models: those to look at.
     """
-    features = _to_choose(client, models)
-    references = _references(client, {model for model, _ in features}) if features else {}
+    features = _to_choose(connection, models)
+    references = _references(connection, {model for model, _ in features}) if features else {}
     chosen: dict[str, dict[str, Source]] = defaultdict(dict)
     for (model, feature), (held, has_grid) in features.items():
         first = next((source for source in references.get(model, ()) if source[0].version in held), None)
@@ -176,39 +177,41 @@ def pending_choices(client: Client, models: Collection[str]) -> Sequence[Choice]
 
 
 def _to_choose(
-    client: Client, models: Collection[str]
+    connection: Connection, models: Collection[str]
 ) -> Mapping[tuple[str, str], tuple[Mapping[str, int], bool]]:
     """Return by model and feature how many values are there, by version, and whether it has a grid."""
     found: dict[tuple[str, str], tuple[dict[str, int], bool]] = {}
-    rows = client.query(_TO_CHOOSE, parameters={"models": list(models)}).result_rows
+    rows = connection.rows(_TO_CHOOSE, parameters={"models": list(models)})
     for model, feature, version, held, has_grid in rows:
         found.setdefault((model, feature), ({}, bool(has_grid)))[0][version] = held
     return found
 
 
-def _references(client: Client, models: Collection[str]) -> Mapping[str, Sequence[tuple[Source, bool]]]:
+def _references(
+    connection: Connection, models: Collection[str]
+) -> Mapping[str, Sequence[tuple[Source, bool]]]:
     """Return each model's references, the version first that was registered first, and which are whole."""
     found: dict[str, list[tuple[Source, bool]]] = defaultdict(list)
     bound = {"models": list(models)}
-    rows = client.query(_REFERENCES, parameters=bound, settings={"join_use_nulls": 0}).result_rows
+    rows = connection.rows(_REFERENCES, parameters=bound, settings={"join_use_nulls": 0})
     for model, version, session_id, number, is_whole in rows:
         found[model].append((Source("reference", version, session_id, number), bool(is_whole)))
     return found
 
 
-def is_reference_complete(client: Client, model_name: str) -> bool | None:
+def is_reference_complete(connection: Connection, model_name: str) -> bool | None:
     """Return whether all rows of a model's references are derived; None: none was registered with any."""
-    found = _references(client, [model_name]).get(model_name)
+    found = _references(connection, [model_name]).get(model_name)
     return None if found is None else all(is_whole for _, is_whole in found)
 
 
-def is_grid_due(client: Client, model_name: str) -> bool:
+def is_grid_due(connection: Connection, model_name: str) -> bool:
     """Return whether a model's grids are about to be chosen, or its hours about to be derived on them."""
-    features = _to_choose(client, [model_name])
-    return any(any(held) for held, _ in features.values()) or bool(read_stale_hours(client, [model_name]))
+    features = _to_choose(connection, [model_name])
+    return any(any(held) for held, _ in features.values()) or bool(read_stale_hours(connection, [model_name]))
 
 
-def choose_grids(client: Client, choice: Choice) -> Mapping[str, Grid]:
+def choose_grids(connection: Connection, choice: Choice) -> Mapping[str, Grid]:
     """Choose grids from the rows and write them down; return them by feature.
 
     From then on the hours that were derived on others are stale. Two that choose at once choose the same,
@@ -218,24 +221,24 @@ def choose_grids(client: Client, choice: Choice) -> Mapping[str, Grid]:
     rows = []
     for source in sorted(set(choice.sources.values())):
         wanted = [name for name, place in choice.sources.items() if place == source]
-        for name, values in _sample(client, choice.model_name, source, wanted).items():
+        for name, values in _sample(connection, choice.model_name, source, wanted).items():
             grid = chosen[name] = Grid.from_values(values)
             told = (source.environment, values.size, source.registration)
             rows.append([choice.model_name, name, grid.center, grid.scale, grid.resolution, *told])
-    client.insert("feature_grids", rows, column_names=_COLUMNS)
+    connection.insert("feature_grids", rows, column_names=_COLUMNS)
     context = {"model_name": choice.model_name, "features": sorted(chosen)}
     _logger.info("%s: chose grids of %s", choice.model_name, ", ".join(sorted(chosen)), extra=context)
     return chosen
 
 
-def read_stale_hours(client: Client, models: Collection[str]) -> Sequence[HourKey]:
+def read_stale_hours(connection: Connection, models: Collection[str]) -> Sequence[HourKey]:
     """Return the hours of these models that were derived on another grid than is in force."""
-    rows = client.query(_STALE, parameters={"models": list(models)}).result_rows
+    rows = connection.rows(_STALE, parameters={"models": list(models)})
     return [HourKey(Stream(*row[:3]), int(row[3])) for row in rows]
 
 
 def _sample(
-    client: Client, model_name: str, source: Source, features: Sequence[str]
+    connection: Connection, model_name: str, source: Source, features: Sequence[str]
 ) -> Mapping[str, NDArray[np.float64]]:
     bound = {
         "model": model_name,
@@ -244,5 +247,5 @@ def _sample(
         "session": source.session_id,
         "features": list(features),
     }
-    rows = client.query(_SAMPLE, parameters=bound).result_rows
+    rows = connection.rows(_SAMPLE, parameters=bound)
     return {name: np.asarray(values, dtype=np.float64) for name, values in rows}

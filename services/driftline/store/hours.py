@@ -17,7 +17,7 @@ from driftline.domain.streams import HourKey, Stream
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 LONGEST_INSERT_S = 120.0
 """A row becomes visible at most so long after its ``landed_at``; later ones are found by a whole look."""
@@ -138,22 +138,22 @@ def derivation_id(began: datetime, random_below: Callable[[int], int]) -> int:
     return microseconds << _RANDOM_BITS | random_below(1 << _RANDOM_BITS)
 
 
-def read_signs(client: Client, tables: Sequence[str]) -> Mapping[str, int]:
+def read_signs(connection: Connection, tables: Sequence[str]) -> Mapping[str, int]:
     """Return a number for each table that changes when something is written to it. Reads no rows."""
     # Merges keep a part's highest block number: it moves when something is written, and then only.
-    bound = {"database": client.database, "tables": list(tables)}
-    return {str(row[0]): int(row[1]) for row in client.query(_SIGNS, parameters=bound).result_rows}
+    bound = {"database": connection.database, "tables": list(tables)}
+    return {str(row[0]): int(row[1]) for row in connection.rows(_SIGNS, parameters=bound)}
 
 
-def read_store_time(client: Client) -> datetime:
+def read_store_time(connection: Connection) -> datetime:
     """Return the time by the store's clock, UTC."""
-    found: datetime = client.query("SELECT now64(6, 'UTC')").result_rows[0][0]
+    found: datetime = connection.rows("SELECT now64(6, 'UTC')")[0][0]
     return found.replace(tzinfo=UTC)
 
 
-def read_derived_until(client: Client) -> datetime:
+def read_derived_until(connection: Connection) -> datetime:
     """Return up to when whatever landed is derived; the epoch: nobody can tell."""
-    rows = client.query(_PROGRESS).result_rows
+    rows = connection.rows(_PROGRESS)
     # Profilers share the models as the newest of them says; while one has told nothing, nobody knows.
     untils: list[datetime] = [until for shards, until, _ in rows if shards == rows[-1][0]]
     if not untils or len(untils) < rows[-1][0]:
@@ -161,21 +161,21 @@ def read_derived_until(client: Client) -> datetime:
     return min(untils).replace(tzinfo=UTC)
 
 
-def write_derived_until(client: Client, until: datetime, *, shards: int, shard: int) -> None:
+def write_derived_until(connection: Connection, until: datetime, *, shards: int, shard: int) -> None:
     """Note up to when whatever landed of a shard's models is derived."""
     columns = ["shards", "shard", "derived_until"]
-    client.insert("profiling_progress", [[shards, shard, until]], column_names=columns)
+    connection.insert("profiling_progress", [[shards, shard, until]], column_names=columns)
 
 
-def read_touched(client: Client, since: datetime) -> Mapping[HourKey, datetime]:
+def read_touched(connection: Connection, since: datetime) -> Mapping[HourKey, datetime]:
     """Return the hours of which rows landed since a time, or were under way then, and when the last did.
 
     Args:
-        client: of the store.
+        connection: to the store.
         since: by the store's clock; the epoch: all hours that there are.
     """
     looked_from = max(since - timedelta(seconds=LONGEST_INSERT_S), _EPOCH)
-    rows = client.query(_TOUCHED, parameters={"since": looked_from}).result_rows
+    rows = connection.rows(_TOUCHED, parameters={"since": looked_from})
     return {HourKey(Stream(*row[:3]), int(row[3])): row[4].replace(tzinfo=UTC) for row in rows}
 
 
@@ -189,12 +189,12 @@ class RawRows(NamedTuple):
 
 
 def count_raw_rows(
-    client: Client, hours: Collection[HourKey], counts: Condition = COUNTS
+    connection: Connection, hours: Collection[HourKey], counts: Condition = COUNTS
 ) -> Mapping[HourKey, RawRows]:
     """Return how many rows landed of each of these hours; those without any are left out.
 
     Args:
-        client: of the store.
+        connection: to the store.
         hours: which.
         counts: which rows count.
     """
@@ -202,18 +202,18 @@ def count_raw_rows(
         return {}
     condition, bound = which_hours(hours)
     query = _COUNT.format(counts=counts.sql, hours=condition)
-    rows = client.query(
-        query, parameters={**bound, **counts.bound}, settings=_settings_for(hours)
-    ).result_rows
+    rows = connection.rows(query, parameters={**bound, **counts.bound}, settings=_settings_for(hours))
     return {HourKey(Stream(*row[:3]), int(row[3])): RawRows(*row[4:]) for row in rows}
 
 
-def read_pointers(client: Client, hours: Collection[HourKey] | None = None) -> Mapping[HourKey, Pointer]:
+def read_pointers(
+    connection: Connection, hours: Collection[HourKey] | None = None
+) -> Mapping[HourKey, Pointer]:
     """Return what is derived of these hours, of all that there are unless told which."""
     if hours is not None and not hours:
         return {}
     condition, bound = ("1", {}) if hours is None else which_hours(hours)
-    rows = client.query(_POINTERS % condition, parameters=bound, settings=_settings_for(hours)).result_rows
+    rows = connection.rows(_POINTERS % condition, parameters=bound, settings=_settings_for(hours))
     return {HourKey(Stream(*row[:3]), int(row[3])): Pointer(*row[4:]) for row in rows}
 
 
@@ -222,10 +222,10 @@ def _settings_for(hours: Collection[HourKey] | None) -> dict[str, Any] | None:
     return dict(LARGE_QUERY) if hours is not None and len(hours) > _FEW_HOURS else None
 
 
-def read_unsettled(client: Client) -> frozenset[HourKey]:
+def read_unsettled(connection: Connection) -> frozenset[HourKey]:
     """Return the hours whose derivation may not hold all that landed of them. Counts no rows."""
-    touched = read_touched(client, read_derived_until(client))
-    pointers = read_pointers(client, touched.keys())
+    touched = read_touched(connection, read_derived_until(connection))
+    pointers = read_pointers(connection, touched.keys())
     return frozenset(
         each
         for each, landed_at in touched.items()
@@ -233,10 +233,10 @@ def read_unsettled(client: Client) -> frozenset[HourKey]:
     )
 
 
-def settled_after_all(client: Client, hours: Collection[HourKey]) -> frozenset[HourKey]:
+def settled_after_all(connection: Connection, hours: Collection[HourKey]) -> frozenset[HourKey]:
     """Return which of these hours are derived in whole, as the number of their rows says."""
-    counted = count_raw_rows(client, hours)
-    pointers = read_pointers(client, hours)
+    counted = count_raw_rows(connection, hours)
+    pointers = read_pointers(connection, hours)
     return frozenset(
         each
         for each, pointer in pointers.items()
@@ -284,9 +284,9 @@ class Sources:
     bound: Mapping[str, Any]
 
 
-def read_sources(client: Client) -> Sources:
+def read_sources(connection: Connection) -> Sources:
     """Return where to ask for what landed. Where little is derived yet, that is the raw rows alone."""
-    unsettled = read_unsettled(client)
+    unsettled = read_unsettled(connection)
     if not unsettled:
         return Sources("1", "0", {})
     if len(unsettled) > _MOST_HOURS_APART:

@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS, MEANINGS, Finding
 from driftline.domain.streams import Stream
-from driftline.errors import NotFoundError, SettingError, StoreError
+from driftline.errors import NotFoundError, SettingError
 from driftline.store.verdicts import last_judged_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.verdicts import Feature
+    from driftline.store.connection import Connection
 
 STATES = ("open", "dismissed", "ended", "accepted", "withdrawn")
 """Only an open incident needs somebody; a dismissed one goes on, and was called a false page."""
@@ -132,7 +129,7 @@ LEFT JOIN
 """
 
 
-def write_incidents(client: Client, incidents: Sequence[StoredIncident]) -> None:
+def write_incidents(connection: Connection, incidents: Sequence[StoredIncident]) -> None:
     """Insert incidents; a later revision replaces an earlier one.
 
     Raises:
@@ -149,14 +146,11 @@ def write_incidents(client: Client, incidents: Sequence[StoredIncident]) -> None
         ]
         for incident in incidents
     ]
-    try:
-        client.insert("incidents", rows, column_names=_INCIDENT_NAMES)
-    except ClickHouseError as error:
-        raise StoreError(f"the store did not take {len(incidents)} incidents: {error}") from error
+    connection.insert("incidents", rows, column_names=_INCIDENT_NAMES)
 
 
 def read_incidents(
-    client: Client,
+    connection: Connection,
     *,
     stream: Stream | None = None,
     model_name: str | None = None,
@@ -171,7 +165,7 @@ def read_incidents(
     later. So does that its version serves no more, while others of its model are judged.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: of this one only.
         model_name: of this model only.
         incident_id: of those whose id begins so only.
@@ -195,20 +189,20 @@ def read_incidents(
         "since": since or hour_time(0),
         "limit": limit,
     }
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {', '.join(_INCIDENT_NAMES)} FROM ({_AS_SAID}) WHERE {' AND '.join(chosen)} "
         "ORDER BY detected DESC, model_name, model_version, environment LIMIT {limit:UInt32}",
         parameters=bound,
-    ).result_rows
+    )
     return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
 
 
-def read_written_incidents(client: Client, stream: Stream) -> Sequence[StoredIncident]:
+def read_written_incidents(connection: Connection, stream: Stream) -> Sequence[StoredIncident]:
     """Return a stream's incidents as the drift worker wrote them last, the newest first."""
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {', '.join(_INCIDENT_NAMES)} FROM incidents FINAL WHERE {_STREAM} ORDER BY detected DESC",
         parameters=_bound(stream),
-    ).result_rows
+    )
     return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
 
 
@@ -229,23 +223,25 @@ def settled_features(
     return frozenset(names[False] - names[True])
 
 
-def read_acknowledgements(client: Client, *, stream: Stream | None = None) -> Sequence[StoredAcknowledgement]:
+def read_acknowledgements(
+    connection: Connection, *, stream: Stream | None = None
+) -> Sequence[StoredAcknowledgement]:
     """Return everything that was said of incidents, or of one stream's, in the order in which it was said."""
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {', '.join(_WORD_NAMES)} FROM acknowledgements FINAL "
         f"WHERE {_STREAM if stream else '1'} ORDER BY given_at, incident_id",
         parameters=_bound(stream or Stream("", "", "")),
-    ).result_rows
+    )
     return [StoredAcknowledgement(**_in_utc(dict(zip(_WORD_NAMES, row, strict=True)))) for row in rows]
 
 
 def write_acknowledgement(
-    client: Client, incident_id: str, *, word: str, given_by: str, note: str, given_at: datetime
+    connection: Connection, incident_id: str, *, word: str, given_by: str, note: str, given_at: datetime
 ) -> tuple[StoredIncident, StoredAcknowledgement]:
     """Say something of an incident; return it as it is now, and what was written. Again changes nothing.
 
     Args:
-        client: of the store.
+        connection: to the store.
         incident_id: the incident's id, or as much of its beginning as no other incident's begins with.
         word: ``real``, ``noise`` or ``accept``.
         given_by: who says it.
@@ -259,13 +255,13 @@ def write_acknowledgement(
     """
     if word not in MEANINGS:
         raise SettingError(f"{word!r} is nothing to say of an incident; say one of {', '.join(MEANINGS)}")
-    incident = find_incident(client, incident_id)
+    incident = find_incident(connection, incident_id)
     if incident.state == "withdrawn":
         raise SettingError(
             f"incident {incident.incident_id} was withdrawn: events that arrived late took it back, so there "
             "is nothing to say of it"
         )
-    judged = last_judged_hour(client, incident.stream)
+    judged = last_judged_hour(connection, incident.stream)
     said = StoredAcknowledgement(
         model_name=incident.model_name,
         model_version=incident.model_version,
@@ -278,24 +274,19 @@ def write_acknowledgement(
         note=note,
         given_at=given_at,
     )
-    try:
-        client.insert(
-            "acknowledgements", [[getattr(said, name) for name in _WORD_NAMES]], column_names=_WORD_NAMES
-        )
-    except ClickHouseError as error:
-        raise StoreError(
-            f"the store did not take what was said of incident {incident.incident_id}: {error}"
-        ) from error
-    return find_incident(client, incident.incident_id), said
+    connection.insert(
+        "acknowledgements", [[getattr(said, name) for name in _WORD_NAMES]], column_names=_WORD_NAMES
+    )
+    return find_incident(connection, incident.incident_id), said
 
 
-def find_incident(client: Client, incident_id: str) -> StoredIncident:
+def find_incident(connection: Connection, incident_id: str) -> StoredIncident:
     """Return the incident with an id, or with the only id that begins so.
 
     Raises:
         NotFoundError: there is no such incident, or there are several.
     """
-    found = read_incidents(client, incident_id=incident_id, limit=3) if incident_id else []
+    found = read_incidents(connection, incident_id=incident_id, limit=3) if incident_id else []
     if not found:
         raise NotFoundError(
             f"there is no incident {incident_id!r}; `driftline incidents` lists those that there are"

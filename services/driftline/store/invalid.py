@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 EXAMPLES = 3
 RECENT_HOURS = 2
@@ -68,7 +68,7 @@ class InvalidCount:
 
 
 def read_invalid(
-    client: Client,
+    connection: Connection,
     *,
     model_name: str | None = None,
     model_version: str | None = None,
@@ -78,7 +78,7 @@ def read_invalid(
     """Return what is invalid, by model version and environment, the most frequent first.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: of this model only.
         model_version: of this version only.
         since: of events of this hour or later only.
@@ -95,9 +95,9 @@ def read_invalid(
             conditions.append(condition)
             bound[name] = value
     where = " AND ".join(conditions)
-    totals = client.query(_ROWS.replace("{conditions}", where), parameters=bound).result_rows
+    totals = connection.rows(_ROWS.replace("{conditions}", where), parameters=bound)
     rows = {(model, version, place): count for model, version, place, count in totals}
-    found = client.query(_COUNTS % (where, visible(where)), parameters=bound).result_rows
+    found = connection.rows(_COUNTS % (where, visible(where)), parameters=bound)
     return [
         InvalidCount(
             model_name=model,
@@ -115,27 +115,29 @@ def read_invalid(
     ]
 
 
-def recent_invalid(client: Client, newest_hour: Mapping[Stream, int]) -> Mapping[tuple[str, ...], float]:
+def recent_invalid(
+    connection: Connection, newest_hour: Mapping[Stream, int]
+) -> Mapping[tuple[str, ...], float]:
     """Return how many values were invalid in a stream's newest two hours, for the metric of that name.
 
     The series are few: what a client calls features that its model does not have is counted together.
 
     Args:
-        client: of the store.
+        connection: to the store.
         newest_hour: of each stream to be told of, hours since the Unix epoch.
 
     Returns:
         Counts by model name, version, feature and reason.
     """
     hours = {hour - back for hour in newest_hour.values() for back in range(RECENT_HOURS)}
-    rows = client.query(
+    rows = connection.rows(
         "SELECT toString(model_name) AS model, toString(model_version) AS version, "
         "toString(environment) AS place, intDiv(toUnixTimestamp(hour), 3600) AS began, "
         f"if(reason = 'unknown_feature', '{UNKNOWN}', toString(feature)) AS name, toString(reason) AS why, "
         f"sum(count) FROM invalid_values WHERE {_RECENT} AND {visible(_RECENT)} "
         "GROUP BY model, version, place, began, name, why",
         parameters={"hours": [hour * 3600 for hour in sorted(hours)]},
-    ).result_rows
+    )
     found: Counter[tuple[str, ...]] = Counter()
     for model, version, place, hour, feature, reason, count in rows:
         newest = newest_hour.get(Stream(model, version, place))

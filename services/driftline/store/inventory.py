@@ -10,7 +10,7 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 # Of models that are not derived yet nothing is known but that there are any.
 _NAMES = f"""
@@ -24,10 +24,10 @@ SELECT DISTINCT model_name, '', '' FROM derived_hours
 """
 
 
-def read_known_models(client: Client) -> Mapping[str, KnownModel]:
+def read_known_models(connection: Connection) -> Mapping[str, KnownModel]:
     """Return every model that has landed, by name, with its features, and the tags of its last day."""
     names: dict[str, dict[str, set[str]]] = {}
-    for model, kind, name in client.query(_NAMES).result_rows:
+    for model, kind, name in connection.rows(_NAMES):
         names.setdefault(model, {}).setdefault(kind, set()).add(name)
     return {
         model: KnownModel(**{kind: frozenset(told) for kind, told in kinds.items() if kind})

@@ -13,10 +13,10 @@ from driftline.profiles import NumericCounts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
     from numpy.typing import NDArray
 
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
@@ -65,28 +65,30 @@ class JointFinding:
     episode_start: int
 
 
-def write_projection(client: Client, stream: Stream, week: int, text: str) -> None:
+def write_projection(connection: Connection, stream: Stream, week: int, text: str) -> None:
     """Keep the projection of a week."""
-    client.insert(
+    connection.insert(
         "joint_projections",
         [[*_key(stream), week, text]],
         column_names=[*_STREAM_NAMES, "week", "projection"],
     )
 
 
-def read_projection(client: Client, stream: Stream, week: int) -> str | None:
+def read_projection(connection: Connection, stream: Stream, week: int) -> str | None:
     """Return the projection of a week, None where none is kept."""
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT projection FROM joint_projections FINAL WHERE {_STREAM} AND week = {{week:UInt32}}",
         parameters={**_bound(stream), "week": week},
-    ).result_rows
+    )
     return str(rows[0][0]) if rows else None
 
 
-def write_joint_counts(client: Client, stream: Stream, week: int, counted: Sequence[JointCounts]) -> None:
+def write_joint_counts(
+    connection: Connection, stream: Stream, week: int, counted: Sequence[JointCounts]
+) -> None:
     """Keep the counts of hours; those that are written again replace the earlier ones."""
     if counted:
-        client.insert(
+        connection.insert(
             "joint_profiles",
             [
                 [
@@ -108,10 +110,10 @@ def write_joint_counts(client: Client, stream: Stream, week: int, counted: Seque
 
 
 def read_joint_counts(
-    client: Client, stream: Stream, week: int, *, first_hour: int, end_hour: int
+    connection: Connection, stream: Stream, week: int, *, first_hour: int, end_hour: int
 ) -> Sequence[JointCounts]:
     """Return the counts of hours in [first_hour, end_hour) by the projection of a week, ascending."""
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT intDiv(toUnixTimestamp(hour), 3600), {', '.join(_COUNT_NAMES)} FROM joint_profiles FINAL "
         f"WHERE {_STREAM} AND week = {{week:UInt32}} AND hour >= fromUnixTimestamp({{first:UInt32}}) "
         "AND hour < fromUnixTimestamp({end:UInt32}) ORDER BY hour",
@@ -121,7 +123,7 @@ def read_joint_counts(
             "first": first_hour * 3600,
             "end": end_hour * 3600,
         },
-    ).result_rows
+    )
     return [
         JointCounts(
             hour=hour,
@@ -138,11 +140,11 @@ def read_joint_counts(
 
 
 def write_joint_findings(
-    client: Client, stream: Stream, findings: Sequence[JointFinding], *, withdrawn: bool = False
+    connection: Connection, stream: Stream, findings: Sequence[JointFinding], *, withdrawn: bool = False
 ) -> None:
     """Keep what was found, or that it is found no more; of the same finding the last word holds."""
     if findings:
-        client.insert(
+        connection.insert(
             "joint_findings",
             [
                 [
@@ -162,18 +164,18 @@ def write_joint_findings(
 
 
 def read_joint_findings(
-    client: Client, stream: Stream, *, since_hour: int, end_hour: int
+    connection: Connection, stream: Stream, *, since_hour: int, end_hour: int
 ) -> Sequence[JointFinding]:
     """Return what was found, and not withdrawn, in windows that ended after one hour, and by another."""
     hours = [
         f"intDiv(toUnixTimestamp({name}), 3600)" for name in ("window_start", "window_end", "episode_start")
     ]
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT feature, kind, scale_hours, {', '.join(hours)} FROM joint_findings FINAL WHERE {_STREAM} "
         "AND window_end > fromUnixTimestamp({since:UInt32}) "
         "AND window_end <= fromUnixTimestamp({end:UInt32}) AND NOT withdrawn",
         parameters={**_bound(stream), "since": since_hour * 3600, "end": end_hour * 3600},
-    ).result_rows
+    )
     return [JointFinding(*row) for row in rows]
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.store.hours import Sources
 
 # What landed of sessions: derived, and of hours that are not settled yet counted from the raw rows.
@@ -156,17 +155,17 @@ class LedgerLine:
 
 
 def read_ledger(
-    client: Client, *, model_name: str = "", since: datetime | None = None
+    connection: Connection, *, model_name: str = "", since: datetime | None = None
 ) -> Sequence[LedgerLine]:
     """Return the ledger, a line a model version and environment.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: of this model only; empty: of all.
         since: of sessions only that logged or told something after this time, and of these all.
     """
-    aside = read_set_aside(client, model_name=model_name)
-    lines = [line for line, _ in _read(client, model_name, since)]
+    aside = read_set_aside(connection, model_name=model_name)
+    lines = [line for line, _ in _read(connection, model_name, since)]
     return [
         replace(line, set_aside=aside.get(Stream(line.model_name, line.model_version, line.environment), {}))
         for line in lines
@@ -185,16 +184,16 @@ def landed(sources: Sources, where: str, *, hours: str = "1") -> str:
     return LANDED.format(where=where, **parts)
 
 
-def read_landed(client: Client, *, model_name: str = "") -> Mapping[Stream, int]:
+def read_landed(connection: Connection, *, model_name: str = "") -> Mapping[Stream, int]:
     """Return how many rows of each stream landed; of one model only, where it is named. Reads no bitmaps."""
-    sources = read_sources(client)
-    rows = client.query(
+    sources = read_sources(connection)
+    rows = connection.rows(
         f"SELECT {KEYS}, sum(held) FROM (SELECT {KEYS}, rows AS held FROM derived_hours FINAL "
         f"WHERE {_MODEL} AND {sources.derived} UNION ALL SELECT {KEYS}, count() AS held FROM predictions "
         f"WHERE {_MODEL} AND {sources.raw} GROUP BY {KEYS}) GROUP BY {KEYS}",
         parameters={**sources.bound, "model": model_name},
         settings=dict(LARGE_QUERY),
-    ).result_rows
+    )
     return {Stream(*names): int(held) for *names, held in rows}
 
 
@@ -211,11 +210,11 @@ class _Hole:
 
 
 def _read(
-    client: Client, model_name: str = "", since: datetime | None = None
+    connection: Connection, model_name: str = "", since: datetime | None = None
 ) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
-    sources = read_sources(client)
+    sources = read_sources(connection)
     sessions = _SESSIONS.format(landed=landed(sources, _MODEL, hours=_MODEL))
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(refused), "
         "sum(abandoned), sum(dead_lettered), "
         "groupArrayIf(tuple(session_id, sent, landed, last_landed, first_hour, last_hour), "
@@ -227,7 +226,7 @@ def _read(
             "since_s": since.timestamp() if since else -1.0,
         },
         settings={**LARGE_QUERY, "join_use_nulls": 0},
-    ).result_rows
+    )
     return [
         (
             LedgerLine(
@@ -250,11 +249,11 @@ class Ledger:
     What is missing when is looked up again only for sessions of which something landed since.
 
     Args:
-        client: of the store.
+        connection: to the store.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._read: Sequence[tuple[LedgerLine, Sequence[_Hole]]] | None = None
         self._known: dict[_Hole, Mapping[int, float]] = {}
         self._by_stream: Mapping[Stream, Sequence[_Hole]] = {}
@@ -289,7 +288,7 @@ class Ledger:
             if hole.landed and hole.last_hour < since_hour:
                 continue
             if hole not in self._known:
-                self._known[hole] = _missing_of(self._client, stream, hole)
+                self._known[hole] = _missing_of(self._connection, stream, hole)
             for hour, count in self._known[hole].items():
                 missing[hour] = missing.get(hour, 0.0) + count
         return missing
@@ -307,35 +306,35 @@ class Ledger:
 
     def _rows(self) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
         if self._read is None:
-            self._read = _read(self._client)
+            self._read = _read(self._connection)
             self._by_stream = {
                 Stream(line.model_name, line.model_version, line.environment): holes
                 for line, holes in self._read
                 if holes
             }
-            self._drops = read_drops_by_hour(self._client)
+            self._drops = read_drops_by_hour(self._connection)
             present = {hole for _, holes in self._read for hole in holes}
             self._known = {hole: hours for hole, hours in self._known.items() if hole in present}
         return self._read
 
 
-def _missing_of(client: Client, stream: Stream, hole: _Hole) -> Mapping[int, float]:
+def _missing_of(connection: Connection, stream: Stream, hole: _Hole) -> Mapping[int, float]:
     """Return what is missing of one session, by hour."""
     bound = {**_bound(stream), "session": hole.session_id}
     if not hole.landed:
-        beats = client.query(
+        beats = connection.rows(
             "SELECT intDiv(toUnixTimestamp(beat_time), 3600) FROM sessions FINAL "
             "WHERE session_id = {session:String}",
             parameters=bound,
-        ).result_rows
+        )
         return {beats[0][0]: float(hole.sent)}
-    sources = read_sources(client)
+    sources = read_sources(connection)
     query = _HELD.format(landed=landed(sources, _OF_SESSION, hours=STREAM))
-    held = client.query(query, parameters={**sources.bound, **bound}, settings=dict(LARGE_QUERY)).result_rows
+    held = connection.rows(query, parameters={**sources.bound, **bound}, settings=dict(LARGE_QUERY))
     gaps = _gaps_between([(row[0], row[1], row[2], row[3]) for row in held])
     if gaps is None:  # Its events do not ascend with their numbers: the rows tell which follows which.
         hours = {"first": hole.first_hour, "end": hole.last_hour + 1}
-        found = client.query(_GAPS.format(stream=STREAM), parameters={**bound, **hours}).result_rows
+        found = connection.rows(_GAPS.format(stream=STREAM), parameters={**bound, **hours})
         gaps = [(row[0], row[1], row[2]) for row in found]
     if hole.sent > hole.last_sequence:
         gaps = [*gaps, (hole.last_hour, hole.last_hour, hole.sent - hole.last_sequence)]
@@ -364,24 +363,28 @@ def _gaps_between(held: Sequence[tuple[int, int, int, int]]) -> Sequence[tuple[i
     return [gap for gap in gaps if gap[2]]
 
 
-def read_rows_by_hour(client: Client, stream: Stream, *, first_hour: int, end_hour: int) -> Mapping[int, int]:
+def read_rows_by_hour(
+    connection: Connection, stream: Stream, *, first_hour: int, end_hour: int
+) -> Mapping[int, int]:
     """Return how many rows of a stream are derived, by hour (since the Unix epoch, UTC) in [first, end)."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT intDiv(toUnixTimestamp(hour), 3600), counted FROM derived_hours FINAL "
         f"WHERE {STREAM} AND counted > 0 AND hour >= toDateTime({{first:UInt32}} * 3600, 'UTC') "
         "AND hour < toDateTime({end:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "first": first_hour, "end": end_hour},
-    ).result_rows
+    )
     return {row[0]: row[1] for row in rows}
 
 
-def read_last_landings(client: Client, stream: Stream, hours: Sequence[int]) -> Mapping[int, datetime]:
+def read_last_landings(
+    connection: Connection, stream: Stream, hours: Sequence[int]
+) -> Mapping[int, datetime]:
     """Return when the last row of each of some hours landed, in UTC; hours without rows are left out."""
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {HOUR} AS at, max(landed_at) FROM predictions WHERE {STREAM} AND set_aside = '' "
         "AND hour IN (SELECT toDateTime(arrayJoin({hours:Array(UInt32)}) * 3600, 'UTC')) GROUP BY at",
         parameters={**_bound(stream), "hours": list(hours)},
-    ).result_rows
+    )
     return {hour: time.replace(tzinfo=UTC) for hour, time in rows}
 
 

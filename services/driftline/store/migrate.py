@@ -7,15 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.exceptions import DatabaseError
-
-from driftline.errors import StoreError
+from driftline.errors import StatementError, StoreError
 from driftline.wire import schema_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql\Z")
 
@@ -63,8 +61,8 @@ def load_migrations() -> Sequence[Migration]:
     ]
 
 
-def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Sequence[Migration]:
-    """Bring the client's database up to date; return what was applied. Doing it again changes nothing.
+def migrate(connection: Connection, migrations: Sequence[Migration] | None = None) -> Sequence[Migration]:
+    """Bring the connection's database up to date; return what was applied. Doing it again changes nothing.
 
     Where there is nothing to do, only reads; so a service's user needs no right to create anything.
 
@@ -72,61 +70,60 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> Se
     as a whole next time; so each statement must bear repeating, which CREATE ... IF NOT EXISTS gives.
 
     Args:
-        client: of the store.
+        connection: to the store.
         migrations: the shipped ones, unless given.
 
     Raises:
         StoreError: an applied migration was edited since, or is not known to this program, or the user may
             not apply what is missing.
-        ClickHouseError: a statement failed.
     """
     known = load_migrations() if migrations is None else migrations
-    applied = _applied(client)
+    applied = _applied(connection)
     missing = _missing(known, applied or {})
     try:
         if applied is None:
-            _begin(client)
+            _begin(connection)
         for migration in missing:
-            _apply(client, migration)
-    except DatabaseError as error:
+            _apply(connection, migration)
+    except StatementError as error:
         if error.code not in {_ACCESS_DENIED, _READ_ONLY}:
             raise
         raise StoreError(
-            f"the tables in database {client.database} are {_state(applied, missing)}, and this user may not "
-            f"change that; run `driftline migrate` with a user who may ({_first_sentence(error)})"
+            f"the tables in database {connection.database} are {_state(applied, missing)}, and this user may "
+            f"not change that; run `driftline migrate` with a user who may ({_first_sentence(error)})"
         ) from error
     return missing
 
 
-def missing_migrations(client: Client) -> Sequence[Migration]:
-    """Return which of the shipped migrations the client's database lacks. Changes nothing.
+def missing_migrations(connection: Connection) -> Sequence[Migration]:
+    """Return which of the shipped migrations the connection's database lacks. Changes nothing.
 
     Raises:
         StoreError: as ``migrate``.
     """
-    return _missing(load_migrations(), _applied(client) or {})
+    return _missing(load_migrations(), _applied(connection) or {})
 
 
-def has_tables(client: Client) -> bool:
-    """Say whether a migration was ever applied to the client's database.
+def has_tables(connection: Connection) -> bool:
+    """Say whether a migration was ever applied to the connection's database.
 
     Raises:
         StoreError: the user may not read that.
     """
-    return bool(_applied(client))
+    return bool(_applied(connection))
 
 
-def _applied(client: Client) -> Mapping[int, tuple[str, str]] | None:
+def _applied(connection: Connection) -> Mapping[int, tuple[str, str]] | None:
     """Return name and checksum of what was applied, by number; None when there are no tables."""
     try:
-        rows = client.query("SELECT number, name, checksum FROM schema_migrations").result_rows
-    except DatabaseError as error:
+        rows = connection.rows("SELECT number, name, checksum FROM schema_migrations")
+    except StatementError as error:
         if error.code in {_UNKNOWN_TABLE, _UNKNOWN_DATABASE}:
             return None
         if error.code == _ACCESS_DENIED:
             raise StoreError(
-                f"this user may not read driftline's tables in database {client.database}; give it one of "
-                f"driftline's roles, which `driftline migrate --users` creates ({_first_sentence(error)})"
+                f"this user may not read driftline's tables in database {connection.database}; give it one "
+                f"of driftline's roles, which `driftline migrate --users` creates ({_first_sentence(error)})"
             ) from error
         raise
     return {int(number): (str(name), str(checksum)) for number, name, checksum in rows}
@@ -150,20 +147,20 @@ def _missing(known: Sequence[Migration], applied: Mapping[int, tuple[str, str]])
     return [migration for migration in known if migration.number not in applied]
 
 
-def _begin(client: Client) -> None:
+def _begin(connection: Connection) -> None:
     try:
-        client.command(_CREATE_LEDGER)
-    except DatabaseError as error:
+        connection.command(_CREATE_LEDGER)
+    except StatementError as error:
         if error.code != _UNKNOWN_DATABASE:
             raise
-        client.command(f"CREATE DATABASE IF NOT EXISTS {client.database}", use_database=False)
-        client.command(_CREATE_LEDGER)
+        connection.command(f"CREATE DATABASE IF NOT EXISTS {connection.database}", use_database=False)
+        connection.command(_CREATE_LEDGER)
 
 
-def _apply(client: Client, migration: Migration) -> None:
+def _apply(connection: Connection, migration: Migration) -> None:
     for statement in migration.statements():
-        client.command(_repeatable(statement))
-    client.insert(
+        connection.command(_repeatable(statement))
+    connection.insert(
         "schema_migrations",
         [(migration.number, migration.name, migration.checksum)],
         column_names=["number", "name", "checksum"],

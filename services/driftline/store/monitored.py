@@ -12,13 +12,12 @@ from driftline.store.segments import MAX_SEGMENTS, known_values, name_segments, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.monitors import ModelMonitor, Monitors
     from driftline.monitors.model import S
+    from driftline.store.connection import Connection
 
 
-def follow_monitors(client: Client, monitors: Monitors[S]) -> Sequence[str]:
+def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[str]:
     """Have segments and rules of all models be those that a file of monitors names; return warnings.
 
     Of all models: those that have landed, and those that the file names in full. Doing it again changes
@@ -27,28 +26,28 @@ def follow_monitors(client: Client, monitors: Monitors[S]) -> Sequence[str]:
     Raises:
         SettingError: a rule is of no use to the store.
     """
-    known = read_known_models(client)
+    known = read_known_models(connection)
     warnings: list[str] = []
     for name in dict.fromkeys([*known, *(name for name in monitors.entries if "*" not in name)]):
-        told = follow_segments_of(client, name, monitors.of(name))
+        told = follow_segments_of(connection, name, monitors.of(name))
         warnings += told if name in known else ()
-        follow_rules_of(client, name, monitors.of(name), known.get(name, KnownModel()).features)
+        follow_rules_of(connection, name, monitors.of(name), known.get(name, KnownModel()).features)
     return warnings
 
 
-def follow_segments_of(client: Client, model_name: str, monitor: ModelMonitor[S]) -> Sequence[str]:
+def follow_segments_of(connection: Connection, model_name: str, monitor: ModelMonitor[S]) -> Sequence[str]:
     """Have a model counted in the segments that its monitor names; return warnings, none if all is well.
 
     Of a key those values are taken that are frequent now (see ``set_segments``), and those that were taken
     before: a value that is rarer today is still judged. Values that come later are found by doing this
     again. Where nothing is new, nothing is written: a change has all rows of the model counted anew.
     """
-    before = wanted_segments(client, model_name)
+    before = wanted_segments(connection, model_name)
     warnings: list[str] = []
     found: list[str] = list(monitor.segments)
     for key in monitor.segment_keys:
         kept = [segment for segment in before if segment.partition("=")[0] == key]
-        new = [f"{key}={value}" for value in known_values(client, model_name, key)]
+        new = [f"{key}={value}" for value in known_values(connection, model_name, key)]
         if not kept and not new:
             warnings.append(
                 f"model {model_name!r} has no tag or categorical feature {key!r} with frequent values"
@@ -62,21 +61,21 @@ def follow_segments_of(client: Client, model_name: str, monitor: ModelMonitor[S]
         )
         wanted = wanted[:MAX_SEGMENTS]
     if set(wanted) != set(before):
-        name_segments(client, model_name, wanted)
+        name_segments(connection, model_name, wanted)
     return warnings
 
 
 def follow_rules_of(
-    client: Client, model_name: str, monitor: ModelMonitor[S], features: Iterable[str] = ()
+    connection: Connection, model_name: str, monitor: ModelMonitor[S], features: Iterable[str] = ()
 ) -> None:
     """Have the rules in force that a model's monitor sets, and no others beside those that were learned.
 
     Doing it again changes nothing. The model may be one of which nothing has landed yet.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: the model.
         monitor: what the file says of it.
         features: that it is known to have, among which patterns are looked up; see ``read_known_models``.
     """
-    set_rules(client, model_name, monitor.rules(features), replaces=True)
+    set_rules(connection, model_name, monitor.rules(features), replaces=True)

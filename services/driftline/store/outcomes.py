@@ -17,7 +17,7 @@ from driftline.domain.outcomes import Truth
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 NEWER = "(revision, ifNull(logged_time, observed_time), observed_time, session_id, sequence, content)"
 """SQL: by which of an event's outcomes one is newer than another."""
@@ -49,17 +49,17 @@ FOREVER = datetime(2299, 1, 1, tzinfo=UTC)
 
 
 def read_truths(
-    client: Client, event_ids: Collection[str], *, as_of: datetime = FOREVER
+    connection: Connection, event_ids: Collection[str], *, as_of: datetime = FOREVER
 ) -> Mapping[str, Truth]:
     """Return what is known of predictions; those without any outcome are left out.
 
     Args:
-        client: of the store.
+        connection: to the store.
         event_ids: UUIDs; of predictions that have landed, or not yet, or never.
         as_of: by what had landed at that time, by the store's clock.
     """
     wanted = [UUID(each) for each in event_ids]
-    rows = client.query(_TRUTHS, parameters={"events": wanted, "as_of": as_of}).named_results()
+    rows = connection.named_rows(_TRUTHS, parameters={"events": wanted, "as_of": as_of})
     return {str(row["event_id"]): _truth(row) for row in rows}
 
 
@@ -76,11 +76,11 @@ def _truth(row: Mapping[str, Any]) -> Truth:
     )
 
 
-def read_outcomes(client: Client, event_id: str) -> Sequence[dict[str, Any]]:
+def read_outcomes(connection: Connection, event_id: str) -> Sequence[dict[str, Any]]:
     """Return all outcomes of a prediction, by column; the one that counts comes last.
 
     Args:
-        client: of the store.
+        connection: to the store.
         event_id: a UUID.
     """
-    return list(client.query(_OUTCOMES, parameters={"event": event_id}).named_results())
+    return list(connection.named_rows(_OUTCOMES, parameters={"event": event_id}))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 SUMS: Final = (
     "proper log_loss log_loss_squared brier brier_squared numbers error error_absolute error_squared "
@@ -170,24 +170,24 @@ class Moment:
 
 
 def read_counted(
-    client: Client, asked: Asked, moment: Moment | None = None
+    connection: Connection, asked: Asked, moment: Moment | None = None
 ) -> Mapping[tuple[Stream, int], Sequence[CountedGroup]]:
     """Return what is counted by stream and period, the oldest first; a period is named by its first hour.
 
     Args:
-        client: of the store.
+        connection: to the store.
         asked: for what.
         moment: as of when. None: now, from what is derived; else from the raw rows, which costs as much as
             deriving their hours.
     """
     source, parameters = _source(asked, moment)
-    return _read(client, _PERIODS % source, parameters)
+    return _read(connection, _PERIODS % source, parameters)
 
 
-def read_delays(client: Client, asked: Asked, moment: Moment | None = None) -> Sequence[HourDelays]:
+def read_delays(connection: Connection, asked: Asked, moment: Moment | None = None) -> Sequence[HourDelays]:
     """Return how long truths took, by hour and truth, of all that `asked` chooses; as `read_counted`."""
     source, parameters = _source(asked, moment)
-    rows = client.query(_DELAYS % source, parameters=parameters, settings=dict(DERIVING)).result_rows
+    rows = connection.rows(_DELAYS % source, parameters=parameters, settings=dict(DERIVING))
     return [HourDelays(int(row[0]), row[1], row[2], row[3], row[4], row[5]) for row in rows]
 
 
@@ -200,10 +200,10 @@ def _source(asked: Asked, moment: Moment | None) -> tuple[str, dict[str, Any]]:
 
 
 def _read(
-    client: Client, query: str, parameters: Mapping[str, Any]
+    connection: Connection, query: str, parameters: Mapping[str, Any]
 ) -> Mapping[tuple[Stream, int], Sequence[CountedGroup]]:
     found: dict[tuple[Stream, int], list[CountedGroup]] = defaultdict(list)
-    for row in client.query(query, parameters=dict(parameters), settings=dict(DERIVING)).result_rows:
+    for row in connection.rows(query, parameters=dict(parameters), settings=dict(DERIVING)):
         group = CountedGroup(
             kind=row[4],
             status=row[5],
@@ -223,13 +223,13 @@ def _read(
 
 
 def read_performance_models(
-    client: Client, environment: str = PRODUCTION
+    connection: Connection, environment: str = PRODUCTION
 ) -> Mapping[str, tuple[datetime, datetime]]:
     """Return the models of which performance is counted, with the first and the last hour that is."""
-    rows = client.query(_MODELS, parameters={"environment": environment}).result_rows
+    rows = connection.rows(_MODELS, parameters={"environment": environment})
     return {str(name): (first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)) for name, first, last in rows}
 
 
-def read_counted_segments(client: Client, asked: Asked) -> Sequence[str]:
+def read_counted_segments(connection: Connection, asked: Asked) -> Sequence[str]:
     """Return the segments that a model's performance is counted in, ascending."""
-    return [str(row[0]) for row in client.query(_SEGMENTS, parameters=asked.bound()).result_rows]
+    return [str(row[0]) for row in connection.rows(_SEGMENTS, parameters=asked.bound())]

@@ -17,8 +17,7 @@ from driftline.store.hours import DERIVING, HOUR, KEYS, LONGEST_INSERT_S, which_
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -105,48 +104,50 @@ def registration_of(hour: HourKey, recipes: Recipes) -> int:
     return recipes.number_of(hour.stream) if hour.stream.environment == REFERENCE else 0
 
 
-def read_labelled_models(client: Client) -> frozenset[str]:
+def read_labelled_models(connection: Connection) -> frozenset[str]:
     """Return the models of which performance is counted, as far as hours of them are."""
-    rows = client.query("SELECT DISTINCT model_name FROM performance_hours").result_rows
+    rows = connection.rows("SELECT DISTINCT model_name FROM performance_hours")
     return frozenset(str(row[0]) for row in rows)
 
 
-def read_touched_by_outcomes(client: Client, since: datetime) -> frozenset[HourKey]:
+def read_touched_by_outcomes(connection: Connection, since: datetime) -> frozenset[HourKey]:
     """Return the hours of predictions whose outcomes landed since a time, or were under way then.
 
     Args:
-        client: of the store.
+        connection: to the store.
         since: by the store's clock; the epoch: all that there are.
     """
     looked_from = max(since - timedelta(seconds=LONGEST_INSERT_S), _EPOCH)
-    rows = client.query(_TOUCHED, parameters={"since": looked_from}).result_rows
+    rows = connection.rows(_TOUCHED, parameters={"since": looked_from})
     return frozenset(HourKey(Stream(*row[:3]), int(row[3])) for row in rows)
 
 
-def read_hours_behind(client: Client, models: Collection[str]) -> frozenset[HourKey]:
+def read_hours_behind(connection: Connection, models: Collection[str]) -> frozenset[HourKey]:
     """Return the hours of models of which not all derived predictions are counted, or in other segments."""
     if not models:
         return frozenset()
-    rows = client.query(_BEHIND, parameters={"models": sorted(models)}).result_rows
+    rows = connection.rows(_BEHIND, parameters={"models": sorted(models)})
     return frozenset(HourKey(Stream(*row[:3]), int(row[3])) for row in rows)
 
 
 def read_performance_pointers(
-    client: Client, hours: Collection[HourKey]
+    connection: Connection, hours: Collection[HourKey]
 ) -> Mapping[HourKey, PerformancePointer]:
     """Return what is counted of these hours."""
     if not hours:
         return {}
     condition, parameters = which_hours(hours)
-    rows = client.query(_POINTERS % condition, parameters=parameters, settings=dict(DERIVING)).result_rows
+    rows = connection.rows(_POINTERS % condition, parameters=parameters, settings=dict(DERIVING))
     return {HourKey(Stream(*row[:3]), int(row[3])): PerformancePointer(*row[4:]) for row in rows}
 
 
-def count_held(client: Client, hours: Collection[HourKey], recipes: Recipes) -> Mapping[HourKey, Held]:
+def count_held(
+    connection: Connection, hours: Collection[HourKey], recipes: Recipes
+) -> Mapping[HourKey, Held]:
     """Return what there is of these hours; those without predictions that count are left out."""
     condition, parameters = _chosen(hours, recipes)
     query = _HELD % {"hours": condition}
-    rows = client.query(query, parameters=parameters, settings=dict(DERIVING)).result_rows
+    rows = connection.rows(query, parameters=parameters, settings=dict(DERIVING))
     return {HourKey(Stream(*row[:3]), int(row[3])): Held(row[4], row[5], bool(row[6])) for row in rows}
 
 
@@ -157,12 +158,12 @@ def _chosen(hours: Collection[HourKey], recipes: Recipes) -> tuple[str, dict[str
 
 
 def derive_performance(
-    client: Client, held: Mapping[HourKey, Held], recipes: Recipes, *, derivation: int
+    connection: Connection, held: Mapping[HourKey, Held], recipes: Recipes, *, derivation: int
 ) -> None:
     """Write what is counted of these hours. It counts for nobody until `point_to_performance` says so.
 
     Args:
-        client: of the store.
+        connection: to the store.
         held: which hours, of models that are counted in the same segments, and what there is of them.
         recipes: in what segments.
         derivation: their new id.
@@ -171,7 +172,7 @@ def derive_performance(
     segments = recipes.segments_of(next(iter(held)).stream.model_name)
     selected = counted(condition, has_classes=any(each.has_classes for each in held.values()))
     listed = COLUMNS.replace(" ", ", ")
-    client.command(
+    connection.command(
         f"INSERT INTO performance_counts (derivation, {listed}) "
         f"SELECT {{derivation:UInt64}}, {listed} FROM ({selected})",
         parameters={**bound(segments), **parameters, "derivation": derivation},
@@ -180,12 +181,12 @@ def derive_performance(
 
 
 def point_to_performance(
-    client: Client, held: Mapping[HourKey, Held], recipes: Recipes, *, derivation: int, seconds: float
+    connection: Connection, held: Mapping[HourKey, Held], recipes: Recipes, *, derivation: int, seconds: float
 ) -> None:
     """Let counts count, all of them in one insert.
 
     Args:
-        client: of the store.
+        connection: to the store.
         held: which hours, and what there was of them before they were counted.
         recipes: in what segments.
         derivation: their id.
@@ -205,7 +206,7 @@ def point_to_performance(
         ]
         for hour, each in held.items()
     ]
-    client.insert("performance_hours", rows, column_names=_POINT)
+    connection.insert("performance_hours", rows, column_names=_POINT)
 
 
 _NAMES = f"{KEYS}, hour, derivation"
@@ -220,16 +221,16 @@ def visible_performance(hours: str = "1") -> str:
     return f"({_NAMES}) IN (SELECT {_NAMES} FROM performance_hours FINAL WHERE {hours})"
 
 
-def delete_superseded_performance(client: Client, *, older_than_s: int = 900) -> None:
+def delete_superseded_performance(connection: Connection, *, older_than_s: int = 900) -> None:
     """Delete counts that no pointer names, unless they may be about to count, or are being read.
 
     Args:
-        client: of the store.
+        connection: to the store.
         older_than_s: of derivations that began longer ago only, seconds.
     """
     began = (
         f"bitShiftRight(derivation, 10) < toUnixTimestamp64Micro(now64(6)) - {int(older_than_s)} * 1000000"
     )
     stale = f"{began} AND NOT {visible_performance()}"
-    if client.query(f"SELECT count() FROM performance_counts WHERE {stale}").result_rows[0][0]:
-        client.command(f"DELETE FROM performance_counts WHERE {stale}")
+    if connection.rows(f"SELECT count() FROM performance_counts WHERE {stale}")[0][0]:
+        connection.command(f"DELETE FROM performance_counts WHERE {stale}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 
 LAST_HOUR = 1_139_544
@@ -89,17 +89,17 @@ class StreamSpan:
     old: int = 0
 
 
-def read_streams(client: Client, streams: Collection[Stream] | None = None) -> Sequence[StreamSpan]:
+def read_streams(connection: Connection, streams: Collection[Stream] | None = None) -> Sequence[StreamSpan]:
     """Return every stream of which something is derived, the oldest first; `rows` may be 0.
 
     Args:
-        client: of the store.
+        connection: to the store.
         streams: these alone; None: all.
     """
     if streams is not None and not streams:
         return []
     which, bound = ("1", {}) if streams is None else (_IN_STREAMS, {"streams": [tuple(s) for s in streams]})
-    rows = client.query(_SPANS % which, parameters=bound, settings=dict(LARGE_QUERY)).result_rows
+    rows = connection.rows(_SPANS % which, parameters=bound, settings=dict(LARGE_QUERY))
     found = []
     for *names, first_hour, newest, held, derivation, future, old in rows:
         last_hour, before_hour = (newest[0], newest[-1]) if newest else (0, 0)
@@ -108,18 +108,18 @@ def read_streams(client: Client, streams: Collection[Stream] | None = None) -> S
     return sorted(found, key=lambda span: (span.first_hour, span.stream))
 
 
-def read_moved_streams(client: Client, since: datetime) -> Mapping[Stream, int]:
+def read_moved_streams(connection: Connection, since: datetime) -> Mapping[Stream, int]:
     """Return of which streams hours were derived since a time, and the oldest of these hours."""
-    rows = client.query(_MOVED, parameters={"since": since}).result_rows
+    rows = connection.rows(_MOVED, parameters={"since": since})
     return {Stream(*row[:3]): int(row[3]) for row in rows}
 
 
 def read_counted_hours(
-    client: Client, stream: Stream, *, first_hour: int = 0, end_hour: int = LAST_HOUR
+    connection: Connection, stream: Stream, *, first_hour: int = 0, end_hour: int = LAST_HOUR
 ) -> Mapping[int, int]:
     """Return how many rows each hour of a stream counts, ascending; hours without any are left out."""
     bound = bind(stream, first_hour=first_hour, end_hour=end_hour)
-    return {int(hour): int(rows) for hour, rows in client.query(_HOURS_OF, parameters=bound).result_rows}
+    return {int(hour): int(rows) for hour, rows in connection.rows(_HOURS_OF, parameters=bound)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +147,13 @@ class _Parts:
     is_stale: bool = False
 
 
-def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int, segment: str = "") -> Hours:
+def read_hours(
+    connection: Connection, stream: Stream, *, first_hour: int, end_hour: int, segment: str = ""
+) -> Hours:
     """Return the profiles of hours in [first_hour, end_hour), up to the first that is to be derived anew.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         first_hour: hours since the Unix epoch, UTC.
         end_hour: the hour behind the last.
@@ -159,30 +161,30 @@ def read_hours(client: Client, stream: Stream, *, first_hour: int, end_hour: int
             is not counted in its model's segments yet is not read.
     """
     span = {"first_hour": first_hour, "end_hour": end_hour}
-    return read_segment_hours(client, stream, segments=[segment], **span)[segment]
+    return read_segment_hours(connection, stream, segments=[segment], **span)[segment]
 
 
 def read_segment_hours(
-    client: Client, stream: Stream, *, first_hour: int, end_hour: int, segments: Sequence[str]
+    connection: Connection, stream: Stream, *, first_hour: int, end_hour: int, segments: Sequence[str]
 ) -> Mapping[str, Hours]:
     """Return what `read_hours` does of several segments, asked at once, by segment.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         first_hour: hours since the Unix epoch, UTC.
         end_hour: the hour behind the last.
         segments: each ``key=value``, or empty for the whole traffic.
     """
     bound = bind(stream, first_hour=first_hour, end_hour=end_hour) | {"segments": list(segments)}
-    counted_until = _counted_until(client, bound) if any(segments) else end_hour
-    grids = read_grids(client, stream.model_name)
+    counted_until = _counted_until(connection, bound) if any(segments) else end_hour
+    grids = read_grids(connection, stream.model_name)
     parts: dict[str, dict[int, _Parts]] = {segment: {} for segment in segments}
-    for segment, hour, *row in client.query(_PROFILES, parameters=bound).result_rows:
+    for segment, hour, *row in connection.rows(_PROFILES, parameters=bound):
         _take(parts[segment].setdefault(hour, _Parts()), row, grids)
     every = [own for hours in parts.values() for own in hours.values()]
     if any(own.missing for own in every):
-        known = client.query(_CATEGORICAL, parameters=bound).result_rows
+        known = connection.rows(_CATEGORICAL, parameters=bound)
         _place_missing(every, {row[0] for row in known})
     return {
         segment: _hours(hours, min(end_hour, counted_until) if segment else end_hour)
@@ -190,10 +192,10 @@ def read_segment_hours(
     }
 
 
-def _counted_until(client: Client, bound: dict[str, Any]) -> int:
+def _counted_until(connection: Connection, bound: dict[str, Any]) -> int:
     """Return the first hour of a span that is not counted in its model's segments; else the span's end."""
-    wanted = read_recipes(client).segments_hash(bound["model"])
-    first, count = client.query(_OTHER_SEGMENTS, parameters={**bound, "hash": wanted}).result_rows[0]
+    wanted = read_recipes(connection).segments_hash(bound["model"])
+    first, count = connection.rows(_OTHER_SEGMENTS, parameters={**bound, "hash": wanted})[0]
     return int(first) if count else int(bound["end"])
 
 

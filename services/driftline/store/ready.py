@@ -1,22 +1,19 @@
-"""Clients of a store that is ready: reached, whoever owns it by now, and with its tables up to date."""
+"""Connections to a store that is ready: reached, whoever owns it by now, and with its tables up to date."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
-
 from driftline.errors import StoreAwayError, StoreError
-from driftline.store.connect import no_store, root_cause
+from driftline.store.connect import no_store
 from driftline.store.migrate import has_tables, migrate, missing_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.store.connect import Store, Use
+    from driftline.store.connection import Connection
 
 T = TypeVar("T")
 
@@ -24,14 +21,14 @@ _PAUSE_S = 0.1
 _PATIENCE_S = 10.0
 
 
-def ready_client(store: Store, *, patience_s: float = _PATIENCE_S) -> Client:
-    """Return a client of a store whose tables are up to date. The caller closes it.
+def ready_connection(store: Store, *, patience_s: float = _PATIENCE_S) -> Connection:
+    """Return a connection to a store whose tables are up to date. The caller closes it.
 
     An embedded store goes from one owner to the next when a process ends. Where that happens meanwhile,
     blocks for up to ``patience_s`` and begins again with the next owner.
 
     Args:
-        store: whose client.
+        store: which.
         patience_s: for how long to try again.
 
     Raises:
@@ -42,7 +39,7 @@ def ready_client(store: Store, *, patience_s: float = _PATIENCE_S) -> Client:
 
 
 def ask(
-    store: Store, question: Callable[[Client], T], *, use: Use = "make", patience_s: float = _PATIENCE_S
+    store: Store, question: Callable[[Connection], T], *, use: Use = "make", patience_s: float = _PATIENCE_S
 ) -> T:
     """Return the answer to a question that bears repeating, asked of tables that are up to date.
 
@@ -53,20 +50,20 @@ def ask(
         patience_s: for how long to try again.
 
     Raises:
-        StoreError: as ``ready_client``, or there are no tables.
+        StoreError: as ``ready_connection``, or there are no tables.
     """
 
-    def prepared(client: Client) -> T:
-        if use != "make" and not has_tables(client):  # An owner that is coming up may be making them.
-            raise StoreAwayError(no_store(f"{client.database}, where there are no tables"))
-        migrate(client)
-        return question(client)
+    def prepared(connection: Connection) -> T:
+        if use != "make" and not has_tables(connection):  # An owner that is coming up may be making them.
+            raise StoreAwayError(no_store(f"{connection.database}, where there are no tables"))
+        migrate(connection)
+        return question(connection)
 
     return act(store, prepared, patience_s=patience_s)
 
 
-def act(store: Store, action: Callable[[Client], T], *, patience_s: float) -> T:
-    """Do something that bears repeating with a client of its own, whatever the tables are like.
+def act(store: Store, action: Callable[[Connection], T], *, patience_s: float) -> T:
+    """Do something that bears repeating with a connection of its own, whatever the tables are like.
 
     Args:
         store: in which.
@@ -79,11 +76,11 @@ def act(store: Store, action: Callable[[Client], T], *, patience_s: float) -> T:
     """
 
     def once() -> T:
-        client = store.client()
+        connection = store.connect()
         try:
-            return action(client)
+            return action(connection)
         finally:
-            client.close()
+            connection.close()
 
     return _patiently(once, patience_s)
 
@@ -94,35 +91,35 @@ def check_store(store: Store) -> None:
     Raises:
         StoreError: it does not answer, or its tables are missing, older than this program, or newer.
     """
-    client = store.client()
+    connection = store.connect()
     try:
-        missing = missing_migrations(client)
+        missing = missing_migrations(connection)
     finally:
-        client.close()
+        connection.close()
     if missing:
         first = f"{missing[0].number:04d}_{missing[0].name}"
         raise StoreError(f"the store's tables are missing or old, from {first} on; run `driftline migrate`")
 
 
-def is_away(client: Client, error: Exception) -> bool:
+def is_away(connection: Connection, error: Exception) -> bool:
     """Return whether an error comes of a store that answers nothing at all, and not of what it was asked."""
-    if not isinstance(error, (StoreError, ClickHouseError, OSError)):
+    if not isinstance(error, (StoreError, OSError)):
         return False
     try:
-        client.query("SELECT 1")
-    except (StoreError, ClickHouseError, OSError):
+        connection.rows("SELECT 1")
+    except (StoreError, OSError):
         return True
     return False
 
 
-def _prepared(store: Store) -> Client:
-    client = store.client()
+def _prepared(store: Store) -> Connection:
+    connection = store.connect()
     try:
-        migrate(client)
+        migrate(connection)
     except BaseException:
-        client.close()
+        connection.close()
         raise
-    return client
+    return connection
 
 
 def _patiently(action: Callable[[], T], patience_s: float) -> T:
@@ -133,7 +130,4 @@ def _patiently(action: Callable[[], T], patience_s: float) -> T:
         except StoreAwayError:
             if time.monotonic() > deadline:
                 raise
-        except OperationalError as error:
-            if time.monotonic() > deadline:
-                raise StoreAwayError(f"the store does not answer: {root_cause(error)}") from error
         time.sleep(_PAUSE_S)

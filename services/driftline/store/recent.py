@@ -13,9 +13,8 @@ from driftline.store.hours import LARGE_QUERY, STREAM, read_sources
 from driftline.store.ledger import landed as landed_rows
 
 if TYPE_CHECKING:
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 _SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
 _BEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
@@ -97,19 +96,19 @@ class Arrived:
         return self.landed / offered if offered else 1.0
 
 
-def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int) -> Arrived:
+def read_arrived(connection: Connection, stream: Stream, *, since_hour: int, hours: int) -> Arrived:
     """Return what arrived of a stream's events of some hours, by event time.
 
     A gap in a session's numbers counts where the number behind it stands, its end with its last hours; what
     was refused, where sessions said so.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: which.
         since_hour: the first of them, hours since the Unix epoch, UTC.
         hours: how many; there should be none of it behind them.
     """
-    sources = read_sources(client)
+    sources = read_sources(connection)
     bound = {**sources.bound, **_bound(stream), "since": since_hour, "hours": hours}
     since_sql, before_sql = f"hour >= {_SINCE}", f"hour < {_SINCE}"
     settings = {**LARGE_QUERY, "join_use_nulls": 0}
@@ -123,9 +122,7 @@ def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int)
         "all": landed_rows(sources, in_them, hours=STREAM),
         "beaten": landed_rows(sources, beaten, hours=STREAM),
     }
-    newest, sent, landed, mixed = client.query(
-        _ARRIVED % parts, parameters=bound, settings=settings
-    ).result_rows[0]
+    newest, sent, landed, mixed = connection.rows(_ARRIVED % parts, parameters=bound, settings=settings)[0]
     before = landed_rows(
         sources, f"{STREAM} AND session_id IN {{sessions:Array(String)}}", hours=f"{STREAM} AND {before_sql}"
     )
@@ -133,24 +130,24 @@ def read_arrived(client: Client, stream: Stream, *, since_hour: int, hours: int)
         sessions, lows = zip(*mixed[begin : begin + _MIXED_AT_ONCE], strict=True)
         chosen = {**bound, "sessions": list(sessions), "lows": list(lows)}
         query = _BEFORE % f"SELECT * FROM ({before}) WHERE {before_sql}"
-        landed += client.query(query, parameters=chosen, settings=settings).result_rows[0][0]
-    dropped = read_drops_by_hour(client, stream).get(stream, {})
+        landed += connection.rows(query, parameters=chosen, settings=settings)[0][0]
+    dropped = read_drops_by_hour(connection, stream).get(stream, {})
     refused = sum(count for hour, count in dropped.items() if hour >= since_hour)
     return Arrived(newest, sent, landed, refused)
 
 
-def count_unregistered(client: Client, stream: Stream, *, since_hour: int) -> int:
+def count_unregistered(connection: Connection, stream: Stream, *, since_hour: int) -> int:
     """Return how many of a stream's predictions name a training run that is not registered for its model.
 
     Reads one column of their rows.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: which.
         since_hour: of events of this hour or later, hours since the Unix epoch, UTC.
     """
     bound = {**_bound(stream), "since": since_hour}
-    return int(client.query(_UNREGISTERED, parameters=bound).result_rows[0][0])
+    return int(connection.rows(_UNREGISTERED, parameters=bound)[0][0])
 
 
 def _bound(stream: Stream) -> dict[str, Any]:

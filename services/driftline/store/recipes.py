@@ -17,10 +17,9 @@ from driftline.store.segments import read_wanted_segments
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import HourKey, Stream
     from driftline.profiles import Grid
+    from driftline.store.connection import Connection
     from driftline.store.hours import Pointer
     from driftline.store.rules import RuleSet
 
@@ -101,13 +100,12 @@ class Recipes:
         return int.from_bytes(digest.digest(), "big")
 
 
-def read_recipes(client: Client) -> Recipes:
+def read_recipes(connection: Connection) -> Recipes:
     """Return what is in force of all models at this moment."""
     rules: dict[str, dict[str, RuleSet]] = defaultdict(dict)
-    for (model_name, version), found in read_rule_sets(client).items():
+    for (model_name, version), found in read_rule_sets(connection).items():
         rules[model_name][version] = found
     registrations = {
-        (str(row[0]), str(row[1])): (str(row[2]), int(row[3]))
-        for row in client.query(_REGISTRATIONS).result_rows
+        (str(row[0]), str(row[1])): (str(row[2]), int(row[3])) for row in connection.rows(_REGISTRATIONS)
     }
-    return Recipes(read_all_grids(client), read_wanted_segments(client), dict(rules), registrations)
+    return Recipes(read_all_grids(connection), read_wanted_segments(connection), dict(rules), registrations)

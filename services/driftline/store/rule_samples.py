@@ -10,7 +10,7 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 MOST_VALUES = 50
 """So many values of a category are told one by one."""
@@ -72,11 +72,11 @@ class Sample:
     features: dict[str, FeatureSample] = field(default_factory=dict)
 
 
-def read_samples(client: Client, model_name: str, model_version: str) -> Mapping[str, Sample]:
+def read_samples(connection: Connection, model_name: str, model_version: str) -> Mapping[str, Sample]:
     """Return what a version's reference and production were like, by environment, as far as it is derived."""
     bound = {"model": model_name, "version": model_version, "places": ["reference", "production"]}
     samples: dict[str, Sample] = {}
-    for place, name, kind, count, *found in client.query(_PROFILES, parameters=bound).result_rows:
+    for place, name, kind, count, *found in connection.rows(_PROFILES, parameters=bound):
         not_finite, low, high, folded, values, has_numbers = found
         sample = samples.get(place) or samples.setdefault(place, Sample(place, 0))
         known = sample.features.get(name, FeatureSample())

@@ -17,7 +17,7 @@ from driftline.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _SUM_TOLERANCE = 1e-3
 
@@ -195,16 +195,16 @@ class _Set:
         }
 
 
-def read_rules(client: Client, model_name: str) -> Mapping[str, Mapping[str, Rule]]:
+def read_rules(connection: Connection, model_name: str) -> Mapping[str, Mapping[str, Rule]]:
     """Return the rules in force, by version and feature; '' holds for versions that have learned none."""
     return {
-        version: found.rules for (_, version), found in sorted(read_rule_sets(client, model_name).items())
+        version: found.rules for (_, version), found in sorted(read_rule_sets(connection, model_name).items())
     }
 
 
-def read_rule_sets(client: Client, model_name: str = "") -> Mapping[tuple[str, str], RuleSet]:
+def read_rule_sets(connection: Connection, model_name: str = "") -> Mapping[tuple[str, str], RuleSet]:
     """Return the sets in force, by model and version; '' as version holds where nothing was learned."""
-    stored = _read_sets(client, model_name)
+    stored = _read_sets(connection, model_name)
     sets = {}
     for (model, version), found in stored.items():
         by_hand = stored.get((model, ""), _Set(0))
@@ -219,11 +219,13 @@ def read_rule_sets(client: Client, model_name: str = "") -> Mapping[tuple[str, s
     return sets
 
 
-def set_rules(client: Client, model_name: str, overrides: Overrides, *, replaces: bool = False) -> None:
+def set_rules(
+    connection: Connection, model_name: str, overrides: Overrides, *, replaces: bool = False
+) -> None:
     """Set rules by hand, for all versions of a model. What is not named stays as it is.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: the model; it may be one of which nothing has landed yet.
         overrides: by feature (or ``prediction.number`` and so on): fields of its ``Rule`` with their values,
             where None switches a check off. None instead of fields switches all of them off; no fields at all
@@ -234,21 +236,21 @@ def set_rules(client: Client, model_name: str, overrides: Overrides, *, replaces
         SettingError: there is no such field, or its value is none for it.
     """
     checked = {feature: _checked(feature, given) for feature, given in overrides.items()}
-    stored = _read_sets(client, model_name).get((model_name, ""))
+    stored = _read_sets(connection, model_name).get((model_name, ""))
     before = stored.overrides() if stored else {}
     named = checked if replaces else {**before, **checked}
     kept = {feature: given for feature, given in named.items() if given}
     if replaces and kept == before:
         return
     rows = [_row(name, "set", replace(_free(name), **given), tuple(given)) for name, given in kept.items()]
-    write_rule_rows(client, model_name, "", [_row("", "set", Rule()), *rows])
+    write_rule_rows(connection, model_name, "", [_row("", "set", Rule()), *rows])
 
 
-def write_learned(client: Client, model_name: str, version: str, learned: Learned) -> None:
+def write_learned(connection: Connection, model_name: str, version: str, learned: Learned) -> None:
     """Let a version be checked by what was learned of it, and by what was set by hand."""
     rows = [_row("", "learned", Rule(), (), learned.chosen[""], registration=learned.registration)]
     rows += [_row(name, "learned", rule, (), learned.chosen[name]) for name, rule in learned.rules.items()]
-    write_rule_rows(client, model_name, version, rows)
+    write_rule_rows(connection, model_name, version, rows)
 
 
 def _is_answer(feature: str) -> bool:
@@ -287,15 +289,15 @@ def _value(feature: str, name: str, value: Any) -> Any:
     raise SettingError(f"rule of {feature}: {value!r} is no value of {name}; see docs/invalid.md")
 
 
-def _read_sets(client: Client, model_name: str) -> dict[tuple[str, str], _Set]:
+def _read_sets(connection: Connection, model_name: str) -> dict[tuple[str, str], _Set]:
     """Return the newest sets, by model and version; of all models where none is named."""
-    rows = client.query(
+    rows = connection.named_rows(
         f"SELECT {', '.join(RULE_COLUMNS)} FROM feature_rules FINAL "
         "WHERE ({model:String} = '' OR model_name = {model:String}) "
         "AND (model_name, model_version, number) IN (SELECT model_name, model_version, max(number) "
         "FROM feature_rules GROUP BY model_name, model_version) ORDER BY model_name, model_version, feature",
         parameters={"model": model_name},
-    ).named_results()
+    )
     sets: dict[tuple[str, str], _Set] = {}
     for row in rows:
         found = sets.setdefault((row["model_name"], row["model_version"]), _Set(row["number"]))
@@ -307,11 +309,13 @@ def _read_sets(client: Client, model_name: str) -> dict[tuple[str, str], _Set]:
     return sets
 
 
-def write_rule_rows(client: Client, model_name: str, version: str, rows: Sequence[Sequence[Any]]) -> None:
+def write_rule_rows(
+    connection: Connection, model_name: str, version: str, rows: Sequence[Sequence[Any]]
+) -> None:
     """Write a set in one insert, under a number that is higher than all before: the store's time."""
     query = "SELECT greatest(toUInt64(toUnixTimestamp64Micro(now64(6))), max(number) + 1) FROM feature_rules"
-    number = int(client.query(query).result_rows[0][0])
-    client.insert(
+    number = int(connection.rows(query)[0][0])
+    connection.insert(
         "feature_rules", [[model_name, version, number, *row] for row in rows], column_names=RULE_COLUMNS
     )
 
@@ -332,11 +336,13 @@ def _row(
     return [values[name] for name in RULE_COLUMNS[3:]]
 
 
-def versions_to_learn(client: Client, *, enough: int, model_name: str = "") -> Sequence[Sequence[Any]]:
+def versions_to_learn(
+    connection: Connection, *, enough: int, model_name: str = ""
+) -> Sequence[Sequence[Any]]:
     """Return model, version, and which samples are there, of versions that can learn more than they have.
 
     Args:
-        client: of the store.
+        connection: to the store.
         enough: so many production rows are a sample.
         model_name: of this model only; '': of all.
 
@@ -345,4 +351,4 @@ def versions_to_learn(client: Client, *, enough: int, model_name: str = "") -> S
         number of the registration that the reference is of.
     """
     bound = {"enough": enough, "model": model_name}
-    return client.query(_DUE, parameters=bound, settings={"join_use_nulls": 0}).result_rows
+    return connection.rows(_DUE, parameters=bound, settings={"join_use_nulls": 0})

@@ -17,10 +17,10 @@ from driftline.store.hours import HOUR
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
     from numpy.typing import NDArray
 
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 _LARGEST_HASH = 2**64 - 1
 
@@ -77,23 +77,23 @@ class Sample:
 
 
 def count_rows(
-    client: Client, stream: Stream, *, first_hour: int, end_hour: int, since_hour: int = 0
+    connection: Connection, stream: Stream, *, first_hour: int, end_hour: int, since_hour: int = 0
 ) -> Mapping[int, int]:
     """Return how many rows each hour in [first_hour, end_hour) holds; hours without any are left out.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose rows.
         first_hour: hours since the Unix epoch, UTC.
         end_hour: the hour after the last one.
         since_hour: of hours before it, rows of all versions of the model are taken.
     """
     bound = _bound(stream, first_hour, end_hour, since_hour)
-    return {int(hour): int(rows) for hour, rows in client.query(_COUNT, parameters=bound).result_rows}
+    return {int(hour): int(rows) for hour, rows in connection.rows(_COUNT, parameters=bound)}
 
 
 def read_sample(
-    client: Client,
+    connection: Connection,
     stream: Stream,
     *,
     first_hour: int,
@@ -105,7 +105,7 @@ def read_sample(
     """Return rows of each hour in [first_hour, end_hour): about so many of each, or all that there are.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose rows.
         first_hour: hours since the Unix epoch, UTC.
         end_hour: the hour after the last one.
@@ -114,27 +114,29 @@ def read_sample(
         counted: what `count_rows` told of these hours, where somebody has asked already.
     """
     if counted is None:
-        counted = count_rows(client, stream, first_hour=first_hour, end_hour=end_hour, since_hour=since_hour)
+        counted = count_rows(
+            connection, stream, first_hour=first_hour, end_hour=end_hour, since_hour=since_hour
+        )
     shares = {hour: min(rows_per_hour / rows, 1.0) for hour, rows in counted.items()}
-    return _read(client, _bound(stream, first_hour, end_hour, since_hour), shares)
+    return _read(connection, _bound(stream, first_hour, end_hour, since_hour), shares)
 
 
 def read_even_sample(
-    client: Client, stream: Stream, *, first_hour: int, end_hour: int, rows: int, since_hour: int = 0
+    connection: Connection, stream: Stream, *, first_hour: int, end_hour: int, rows: int, since_hour: int = 0
 ) -> Sample:
     """Return about so many rows of all that [first_hour, end_hour) holds, each as likely as any other.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose rows.
         first_hour: hours since the Unix epoch, UTC.
         end_hour: the hour after the last one.
         rows: how many.
         since_hour: of hours before it, rows of all versions of the model are taken.
     """
-    counted = count_rows(client, stream, first_hour=first_hour, end_hour=end_hour, since_hour=since_hour)
+    counted = count_rows(connection, stream, first_hour=first_hour, end_hour=end_hour, since_hour=since_hour)
     share = min(rows / max(sum(counted.values()), 1), 1.0)
-    return _read(client, _bound(stream, first_hour, end_hour, since_hour), dict.fromkeys(counted, share))
+    return _read(connection, _bound(stream, first_hour, end_hour, since_hour), dict.fromkeys(counted, share))
 
 
 def _bound(stream: Stream, first_hour: int, end_hour: int, since_hour: int) -> dict[str, Any]:
@@ -148,12 +150,12 @@ def _bound(stream: Stream, first_hour: int, end_hour: int, since_hour: int) -> d
     }
 
 
-def _read(client: Client, bound: Mapping[str, Any], shares: Mapping[int, float]) -> Sample:
+def _read(connection: Connection, bound: Mapping[str, Any], shares: Mapping[int, float]) -> Sample:
     """Return the rows whose hash lies within the share of their hour."""
     if not shares:
         return Sample(np.empty(0, dtype=np.int64), {}, {})
     limits = [min(int(share * _LARGEST_HASH), _LARGEST_HASH) for share in shares.values()]
-    found = client.query(_SAMPLE, parameters={**bound, "hours": list(shares), "limits": limits}).result_rows
+    found = connection.rows(_SAMPLE, parameters={**bound, "hours": list(shares), "limits": limits})
     sizes = [row[3] for row in found]
     hours = np.repeat(np.array([row[0] for row in found], dtype=np.int64), sizes)
     numeric = _columns([(row[1], row[4]) for row in found], sizes, np.nan, np.dtype(np.float64))

@@ -15,9 +15,8 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 MAX_SEGMENTS = 200
 """Of a model: each is counted as the whole traffic is."""
@@ -78,7 +77,7 @@ GROUP BY segment ORDER BY sum(count) DESC, segment
 """
 
 
-def set_segments(client: Client, model_name: str, keys: Sequence[str]) -> Sequence[str]:
+def set_segments(connection: Connection, model_name: str, keys: Sequence[str]) -> Sequence[str]:
     """Count a model by values of these tags and categorical features; return the segments that this makes.
 
     Of each key those values are taken that at least 1 % of the rows of any environment have; at most 50.
@@ -89,17 +88,17 @@ def set_segments(client: Client, model_name: str, keys: Sequence[str]) -> Sequen
     """
     segments: list[str] = []
     for key in keys:
-        values = known_values(client, model_name, key)
+        values = known_values(connection, model_name, key)
         if not values:
             raise SettingError(
                 f"model {model_name!r} has no tag or categorical feature {key!r} yet with a value that "
                 f"{MIN_SHARE:.0%} of its rows have; name the values with name_segments before they land"
             )
         segments += [f"{key}={value}" for value in values]
-    return name_segments(client, model_name, segments)
+    return name_segments(connection, model_name, segments)
 
 
-def name_segments(client: Client, model_name: str, segments: Sequence[str]) -> Sequence[str]:
+def name_segments(connection: Connection, model_name: str, segments: Sequence[str]) -> Sequence[str]:
     """Count a model in these segments, ``key=value`` each, whether or not any of them is known yet.
 
     They replace what was set before. Returns them as they are kept: ascending, each once.
@@ -119,43 +118,43 @@ def name_segments(client: Client, model_name: str, segments: Sequence[str]) -> S
         )
     if not model_name:
         raise SettingError("segments are of a model, and its name is empty")
-    client.insert("monitored_segments", [[model_name, wanted]], column_names=["model_name", "segments"])
+    connection.insert("monitored_segments", [[model_name, wanted]], column_names=["model_name", "segments"])
     return wanted
 
 
-def wanted_segments(client: Client, model_name: str) -> Sequence[str]:
+def wanted_segments(connection: Connection, model_name: str) -> Sequence[str]:
     """Return in which segments a model is, or is about to be, counted; ascending."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT segments FROM monitored_segments FINAL WHERE model_name = {model:String}",
         parameters={"model": model_name},
-    ).result_rows
+    )
     return list(rows[0][0]) if rows else []
 
 
-def read_wanted_segments(client: Client) -> Mapping[str, Sequence[str]]:
+def read_wanted_segments(connection: Connection) -> Mapping[str, Sequence[str]]:
     """Return in which segments each model is to be counted; models without any are left out."""
-    rows = client.query("SELECT model_name, segments FROM monitored_segments FINAL").result_rows
+    rows = connection.rows("SELECT model_name, segments FROM monitored_segments FINAL")
     return {model: list(segments) for model, segments in rows if segments}
 
 
-def read_segments(client: Client, stream: Stream) -> Sequence[str]:
+def read_segments(connection: Connection, stream: Stream) -> Sequence[str]:
     """Return the segments that a stream has rows in, the largest first. Without the whole traffic."""
-    rows = client.query(
+    rows = connection.rows(
         _SEGMENTS,
         parameters={
             "model": stream.model_name,
             "version": stream.model_version,
             "environment": stream.environment,
         },
-    ).result_rows
+    )
     return [str(row[0]) for row in rows]
 
 
-def known_values(client: Client, model_name: str, key: str) -> Sequence[str]:
+def known_values(connection: Connection, model_name: str, key: str) -> Sequence[str]:
     """Return the most frequent values of a tag or a categorical feature, those of the largest share first."""
     bound = {"model": model_name, "key": key}
     shares: dict[str, float] = {}
     for query in (_FEATURE_VALUES, _TAG_VALUES):
-        for _, value, share in client.query(query, parameters=bound).result_rows:
+        for _, value, share in connection.rows(query, parameters=bound):
             shares[value] = max(share, shares.get(value, 0.0))
     return sorted(shares, key=lambda value: (-shares[value], value))[:MAX_VALUES]

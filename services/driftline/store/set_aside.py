@@ -14,7 +14,7 @@ from driftline.store.hours import KEYS
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 LATE_HOURS = 5 * 7 * 24
 """Events that are later than this change no verdict."""
@@ -44,28 +44,28 @@ GROUP BY {KEYS} HAVING sum(future) + sum(old) > 0
 """
 
 
-def read_late(client: Client, streams: Collection[Stream] = ()) -> Mapping[Stream, int]:
+def read_late(connection: Connection, streams: Collection[Stream] = ()) -> Mapping[Stream, int]:
     """Return how many events of each stream were too late for any verdict; streams without any are left out.
 
     Args:
-        client: of the store.
+        connection: to the store.
         streams: of these alone; none: of all.
     """
     bound = {"streams": [tuple(stream) for stream in streams]}
-    rows = client.query(_LATE, parameters=bound, settings={"join_use_nulls": 0}).result_rows
+    rows = connection.rows(_LATE, parameters=bound, settings={"join_use_nulls": 0})
     return {Stream(*names): int(late) for *names, late in rows if late}
 
 
-def read_set_aside(client: Client, *, model_name: str = "") -> Mapping[Stream, Mapping[str, int]]:
+def read_set_aside(connection: Connection, *, model_name: str = "") -> Mapping[Stream, Mapping[str, int]]:
     """Return how many derived events were set aside, by stream and reason; reasons without any are left out.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: of this model only; '': of all.
     """
-    rows = client.query(_BY_TIME, parameters={"model": model_name}).result_rows
+    rows = connection.rows(_BY_TIME, parameters={"model": model_name})
     found = {Stream(*row[:3]): {"future": int(row[3]), "old": int(row[4])} for row in rows}
-    for stream, late in read_late(client).items():
+    for stream, late in read_late(connection).items():
         if model_name in {"", stream.model_name}:
             found.setdefault(stream, {})["late"] = late
     return {

@@ -11,7 +11,7 @@ from driftline.store.recipes import RECIPE_TABLES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _SIGN_TABLES = (
     "derived_hours",
@@ -23,15 +23,15 @@ _SIGN_TABLES = (
 )
 
 
-def read_landing_signs(client: Client) -> Mapping[str, int]:
+def read_landing_signs(connection: Connection) -> Mapping[str, int]:
     """Return by table a number that changes when something comes to judge by. Reads no rows."""
-    return read_signs(client, _SIGN_TABLES)
+    return read_signs(connection, _SIGN_TABLES)
 
 
-def read_beat_signs(client: Client) -> Mapping[Stream, int]:
+def read_beat_signs(connection: Connection) -> Mapping[Stream, int]:
     """Return a number by stream that changes when one of its sessions says how far it is."""
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {KEYS}, groupBitXor(cityHash64(session_id, beat_time, last_sequence)) "
         f"FROM sessions GROUP BY {KEYS}"
-    ).result_rows
+    )
     return {Stream(*names): sign for *names, sign in rows}

@@ -11,7 +11,7 @@ from driftline.store.outcomes import read_outcomes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _VERDICTS = """
 SELECT * FROM drift_verdicts
@@ -22,7 +22,7 @@ ORDER BY verdict, rank, feature, scale_hours LIMIT 100
 """
 
 
-def trace(client: Client, event_id: str) -> Mapping[str, Any]:
+def trace(connection: Connection, event_id: str) -> Mapping[str, Any]:
     """Return a prediction, its training run, its outcomes, and the findings of windows that it stood in.
 
     The keys are ``prediction``, ``training_run`` (None: the run was never registered), ``outcomes`` (the
@@ -37,7 +37,7 @@ def trace(client: Client, event_id: str) -> Mapping[str, Any]:
     except ValueError as error:
         raise SettingError(f"event id {event_id!r} is no UUID") from error
     bound = {"event": str(wanted)}
-    found = _dicts(client, "SELECT * FROM predictions WHERE event_id = {event:UUID} LIMIT 1", bound)
+    found = _dicts(connection, "SELECT * FROM predictions WHERE event_id = {event:UUID} LIMIT 1", bound)
     if not found:
         raise NotFoundError(
             f"no prediction {wanted} has landed; if it was logged a moment ago, wait for the lander, and see "
@@ -45,14 +45,14 @@ def trace(client: Client, event_id: str) -> Mapping[str, Any]:
         )
     prediction = found[0]
     run = _dicts(
-        client,
+        connection,
         "SELECT * FROM training_runs FINAL "
         "WHERE training_run_id = {run:String} AND model_name = {model:String}",
         {"run": prediction["training_run_id"], "model": prediction["model_name"]},
     )
-    outcomes = read_outcomes(client, bound["event"])
+    outcomes = read_outcomes(connection, bound["event"])
     verdicts = _dicts(
-        client,
+        connection,
         _VERDICTS,
         {
             "model": prediction["model_name"],
@@ -69,5 +69,5 @@ def trace(client: Client, event_id: str) -> Mapping[str, Any]:
     }
 
 
-def _dicts(client: Client, query: str, bound: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    return list(client.query(query, parameters=dict(bound)).named_results())
+def _dicts(connection: Connection, query: str, bound: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    return connection.named_rows(query, bound)

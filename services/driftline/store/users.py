@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.exceptions import DatabaseError
-
-from driftline.errors import StoreError
+from driftline.errors import StatementError, StoreError
 from driftline.store.migrate import migrate, statements_of
 from driftline.store.url import read_secret
 from driftline.wire import schema_folder
@@ -17,8 +15,7 @@ from driftline.wire import schema_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.store.migrate import Migration
 
 SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "admin")
@@ -74,7 +71,7 @@ def role_statements(database: str) -> Sequence[str]:
 
 
 def migrate_with_users(
-    client: Client, accounts: Sequence[Account], *, random_hex: Callable[[int], str]
+    connection: Connection, accounts: Sequence[Account], *, random_hex: Callable[[int], str]
 ) -> Sequence[Migration]:
     """Create roles and users, and bring the tables up to date; return the migrations that were applied.
 
@@ -82,23 +79,22 @@ def migrate_with_users(
     services need, from one moment to the next: a service at work is not interrupted.
 
     Args:
-        client: of a user who may create users and roles, and grant what the roles hold.
+        connection: of a user who may create users and roles, and grant what the roles hold.
         accounts: users to be created, or to be given these passwords. Other users are left alone.
         random_hex: returns so many random bytes in hexadecimal digits, for salts.
 
     Raises:
         StoreError: the user may not do that, or the store keeps no users; or as ``migrate``.
-        ClickHouseError: a statement failed.
     """
-    database = client.database or "default"
+    database = connection.database or "default"
     try:
         for statement in role_statements(database):
-            client.command(statement, use_database=False)
-        applied = migrate(client)
+            connection.command(statement, use_database=False)
+        applied = migrate(connection)
         for account in accounts:
             for statement in account.statements(random_hex(16)):
-                client.command(statement, use_database=False)
-    except DatabaseError as error:
+                connection.command(statement, use_database=False)
+    except StatementError as error:
         if error.code in {_ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE, _ACCESS_DENIED}:
             raise StoreError(
                 "roles and users can't be created: an embedded store has none, and on a server it takes a "

@@ -12,20 +12,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_time
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.streams import Stream
-from driftline.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.verdicts import Kind
+    from driftline.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ _STREAM = (
 )
 
 
-def write_verdicts(client: Client, verdicts: Sequence[StoredVerdict]) -> None:
+def write_verdicts(connection: Connection, verdicts: Sequence[StoredVerdict]) -> None:
     """Insert verdicts; one that is written again replaces the earlier one.
 
     Raises:
@@ -127,10 +124,7 @@ def write_verdicts(client: Client, verdicts: Sequence[StoredVerdict]) -> None:
     """
     if not verdicts:
         return
-    try:
-        client.insert("verdict_records", _columns(verdicts), column_names=_NAMES, column_oriented=True)
-    except ClickHouseError as error:
-        raise StoreError(f"the store did not take {len(verdicts)} verdicts: {error}") from error
+    connection.insert("verdict_records", _columns(verdicts), column_names=_NAMES, column_oriented=True)
 
 
 def _columns(verdicts: Sequence[StoredVerdict]) -> Sequence[Sequence[Any]]:
@@ -170,7 +164,7 @@ def kept(
 
 
 def read_verdicts(
-    client: Client,
+    connection: Connection,
     *,
     model_name: str | None = None,
     since: datetime | None = None,
@@ -180,7 +174,7 @@ def read_verdicts(
     """Return verdicts as they stand in the store, the newest window first.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: of this model only.
         since: of windows that ended after this time only.
         verdicts: of these names only, such as ``page``.
@@ -202,50 +196,52 @@ def read_verdicts(
         "ORDER BY window_end DESC, model_name, model_version, rank, feature, reference, scale_hours "
         "LIMIT {limit:UInt32}"
     )
-    return list(client.query(query, parameters=bound).named_results())
+    return connection.named_rows(query, bound)
 
 
 def read_episode_verdicts(
-    client: Client, stream: Stream, *, after_hour: int, until_hour: int, verdict: str = ""
+    connection: Connection, stream: Stream, *, after_hour: int, until_hour: int, verdict: str = ""
 ) -> Sequence[Mapping[str, Any]]:
     """Return a stream's verdicts that belong to an episode, with their evidence, of all its segments.
 
     Their times are hours since the Unix epoch, UTC, under the columns' names.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         after_hour: of windows that ended after this hour only.
         until_hour: and not after this one.
         verdict: of this name only, such as ``page``, whether or not an episode is named; empty: of any.
     """
     hours = [f"intDiv(toUnixTimestamp({name}), 3600) AS {name}_hour" for name in _EPISODE_HOURS]
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {', '.join([*CHANNEL_NAMES, *_EPISODE_NAMES, *hours])} FROM drift_verdicts WHERE {_STREAM} "
         "AND if({verdict:String} = '', episode_start IS NOT NULL, verdict = {verdict:String}) "
         "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
         "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "verdict": verdict, "after": after_hour, "until": until_hour},
-    ).result_rows
+    )
     names = [*_EPISODE_NAMES, *_EPISODE_HOURS]
     return [{"channel": Channel.from_row(*row[:3]), **dict(zip(names, row[3:], strict=True))} for row in rows]
 
 
-def read_windows(client: Client, stream: Stream, *, first_end: int, last_end: int) -> Sequence[StoredVerdict]:
+def read_windows(
+    connection: Connection, stream: Stream, *, first_end: int, last_end: int
+) -> Sequence[StoredVerdict]:
     """Return a stream's verdicts on windows that ended from one hour to another, both of them included.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: which.
         first_end: hours since the Unix epoch, UTC.
         last_end: the same.
     """
-    rows = client.query(
+    rows = connection.rows(
         f"SELECT {', '.join(_NAMES)} FROM verdict_records FINAL WHERE {_STREAM} "
         "AND window_end BETWEEN toDateTime({first:UInt32} * 3600, 'UTC') "
         "AND toDateTime({last:UInt32} * 3600, 'UTC')",
         parameters={**_bound(stream), "first": first_end, "last": last_end},
-    ).result_rows
+    )
     return [_verdict(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
 
@@ -275,26 +271,26 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def last_judged_hour(client: Client, stream: Stream) -> int | None:
+def last_judged_hour(connection: Connection, stream: Stream) -> int | None:
     """Return the hour (since the Unix epoch) behind the last window that was judged, or None."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM verdict_records "
         f"WHERE {_STREAM}",
         parameters=_bound(stream),
-    ).result_rows
+    )
     return int(rows[0][1]) if rows[0][0] else None
 
 
-def read_judged_until(client: Client) -> Mapping[Stream, int]:
+def read_judged_until(connection: Connection) -> Mapping[Stream, int]:
     """Return behind which hour (since the Unix epoch) each stream is still to be judged."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT model_name, model_version, environment, intDiv(toUnixTimestamp(max(hour)), 3600) + 1 "
         "FROM judged_hours GROUP BY model_name, model_version, environment"
-    ).result_rows
+    )
     return {Stream(*row[:3]): int(row[3]) for row in rows}
 
 
-def write_judged_hours(client: Client, stream: Stream, hours: Sequence[JudgedHour]) -> None:
+def write_judged_hours(connection: Connection, stream: Stream, hours: Sequence[JudgedHour]) -> None:
     """Note on what hours were judged, after their verdicts.
 
     Raises:
@@ -305,20 +301,17 @@ def write_judged_hours(client: Client, stream: Stream, hours: Sequence[JudgedHou
     names = "model_name model_version environment hour rows missing revision".split()
     stands = (stream.model_name, stream.model_version, stream.environment)
     rows = [[*stands, hour_time(one.hour), one.rows, one.missing, one.revision] for one in hours]
-    try:
-        client.insert("judged_hours", rows, column_names=names)
-    except ClickHouseError as error:
-        raise StoreError(f"the store did not take what {len(hours)} hours were judged on: {error}") from error
+    connection.insert("judged_hours", rows, column_names=names)
 
 
-def read_judged_hours(client: Client, stream: Stream, *, hours: int) -> Mapping[int, JudgedHour]:
+def read_judged_hours(connection: Connection, stream: Stream, *, hours: int) -> Mapping[int, JudgedHour]:
     """Return what a stream's hours were judged on, by hour: the last one, and some hours back from it."""
-    rows = client.query(
+    rows = connection.rows(
         "SELECT intDiv(toUnixTimestamp(hour), 3600), rows, missing, revision FROM judged_hours FINAL "
         f"WHERE {_STREAM} AND hour > "
         f"(SELECT max(hour) FROM judged_hours WHERE {_STREAM}) - toIntervalHour({{hours:UInt32}})",
         parameters={**_bound(stream), "hours": hours},
-    ).result_rows
+    )
     return {row[0]: JudgedHour(*row) for row in rows}
 
 

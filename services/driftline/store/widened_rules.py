@@ -14,9 +14,8 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 _MOST_VALUES = 50
 _LEAST_SHARE = 0.1
@@ -59,7 +58,7 @@ class _Seen:
 
 
 def widen_rules(
-    client: Client, stream: Stream, features: Collection[str], *, first_hour: int, end_hour: int
+    connection: Connection, stream: Stream, features: Collection[str], *, first_hour: int, end_hour: int
 ) -> Sequence[str]:
     """Let what features were like in accepted hours break no learned rule; return those that were widened.
 
@@ -67,7 +66,7 @@ def widen_rules(
     it again changes nothing.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose version's rules.
         features: that an accepted incident names.
         first_hour: of these hours, since the Unix epoch.
@@ -83,24 +82,24 @@ def widen_rules(
         "hours": max(end_hour - first_hour, 1),
         "share": _LEAST_SHARE,
     }
-    rules = [dict(row) for row in client.query(_LEARNED, parameters=bound).named_results()]
-    seen = _read_seen(client, bound) if rules else {}
+    rules = [dict(row) for row in connection.named_rows(_LEARNED, parameters=bound)]
+    seen = _read_seen(connection, bound) if rules else {}
     widened = [
         rule["feature"] for rule in rules if rule["feature"] in seen and _widen(rule, seen[rule["feature"]])
     ]
     if widened:
         rows = [[rule[name] for name in RULE_COLUMNS[3:]] for rule in rules]
-        write_rule_rows(client, stream.model_name, stream.model_version, rows)
+        write_rule_rows(connection, stream.model_name, stream.model_version, rows)
     return widened
 
 
-def _read_seen(client: Client, bound: dict[str, Any]) -> Mapping[str, _Seen]:
+def _read_seen(connection: Connection, bound: dict[str, Any]) -> Mapping[str, _Seen]:
     values: dict[str, list[str]] = {}
-    for feature, value in client.query(_VALUES, parameters=bound).result_rows:
+    for feature, value in connection.rows(_VALUES, parameters=bound):
         values.setdefault(feature, []).append(value)
     return {
         feature: _Seen(low, high, bool(missing), values.get(feature, ()))
-        for feature, high, low, missing in client.query(_SEEN, parameters=bound).result_rows
+        for feature, high, low, missing in connection.rows(_SEEN, parameters=bound)
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from starlette.applications import Starlette
 from starlette.routing import Match, Route
 
@@ -54,7 +53,7 @@ def create_app(
     """Return the web pages of a store, with `/metrics`, `/healthz` and `/readyz`.
 
     Args:
-        store: what is shown. Each request has a client of its own.
+        store: what is shown. Each request has a connection of its own.
         metrics: of this process.
         clock: the time in seconds since the Unix epoch; it only tells how old the newest window is.
         health: of this process; default: it is ready while the store is.
@@ -71,7 +70,6 @@ def create_app(
             404: endpoints.no_page,
             NotFoundError: endpoints.not_found,
             DriftlineError: endpoints.store_away,
-            ClickHouseError: endpoints.store_away,
             Exception: endpoints.failed,
         },
     )

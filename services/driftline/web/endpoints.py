@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from driftline.web.runbooks import runbook_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clickhouse_connect.driver.client import Client
     from starlette.requests import Request
 
     from driftline.metrics import Metrics
@@ -43,7 +42,7 @@ class Endpoints:
     """The endpoints. They are plain functions, so that each runs in a thread and may wait for the store.
 
     Args:
-        store: what is shown. Each request has a client of its own.
+        store: what is shown. Each request has a connection of its own.
         metrics: of this process.
         clock: the time in seconds since the Unix epoch; it only tells how old something is.
     """
@@ -64,8 +63,8 @@ class Endpoints:
 
         def answer(request: Request) -> Response:
             with ExitStack() as stack:
-                client = cache(lambda: stack.enter_context(closing(self._client())))
-                asked = Asked(request.path_params["names"], request.query_params, client, self._runbooks)
+                connection = cache(lambda: stack.enter_context(self._store.connect(patient=True)))
+                asked = Asked(request.path_params["names"], request.query_params, connection, self._runbooks)
                 shown = page.show(asked)
             response = self._render(f"{page.name}.html", status=shown.status, **shown.values)
             if page.submits:
@@ -73,13 +72,6 @@ class Endpoints:
             return response
 
         return answer
-
-    def _client(self) -> Client:
-        """Return a client for one request; pages can wait, and landing goes first."""
-        client = self._store.client()
-        for name, value in self._store.patient_settings.items():
-            client.set_client_setting(name, value)
-        return client
 
     def metrics(self, request: Request) -> Response:
         """The process's metrics, for Prometheus."""

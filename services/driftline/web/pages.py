@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.web.addresses import Address
 
 _REFERENCES = ("production", "training")
@@ -39,13 +38,13 @@ class Asked:
     Args:
         names: those in the address, in its order.
         query: what follows the question mark; of a name that is given twice, the last.
-        client: returns one of the store, the same for the whole request.
+        connect: returns a connection to the store, the same for the whole request.
         runbooks: their folder; None: this installation carries none.
     """
 
     names: tuple[str, ...]
     query: Mapping[str, str]
-    client: Callable[[], Client]
+    connect: Callable[[], Connection]
     runbooks: Path | None
 
     @property
@@ -102,32 +101,32 @@ class Page:
 
 
 def _fleet(asked: Asked) -> Shown:
-    return Shown({"view": view_fleet(asked.client(), asked.choice), "choice": asked.choice})
+    return Shown({"view": view_fleet(asked.connect(), asked.choice), "choice": asked.choice})
 
 
 def _model(asked: Asked) -> Shown:
-    view, versions = view_model(asked.client(), asked.name, asked.choice)
+    view, versions = view_model(asked.connect(), asked.name, asked.choice)
     return Shown({"view": view, "versions": versions, "choice": asked.choice})
 
 
 def _feature(asked: Asked) -> Shown:
     model, feature = asked.names
     at, kind = parse_iso(asked.query.get("at", "")), asked.query.get("kind", "")
-    view = view_feature(asked.client(), model, feature, asked.choice, at=at, kind=kind)
+    view = view_feature(asked.connect(), model, feature, asked.choice, at=at, kind=kind)
     return Shown({"view": view, "choice": asked.choice})
 
 
 def _explorer(asked: Asked) -> Shown:
-    found = view_explorer(asked.client(), asked.name, asked.query)
+    found = view_explorer(asked.connect(), asked.name, asked.query)
     return Shown({"view": found}, status=400 if found.problems else 200)
 
 
 def _incident(asked: Asked) -> Shown:
-    return Shown({"view": view_incident(asked.client(), asked.name)})
+    return Shown({"view": view_incident(asked.connect(), asked.name)})
 
 
 def _prediction(asked: Asked) -> Shown:
-    return Shown({"view": view_prediction(asked.client(), asked.name)})
+    return Shown({"view": view_prediction(asked.connect(), asked.name)})
 
 
 def _runbooks(asked: Asked) -> Shown:

@@ -23,8 +23,7 @@ from driftline.web.views.streams import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.web.views.fleet import FleetRow
 
 INCIDENTS = 10
@@ -43,7 +42,7 @@ class _Part:
 
 
 def write_report(
-    client: Client,
+    connection: Connection,
     *,
     days: int,
     clock: Callable[[], float],
@@ -56,7 +55,7 @@ def write_report(
     incidents and the features that these name first; or the one that is asked for, whether or not it paged.
 
     Args:
-        client: of the store.
+        connection: to the store.
         days: length of the period; one of `period.DAYS`.
         clock: the time in seconds since the Unix epoch.
         model_name: of this model only.
@@ -68,13 +67,13 @@ def write_report(
     """
     renderer = Renderer(clock=clock, interactive=False, leads_out=bool(url))
     choice = Choice(days=days)
-    fleet = view_fleet(client, choice)
+    fleet = view_fleet(connection, choice)
     rows = [row for row in fleet.rows if model_name in {None, row.name}]
     if model_name is not None and not rows:
         raise NotFoundError(f"no event of a model called {model_name!r} has landed")
     paged = {known.incident.model_name for known in (*fleet.open, *fleet.recent)}
     told = [row for row in rows if model_name is not None or row.name in paged]
-    parts = [part for row in told for part in _model_parts(client, renderer, row, choice)]
+    parts = [part for row in told for part in _model_parts(connection, renderer, row, choice)]
     if model_name is None:
         parts.insert(0, _Part("/", renderer.render("bodies/fleet.html", view=fleet, choice=choice)))
     anchors = {part.path: f"part-{place}" for place, part in enumerate(parts)}
@@ -89,16 +88,18 @@ def write_report(
     return _relinked(page, anchors, url)
 
 
-def _model_parts(client: Client, renderer: Renderer, row: FleetRow, choice: Choice) -> Iterator[_Part]:
-    view, versions = view_model(client, row.name, choice)
+def _model_parts(
+    connection: Connection, renderer: Renderer, row: FleetRow, choice: Choice
+) -> Iterator[_Part]:
+    view, versions = view_model(connection, row.name, choice)
     body = renderer.render("bodies/model.html", view=view, versions=versions, choice=choice)
     yield _Part(model_path(row.name), body)
     if view.period is None:
         return
     since = hour_time(view.period.first_hour)
-    incidents = read_known_incidents(client, model_name=row.name, since=since)[:INCIDENTS]
+    incidents = read_known_incidents(connection, model_name=row.name, since=since)[:INCIDENTS]
     for known in incidents:
-        story = view_incident(client, known.incident.incident_id)
+        story = view_incident(connection, known.incident.incident_id)
         yield _Part(
             incident_path(known.incident.incident_id), renderer.render("bodies/incident.html", view=story)
         )
@@ -107,7 +108,7 @@ def _model_parts(client: Client, renderer: Renderer, row: FleetRow, choice: Choi
         feature, at = known.main.feature_key, None if known.incident.state == "open" else known.last
         if known.incident.stream == view.stream and feature.name not in shown:
             shown.add(feature.name)
-            found = view_feature(client, row.name, feature.name, choice, at=at, kind=feature.kind)
+            found = view_feature(connection, row.name, feature.name, choice, at=at, kind=feature.kind)
             body = renderer.render("bodies/feature.html", view=found, choice=choice)
             yield _Part(feature_path(row.name, feature.name), body)
 

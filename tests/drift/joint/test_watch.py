@@ -82,7 +82,7 @@ def forgotten(landing):
 
 
 def count(landing, table):
-    return landing.client.query(f"SELECT count() FROM {table}").result_rows[0][0]
+    return landing.client.rows(f"SELECT count() FROM {table}")[0][0]
 
 
 def kept(verdicts):

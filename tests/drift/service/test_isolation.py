@@ -127,7 +127,7 @@ def test_a_store_that_is_away_is_nobodys_fault_alone(landing, monkeypatch):
     def away(*_, **__):
         raise StoreError("away")
 
-    monkeypatch.setattr(worker._client, "query", away)
+    monkeypatch.setattr(worker._connection, "rows", away)
     with pytest.raises(StoreError):
         worker.watch_once()
     assert not worker.failing

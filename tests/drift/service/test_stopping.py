@@ -71,8 +71,7 @@ def test_an_incident_that_opens_is_logged_with_what_finds_it_again(tmp_path, cap
         put_hours(landing, 0, 9 * 24, shift=lambda hour: 40.0 * (hour >= 8 * 24))
         make_worker(landing).watch_once()
         (incident,) = {
-            row["incident_id"]
-            for row in landing.client.query("SELECT incident_id FROM incidents").named_results()
+            row["incident_id"] for row in landing.client.named_rows("SELECT incident_id FROM incidents")
         }
     opened = [vars(record) for record in caplog.records if record.name == "driftline.drift.incidents.store"]
     assert [(line["incident_id"], line["state"], line["feature"]) for line in opened] == [

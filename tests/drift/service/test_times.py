@@ -112,8 +112,8 @@ def test_the_years_between_a_stray_and_the_traffic_cost_nothing(landing, monkeyp
     worker = make_worker(landing)
     worker.watch_once()
     put_hours(landing, 0, 6)
-    asked, query = [], worker._client.query
-    monkeypatch.setattr(worker._client, "query", lambda *a, **o: asked.append(a) or query(*a, **o))
+    asked, rows = [], worker._connection.rows
+    monkeypatch.setattr(worker._connection, "rows", lambda *a, **o: asked.append(a) or rows(*a, **o))
     worker.watch_once()
     assert len(asked) < 100
     judged = read_judged_hours(landing.client, STREAM, hours=100)

@@ -63,9 +63,9 @@ def test_the_reason_says_how_many_events_of_when_and_what_was_judged_without_the
     worker.watch_once()
     revised = [row for row in told(landing) if row["revision"] == 2 and row["feature"] == "amount"]
     because = {row["scale_hours"]: row["revised_because"] for row in revised if ends_of([row]) == {11}}
-    landed = landing.client.query(
+    landed = landing.client.rows(
         "SELECT formatDateTime(max(landed_at), '%Y-%m-%d %H:%i', 'UTC') FROM predictions"
-    ).result_rows[0][0]
+    )[0][0]
     assert because[1] == (
         f"12 events of this hour arrived late, the last at {landed} UTC; it was judged learning (100% there)"
     )
@@ -257,7 +257,7 @@ def test_a_revision_that_was_cut_short_is_found_again_and_leaves_nothing_doubled
     worker = make_worker(landing)
     worker.watch_once()
     put_late(landing, 5)
-    insert = worker._client.insert
+    insert = worker._connection.insert
 
     def fail(name, *arguments, **options):
         if name == table:
@@ -265,7 +265,7 @@ def test_a_revision_that_was_cut_short_is_found_again_and_leaves_nothing_doubled
         return insert(name, *arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(worker._client, "insert", fail)
+        patched.setattr(worker._connection, "insert", fail)
         worker.watch_once()
     assert set(worker.failing) == {STREAM}
     worker.close()
@@ -290,7 +290,7 @@ def test_what_was_judged_and_not_noted_is_judged_again_and_written_only_where_it
     """Killed between an hour's verdicts and the note of it: events that landed since make a revision."""
     put_hours(landing, 0, 6)
     worker = make_worker(landing)
-    insert = worker._client.insert
+    insert = worker._connection.insert
 
     def fail(name, *arguments, **options):
         if name == "judged_hours":
@@ -298,7 +298,7 @@ def test_what_was_judged_and_not_noted_is_judged_again_and_written_only_where_it
         return insert(name, *arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(worker._client, "insert", fail)
+        patched.setattr(worker._connection, "insert", fail)
         worker.watch_once()
     assert set(worker.failing) == {STREAM}
     worker.close()

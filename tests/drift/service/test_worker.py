@@ -198,7 +198,9 @@ def test_verdicts_that_the_store_did_not_take_are_given_again(landing, monkeypat
     clock = Clock()
     worker = make_worker(landing, clock=clock)
     with monkeypatch.context() as patched:
-        patched.setattr(worker._client, "insert", lambda *_, **__: (_ for _ in ()).throw(StoreError("full")))
+        patched.setattr(
+            worker._connection, "insert", lambda *_, **__: (_ for _ in ()).throw(StoreError("full"))
+        )
         assert worker.watch_once() == 0
     assert told(landing) == []
     assert [failure.detail for failure in worker.failing.values()] == ["StoreError: full"]
@@ -238,9 +240,9 @@ def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypat
     clock.now_s = 100.0
     worker.watch_once()  # It may look again at what its own verdicts left.
     asked = []
-    query = worker._client.query
+    rows = worker._connection.rows
     monkeypatch.setattr(
-        worker._client, "query", lambda *given, **named: asked.append(given) or query(*given, **named)
+        worker._connection, "rows", lambda *given, **named: asked.append(given) or rows(*given, **named)
     )
     clock.now_s = 200.0
     assert worker.watch_once() == 0

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.metrics import Metrics
-from driftline.store import open_store, ready_client
+from driftline.store import open_store, ready_connection
 from driftline.store.incidents import write_acknowledgement, write_incidents
 from driftline.store.verdicts import write_verdicts
 from driftline.web import create_app
@@ -27,7 +27,7 @@ QUIET_HOURS = {"patient": 48, "hasty": 12}
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     with open_store(f"chdb://{tmp_path_factory.mktemp('incidents')}/store") as store:
-        with closing(ready_client(store)) as client:
+        with closing(ready_connection(store)) as client:
             for model, state in MODELS.items():
                 last = LAST_PAGED.get(model, END)
                 moved = [

@@ -22,22 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
     from driftline.drift.hygiene import Word
     from driftline.drift.settings import DriftSettings
+    from driftline.store.connection import Connection
 
 _logger = logging.getLogger(__name__)
 
 
 def open_book(
-    client: Client, stream: Stream, settings: DriftSettings, *, next_hour: int
+    connection: Connection, stream: Stream, settings: DriftSettings, *, next_hour: int
 ) -> tuple[IncidentBook, Sequence[Incident]]:
     """Return a stream's book as it was when an hour was about to be judged, and incidents to be kept.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         settings: of the stream as a whole.
         next_hour: the hour that is judged next.
@@ -50,22 +49,22 @@ def open_book(
     oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
     since = max(next_hour - oldest, 0)
     unkept = book.resume(
-        stored=[_incident(stored) for stored in read_written_incidents(client, stream)],
-        verdicts=read_page_verdicts(client, stream, since_hour=since, until_hour=next_hour),
-        said=read_words(client, stream).get(stream, ()),
+        stored=[_incident(stored) for stored in read_written_incidents(connection, stream)],
+        verdicts=read_page_verdicts(connection, stream, since_hour=since, until_hour=next_hour),
+        said=read_words(connection, stream).get(stream, ()),
         since=since,
         next_hour=next_hour,
     )
     return book, unkept
 
 
-def keep_incidents(client: Client, stream: Stream, incidents: Sequence[Incident]) -> None:
+def keep_incidents(connection: Connection, stream: Stream, incidents: Sequence[Incident]) -> None:
     """Store incidents that changed.
 
     Raises:
         StoreError: the store did not take them.
     """
-    write_incidents(client, [_stored(stream, incident) for incident in incidents])
+    write_incidents(connection, [_stored(stream, incident) for incident in incidents])
     for incident in incidents:
         _tell(stream, incident)
 
@@ -94,10 +93,12 @@ def _tell(stream: Stream, incident: Incident) -> None:
     )
 
 
-def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, Sequence[Acknowledgement]]:
+def read_words(
+    connection: Connection, stream: Stream | None = None
+) -> Mapping[Stream, Sequence[Acknowledgement]]:
     """Return what was said of the incidents of all streams, or of one, as their books hear it."""
     words: dict[Stream, list[Acknowledgement]] = {}
-    for said in read_acknowledgements(client, stream=stream):
+    for said in read_acknowledgements(connection, stream=stream):
         word = cast("Word", said.word)
         known = Acknowledgement(said.incident_id, hour_of(said.detected), word, hour_of(said.known_from))
         words.setdefault(said.stream, []).append(known)
@@ -105,10 +106,12 @@ def read_words(client: Client, stream: Stream | None = None) -> Mapping[Stream, 
 
 
 def read_page_verdicts(
-    client: Client, stream: Stream, *, since_hour: int, until_hour: int
+    connection: Connection, stream: Stream, *, since_hour: int, until_hour: int
 ) -> Sequence[Verdict]:
     """Return a stream's page verdicts of windows that ended in (since, until], with their evidence."""
-    rows = read_episode_verdicts(client, stream, after_hour=since_hour, until_hour=until_hour, verdict="page")
+    rows = read_episode_verdicts(
+        connection, stream, after_hour=since_hour, until_hour=until_hour, verdict="page"
+    )
     return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]
 
 

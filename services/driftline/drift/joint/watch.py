@@ -27,9 +27,8 @@ from driftline.store.samples import count_rows, read_even_sample, read_sample
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
     from driftline.store.joint import JointCounts
 
 FITTED_ROWS = 20_000
@@ -47,16 +46,21 @@ class JointWatch:
     says what the other would have said.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose rows.
         settings: how to judge; the budget is of false warnings, since this never pages.
         since_hour: hours before it are those of the model's other versions, as history of this one.
     """
 
     def __init__(
-        self, client: Client, stream: Stream, settings: DriftSettings | None = None, *, since_hour: int = 0
+        self,
+        connection: Connection,
+        stream: Stream,
+        settings: DriftSettings | None = None,
+        *,
+        since_hour: int = 0,
     ) -> None:
-        self._client = client
+        self._connection = connection
         self._stream = stream
         self._settings = settings or DriftSettings()
         self._since_hour = since_hour
@@ -76,7 +80,7 @@ class JointWatch:
             nor before there are rows enough to fit a projection.
 
         Raises:
-            ClickHouseError: the store did not answer; judging the same hours again is safe.
+            StoreError: the store did not answer; judging the same hours again is safe.
         """
         lost = missing or {}
         verdicts: list[Verdict] = []
@@ -104,13 +108,15 @@ class JointWatch:
             As `judge` does.
 
         Raises:
-            ClickHouseError: the store did not answer; judging the same hours anew is safe.
+            StoreError: the store did not answer; judging the same hours anew is safe.
         """
         if not hours:
             return []
         # All is taken back, and what is found again is kept again. Cut short, it is done anew as a whole.
-        found = read_joint_findings(self._client, self._stream, since_hour=hours[0], end_hour=hours[-1] + 1)
-        write_joint_findings(self._client, self._stream, found, withdrawn=True)
+        found = read_joint_findings(
+            self._connection, self._stream, since_hour=hours[0], end_hour=hours[-1] + 1
+        )
+        write_joint_findings(self._connection, self._stream, found, withdrawn=True)
         return self.judge(hours, missing=missing)
 
     def _begin(self, week: int, hour: int, lost: Mapping[int, float]) -> None:
@@ -128,18 +134,18 @@ class JointWatch:
         for counts in self._counted(self._projection, week, first_hour, hour):
             judge.remember(profile(self._projection, counts), completeness=_completeness(counts, lost))
         since_hour = max(hour - judge.page_history_hours, 0)
-        found = read_joint_findings(self._client, self._stream, since_hour=since_hour, end_hour=hour)
+        found = read_joint_findings(self._connection, self._stream, since_hour=since_hour, end_hour=hour)
         judge.resume([_verdict(one) for one in found])
         self._judge = judge
 
     def _fitted(self, week: int) -> Projection | None:
         """Return the projection of a week; the first time, fit it to the weeks before."""
-        text = read_projection(self._client, self._stream, week)
+        text = read_projection(self._connection, self._stream, week)
         if text is not None:
             return Projection.from_text(text)
         end_hour = week * HOURS_PER_WEEK
         sample = read_even_sample(
-            self._client,
+            self._connection,
             self._stream,
             first_hour=max(end_hour - self._settings.reference_hours, 0),
             end_hour=end_hour,
@@ -148,16 +154,18 @@ class JointWatch:
         )
         projection = fit(sample)
         if projection is not None:
-            write_projection(self._client, self._stream, week, projection.to_text())
+            write_projection(self._connection, self._stream, week, projection.to_text())
         return projection
 
     def _counted(
         self, projection: Projection, week: int, first_hour: int, end_hour: int
     ) -> Sequence[JointCounts]:
         """Return the counts of hours, ascending; those that are not in the store are made and kept there."""
-        stored = read_joint_counts(self._client, self._stream, week, first_hour=first_hour, end_hour=end_hour)
+        stored = read_joint_counts(
+            self._connection, self._stream, week, first_hour=first_hour, end_hour=end_hour
+        )
         held = count_rows(
-            self._client,
+            self._connection,
             self._stream,
             first_hour=first_hour,
             end_hour=end_hour,
@@ -168,7 +176,7 @@ class JointWatch:
         unknown = {hour: rows for hour, rows in held.items() if hour not in known}
         for run in _runs(unknown):
             sample = read_sample(
-                self._client,
+                self._connection,
                 self._stream,
                 first_hour=min(run),
                 end_hour=max(run) + 1,
@@ -177,7 +185,7 @@ class JointWatch:
                 counted=run,
             )
             new = [replace(counts, total=held[counts.hour]) for counts in count(projection, sample)]
-            write_joint_counts(self._client, self._stream, week, new)
+            write_joint_counts(self._connection, self._stream, week, new)
             known |= {counts.hour: counts for counts in new}
         return [known[hour] for hour in sorted(known)]
 
@@ -197,7 +205,7 @@ class JointWatch:
             given = self._judge.judge(one, completeness=completeness)
             findings += [_finding(each) for each in given if each.verdict == "page"]
             verdicts += report_joint(given, self._projection)
-        write_joint_findings(self._client, self._stream, findings)
+        write_joint_findings(self._connection, self._stream, findings)
         return verdicts
 
 

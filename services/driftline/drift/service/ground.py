@@ -17,11 +17,10 @@ from driftline.store.profiles import read_counted_hours, read_segment_hours
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import HourKey, Stream
     from driftline.drift.settings import DriftSettings
     from driftline.monitors import ModelMonitor
+    from driftline.store.connection import Connection
     from driftline.store.ledger import Ledger
     from driftline.store.profiles import StreamSpan
 
@@ -38,7 +37,7 @@ class Ground:
     """What there is to judge a stream by, at one moment.
 
     Args:
-        client: of the store.
+        connection: to the store.
         span: the stream, and its hours.
         spans: all streams.
         ledger: what is missing.
@@ -47,7 +46,7 @@ class Ground:
         is_settled: whether no reference rows are landing at this moment.
     """
 
-    client: Client
+    connection: Connection
     span: StreamSpan
     spans: Sequence[StreamSpan]
     ledger: Ledger
@@ -122,7 +121,7 @@ def read_stream_hours(
     profiles: dict[int, dict[str, HourProfile]] = {}
     unsettled = (each.hour for each in ground.unsettled if each.stream == stream and each.hour >= first_hour)
     read = read_segment_hours(
-        ground.client,
+        ground.connection,
         stream,
         first_hour=first_hour,
         end_hour=min([end_hour, *unsettled]),
@@ -174,7 +173,7 @@ def read_history(
 def began(ground: Ground, *, first_hour: int, as_of: int) -> int:
     """Return since when the stream has a history of its own; where it had one before, ``first_hour``."""
     rows = read_counted_hours(
-        ground.client,
+        ground.connection,
         ground.span.stream,
         first_hour=max(first_hour - PAUSE_HOURS, 0),
         end_hour=as_of + PAUSE_HOURS,

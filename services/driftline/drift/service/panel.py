@@ -78,8 +78,8 @@ class Panel:
         return (
             self._monitor == ground.monitor
             and (not ground.is_settled or self._reference_state == ground.reference_state)
-            and read_grids(ground.client, stream.model_name) == self.grids
-            and set(read_segments(ground.client, stream)) == set(self.segments)
+            and read_grids(ground.connection, stream.model_name) == self.grids
+            and set(read_segments(ground.connection, stream)) == set(self.segments)
         )
 
     def remember(self, hour: StreamHour) -> None:
@@ -154,8 +154,8 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
         StoreError: the store is away.
     """
     stream = ground.span.stream
-    grids = read_grids(ground.client, stream.model_name)
-    segments = read_segments(ground.client, stream)
+    grids = read_grids(ground.connection, stream.model_name)
+    segments = read_segments(ground.connection, stream)
     training: dict[str, list[HourProfile]] = {segment: [] for segment in (WHOLE, *segments)}
     if reference := ground.reference:
         first, end = reference.first_hour, reference.last_hour + 1
@@ -173,7 +173,7 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
     parts = SegmentJudges(
         segments, grids=grids, training=training, settings=ground.settings, identity=stream.identity
     )
-    book, unkept = open_book(ground.client, stream, ground.settings, next_hour=as_of)
+    book, unkept = open_book(ground.connection, stream, ground.settings, next_hour=as_of)
     panel = Panel(
         whole,
         parts,
@@ -187,5 +187,5 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
     for hour in read_history(ground, first_hour=first, end_hour=as_of, segments=segments):
         panel.remember(hour)
     after = max(as_of - whole.page_history_hours, 0)
-    panel.resume(read_episodes(ground.client, stream, after_hour=after, until_hour=as_of))
+    panel.resume(read_episodes(ground.connection, stream, after_hour=after, until_hour=as_of))
     return panel

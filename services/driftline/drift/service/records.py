@@ -14,9 +14,8 @@ from driftline.store.verdicts import SHARE_STEP, StoredVerdict, kept, read_episo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 
 _EVIDENCE = ("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect")
@@ -73,14 +72,16 @@ def stored(stream: Stream, verdict: Verdict) -> StoredVerdict:
     )
 
 
-def read_episodes(client: Client, stream: Stream, *, after_hour: int, until_hour: int) -> Sequence[Verdict]:
+def read_episodes(
+    connection: Connection, stream: Stream, *, after_hour: int, until_hour: int
+) -> Sequence[Verdict]:
     """Return stored verdicts that belong to an episode, of all segments, as judges resume them.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         after_hour: of windows that ended after this hour only (since the Unix epoch, UTC).
         until_hour: and not after this one.
     """
-    rows = read_episode_verdicts(client, stream, after_hour=after_hour, until_hour=until_hour)
+    rows = read_episode_verdicts(connection, stream, after_hour=after_hour, until_hour=until_hour)
     return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]

@@ -35,11 +35,10 @@ from driftline.store.verdicts import last_judged_hour, read_windows
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
     from driftline.failing import Failing
     from driftline.metrics import Metrics
+    from driftline.store.connection import Connection
     from driftline.store.drops import Drops
     from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
@@ -123,24 +122,24 @@ class StoredExport:
         """Return whether there is anything to be read by now."""
         return any(pace.is_due(now_s) for pace in (self._incidents, self._arrived, self._runs, self._disk))
 
-    def latest(self, client: Client, stream: Stream, *, next_hour: int) -> Sequence[StoredVerdict]:
+    def latest(self, connection: Connection, stream: Stream, *, next_hour: int) -> Sequence[StoredVerdict]:
         """Return the verdicts on a stream's windows that ended last, for a process that has given none yet.
 
         Args:
-            client: of the store.
+            connection: to the store.
             stream: which.
             next_hour: that is judged next, hours since the Unix epoch; while it stays, they are read once.
         """
         known = self._latest.get(stream)
         if known is None or known[0] != next_hour:
-            end = last_judged_hour(client, stream)
-            found = () if end is None else read_windows(client, stream, first_end=end, last_end=end)
+            end = last_judged_hour(connection, stream)
+            found = () if end is None else read_windows(connection, stream, first_end=end, last_end=end)
             known = self._latest[stream] = next_hour, [one for one in found if one.segment == WHOLE]
         return known[1]
 
     def refresh(
         self,
-        client: Client,
+        connection: Connection,
         served: Sequence[Stream],
         newest_hour: Mapping[str, int],
         *,
@@ -151,7 +150,7 @@ class StoredExport:
         """Read and export what is due.
 
         Args:
-            client: of the store.
+            connection: to the store.
             served: streams to be told of.
             newest_hour: of each model, hours since the Unix epoch.
             now_s: the time, by a clock that never goes back.
@@ -160,13 +159,13 @@ class StoredExport:
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}
         if has_judged or self._incidents.is_due(now_s):
-            self.incidents = read_incidents(client, states=_CURRENT)
+            self.incidents = read_incidents(connection, states=_CURRENT)
             export_incidents(self._metrics, self.incidents, served)
             self._incidents.done(now_s)
         if self._arrived.is_due(now_s):
-            self._export_drops(client, since, goes_on)
+            self._export_drops(connection, since, goes_on)
             newest = {stream: newest_hour[stream.model_name] for stream in served}
-            self._metrics.replace(INVALID, recent_invalid(client, newest))
+            self._metrics.replace(INVALID, recent_invalid(connection, newest))
             self._arrived.done(now_s)
             self._try_again("arrived", since, self._arrived)
         if self._runs.is_due(now_s):
@@ -174,13 +173,13 @@ class StoredExport:
                 "runs",
                 since,
                 goes_on,
-                lambda stream, hour: count_unregistered(client, stream, since_hour=hour),
+                lambda stream, hour: count_unregistered(connection, stream, since_hour=hour),
             )
             self._metrics.replace(UNREGISTERED, by_version(counts.items(), add))
             self._runs.done(now_s)
             self._try_again("runs", since, self._runs)
         if self._disk.is_due(now_s):
-            _export_disk(self._metrics, client)
+            _export_disk(self._metrics, connection)
             self._disk.done(now_s)
             self._disk.change()  # Others write to it, too, while nothing lands.
 
@@ -207,12 +206,12 @@ class StoredExport:
 
     def _export_drops(
         self,
-        client: Client,
+        connection: Connection,
         since: Mapping[Stream, int],
         goes_on: Callable[[], bool],
     ) -> None:
         """Export what arrived and what was dropped, also of streams of which nothing else is known."""
-        drops = [each for each in read_drops(client) if each.stream.environment != REFERENCE]
+        drops = [each for each in read_drops(connection) if each.stream.environment != REFERENCE]
         productive = serving([*since, *(each.stream for each in drops)])
         exported = [
             each for each in drops if each.stream in productive and (each.is_recent or each.stream in since)
@@ -227,7 +226,7 @@ class StoredExport:
             "arrived",
             {**recent, **since},
             goes_on,
-            lambda stream, hour: read_arrived(client, stream, since_hour=hour, hours=RECENT_HOURS),
+            lambda stream, hour: read_arrived(connection, stream, since_hour=hour, hours=RECENT_HOURS),
         )
         ratios = ((stream, found.ratio) for stream, found in arrived.items())
         newest = ((stream, float(found.newest_s)) for stream, found in arrived.items() if found.newest_s)
@@ -236,19 +235,19 @@ class StoredExport:
         export_drops(self._metrics, exported)
 
     def export_set_aside(
-        self, client: Client, spans: Collection[StreamSpan], late: Collection[Stream]
+        self, connection: Connection, spans: Collection[StreamSpan], late: Collection[Stream]
     ) -> None:
         """Export how many events of production were set aside, of the streams given.
 
         Args:
-            client: of the store.
+            connection: to the store.
             spans: to be reported.
             late: those of which more events may have come too late.
         """
         if self._late is None:
-            self._late = dict(read_late(client))
+            self._late = dict(read_late(connection))
         elif late:
-            self._late |= read_late(client, late)
+            self._late |= read_late(connection, late)
         series: dict[tuple[str, ...], float] = {}
         for span in spans:
             counts = {"future": span.future, "old": span.old, "late": self._late.get(span.stream, 0)}
@@ -308,8 +307,8 @@ def shortened(text: str) -> str:
     return shown if len(shown) <= _LONGEST_FINDING else f"{shown[: _LONGEST_FINDING - 3]}..."
 
 
-def _export_disk(metrics: Metrics, client: Client) -> None:
-    disk = read_fullest_disk(client)
+def _export_disk(metrics: Metrics, connection: Connection) -> None:
+    disk = read_fullest_disk(connection)
     if disk is not None:
         metrics.set(DISK_FREE, disk.free)
         metrics.set(DISK_SIZE, disk.size)

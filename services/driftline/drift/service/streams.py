@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
     from driftline.store.profiles import StreamSpan
 
 _MARGIN = timedelta(seconds=LONGEST_INSERT_S)
 
 
 class Streams:
-    """All streams of which something is derived. For one thread; begun anew with every client.
+    """All streams of which something is derived. For one thread; begun anew with every connection.
 
     Args:
-        client: of the store.
+        connection: to the store.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._spans: dict[Stream, StreamSpan] = {}
         self._by_model: dict[str, dict[Stream, StreamSpan]] = defaultdict(dict)
         self._read_at: datetime | None = None
@@ -68,19 +67,19 @@ class Streams:
     def judged_until(self, stream: Stream) -> int:
         """Return up to where a stream was judged when this process began; of a new one, where it begins."""
         if self._judged is None:
-            self._judged = read_judged_until(self._client)
+            self._judged = read_judged_until(self._connection)
         span = self._spans.get(stream)
         return self._judged.get(stream, span.first_hour if span else 0)
 
     def refresh(self) -> Mapping[Stream, int]:
         """Read what moved since this was asked last; return which streams did, and their oldest such hour."""
-        read_at = read_store_time(self._client)
+        read_at = read_store_time(self._connection)
         if self._read_at is None:
-            found = read_streams(self._client)
+            found = read_streams(self._connection)
             touched = {span.stream: span.first_hour for span in found}
         else:
-            touched = dict(read_moved_streams(self._client, self._read_at - _MARGIN))
-            found = read_streams(self._client, touched.keys())
+            touched = dict(read_moved_streams(self._connection, self._read_at - _MARGIN))
+            found = read_streams(self._connection, touched.keys())
         spans = {span.stream: span for span in found}
         moved = {
             stream: hour for stream, hour in touched.items() if spans.get(stream) != self._spans.get(stream)
@@ -106,5 +105,5 @@ class Streams:
 
     def beaten(self) -> set[Stream]:
         """Return the streams whose sessions said something else since this was asked last."""
-        known, self._beats = self._beats, read_beat_signs(self._client)
+        known, self._beats = self._beats, read_beat_signs(self._connection)
         return {stream for stream, sign in self._beats.items() if known.get(stream) != sign}

@@ -71,10 +71,10 @@ class StreamWatch:
         self._answer = answer
         self._stream = stream
         self._quiet_s = late_quiet_s
-        self._judged = dict(read_judged_hours(ground.client, stream, hours=LATE_HOURS))
+        self._judged = dict(read_judged_hours(ground.connection, stream, hours=LATE_HOURS))
         self.next_hour = max(self._judged) + 1 if self._judged else self._first_hour(ground)
         # Verdicts were written on these windows, and not yet noted on what.
-        self._cut_short_end = last_judged_hour(ground.client, stream) or 0
+        self._cut_short_end = last_judged_hour(ground.connection, stream) or 0
         self._panel: Panel | None = None
         self._joint: JointWatch | None = None
         self._heard: Sequence[Acknowledgement] = ()
@@ -84,7 +84,7 @@ class StreamWatch:
         self.latest: Sequence[Verdict] = ()
 
     def _first_hour(self, ground: Ground) -> int:
-        rows = read_counted_hours(ground.client, self._stream)
+        rows = read_counted_hours(ground.connection, self._stream)
         return first_to_judge(rows) if rows else ground.span.first_hour
 
     def look_for_late(self, ground: Ground, now_s: float) -> None:
@@ -150,7 +150,7 @@ class StreamWatch:
             if self._panel is None or not self._panel.fits(ground):
                 self._panel = build_panel(ground, as_of=self.next_hour)
             # While weeks are caught up with, incidents are told and answered.
-            self.hear(ground, read_words(ground.client, self._stream).get(self._stream, ()))
+            self.hear(ground, read_words(ground.connection, self._stream).get(self._stream, ()))
             wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
             read = read_stream_hours(
                 ground,
@@ -159,7 +159,7 @@ class StreamWatch:
                 end_hour=wanted,
                 segments=self._panel.segments,
             )
-            if read_grids(ground.client, self._stream.model_name) != self._panel.grids:
+            if read_grids(ground.connection, self._stream.model_name) != self._panel.grids:
                 break  # The buckets just read may be of either grid: begin again with the new one.
             written += self._judge(ground, self._panel, read)
             if read.end_hour < wanted:
@@ -175,7 +175,7 @@ class StreamWatch:
         if end_hour - self.next_hour <= _CHUNK_HOURS:
             return
         span = {"first_hour": self.next_hour, "end_hour": end_hour}
-        hours = list(read_counted_hours(ground.client, self._stream, **span))[:1]
+        hours = list(read_counted_hours(ground.connection, self._stream, **span))[:1]
         missing = ground.ledger.missing(self._stream, since_hour=self.next_hour)
         hours += [hour for hour, count in missing.items() if self.next_hour <= hour < end_hour and count >= 1]
         following = min(hours, default=end_hour - 1)
@@ -194,10 +194,10 @@ class StreamWatch:
         rows += [stored(self._stream, verdict) for verdict in self._judge_joint(ground, read)]
         if self._cut_short_end > self.next_hour:
             known = read_windows(
-                ground.client, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
+                ground.connection, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
             )
             rows = list(rewritten(by_key(known), rows, INTERRUPTED))
-        write_verdicts(ground.client, rows)
+        write_verdicts(ground.connection, rows)
         self._note(
             ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
         )
@@ -214,8 +214,8 @@ class StreamWatch:
         if given:
             self._keep_incidents(ground, panel)
             for incident_id, answer in given.items():
-                write_acknowledgement(ground.client, incident_id, **dataclasses.asdict(answer))
-            self._heard = read_words(ground.client, self._stream).get(self._stream, ())
+                write_acknowledgement(ground.connection, incident_id, **dataclasses.asdict(answer))
+            self._heard = read_words(ground.connection, self._stream).get(self._stream, ())
             panel.hear(self._heard)
 
     def _judge_joint(self, ground: Ground, read: StreamHours) -> Sequence[Verdict]:
@@ -233,7 +233,7 @@ class StreamWatch:
     def _joint_watch(self, ground: Ground) -> JointWatch:
         first_hour = max(self.next_hour - ground.settings.history_hours, 0)
         since_hour = began(ground, first_hour=first_hour, as_of=self.next_hour)
-        return JointWatch(ground.client, self._stream, ground.settings, since_hour=since_hour)
+        return JointWatch(ground.connection, self._stream, ground.settings, since_hour=since_hour)
 
     def _missing(self, ground: Ground, hour: int) -> Mapping[int, float]:
         """Return the events that are missing of an hour and later, and of those that a judge knows."""
@@ -242,12 +242,12 @@ class StreamWatch:
 
     def _keep_incidents(self, ground: Ground, panel: Panel) -> None:
         changed = panel.changed_incidents()
-        keep_incidents(ground.client, self._stream, changed)
+        keep_incidents(ground.connection, self._stream, changed)
         for incident in changed:
             if incident.state == "accepted":
                 names = {finding.feature for finding in incident.findings}
                 until = max(incident.last, min(incident.accepted_at or 0, self.next_hour))
-                widen_rules(ground.client, self._stream, names, first_hour=incident.since, end_hour=until)
+                widen_rules(ground.connection, self._stream, names, first_hour=incident.since, end_hour=until)
 
     def revise(self, ground: Ground) -> Sequence[Revision]:
         """Judge anew what late events change; return what was written.
@@ -260,7 +260,7 @@ class StreamWatch:
         """
         late = sorted(self._find_late(ground))
         revisions: list[Revision] = []
-        landings = read_last_landings(ground.client, self._stream, late) if late else {}
+        landings = read_last_landings(ground.connection, self._stream, late) if late else {}
         panel = build_panel(ground, as_of=late[0]) if late else None
         latest: Sequence[Verdict] = ()
         hour = late[0] if late else self.next_hour
@@ -275,7 +275,9 @@ class StreamWatch:
             late = [later for later in late if later >= hour]
         if panel is not None and not panel.fits(ground):
             return ()  # New grids are coming into force: all of it is late still.
-        write_verdicts(ground.client, [verdict for revision in revisions for verdict in revision.verdicts])
+        write_verdicts(
+            ground.connection, [verdict for revision in revisions for verdict in revision.verdicts]
+        )
         self._note(ground, [noted for revision in revisions for noted in revision.hours])
         if self.latest and latest and latest[0].window_end == self.latest[0].window_end:
             self.latest = latest
@@ -293,10 +295,12 @@ class StreamWatch:
             for hour in read.whole(self._stream):
                 panel.remember(hour)
             panel.resume(
-                read_episodes(ground.client, self._stream, after_hour=first_hour, until_hour=end_hour)
+                read_episodes(ground.connection, self._stream, after_hour=first_hour, until_hour=end_hour)
             )
             panel.take_pages(
-                read_page_verdicts(ground.client, self._stream, since_hour=first_hour, until_hour=end_hour)
+                read_page_verdicts(
+                    ground.connection, self._stream, since_hour=first_hour, until_hour=end_hour
+                )
             )
 
     def _revise_from(
@@ -311,7 +315,7 @@ class StreamWatch:
             read = read_stream_hours(
                 ground, self._stream, first_hour=hour, end_hour=end, segments=panel.segments, also=late
             )
-            known = by_end(read_windows(ground.client, self._stream, first_end=hour + 1, last_end=end))
+            known = by_end(read_windows(ground.connection, self._stream, first_end=hour + 1, last_end=end))
             hours = read.whole(self._stream)
             together = self._judge_anew(ground, joint, [each.hour for each in hours if each.arrived.rows])
             panel.foresee(hours)
@@ -334,7 +338,7 @@ class StreamWatch:
 
     def _find_late(self, ground: Ground) -> Mapping[int, Arrival]:
         first = max(self.next_hour - LATE_HOURS, 0)
-        rows = read_rows_by_hour(ground.client, self._stream, first_hour=first, end_hour=self.next_hour)
+        rows = read_rows_by_hour(ground.connection, self._stream, first_hour=first, end_hour=self.next_hour)
         missing = ground.ledger.missing(self._stream, since_hour=first)
         hours = {hour for hour, count in missing.items() if count >= 1 and first <= hour < self.next_hour}
         hours.update(rows, (hour for hour in self._judged if hour >= first))
@@ -343,7 +347,7 @@ class StreamWatch:
         return {hour: now for hour, now in arrived.items() if is_late(self._judged.get(hour), now)}
 
     def _note(self, ground: Ground, hours: Sequence[JudgedHour]) -> None:
-        write_judged_hours(ground.client, self._stream, hours)
+        write_judged_hours(ground.connection, self._stream, hours)
         self._judged.update((hour.hour, hour) for hour in hours)
         oldest = max(self._judged, default=0) - LATE_HOURS
         self._judged = {hour: known for hour, known in self._judged.items() if hour > oldest}

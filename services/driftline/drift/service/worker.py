@@ -12,8 +12,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from driftline.domain.streams import PRODUCTION, REFERENCE
 from driftline.drift.incidents.store import read_words
 from driftline.drift.service.export import (
@@ -32,7 +30,7 @@ from driftline.errors import DriftlineError, StoreError
 from driftline.failing import Failing
 from driftline.health import Pulse
 from driftline.monitors import Monitors
-from driftline.store import ready_client
+from driftline.store import ready_connection
 from driftline.store.grids import is_grid_due, is_reference_complete
 from driftline.store.hours import read_unsettled, settled_after_all
 from driftline.store.ledger import Ledger
@@ -105,7 +103,7 @@ class DriftWorker:
         self._late_quiet_s = late_quiet_s
         self._waiting_since_s: dict[str, float] = {}
         self._failing: Failing[tuple[str, Stream]] = Failing(
-            "judging", logger=_logger, monotonic=monotonic, is_general=lambda e: is_away(self._client, e)
+            "judging", logger=_logger, monotonic=monotonic, is_general=lambda e: is_away(self._connection, e)
         )
         self._look_is_due = self._has_news = self._gave = False
         self._looked_s = self._followed_s = float("-inf")
@@ -121,7 +119,7 @@ class DriftWorker:
             began_s = self._monotonic()
             try:
                 if has_failed:  # An embedded store may have another owner now.
-                    self._client.close()
+                    self._connection.close()
                     self._connect()
                 judged = self.watch_once()
                 has_failed = False
@@ -133,7 +131,7 @@ class DriftWorker:
                 has_failed = True
                 self._pulse.fail(error)
                 self._metrics.count(FAILURES)
-                foreseen = isinstance(error, (StoreError, ClickHouseError))
+                foreseen = isinstance(error, StoreError)
                 context = {"error": type(error).__name__}
                 form = "judging failed, trying again: %s"
                 _logger.warning(form, error, extra=context, exc_info=not foreseen)
@@ -143,9 +141,9 @@ class DriftWorker:
 
     def _connect(self) -> None:
         """Know nothing: the next look is at everything."""
-        self._client = ready_client(self._store)
-        self._ledger = Ledger(self._client)
-        self._streams = Streams(self._client)
+        self._connection = ready_connection(self._store)
+        self._ledger = Ledger(self._connection)
+        self._streams = Streams(self._connection)
         self._watches: dict[Stream, StreamWatch] = {}
         self._unsettled: frozenset[HourKey] = frozenset()
         self._words: Mapping[Stream, Sequence[Acknowledgement]] = {}
@@ -212,7 +210,7 @@ class DriftWorker:
                 with self._failing.apart(("export", stream), **stream._asdict(), step="export"):
                     latest[stream] = self._latest(stream)
             self._stored.refresh(
-                self._client, served, newest, now_s=now_s, has_judged=has_judged, goes_on=self._goes_on
+                self._connection, served, newest, now_s=now_s, has_judged=has_judged, goes_on=self._goes_on
             )
             export_verdicts(self._metrics, latest, self._stored.incidents)
             wanted = set(served)
@@ -222,7 +220,7 @@ class DriftWorker:
                 if span.stream in wanted
                 or (span.stream.environment == PRODUCTION and not span.rows and span.future + span.old)
             ]
-            self._stored.export_set_aside(self._client, told, self._late_moves)
+            self._stored.export_set_aside(self._connection, told, self._late_moves)
             self._late_moves = set()
             named = [*(span.stream for span in told), *self._stored.dropping]
             export_teams(self._metrics, named, self._monitors)
@@ -239,20 +237,20 @@ class DriftWorker:
         watch = self._watches.get(stream)
         if watch is not None and watch.latest:
             return watch.latest
-        return self._stored.latest(self._client, stream, next_hour=self._next_hour(stream))
+        return self._stored.latest(self._connection, stream, next_hour=self._next_hour(stream))
 
     def _is_judged(self, stream: Stream) -> bool:
         return stream.environment != REFERENCE and self._monitors.of(stream.model_name).enabled
 
     def _take_news(self, now_s: float) -> None:
         """If anything has landed, read which streams moved, and let the ledger be read anew."""
-        signs = read_landing_signs(self._client)
+        signs = read_landing_signs(self._connection)
         if signs == self._signs:
             return
         self._ledger.refresh()
-        unsettled = read_unsettled(self._client)
+        unsettled = read_unsettled(self._connection)
         moved = self._streams.refresh()
-        self._unsettled = unsettled - settled_after_all(self._client, self._closed(unsettled))
+        self._unsettled = unsettled - settled_after_all(self._connection, self._closed(unsettled))
         self._open |= self._streams.mates(moved)
         # What moved behind what is judged may be late; what is later still is set aside.
         self._to_look_at |= {stream for stream, hour in moved.items() if hour < self._next_hour(stream)}
@@ -261,7 +259,7 @@ class DriftWorker:
         }
         self._stored.has_landed(moved.keys())
         if self._signs is None or signs.get("acknowledgements") != self._signs.get("acknowledgements"):
-            words = read_words(self._client)
+            words = read_words(self._connection)
             heard = {stream for stream in words if words[stream] != self._words.get(stream)}
             if heard:
                 self._stored.has_heard()
@@ -300,7 +298,7 @@ class DriftWorker:
         """Have the store count by the segments and rules that are monitored, where any are."""
         if self._monitors == Monitors.default(self._monitors.others.settings):
             return  # Whoever has no file may have set them otherwise.
-        warnings = frozenset(follow_monitors(self._client, self._monitors))
+        warnings = frozenset(follow_monitors(self._connection, self._monitors))
         for warning in sorted(warnings - self._warned):
             _logger.warning("%s", warning)
         self._warned = warnings
@@ -350,15 +348,15 @@ class DriftWorker:
         """Gather what a stream is judged by, and see whether reference rows landed since the last poll."""
         monitor = self._monitors.of(span.stream.model_name)
         spans = self._streams.of_model(span.stream.model_name)
-        ground = Ground(self._client, span, spans, self._ledger, monitor, self._unsettled)
+        ground = Ground(self._connection, span, spans, self._ledger, monitor, self._unsettled)
         known = self._reference_states.get(span.stream)
         self._reference_states[span.stream] = ground.reference_state
         return replace(ground, is_settled=known == ground.reference_state)
 
     def _must_wait(self, model_name: str) -> bool:
         """Say whether the model's reference or its grids are on their way, and worth waiting for."""
-        complete = is_reference_complete(self._client, model_name)
-        if complete is None or (complete and not is_grid_due(self._client, model_name)):
+        complete = is_reference_complete(self._connection, model_name)
+        if complete is None or (complete and not is_grid_due(self._connection, model_name)):
             self._waiting_since_s.pop(model_name, None)
             return False
         since_s = self._waiting_since_s.setdefault(model_name, self._monotonic())
@@ -366,7 +364,7 @@ class DriftWorker:
 
     def close(self) -> None:
         """Let go of the store."""
-        self._client.close()
+        self._connection.close()
 
 
 def poll_gap_s(look_s: float) -> float:

@@ -13,9 +13,8 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 LayerName = Literal["now", "before", "training"]
 LAYERS: tuple[LayerName, ...] = ("now", "before", "training")
@@ -159,7 +158,9 @@ class Distribution:
     others: Mapping[LayerName, float] = field(default_factory=dict)
 
 
-def read_distribution(client: Client, stream: Stream, feature: str, kind: str, spans: Spans) -> Distribution:
+def read_distribution(
+    connection: Connection, stream: Stream, feature: str, kind: str, spans: Spans
+) -> Distribution:
     """Return a feature's distribution now, before, and in the training data of the same version."""
     bound: dict[str, Any] = {
         "model": stream.model_name,
@@ -172,15 +173,17 @@ def read_distribution(client: Client, stream: Stream, feature: str, kind: str, s
         "before_end": spans.before_end,
         "length": WINDOW_HOURS,
     }
-    counted = {row[0]: row[1:] for row in client.query(_FEATURES, parameters=bound).result_rows}
+    counted = {row[0]: row[1:] for row in connection.rows(_FEATURES, parameters=bound)}
     if kind == "numeric":
-        return _numeric(client, bound, counted)
-    return _categorical(client, bound, counted)
+        return _numeric(connection, bound, counted)
+    return _categorical(connection, bound, counted)
 
 
-def _numeric(client: Client, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]) -> Distribution:
+def _numeric(
+    connection: Connection, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]
+) -> Distribution:
     buckets: dict[str, list[tuple[int, int]]] = {}
-    for layer, bucket, count in client.query(_BUCKETS, parameters=dict(bound)).result_rows:
+    for layer, bucket, count in connection.rows(_BUCKETS, parameters=bound):
         buckets.setdefault(layer, []).append((bucket, count))
     layers: dict[LayerName, Layer] = {}
     for name in LAYERS:
@@ -191,9 +194,9 @@ def _numeric(client: Client, bound: Mapping[str, Any], counted: Mapping[str, Seq
 
 
 def _categorical(
-    client: Client, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]
+    connection: Connection, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]
 ) -> Distribution:
-    rows = client.query(_VALUES, parameters=dict(bound)).result_rows
+    rows = connection.rows(_VALUES, parameters=bound)
     totals = rows[0][2] if rows else (0, 0, 0)
     layers: dict[LayerName, Layer] = {}
     for name, total in zip(LAYERS, totals, strict=True):

@@ -15,9 +15,8 @@ from driftline.web.reads.verdicts import END_HOUR, ENDS, FINAL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.verdicts import Kind
+    from driftline.store.connection import Connection
     from driftline.web.period import Period
     from driftline.web.reads.incidents import KnownIncident
 
@@ -92,18 +91,20 @@ class Episode:
         return self.incident_state in {"dismissed", "accepted"} or self.word == "noise"
 
 
-def read_episodes(client: Client, model_name: str, period: Period, *, newest_end: int) -> Sequence[Episode]:
+def read_episodes(
+    connection: Connection, model_name: str, period: Period, *, newest_end: int
+) -> Sequence[Episode]:
     """Return a model's episodes that paged within a period, the newest first.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: the model, with all its versions and environments.
         period: in which windows have to end.
         newest_end: when the model's newest judged window ended, in hours; it decides what is open.
     """
     bound = {"model": model_name, "first": period.first_hour, "end": period.end_hour}
-    rows = client.query(_EPISODES, parameters=bound, settings=FINAL).result_rows
-    incidents = _incidents_by_episode(client, model_name, period)
+    rows = connection.rows(_EPISODES, parameters=bound, settings=FINAL)
+    incidents = _incidents_by_episode(connection, model_name, period)
     return [
         Episode(
             stream=Stream(model_name, version, environment),
@@ -140,11 +141,15 @@ def _is_open(until: int, newest_end: int, known: KnownIncident | None) -> bool:
     return known.needs_somebody and (is_recent or until == known.last)
 
 
-def _incidents_by_episode(client: Client, model_name: str, period: Period) -> Mapping[str, KnownIncident]:
+def _incidents_by_episode(
+    connection: Connection, model_name: str, period: Period
+) -> Mapping[str, KnownIncident]:
     """Return the incidents of a model that paged within a period, by the episodes that they gather."""
     return {
         episode_id: known
-        for known in read_known_incidents(client, model_name=model_name, since=hour_time(period.first_hour))
+        for known in read_known_incidents(
+            connection, model_name=model_name, since=hour_time(period.first_hour)
+        )
         for finding in known.incident.findings
         for episode_id in finding.episode_ids
     }

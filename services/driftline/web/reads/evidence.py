@@ -13,10 +13,9 @@ from driftline.web.reads.verdicts import ENDS, FINAL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
     from driftline.domain.verdicts import Feature
+    from driftline.store.connection import Connection
     from driftline.web.reads.incidents import KnownIncident
 
 _STREAM = (
@@ -109,7 +108,7 @@ class PartVerdict:
     reason: str
 
 
-def read_evidence(client: Client, known: KnownIncident) -> Mapping[EvidenceKey, Evidence]:
+def read_evidence(connection: Connection, known: KnownIncident) -> Mapping[EvidenceKey, Evidence]:
     """Return the evidence of an incident by segment, feature, kind and reference, unless it aged out."""
     incident = known.incident
     bound = {
@@ -119,14 +118,14 @@ def read_evidence(client: Client, known: KnownIncident) -> Mapping[EvidenceKey, 
         "segments": sorted({finding.segment for finding in incident.findings}),
         "features": sorted({finding.feature for finding in incident.findings}),
     }
-    rows = client.query(_SUREST, parameters=bound, settings=FINAL).result_rows
+    rows = connection.rows(_SUREST, parameters=bound, settings=FINAL)
     return {(row[0], row[1], row[2], row[3]): Evidence(*row[4]) for row in rows}
 
 
-def read_parts(client: Client, stream: Stream, feature: Feature, end: int) -> Sequence[PartVerdict]:
+def read_parts(connection: Connection, stream: Stream, feature: Feature, end: int) -> Sequence[PartVerdict]:
     """Return what windows that ended at an hour say of a feature by part of the traffic, gravest first."""
     bound = {**_bound(stream), "feature": feature.name, "kind": feature.kind, "end": end}
-    rows = client.query(_PARTS, parameters=bound, settings=FINAL).result_rows
+    rows = connection.rows(_PARTS, parameters=bound, settings=FINAL)
     found: dict[str, PartVerdict] = {}
     for segment, scale, verdict, *channel, effect, low, high, expected, observed, size, reason in rows:
         each = PartVerdict(
@@ -148,10 +147,10 @@ def read_parts(client: Client, stream: Stream, feature: Feature, end: int) -> Se
     return sorted(found.values(), key=lambda each: (*_order(each)[:1], -abs(each.effect or 0), each.segment))
 
 
-def read_joint_reason(client: Client, known: KnownIncident) -> str:
+def read_joint_reason(connection: Connection, known: KnownIncident) -> str:
     """Return what the joint check said at the time of an incident; empty: nothing that changed."""
     bound = {**_bound(known.incident.stream), "first": known.since, "end": known.last}
-    rows = client.query(_JOINT, parameters=bound, settings=FINAL).result_rows
+    rows = connection.rows(_JOINT, parameters=bound, settings=FINAL)
     return str(rows[0][0]) if rows else ""
 
 

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.incidents import Finding
+    from driftline.store.connection import Connection
     from driftline.store.incidents import StoredAcknowledgement, StoredIncident
 
 
@@ -63,27 +62,27 @@ class KnownIncident:
         return list(dict.fromkeys(finding.segment for finding in self.incident.findings))
 
 
-def with_words(client: Client, incidents: Iterable[StoredIncident]) -> Sequence[KnownIncident]:
+def with_words(connection: Connection, incidents: Iterable[StoredIncident]) -> Sequence[KnownIncident]:
     """Return incidents with everything that was said of them."""
     found = list(incidents)
     said: dict[str, list[StoredAcknowledgement]] = {incident.incident_id: [] for incident in found}
-    for one in read_acknowledgements(client) if found else ():
+    for one in read_acknowledgements(connection) if found else ():
         if one.incident_id in said:
             said[one.incident_id].append(one)
     return [KnownIncident(incident, said[incident.incident_id]) for incident in found]
 
 
 def read_known_incidents(
-    client: Client, *, model_name: str | None = None, since: datetime | None = None
+    connection: Connection, *, model_name: str | None = None, since: datetime | None = None
 ) -> Sequence[KnownIncident]:
     """Return incidents that were not taken back, the newest first.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: of this model only.
         since: of those that paged after this time only.
     """
-    found = read_incidents(client, model_name=model_name, since=since)
+    found = read_incidents(connection, model_name=model_name, since=since)
     return with_words(
-        client, (incident for incident in found if incident.state != "withdrawn" and incident.findings)
+        connection, (incident for incident in found if incident.state != "withdrawn" and incident.findings)
     )

@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from clickhouse_connect.driver.exceptions import DatabaseError
-
 from driftline.domain.names import LABEL, NUMBER, feature_of
 from driftline.domain.streams import Stream
-from driftline.errors import SettingError
+from driftline.errors import SettingError, StatementError
 from driftline.store.hours import STREAM
 from driftline.store.outcomes import read_truths
 from driftline.store.visible import visible
@@ -20,7 +18,7 @@ from driftline.store.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 _LOOK_BACK = (timedelta(hours=6), timedelta(days=7))
 _PATIENCE_S = 10
@@ -132,12 +130,12 @@ class PredictionLine:
 
 
 def read_predictions(
-    client: Client, stream: Stream, wanted: Filter, *, limit: int, after: Cursor | None = None
+    connection: Connection, stream: Stream, wanted: Filter, *, limit: int, after: Cursor | None = None
 ) -> Sequence[PredictionLine]:
     """Return predictions, the newest first.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         wanted: which.
         limit: at most so many.
@@ -147,11 +145,11 @@ def read_predictions(
         SettingError: finding them takes too long.
     """
     rows: Sequence[Sequence[Any]] = ()
-    for since in _starts(client, stream, wanted, after):
-        rows = _rows(client, stream, replace(wanted, since=since), after, limit)
+    for since in _starts(connection, stream, wanted, after):
+        rows = _rows(connection, stream, replace(wanted, since=since), after, limit)
         if len(rows) == limit:
             break
-    actuals = _actuals(client, [row[0] for row in rows])
+    actuals = _actuals(connection, [row[0] for row in rows])
     return [
         PredictionLine(
             event_id,
@@ -167,10 +165,10 @@ def read_predictions(
 
 
 def _starts(
-    client: Client, stream: Stream, wanted: Filter, after: Cursor | None
+    connection: Connection, stream: Stream, wanted: Filter, after: Cursor | None
 ) -> Iterator[datetime | None]:
     """Yield from when on to look: the newest hours first, which mostly hold enough, then all of them."""
-    newest = after.time if after else wanted.until or _newest(client, stream)
+    newest = after.time if after else wanted.until or _newest(connection, stream)
     for length in _LOOK_BACK:
         since = newest - length
         if wanted.since is None or wanted.since < since:
@@ -178,26 +176,26 @@ def _starts(
     yield wanted.since
 
 
-def _newest(client: Client, stream: Stream) -> datetime:
+def _newest(connection: Connection, stream: Stream) -> datetime:
     """Return a time just behind a stream's newest event; of one without rows, the beginning of time."""
-    rows = client.query(_NEWEST, parameters=_bound(stream)).result_rows
+    rows = connection.rows(_NEWEST, parameters=_bound(stream))
     newest: datetime = rows[0][0]
     return newest.replace(tzinfo=UTC) + timedelta(seconds=1)
 
 
 def _rows(
-    client: Client, stream: Stream, wanted: Filter, after: Cursor | None, limit: int
+    connection: Connection, stream: Stream, wanted: Filter, after: Cursor | None, limit: int
 ) -> Sequence[Sequence[Any]]:
     conditions, bound = _conditions(stream, wanted, after)
     number, category = _shown(wanted.feature)
     query = _ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
     try:
-        return client.query(
+        return connection.rows(
             query,
             parameters={**bound, "limit": limit},
             settings={"max_execution_time": _PATIENCE_S, "optimize_read_in_order": 1},
-        ).result_rows
-    except DatabaseError as error:
+        )
+    except StatementError as error:
         if error.code not in _TOO_SLOW:
             raise
         raise SettingError(
@@ -205,15 +203,15 @@ def _rows(
         ) from error
 
 
-def read_versions(client: Client, model_name: str) -> Sequence[Stream]:
+def read_versions(connection: Connection, model_name: str) -> Sequence[Stream]:
     """Return the versions and environments that a model has predictions of, the newest version first."""
-    rows = client.query(_STREAMS, parameters={"model": model_name}).result_rows
+    rows = connection.rows(_STREAMS, parameters={"model": model_name})
     return [Stream(model_name, version, environment) for version, environment in rows]
 
 
-def read_feature_names(client: Client, stream: Stream) -> Sequence[str]:
+def read_feature_names(connection: Connection, stream: Stream) -> Sequence[str]:
     """Return the features that a stream has had, ascending; the answers are among them."""
-    return sorted(row[0] for row in client.query(_FEATURES, parameters=_bound(stream)).result_rows)
+    return sorted(row[0] for row in connection.rows(_FEATURES, parameters=_bound(stream)))
 
 
 def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[list[str], dict[str, Any]]:
@@ -300,10 +298,10 @@ def _as_number(text: str) -> float | None:
         return None
 
 
-def _actuals(client: Client, events: Sequence[UUID]) -> Mapping[UUID, float | str | None]:
+def _actuals(connection: Connection, events: Sequence[UUID]) -> Mapping[UUID, float | str | None]:
     if not events:
         return {}
-    truths = read_truths(client, [str(event) for event in events])
+    truths = read_truths(connection, [str(event) for event in events])
     return {UUID(event): truth.actual for event, truth in truths.items()}
 
 

@@ -11,9 +11,8 @@ from driftline.domain.verdicts import Feature, gravest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.verdicts import Kind
+    from driftline.store.connection import Connection
     from driftline.web.period import Period
 
 # Rows of one key share a month, so that months need not be merged with each other.
@@ -138,19 +137,19 @@ class TrainingRun:
     artifact_uri: str | None
 
 
-def read_judged(client: Client) -> Sequence[JudgedSpan]:
+def read_judged(connection: Connection) -> Sequence[JudgedSpan]:
     """Return every stream with verdicts."""
-    rows = client.query(_JUDGED).result_rows
+    rows = connection.rows(_JUDGED)
     return [JudgedSpan(Stream(*row[:3]), int(row[3]), int(row[4])) for row in rows]
 
 
 def read_cells(
-    client: Client, stream: Stream, period: Period, *, reference: str, feature: Feature | None = None
+    connection: Connection, stream: Stream, period: Period, *, reference: str, feature: Feature | None = None
 ) -> Mapping[Feature, Mapping[int, str]]:
     """Return the gravest verdict of all scales by feature and cell; cells without verdicts are left out.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         period: whose cells.
         reference: training or production.
@@ -165,7 +164,7 @@ def read_cells(
     if feature is not None:
         bound |= {"feature": feature.name, "kind": feature.kind}
     found: dict[Feature, dict[int, str]] = {}
-    for name, kind, cell, verdict in client.query(query, parameters=bound, settings=FINAL).result_rows:
+    for name, kind, cell, verdict in connection.rows(query, parameters=bound, settings=FINAL):
         cells = found.setdefault(Feature(name, kind), {})
         known = cells.get(cell)
         cells[cell] = verdict if known is None else gravest([known, verdict])
@@ -173,7 +172,7 @@ def read_cells(
 
 
 def read_effects(
-    client: Client,
+    connection: Connection,
     stream: Stream,
     feature: Feature,
     period: Period,
@@ -185,7 +184,7 @@ def read_effects(
     """Return, by cell, the largest effect of one scale's windows: a share of rows, without sign.
 
     Args:
-        client: of the store.
+        connection: to the store.
         stream: whose.
         feature: of which feature.
         period: whose cells.
@@ -201,11 +200,11 @@ def read_effects(
         "scale": scale_hours,
         "segment": segment,
     }
-    rows = client.query(_EFFECTS, parameters=bound, settings=FINAL).result_rows
+    rows = connection.rows(_EFFECTS, parameters=bound, settings=FINAL)
     return {int(cell): float(effect) for cell, effect in rows}
 
 
-def read_newest(client: Client, stream: Stream, end_hour: int) -> Sequence[NewestVerdict]:
+def read_newest(connection: Connection, stream: Stream, end_hour: int) -> Sequence[NewestVerdict]:
     """Return the verdicts of all windows that ended at an hour, by feature, reference and scale."""
     bound: dict[str, Any] = {
         "model": stream.model_name,
@@ -213,15 +212,15 @@ def read_newest(client: Client, stream: Stream, end_hour: int) -> Sequence[Newes
         "environment": stream.environment,
         "end": end_hour,
     }
-    rows = client.query(_NEWEST, parameters=bound, settings=FINAL).result_rows
+    rows = connection.rows(_NEWEST, parameters=bound, settings=FINAL)
     return [NewestVerdict(*row) for row in rows]
 
 
-def read_states(client: Client, ends: Mapping[Stream, int]) -> Mapping[Stream, Sequence[State]]:
+def read_states(connection: Connection, ends: Mapping[Stream, int]) -> Mapping[Stream, Sequence[State]]:
     """Return what the newest windows of many streams said against production.
 
     Args:
-        client: of the store.
+        connection: to the store.
         ends: by stream when its newest window ended, in hours.
     """
     if not ends:
@@ -232,18 +231,18 @@ def read_states(client: Client, ends: Mapping[Stream, int]) -> Mapping[Stream, S
         "oldest": min(ends.values()),
     }
     found: dict[Stream, list[State]] = {}
-    for *names, feature, kind, scale, verdict, completeness, reason, end in client.query(
+    for *names, feature, kind, scale, verdict, completeness, reason, end in connection.rows(
         _STATES, parameters=bound, settings=FINAL
-    ).result_rows:
+    ):
         stream = Stream(*names)
         if ends[stream] == end:
             found.setdefault(stream, []).append(State(feature, kind, scale, verdict, completeness, reason))
     return found
 
 
-def read_runs(client: Client, model_name: str) -> Sequence[TrainingRun]:
+def read_runs(connection: Connection, model_name: str) -> Sequence[TrainingRun]:
     """Return a model's registered training runs, the oldest first."""
-    rows = client.query(_RUNS, parameters={"model": model_name}).result_rows
+    rows = connection.rows(_RUNS, parameters={"model": model_name})
     return [TrainingRun(*row) for row in rows]
 
 

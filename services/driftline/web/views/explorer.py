@@ -22,8 +22,7 @@ from driftline.web.views.streams import Choice, find_span, spans_by_model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.web.reads.predictions import PredictionLine
 
 ROWS = 50
@@ -83,31 +82,31 @@ class ExplorerView:
         return sorted({each.environment for each in self.streams})
 
 
-def view_explorer(client: Client, name: str, query: Mapping[str, str]) -> ExplorerView:
+def view_explorer(connection: Connection, name: str, query: Mapping[str, str]) -> ExplorerView:
     """Return what an address asks for.
 
     Args:
-        client: of the store.
+        connection: to the store.
         name: of the model.
         query: of the address: the form's fields, and behind which prediction the list goes on.
 
     Raises:
         NotFoundError: there is no such model.
     """
-    streams = read_versions(client, name)
+    streams = read_versions(connection, name)
     if not streams:
         raise NotFoundError(f"no event of a model called {name!r} has landed")
     asked = {
         field: query.get(field, "") if field in _VERBATIM else query.get(field, "").strip()
         for field in _FIELDS
     }
-    stream = _stream(client, name, streams, asked)
+    stream = _stream(connection, name, streams, asked)
     problems: list[str] = []
     wanted, after = _filter(asked, problems), _cursor(query.get("after", ""), problems)
     rows: Sequence[PredictionLine] = ()
     if not problems:
         try:
-            rows = read_predictions(client, stream, wanted, limit=ROWS + 1, after=after)
+            rows = read_predictions(connection, stream, wanted, limit=ROWS + 1, after=after)
         except SettingError as error:
             problems.append(str(error))
     given = {field: value for field, value in asked.items() if value}
@@ -119,22 +118,22 @@ def view_explorer(client: Client, name: str, query: Mapping[str, str]) -> Explor
         older=explorer_path(name, **given, after=str(rows[ROWS - 1].cursor)) if len(rows) > ROWS else None,
         newest=explorer_path(name, **given) if after is not None else None,
         streams=streams,
-        features=read_feature_names(client, stream),
+        features=read_feature_names(connection, stream),
         shows=wanted.feature,
     )
 
 
-def _stream(client: Client, name: str, streams: Sequence[Stream], asked: Mapping[str, str]) -> Stream:
+def _stream(connection: Connection, name: str, streams: Sequence[Stream], asked: Mapping[str, str]) -> Stream:
     """Return the stream that is asked for; what is left open is what serves now."""
     version, environment = asked["version"], asked["environment"]
     if version and environment:
         return Stream(name, version, environment)
     spans = [
         span
-        for span in spans_by_model(client).get(name, ())
+        for span in spans_by_model(connection).get(name, ())
         if version in {"", span.stream.model_version} and environment in {"", span.stream.environment}
     ]
-    span = find_span(spans, read_landed(client, model_name=name), Choice(days=0)) if spans else None
+    span = find_span(spans, read_landed(connection, model_name=name), Choice(days=0)) if spans else None
     fitting = [
         each
         for each in streams

@@ -28,10 +28,10 @@ from driftline.web.views.streams import episode_spans, find_stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
     from driftline.store.invalid import InvalidCount
     from driftline.web.reads.distributions import Distribution, Layer, LayerName
     from driftline.web.reads.episodes import Episode
@@ -144,12 +144,12 @@ class FeatureView:
 
 
 def view_feature(
-    client: Client, name: str, feature: str, choice: Choice, *, at: int | None, kind: str = ""
+    connection: Connection, name: str, feature: str, choice: Choice, *, at: int | None, kind: str = ""
 ) -> FeatureView:
     """Return one feature of a model.
 
     Args:
-        client: of the store.
+        connection: to the store.
         name: of the model.
         feature: of the feature.
         choice: version, environment and days.
@@ -159,9 +159,9 @@ def view_feature(
     Raises:
         NotFoundError: the window holds no verdict on such a feature.
     """
-    span, newest_end = find_stream(client, name, choice)
+    span, newest_end = find_stream(connection, name, choice)
     stream, end = span.stream, span.last_end if at is None else min(at, span.last_end)
-    named = [each for each in read_newest(client, stream, end) if each.feature == feature]
+    named = [each for each in read_newest(connection, stream, end) if each.feature == feature]
     wanted = kind or max((each.kind for each in named), default="")
     verdicts = [each for each in named if each.kind == wanted]
     if not verdicts:
@@ -170,7 +170,7 @@ def view_feature(
     period = Period(end, choice.days)
     episodes = [
         each
-        for each in read_episodes(client, name, period, newest_end=newest_end)
+        for each in read_episodes(connection, name, period, newest_end=newest_end)
         if (each.feature, each.kind, each.stream) == (*key, stream)
     ]
     around = [each for each in episodes if each.since < end and end - each.until < each.quiet_hours]
@@ -179,7 +179,7 @@ def view_feature(
     settled = [each for each in around if each.is_settled and each not in current]
     spans = Spans(end, min((each.since for each in around), default=None))
     marks = episode_spans(episodes, key, stream, "production")
-    cells = read_cells(client, stream, period, reference="production", feature=key).get(key, {})
+    cells = read_cells(connection, stream, period, reference="production", feature=key).get(key, {})
     return FeatureView(
         stream=stream,
         feature=feature,
@@ -191,14 +191,14 @@ def view_feature(
         settled=gather(settled),
         episodes=episodes,
         distribution=_distribution(
-            read_distribution(client, stream, feature, key.kind, spans),
+            read_distribution(connection, stream, feature, key.kind, spans),
             feature,
-            read_grids(client, name).get(feature, Grid()) if key.kind == "numeric" else None,
+            read_grids(connection, name).get(feature, Grid()) if key.kind == "numeric" else None,
         ),
         strip=charts.strip(cells, period, marks, label=f"Verdicts on {feature} over {period.days} days"),
         effects=charts.effect_chart(
             read_effects(
-                client, stream, key, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
+                connection, stream, key, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
             ),
             period,
             marks,
@@ -209,8 +209,8 @@ def view_feature(
         axis=charts.time_axis(period),
         verdicts=verdicts,
         is_newest=is_newest,
-        parts=read_parts(client, stream, key, end),
-        invalid=[each for each in invalid_of(client, stream, period) if each.feature == feature],
+        parts=read_parts(connection, stream, key, end),
+        invalid=[each for each in invalid_of(connection, stream, period) if each.feature == feature],
         explorer=window_explorer(stream, feature, spans.now, end),
     )
 

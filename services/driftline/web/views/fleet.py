@@ -27,10 +27,10 @@ from driftline.web.views.streams import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
     from driftline.web.reads.incidents import KnownIncident
     from driftline.web.reads.verdicts import JudgedSpan, State
     from driftline.web.views.streams import Choice
@@ -103,12 +103,12 @@ class FleetView:
         return f"{len(self.drifted)} of {len(self.rows)} models have drifted"
 
 
-def view_fleet(client: Client, choice: Choice) -> FleetView:
+def view_fleet(connection: Connection, choice: Choice) -> FleetView:
     """Return all models. What is asked of the store does not depend on how many there are."""
-    landed, spans = landed_by_model(client), spans_by_model(client)
+    landed, spans = landed_by_model(connection), spans_by_model(connection)
     drops = {
         stream: hours
-        for stream, hours in read_drops_by_hour(client).items()
+        for stream, hours in read_drops_by_hour(connection).items()
         if stream.environment != REFERENCE_ROWS
     }
     names = {*landed, *spans, *(stream.model_name for stream in drops)}
@@ -116,8 +116,8 @@ def view_fleet(client: Client, choice: Choice) -> FleetView:
     ends = {span.stream: span.last_end for span in shown.values() if span is not None}
     period = Period(max(ends.values()), choice.days) if ends else None
     dropped = _dropped_by_model(drops, period)
-    incidents = _incidents_by_model(client, period)
-    states = read_states(client, ends)
+    incidents = _incidents_by_model(connection, period)
+    states = read_states(connection, ends)
     rows = [
         _row(
             name,
@@ -162,9 +162,11 @@ def _dropped_by_model(drops: Mapping[Stream, Mapping[int, int]], period: Period 
     return found
 
 
-def _incidents_by_model(client: Client, period: Period | None) -> Mapping[str, Sequence[KnownIncident]]:
+def _incidents_by_model(
+    connection: Connection, period: Period | None
+) -> Mapping[str, Sequence[KnownIncident]]:
     found: dict[str, list[KnownIncident]] = {}
-    for known in read_known_incidents(client, since=hour_time(period.first_hour)) if period else ():
+    for known in read_known_incidents(connection, since=hour_time(period.first_hour)) if period else ():
         found.setdefault(known.incident.model_name, []).append(known)
     return found
 

@@ -25,10 +25,10 @@ from driftline.web.views.streams import spans_by_model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
     from driftline.domain.incidents import Finding
+    from driftline.store.connection import Connection
     from driftline.web.reads.evidence import Evidence
     from driftline.web.reads.incidents import KnownIncident
     from driftline.web.reads.predictions import PredictionLine
@@ -108,26 +108,26 @@ class IncidentView:
         return {word: f"driftline ack {incident_id} --{word} --note '...'" for word in MEANINGS}
 
 
-def view_incident(client: Client, incident_id: str) -> IncidentView:
+def view_incident(connection: Connection, incident_id: str) -> IncidentView:
     """Return the story of an incident.
 
     Args:
-        client: of the store.
+        connection: to the store.
         incident_id: its id, or as much of its beginning as no other incident's begins with.
 
     Raises:
         NotFoundError: there is no such incident, or there are several.
     """
-    (known,) = with_words(client, [find_incident(client, incident_id)])
+    (known,) = with_words(connection, [find_incident(connection, incident_id)])
     incident, main = known.incident, known.main
-    evidence = read_evidence(client, known)
+    evidence = read_evidence(connection, known)
     rows = [_row(finding, evidence, known) for finding in incident.findings]
-    spans = {span.stream: span for span in spans_by_model(client).get(incident.model_name, ())}
+    spans = {span.stream: span for span in spans_by_model(connection).get(incident.model_name, ())}
     span = spans.get(incident.stream)
     judged_until = max(span.last_end, known.last) if span else known.last
     first_end = span.first_end if span else 0
     is_first = all(each.first_end >= first_end for each in spans.values())
-    runs = {run.model_version: run for run in read_runs(client, incident.model_name)}
+    runs = {run.model_version: run for run in read_runs(connection, incident.model_name)}
     wanted = example_filter(main, known.since, known.last)
     return IncidentView(
         known=known,
@@ -135,10 +135,10 @@ def view_incident(client: Client, incident_id: str) -> IncidentView:
         judged_until=judged_until,
         version_began=None if is_first or known.since - first_end > _NEW_VERSION_HOURS else first_end - 1,
         run=runs.get(incident.model_version),
-        joint=read_joint_reason(client, known),
-        effects=_effects(client, known, judged_until),
+        joint=read_joint_reason(connection, known),
+        effects=_effects(connection, known, judged_until),
         wanted=wanted,
-        examples=read_predictions(client, incident.stream, wanted, limit=EXAMPLES),
+        examples=read_predictions(connection, incident.stream, wanted, limit=EXAMPLES),
         explorer=_explorer(known, wanted),
         hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
         runbook="DriftlinePredictionDrift" if is_answer(main.feature) else "DriftlineDataDrift",
@@ -169,11 +169,11 @@ def _row(finding: Finding, evidence: Mapping[EvidenceKey, Evidence], known: Know
     return FindingRow(finding, found, is_over=finding.last < known.last)
 
 
-def _effects(client: Client, known: KnownIncident, judged_until: int) -> Markup | None:
+def _effects(connection: Connection, known: KnownIncident, judged_until: int) -> Markup | None:
     main = known.main
     period = Period(min(known.last + _AFTER_HOURS, judged_until), _DAYS)
     effects = read_effects(
-        client,
+        connection,
         known.incident.stream,
         main.feature_key,
         period,

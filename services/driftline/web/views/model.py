@@ -33,10 +33,10 @@ from driftline.web.views.streams import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
     from driftline.store.drops import Drops
     from driftline.store.invalid import InvalidCount
     from driftline.store.ledger import LedgerLine
@@ -129,18 +129,18 @@ class VersionRow:
     run: TrainingRun | None
 
 
-def view_model(client: Client, name: str, choice: Choice) -> tuple[ModelView, Sequence[VersionRow]]:
+def view_model(connection: Connection, name: str, choice: Choice) -> tuple[ModelView, Sequence[VersionRow]]:
     """Return one model and its versions, the newest first.
 
     Raises:
         NotFoundError: no such model, or not in that version and environment.
     """
-    ledger = read_ledger(client, model_name=name)
+    ledger = read_ledger(connection, model_name=name)
     lines = [line for line in ledger if line.environment != REFERENCE_ROWS]
-    spans = spans_by_model(client).get(name, ())
+    spans = spans_by_model(connection).get(name, ())
     if not lines and not spans:
         raise NotFoundError(f"no event of a model called {name!r} has landed")
-    runs = {run.model_version: run for run in read_runs(client, name)}
+    runs = {run.model_version: run for run in read_runs(connection, name)}
     by_stream = {stream_of(line): line for line in lines}
     judged = {span.stream: span for span in spans}
     versions = [
@@ -148,28 +148,32 @@ def view_model(client: Client, name: str, choice: Choice) -> tuple[ModelView, Se
         for stream in {**judged, **by_stream}
     ]
     versions.sort(key=lambda row: row.span.last_end if row.span else 0, reverse=True)
-    view = _view(client, name, spans, lines, choice)
+    view = _view(connection, name, spans, lines, choice)
     shown = stream_of(view.line) if view.line else view.stream
-    drops = (each for each in read_drops(client, model_name=name) if each.stream == shown)
+    drops = (each for each in read_drops(connection, model_name=name) if each.stream == shown)
     return replace(view, drops=next(drops, None)), versions
 
 
 def _view(
-    client: Client, name: str, spans: Sequence[JudgedSpan], lines: Sequence[LedgerLine], choice: Choice
+    connection: Connection,
+    name: str,
+    spans: Sequence[JudgedSpan],
+    lines: Sequence[LedgerLine],
+    choice: Choice,
 ) -> ModelView:
     span = find_span(spans, {stream_of(line): line.landed for line in lines}, choice)
     if span is None:
         return ModelView(name, None, None, "learning", "", (), (), (), (), None, None, lines)
     period = Period(span.last_end, choice.days)
     newest_end = max(each.last_end for each in spans)
-    episodes = read_episodes(client, name, period, newest_end=newest_end)
-    newest = read_newest(client, span.stream, span.last_end)
+    episodes = read_episodes(connection, name, period, newest_end=newest_end)
+    newest = read_newest(connection, span.stream, span.last_end)
     marks = version_marks(spans, span.stream)
     rows = _rows(
         span.stream,
         period,
         marks,
-        cells=read_cells(client, span.stream, period, reference=choice.reference),
+        cells=read_cells(connection, span.stream, period, reference=choice.reference),
         episodes=episodes,
         newest=newest,
         reference=choice.reference,
@@ -194,7 +198,7 @@ def _view(
         marks=charts.mark_axis(marks, period),
         lines=lines,
         joint=[each for each in newest if each.feature == JOINT],
-        invalid=invalid_of(client, span.stream, period),
+        invalid=invalid_of(connection, span.stream, period),
         complete=least_complete(production),
     )
 
@@ -209,10 +213,10 @@ def version_marks(spans: Sequence[JudgedSpan], stream: Stream) -> Sequence[Mark]
     return [Mark(hour, f"version {version}") for hour, version in beginnings[1:]]
 
 
-def invalid_of(client: Client, stream: Stream, period: Period) -> Sequence[InvalidCount]:
+def invalid_of(connection: Connection, stream: Stream, period: Period) -> Sequence[InvalidCount]:
     """Return what was invalid in a stream since a period began, the most frequent first."""
     found = read_invalid(
-        client,
+        connection,
         model_name=stream.model_name,
         model_version=stream.model_version,
         since=hour_time(period.first_hour),

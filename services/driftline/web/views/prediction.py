@@ -19,8 +19,7 @@ from driftline.web.views.streams import spans_by_model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.web.reads.incidents import KnownIncident
 
 
@@ -77,38 +76,38 @@ class PredictionView:
         return hour_of(self.time) + 1
 
 
-def view_prediction(client: Client, event_id: str) -> PredictionView:
+def view_prediction(connection: Connection, event_id: str) -> PredictionView:
     """Return one prediction.
 
     Raises:
         NotFoundError: no such prediction has landed, or it is no event id.
     """
     try:
-        found = trace(client, event_id)
+        found = trace(connection, event_id)
     except SettingError as error:
         raise NotFoundError(str(error)) from error
     event = found["prediction"]
     stream = Stream(event["model_name"], event["model_version"], event["environment"])
     time = event["event_time"].replace(tzinfo=UTC)
     end_hour = hour_of(time) + 1
-    broken = find_broken(client, event)
+    broken = find_broken(connection, event)
     return PredictionView(
         event=event,
         stream=stream,
         time=time,
-        features=_features(event, broken, find_unseen(client, event), found["verdicts"]),
+        features=_features(event, broken, find_unseen(connection, event), found["verdicts"]),
         answer={name: reason for name, reason in broken.items() if is_answer(name)},
         run=found["training_run"],
         outcomes=found["outcomes"],
         verdicts=_gravest(found["verdicts"]),
         incidents=[
             known
-            for known in read_known_incidents(client, model_name=stream.model_name, since=time)
+            for known in read_known_incidents(connection, model_name=stream.model_name, since=time)
             if known.incident.stream == stream and known.incident.since <= time
         ],
         is_judged=any(
             span.stream == stream and span.first_end <= end_hour <= span.last_end
-            for span in spans_by_model(client).get(stream.model_name, ())
+            for span in spans_by_model(connection).get(stream.model_name, ())
         ),
     )
 

@@ -19,9 +19,8 @@ from driftline.web.reads.verdicts import read_judged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.verdicts import Feature
+    from driftline.store.connection import Connection
     from driftline.store.ledger import LedgerLine
     from driftline.web.reads.episodes import Episode
     from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, State
@@ -105,15 +104,15 @@ def episode_path(episode: Episode, *, days: int) -> str:
     return stream_feature_path(episode.stream, episode.feature, kind=episode.kind, days=days, at=at)
 
 
-def find_stream(client: Client, name: str, choice: Choice) -> tuple[JudgedSpan, int]:
+def find_stream(connection: Connection, name: str, choice: Choice) -> tuple[JudgedSpan, int]:
     """Return the stream of a model that is shown, and when the model's newest judged window ended, in hours.
 
     Raises:
         NotFoundError: nothing of it is judged.
     """
-    spans = spans_by_model(client).get(name, ())
+    spans = spans_by_model(connection).get(name, ())
     # What landed only settles which of several versions serves most.
-    landed = read_landed(client, model_name=name) if len(spans) > 1 else {}
+    landed = read_landed(connection, model_name=name) if len(spans) > 1 else {}
     span = find_span(spans, landed, choice)
     if span is None:
         raise NotFoundError(f"no window of a model called {name!r} is judged")
@@ -148,18 +147,18 @@ def least_complete(newest: Iterable[State | NewestVerdict]) -> float | None:
     return min(shares)[1] if shares else None
 
 
-def landed_by_model(client: Client, *, model_name: str = "") -> Mapping[str, Mapping[Stream, int]]:
+def landed_by_model(connection: Connection, *, model_name: str = "") -> Mapping[str, Mapping[Stream, int]]:
     """Return how many rows of each stream landed, by model, without those of training references."""
     found: dict[str, dict[Stream, int]] = {}
-    for stream, landed in read_landed(client, model_name=model_name).items():
+    for stream, landed in read_landed(connection, model_name=model_name).items():
         if stream.environment != REFERENCE_ROWS:
             found.setdefault(stream.model_name, {})[stream] = landed
     return found
 
 
-def spans_by_model(client: Client) -> Mapping[str, Sequence[JudgedSpan]]:
+def spans_by_model(connection: Connection) -> Mapping[str, Sequence[JudgedSpan]]:
     """Return what is judged, by model."""
-    spans = sorted(read_judged(client), key=lambda span: span.stream.model_name)
+    spans = sorted(read_judged(connection), key=lambda span: span.stream.model_name)
     return {name: list(group) for name, group in groupby(spans, key=lambda span: span.stream.model_name)}
 
 

@@ -1,0 +1,150 @@
+"""A connection to a store: what every statement goes through, and the one kind of error that it raises."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+
+from driftline.errors import StatementError, StoreAwayError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from clickhouse_connect.driver.client import Client
+
+
+class Connection:
+    """Asks one database. For one thread, which closes it.
+
+    Every method blocks for the store, and raises StatementError where the store refuses what it is asked,
+    StoreAwayError where it does not answer, and StoreError for whatever else goes wrong.
+
+    Args:
+        client: of clickhouse-connect; closed with the connection.
+        database: that holds driftline's tables.
+    """
+
+    def __init__(self, client: Client, database: str) -> None:
+        self._client = client
+        client.database = database
+        self.database = database
+
+    def rows(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        formats: Mapping[str, str] | None = None,
+    ) -> Sequence[Sequence[Any]]:
+        """Return all rows that a query gives.
+
+        Args:
+            query: SQL, with parameters as ``{name:Type}``.
+            parameters: their values.
+            settings: of the engine, for this query.
+            formats: of columns, by name, such as ``bytes`` for a String that is no text.
+        """
+        with _store_errors():
+            return self._client.query(
+                query,
+                parameters=_dict(parameters),
+                settings=_dict(settings),
+                column_formats=_dict(formats),
+            ).result_rows
+
+    def named_rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> Sequence[dict[str, Any]]:
+        """Return all rows that a query gives, each by the names of its columns."""
+        with _store_errors():
+            return list(self._client.query(query, parameters=_dict(parameters)).named_results())
+
+    def command(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        use_database: bool = True,
+    ) -> Any:
+        """Carry out a statement; return the single value that it gives, if it gives one.
+
+        Args:
+            statement: SQL, with parameters as ``{name:Type}``.
+            parameters: their values.
+            settings: of the engine, for this statement.
+            use_database: False where the database may not be there yet.
+        """
+        with _store_errors():
+            return self._client.command(
+                statement, parameters=_dict(parameters), settings=_dict(settings), use_database=use_database
+            )
+
+    def insert(
+        self,
+        table: str,
+        data: Sequence[Sequence[Any]],
+        *,
+        column_names: Sequence[str],
+        column_oriented: bool = False,
+    ) -> None:
+        """Insert rows, or columns where ``column_oriented``, as one block."""
+        with _store_errors(f"the store did not take rows of {table}"):
+            self._client.insert(table, data, column_names=list(column_names), column_oriented=column_oriented)
+
+    def insert_avro(
+        self, table: str, columns: Sequence[str], container: bytes, *, settings: Mapping[str, Any]
+    ) -> None:
+        """Insert the records of one Avro container file. It is sent once, whatever becomes of it."""
+        # The client would send bytes twice when a connection breaks, and take the second answer for both.
+        view: Any = memoryview(container)
+        with _store_errors(f"the store did not take a block of {table}"):
+            self._client.raw_insert(table, columns, view, dict(settings), fmt="Avro")
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Have settings of the engine hold for all that is asked from now on."""
+        for name, value in settings.items():
+            self._client.set_client_setting(name, value)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def _store_errors(failed: str = "the store refused") -> Iterator[None]:
+    """Raise what goes wrong inside as a StoreError, which begins with what failed."""
+    try:
+        yield
+    except (ClickHouseError, OSError) as error:
+        raise _store_error(error, failed) from error
+
+
+def _store_error(error: ClickHouseError | OSError, failed: str) -> StoreError:
+    code = error.code if isinstance(error, DatabaseError) else None
+    if code is not None:
+        return StatementError(failed, code=code, detail=str(error))
+    if isinstance(error, (OperationalError, OSError)):
+        return StoreAwayError(f"the store does not answer: {root_cause(error)}")
+    return StoreError(f"{failed}: {error}")
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Return what an error comes from in the end: drivers wrap a refused connection many times."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _dict(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if values is None else dict(values)
