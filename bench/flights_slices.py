@@ -30,6 +30,7 @@ from bench.flights_drift import (
     profile_of,
 )
 from bench.tables import print_table
+from driftline.domain.streams import Stream
 from driftline.drift import Judge, Verdict
 from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.segment_judges import SegmentJudges
@@ -78,7 +79,7 @@ class Judges:
 def print_year(frame: Frame) -> None:
     """Judge every hour without faults and print its pages."""
     judges = Judges(grids_of(frame[frame["event_hour"] < hour_of(LEARNING_UNTIL)], NUMERIC))
-    book = IncidentBook(identity="bench", settings=SETTINGS)
+    book = IncidentBook(Stream("bench", "", ""), settings=SETTINGS)
     hours = 0
     for hour, verdicts in judges.judge(frame):
         book.take(hour, verdicts)

@@ -26,6 +26,7 @@ import numpy as np
 from bench.peers import PEERS, ask_about, print_peers
 from bench.tables import print_simulation
 from bench.traffic import FAULTS, Kind, Traffic, make_columns
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.incidents.book import IncidentBook
 
@@ -146,7 +147,7 @@ def find_fault(name: str, traffic: Traffic, judge: Judge, rng: np.random.Generat
 
 def judge_hard(job: Job, traffic: Traffic, free: Judge) -> dict[str, Any]:
     """Judge the same hours twice: at the stated budget, and with the controller that keeps to it."""
-    book = IncidentBook(identity="simulation", settings=DriftSettings())
+    book = IncidentBook(Stream("simulation", "", ""), settings=DriftSettings())
     held: Judge | None = None
     free_pages, held_pages = Pages(), Pages()
     for hour in range(job.hours):

@@ -6,14 +6,15 @@ import html
 import json
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
+from driftline.domain.incidents import Finding, Incident
+from driftline.domain.streams import Stream
 from driftline.store import migrate, open_store
-from driftline.store.incidents import StoredIncident, write_incidents
+from driftline.store.incidents import write_incidents
 from tests.support.traffic import derive
 
 START_S = 1_763_942_400
@@ -35,22 +36,31 @@ def insert(client, model, *, hours=HOURS, environment="production"):
     )
 
 
-def an_incident(incident_id, hour, hours, word="", state="ended"):
-    since = datetime.fromtimestamp(START_S + 3600 * hour, UTC)
-    return StoredIncident(
-        model_name="three weeks",
-        model_version="1",
-        environment="production",
-        incident_id=incident_id,
-        detected=since + timedelta(hours=1),
+def an_incident(incident_id, hour, hours, acknowledged=None, state="ended"):
+    since = START_S // 3600 + hour
+    finding = Finding(
+        segment="",
+        feature="share",
+        kind="numeric",
+        reference="production",
+        channel=None,
+        effect=0.1,
+        expected=0.1,
+        observed=0.2,
+        z=9.0,
+        scale_hours=1,
         since=since,
-        last=since + timedelta(hours=hours),
+        detected=since + 1,
+        last=since + hours,
+        episode_ids=(),
+    )
+    return Incident(
+        stream=Stream("three weeks", "1", "production"),
+        incident_id=incident_id,
+        detected=since + 1,
         state=state,
-        accepted_at=None,
-        headline="made",
-        findings=[],
-        word=word,
-        revision=1,
+        findings=(finding,),
+        acknowledged=acknowledged,
     )
 
 
@@ -64,8 +74,8 @@ def store_url(tmp_path_factory):
         derive(store)
         incidents = [
             an_incident("quiet", 15 * 24, 6),
-            an_incident("fault", 16 * 24, 4, word="real"),
-            an_incident("taken back by late events", 17 * 24, 8, word="real", state="withdrawn"),
+            an_incident("fault", 16 * 24, 4, acknowledged="real"),
+            an_incident("taken back by late events", 17 * 24, 8, acknowledged="real", state="withdrawn"),
         ]
         write_incidents(client, incidents)
     return url

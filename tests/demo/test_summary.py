@@ -17,7 +17,8 @@ from driftline.demo.summary import (
     read_situation,
 )
 from driftline.domain.incidents import Finding
-from driftline.drift.incidents.incident import Incident as AlertedIncident
+from driftline.domain.incidents import Incident as AlertedIncident
+from driftline.domain.streams import Stream
 from tests.drift.service.watching import make_worker, opened_landing, put_hours
 
 NOON = datetime(2013, 7, 1, 12, tzinfo=UTC)
@@ -81,7 +82,13 @@ def alerted(feature: str, hours: int) -> AlertedIncident:
         **evidence,
         **times,
     )
-    return AlertedIncident(incident_id="p", detected=hour, state="open", findings=(finding,))
+    return AlertedIncident(
+        stream=Stream("m", "1", "production"),
+        incident_id="p",
+        detected=hour,
+        state="open",
+        findings=(finding,),
+    )
 
 
 def test_incidents_of_a_faults_features_are_confirmed_from_its_first_hour_until_a_day_after_its_last() -> (
@@ -91,7 +98,7 @@ def test_incidents_of_a_faults_features_are_confirmed_from_its_first_hour_until_
     for hours, is_confirmed in ((0, False), (1, True), (72 + 24, True), (72 + 25, False)):
         answer = confirm(alerted("dewp", hours), [FAULT], now=now)
         assert (answer is not None) == is_confirmed
-        assert answer is None or (answer.word, answer.given_at) == ("real", now)
+        assert answer is None or (answer.name, answer.given_at) == ("real", now)
     assert confirm(alerted("dest", 5), [FAULT], now=now) is None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.streams import Stream
 from driftline.domain.verdicts import other_kind
 from driftline.drift import DriftSettings
 from driftline.drift.incidents.book import IncidentBook
@@ -44,7 +45,7 @@ def as_number(profile):
 def test_a_feature_that_changes_its_type_is_one_incident_that_says_so(traffic, grids, change, feature, kind):
     instead = other_kind(kind)
     judge = judge_with_history(traffic, grids)
-    book = IncidentBook(identity="m", settings=DriftSettings())
+    book = IncidentBook(Stream("m", "1", "production"), settings=DriftSettings())
     for hour in range(LEARNED, LEARNED + 30):
         verdicts = judge.judge(change(traffic.hour(hour)))
         book.take(hour, verdicts)

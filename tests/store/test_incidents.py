@@ -9,11 +9,10 @@ import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.domain.incidents import Finding
+from driftline.domain.incidents import Finding, Incident
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError, StatementError
 from driftline.store.incidents import (
-    StoredIncident,
     find_incident,
     read_acknowledgements,
     read_incidents,
@@ -43,29 +42,26 @@ FINDING = Finding(
     episode_ids=("e1", "e2"),
     accepted_at=None,
 )
-INCIDENT = StoredIncident(
-    model_name="paged",
-    model_version="3",
-    environment="production",
+STREAM = Stream("paged", "3", "production")
+INCIDENT = Incident(
+    stream=STREAM,
     incident_id="aa11",
-    detected=hour_time(HOUR + 1),
-    since=hour_time(HOUR),
-    last=hour_time(HOUR + 5),
+    detected=HOUR + 1,
     state="open",
-    accepted_at=None,
-    headline="amount: nulls rose 'and' more",
-    findings=[
+    findings=(
         FINDING,
         replace(FINDING, feature="b", z=None, accepted_at=HOUR + 5, episode_ids=()),
-    ],
-    word="",
-    revision=1,
+    ),
 )
 
 
-def said(client, incident_id, word="real", at=NOW, **changes):
+def incident_of(model, **changes):
+    return replace(INCIDENT, stream=STREAM._replace(model_name=model), **changes)
+
+
+def said(client, incident_id, name="real", at=NOW, **changes):
     given = {"given_by": "Ada", "note": "it's the feed", **changes}
-    return write_acknowledgement(client, incident_id, word=word, given_at=at, **given)
+    return write_acknowledgement(client, incident_id, name=name, given_at=at, **given)
 
 
 def test_an_incident_is_read_as_it_was_written(client):
@@ -76,7 +72,7 @@ def test_an_incident_is_read_as_it_was_written(client):
 
 
 def test_a_later_revision_replaces_an_earlier_one_in_whatever_order_they_come(client):
-    first = replace(INCIDENT, model_name="revised", incident_id="bb11")
+    first = incident_of("revised", incident_id="bb11")
     write_incidents(client, [replace(first, state="ended", revision=3)])
     write_incidents(client, [replace(first, revision=2)])
     assert [
@@ -85,11 +81,17 @@ def test_a_later_revision_replaces_an_earlier_one_in_whatever_order_they_come(cl
 
 
 def test_incidents_are_chosen_the_newest_first(client):
-    first = replace(INCIDENT, model_name="chosen", incident_id="cc11")
+    first = incident_of("chosen", incident_id="cc11")
     later = replace(
-        first, incident_id="cc22", detected=hour_time(HOUR + 40), last=hour_time(HOUR + 45), state="ended"
+        first,
+        incident_id="cc22",
+        detected=HOUR + 40,
+        findings=(replace(FINDING, last=HOUR + 45),),
+        state="ended",
     )
-    other = replace(first, model_version="4", incident_id="cc33", detected=hour_time(HOUR + 30))
+    other = replace(
+        first, stream=first.stream._replace(model_version="4"), incident_id="cc33", detected=HOUR + 30
+    )
     write_incidents(client, [first, later, other])
 
     def ids(**conditions):
@@ -107,9 +109,7 @@ def test_incidents_are_chosen_the_newest_first(client):
 
 
 def test_an_incident_is_found_by_the_beginning_of_its_id(client):
-    write_incidents(
-        client, [replace(INCIDENT, model_name="found", incident_id=name) for name in ("dd11", "dd12", "de11")]
-    )
+    write_incidents(client, [incident_of("found", incident_id=name) for name in ("dd11", "dd12", "de11")])
     assert find_incident(client, "de").incident_id == "de11"
     assert find_incident(client, "dd12").incident_id == "dd12"
     with pytest.raises(NotFoundError, match=r"several incidents begin with 'dd', such as dd1. and dd1.;"):
@@ -125,40 +125,40 @@ def test_an_incident_that_is_not_there_is_told_with_where_incidents_are_listed(c
 
 
 def test_what_was_said_is_known_from_the_newest_judged_hour_on(client):
-    incident = replace(INCIDENT, model_name="judged-incident", incident_id="ee11")
+    incident = incident_of("judged-incident", incident_id="ee11")
     write_incidents(client, [incident])
     _, unjudged = said(client, "ee")
     assert unjudged.known_from == incident.last
     newest = hour_time(HOUR + 9)
     write_verdicts(client, [replace(VERDICT, model_name="judged-incident", window_end=newest)])
     told, word = said(client, "ee11", "noise", NOW + timedelta(seconds=1))
-    assert told == replace(incident, word="noise", state="dismissed")
-    assert word.known_from == newest
+    assert told == replace(incident, acknowledged="noise", state="dismissed")
+    assert word.known_from == HOUR + 9
     stream = Stream("judged-incident", "3", "production")
-    assert read_acknowledgements(client, stream=stream) == [unjudged, word]
-    assert [(one.word, one.given_by, one.note) for one in (unjudged, word)] == [
+    assert read_acknowledgements(client, stream) == {stream: [unjudged, word]}
+    assert [(one.name, one.given_by, one.note) for one in (unjudged, word)] == [
         ("real", "Ada", "it's the feed"),
         ("noise", "Ada", "it's the feed"),
     ]
-    assert word in read_acknowledgements(client)
-    assert read_acknowledgements(client, stream=Stream("judged-incident", "3", "shadow")) == []
+    assert word in read_acknowledgements(client)[stream]
+    assert read_acknowledgements(client, Stream("judged-incident", "3", "shadow")) == {}
 
 
 def test_a_word_that_is_written_again_is_one(client):
-    write_incidents(client, [replace(INCIDENT, model_name="again", incident_id="f011")])
+    write_incidents(client, [incident_of("again", incident_id="f011")])
     said(client, "f011")
     said(client, "f011")
-    assert len(read_acknowledgements(client, stream=Stream("again", "3", "production"))) == 1
+    assert len(read_acknowledgements(client)[Stream("again", "3", "production")]) == 1
 
 
 def test_words_that_mean_nothing_are_refused(client):
-    write_incidents(client, [replace(INCIDENT, model_name="refused", incident_id="f111", state="withdrawn")])
+    write_incidents(client, [incident_of("refused", incident_id="f111", state="withdrawn")])
     with pytest.raises(
         SettingError, match="'maybe' is nothing to say of an incident; say one of real, noise, acc"
     ):
         said(client, "f111", "maybe")
     with pytest.raises(SettingError, match="incident f111 was withdrawn: events that arrived late"):
         said(client, "f111")
-    assert read_acknowledgements(client, stream=Stream("refused", "3", "production")) == []
+    assert read_acknowledgements(client, Stream("refused", "3", "production")) == {}
     with pytest.raises(StatementError, match="word_is_known"):
         client.command("INSERT INTO acknowledgements (incident_id, word) VALUES ('f111', 'maybe')")

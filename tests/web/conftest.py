@@ -10,11 +10,11 @@ import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_of, hour_time
-from driftline.domain.incidents import Finding
+from driftline.domain.incidents import Finding, Incident
 from driftline.domain.streams import Stream
 from driftline.metrics import Metric, Metrics
 from driftline.store import migrate, open_store
-from driftline.store.incidents import StoredIncident, write_incidents
+from driftline.store.incidents import write_incidents
 from driftline.store.rules import set_rules
 from driftline.store.verdicts import JudgedHour, StoredVerdict, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
@@ -101,25 +101,19 @@ def of_incident(verdict: StoredVerdict, last: int = END) -> Finding:
     )
 
 
-def stored_incident(incident_id: str, verdicts: list[StoredVerdict], **changes: Any) -> StoredIncident:
+def stored_incident(
+    incident_id: str, verdicts: list[StoredVerdict], last: int = END, **changes: Any
+) -> Incident:
     """Return the incident that gathers some verdicts; it is open unless something else is said."""
-    findings = [of_incident(verdict) for verdict in verdicts]
+    findings = [of_incident(verdict, last) for verdict in verdicts]
     values = {
-        "model_name": verdicts[0].model_name,
-        "model_version": "3",
-        "environment": "production",
+        "stream": Stream(verdicts[0].model_name, "3", "production"),
         "incident_id": incident_id,
-        "detected": hour_time(min(finding.since for finding in findings) + 1),
-        "since": hour_time(min(finding.since for finding in findings)),
-        "last": hour_time(max(finding.last for finding in findings)),
+        "detected": min(finding.since for finding in findings) + 1,
         "state": "open",
-        "accepted_at": None,
-        "headline": "",
-        "findings": findings,
-        "word": "",
-        "revision": 1,
+        "findings": tuple(findings),
     }
-    return StoredIncident(**{**values, **changes})
+    return Incident(**{**values, **changes})
 
 
 def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, version: str = "3") -> None:
@@ -128,13 +122,13 @@ def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, versi
     write_judged_hours(client, Stream(model, version, "production"), hours)
 
 
-def _incidents() -> Iterator[StoredIncident]:
+def _incidents() -> Iterator[Incident]:
     temp = page("temp", END, SINCE, drivers={"origin=JFK": 0.92})
     yield stored_incident("a1b2c3d4e5f6", [temp])
     carrier = page(
         "carrier", END - 229, END - 240, kind="categorical", channel=Channel(ChannelKind.VALUE, "DAL")
     )
-    past = {"state": "ended", "last": hour_time(END - 229)}
+    past = {"state": "ended", "last": END - 229}
     yield stored_incident("0f0f0f0f0f0f", [carrier], **past)
     withdrawn = page("dewp", END - 2, END - 3)
     yield stored_incident("dddddddddddd", [withdrawn], state="withdrawn")

@@ -110,7 +110,7 @@ def _fill(client) -> None:
         write_incidents(client, [replace(written, **given)])
         for place, word in enumerate(case.said):
             at = hour_time(END) + timedelta(minutes=place)
-            write_acknowledgement(client, incident_id(name), word=word, given_by="Ada", note="", given_at=at)
+            write_acknowledgement(client, incident_id(name), name=word, given_by="Ada", note="", given_at=at)
 
 
 @pytest.fixture(scope="module")

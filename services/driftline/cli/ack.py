@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,9 +15,8 @@ from driftline.cli.output import echo, echo_json
 from driftline.cli.questions import ask_store, parse_time
 from driftline.domain.channels import ChannelKind, channel_row
 from driftline.domain.hours import hour_time
-from driftline.domain.incidents import MEANINGS
+from driftline.domain.incidents import MEANINGS, STATES
 from driftline.store.incidents import (
-    STATES,
     read_acknowledgements,
     read_incidents,
     write_acknowledgement,
@@ -25,9 +25,8 @@ from driftline.store.incidents import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.domain.incidents import Finding
+    from driftline.domain.incidents import Acknowledgement, Finding, Incident
     from driftline.store.connection import Connection
-    from driftline.store.incidents import StoredAcknowledgement, StoredIncident
 
 
 @click.command("incidents")
@@ -91,9 +90,9 @@ def ack(
     name = _user() if given_by is None else given_by
     now = datetime.now(UTC)
 
-    def say(connection: Connection) -> tuple[StoredIncident, StoredAcknowledgement]:
+    def say(connection: Connection) -> tuple[Incident, Acknowledgement]:
         return write_acknowledgement(
-            connection, incident_id, word=words[0], given_by=name, note=note, given_at=now
+            connection, incident_id, name=words[0], given_by=name, note=note, given_at=now
         )
 
     incident, said = ask_store(store_url, say, use="write")
@@ -101,7 +100,7 @@ def ack(
         echo_json(_row(incident, [said]))
         return
     echo(f"incident {incident.incident_id} of {_whose(incident)}: {incident.headline}")
-    echo(f"  {said.word}: {MEANINGS[said.word].meaning}")
+    echo(f"  {said.name}: {MEANINGS[said.name].meaning}")
 
 
 def _user() -> str:
@@ -112,9 +111,10 @@ def _user() -> str:
 
 
 def _list(store_url: str, as_json: bool, **chosen: Any) -> None:
-    def question(connection: Connection) -> tuple[Sequence[StoredIncident], Sequence[StoredAcknowledgement]]:
+    def question(connection: Connection) -> tuple[Sequence[Incident], Sequence[Acknowledgement]]:
         found = read_incidents(connection, **chosen)
-        return found, read_acknowledgements(connection) if found else []
+        given = read_acknowledgements(connection) if found else {}
+        return found, list(chain.from_iterable(given.values()))
 
     found, said = ask_store(store_url, question)
     of_incident = {
@@ -129,12 +129,32 @@ def _list(store_url: str, as_json: bool, **chosen: Any) -> None:
         _echo(incident, of_incident[incident.incident_id])
 
 
-def _row(incident: StoredIncident, said: Sequence[StoredAcknowledgement]) -> dict[str, Any]:
-    words = ("word", "given_by", "note", "given_at", "known_from")
-    told = [{name: getattr(one, name) for name in words} for one in said]
-    word = said[-1].word if said else incident.word or None
-    findings = [_finding_row(finding) for finding in incident.findings]
-    return {**dataclasses.asdict(incident), "findings": findings, "word": word, "acknowledgements": told}
+def _row(incident: Incident, said: Sequence[Acknowledgement]) -> dict[str, Any]:
+    return {
+        **incident.stream._asdict(),
+        "incident_id": incident.incident_id,
+        "detected": hour_time(incident.detected),
+        "since": hour_time(incident.since),
+        "last": hour_time(incident.last),
+        "state": incident.state,
+        "accepted_at": _at(incident.accepted_at),
+        "headline": incident.headline,
+        "findings": [_finding_row(finding) for finding in incident.findings],
+        "word": said[-1].name if said else incident.acknowledged,
+        "revision": incident.revision,
+        "quiet_hours": incident.quiet_hours,
+        "acknowledgements": [_acknowledgement_row(one) for one in said],
+    }
+
+
+def _acknowledgement_row(one: Acknowledgement) -> dict[str, Any]:
+    return {
+        "word": one.name,
+        "given_by": one.given_by,
+        "note": one.note,
+        "given_at": one.given_at,
+        "known_from": hour_time(one.known_from),
+    }
 
 
 def _finding_row(finding: Finding) -> dict[str, Any]:
@@ -150,7 +170,7 @@ def _at(hour: int | None) -> datetime | None:
     return None if hour is None else hour_time(hour)
 
 
-def _echo(incident: StoredIncident, said: Sequence[StoredAcknowledgement]) -> None:
+def _echo(incident: Incident, said: Sequence[Acknowledgement]) -> None:
     echo(f"{incident.incident_id}  {incident.state:<9}  {_whose(incident)}", bold=True)
     echo(f"  {incident.headline}")
     accepted = "" if incident.accepted_at is None else f", the new normal from {_time(incident.accepted_at)}"
@@ -162,7 +182,7 @@ def _echo(incident: StoredIncident, said: Sequence[StoredAcknowledgement]) -> No
         echo(f"    {_told(finding)}")
     for one in said:
         note = f": {one.note}" if one.note else ""
-        echo(f"  {one.word}, said {one.given_by or 'somebody'} at {_time(one.given_at)}{note}")
+        echo(f"  {one.name}, said {one.given_by or 'somebody'} at {_given(one)}{note}")
 
 
 def _told(finding: Finding) -> str:
@@ -172,12 +192,17 @@ def _told(finding: Finding) -> str:
     is_stuck = finding.channel is not None and finding.channel.kind is ChannelKind.STUCK
     moved = "" if is_stuck else f" {moved}"
     against = f"{finding.scale_hours} h against {finding.reference}"
-    return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(hour_time(finding.since))})"
+    return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(finding.since)})"
 
 
-def _whose(incident: StoredIncident) -> str:
-    return f"{incident.model_name} {incident.model_version} ({incident.environment})"
+def _whose(incident: Incident) -> str:
+    model, version, environment = incident.stream
+    return f"{model} {version} ({environment})"
 
 
-def _time(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M}"
+def _given(one: Acknowledgement) -> str:
+    return f"{one.given_at:%Y-%m-%d %H:%M}" if one.given_at else "some time"
+
+
+def _time(hour: int) -> str:
+    return f"{hour_time(hour):%Y-%m-%d %H:%M}"

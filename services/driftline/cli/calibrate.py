@@ -15,7 +15,7 @@ import click
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store
-from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.hours import hour_time
 from driftline.domain.streams import REFERENCE
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.calibrate import Stretch, calibrate
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.domain.calibration import Calibration
+    from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
     from driftline.profiles import Grid, HourProfile
     from driftline.store.connection import Connection
-    from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
 
 _LEAVE_OUT = ("nothing", "real", "incidents")
@@ -50,7 +50,7 @@ class _Past:
     training: Sequence[HourProfile]
     profiles: Sequence[HourProfile]
     completeness: Mapping[int, float]
-    incidents: Sequence[StoredIncident]
+    incidents: Sequence[Incident]
 
 
 @click.command("calibrate")
@@ -239,14 +239,14 @@ def _first_judged(past: _Past, learn_weeks: int, hours: int) -> int:
     return max(learned, last + 1 - hours)
 
 
-def _known(incidents: Sequence[StoredIncident], leave_out: str) -> Sequence[Stretch]:
+def _known(incidents: Sequence[Incident], leave_out: str) -> Sequence[Stretch]:
     """Return the hours of stored incidents that are no false ones."""
     if leave_out == "nothing":
         return []
     return [
-        Stretch(hour_of(incident.since), hour_of(incident.last))
+        Stretch(incident.since, incident.last)
         for incident in incidents
-        if incident.state != "withdrawn" and (leave_out == "incidents" or incident.word in _CONFIRMS)
+        if incident.state != "withdrawn" and (leave_out == "incidents" or incident.acknowledged in _CONFIRMS)
     ]
 
 

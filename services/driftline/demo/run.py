@@ -26,7 +26,8 @@ from driftline.wire import TOPICS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from driftline.drift.incidents.incident import Answer, Incident
+    from driftline.domain.incidents import Incident
+    from driftline.drift.incidents.incident import Answer
 
 MONITORS: Final = Path(__file__).with_name("monitors.yaml")
 """What is monitored in the demo."""

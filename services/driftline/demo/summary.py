@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.demo.flights import FeedError
-    from driftline.drift.incidents.incident import Incident as AlertedIncident
+    from driftline.domain.incidents import Incident as AlertedIncident
     from driftline.store.connection import Connection
 
 _QUIET = timedelta(hours=24)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from driftline.domain.channels import ChannelKind
 from driftline.domain.verdicts import Feature, Kind, Reference
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from driftline.domain.channels import Channel
+    from driftline.domain.streams import Stream
+
+IncidentState = Literal["open", "dismissed", "ended", "accepted", "withdrawn"]
+STATES: tuple[IncidentState, ...] = ("open", "dismissed", "ended", "accepted", "withdrawn")
+"""Only an open incident needs somebody; a dismissed one goes on, and was called a false page."""
+
+AcknowledgementName = Literal["real", "noise", "accept"]
 
 DEFAULT_QUIET_HOURS = 24
 """An incident is over once so many hours were judged without a page of it, unless a monitor says else."""
@@ -60,6 +70,93 @@ class Finding:
         return Feature(self.feature, self.kind)
 
 
+_NAMED_FEATURES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One incident of one stream. Hours count from the Unix epoch, UTC.
+
+    Args:
+        stream: of which model version and environment.
+        incident_id: the same whenever the same hours are judged again.
+        detected: when the window that paged first ended.
+        state: `open`; `dismissed`: it goes on, and was called a false page; `ended`: nothing of it paged for
+            so many hours; `accepted`: it is the new normal, since somebody accepted it or because it lasted
+            two weeks; `withdrawn`: late events took it back. Only an open one needs somebody.
+        findings: gravest first: those of all the traffic, by effect, then those of its parts.
+        acknowledged: as what it was acknowledged last; None: it was not.
+        accepted_at: the hour from which it is the new normal; None: it is not.
+        revision: grows with each change.
+        quiet_hours: it has ended once so many hours were judged without a page of it.
+    """
+
+    stream: Stream
+    incident_id: str
+    detected: int
+    state: IncidentState
+    findings: tuple[Finding, ...]
+    acknowledged: AcknowledgementName | None = None
+    accepted_at: int | None = None
+    revision: int = 1
+    quiet_hours: int = DEFAULT_QUIET_HOURS
+
+    @property
+    def since(self) -> int:
+        """The first hour of the windows that page."""
+        return min((finding.since for finding in self.findings), default=self.detected)
+
+    @property
+    def last(self) -> int:
+        """When the last window that pages ended."""
+        return max((finding.last for finding in self.findings), default=self.detected)
+
+    @property
+    def headline(self) -> str:
+        """One line: which features, and what moved most."""
+        if not self.findings:
+            return ""
+        first = self.findings[0]
+        names = list(dict.fromkeys(finding.feature for finding in self.findings))
+        more = len(names) - _NAMED_FEATURES
+        if more > 0:
+            names = [*names[:_NAMED_FEATURES], f"{more} more"]
+        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        where = f" in {first.segment}" if first.segment else ""
+        if first.channel is not None and first.channel.kind is ChannelKind.STUCK:
+            return f"{listed}: one single value{where}"
+        if first.channel is not None and first.channel.kind is ChannelKind.TYPE_CHANGED:
+            return f"{listed}: {first.channel.text} in {first.observed:.2%} of rows{where}"
+        moved = "rose" if first.effect >= 0 else "fell"
+        change = f"{moved} from {first.expected:.2%} to {first.observed:.2%}"
+        what = "the share that moved most" if first.channel is None else first.channel.text
+        return f"{listed}: {what} {change}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What somebody decided about an incident. Hours count from the Unix epoch, UTC.
+
+    Args:
+        incident_id: which incident.
+        detected: when it was detected. Events that arrive late may move that, and with it its id; the
+            acknowledgement then holds for the incident nearest to it, within a day.
+        name: `real`: a fault; `noise`: a false page; `accept`: a change that is normal from now on.
+        known_from: the hour from which it is known: when the newest window that was judged by then ended.
+        given_by: who decided.
+        note: why.
+        given_at: when; None where it does not matter.
+    """
+
+    incident_id: str
+    detected: int
+    name: AcknowledgementName
+    known_from: int
+    given_by: str = ""
+    note: str = ""
+    given_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AcknowledgementMeaning:
     """What an acknowledgement may say of an incident.
@@ -71,13 +168,13 @@ class AcknowledgementMeaning:
         heading: what stands before the incident's id where it was acknowledged so.
     """
 
-    name: str
+    name: AcknowledgementName
     meaning: str
     brief: str
     heading: str
 
 
-MEANINGS = {
+MEANINGS: dict[str, AcknowledgementMeaning] = {
     each.name: each
     for each in (
         AcknowledgementMeaning(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.domain.calibration import HORIZON_HOURS, Calibration, Delays, FalsePages
+from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Feature
 from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.shifts import SHIFTS, Shift, shifted, typical_of
@@ -104,7 +105,7 @@ def calibrate(
     chosen = choose_dates(judged, dates)
     rounds = _rounds(SHIFTS)
     steps, done = len(judged) + len(chosen) * len(rounds) * HORIZON_HOURS, 0
-    book = IncidentBook(identity="calibration", settings=settings)
+    book = IncidentBook(Stream("", "", ""), settings=settings)
     injected: list[_Injected] = []
     for place, profile in enumerate(profiles):
         if profile.hour < first_judged:

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.domain.incidents import AcknowledgementName
     from driftline.domain.verdicts import Feature, Reference
     from driftline.drift.statistics.arrays import BoolArray, IntArray
 
-Word = Literal["real", "noise", "accept"]
 """What an engineer says of an incident: a fault; nothing, these hours were normal; the new normal."""
 
 
@@ -59,7 +59,7 @@ class Decision:
     reference: Reference
     feature: Feature
     episode_id: str
-    word: Word
+    word: AcknowledgementName
     at: int
 
 
@@ -84,7 +84,7 @@ class PageLog:
         self._episodes: dict[Feature, list[Episode]] = {}
         self._holds: dict[Feature, list[_Hold]] = {}
         self._accepted: dict[str, int] = {}
-        self._words: dict[str, list[tuple[int, Word]]] = {}
+        self._words: dict[str, list[tuple[int, AcknowledgementName]]] = {}
         self._accepted_features: dict[Feature, int] = {}
 
     def record(self, feature: Feature, *, first: int, window_start: int, window_end: int) -> Episode:
@@ -110,7 +110,7 @@ class PageLog:
         self._holds.setdefault(feature, []).append(hold)
         return episode
 
-    def decide(self, feature: Feature, episode_id: str, word: Word, *, at: int) -> bool:
+    def decide(self, feature: Feature, episode_id: str, word: AcknowledgementName, *, at: int) -> bool:
         """Note what became of an episode, and say whether that was news.
 
         What was accepted stays so, from the earliest hour named; of the other words the newest holds.
@@ -184,7 +184,7 @@ class PageLog:
     def _is_accepted(self, episode_id: str, *, by: int) -> bool:
         return self._accepted.get(episode_id, by + 1) <= by
 
-    def _word(self, episode_id: str, *, by: int) -> Word | None:
+    def _word(self, episode_id: str, *, by: int) -> AcknowledgementName | None:
         """Return the newest word on an episode that was known by an hour, `accept` aside."""
         known = (word for at, word in reversed(self._words.get(episode_id, ())) if at <= by)
         return next(known, None)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_of, hour_time
-from driftline.domain.incidents import DEFAULT_QUIET_HOURS, MEANINGS, Finding
+from driftline.domain.incidents import MEANINGS, Acknowledgement, Finding, Incident
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.verdicts import last_judged_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from driftline.domain.verdicts import Feature
     from driftline.store.connection import Connection
-
-STATES = ("open", "dismissed", "ended", "accepted", "withdrawn")
-"""Only an open incident needs somebody; a dismissed one goes on, and was called a false page."""
 
 SERVED_HOURS = 24
 """A version that was judged so much less far than another of its model serves no more."""
@@ -31,71 +28,19 @@ _STREAM = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredIncident:
-    """One row of ``incidents``; the columns are documented in ``schemas/clickhouse``. Times are in UTC."""
-
-    model_name: str
-    model_version: str
-    environment: str
-    incident_id: str
-    detected: datetime
-    since: datetime
-    last: datetime
-    state: str
-    accepted_at: datetime | None
-    headline: str
-    findings: Sequence[Finding]
-    word: str
-    revision: int
-    quiet_hours: int = DEFAULT_QUIET_HOURS
-
-    @property
-    def stream(self) -> Stream:
-        """Of which model version and environment."""
-        return Stream(self.model_name, self.model_version, self.environment)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAcknowledgement:
-    """One row of ``acknowledgements``: somebody's word on an incident. Times are in UTC.
-
-    Args:
-        model_name: of the incident's stream.
-        model_version: of the incident's stream.
-        environment: of the incident's stream.
-        incident_id: which incident.
-        detected: when it was detected.
-        word: ``real``, ``noise`` or ``accept``.
-        known_from: when the newest window that was judged by then ended.
-        given_by: who said it.
-        note: why.
-        given_at: when it was said.
-    """
-
-    model_name: str
-    model_version: str
-    environment: str
-    incident_id: str
-    detected: datetime
-    word: str
-    known_from: datetime
-    given_by: str
-    note: str
-    given_at: datetime
-
-    @property
-    def stream(self) -> Stream:
-        """Of which model version and environment."""
-        return Stream(self.model_name, self.model_version, self.environment)
-
-
 _SAID_NAMES = ("word", "accepted_at", "state")
-_INCIDENT_NAMES = [field.name for field in dataclasses.fields(StoredIncident)]
+_STREAM_NAMES = list(Stream._fields)
+_INCIDENT_NAMES = [
+    *_STREAM_NAMES,
+    *"incident_id detected since last state accepted_at headline findings word revision quiet_hours".split(),
+]
 _FINDING_HOURS = ("since", "detected", "last", "accepted_at")
 _CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
 _FINDING_NAMES = [field.name for field in dataclasses.fields(Finding) if field.name != "channel"]
-_WORD_NAMES = [field.name for field in dataclasses.fields(StoredAcknowledgement)]
+_WORD_NAMES = [
+    *_STREAM_NAMES,
+    *"incident_id detected word known_from given_by note given_at".split(),
+]
 
 # An incident that was accepted stays so; else the last word counts.
 _AS_SAID = f"""
@@ -129,7 +74,7 @@ LEFT JOIN
 """
 
 
-def write_incidents(connection: Connection, incidents: Sequence[StoredIncident]) -> None:
+def write_incidents(connection: Connection, incidents: Sequence[Incident]) -> None:
     """Insert incidents; a later revision replaces an earlier one.
 
     Raises:
@@ -137,15 +82,7 @@ def write_incidents(connection: Connection, incidents: Sequence[StoredIncident])
     """
     if not incidents:
         return
-    rows = [
-        [
-            [_as_tuple(finding) for finding in incident.findings]
-            if name == "findings"
-            else getattr(incident, name)
-            for name in _INCIDENT_NAMES
-        ]
-        for incident in incidents
-    ]
+    rows = [_incident_row(incident) for incident in incidents]
     connection.insert("incidents", rows, column_names=_INCIDENT_NAMES)
 
 
@@ -158,7 +95,7 @@ def read_incidents(
     states: Sequence[str] = (),
     since: datetime | None = None,
     limit: int = 100_000,
-) -> Sequence[StoredIncident]:
+) -> Sequence[Incident]:
     """Return incidents as they are at this moment, the newest first.
 
     What was said of an incident decides at once: the drift worker, which writes them, hears of it a little
@@ -197,7 +134,7 @@ def read_incidents(
     return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
 
 
-def read_written_incidents(connection: Connection, stream: Stream) -> Sequence[StoredIncident]:
+def read_written_incidents(connection: Connection, stream: Stream) -> Sequence[Incident]:
     """Return a stream's incidents as the drift worker wrote them last, the newest first."""
     rows = connection.rows(
         f"SELECT {', '.join(_INCIDENT_NAMES)} FROM incidents FINAL WHERE {_STREAM} ORDER BY detected DESC",
@@ -206,15 +143,13 @@ def read_written_incidents(connection: Connection, stream: Stream) -> Sequence[S
     return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
 
 
-def settled_features(
-    incidents: Iterable[StoredIncident], stream: Stream, end: datetime
-) -> frozenset[Feature]:
+def settled_features(incidents: Iterable[Incident], stream: Stream, end: int) -> frozenset[Feature]:
     """Return the features whose drift needs nobody any more, though windows that ended by then page for it.
 
     Args:
         incidents: that may tell of it.
         stream: whose features.
-        end: when the windows ended.
+        end: when the windows ended, hours since the Unix epoch, UTC.
     """
     names: dict[bool, set[Feature]] = {True: set(), False: set()}
     for incident in incidents:
@@ -224,37 +159,49 @@ def settled_features(
 
 
 def read_acknowledgements(
-    connection: Connection, *, stream: Stream | None = None
-) -> Sequence[StoredAcknowledgement]:
-    """Return everything that was said of incidents, or of one stream's, in the order in which it was said."""
+    connection: Connection, stream: Stream | None = None
+) -> Mapping[Stream, Sequence[Acknowledgement]]:
+    """Return all acknowledgements, or one stream's, by stream, in the order in which they were given."""
     rows = connection.rows(
         f"SELECT {', '.join(_WORD_NAMES)} FROM acknowledgements FINAL "
         f"WHERE {_STREAM if stream else '1'} ORDER BY given_at, incident_id",
-        parameters=_bound(stream or Stream("", "", "")),
+        _bound(stream or Stream("", "", "")),
     )
-    return [StoredAcknowledgement(**_in_utc(dict(zip(_WORD_NAMES, row, strict=True)))) for row in rows]
+    found: dict[Stream, list[Acknowledgement]] = {}
+    for *names, incident_id, detected, name, known_from, given_by, note, given_at in rows:
+        one = Acknowledgement(
+            incident_id,
+            hour_of(detected),
+            name,
+            hour_of(known_from),
+            given_by,
+            note,
+            given_at.replace(tzinfo=UTC),
+        )
+        found.setdefault(Stream(*names), []).append(one)
+    return found
 
 
 def write_acknowledgement(
-    connection: Connection, incident_id: str, *, word: str, given_by: str, note: str, given_at: datetime
-) -> tuple[StoredIncident, StoredAcknowledgement]:
+    connection: Connection, incident_id: str, *, name: str, given_by: str, note: str, given_at: datetime
+) -> tuple[Incident, Acknowledgement]:
     """Say something of an incident; return it as it is now, and what was written. Again changes nothing.
 
     Args:
         connection: to the store.
         incident_id: the incident's id, or as much of its beginning as no other incident's begins with.
-        word: ``real``, ``noise`` or ``accept``.
+        name: ``real``, ``noise`` or ``accept``.
         given_by: who says it.
         note: why.
         given_at: now.
 
     Raises:
         NotFoundError: there is no such incident, or there are several.
-        SettingError: the word is none of these, or the incident was withdrawn.
+        SettingError: the name is none of these, or the incident was withdrawn.
         StoreError: the store did not take it.
     """
-    if word not in MEANINGS:
-        raise SettingError(f"{word!r} is nothing to say of an incident; say one of {', '.join(MEANINGS)}")
+    if name not in MEANINGS:
+        raise SettingError(f"{name!r} is nothing to say of an incident; say one of {', '.join(MEANINGS)}")
     incident = find_incident(connection, incident_id)
     if incident.state == "withdrawn":
         raise SettingError(
@@ -262,25 +209,22 @@ def write_acknowledgement(
             "is nothing to say of it"
         )
     judged = last_judged_hour(connection, incident.stream)
-    said = StoredAcknowledgement(
-        model_name=incident.model_name,
-        model_version=incident.model_version,
-        environment=incident.environment,
-        incident_id=incident.incident_id,
-        detected=incident.detected,
-        word=word,
-        known_from=incident.last if judged is None else max(hour_time(judged), incident.last),
-        given_by=given_by,
-        note=note,
-        given_at=given_at,
+    said = Acknowledgement(
+        incident.incident_id,
+        incident.detected,
+        MEANINGS[name].name,
+        max(incident.last, judged or 0),
+        given_by,
+        note,
+        given_at,
     )
-    connection.insert(
-        "acknowledgements", [[getattr(said, name) for name in _WORD_NAMES]], column_names=_WORD_NAMES
-    )
+    times = [hour_time(said.detected), said.name, hour_time(said.known_from)]
+    row = [*incident.stream, said.incident_id, *times, given_by, note, given_at]
+    connection.insert("acknowledgements", [row], column_names=_WORD_NAMES)
     return find_incident(connection, incident.incident_id), said
 
 
-def find_incident(connection: Connection, incident_id: str) -> StoredIncident:
+def find_incident(connection: Connection, incident_id: str) -> Incident:
     """Return the incident with an id, or with the only id that begins so.
 
     Raises:
@@ -310,9 +254,34 @@ def _as_tuple(finding: Finding) -> tuple[Any, ...]:
     )
 
 
-def _incident(row: Mapping[str, Any]) -> StoredIncident:
-    findings = [_finding(dict(finding)) for finding in row["findings"]]
-    return StoredIncident(**_in_utc({**row, "findings": findings}))
+def _incident_row(incident: Incident) -> Sequence[Any]:
+    return [
+        *incident.stream,
+        incident.incident_id,
+        *(hour_time(hour) for hour in (incident.detected, incident.since, incident.last)),
+        incident.state,
+        None if incident.accepted_at is None else hour_time(incident.accepted_at),
+        incident.headline,
+        [_as_tuple(finding) for finding in incident.findings],
+        incident.acknowledged or "",
+        incident.revision,
+        incident.quiet_hours,
+    ]
+
+
+def _incident(row: Mapping[str, Any]) -> Incident:
+    """Return a row as an incident; what follows from its findings is not read."""
+    return Incident(
+        stream=Stream(*(row[name] for name in _STREAM_NAMES)),
+        incident_id=row["incident_id"],
+        detected=hour_of(row["detected"]),
+        state=row["state"],
+        findings=tuple(_finding(dict(finding)) for finding in row["findings"]),
+        acknowledged=row["word"] or None,
+        accepted_at=None if row["accepted_at"] is None else hour_of(row["accepted_at"]),
+        revision=row["revision"],
+        quiet_hours=row["quiet_hours"],
+    )
 
 
 def _finding(row: dict[str, Any]) -> Finding:
@@ -320,14 +289,6 @@ def _finding(row: dict[str, Any]) -> Finding:
     hours = {name: None if row[name] is None else hour_of(row[name]) for name in _FINDING_HOURS}
     values = {**row, "episode_ids": tuple(row["episode_ids"]), **hours}
     return Finding(channel=Channel.from_row(kind, value, feature), **values)
-
-
-def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row whose times say that they are in UTC."""
-    return {
-        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-        for name, value in row.items()
-    }
 
 
 def _bound(stream: Stream) -> dict[str, Any]:

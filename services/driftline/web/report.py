@@ -71,7 +71,7 @@ def write_report(
     rows = [row for row in fleet.rows if model_name in {None, row.name}]
     if model_name is not None and not rows:
         raise NotFoundError(f"no event of a model called {model_name!r} has landed")
-    paged = {known.incident.model_name for known in (*fleet.open, *fleet.recent)}
+    paged = {known.incident.stream.model_name for known in (*fleet.open, *fleet.recent)}
     told = [row for row in rows if model_name is not None or row.name in paged]
     parts = [part for row in told for part in _model_parts(connection, renderer, row, choice)]
     if model_name is None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.incidents import Acknowledgement
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Verdict
 from driftline.drift.incidents.book import IncidentBook
-from driftline.drift.incidents.incident import Acknowledgement
 
 START = 400_000
 SETTINGS = DriftSettings()
@@ -39,7 +40,7 @@ def verdict(feature, end, *, reference="production", since=None, **changes):
 
 
 def new_book(**changes):
-    return IncidentBook(identity="m/1/production", settings=replace(SETTINGS, **changes))
+    return IncidentBook(Stream("m", "1", "production"), settings=replace(SETTINGS, **changes))
 
 
 def run(book, paging, first, end):
@@ -196,7 +197,7 @@ def test_what_was_confirmed_to_be_a_fault_is_never_accepted_by_its_age():
     run(book, paging, START, START + 10)
     incident_id = book.incidents[0].incident_id
     (changed,) = book.acknowledge([Acknowledgement(incident_id, START + 1, "real", START + 10)])
-    assert changed.word == "real"
+    assert changed.acknowledged == "real"
     run(book, paging, START + 10, START + TWO_WEEKS + 50)
     assert [incident.state for incident in book.incidents] == ["open"]
 
@@ -211,7 +212,7 @@ def test_an_accepted_incident_ends_the_cause_and_decides_on_all_its_episodes():
     both = [verdict("a", START + 1), verdict("b", START + 1, segment="carrier=DL")]
     book.take(START, both)
     (incident,) = book.acknowledge([said(book, "accept", START + 1)])
-    assert (incident.state, incident.word, incident.accepted_at) == ("accepted", "accept", START + 1)
+    assert (incident.state, incident.acknowledged, incident.accepted_at) == ("accepted", "accept", START + 1)
     decided = {(one.segment, one.feature.name, one.episode_id, one.word, one.at) for one in book.decisions()}
     assert decided == {(one.segment, one.feature, one.episode_id, "accept", START + 1) for one in both}
     book.take(START + 1, [verdict("c", START + 2)])
@@ -251,7 +252,7 @@ def test_a_word_holds_for_an_incident_whose_detection_late_events_moved():
     book = new_book()
     book.take(START, [verdict("a", START + 1)])
     (incident,) = book.acknowledge([Acknowledgement("of before", START + 3, "real", START + 1)])
-    assert incident.word == "real"
+    assert incident.acknowledged == "real"
     far = new_book()
     far.take(START, [verdict("a", START + 1)])
     assert far.acknowledge([Acknowledgement("of another", START + 26, "real", START + 1)]) == []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from driftline.domain.incidents import Acknowledgement
+from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.incidents.book import IncidentBook
-from driftline.drift.incidents.incident import Acknowledgement
 from tests.drift.test_judge import LEARNED, START, judge_with_history, renamed, shifted
 
 SETTINGS = DriftSettings(controller_step=0.7)
@@ -34,7 +35,7 @@ class Watch:
     def __init__(self, traffic, grids, judge=None):
         self.traffic = traffic
         self.judge = judge or judge_with_history(traffic, grids, settings=SETTINGS)
-        self.book = IncidentBook(identity="model/1/production", settings=SETTINGS)
+        self.book = IncidentBook(Stream("model", "1", "production"), settings=SETTINGS)
         self.verdicts, self.incidents = [], {}
 
     def run(self, first, end):

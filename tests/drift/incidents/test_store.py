@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from driftline.domain.hours import hour_time
+from driftline.domain.incidents import Acknowledgement
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.drift.incidents.book import IncidentBook
-from driftline.drift.incidents.incident import Acknowledgement
-from driftline.drift.incidents.store import keep_incidents, open_book, read_words
+from driftline.drift.incidents.store import keep_incidents, open_book
 from driftline.drift.service.records import as_kept
-from driftline.store.incidents import read_incidents, write_acknowledgement
+from driftline.store.incidents import read_acknowledgements, read_incidents, write_acknowledgement
 from driftline.store.verdicts import StoredVerdict, write_verdicts
 from tests.drift.incidents.test_book import START, busy, run, verdict
 from tests.support.landing import Landing
@@ -54,31 +54,35 @@ def stored(one, verdict_name="page", revision=1):
 
 
 def new_book():
-    return IncidentBook(identity="booked/1/production", settings=DriftSettings())
+    return IncidentBook(STREAM, settings=DriftSettings())
 
 
 def test_a_book_is_taken_up_from_the_store_as_it_was(client):
     paging, end = [as_kept(one) for one in busy(7, 260)], START + 260
     steady = new_book()
     write_verdicts(client, [stored(one) for one in paging if one.window_end <= START + 200])
-    keep_incidents(client, STREAM, run(steady, paging, START, START + 200))
+    keep_incidents(client, run(steady, paging, START, START + 200))
     write_acknowledgement(
         client,
         steady.incidents[0].incident_id,
-        word="real",
+        name="real",
         given_by="Ada",
         note="",
         given_at=hour_time(START),
     )
     incident = steady.incidents[0]
-    assert read_words(client) == {
-        STREAM: [Acknowledgement(incident.incident_id, incident.detected, "real", START + 200)]
+    assert read_acknowledgements(client) == {
+        STREAM: [
+            Acknowledgement(
+                incident.incident_id, incident.detected, "real", START + 200, "Ada", "", hour_time(START)
+            )
+        ]
     }
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 200)
-    assert [(incident.incident_id, incident.word) for incident in unkept] == [
+    assert [(incident.incident_id, incident.acknowledged) for incident in unkept] == [
         (steady.incidents[0].incident_id, "real")
     ]
-    keep_incidents(client, STREAM, unkept)
+    keep_incidents(client, unkept)
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 200)
     assert unkept == []
     assert [incident.findings for incident in book.incidents] == [
@@ -91,7 +95,7 @@ def test_a_book_is_taken_up_from_the_store_as_it_was(client):
 def test_a_book_of_the_past_knows_nothing_of_what_came_later(client):
     paging = [verdict("a", START + 1), verdict("b", START + 90)]
     write_verdicts(client, [stored(one) for one in paging])
-    keep_incidents(client, STREAM, run(new_book(), paging, START, START + 100))
+    keep_incidents(client, run(new_book(), paging, START, START + 100))
     book, _ = open_book(client, STREAM, DriftSettings(), next_hour=START + 50)
     assert [incident.detected for incident in book.incidents] == [START + 1]
 
@@ -99,10 +103,10 @@ def test_a_book_of_the_past_knows_nothing_of_what_came_later(client):
 def test_an_incident_that_a_revision_took_back_is_withdrawn_in_the_store(client):
     one = verdict("a", START + 1)
     write_verdicts(client, [stored(one)])
-    keep_incidents(client, STREAM, run(new_book(), [one], START, START + 10))
+    keep_incidents(client, run(new_book(), [one], START, START + 10))
     write_verdicts(client, [stored(one, "ok", 2)])
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 10)
-    keep_incidents(client, STREAM, unkept)
+    keep_incidents(client, unkept)
     assert book.incidents == []
     (incident,) = read_incidents(client, stream=STREAM)
     assert (incident.state, incident.revision) == ("withdrawn", 2)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from driftline.cli.app import driftline
 from driftline.drift.incidents.incident import Answer
-from driftline.drift.incidents.store import read_words
+from driftline.store.incidents import read_acknowledgements
 from driftline.store.profiles import read_streams
 from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, put_hours, told
 
@@ -82,13 +82,13 @@ def test_who_answers_at_once_is_known_from_the_hour_that_paged_on_however_judgin
                 put_hours(landing, first, end, shift=shift)
                 worker.watch_once()
             (incident,) = ask(landing, "incidents")
-            said = read_words(landing.client, worker_stream(landing))
+            said = read_acknowledgements(landing.client, worker_stream(landing))
             rows = sorted(str({**row, "judged_at": None}) for row in told(landing))
         assert asked == [incident["incident_id"]], "of an incident that is answered nothing is asked"
         found.append((rows, incident, said))
     assert found[0] == found[1]
     ((acknowledgement,),) = found[0][2].values()
-    assert (acknowledgement.word, acknowledgement.at) == ("real", acknowledgement.detected)
+    assert (acknowledgement.name, acknowledgement.known_from) == ("real", acknowledgement.detected)
 
 
 def worker_stream(landing):

@@ -10,7 +10,7 @@ import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_of
-from driftline.domain.incidents import Finding
+from driftline.domain.incidents import Finding, Incident
 from driftline.drift.service import stored
 from driftline.drift.service.metrics import (
     CHANGED,
@@ -31,7 +31,7 @@ from driftline.drift.service.stored import Pace, export_incidents
 from driftline.drift.settings import DriftSettings
 from driftline.metrics import Metrics
 from driftline.monitors import ModelMonitor, Monitors
-from driftline.store.incidents import StoredIncident, write_incidents
+from driftline.store.incidents import write_incidents
 from tests.drift.service.watching import (
     HOUR,
     HOUR_S,
@@ -65,20 +65,8 @@ FINDING = Finding(
     episode_ids=(),
     accepted_at=None,
 )
-INCIDENT = StoredIncident(
-    model_name=NAME,
-    model_version=VERSION,
-    environment="production",
-    incident_id="p1",
-    detected=SINCE,
-    since=SINCE,
-    last=SINCE,
-    state="open",
-    accepted_at=None,
-    headline="amount",
-    findings=[FINDING],
-    word="",
-    revision=1,
+INCIDENT = Incident(
+    stream=STREAM, incident_id="p1", detected=hour_of(SINCE), state="open", findings=(FINDING,)
 )
 
 
@@ -101,7 +89,7 @@ def test_an_incident_tells_since_when_and_what_it_is_about():
 
 @pytest.mark.parametrize("feature", ["prediction.number", "prediction.label"])
 def test_an_incident_under_an_answer_is_about_predictions(feature):
-    incident = replace(INCIDENT, findings=[replace(FINDING, feature=feature), FINDING])
+    incident = replace(INCIDENT, findings=(replace(FINDING, feature=feature), FINDING))
     assert [key[4:] for key in exported([incident])] == [(feature, "prediction")]
 
 
@@ -110,7 +98,7 @@ def test_an_incident_under_an_answer_is_about_predictions(feature):
     [
         replace(INCIDENT, state="ended"),
         replace(INCIDENT, state="dismissed"),
-        replace(INCIDENT, model_version="gone"),
+        replace(INCIDENT, stream=STREAM._replace(model_version="gone")),
     ],
     ids=["ended", "noise", "not served"],
 )

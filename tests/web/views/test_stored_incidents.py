@@ -41,12 +41,12 @@ def browser(tmp_path_factory):
                     ]
                     write_verdicts(client, learning)
                 judge_hours(client, model)
-                accepted_at = hour_time(END) if state == "accepted" else None
+                accepted_at = END if state == "accepted" else None
                 changes = {"state": state, "accepted_at": accepted_at}
                 changes["quiet_hours"] = QUIET_HOURS.get(model, 24)
                 write_incidents(client, [stored_incident(f"{model}-incident", moved, **changes)])
             write_acknowledgement(
-                client, "said-incident", word="real", given_by="Ada", note="", given_at=hour_time(END)
+                client, "said-incident", name="real", given_by="Ada", note="", given_at=hour_time(END)
             )
         yield TestClient(create_app(store, Metrics(), clock=time.time))
 

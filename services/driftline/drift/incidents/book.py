@@ -16,16 +16,17 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.incidents import Incident
 from driftline.domain.verdicts import Feature
 from driftline.drift.hygiene import Decision
-from driftline.drift.incidents.incident import Incident, gravity, key_of, with_verdict
+from driftline.drift.incidents.incident import gravity, key_of, with_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from driftline.domain.incidents import Finding
-    from driftline.drift.hygiene import Word
-    from driftline.drift.incidents.incident import Acknowledgement, Key, State
+    from driftline.domain.incidents import Acknowledgement, AcknowledgementName, Finding, IncidentState
+    from driftline.domain.streams import Stream
+    from driftline.drift.incidents.incident import Key
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
 
@@ -64,12 +65,12 @@ class IncidentBook:
     `book.take(hour, verdicts)`, then `judge.decide(book.decisions())`.
 
     Args:
-        identity: names model, version and environment; incident ids are made of it.
+        stream: whose incidents; their ids are made of its identity.
         settings: quiet hours, budget and the controller's step, of the stream as a whole.
     """
 
-    def __init__(self, *, identity: str, settings: DriftSettings) -> None:
-        self._identity = identity
+    def __init__(self, stream: Stream, *, settings: DriftSettings) -> None:
+        self._stream = stream
         self._settings = settings
         self._drafts: dict[str, _Draft] = {}
         self._written: dict[str, Incident] = {}
@@ -220,7 +221,7 @@ class IncidentBook:
             is_accepted = self._said_at(draft.incident_id, "accept", by=end - 1) is not None
             if end - draft.detected <= quiet and not is_accepted:
                 return draft
-        text = f"{self._identity}\x1f{end}"
+        text = f"{self._stream.identity}\x1f{end}"
         incident_id = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
         draft = self._drafts[incident_id] = _Draft(incident_id, end)
         self._hear(self._said)
@@ -254,13 +255,14 @@ class IncidentBook:
         if accepted_at is None and by_age and (has_ended or len(by_age) == len(findings)):
             accepted_at = max(by_age)
         word = self._word(draft.incident_id, self._end)
-        state: State = "ended" if has_ended else "dismissed" if word == "noise" else "open"
+        state: IncidentState = "ended" if has_ended else "dismissed" if word == "noise" else "open"
         return Incident(
+            stream=self._stream,
             incident_id=draft.incident_id,
             detected=draft.detected,
             state=state if accepted_at is None else "accepted",
             findings=findings,
-            word=word,
+            acknowledged=word,
             accepted_at=accepted_at,
             revision=revision,
             quiet_hours=self._settings.quiet_hours,
@@ -284,24 +286,30 @@ class IncidentBook:
         ]
         return min(near)[1] if near else None
 
-    def _word(self, incident_id: str, by: int) -> Word | None:
+    def _word(self, incident_id: str, by: int) -> AcknowledgementName | None:
         """Return what was said of an incident last, as far as it was known by an hour."""
-        return next((one.word for one in reversed(self._said_of.get(incident_id, ())) if one.at <= by), None)
+        return next(
+            (one.name for one in reversed(self._said_of.get(incident_id, ())) if one.known_from <= by), None
+        )
 
-    def _said_at(self, incident_id: str, word: Word, *, by: int) -> int | None:
+    def _said_at(self, incident_id: str, word: AcknowledgementName, *, by: int) -> int | None:
         """Return from which hour a word is known that was said of an incident, if it is by an hour."""
         return min(
-            (one.at for one in self._said_of.get(incident_id, ()) if one.word == word and one.at <= by),
+            (
+                one.known_from
+                for one in self._said_of.get(incident_id, ())
+                if one.name == word and one.known_from <= by
+            ),
             default=None,
         )
 
-    def _words(self, incident_id: str, finding: Finding) -> Iterator[tuple[str, Word, int]]:
+    def _words(self, incident_id: str, finding: Finding) -> Iterator[tuple[str, AcknowledgementName, int]]:
         newest = finding.episode_ids[-1:]
         for one in self._said_of.get(incident_id, ()):
-            is_over = one.at - finding.last > self._settings.quiet_hours
+            is_over = one.known_from - finding.last > self._settings.quiet_hours
             for episode_id in finding.episode_ids:
-                is_normal_again = one.word == "accept" and (is_over or episode_id not in newest)
-                yield episode_id, "noise" if is_normal_again else one.word, one.at
+                is_normal_again = one.name == "accept" and (is_over or episode_id not in newest)
+                yield episode_id, "noise" if is_normal_again else one.name, one.known_from
         if finding.accepted_at is not None:
             yield from ((episode_id, "accept", finding.accepted_at) for episode_id in newest)
 

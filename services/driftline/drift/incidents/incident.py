@@ -1,24 +1,20 @@
-"""An incident, what it found, and what was said of it. Hours count from the Unix epoch, UTC."""
+"""How verdicts become the findings of an incident. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.domain.channels import ChannelKind
-from driftline.domain.incidents import DEFAULT_QUIET_HOURS, Finding
+from driftline.domain.incidents import Finding
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from driftline.domain.incidents import AcknowledgementName
     from driftline.domain.verdicts import Kind, Reference
-    from driftline.drift.hygiene import Word
     from driftline.drift.verdict import Verdict
-
-State = Literal["open", "dismissed", "ended", "accepted", "withdrawn"]
-
-_NAMED_FEATURES = 3
 
 
 class Key(NamedTuple):
@@ -30,92 +26,18 @@ class Key(NamedTuple):
     reference: Reference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """One incident of one stream. Hours count from the Unix epoch, UTC.
-
-    Args:
-        incident_id: the same whenever the same hours are judged again.
-        detected: when the window that paged first ended.
-        state: `open`; `dismissed`: it goes on, and was called a false page; `ended`: nothing of it paged for
-            24 hours; `accepted`: it is the new normal, by somebody's word or because it lasted two weeks;
-            `withdrawn`: late events took it back. Only an open one needs somebody.
-        findings: gravest first: those of all the traffic, by effect, then those of its parts.
-        word: what was said of it last; None: nothing.
-        accepted_at: the hour from which it is the new normal; None: it is not.
-        revision: grows with each change.
-        quiet_hours: it has ended once so many hours were judged without a page of it.
-    """
-
-    incident_id: str
-    detected: int
-    state: State
-    findings: tuple[Finding, ...]
-    word: Word | None = None
-    accepted_at: int | None = None
-    revision: int = 1
-    quiet_hours: int = DEFAULT_QUIET_HOURS
-
-    @property
-    def since(self) -> int:
-        """The first hour of the windows that page."""
-        return min(finding.since for finding in self.findings)
-
-    @property
-    def last(self) -> int:
-        """When the last window that pages ended."""
-        return max(finding.last for finding in self.findings)
-
-    @property
-    def headline(self) -> str:
-        """One line: which features, and what moved most."""
-        first = self.findings[0]
-        names = list(dict.fromkeys(finding.feature for finding in self.findings))
-        more = len(names) - _NAMED_FEATURES
-        if more > 0:
-            names = [*names[:_NAMED_FEATURES], f"{more} more"]
-        told = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-        where = f" in {first.segment}" if first.segment else ""
-        if first.channel is not None and first.channel.kind is ChannelKind.STUCK:
-            return f"{told}: one single value{where}"
-        if first.channel is not None and first.channel.kind is ChannelKind.TYPE_CHANGED:
-            return f"{told}: {first.channel.text} in {first.observed:.2%} of rows{where}"
-        moved = "rose" if first.effect >= 0 else "fell"
-        change = f"{moved} from {first.expected:.2%} to {first.observed:.2%}"
-        what = "the share that moved most" if first.channel is None else first.channel.text
-        return f"{told}: {what} {change}{where}"
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """Somebody's word on an incident.
-
-    Args:
-        incident_id: which incident.
-        detected: when it was detected. Events that arrive late may move that, and with it its id; the word
-            then holds for the incident nearest to it, within a day.
-        word: `real`: a fault; `noise`: a false page; `accept`: a change that is normal from now on.
-        at: the hour from which it is known: when the newest window that was judged by then ended.
-    """
-
-    incident_id: str
-    detected: int
-    word: Word
-    at: int
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is said of an incident at once, in place of somebody on call.
 
     Args:
-        word: as in an acknowledgement.
+        name: as in an acknowledgement.
         given_by: who says it.
         note: why.
         given_at: now.
     """
 
-    word: Word
+    name: AcknowledgementName
     given_by: str
     note: str
     given_at: datetime

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.hours import hour_time
 from driftline.domain.verdicts import VerdictName
 from driftline.drift.incidents.book import IncidentBook
-from driftline.drift.incidents.incident import Acknowledgement, Incident
 from driftline.drift.verdict import Verdict
 from driftline.store.incidents import (
-    StoredIncident,
     read_acknowledgements,
     read_written_incidents,
     write_incidents,
@@ -19,11 +17,10 @@ from driftline.store.incidents import (
 from driftline.store.verdicts import read_episode_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
+    from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
-    from driftline.drift.hygiene import Word
     from driftline.drift.settings import DriftSettings
     from driftline.store.connection import Connection
 
@@ -45,33 +42,33 @@ def open_book(
         The book, and the incidents that are not stored as it has them; for `keep_incidents`, unless the book
         is one of the past, to judge hours again.
     """
-    book = IncidentBook(identity=stream.identity, settings=settings)
+    book = IncidentBook(stream, settings=settings)
     oldest = settings.history_hours + settings.accept_after_hours + settings.quiet_hours
     since = max(next_hour - oldest, 0)
     unkept = book.resume(
-        stored=[_incident(stored) for stored in read_written_incidents(connection, stream)],
+        stored=read_written_incidents(connection, stream),
         verdicts=read_page_verdicts(connection, stream, since_hour=since, until_hour=next_hour),
-        said=read_words(connection, stream).get(stream, ()),
+        said=read_acknowledgements(connection, stream).get(stream, ()),
         since=since,
         next_hour=next_hour,
     )
     return book, unkept
 
 
-def keep_incidents(connection: Connection, stream: Stream, incidents: Sequence[Incident]) -> None:
+def keep_incidents(connection: Connection, incidents: Sequence[Incident]) -> None:
     """Store incidents that changed.
 
     Raises:
         StoreError: the store did not take them.
     """
-    write_incidents(connection, [_stored(stream, incident) for incident in incidents])
+    write_incidents(connection, incidents)
     for incident in incidents:
-        _tell(stream, incident)
+        _tell(incident)
 
 
-def _tell(stream: Stream, incident: Incident) -> None:
+def _tell(incident: Incident) -> None:
     """Tell that an incident was opened, or ended one way or another; what else changes is of less weight."""
-    first = incident.findings[0]
+    first, stream = incident.findings[0], incident.stream
     is_told = incident.revision == 1 or incident.state != "open"
     _logger.log(
         logging.INFO if is_told else logging.DEBUG,
@@ -88,21 +85,9 @@ def _tell(stream: Stream, incident: Incident) -> None:
             "feature": first.feature,
             "segment": first.segment,
             "since": hour_time(incident.since).isoformat(),
-            "word": incident.word,
+            "word": incident.acknowledged,
         },
     )
-
-
-def read_words(
-    connection: Connection, stream: Stream | None = None
-) -> Mapping[Stream, Sequence[Acknowledgement]]:
-    """Return what was said of the incidents of all streams, or of one, as their books hear it."""
-    words: dict[Stream, list[Acknowledgement]] = {}
-    for said in read_acknowledgements(connection, stream=stream):
-        word = cast("Word", said.word)
-        known = Acknowledgement(said.incident_id, hour_of(said.detected), word, hour_of(said.known_from))
-        words.setdefault(said.stream, []).append(known)
-    return words
 
 
 def read_page_verdicts(
@@ -113,41 +98,3 @@ def read_page_verdicts(
         connection, stream, after_hour=since_hour, until_hour=until_hour, verdict="page"
     )
     return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]
-
-
-def _stored(stream: Stream, incident: Incident) -> StoredIncident:
-    return StoredIncident(
-        model_name=stream.model_name,
-        model_version=stream.model_version,
-        environment=stream.environment,
-        incident_id=incident.incident_id,
-        detected=hour_time(incident.detected),
-        since=hour_time(incident.since),
-        last=hour_time(incident.last),
-        state=incident.state,
-        accepted_at=_time(incident.accepted_at),
-        headline=incident.headline,
-        findings=incident.findings,
-        word=incident.word or "",
-        revision=incident.revision,
-        quiet_hours=incident.quiet_hours,
-    )
-
-
-def _incident(stored: StoredIncident) -> Incident:
-    # The names in the store are those that `_stored` wrote.
-    known: Any = stored
-    return Incident(
-        incident_id=stored.incident_id,
-        detected=hour_of(stored.detected),
-        state=known.state,
-        findings=tuple(stored.findings),
-        word=known.word or None,
-        accepted_at=None if stored.accepted_at is None else hour_of(stored.accepted_at),
-        revision=stored.revision,
-        quiet_hours=stored.quiet_hours,
-    )
-
-
-def _time(hour: int | None) -> datetime | None:
-    return None if hour is None else hour_time(hour)

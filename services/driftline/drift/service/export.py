@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.domain.hours import hour_time
+from driftline.domain.hours import hour_of
 from driftline.domain.streams import PRODUCTION
 from driftline.domain.verdicts import Feature, gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
@@ -12,14 +12,13 @@ from driftline.store.incidents import SERVED_HOURS, settled_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
+    from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
     from driftline.drift.settings import DriftSettings
     from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
-    from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
@@ -66,7 +65,7 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
 
 
 def export_verdicts(
-    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], incidents: Sequence[StoredIncident] = ()
+    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], incidents: Sequence[Incident] = ()
 ) -> None:
     """Export the verdicts on the windows that ended last, and no others.
 
@@ -125,10 +124,10 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
 
 
 def _as_settled(
-    stream: Stream, verdicts: Sequence[Told], incidents: Sequence[StoredIncident]
+    stream: Stream, verdicts: Sequence[Told], incidents: Sequence[Incident]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield verdicts with the labels of their feature; what was called noise or accepted is ok."""
-    end = max((_end(verdict) for verdict in verdicts), default=hour_time(0))
+    end = max((_end(verdict) for verdict in verdicts), default=0)
     settled = settled_features(incidents, stream, end)
     for verdict in verdicts:
         is_settled = verdict.verdict == "page" and Feature(verdict.feature, verdict.kind) in settled
@@ -136,6 +135,6 @@ def _as_settled(
         yield names, "ok" if is_settled else verdict.verdict
 
 
-def _end(verdict: Told) -> datetime:
+def _end(verdict: Told) -> int:
     end = verdict.window_end
-    return hour_time(end) if isinstance(end, int) else end
+    return end if isinstance(end, int) else hour_of(end)

@@ -20,8 +20,8 @@ from driftline.store.segments import read_segments
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from driftline.domain.incidents import Acknowledgement, Incident
     from driftline.drift.incidents.book import IncidentBook
-    from driftline.drift.incidents.incident import Acknowledgement, Incident
     from driftline.drift.service.arrival import StreamHour
     from driftline.drift.service.ground import Ground
     from driftline.drift.settings import DriftSettings
@@ -131,7 +131,7 @@ class Panel:
 
     def unanswered(self) -> Sequence[Incident]:
         """Return the incidents that changed since they were asked for last, and of which nothing was said."""
-        return [incident for incident in self._unkept if incident.word is None]
+        return [incident for incident in self._unkept if incident.acknowledged is None]
 
     def changed_incidents(self) -> Sequence[Incident]:
         """Return the incidents that changed since this was asked last, to be stored."""

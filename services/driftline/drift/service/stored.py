@@ -6,6 +6,7 @@ from collections import Counter
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import HOUR_S
 from driftline.domain.names import is_answer
 from driftline.domain.streams import REFERENCE
 from driftline.drift.service.export import by_version, serving
@@ -35,12 +36,12 @@ from driftline.store.verdicts import last_judged_hour, read_windows
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
     from driftline.failing import Failing
     from driftline.metrics import Metrics
     from driftline.store.connection import Connection
     from driftline.store.drops import Drops
-    from driftline.store.incidents import StoredIncident
     from driftline.store.profiles import StreamSpan
     from driftline.store.verdicts import StoredVerdict
 
@@ -102,7 +103,7 @@ class StoredExport:
         self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}
         self._late: dict[Stream, int] | None = None
-        self.incidents: Sequence[StoredIncident] = ()
+        self.incidents: Sequence[Incident] = ()
         """The incidents that go on, or did and were called noise or accepted, as they were read last."""
         self.dropping: Sequence[Stream] = ()
         """Streams that are not served, as far as is known, but drop what they are given."""
@@ -285,7 +286,7 @@ def export_drops(metrics: Metrics, drops: Sequence[Drops]) -> None:
     metrics.replace(CHANGED, {names: float(count) for names, count in changed.items()})
 
 
-def export_incidents(metrics: Metrics, incidents: Sequence[StoredIncident], served: Sequence[Stream]) -> None:
+def export_incidents(metrics: Metrics, incidents: Sequence[Incident], served: Sequence[Stream]) -> None:
     """Export since when each incident that needs somebody lasts, under its gravest finding."""
     since: dict[tuple[str, ...], float] = {}
     found: dict[tuple[str, ...], float] = {}
@@ -294,8 +295,8 @@ def export_incidents(metrics: Metrics, incidents: Sequence[StoredIncident], serv
         if incident.state == "open" and incident.stream in streams:
             first = incident.findings[0]
             kind = "prediction" if is_answer(first.feature) else "data"
-            place = (incident.model_name, incident.model_version, incident.incident_id)
-            since[*place, first.segment, first.feature, kind] = incident.since.timestamp()
+            place = (*incident.stream[:2], incident.incident_id)
+            since[*place, first.segment, first.feature, kind] = float(incident.since * HOUR_S)
             found[incident.incident_id, shortened(incident.headline)] = 1.0
     metrics.replace(INCIDENTS, since)
     metrics.replace(INCIDENT, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from driftline.drift.incidents.store import keep_incidents, read_page_verdicts, read_words
+from driftline.drift.incidents.store import keep_incidents, read_page_verdicts
 from driftline.drift.joint.watch import JointWatch
 from driftline.drift.service.arrival import Arrival
 from driftline.drift.service.beginning import PAUSE_HOURS, first_to_judge
@@ -21,7 +21,7 @@ from driftline.drift.service.late import (
 from driftline.drift.service.panel import build_panel
 from driftline.drift.service.records import read_episodes, stored
 from driftline.store.grids import read_grids
-from driftline.store.incidents import write_acknowledgement
+from driftline.store.incidents import read_acknowledgements, write_acknowledgement
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
 from driftline.store.profiles import read_counted_hours
 from driftline.store.set_aside import LATE_HOURS
@@ -38,7 +38,8 @@ from driftline.store.widened_rules import widen_rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from driftline.drift.incidents.incident import Acknowledgement, Answer, Incident
+    from driftline.domain.incidents import Acknowledgement, Incident
+    from driftline.drift.incidents.incident import Answer
     from driftline.drift.service.ground import Ground, StreamHours
     from driftline.drift.service.panel import Panel
     from driftline.drift.verdict import Verdict
@@ -150,7 +151,7 @@ class StreamWatch:
             if self._panel is None or not self._panel.fits(ground):
                 self._panel = build_panel(ground, as_of=self.next_hour)
             # While weeks are caught up with, incidents are told and answered.
-            self.hear(ground, read_words(ground.connection, self._stream).get(self._stream, ()))
+            self.hear(ground, read_acknowledgements(ground.connection, self._stream).get(self._stream, ()))
             wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
             read = read_stream_hours(
                 ground,
@@ -215,7 +216,7 @@ class StreamWatch:
             self._keep_incidents(ground, panel)
             for incident_id, answer in given.items():
                 write_acknowledgement(ground.connection, incident_id, **dataclasses.asdict(answer))
-            self._heard = read_words(ground.connection, self._stream).get(self._stream, ())
+            self._heard = read_acknowledgements(ground.connection, self._stream).get(self._stream, ())
             panel.hear(self._heard)
 
     def _judge_joint(self, ground: Ground, read: StreamHours) -> Sequence[Verdict]:
@@ -242,7 +243,7 @@ class StreamWatch:
 
     def _keep_incidents(self, ground: Ground, panel: Panel) -> None:
         changed = panel.changed_incidents()
-        keep_incidents(ground.connection, self._stream, changed)
+        keep_incidents(ground.connection, changed)
         for incident in changed:
             if incident.state == "accepted":
                 names = {finding.feature for finding in incident.findings}

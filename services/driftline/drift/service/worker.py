@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.streams import PRODUCTION, REFERENCE
-from driftline.drift.incidents.store import read_words
 from driftline.drift.service.export import (
     export_evaluated,
     export_teams,
@@ -33,6 +32,7 @@ from driftline.monitors import Monitors
 from driftline.store import ready_connection
 from driftline.store.grids import is_grid_due, is_reference_complete
 from driftline.store.hours import read_unsettled, settled_after_all
+from driftline.store.incidents import read_acknowledgements
 from driftline.store.ledger import Ledger
 from driftline.store.monitored import follow_monitors
 from driftline.store.ready import is_away
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from driftline.domain.incidents import Acknowledgement, Incident
     from driftline.domain.streams import HourKey, Stream
-    from driftline.drift.incidents.incident import Acknowledgement, Answer, Incident
+    from driftline.drift.incidents.incident import Answer
     from driftline.drift.service.export import Told
     from driftline.failing import Failure
     from driftline.metrics import Metrics
@@ -259,7 +260,7 @@ class DriftWorker:
         }
         self._stored.has_landed(moved.keys())
         if self._signs is None or signs.get("acknowledgements") != self._signs.get("acknowledgements"):
-            words = read_words(self._connection)
+            words = read_acknowledgements(self._connection)
             heard = {stream for stream in words if words[stream] != self._words.get(stream)}
             if heard:
                 self._stored.has_heard()

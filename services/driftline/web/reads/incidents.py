@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from driftline.domain.hours import hour_of
 from driftline.store.incidents import read_acknowledgements, read_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from driftline.domain.incidents import Finding
+    from driftline.domain.incidents import Acknowledgement, Finding, Incident
     from driftline.store.connection import Connection
-    from driftline.store.incidents import StoredAcknowledgement, StoredIncident
 
 
 @dataclass(frozen=True, slots=True)
 class KnownIncident:
     """An incident, and everything that was said of it, in the order in which it was said."""
 
-    incident: StoredIncident
-    said: Sequence[StoredAcknowledgement] = ()
+    incident: Incident
+    said: Sequence[Acknowledgement] = ()
 
     @property
     def word(self) -> str:
         """What was said of it last: real, noise or accept; empty: nothing."""
-        return self.said[-1].word if self.said else self.incident.word
+        return self.said[-1].name if self.said else self.incident.acknowledged or ""
 
     @property
     def needs_somebody(self) -> bool:
@@ -37,12 +36,12 @@ class KnownIncident:
     @property
     def since(self) -> int:
         """The first hour of the windows that page."""
-        return hour_of(self.incident.since)
+        return self.incident.since
 
     @property
     def last(self) -> int:
         """When the last window that pages ended, in hours."""
-        return hour_of(self.incident.last)
+        return self.incident.last
 
     @property
     def main(self) -> Finding:
@@ -62,11 +61,12 @@ class KnownIncident:
         return list(dict.fromkeys(finding.segment for finding in self.incident.findings))
 
 
-def with_words(connection: Connection, incidents: Iterable[StoredIncident]) -> Sequence[KnownIncident]:
+def with_words(connection: Connection, incidents: Iterable[Incident]) -> Sequence[KnownIncident]:
     """Return incidents with everything that was said of them."""
     found = list(incidents)
-    said: dict[str, list[StoredAcknowledgement]] = {incident.incident_id: [] for incident in found}
-    for one in read_acknowledgements(connection) if found else ():
+    said: dict[str, list[Acknowledgement]] = {incident.incident_id: [] for incident in found}
+    given = read_acknowledgements(connection) if found else {}
+    for one in chain.from_iterable(given.values()):
         if one.incident_id in said:
             said[one.incident_id].append(one)
     return [KnownIncident(incident, said[incident.incident_id]) for incident in found]

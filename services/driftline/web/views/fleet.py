@@ -88,7 +88,7 @@ class FleetView:
     @property
     def drifted(self) -> Sequence[str]:
         """Models with an incident that needs somebody, in the order of the incidents."""
-        return list(dict.fromkeys(known.incident.model_name for known in self.open))
+        return list(dict.fromkeys(known.incident.stream.model_name for known in self.open))
 
     @property
     def headline(self) -> str:
@@ -167,7 +167,7 @@ def _incidents_by_model(
 ) -> Mapping[str, Sequence[KnownIncident]]:
     found: dict[str, list[KnownIncident]] = {}
     for known in read_known_incidents(connection, since=hour_time(period.first_hour)) if period else ():
-        found.setdefault(known.incident.model_name, []).append(known)
+        found.setdefault(known.incident.stream.model_name, []).append(known)
     return found
 
 
@@ -185,7 +185,7 @@ def _row(
     by_feature: dict[Feature, list[str]] = {}
     for each in told:
         by_feature.setdefault(Feature(each.feature, each.kind), []).append(each.verdict)
-    settled = settled_features((each.incident for each in incidents), span.stream, hour_time(span.last_end))
+    settled = settled_features((each.incident for each in incidents), span.stream, span.last_end)
     now = {
         feature: gravest("ok" if each == "page" and feature in settled else each for each in verdicts)
         for feature, verdicts in by_feature.items()

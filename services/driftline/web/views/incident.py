@@ -122,19 +122,19 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
     incident, main = known.incident, known.main
     evidence = read_evidence(connection, known)
     rows = [_row(finding, evidence, known) for finding in incident.findings]
-    spans = {span.stream: span for span in spans_by_model(connection).get(incident.model_name, ())}
+    spans = {span.stream: span for span in spans_by_model(connection).get(incident.stream.model_name, ())}
     span = spans.get(incident.stream)
     judged_until = max(span.last_end, known.last) if span else known.last
     first_end = span.first_end if span else 0
     is_first = all(each.first_end >= first_end for each in spans.values())
-    runs = {run.model_version: run for run in read_runs(connection, incident.model_name)}
+    runs = {run.model_version: run for run in read_runs(connection, incident.stream.model_name)}
     wanted = example_filter(main, known.since, known.last)
     return IncidentView(
         known=known,
         rows=rows,
         judged_until=judged_until,
         version_began=None if is_first or known.since - first_end > _NEW_VERSION_HOURS else first_end - 1,
-        run=runs.get(incident.model_version),
+        run=runs.get(incident.stream.model_version),
         joint=read_joint_reason(connection, known),
         effects=_effects(connection, known, judged_until),
         wanted=wanted,
@@ -194,9 +194,9 @@ def _effects(connection: Connection, known: KnownIncident, judged_until: int) ->
 def _explorer(known: KnownIncident, wanted: Filter) -> str:
     incident = known.incident
     return explorer_path(
-        incident.model_name,
-        version=incident.model_version,
-        environment=incident.environment,
+        incident.stream.model_name,
+        version=incident.stream.model_version,
+        environment=incident.stream.environment,
         since=words.minute(wanted.since),
         until=words.minute(wanted.until),
         part=wanted.part or None,

@@ -103,7 +103,7 @@ def view_prediction(connection: Connection, event_id: str) -> PredictionView:
         incidents=[
             known
             for known in read_known_incidents(connection, model_name=stream.model_name, since=time)
-            if known.incident.stream == stream and known.incident.since <= time
+            if known.incident.stream == stream and known.since <= hour_of(time)
         ],
         is_judged=any(
             span.stream == stream and span.first_end <= end_hour <= span.last_end
