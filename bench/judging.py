@@ -102,9 +102,9 @@ def judge(asked: argparse.Namespace) -> None:
     rows: list[Any] = []
     write, judge_closed = watch.write_verdicts, watch.StreamWatch.judge_closed
 
-    def collect(client: Any, given: Sequence[Any]) -> None:
-        write(client, given)
-        rows.extend(given)
+    def collect(connection: Any, stream: Any, given: Sequence[Any]) -> None:
+        write(connection, stream, given)
+        rows.extend({**stream._asdict(), **asdict(each)} for each in given)
 
     def limited(self: Any, ground: Any, end_hour: int, **options: Any) -> Any:
         return judge_closed(self, ground, min(end_hour, ground.span.first_hour + asked.hours), **options)
@@ -128,7 +128,7 @@ def judge(asked: argparse.Namespace) -> None:
     if isinstance(profiler, cProfile.Profile):
         profiler.dump_stats(asked.profile)
     if asked.verdicts:
-        asked.verdicts.write_bytes(pickle.dumps([asdict(one) for one in rows]))
+        asked.verdicts.write_bytes(pickle.dumps(rows))
     print(json.dumps({"verdicts": len(rows), "hours": hours, "cpu_s": cpu_s, "wall_s": wall_s}))
 
 

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.store import open_store, ready_connection
 from driftline.store.incidents import write_incidents
-from driftline.store.verdicts import write_verdicts
-from tests.web.conftest import END, SINCE, judge_hours, page, stored_incident
+from tests.web.conftest import END, SINCE, judge_hours, page, stored_incident, write_given
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def store_url(tmp_path_factory):
     url = f"chdb://{tmp_path_factory.mktemp('report')}/store"
     with open_store(url) as store, closing(ready_connection(store)) as client:
         moved = page("temp", END, SINCE)
-        write_verdicts(client, [moved])
+        write_given(client, [moved])
         judge_hours(client, "flight-delay")
         write_incidents(client, [stored_incident("aa11", [moved])])
     return url

@@ -129,12 +129,11 @@ def test_what_was_said_is_known_from_the_newest_judged_hour_on(client):
     write_incidents(client, [incident])
     _, unjudged = said(client, "ee")
     assert unjudged.known_from == incident.last
-    newest = hour_time(HOUR + 9)
-    write_verdicts(client, [replace(VERDICT, model_name="judged-incident", window_end=newest)])
+    stream = Stream("judged-incident", "3", "production")
+    write_verdicts(client, stream, [replace(VERDICT, window_end=HOUR + 9)])
     told, word = said(client, "ee11", "noise", NOW + timedelta(seconds=1))
     assert told == replace(incident, acknowledged="noise", state="dismissed")
     assert word.known_from == HOUR + 9
-    stream = Stream("judged-incident", "3", "production")
     assert read_acknowledgements(client, stream) == {stream: [unjudged, word]}
     assert [(one.name, one.given_by, one.note) for one in (unjudged, word)] == [
         ("real", "Ada", "it's the feed"),

@@ -10,12 +10,12 @@ import pytest
 from driftline.domain.channels import Channel, ChannelKind, channel_row
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
+from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.drift.service.late import is_same
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.trace import trace
 from driftline.store.verdicts import (
     JudgedHour,
-    StoredVerdict,
     last_judged_hour,
     read_episode_verdicts,
     read_judged_hours,
@@ -29,17 +29,14 @@ from tests.support.traffic import make_logger
 
 HOUR = 490_000
 
-VERDICT = StoredVerdict(
-    model_name="judged",
-    model_version="3",
-    environment="production",
+VERDICT = Verdict(
     feature="amount",
     kind="numeric",
     reference="production",
     scale_hours=6,
-    window_start=hour_time(HOUR),
-    window_end=hour_time(HOUR + 6),
-    verdict="page",
+    window_start=HOUR,
+    window_end=HOUR + 6,
+    verdict=VerdictName.PAGE,
     channel=Channel(ChannelKind.AT_MOST, 5.0),
     effect=0.25,
     effect_low=0.1875,
@@ -56,7 +53,7 @@ VERDICT = StoredVerdict(
     completeness=0.984375,
     statistics={"psi": 0.3125, "ks": 0.25},
     episode_id="e1",
-    episode_start=hour_time(HOUR + 5),
+    episode_start=HOUR + 5,
     rank=1,
     listed=True,
     reason="much more at or below 5",
@@ -65,18 +62,26 @@ VERDICT = StoredVerdict(
 
 def ending(verdict, end):
     """The same on the window that ends with another hour."""
-    return replace(verdict, window_start=hour_time(end - verdict.scale_hours), window_end=hour_time(end))
+    return replace(verdict, window_start=end - verdict.scale_hours, window_end=end)
+
+
+def stream_of(model):
+    return Stream(model, "3", "production")
+
+
+def write(client, verdicts, model="judged"):
+    write_verdicts(client, stream_of(model), verdicts)
 
 
 def as_read(verdict):
     """Times come back without a zone: all of them are UTC."""
     kind, value, feature = channel_row(verdict.channel)
-    plain = asdict(verdict) | {"channel_kind": kind, "channel_value": value, "channel_feature": feature}
+    plain = stream_of("judged")._asdict() | asdict(verdict)
+    plain |= {"channel_kind": kind, "channel_value": value, "channel_feature": feature}
     plain["channel"] = None if verdict.channel is None else verdict.channel.text
-    return {
-        name: value.replace(tzinfo=None) if isinstance(value, datetime) else value
-        for name, value in plain.items()
-    }
+    for name in ("window_start", "window_end", "episode_start"):
+        plain[name] = None if plain[name] is None else hour_time(plain[name]).replace(tzinfo=None)
+    return plain
 
 
 def read(client, **conditions):
@@ -92,17 +97,17 @@ def test_a_verdict_is_read_as_it_was_written(client):
     empty = replace(
         empty, **dict.fromkeys([*names.split(), "detectable_effect", "episode_id", "episode_start"])
     )
-    write_verdicts(client, [VERDICT, empty])
+    write(client, [VERDICT, empty])
     assert sorted(read(client), key=lambda row: row["feature"]) == [as_read(empty), as_read(VERDICT)]
-    write_verdicts(client, [])
+    write(client, [])
 
 
 def test_figures_are_kept_to_three_digits_and_shares_to_a_hundredth_of_a_percent(client):
     numbers = {"effect_low": 0.123456, "z": 12.345678, "critical": 5.4321, "detectable_effect": 1.23456e-5}
-    exact = replace(VERDICT, model_name="exact", expected=0.4321987, observed=0.321, **numbers)
+    exact = replace(VERDICT, expected=0.4321987, observed=0.321, **numbers)
     exact = replace(exact, effect=exact.observed - exact.expected)
     exact = replace(exact, statistics={"psi": 0.0123456, "ks_p_value": 1e-310, "wasserstein": 123.456})
-    write_verdicts(client, [exact])
+    write(client, [exact], "exact")
     (row,) = read(client, model_name="exact")
     for name, number in numbers.items():
         assert row[name] == pytest.approx(number, rel=1e-3)
@@ -114,17 +119,17 @@ def test_figures_are_kept_to_three_digits_and_shares_to_a_hundredth_of_a_percent
     assert is_same(again, exact)
     assert not is_same(again, replace(exact, z=12.4))
     assert not is_same(again, replace(exact, expected=0.4322987))
-    write_verdicts(client, [replace(again, revision=2)])
+    write(client, [replace(again, revision=2)], "exact")
     (twice,) = read(client, model_name="exact")
     assert twice == {**row, "revision": 2}
 
 
 def test_a_reason_is_read_with_the_figures_of_its_verdict(client):
     form = "{channel}: {observed} where past weeks lead to expect {expected}; {detectable} would have paged"
-    told = replace(VERDICT, model_name="told", channel=Channel(ChannelKind.VALUE, "{expected}"), reason=form)
+    told = replace(VERDICT, channel=Channel(ChannelKind.VALUE, "{expected}"), reason=form)
     nothing = replace(told, feature="none", channel=None, effect=None, expected=None, observed=None)
     nothing = replace(nothing, reason="3 events in 6 h, 30 are needed")
-    write_verdicts(client, [told, nothing])
+    write(client, [told, nothing], "told")
     assert {row["reason"] for row in read(client, model_name="told")} == {
         "value '{expected}': 75.00% where past weeks lead to expect 50.00%; 1.6% would have paged",
         "3 events in 6 h, 30 are needed",
@@ -132,15 +137,14 @@ def test_a_reason_is_read_with_the_figures_of_its_verdict(client):
 
 
 def test_a_verdict_that_is_written_again_replaces_the_earlier_one(client):
-    later = replace(VERDICT, model_name="revised", verdict="ok", revision=2)
-    write_verdicts(client, [later])
-    write_verdicts(client, [replace(VERDICT, model_name="revised")])
+    later = replace(VERDICT, verdict="ok", revision=2)
+    write(client, [later], "revised")
+    write(client, [VERDICT], "revised")
     assert [row["verdict"] for row in read(client, model_name="revised")] == ["ok"]
 
 
 def test_verdicts_are_chosen_by_time_and_name_the_newest_first(client):
-    chosen = replace(VERDICT, model_name="chosen")
-    write_verdicts(client, [ending(chosen, HOUR + end) for end in (7, 9, 8)])
+    write(client, [ending(VERDICT, HOUR + end) for end in (7, 9, 8)], "chosen")
     ends = [row["window_end"] for row in read(client, model_name="chosen")]
     assert ends == sorted(ends, reverse=True)
     since = hour_time(HOUR + 8)
@@ -152,9 +156,9 @@ def test_verdicts_are_chosen_by_time_and_name_the_newest_first(client):
 
 
 def test_windows_are_read_as_they_were_written_and_only_those_that_end_between_two_hours(client):
-    ended = replace(VERDICT, model_name="windows", revision=2, revised_because="3 events arrived late")
+    ended = replace(VERDICT, revision=2, revised_because="3 events arrived late")
     ended = [ending(ended, HOUR + end) for end in (5, 6, 7, 8)]
-    write_verdicts(client, ended)
+    write(client, ended, "windows")
     stream = Stream("windows", "3", "production")
     found = read_windows(client, stream, first_end=HOUR + 6, last_end=HOUR + 7)
     assert sorted(found, key=lambda one: one.window_end) == ended[1:3]
@@ -163,17 +167,18 @@ def test_windows_are_read_as_they_were_written_and_only_those_that_end_between_t
 def test_verdicts_of_episodes_are_read_with_their_evidence_or_those_that_page_alone(client):
     quiet = replace(VERDICT, feature="quiet", verdict="ok", episode_id=None, episode_start=None)
     after = replace(VERDICT, feature="after", verdict="ok", segment="city=Bergen")
-    model = {"model_name": "episodes"}
-    write_verdicts(client, [replace(each, **model) for each in (VERDICT, quiet, after)])
+    write(client, [VERDICT, quiet, after], "episodes")
 
     def found(**options):
         stream = Stream("episodes", "3", "production")
         bounds = {"after_hour": HOUR + 5, "until_hour": HOUR + 6}
         return read_episode_verdicts(client, stream, **{**bounds, **options})
 
-    assert {each["feature"] for each in found()} == {"amount", "after"}
+    assert {each.feature for each in found()} == {"amount", "after"}
     (paging,) = found(verdict="page")
-    told = {name: paging[name] for name in ("segment", "channel", "z", "window_start", "episode_start")}
+    told = {
+        name: getattr(paging, name) for name in ("segment", "channel", "z", "window_start", "episode_start")
+    }
     assert told == {
         "segment": "",
         "channel": Channel(ChannelKind.AT_MOST, 5.0),
@@ -201,11 +206,8 @@ def test_what_hours_were_judged_on_is_read_by_their_newest_revision(client):
 def test_a_prediction_is_traced_to_its_outcomes_and_to_findings_of_its_windows(landing, client):
     time = hour_time(HOUR + 3)
     (event_id,) = put(landing, [{"features": {"amount": 3.5}, "event_time": time}], model_name="traced")
-    found = replace(VERDICT, model_name="traced")
-    elsewhere = {"window_start": hour_time(HOUR + 4), "window_end": hour_time(HOUR + 10)}
-    write_verdicts(
-        client, [found, replace(found, feature="quiet", verdict="ok"), replace(found, **elsewhere)]
-    )
+    quiet = replace(VERDICT, feature="quiet", verdict="ok")
+    write(client, [VERDICT, quiet, ending(VERDICT, HOUR + 10)], "traced")
     traced = trace(client, event_id.upper())
     assert str(traced["prediction"]["event_id"]) == event_id
     assert traced["prediction"]["numeric_features"] == {"amount": 3.5}
@@ -246,10 +248,10 @@ ODD_CHANNELS = [
 
 def test_the_store_tells_channels_in_the_words_that_we_tell_them_in(client):
     told = [
-        replace(VERDICT, model_name="channels", feature=f"{place:02}", channel=channel, reason="{channel}")
+        replace(VERDICT, feature=f"{place:02}", channel=channel, reason="{channel}")
         for place, channel in enumerate(ODD_CHANNELS)
     ]
-    write_verdicts(client, told)
+    write(client, told, "channels")
     rows = sorted(read(client, model_name="channels"), key=lambda row: row["feature"])
     assert [row["channel"] for row in rows] == [channel.text for channel in ODD_CHANNELS]
     assert [row["reason"] for row in rows] == [channel.text for channel in ODD_CHANNELS]
@@ -258,9 +260,8 @@ def test_the_store_tells_channels_in_the_words_that_we_tell_them_in(client):
 
 
 def test_verdicts_on_a_number_and_on_a_text_of_one_name_stand_side_by_side(client):
-    number = replace(VERDICT, model_name="two-kinds")
-    text = replace(number, kind="categorical", verdict="learning", channel=Channel(ChannelKind.NULLS))
-    write_verdicts(client, [number])
-    write_verdicts(client, [text])
+    text = replace(VERDICT, kind="categorical", verdict="learning", channel=Channel(ChannelKind.NULLS))
+    write(client, [VERDICT], "two-kinds")
+    write(client, [text], "two-kinds")
     found = {(row["kind"], row["verdict"]) for row in read(client, model_name="two-kinds")}
     assert found == {("numeric", "page"), ("categorical", "learning")}

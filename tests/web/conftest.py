@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
-from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.hours import hour_time
 from driftline.domain.incidents import Finding, Incident
 from driftline.domain.streams import Stream
+from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.metrics import Metric, Metrics
 from driftline.store import migrate, open_store
 from driftline.store.incidents import write_incidents
 from driftline.store.rules import set_rules
-from driftline.store.verdicts import JudgedHour, StoredVerdict, write_judged_hours, write_verdicts
+from driftline.store.verdicts import JudgedHour, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
 from tests.support.traffic import derive
 from tests.web.browser import Browser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 END = int(datetime(2013, 7, 21, 14, tzinfo=UTC).timestamp()) // 3600
 """When the newest window of every model ended."""
@@ -39,23 +40,44 @@ HOSTILE_FEATURE = "\"><img src=x onerror=alert('feature')>"
 HOSTILE_VALUE = "<b>bold</b>"
 
 
-def stored(feature: str, end: int, verdict: str = "ok", **changes: Any) -> StoredVerdict:
+class Given(NamedTuple):
+    """A verdict, and of which stream."""
+
+    stream: Stream
+    verdict: Verdict
+
+
+def write_given(client: Connection, given: Iterable[Given]) -> None:
+    """Write verdicts of any streams."""
+    found: dict[Stream, list[Verdict]] = {}
+    for one in given:
+        found.setdefault(one.stream, []).append(one.verdict)
+    for stream, verdicts in found.items():
+        write_verdicts(client, stream, verdicts)
+
+
+def stored(
+    feature: str,
+    end: int,
+    verdict: str = "ok",
+    *,
+    model_name: str = "flight-delay",
+    model_version: str = "3",
+    **changes: Any,
+) -> Given:
     """Return a verdict of the model that drifts; what is not named is as of an ordinary window."""
     evidence = dict.fromkeys(
         ("z", "critical", "overdispersion", "freedom", "effect_low", "effect_high", "detectable_effect"), 1.0
     )
     scale = changes.get("scale_hours", 24)
     values = {
-        "model_name": "flight-delay",
-        "model_version": "3",
-        "environment": "production",
         "feature": feature,
         "kind": "numeric",
         "reference": "production",
         "scale_hours": scale,
-        "window_start": hour_time(end - scale),
-        "window_end": hour_time(end),
-        "verdict": verdict,
+        "window_start": end - scale,
+        "window_end": end,
+        "verdict": VerdictName(verdict),
         "channel": Channel(ChannelKind.NULLS),
         "effect": 0.001,
         "expected": 0.01,
@@ -70,17 +92,18 @@ def stored(feature: str, end: int, verdict: str = "ok", **changes: Any) -> Store
         "listed": False,
         "reason": f"reason of {feature}",
     }
-    return StoredVerdict(**{**evidence, **values, **changes})
+    stream = Stream(model_name, model_version, "production")
+    return Given(stream, Verdict(**{**evidence, **values, **changes}))
 
 
-def page(feature: str, end: int, since: int, **changes: Any) -> StoredVerdict:
+def page(feature: str, end: int, since: int, **changes: Any) -> Given:
     """Return a page verdict of an episode."""
-    episode = {"episode_id": f"{feature}-{since}", "episode_start": hour_time(since)}
+    episode = {"episode_id": f"{feature}-{since}", "episode_start": since}
     moved = {"effect": 0.3, "expected": 0.01, "observed": 0.31}
     return stored(feature, end, "page", **{**episode, **moved, **changes})
 
 
-def of_incident(verdict: StoredVerdict, last: int = END) -> Finding:
+def of_incident(verdict: Verdict, last: int = END) -> Finding:
     """Return the finding that an incident holds of a verdict."""
     return Finding(
         segment=verdict.segment,
@@ -93,21 +116,19 @@ def of_incident(verdict: StoredVerdict, last: int = END) -> Finding:
         observed=verdict.observed,
         z=verdict.z,
         scale_hours=verdict.scale_hours,
-        since=hour_of(verdict.episode_start),
-        detected=hour_of(verdict.window_end),
+        since=verdict.episode_start,
+        detected=verdict.window_end,
         last=last,
         episode_ids=(verdict.episode_id,),
         accepted_at=None,
     )
 
 
-def stored_incident(
-    incident_id: str, verdicts: list[StoredVerdict], last: int = END, **changes: Any
-) -> Incident:
+def stored_incident(incident_id: str, verdicts: list[Given], last: int = END, **changes: Any) -> Incident:
     """Return the incident that gathers some verdicts; it is open unless something else is said."""
-    findings = [of_incident(verdict, last) for verdict in verdicts]
+    findings = [of_incident(one.verdict, last) for one in verdicts]
     values = {
-        "stream": Stream(verdicts[0].model_name, "3", "production"),
+        "stream": verdicts[0].stream,
         "incident_id": incident_id,
         "detected": min(finding.since for finding in findings) + 1,
         "state": "open",
@@ -116,7 +137,7 @@ def stored_incident(
     return Incident(**{**values, **changes})
 
 
-def judge_hours(client: Client, model: str, first: int = END - 40 * 24, *, version: str = "3") -> None:
+def judge_hours(client: Connection, model: str, first: int = END - 40 * 24, *, version: str = "3") -> None:
     """Note that a model's hours were judged."""
     hours = [JudgedHour(hour, 10, 0.0) for hour in range(first, END)]
     write_judged_hours(client, Stream(model, version, "production"), hours)
@@ -134,7 +155,7 @@ def _incidents() -> Iterator[Incident]:
     yield stored_incident("dddddddddddd", [withdrawn], state="withdrawn")
 
 
-def _verdicts() -> Iterator[StoredVerdict]:
+def _verdicts() -> Iterator[Given]:
     for end in range(END - 40 * 24, END + 1, 4):
         for feature in ("dewp", "carrier"):
             kind = "categorical" if feature == "carrier" else "numeric"
@@ -230,12 +251,12 @@ def _predictions() -> Iterator[list[Any]]:
     yield [uuid.uuid4(), when, HOSTILE_MODEL, "3", "run-1", "session-2", 1, "production", *hostile]
 
 
-def _fill(client: Client) -> None:
+def _fill(client: Connection) -> None:
     migrate(client)
     set_rules(client, "flight-delay", {"temp": {"maximum": 30.15}})
-    write_verdicts(client, list(_verdicts()))
+    write_given(client, _verdicts())
     # Judged again when missing events had landed; its own insert, or the engine would merge the two at once.
-    write_verdicts(client, [stored("dewp", END - 2, revision=2)])
+    write_given(client, [stored("dewp", END - 2, revision=2)])
     for model in ("flight-delay", "crew", "young", "canary-watched", HOSTILE_MODEL):
         judge_hours(client, model)
     judge_hours(client, "canary-watched", END - 49, version="4")

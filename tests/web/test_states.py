@@ -23,11 +23,19 @@ from driftline.failing import Failing
 from driftline.metrics import Metrics
 from driftline.store import migrate, open_store
 from driftline.store.incidents import STATES, read_incidents, write_acknowledgement, write_incidents
-from driftline.store.verdicts import JudgedHour, read_windows, write_judged_hours, write_verdicts
+from driftline.store.verdicts import JudgedHour, read_windows, write_judged_hours
 from driftline.web import WebServer, create_app
 from driftline.web.words import INCIDENT_STATES
 from tests.web.browser import Browser, text_of
-from tests.web.conftest import END, SINCE, WALL_CLOCK, judge_hours, metrics_with_one_counter, stored_incident
+from tests.web.conftest import (
+    END,
+    SINCE,
+    WALL_CLOCK,
+    judge_hours,
+    metrics_with_one_counter,
+    stored_incident,
+    write_given,
+)
 from tests.web.conftest import page as page_verdict
 from tests.web.conftest import stored as verdict_of
 
@@ -51,19 +59,19 @@ class Case:
     serves_on: bool = True
 
 
-ACCEPTED = {"state": "accepted", "accepted_at": hour_time(END)}
+ACCEPTED = {"state": "accepted", "accepted_at": END}
 CASES = {
     "open": Case("open"),
     "confirmed": Case("open", said=("real",)),
     "false": Case("dismissed", said=("noise",)),
-    "false, heard": Case("dismissed", {"state": "dismissed", "word": "noise"}, ("noise",)),
-    "false, of another id": Case("dismissed", {"state": "dismissed", "word": "noise"}),
+    "false, heard": Case("dismissed", {"state": "dismissed", "acknowledged": "noise"}, ("noise",)),
+    "false, of another id": Case("dismissed", {"state": "dismissed", "acknowledged": "noise"}),
     "accepted": Case("accepted", said=("accept",)),
-    "accepted, heard": Case("accepted", {**ACCEPTED, "word": "accept"}, ("accept",)),
+    "accepted, heard": Case("accepted", {**ACCEPTED, "acknowledged": "accept"}, ("accept",)),
     "accepted by age": Case("accepted", ACCEPTED),
-    "false, then confirmed": Case("open", {"state": "dismissed", "word": "noise"}, ("noise", "real")),
-    "confirmed, then false": Case("dismissed", {"word": "real"}, ("real", "noise")),
-    "accepted, then false": Case("accepted", {**ACCEPTED, "word": "accept"}, ("accept", "noise")),
+    "false, then confirmed": Case("open", {"state": "dismissed", "acknowledged": "noise"}, ("noise", "real")),
+    "confirmed, then false": Case("dismissed", {"acknowledged": "real"}, ("real", "noise")),
+    "accepted, then false": Case("accepted", {**ACCEPTED, "acknowledged": "accept"}, ("accept", "noise")),
     "ended": Case("ended", {"state": "ended"}, last=END - 26),
     "ended, false": Case("ended", {"state": "ended"}, ("noise",), last=END - 26),
     "ended, confirmed": Case("ended", {"state": "ended"}, ("real",), last=END - 26),
@@ -90,23 +98,22 @@ def _fill(client) -> None:
     for name, case in CASES.items():
         until = END if case.serves_on else case.last
         verdicts = [
-            replace(
-                page_verdict("temp", end, SINCE) if SINCE < end <= case.last else verdict_of("temp", end),
-                model_name=name,
-            )
+            page_verdict("temp", end, SINCE, model_name=name)
+            if SINCE < end <= case.last
+            else verdict_of("temp", end, model_name=name)
             for end in range(SINCE - 4, until + 1)
         ]
-        write_verdicts(client, verdicts)
+        write_given(client, verdicts)
         hours = [JudgedHour(hour, 10, 0.0) for hour in range(until - 200, until)]
         write_judged_hours(client, Stream(name, "3", "production"), hours)
         if not case.serves_on:
             judge_hours(client, name, END - 200, version="4")
-            write_verdicts(client, [verdict_of("temp", END, model_name=name, model_version="4")])
+            write_given(client, [verdict_of("temp", END, model_name=name, model_version="4")])
         written = stored_incident(
-            incident_id(name), [replace(page_verdict("temp", SINCE + 1, SINCE), model_name=name)]
+            incident_id(name), [page_verdict("temp", SINCE + 1, SINCE, model_name=name)]
         )
-        found = [replace(each, last=case.last) for each in written.findings]
-        given = {"findings": found, "last": hour_time(case.last), **case.changes}
+        found = tuple(replace(each, last=case.last) for each in written.findings)
+        given = {"findings": found, **case.changes}
         write_incidents(client, [replace(written, **given)])
         for place, word in enumerate(case.said):
             at = hour_time(END) + timedelta(minutes=place)

@@ -23,11 +23,10 @@ from driftline.drift.shifts import SHIFTS, Shift, shifted, typical_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from driftline.domain.verdicts import Kind
+    from driftline.domain.verdicts import Kind, Verdict
     from driftline.drift.judge import Judge
     from driftline.drift.settings import DriftSettings
     from driftline.drift.shifts import Typical
-    from driftline.drift.verdict import Verdict
     from driftline.profiles import Grid, HourProfile
 
 

@@ -21,9 +21,9 @@ from driftline.profiles import Grid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.hygiene import Decision
     from driftline.drift.statistics.arrays import BoolArray
-    from driftline.drift.verdict import Verdict
     from driftline.profiles import HourProfile
 
 _TRAINING_WEEKS = 53

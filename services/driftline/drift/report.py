@@ -11,8 +11,7 @@ import numpy as np
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.statistics import STATISTIC_NAMES, statistics_of
-from driftline.domain.verdicts import KINDS, Feature, Reference, VerdictName, other_kind
-from driftline.drift.verdict import Verdict
+from driftline.domain.verdicts import KINDS, Feature, Reference, Verdict, VerdictName, other_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,13 +22,21 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
 
-_NUMBERS = ("effect_low", "effect_high", "expected", "observed", "z", "critical", "phi", "df")
+_NUMBERS = {
+    **{name: name for name in ("effect_low", "effect_high", "expected", "observed", "z", "critical")},
+    "overdispersion": "phi",
+    "freedom": "df",
+}
+"""The numbers of a verdict, and what a comparison calls them."""
+
 _STUCK = {
     "channel": Channel(ChannelKind.STUCK),
     "effect": 1.0,
     "observed": 1.0,
     "expected": 0.0,
-} | dict.fromkeys(("effect_low", "effect_high", "z", "critical", "phi", "df", "detectable_effect"))
+} | dict.fromkeys(
+    ("effect_low", "effect_high", "z", "critical", "overdispersion", "freedom", "detectable_effect")
+)
 _APPLY = {
     kind: [(each.name, STATISTIC_NAMES.index(each.name)) for each in statistics_of(kind)] for kind in KINDS
 }
@@ -192,7 +199,7 @@ def _record(
 
 def _evidence(baseline: Baseline, comparison: Comparison, scale: int) -> Iterable[dict[str, Any]]:
     """Yield the fields of verdicts that carry their evidence, in plain Python numbers, by feature."""
-    number = {name: getattr(comparison, name)[scale].tolist() for name in _NUMBERS}
+    number = {name: getattr(comparison, of)[scale].tolist() for name, of in _NUMBERS.items()}
     named = baseline.channels.named
     fields = {
         "channel": [named[place] for place in comparison.channel[scale].tolist()],

@@ -13,8 +13,8 @@ from driftline.drift.settings import DriftSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.hygiene import Decision
-    from driftline.drift.verdict import Verdict
     from driftline.profiles import Grid, HourProfile
 
 

@@ -15,8 +15,8 @@ from driftline.domain.verdicts import VerdictName
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.settings import DriftSettings
-    from driftline.drift.verdict import Verdict
 
 _LARGEST_REST = 0.5
 _LEAST_SHARE = 0.05

@@ -5,69 +5,23 @@ They are kept as ``verdict_records``, small, and read as the view ``drift_verdic
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from driftline.domain.channels import Channel, channel_row
-from driftline.domain.hours import hour_time
+from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.streams import Stream
+from driftline.domain.verdicts import Verdict, VerdictName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
-    from driftline.domain.verdicts import Kind
     from driftline.store.connection import Connection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredVerdict:
-    """One row of ``drift_verdicts``; the columns are documented in ``schemas/clickhouse``.
-
-    Times are aware datetimes in UTC; None stands where nothing could be compared. Of ``observed`` the store
-    keeps how many of the sample it is. In ``reason``, ``{channel}``, ``{observed}``, ``{expected}`` and
-    ``{detectable}`` stand for the verdict's own figures, which the view fills in.
-    """
-
-    model_name: str
-    model_version: str
-    environment: str
-    segment: str = ""
-    feature: str
-    kind: Kind
-    reference: str
-    scale_hours: int
-    window_start: datetime
-    window_end: datetime
-    revision: int = 1
-    revised_because: str = ""
-    verdict: str
-    channel: Channel | None
-    effect: float | None
-    effect_low: float | None
-    effect_high: float | None
-    expected: float | None
-    observed: float | None
-    z: float | None
-    critical: float | None
-    overdispersion: float | None
-    freedom: float | None
-    detectable_effect: float | None
-    sample_size: int
-    reference_size: int
-    completeness: float
-    statistics: Mapping[str, float]
-    episode_id: str | None
-    episode_start: datetime | None
-    rank: int | None
-    listed: bool
-    drivers: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +55,36 @@ _LEAST_EXPONENT = -100
 
 CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
 _ALIKE = (
-    "model_name model_version environment segment feature kind reference scale_hours window_end revision "
-    "revised_because verdict sample_size reference_size completeness listed drivers reason"
+    "segment feature kind reference scale_hours revision revised_because verdict sample_size reference_size "
+    "completeness listed drivers reason"
 ).split()
 _NAMES = [
+    *Stream._fields,
     *_ALIKE,
+    "window_end",
     *CHANNEL_NAMES,
     *("counted", "expected", "episode_id", "episode_start", "rank"),
     *(*FIGURES, *STATISTIC_NAMES),
 ]
-_NO_TIME = hour_time(0)
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
 
 
-def write_verdicts(connection: Connection, verdicts: Sequence[StoredVerdict]) -> None:
-    """Insert verdicts; one that is written again replaces the earlier one.
+def write_verdicts(connection: Connection, stream: Stream, verdicts: Sequence[Verdict]) -> None:
+    """Insert a stream's verdicts; one that is written again replaces the earlier one.
 
     Raises:
         StoreError: the store did not take them.
     """
     if not verdicts:
         return
-    connection.insert("verdict_records", _columns(verdicts), column_names=_NAMES, column_oriented=True)
+    connection.insert(
+        "verdict_records", _columns(stream, verdicts), column_names=_NAMES, column_oriented=True
+    )
 
 
-def _columns(verdicts: Sequence[StoredVerdict]) -> Sequence[Sequence[Any]]:
+def _columns(stream: Stream, verdicts: Sequence[Verdict]) -> Sequence[Sequence[Any]]:
     """Return verdicts as columns of ``verdict_records``."""
     channels = [channel_row(each.channel) for each in verdicts]
     figures = [kept([getattr(each, name) for each in verdicts]) for name in FIGURES]
@@ -135,12 +92,14 @@ def _columns(verdicts: Sequence[StoredVerdict]) -> Sequence[Sequence[Any]]:
         kept([each.statistics.get(name) for each in verdicts], STATISTIC_BITS) for name in STATISTIC_NAMES
     ]
     return [
+        *([name] * len(verdicts) for name in stream),
         *([getattr(each, name) for each in verdicts] for name in _ALIKE),
+        [hour_time(each.window_end) for each in verdicts],
         *([row[place] for row in channels] for place in range(len(CHANNEL_NAMES))),
         [round((each.observed or 0.0) * each.sample_size) for each in verdicts],
         kept([each.expected for each in verdicts], step=SHARE_STEP),
         [each.episode_id or "" for each in verdicts],
-        [each.episode_start or _NO_TIME for each in verdicts],
+        [hour_time(each.episode_start or 0) for each in verdicts],
         [each.rank or 0 for each in verdicts],
         *(*figures, *statistics),
     ]
@@ -201,10 +160,10 @@ def read_verdicts(
 
 def read_episode_verdicts(
     connection: Connection, stream: Stream, *, after_hour: int, until_hour: int, verdict: str = ""
-) -> Sequence[Mapping[str, Any]]:
-    """Return a stream's verdicts that belong to an episode, with their evidence, of all its segments.
+) -> Sequence[Verdict]:
+    """Return a stream's verdicts that belong to an episode, of all its segments, as judges resume them.
 
-    Their times are hours since the Unix epoch, UTC, under the columns' names.
+    Of their evidence they have what names the channel, and how far and how surely it moved.
 
     Args:
         connection: to the store.
@@ -222,12 +181,22 @@ def read_episode_verdicts(
         parameters={**_bound(stream), "verdict": verdict, "after": after_hour, "until": until_hour},
     )
     names = [*_EPISODE_NAMES, *_EPISODE_HOURS]
-    return [{"channel": Channel.from_row(*row[:3]), **dict(zip(names, row[3:], strict=True))} for row in rows]
+    verdict_at = len(CHANNEL_NAMES) + names.index("verdict")
+    return [
+        Verdict(
+            **{
+                **dict(zip(names, row[3:], strict=True)),
+                "channel": Channel.from_row(*row[:3]),
+                "verdict": VerdictName(row[verdict_at]),
+            }
+        )
+        for row in rows
+    ]
 
 
 def read_windows(
     connection: Connection, stream: Stream, *, first_end: int, last_end: int
-) -> Sequence[StoredVerdict]:
+) -> Sequence[Verdict]:
     """Return a stream's verdicts on windows that ended from one hour to another, both of them included.
 
     Args:
@@ -245,16 +214,17 @@ def read_windows(
     return [_verdict(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
 
-def _verdict(row: Mapping[str, Any]) -> StoredVerdict:
-    """Return a row of ``verdict_records`` as a verdict; times come back without a zone."""
-    end, start = row["window_end"].replace(tzinfo=UTC), row["episode_start"].replace(tzinfo=UTC)
+def _verdict(row: Mapping[str, Any]) -> Verdict:
+    """Return a row of ``verdict_records`` as a verdict."""
+    end, start = hour_of(row["window_end"]), hour_of(row["episode_start"])
     expected, channel = _number(row["expected"]), Channel.from_row(*(row[name] for name in CHANNEL_NAMES))
     observed = None if channel is None else row["counted"] / max(row["sample_size"], 1)
+    known: dict[str, Any] = {name: row[name] for name in _ALIKE}
     figures: dict[str, Any] = {name: _number(row[name]) for name in FIGURES}
-    return StoredVerdict(
-        **{name: row[name] for name in _ALIKE if name != "window_end"},
+    return Verdict(
+        **{**known, "verdict": VerdictName(row["verdict"])},
         **figures,
-        window_start=end - timedelta(hours=row["scale_hours"]),
+        window_start=end - row["scale_hours"],
         window_end=end,
         channel=channel,
         effect=None if observed is None or expected is None else observed - expected,
@@ -262,7 +232,7 @@ def _verdict(row: Mapping[str, Any]) -> StoredVerdict:
         observed=observed,
         statistics={name: row[name] for name in STATISTIC_NAMES if not math.isnan(row[name])},
         episode_id=row["episode_id"] or None,
-        episode_start=None if start == _NO_TIME else start,
+        episode_start=start or None,
         rank=row["rank"] or None,
     )
 

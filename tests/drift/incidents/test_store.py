@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import Acknowledgement
 from driftline.domain.streams import Stream
+from driftline.domain.verdicts import VerdictName
 from driftline.drift import DriftSettings
 from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.incidents.store import keep_incidents, open_book
 from driftline.drift.service.records import as_kept
 from driftline.store.incidents import read_acknowledgements, read_incidents, write_acknowledgement
-from driftline.store.verdicts import StoredVerdict, write_verdicts
+from driftline.store.verdicts import write_verdicts
 from tests.drift.incidents.test_book import START, busy, run, verdict
 from tests.support.landing import Landing
 from tests.support.running import Place
@@ -28,28 +31,15 @@ def client(tmp_path):
 
 
 def stored(one, verdict_name="page", revision=1):
-    nothing = dict.fromkeys(("effect_low", "effect_high", "critical", "overdispersion", "freedom"))
-    return StoredVerdict(
-        model_name=STREAM.model_name,
-        model_version=STREAM.model_version,
-        environment=STREAM.environment,
-        **{name: getattr(one, name) for name in ("segment", "feature", "kind", "reference", "scale_hours")},
-        window_start=hour_time(one.window_start),
-        window_end=hour_time(one.window_end),
+    """Return a verdict as the store holds it, on so many rows that what it says follows from them."""
+    return replace(
+        one,
+        verdict=VerdictName(verdict_name),
         revision=revision,
-        verdict=verdict_name,
-        **{name: getattr(one, name) for name in ("channel", "effect", "expected", "observed", "z")},
-        **nothing,
-        detectable_effect=None,
         sample_size=1000,
         reference_size=5000,
-        completeness=1.0,
-        statistics={},
-        episode_id=one.episode_id,
-        episode_start=hour_time(one.episode_start),
         rank=1,
         listed=True,
-        reason="",
     )
 
 
@@ -60,7 +50,7 @@ def new_book():
 def test_a_book_is_taken_up_from_the_store_as_it_was(client):
     paging, end = [as_kept(one) for one in busy(7, 260)], START + 260
     steady = new_book()
-    write_verdicts(client, [stored(one) for one in paging if one.window_end <= START + 200])
+    write_verdicts(client, STREAM, [stored(one) for one in paging if one.window_end <= START + 200])
     keep_incidents(client, run(steady, paging, START, START + 200))
     write_acknowledgement(
         client,
@@ -94,7 +84,7 @@ def test_a_book_is_taken_up_from_the_store_as_it_was(client):
 
 def test_a_book_of_the_past_knows_nothing_of_what_came_later(client):
     paging = [verdict("a", START + 1), verdict("b", START + 90)]
-    write_verdicts(client, [stored(one) for one in paging])
+    write_verdicts(client, STREAM, [stored(one) for one in paging])
     keep_incidents(client, run(new_book(), paging, START, START + 100))
     book, _ = open_book(client, STREAM, DriftSettings(), next_hour=START + 50)
     assert [incident.detected for incident in book.incidents] == [START + 1]
@@ -102,9 +92,9 @@ def test_a_book_of_the_past_knows_nothing_of_what_came_later(client):
 
 def test_an_incident_that_a_revision_took_back_is_withdrawn_in_the_store(client):
     one = verdict("a", START + 1)
-    write_verdicts(client, [stored(one)])
+    write_verdicts(client, STREAM, [stored(one)])
     keep_incidents(client, run(new_book(), [one], START, START + 10))
-    write_verdicts(client, [stored(one, "ok", 2)])
+    write_verdicts(client, STREAM, [stored(one, "ok", 2)])
     book, unkept = open_book(client, STREAM, DriftSettings(), next_hour=START + 10)
     keep_incidents(client, unkept)
     assert book.incidents == []

@@ -7,15 +7,12 @@ from dataclasses import replace
 import pytest
 
 from driftline.domain.hours import hour_time
-from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Verdict
 from driftline.drift.service.arrival import Arrival, StreamHour
 from driftline.drift.service.late import Revision, by_key, is_late, is_same, rewritten
-from driftline.drift.service.records import stored
 from driftline.store.verdicts import JudgedHour
 
 HOUR = 490_000
-STREAM = Stream("till", "3", "production")
 
 
 def verdict(end, *, scale=1, name="ok", episode=None, **changed):
@@ -34,10 +31,6 @@ def verdict(end, *, scale=1, name="ok", episode=None, **changed):
         episode_start=None if episode is None else HOUR,
     )
     return replace(given, **changed)
-
-
-def as_stored(given, **changed):
-    return replace(stored(STREAM, given), **changed)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +52,7 @@ def test_an_hour_is_late_by_one_row_or_by_a_thousandth_of_its_completeness(judge
 
 
 def test_verdicts_are_the_same_whatever_their_revision_and_the_last_bits_of_their_numbers():
-    one = as_stored(verdict(1))
+    one = verdict(1)
     assert is_same(one, replace(one, revision=3, revised_because="late"))
     assert is_same(one, replace(one, effect=0.1 * (1 + 1e-12), statistics={"psi": 0.2, "js": float("nan")}))
     for changed in (
@@ -75,7 +68,7 @@ def test_verdicts_are_the_same_whatever_their_revision_and_the_last_bits_of_thei
 
 
 def test_only_what_differs_is_written_again_as_the_next_revision():
-    same, other, new = (as_stored(verdict(end)) for end in (1, 2, 3))
+    same, other, new = (verdict(end) for end in (1, 2, 3))
     known = by_key([same, replace(other, sample_size=30, revision=4)])
     assert rewritten(known, [same, other, new], "why") == [
         replace(other, revision=5, revised_because="why"),
@@ -87,7 +80,6 @@ def revise(hours, *, late, settings=None):
     """Take hours, each (given, known) by the hour after the first."""
     judged = {HOUR: JudgedHour(HOUR, 30, 0.0)}
     revision = Revision(
-        STREAM,
         [HOUR + hour for hour in late],
         judged=judged,
         landings={},
@@ -95,7 +87,7 @@ def revise(hours, *, late, settings=None):
     )
     for hour, (given, known) in hours.items():
         arrived = StreamHour(HOUR + hour, Arrival(40), {})
-        revision.take(arrived, given, by_key(as_stored(old) for old in known))
+        revision.take(arrived, given, by_key(known))
     return revision
 
 

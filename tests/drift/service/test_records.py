@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.streams import Stream
-from driftline.drift.service.records import as_kept, read_episodes, stored
-from driftline.drift.verdict import Verdict
-from driftline.store.verdicts import write_verdicts
+from driftline.domain.verdicts import Verdict
+from driftline.drift.service.records import as_kept
+from driftline.store.verdicts import read_episode_verdicts, write_verdicts
 from tests.drift.service.watching import opened_landing
 
 END = 490_000
@@ -28,8 +28,8 @@ INCIDENT = Verdict(
     effect_high=0.2323456,
     z=12.345678,
     critical=5.4321,
-    phi=1.2345,
-    df=23.456,
+    overdispersion=1.2345,
+    freedom=23.456,
     detectable_effect=0.0123456,
     sample_size=300,
     reference_size=9000,
@@ -61,7 +61,7 @@ def test_what_could_not_be_compared_is_kept_as_nothing():
 def test_an_incident_has_the_same_evidence_before_and_after_a_restart(tmp_path):
     given = as_kept(INCIDENT)
     with opened_landing(tmp_path) as landing:
-        write_verdicts(landing.client, [stored(STREAM, given)])
-        (found,) = read_episodes(landing.client, STREAM, after_hour=END - 1, until_hour=END)
+        write_verdicts(landing.client, STREAM, [given])
+        (found,) = read_episode_verdicts(landing.client, STREAM, after_hour=END - 1, until_hour=END)
     names = ("channel", "effect", "expected", "observed", "z", "episode_id", "episode_start")
     assert {name: getattr(found, name) for name in names} == {name: getattr(given, name) for name in names}

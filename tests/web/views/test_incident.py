@@ -112,7 +112,7 @@ ODD_VALUE = "a \\ b 'c' \"d\"\ne"
     ],
 )
 def test_examples_are_of_the_side_that_grew(changes, wanted):
-    finding = of_incident(page("temp", END, SINCE, **changes))
+    finding = of_incident(page("temp", END, SINCE, **changes).verdict)
     of_hours = {"since": hour_time(SINCE), "until": hour_time(END), "feature": "temp"}
     assert example_filter(finding, SINCE, END) == Filter(**of_hours, **wanted)
 

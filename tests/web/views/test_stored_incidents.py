@@ -13,10 +13,9 @@ from driftline.domain.hours import hour_time
 from driftline.metrics import Metrics
 from driftline.store import open_store, ready_connection
 from driftline.store.incidents import write_acknowledgement, write_incidents
-from driftline.store.verdicts import write_verdicts
 from driftline.web import create_app
 from tests.web.browser import text_of
-from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_incident
+from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_incident, write_given
 
 MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted", "patient": "open", "hasty": "ended"}
 NULLS, STUCK = Channel(ChannelKind.NULLS), Channel(ChannelKind.STUCK)
@@ -34,12 +33,12 @@ def browser(tmp_path_factory):
                     page(feature, last, since, model_name=model, channel=channel)
                     for feature, since, channel in (("temp", SINCE, NULLS), ("wind", SINCE + 1, STUCK))
                 ]
-                write_verdicts(client, [*moved, stored("calm", END, model_name=model)])
+                write_given(client, [*moved, stored("calm", END, model_name=model)])
                 if state == "accepted":
                     learning = [
                         stored(name, END + 1, "learning", model_name=model) for name in ("temp", "wind")
                     ]
-                    write_verdicts(client, learning)
+                    write_given(client, learning)
                 judge_hours(client, model)
                 accepted_at = END if state == "accepted" else None
                 changes = {"state": state, "accepted_at": accepted_at}

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from driftline.domain.incidents import Acknowledgement, AcknowledgementName, Finding, IncidentState
     from driftline.domain.streams import Stream
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.incidents.incident import Key
     from driftline.drift.settings import DriftSettings
-    from driftline.drift.verdict import Verdict
 
 _CONFIRMS = ("real", "accept")
 

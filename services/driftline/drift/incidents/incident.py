@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from driftline.domain.incidents import AcknowledgementName
-    from driftline.domain.verdicts import Kind, Reference
-    from driftline.drift.verdict import Verdict
+    from driftline.domain.verdicts import Kind, Reference, Verdict
 
 
 class Key(NamedTuple):

@@ -6,9 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
-from driftline.domain.verdicts import VerdictName
 from driftline.drift.incidents.book import IncidentBook
-from driftline.drift.verdict import Verdict
 from driftline.store.incidents import (
     read_acknowledgements,
     read_written_incidents,
@@ -47,7 +45,9 @@ def open_book(
     since = max(next_hour - oldest, 0)
     unkept = book.resume(
         stored=read_written_incidents(connection, stream),
-        verdicts=read_page_verdicts(connection, stream, since_hour=since, until_hour=next_hour),
+        verdicts=read_episode_verdicts(
+            connection, stream, after_hour=since, until_hour=next_hour, verdict="page"
+        ),
         said=read_acknowledgements(connection, stream).get(stream, ()),
         since=since,
         next_hour=next_hour,
@@ -88,13 +88,3 @@ def _tell(incident: Incident) -> None:
             "word": incident.acknowledged,
         },
     )
-
-
-def read_page_verdicts(
-    connection: Connection, stream: Stream, *, since_hour: int, until_hour: int
-) -> Sequence[Verdict]:
-    """Return a stream's page verdicts of windows that ended in (since, until], with their evidence."""
-    rows = read_episode_verdicts(
-        connection, stream, after_hour=since_hour, until_hour=until_hour, verdict="page"
-    )
-    return [Verdict(**{**row, "verdict": VerdictName(row["verdict"])}) for row in rows]

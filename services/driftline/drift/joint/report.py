@@ -13,8 +13,8 @@ from driftline.drift.joint.proportions import APART, DISTANCE, GIVEN_OTHERS, pai
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.joint.proportions import Projection
-    from driftline.drift.verdict import Verdict
 
 _NAMED = 3
 _CULPRITS = 2

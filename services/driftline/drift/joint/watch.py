@@ -7,12 +7,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from driftline.domain.names import JOINT
-from driftline.domain.verdicts import VerdictName
+from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.drift.joint.proportions import Projection, count, fit, profile
 from driftline.drift.joint.report import report_joint
 from driftline.drift.judge import Judge
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
-from driftline.drift.verdict import Verdict
 from driftline.store.joint import (
     JointFinding,
     read_joint_counts,

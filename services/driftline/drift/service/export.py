@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.domain.hours import hour_of
 from driftline.domain.streams import PRODUCTION
 from driftline.domain.verdicts import Feature, gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
@@ -15,14 +14,11 @@ if TYPE_CHECKING:
 
     from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.settings import DriftSettings
-    from driftline.drift.verdict import Verdict
     from driftline.metrics import Metrics
     from driftline.monitors import Monitors
     from driftline.store.profiles import StreamSpan
-    from driftline.store.verdicts import StoredVerdict
-
-    Told = Verdict | StoredVerdict
 
 _ASIDE = frozenset({"shadow", "canary"})
 _TEAM = "team"
@@ -65,7 +61,7 @@ def served_streams(spans: Sequence[StreamSpan], newest_hour: Mapping[str, int]) 
 
 
 def export_verdicts(
-    metrics: Metrics, latest: Mapping[Stream, Sequence[Told]], incidents: Sequence[Incident] = ()
+    metrics: Metrics, latest: Mapping[Stream, Sequence[Verdict]], incidents: Sequence[Incident] = ()
 ) -> None:
     """Export the verdicts on the windows that ended last, and no others.
 
@@ -110,7 +106,7 @@ def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[
     metrics.replace(MODEL, {(name, monitors.of(name).labels.get(_TEAM, "")): 1.0 for name in names})
 
 
-def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...], float]:
+def _scores(stream: Stream, verdicts: Sequence[Verdict]) -> Mapping[tuple[str, ...], float]:
     """Return the scores of the longest windows against production, by the labels of the metric."""
     production = [verdict for verdict in verdicts if verdict.reference == "production"]
     longest = max((verdict.scale_hours for verdict in production), default=0)
@@ -124,17 +120,12 @@ def _scores(stream: Stream, verdicts: Sequence[Told]) -> Mapping[tuple[str, ...]
 
 
 def _as_settled(
-    stream: Stream, verdicts: Sequence[Told], incidents: Sequence[Incident]
+    stream: Stream, verdicts: Sequence[Verdict], incidents: Sequence[Incident]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield verdicts with the labels of their feature; what was called noise or accepted is ok."""
-    end = max((_end(verdict) for verdict in verdicts), default=0)
+    end = max((verdict.window_end for verdict in verdicts), default=0)
     settled = settled_features(incidents, stream, end)
     for verdict in verdicts:
         is_settled = verdict.verdict == "page" and Feature(verdict.feature, verdict.kind) in settled
         names = (stream.model_name, stream.model_version, verdict.feature, verdict.kind)
         yield names, "ok" if is_settled else verdict.verdict
-
-
-def _end(verdict: Told) -> int:
-    end = verdict.window_end
-    return end if isinstance(end, int) else hour_of(end)

@@ -11,26 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from driftline.domain.hours import hour_of, hour_time
+from driftline.domain.hours import hour_time
+from driftline.domain.verdicts import Verdict
 from driftline.drift.service.arrival import Arrival
-from driftline.drift.service.records import stored
 from driftline.store.verdicts import (
     FIGURE_BITS,
     FIGURES,
     SHARE_STEP,
     STATISTIC_BITS,
     JudgedHour,
-    StoredVerdict,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from driftline.domain.streams import Stream
     from driftline.drift.service.arrival import StreamHour
     from driftline.drift.settings import DriftSettings
-    from driftline.drift.verdict import Verdict
 
 Key = tuple[object, ...]
 
@@ -38,7 +35,7 @@ INTERRUPTED = "judged again after the worker was interrupted; events had landed 
 
 _COMPLETENESS_STEP = 0.001
 _OF_THE_REVISION = {"revision", "revised_because"}
-_COMPARED = tuple(field.name for field in fields(StoredVerdict) if field.name not in _OF_THE_REVISION)
+_COMPARED = tuple(field.name for field in fields(Verdict) if field.name not in _OF_THE_REVISION)
 _PRECISION = {
     **dict.fromkeys(FIGURES, 2.0**-FIGURE_BITS),
     "statistics": 2.0**-STATISTIC_BITS,
@@ -61,36 +58,33 @@ def is_late(judged: JudgedHour | None, now: Arrival) -> bool:
     return was.rows != now.rows or abs(was.completeness - now.completeness) >= _COMPLETENESS_STEP
 
 
-def key_of(verdict: StoredVerdict) -> Key:
+def key_of(verdict: Verdict) -> Key:
     """Return what tells a stream's verdicts apart."""
     feature = (verdict.segment, verdict.reference, verdict.feature, verdict.kind)
     return (*feature, verdict.scale_hours, verdict.window_end)
 
 
-def by_key(verdicts: Iterable[StoredVerdict]) -> Mapping[Key, StoredVerdict]:
+def by_key(verdicts: Iterable[Verdict]) -> Mapping[Key, Verdict]:
     """Return a stream's verdicts by what tells them apart."""
     return {key_of(verdict): verdict for verdict in verdicts}
 
 
-def by_end(verdicts: Iterable[StoredVerdict]) -> Mapping[int, Mapping[Key, StoredVerdict]]:
+def by_end(verdicts: Iterable[Verdict]) -> Mapping[int, Mapping[Key, Verdict]]:
     """Return a stream's verdicts by the hour (since the Unix epoch) that their windows end with."""
-    ends: dict[int, dict[Key, StoredVerdict]] = {}
+    ends: dict[int, dict[Key, Verdict]] = {}
     for verdict in verdicts:
-        end = hour_of(verdict.window_end)
-        ends.setdefault(end, {})[key_of(verdict)] = verdict
+        ends.setdefault(verdict.window_end, {})[key_of(verdict)] = verdict
     return ends
 
 
-def is_same(one: StoredVerdict, other: StoredVerdict) -> bool:
+def is_same(one: Verdict, other: Verdict) -> bool:
     """Say whether two verdicts on one window say the same, as far as it is kept, in whatever revision."""
     return all(
         _equal(getattr(one, name), getattr(other, name), _PRECISION.get(name, 1e-6)) for name in _COMPARED
     )
 
 
-def rewritten(
-    known: Mapping[Key, StoredVerdict], verdicts: Sequence[StoredVerdict], because: str
-) -> Sequence[StoredVerdict]:
+def rewritten(known: Mapping[Key, Verdict], verdicts: Sequence[Verdict], because: str) -> Sequence[Verdict]:
     """Return those verdicts that the store lacks, and those that it has otherwise, as their next revision."""
     changed = []
     for verdict in verdicts:
@@ -109,7 +103,6 @@ class Revision:
     was the beginning of an episode, which those after it belonged to.
 
     Args:
-        stream: whose.
         late: the hours that differ.
         judged: what hours were judged on, by hour.
         landings: when the last row of each late hour landed.
@@ -118,24 +111,22 @@ class Revision:
 
     def __init__(
         self,
-        stream: Stream,
         late: Iterable[int],
         *,
         judged: Mapping[int, JudgedHour],
         landings: Mapping[int, datetime],
         settings: DriftSettings,
     ) -> None:
-        self._stream = stream
         self._wanted = frozenset(late)
         self._judged = judged
         self._landings = landings
         self._settings = settings
         self._late: list[LateHour] = []
         self.end_hour = min(self._wanted) + settings.longest_scale_hours
-        self.verdicts: list[StoredVerdict] = []
+        self.verdicts: list[Verdict] = []
         self.hours: list[JudgedHour] = []
 
-    def take(self, hour: StreamHour, given: Sequence[Verdict], known: Mapping[Key, StoredVerdict]) -> None:
+    def take(self, hour: StreamHour, given: Sequence[Verdict], known: Mapping[Key, Verdict]) -> None:
         """Compare what an hour's windows come to now with what the store holds.
 
         Args:
@@ -147,20 +138,19 @@ class Revision:
             self._take_late(hour, given)
         compared = {(old.segment, old.reference) for old in known.values()}
         for verdict in given:
-            new = stored(self._stream, verdict)
-            old = known.get(key_of(new))
+            old = known.get(key_of(verdict))
             if (old is None and compared and (verdict.segment, verdict.reference) not in compared) or (
-                old is not None and is_same(old, new)
+                old is not None and is_same(old, verdict)
             ):
                 continue  # A reference that was not there then is none for this window.
             inside = [late for late in self._late if verdict.window_start <= late.hour]
-            moved = _episode(old) != new.episode_id
+            moved = _episode(old) != verdict.episode_id
             if moved:
                 self.end_hour = max(self.end_hour, hour.hour + 1 + self._settings.quiet_hours)
             if inside or moved:
                 because = self._because(inside, old, verdict.scale_hours)
                 revision = 1 if old is None else old.revision + 1
-                self.verdicts.append(replace(new, revision=revision, revised_because=because))
+                self.verdicts.append(replace(verdict, revision=revision, revised_because=because))
 
     def _take_late(self, hour: StreamHour, given: Sequence[Verdict]) -> None:
         judged = self._judged.get(hour.hour)
@@ -171,7 +161,7 @@ class Revision:
         longest = max(longest, self._settings.longest_scale_hours)
         self.end_hour = max(self.end_hour, hour.hour + longest)
 
-    def _because(self, inside: Sequence[LateHour], old: StoredVerdict | None, scale_hours: int) -> str:
+    def _because(self, inside: Sequence[LateHour], old: Verdict | None, scale_hours: int) -> str:
         what = self._what(inside or self._late, is_own_hour=scale_hours == 1 and bool(inside))
         if not inside:
             return f"{what}; this window holds none of them, but an incident before it came or went with them"
@@ -200,12 +190,17 @@ def _judged_on(judged: JudgedHour | None) -> Arrival:
     return Arrival() if judged is None else Arrival(judged.rows, judged.missing)
 
 
-def _episode(verdict: StoredVerdict | None) -> str | None:
+def _episode(verdict: Verdict | None) -> str | None:
     return None if verdict is None else verdict.episode_id
 
 
 def _events(count: int) -> str:
     return "event" if count == 1 else "events"
+
+
+def _given(numbers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the numbers that there are: the store keeps no others."""
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _equal(one: Any, other: Any, precision: float) -> bool:
@@ -215,5 +210,6 @@ def _equal(one: Any, other: Any, precision: float) -> bool:
             math.isnan(one) and math.isnan(other)
         )
     if isinstance(one, Mapping) and isinstance(other, Mapping):
+        one, other = _given(one), _given(other)
         return one.keys() == other.keys() and all(_equal(one[name], other[name], precision) for name in one)
     return bool(one == other)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from driftline.drift.verdict import Verdict
+    from driftline.domain.verdicts import Verdict
     from driftline.monitors import ModelMonitor
     from driftline.profiles import HourProfile
 

@@ -13,19 +13,20 @@ from driftline.drift.segment_judges import SegmentJudges
 from driftline.drift.segments import name_drivers, whole_settings
 from driftline.drift.service.ground import WHOLE, read_all_hours, read_history
 from driftline.drift.service.monitored import as_told
-from driftline.drift.service.records import as_kept, read_episodes
+from driftline.drift.service.records import as_kept
 from driftline.store.grids import read_grids
 from driftline.store.segments import read_segments
+from driftline.store.verdicts import read_episode_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.domain.incidents import Acknowledgement, Incident
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.incidents.book import IncidentBook
     from driftline.drift.service.arrival import StreamHour
     from driftline.drift.service.ground import Ground
     from driftline.drift.settings import DriftSettings
-    from driftline.drift.verdict import Verdict
     from driftline.monitors import ModelMonitor
     from driftline.profiles import Grid, HourProfile
 
@@ -187,5 +188,5 @@ def build_panel(ground: Ground, *, as_of: int) -> Panel:
     for hour in read_history(ground, first_hour=first, end_hour=as_of, segments=segments):
         panel.remember(hour)
     after = max(as_of - whole.page_history_hours, 0)
-    panel.resume(read_episodes(ground.connection, stream, after_hour=after, until_hour=as_of))
+    panel.resume(read_episode_verdicts(ground.connection, stream, after_hour=after, until_hour=as_of))
     return panel

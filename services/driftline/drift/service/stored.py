@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
     from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
+    from driftline.domain.verdicts import Verdict
     from driftline.failing import Failing
     from driftline.metrics import Metrics
     from driftline.store.connection import Connection
     from driftline.store.drops import Drops
     from driftline.store.profiles import StreamSpan
-    from driftline.store.verdicts import StoredVerdict
 
 RECENT_HOURS = 24
 """What is told of the last hours is told of so many, by the model's own time."""
@@ -100,7 +100,7 @@ class StoredExport:
         self._failing = failing
         self._incidents, self._arrived = Pace(_INCIDENTS_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
-        self._latest: dict[Stream, tuple[int, Sequence[StoredVerdict]]] = {}
+        self._latest: dict[Stream, tuple[int, Sequence[Verdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}
         self._late: dict[Stream, int] | None = None
         self.incidents: Sequence[Incident] = ()
@@ -123,7 +123,7 @@ class StoredExport:
         """Return whether there is anything to be read by now."""
         return any(pace.is_due(now_s) for pace in (self._incidents, self._arrived, self._runs, self._disk))
 
-    def latest(self, connection: Connection, stream: Stream, *, next_hour: int) -> Sequence[StoredVerdict]:
+    def latest(self, connection: Connection, stream: Stream, *, next_hour: int) -> Sequence[Verdict]:
         """Return the verdicts on a stream's windows that ended last, for a process that has given none yet.
 
         Args:

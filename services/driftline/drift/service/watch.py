@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from driftline.drift.incidents.store import keep_incidents, read_page_verdicts
+from driftline.drift.incidents.store import keep_incidents
 from driftline.drift.joint.watch import JointWatch
 from driftline.drift.service.arrival import Arrival
 from driftline.drift.service.beginning import PAUSE_HOURS, first_to_judge
@@ -19,7 +19,6 @@ from driftline.drift.service.late import (
     rewritten,
 )
 from driftline.drift.service.panel import build_panel
-from driftline.drift.service.records import read_episodes, stored
 from driftline.store.grids import read_grids
 from driftline.store.incidents import read_acknowledgements, write_acknowledgement
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
@@ -28,6 +27,7 @@ from driftline.store.set_aside import LATE_HOURS
 from driftline.store.verdicts import (
     JudgedHour,
     last_judged_hour,
+    read_episode_verdicts,
     read_judged_hours,
     read_windows,
     write_judged_hours,
@@ -39,11 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from driftline.domain.incidents import Acknowledgement, Incident
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.incidents.incident import Answer
     from driftline.drift.service.ground import Ground, StreamHours
     from driftline.drift.service.panel import Panel
-    from driftline.drift.verdict import Verdict
-    from driftline.store.verdicts import StoredVerdict
 
 _CHUNK_HOURS = 7 * 24
 _LONGEST_WAIT = 10
@@ -135,7 +134,7 @@ class StreamWatch:
 
     def judge_closed(
         self, ground: Ground, end_hour: int, *, goes_on: Callable[[], bool] = lambda: True
-    ) -> Sequence[StoredVerdict]:
+    ) -> Sequence[Verdict]:
         """Judge all hours before one that are not judged yet; return the verdicts that were written.
 
         Where a block is landing at this moment, `next_hour` stays behind; the rest is judged next time.
@@ -145,7 +144,7 @@ class StreamWatch:
             BeingWrittenError: try again.
             StoreError: the store is away.
         """
-        written: list[StoredVerdict] = []
+        written: list[Verdict] = []
         while self.next_hour < end_hour and goes_on():
             self._skip_pause(ground, end_hour)
             if self._panel is None or not self._panel.fits(ground):
@@ -184,21 +183,21 @@ class StreamWatch:
             self.next_hour = following
             self._panel = self._joint = None
 
-    def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Sequence[StoredVerdict]:
-        rows: list[StoredVerdict] = []
+    def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Sequence[Verdict]:
+        rows: list[Verdict] = []
         panel.foresee(read.hours)
         for hour in read.hours:
             given = panel.judge(hour)
-            rows += [stored(self._stream, verdict) for verdict in given]
+            rows += given
             self.latest = [verdict for verdict in given if verdict.segment == WHOLE]
             self._answer_incidents(ground, panel)
-        rows += [stored(self._stream, verdict) for verdict in self._judge_joint(ground, read)]
+        rows += self._judge_joint(ground, read)
         if self._cut_short_end > self.next_hour:
             known = read_windows(
                 ground.connection, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
             )
             rows = list(rewritten(by_key(known), rows, INTERRUPTED))
-        write_verdicts(ground.connection, rows)
+        write_verdicts(ground.connection, self._stream, rows)
         self._note(
             ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
         )
@@ -267,18 +266,15 @@ class StreamWatch:
         hour = late[0] if late else self.next_hour
         while late and panel is not None:
             self._bridge(ground, panel, hour, late[0])
-            revision = Revision(
-                self._stream, late, judged=self._judged, landings=landings, settings=ground.settings
-            )
+            revision = Revision(late, judged=self._judged, landings=landings, settings=ground.settings)
             latest = self._revise_from(ground, panel, revision, late)
             hour = min(revision.end_hour, self.next_hour)
             revisions.append(revision)
             late = [later for later in late if later >= hour]
         if panel is not None and not panel.fits(ground):
             return ()  # New grids are coming into force: all of it is late still.
-        write_verdicts(
-            ground.connection, [verdict for revision in revisions for verdict in revision.verdicts]
-        )
+        verdicts = [verdict for revision in revisions for verdict in revision.verdicts]
+        write_verdicts(ground.connection, self._stream, verdicts)
         self._note(ground, [noted for revision in revisions for noted in revision.hours])
         if self.latest and latest and latest[0].window_end == self.latest[0].window_end:
             self.latest = latest
@@ -295,14 +291,16 @@ class StreamWatch:
             )
             for hour in read.whole(self._stream):
                 panel.remember(hour)
-            panel.resume(
-                read_episodes(ground.connection, self._stream, after_hour=first_hour, until_hour=end_hour)
-            )
-            panel.take_pages(
-                read_page_verdicts(
-                    ground.connection, self._stream, since_hour=first_hour, until_hour=end_hour
+            for verdict, take in (("", panel.resume), ("page", panel.take_pages)):
+                take(
+                    read_episode_verdicts(
+                        ground.connection,
+                        self._stream,
+                        after_hour=first_hour,
+                        until_hour=end_hour,
+                        verdict=verdict,
+                    )
                 )
-            )
 
     def _revise_from(
         self, ground: Ground, panel: Panel, revision: Revision, late: Sequence[int]

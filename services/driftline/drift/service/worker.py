@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from driftline.domain.incidents import Acknowledgement, Incident
     from driftline.domain.streams import HourKey, Stream
+    from driftline.domain.verdicts import Verdict
     from driftline.drift.incidents.incident import Answer
-    from driftline.drift.service.export import Told
     from driftline.failing import Failure
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
@@ -204,7 +204,7 @@ class DriftWorker:
             newest = self._streams.newest
             served = served_streams([s for s in self._streams.all if self._is_judged(s.stream)], newest)
             export_evaluated(self._metrics, {s: self._next_hour(s) for s in served})
-            latest: dict[Stream, Sequence[Told]] = {}
+            latest: dict[Stream, Sequence[Verdict]] = {}
             for stream in served:
                 if not self._goes_on():
                     return
@@ -234,7 +234,7 @@ class DriftWorker:
         watch = self._watches.get(stream)
         return self._streams.judged_until(stream) if watch is None else watch.next_hour
 
-    def _latest(self, stream: Stream) -> Sequence[Told]:
+    def _latest(self, stream: Stream) -> Sequence[Verdict]:
         watch = self._watches.get(stream)
         if watch is not None and watch.latest:
             return watch.latest
