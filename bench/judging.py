@@ -36,12 +36,13 @@ from driftline.drift import DriftSettings
 from driftline.drift.service import watch
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
+from driftline.embedded import open_store
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.monitors import read_monitors
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import open_store, ready_connection
+from driftline.store import ready_connection
 from driftline.store.monitored import follow_monitors
 
 if TYPE_CHECKING:

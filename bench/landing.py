@@ -31,11 +31,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from driftline.embedded import open_store
+
 # Only what an older release has, too: its landers run this very file.
 from driftline.lander import LANDER_METRICS, Lander, service
 from driftline.log import Record, open_log
 from driftline.metrics import Metrics
-from driftline.store import migrate, open_store
+from driftline.store import migrate
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record, event_schema, split_frame
 
 if TYPE_CHECKING:
@@ -179,8 +181,8 @@ def bench_landers(folder: Path, checkouts: Mapping[str, Path], rounds: int) -> F
 def bench_tables(folder: Path, rounds: int) -> Figures:
     """Compare inserts of the same bytes into copies of the table that lack this or that; none is merged."""
     from driftline.lander.blocks import POSITION, BlockWriter  # noqa: PLC0415  not in older ones
-    from driftline.lander.insert import INSERT_SETTINGS, insert_block  # noqa: PLC0415  not in older ones
     from driftline.log import Batch  # noqa: PLC0415  not in older ones
+    from driftline.store.landing import insert_block  # noqa: PLC0415  not in older ones
 
     count = service.BATCH_RECORDS
     datums = [split_frame(value)[1] for value in events(count)]
@@ -198,12 +200,11 @@ def bench_tables(folder: Path, rounds: int) -> Figures:
         for number in range(rounds):
             random.Random(number).shuffle(order)  # Nobody always comes after the same one.
             for name, table in order:
-                settings = {**INSERT_SETTINGS, "insert_deduplication_token": f"{number}"}
                 costs.measure(
                     name,
                     count,
-                    lambda table=table, settings=settings: insert_block(
-                        client, table, columns, container, settings=settings
+                    lambda table=table, token=f"{number}": insert_block(
+                        client, table, columns, container, token=token
                     ),
                 )
         figures = costs.medians("inbox")

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from driftline import PredictionLogger
-from driftline.store import open_store, ready_connection
+from driftline.embedded import open_store
+from driftline.store import ready_connection
 from driftline.up import Up
 
 _ROWS = """

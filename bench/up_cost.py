@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftline import PredictionLogger
-from driftline.store import open_store
+from driftline.embedded import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Judge
+from driftline.embedded import open_store
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import Store, migrate, open_store
+from driftline.store import Store, migrate
 from driftline.store.derive import DERIVED_TABLES
 from driftline.store.grids import read_grids
 from driftline.store.profiles import read_hours

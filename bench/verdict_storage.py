@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from driftline.store import open_store
+from driftline.embedded import open_store
 
 _TABLES = ("verdict_records", "drift_verdicts")
 """Where verdicts are; some stores have the second as a table."""

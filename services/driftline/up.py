@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
+from driftline.embedded import open_store
 from driftline.health import Health, Pulse
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import open_store
 from driftline.store.ready import check_store
 from driftline.web import WebServer, create_app
 

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.store import open_store, ready_connection
+from driftline.embedded import open_store
+from driftline.store import ready_connection
 from driftline.store.incidents import write_incidents
 from tests.store.test_incidents import FINDING, HOUR, INCIDENT
 

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.domain.incidents import Finding, Incident
 from driftline.domain.streams import Stream
-from driftline.store import migrate, open_store
+from driftline.embedded import open_store
+from driftline.store import migrate
 from driftline.store.incidents import write_incidents
 from tests.support.traffic import derive
 

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.cli.options import load_monitors, monitors_option
 from driftline.drift import DriftSettings
+from driftline.embedded import open_store
 from driftline.monitors import MonitorsError
 from driftline.monitors.schema import json_schema
-from driftline.store import open_store
 from driftline.store.segments import wanted_segments
 from tests.support.landing import Landing, put
 from tests.support.running import Place

@@ -18,7 +18,8 @@ from driftline.cli.options import clean_errors
 from driftline.cli.output import plain
 from driftline.cli.questions import parse_time
 from driftline.cli.settings import leaves_of
-from driftline.store import migrate, open_store
+from driftline.embedded import open_store
+from driftline.store import migrate
 
 
 @pytest.mark.parametrize(

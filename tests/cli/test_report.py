@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
-from driftline.store import open_store, ready_connection
+from driftline.embedded import open_store
+from driftline.store import ready_connection
 from driftline.store.incidents import write_incidents
 from tests.web.conftest import END, SINCE, judge_hours, page, stored_incident, write_given
 

@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
 from driftline.cli.settings import load_settings, warn_of_secret
+from driftline.embedded import open_store
 from driftline.log import Record
 from driftline.log.local import LocalLog
 from driftline.metrics import Metrics
-from driftline.store import open_store
 from driftline.web import create_app
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, TOPICS, decode_record, encode_record
 from tests.support.landing import Landing

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from driftline.cli.app import driftline
 from driftline.domain.hours import hour_time
+from driftline.embedded import open_store
 from driftline.log import Record
-from driftline.store import open_store
 from driftline.store.incidents import write_incidents
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.dashboards.rules import RUNBOOKS

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from driftline.embedded import open_store
 from driftline.lander.service import GROUP
 from driftline.log import open_log
-from driftline.store import open_store
 from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, SESSIONS_TOPIC, TOPICS, TRAINING_RUNS_TOPIC
 from tests.support.running import Fleet, wait_until
 from tests.support.store_process import StoreProcess

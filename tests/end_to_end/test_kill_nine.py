@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from driftline.store import open_store
+from driftline.embedded import open_store
 from driftline.store.ledger import read_ledger
 from driftline.store.visible import visible
 from tests.support.running import Place, Up, wait_until

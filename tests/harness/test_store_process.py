@@ -7,8 +7,9 @@ from contextlib import closing
 
 import pytest
 
+from driftline.embedded import open_store
 from driftline.errors import StatementError, StoreAwayError, StoreError
-from driftline.store import migrate, open_store
+from driftline.store import migrate
 from tests.support.process import is_listening
 from tests.support.store_process import PREDICTIONS, READ_ONLY, StoreProcess
 

@@ -4,7 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from driftline.store import migrate, open_store
+from driftline.embedded import open_store
+from driftline.store import migrate
 from tests.support.landing import Landing
 from tests.support.running import Place
 

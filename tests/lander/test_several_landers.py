@@ -14,11 +14,12 @@ from contextlib import closing, suppress
 
 import pytest
 
+from driftline.embedded import open_store
 from driftline.errors import StoreError
 from driftline.lander import LANDER_METRICS, Lander, service
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import migrate, open_store
+from driftline.store import migrate
 from driftline.store.visible import visible
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.lander.partitioned import FEBRUARY, JANUARY, PartitionedLog, record

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.embedded import open_store
 from driftline.errors import LogError
-from driftline.store import open_store
 from tests.soak.books import Books, check_books, read_journals
 from tests.soak.faults import Mischief, possible_faults
 from tests.soak.odd import Odd

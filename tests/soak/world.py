@@ -10,9 +10,10 @@ import urllib.request
 from itertools import count
 from pathlib import Path
 
+from driftline.embedded import open_store
 from driftline.lander.service import GROUP
 from driftline.log import open_log
-from driftline.store import migrate, open_store
+from driftline.store import migrate
 from driftline.wire import TOPICS
 from tests.support.kafka import Kafka
 from tests.support.process import ServerProcess, free_ports

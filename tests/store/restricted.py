@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from xml.sax.saxutils import escape
 
-from driftline.store import open_store
+from driftline.embedded import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def serve(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     import chdb  # noqa: PLC0415  not for those who only start this
 
-    from driftline.store.gateway import Gateway  # noqa: PLC0415  it brings the engine
+    from driftline.embedded.gateway import Gateway  # noqa: PLC0415  it brings the engine
 
     options.engine.mkdir(parents=True, exist_ok=True)
     keeper = chdb.connect(f"{options.engine.resolve()}?config-file={options.config}")

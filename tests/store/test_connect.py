@@ -12,9 +12,10 @@ from contextlib import closing
 
 import pytest
 
+from driftline.embedded import open_store
+from driftline.embedded.stores import FollowingStore
 from driftline.errors import SettingError, StoreAwayError, StoreError
-from driftline.store import open_store
-from driftline.store.connect import FollowingStore, ServerStore
+from driftline.store.connect import ServerStore
 from tests.store.tls_front import TlsFront
 from tests.support.certificates import make_certificates
 

@@ -20,6 +20,7 @@ from driftline.drift import DriftSettings
 from driftline.drift.incidents.store import keep_incidents, open_book
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
+from driftline.embedded import open_store
 from driftline.errors import StatementError, StoreError
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.replay import replay_dead_letters
@@ -28,7 +29,7 @@ from driftline.log import Record, open_log
 from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import migrate, open_store, ready_connection
+from driftline.store import migrate, ready_connection
 from driftline.store.dead_letters import DeadLetterFilter
 from driftline.store.derive import DERIVED_TABLES, delete_superseded
 from driftline.store.joint import (

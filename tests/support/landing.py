@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from driftline.embedded import open_store
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import migrate, open_store
+from driftline.store import migrate
 from driftline.store.ledger import read_ledger
 from tests.support.traffic import make_logger
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 import chdb
 from starlette.responses import PlainTextResponse, Response
 
-from driftline.store.gateway import Gateway
+from driftline.embedded.gateway import Gateway
 from tests.support.process import ServerProcess, answers, free_ports
 
 if TYPE_CHECKING:

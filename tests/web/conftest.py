@@ -13,8 +13,9 @@ from driftline.domain.hours import hour_time
 from driftline.domain.incidents import Finding, Incident
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Verdict, VerdictName
+from driftline.embedded import open_store
 from driftline.metrics import Metric, Metrics
-from driftline.store import migrate, open_store
+from driftline.store import migrate
 from driftline.store.incidents import write_incidents
 from driftline.store.rules import set_rules
 from driftline.store.verdicts import JudgedHour, write_judged_hours, write_verdicts

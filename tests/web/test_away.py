@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 
+from driftline.embedded import open_store
 from driftline.errors import StoreError
 from driftline.metrics import Metrics
-from driftline.store import Store, migrate, open_store
+from driftline.store import Store, migrate
 from driftline.web import WebServer, create_app
 from tests.web.browser import Browser
 

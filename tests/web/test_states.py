@@ -19,9 +19,10 @@ from driftline.domain.streams import Stream
 from driftline.drift.service.export import export_verdicts
 from driftline.drift.service.metrics import INCIDENTS, VERDICT, WORKER_METRICS
 from driftline.drift.service.stored import StoredExport
+from driftline.embedded import open_store
 from driftline.failing import Failing
 from driftline.metrics import Metrics
-from driftline.store import migrate, open_store
+from driftline.store import migrate
 from driftline.store.incidents import STATES, read_incidents, write_acknowledgement, write_incidents
 from driftline.store.verdicts import JudgedHour, read_windows, write_judged_hours
 from driftline.web import WebServer, create_app

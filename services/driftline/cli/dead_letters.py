@@ -11,10 +11,10 @@ import click
 from driftline.cli.options import clean_errors, json_option, log_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table, plain
 from driftline.cli.questions import ask_store, parse_time
+from driftline.embedded import open_store
 from driftline.errors import NotFoundError, WireError
 from driftline.lander.replay import replay_dead_letters
 from driftline.log import open_log
-from driftline.store import open_store
 from driftline.store.dead_letters import DeadLetterFilter, StoredDeadLetter, read_dead_letters
 from driftline.wire import decode_record
 

@@ -14,7 +14,8 @@ import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table, plain
-from driftline.store import ask, open_store
+from driftline.embedded import open_store
+from driftline.store import ask
 from driftline.store.ledger import read_ledger
 from driftline.store.trace import trace as trace_prediction
 from driftline.store.url import EmbeddedUrl, parse_store_url

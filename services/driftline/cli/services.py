@@ -31,6 +31,7 @@ from driftline.cli.settings import LinkedOption
 from driftline.drift import DriftSettings
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
+from driftline.embedded import open_store
 from driftline.errors import LogError, StoreAwayError
 from driftline.health import Health, Pulse
 from driftline.lander import LANDER_METRICS, Lander
@@ -38,7 +39,7 @@ from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
-from driftline.store import migrate, open_store, ready_connection
+from driftline.store import migrate, ready_connection
 from driftline.store.ready import act, check_store
 from driftline.store.users import SERVICES, migrate_with_users, read_accounts
 from driftline.up import Up

@@ -8,36 +8,23 @@ for the inserts that are under way, and asks then: what another one began is eit
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from driftline.errors import StoreError
 from driftline.lander.repeats import event_id_of
+from driftline.store.landing import Place, read_end, read_held, read_inserts_under_way
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable, Collection, Mapping
 
     from driftline.lander.repeats import SchemaOf
     from driftline.log import Batch
     from driftline.store.connection import Connection
 
-_PLACE = "log_id = {source:String} AND log_partition = {partition:UInt32}"
-_HELD = f"""
-SELECT log_offset, toString(event_id) FROM predictions
-WHERE {_PLACE} AND log_offset >= {{first:UInt64}} AND log_offset <= {{last:UInt64}}
-"""
-_END = (
-    f"SELECT max(log_offset) + 1, count() FROM predictions WHERE {_PLACE} AND log_offset >= {{first:UInt64}}"
-)
-# Several landers are one user: each sees the others' inserts.
-_UNDER_WAY = """
-SELECT query_id FROM system.processes
-WHERE query_kind = 'Insert' AND position(query, 'prediction_inbox') > 0
-"""
 _PAUSE_S = 0.2
 _PATIENCE_S = 60.0
 
-_Place: TypeAlias = "tuple[str, int]"
+_Partition: TypeAlias = "tuple[str, int]"
 
 
 class HeldRows:
@@ -62,8 +49,8 @@ class HeldRows:
         self._schema_of = schema_of
         self._monotonic = monotonic
         self._sleep = sleep
-        self._next: dict[_Place, int] = {}
-        self._doubtful_below: dict[_Place, int] = {}
+        self._next: dict[_Partition, int] = {}
+        self._doubtful_below: dict[_Partition, int] = {}
 
     def begin(self, batch: Batch) -> bool:
         """Return whether any of an intended batch may be there; `offsets` tells, before an insert and after.
@@ -78,7 +65,8 @@ class HeldRows:
         goes_on = self._next.pop(place, None) == batch.first_offset and not batch.repeated
         if not goes_on:
             self._wait_for_inserts()
-            self._doubt(place, max(self._read_end(batch), batch.first_offset) + 1)
+            end = read_end(self._connection, Place(*place, batch.first_offset))
+            self._doubt(place, max(end, batch.first_offset) + 1)
         return batch.first_offset < self._doubtful_below[place]
 
     def finish(self, batch: Batch, *, is_new: bool) -> None:
@@ -102,8 +90,8 @@ class HeldRows:
         Raises:
             StoreError: the store is away, or what landed under one of them was something else.
         """
-        rows = self._ask(_HELD, batch, first=first_offset, last=last_offset)
-        held = {int(offset): event_id for offset, event_id in rows}
+        begin = Place(batch.source, batch.partition, first_offset)
+        held = read_held(self._connection, begin, last=last_offset)
         self._check(batch, held)
         return held.keys()
 
@@ -120,29 +108,15 @@ class HeldRows:
                     "Begin a new log; its events will land beside those of this one"
                 )
 
-    def _doubt(self, place: _Place, below: int) -> None:
+    def _doubt(self, place: _Partition, below: int) -> None:
         self._doubtful_below[place] = max(below, self._doubtful_below.get(place, 0))
-
-    def _read_end(self, batch: Batch) -> int:
-        """Return behind which offset the table holds nothing, from the batch on."""
-        ((end, rows),) = self._ask(_END, batch, first=batch.first_offset)
-        return int(end) if rows else 0
 
     def _wait_for_inserts(self) -> None:
         """Wait for the end of those that are under way now; others land all the time."""
         end_s = self._monotonic() + _PATIENCE_S
-        waited = self._under_way()
+        waited = read_inserts_under_way(self._connection)
         while waited:
             if self._monotonic() >= end_s:
                 raise StoreError(f"an insert is under way for {_PATIENCE_S:.0f} s: waiting for its end")
             self._sleep(_PAUSE_S)
-            waited &= self._under_way()
-
-    def _under_way(self) -> AbstractSet[str]:
-        return {str(row[0]) for row in self._query(_UNDER_WAY, {})}
-
-    def _ask(self, query: str, batch: Batch, **offsets: int) -> Sequence[Sequence[Any]]:
-        return self._query(query, {"source": batch.source, "partition": batch.partition, **offsets})
-
-    def _query(self, query: str, bound: dict[str, object]) -> Sequence[Sequence[Any]]:
-        return self._connection.rows(query, bound)
+            waited &= read_inserts_under_way(self._connection)

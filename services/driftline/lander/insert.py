@@ -20,9 +20,10 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from driftline.errors import StatementError, StoreError, WireError
+from driftline.errors import StoreError, WireError
 from driftline.lander.blocks import END, POSITION, BlockWriter
 from driftline.lander.screen import suspects
+from driftline.store.landing import RefusedError, insert_block
 from driftline.wire import MAX_RECORD_BYTES, decode_as, event_schema, split_frame
 
 if TYPE_CHECKING:
@@ -35,45 +36,6 @@ if TYPE_CHECKING:
     from driftline.wire import EventSchema, SchemaRef
 
 _logger = logging.getLogger(__name__)
-
-# One block in, one block into the view: then the token names each part, also when it is repeated.
-INSERT_SETTINGS: Mapping[str, int] = {
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "input_format_avro_allow_missing_fields": 1,
-    "insert_deduplicate": 1,
-    "materialized_views_ignore_errors": 0,
-    "max_insert_block_size": 1_048_576,
-    "max_insert_threads": 1,
-    "max_partitions_per_insert_block": 0,
-    "max_threads": 1,
-    "min_insert_block_size_bytes": 1 << 50,
-    "min_insert_block_size_rows": 1 << 50,
-}
-
-# What ClickHouse answers when the data is at fault. Whatever else fails is the store's trouble and is tried
-# again: nothing is dead-lettered because a disk was full.
-_DATA_ERROR_CODES = frozenset(
-    {
-        6,  # CANNOT_PARSE_TEXT
-        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
-        32,  # ATTEMPT_TO_READ_AFTER_EOF
-        33,  # CANNOT_READ_ALL_DATA
-        38,  # CANNOT_PARSE_DATE
-        41,  # CANNOT_PARSE_DATETIME
-        53,  # TYPE_MISMATCH
-        69,  # ARGUMENT_OUT_OF_BOUND
-        72,  # CANNOT_PARSE_NUMBER
-        117,  # INCORRECT_DATA
-        131,  # TOO_LARGE_STRING_SIZE
-        321,  # VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
-        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
-        376,  # CANNOT_PARSE_UUID
-        407,  # DECIMAL_OVERFLOW
-        469,  # VIOLATED_CONSTRAINT
-        636,  # CANNOT_EXTRACT_TABLE_STRUCTURE
-    }
-)
-_STD_EXCEPTION_CODE = 1001
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +264,7 @@ class Inserter:
             self._table,
             self._columns,
             self._writers[piece.ref].container(datums, batch, places),
-            settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
+            token=token,
         )
 
     def _parts(self, batch: Batch, piece: Piece) -> Iterator[Piece]:
@@ -330,44 +292,6 @@ def _own_reason(schema: EventSchema, datum: bytes) -> WireError | None:
     except WireError as error:
         return error
     return None
-
-
-class RefusedError(WireError):
-    """The store's engine refuses a block because of the data in it."""
-
-
-def insert_block(
-    connection: Connection,
-    table: str,
-    columns: Sequence[str],
-    container: bytes,
-    *,
-    settings: Mapping[str, object],
-) -> None:
-    """Insert one Avro container into a table. Blocks for the store.
-
-    Raises:
-        RefusedError: the data is at fault.
-        StoreError: the store is away or in trouble.
-    """
-    try:
-        connection.insert_avro(table, columns, container, settings=settings)
-    except StatementError as error:
-        code, text = error.code, error.detail
-        if code in _DATA_ERROR_CODES or (code == _STD_EXCEPTION_CODE and "avro::Exception" in text):
-            raise RefusedError(_reason(code, text), text.partition(" (version")[0][:1000]) from error
-        raise
-
-
-def _reason(code: int, text: str) -> str:
-    if code == _STD_EXCEPTION_CODE:
-        return "undecodable"
-    if code == 469:
-        return (
-            text.partition("Constraint `")[2].partition("`")[0].join(("violates_", ""))
-            or "violates_constraint"
-        )
-    return "unconvertible"
 
 
 def _dead(batch: Batch, position: int, reason: str, detail: str) -> DeadLetter:

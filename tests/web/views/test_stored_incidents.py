@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
+from driftline.embedded import open_store
 from driftline.metrics import Metrics
-from driftline.store import open_store, ready_connection
+from driftline.store import ready_connection
 from driftline.store.incidents import write_acknowledgement, write_incidents
 from driftline.web import create_app
 from tests.web.browser import text_of

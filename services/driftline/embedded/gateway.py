@@ -22,9 +22,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from driftline.embedded.confinement import check_sql
+from driftline.embedded.encodings import TooLargeError, decoded, form_fields
 from driftline.serving import WebServer
-from driftline.store.confinement import check_sql
-from driftline.store.encodings import TooLargeError, decoded, form_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

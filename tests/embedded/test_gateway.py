@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from driftline.store.gateway import _MAX_BODY_BYTES
+from driftline.embedded.gateway import _MAX_BODY_BYTES
 
 
 @pytest.fixture(scope="module")

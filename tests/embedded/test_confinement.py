@@ -10,8 +10,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from driftline.embedded.confinement import check_confined, check_sql, confine
 from driftline.errors import SettingError, StoreError
-from driftline.store.confinement import check_confined, check_sql, confine
 
 SECRET = "what only the owner's user may read"
 
@@ -139,7 +139,7 @@ def test_in_a_folder_of_any_other_name_there_is_a_store_that_is_confined(tmp_pat
     """In a process of its own, since a process has one engine."""
     url = f"chdb://{quote(str(tmp_path / name))}"
     code = (
-        "import sys; from driftline.store import open_store\n"
+        "import sys; from driftline.embedded import open_store\n"
         "print(open_store(sys.argv[1]).connect().command('SELECT 1'))"
     )
     done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ import zlib
 import lz4.frame
 import pytest
 
-from driftline.store.encodings import TooLargeError, decoded
+from driftline.embedded.encodings import TooLargeError, decoded
 
 try:
     from compression import zstd

@@ -11,9 +11,9 @@ from dataclasses import asdict
 
 import pytest
 
+from driftline.embedded import open_store
+from driftline.embedded.owner import Owner, Ownership, is_there, read_owner
 from driftline.errors import NotFoundError, StoreBusyError, StoreError
-from driftline.store import open_store
-from driftline.store.owner import Owner, Ownership, is_there, read_owner
 from tests.support.running import wait_until
 
 OWNER = Owner("127.0.0.1", 8123, "driftline", "token", "reader", 17)
@@ -126,7 +126,7 @@ def test_an_owner_that_does_not_answer_is_named(folder, ownership):
 _OWNS = """
 import os, shutil, sys, time
 from driftline.errors import StoreError
-from driftline.store import open_store
+from driftline.embedded import open_store
 store = open_store(sys.argv[1])
 print("up", flush=True)
 sys.stdin.readline()
