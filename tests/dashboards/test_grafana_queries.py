@@ -12,8 +12,8 @@ import pytest
 from driftline.domain.streams import Stream
 from driftline.profiles import Grid
 from driftline.store.derive import DERIVED_TABLES
+from driftline.store.distributions import Spans, read_distribution
 from driftline.web import WebServer
-from driftline.web.reads.distributions import Spans, read_distribution
 from tests.dashboards import grafana
 from tests.dashboards.world import BROKEN, END_S, HOUR_S, NEWER
 from tests.support.prometheus import Prometheus

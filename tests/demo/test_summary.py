@@ -5,20 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from driftline.demo.flights import FeedError
-from driftline.demo.summary import (
-    Incident,
-    PageVerdict,
-    PlannedFault,
-    Situation,
-    confirm,
-    explain,
-    find_fault,
-    incidents_of,
-    read_situation,
-)
+from driftline.demo.summary import Incident, PlannedFault, confirm, explain, find_fault, incidents_of
 from driftline.domain.incidents import Finding
 from driftline.domain.incidents import Incident as AlertedIncident
 from driftline.domain.streams import Stream
+from driftline.store.summary import PageVerdict, Situation, read_situation
 from tests.drift.service.watching import make_worker, opened_landing, put_hours
 
 NOON = datetime(2013, 7, 1, 12, tzinfo=UTC)

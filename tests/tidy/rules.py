@@ -93,7 +93,7 @@ STILL_REACHING_IN = frozenset(
         "tests/store/test_users.py",
         "tests/support/grafana.py",
         "tests/support/profiling.py",
-        "tests/web/reads/test_predictions.py",
+        "tests/store/test_predictions.py",
         "tests/web/test_gate.py",
         "tests/web/views/test_stories.py",
     }

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.demo.flights import feed_errors, load_flights, load_weather
-from driftline.demo.summary import PlannedFault, confirm, read_situation, summarize
+from driftline.demo.summary import PlannedFault, confirm, summarize
 from driftline.drift import DriftSettings
 from driftline.errors import DriftlineError, SettingError
 from driftline.lander.service import GROUP
 from driftline.monitors import read_monitors
+from driftline.store.summary import read_situation
 from driftline.store.url import embedded_url
 from driftline.up import Up
 from driftline.wire import TOPICS

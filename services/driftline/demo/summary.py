@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_time
 from driftline.drift.incidents.incident import Answer
 from driftline.store.ledger import read_ledger
+from driftline.store.summary import (
+    PageVerdict,
+    count_rows,
+    count_verdicts,
+    read_judged_windows,
+    read_page_verdicts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,47 +49,6 @@ class PlannedFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """How far serving has come in the store.
-
-    Args:
-        landed: predictions.
-        hours: from the first of them on that have closed, those without any between them included.
-        judged: of these.
-    """
-
-    landed: int
-    hours: int
-    judged: int
-
-
-def read_situation(connection: Connection) -> Situation:
-    """Return how far serving has come. Reads little, since it is asked often."""
-    landed, first, closed = connection.rows(
-        "SELECT count(), min(hour), arraySort(groupUniqArray(hour))[-2] FROM "
-        "(SELECT intDiv(toUnixTimestamp(predictions.hour), 3600) AS hour FROM predictions "
-        "WHERE environment = 'production')"
-    )[0]
-    judged = connection.rows("SELECT intDiv(toUnixTimestamp(max(hour)), 3600) FROM judged_hours")
-    hours, told = ((hour + 1 - first if hour else 0) for hour in (closed, judged[0][0]))
-    return Situation(landed, hours, told)
-
-
-@dataclass(frozen=True, slots=True)
-class PageVerdict:
-    """One stored verdict that pages. Times are UTC."""
-
-    feature: str
-    reference: str
-    window_end: datetime
-    scale_hours: int
-    channel: str
-    reason: str
-    rank: int
-    episode_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Incident:
     """What the engineer gets: all that pages for the model, until 24 hours are quiet."""
 
@@ -108,16 +74,6 @@ class Incident:
     def features(self) -> Sequence[str]:
         """Every feature that pages in it, the first one first."""
         return list(dict.fromkeys([self.first.feature, *(verdict.feature for verdict in self.verdicts)]))
-
-
-def read_page_verdicts(connection: Connection) -> Sequence[PageVerdict]:
-    """Return all verdicts that page, in the order of their windows' ends."""
-    rows = connection.rows(
-        "SELECT feature, reference, window_end, scale_hours, ifNull(channel, ''), reason, ifNull(rank, 0), "
-        "ifNull(episode_id, '') FROM drift_verdicts WHERE verdict = 'page' "
-        "ORDER BY window_end, rank, scale_hours"
-    )
-    return [PageVerdict(row[0], row[1], _utc(row[2]), *row[3:]) for row in rows]
 
 
 def incidents_of(verdicts: Sequence[PageVerdict]) -> Sequence[Incident]:
@@ -178,7 +134,8 @@ def summarize(
     production = books["production"]
     verdicts = read_page_verdicts(connection)
     incidents = incidents_of(verdicts)
-    first_judged, last_judged, counted = _judged(connection)
+    counted = count_verdicts(connection)
+    first_judged, last_judged = read_judged_windows(connection)
     first_fault = faults[0].start if faults else last_judged
     hours = 0.0
     if first_judged is not None and first_fault is not None:
@@ -197,8 +154,8 @@ def summarize(
         "duplicates": production.duplicates,
         "dropped": production.dropped,
         "reference_rows": books["reference"].landed if "reference" in books else 0,
-        "outcomes": _count(connection, "outcomes"),
-        "dead_letters": _count(connection, "dead_letters"),
+        "outcomes": count_rows(connection, "outcomes"),
+        "dead_letters": count_rows(connection, "dead_letters"),
         "verdicts": sum(counted.values()),
         "verdicts_by_name": counted,
         "judged_from": first_judged.isoformat() if first_judged else None,
@@ -246,24 +203,3 @@ def _tell_fault(fault: PlannedFault, found: PageVerdict | None) -> dict[str, Any
         "reason": found.reason if found else None,
         "delay_hours": (found.window_end - fault.start) / timedelta(hours=1) if found else None,
     }
-
-
-def _judged(connection: Connection) -> tuple[datetime | None, datetime | None, dict[str, int]]:
-    """Return the ends of the first and last window with a reference, and how many verdicts by name."""
-    rows = connection.rows(
-        "SELECT verdict, count(), min(window_end), max(window_end) FROM drift_verdicts "
-        "WHERE reference = 'production' GROUP BY verdict"
-    )
-    counted = connection.rows("SELECT verdict, count() FROM drift_verdicts GROUP BY verdict ORDER BY verdict")
-    judged = [row for row in rows if row[0] in {"ok", "warn", "page"}]
-    first = min((_utc(row[2]) for row in judged), default=None)
-    last = max((_utc(row[3]) for row in judged), default=None)
-    return first, last, {name: int(count) for name, count in counted}
-
-
-def _count(connection: Connection, table: str) -> int:
-    return int(connection.rows(f"SELECT count() FROM {table} FINAL")[0][0])
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 HOUR_S = 3600
+
+
+class CellSpan(NamedTuple):
+    """Hours in [first, end), since the Unix epoch, UTC, in cells of equal length, counted from 0.
+
+    Args:
+        first_hour: the first one.
+        end_hour: the one behind the last.
+        cell_hours: the length of a cell; the last one may reach beyond the end.
+    """
+
+    first_hour: int
+    end_hour: int
+    cell_hours: int
 
 
 @lru_cache(maxsize=10_000)

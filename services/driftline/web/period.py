@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from driftline.domain.hours import CellSpan
+
 DAYS = (7, 28, 90, 365)
 DEFAULT_DAYS = 28
 
@@ -37,6 +39,11 @@ class Period:
     def cell_hours(self) -> int:
         """Hours in one cell of a strip."""
         return _CELL_HOURS[self.days]
+
+    @property
+    def span(self) -> CellSpan:
+        """The hours, and how they are cut."""
+        return CellSpan(self.first_hour, self.end_hour, self.cell_hours)
 
     @property
     def cells(self) -> int:

@@ -14,10 +14,10 @@ from driftline.drift.service.worker import DriftWorker
 from driftline.metrics import Metrics
 from driftline.store.incidents import read_incidents
 from driftline.store.invalid import read_invalid
+from driftline.store.predictions import Filter, read_predictions
 from driftline.store.rules import set_rules
 from driftline.web import create_app
 from driftline.web.addresses import feature_path
-from driftline.web.reads.predictions import Filter, read_predictions
 from tests.drift.service.watching import HOUR, HOUR_S, STREAM, Clock, opened_landing, told
 from tests.support.landing import put
 

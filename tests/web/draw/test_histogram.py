@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from driftline.profiles import Grid
+from driftline.store.distributions import Layer
 from driftline.web.draw.histogram import few_values, nice_step, rebin
-from driftline.web.reads.distributions import Layer
 
 
 def layer_of(values, grid: Grid) -> Layer:

@@ -10,7 +10,7 @@ import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.web.reads.predictions import Filter
+from driftline.store.predictions import Filter
 from driftline.web.views.incident import example_filter
 from tests.web.browser import text_of
 from tests.web.conftest import END, SINCE, of_incident, page

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from driftline.profiles import Grid
-    from driftline.web.reads.distributions import Layer, LayerName
+    from driftline.store.distributions import Layer, LayerName
 
     FloatArray = NDArray[np.float64]
 

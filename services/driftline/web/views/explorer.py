@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.ledger import read_landed
-from driftline.web.addresses import explorer_path
-from driftline.web.reads.predictions import (
+from driftline.store.predictions import (
     Cursor,
     Filter,
     read_feature_names,
     read_predictions,
     read_versions,
 )
+from driftline.web.addresses import explorer_path
 from driftline.web.views.streams import Choice, find_span, spans_by_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.store.connection import Connection
-    from driftline.web.reads.predictions import PredictionLine
+    from driftline.store.predictions import PredictionLine
 
 ROWS = 50
 

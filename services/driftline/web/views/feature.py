@@ -10,17 +10,17 @@ from driftline.domain.names import JOINT
 from driftline.domain.verdicts import Feature, gravest
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
+from driftline.store.distributions import LAYERS, Spans, read_distribution
+from driftline.store.evidence import read_parts
 from driftline.store.grids import read_grids
+from driftline.store.judged import read_cells, read_effects, read_newest
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Series
 from driftline.web.draw.histogram import few_values, rebin
 from driftline.web.period import Period
-from driftline.web.reads.distributions import LAYERS, Spans, read_distribution
 from driftline.web.reads.episodes import read_episodes
-from driftline.web.reads.evidence import read_parts
-from driftline.web.reads.verdicts import read_cells, read_effects, read_newest
 from driftline.web.views.model import invalid_of
 from driftline.web.views.stories import gather
 from driftline.web.views.streams import episode_spans, find_stream
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from driftline.domain.streams import Stream
     from driftline.store.connection import Connection
+    from driftline.store.distributions import Distribution, Layer, LayerName
+    from driftline.store.evidence import PartVerdict
     from driftline.store.invalid import InvalidCount
-    from driftline.web.reads.distributions import Distribution, Layer, LayerName
+    from driftline.store.judged import NewestVerdict
     from driftline.web.reads.episodes import Episode
-    from driftline.web.reads.evidence import PartVerdict
-    from driftline.web.reads.verdicts import NewestVerdict
     from driftline.web.views.stories import Story
     from driftline.web.views.streams import Choice
 
@@ -179,7 +179,7 @@ def view_feature(
     settled = [each for each in around if each.is_settled and each not in current]
     spans = Spans(end, min((each.since for each in around), default=None))
     marks = episode_spans(episodes, key, stream, "production")
-    cells = read_cells(connection, stream, period, reference="production", feature=key).get(key, {})
+    cells = read_cells(connection, stream, period.span, reference="production", feature=key).get(key, {})
     return FeatureView(
         stream=stream,
         feature=feature,
@@ -198,7 +198,7 @@ def view_feature(
         strip=charts.strip(cells, period, marks, label=f"Verdicts on {feature} over {period.days} days"),
         effects=charts.effect_chart(
             read_effects(
-                connection, stream, key, period, reference="production", scale_hours=_EFFECT_SCALE_HOURS
+                connection, stream, key, period.span, reference="production", scale_hours=_EFFECT_SCALE_HOURS
             ),
             period,
             marks,

@@ -10,12 +10,12 @@ from driftline.domain.hours import hour_time
 from driftline.domain.verdicts import Feature, VerdictName, gravest
 from driftline.store.drops import read_drops_by_hour
 from driftline.store.incidents import settled_features
+from driftline.store.judged import read_states
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
 from driftline.web.reads.incidents import read_known_incidents
-from driftline.web.reads.verdicts import read_states
 from driftline.web.views.streams import (
     REFERENCE_ROWS,
     find_span,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from driftline.domain.streams import Stream
     from driftline.store.connection import Connection
+    from driftline.store.judged import JudgedSpan, State
     from driftline.web.reads.incidents import KnownIncident
-    from driftline.web.reads.verdicts import JudgedSpan, State
     from driftline.web.views.streams import Choice
 
 

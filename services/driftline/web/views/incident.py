@@ -10,16 +10,16 @@ from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import MEANINGS
 from driftline.domain.names import is_answer
+from driftline.store.evidence import EvidenceKey, read_evidence, read_joint_reason
 from driftline.store.incidents import find_incident
+from driftline.store.judged import read_effects, read_training_runs
+from driftline.store.predictions import Filter, read_predictions
 from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.period import Period
-from driftline.web.reads.evidence import EvidenceKey, read_evidence, read_joint_reason
 from driftline.web.reads.incidents import with_words
-from driftline.web.reads.predictions import Filter, read_predictions
-from driftline.web.reads.verdicts import read_effects, read_runs
 from driftline.web.views.streams import spans_by_model
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from driftline.domain.incidents import Finding
     from driftline.store.connection import Connection
-    from driftline.web.reads.evidence import Evidence
+    from driftline.store.evidence import Evidence
+    from driftline.store.judged import TrainingRun
+    from driftline.store.predictions import PredictionLine
     from driftline.web.reads.incidents import KnownIncident
-    from driftline.web.reads.predictions import PredictionLine
-    from driftline.web.reads.verdicts import TrainingRun
 
 EXAMPLES = 5
 
@@ -120,14 +120,14 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
     """
     (known,) = with_words(connection, [find_incident(connection, incident_id)])
     incident, main = known.incident, known.main
-    evidence = read_evidence(connection, known)
+    evidence = read_evidence(connection, incident)
     rows = [_row(finding, evidence, known) for finding in incident.findings]
     spans = {span.stream: span for span in spans_by_model(connection).get(incident.stream.model_name, ())}
     span = spans.get(incident.stream)
     judged_until = max(span.last_end, known.last) if span else known.last
     first_end = span.first_end if span else 0
     is_first = all(each.first_end >= first_end for each in spans.values())
-    runs = {run.model_version: run for run in read_runs(connection, incident.stream.model_name)}
+    runs = {run.model_version: run for run in read_training_runs(connection, incident.stream.model_name)}
     wanted = example_filter(main, known.since, known.last)
     return IncidentView(
         known=known,
@@ -135,7 +135,7 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
         judged_until=judged_until,
         version_began=None if is_first or known.since - first_end > _NEW_VERSION_HOURS else first_end - 1,
         run=runs.get(incident.stream.model_version),
-        joint=read_joint_reason(connection, known),
+        joint=read_joint_reason(connection, incident),
         effects=_effects(connection, known, judged_until),
         wanted=wanted,
         examples=read_predictions(connection, incident.stream, wanted, limit=EXAMPLES),
@@ -176,7 +176,7 @@ def _effects(connection: Connection, known: KnownIncident, judged_until: int) ->
         connection,
         known.incident.stream,
         main.feature_key,
-        period,
+        period.span,
         reference=main.reference,
         scale_hours=_EFFECT_SCALE_HOURS,
         segment=main.segment,

@@ -12,13 +12,13 @@ from driftline.domain.verdicts import Feature, VerdictName, gravest, other_kind
 from driftline.errors import NotFoundError
 from driftline.store.drops import read_drops
 from driftline.store.invalid import read_invalid
+from driftline.store.judged import read_cells, read_newest, read_training_runs
 from driftline.store.ledger import read_ledger
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Mark
 from driftline.web.period import Period
 from driftline.web.reads.episodes import read_episodes
-from driftline.web.reads.verdicts import read_cells, read_newest, read_runs
 from driftline.web.views.stories import gather
 from driftline.web.views.streams import (
     REFERENCE_ROWS,
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
     from driftline.store.drops import Drops
     from driftline.store.invalid import InvalidCount
+    from driftline.store.judged import JudgedSpan, NewestVerdict, TrainingRun
     from driftline.store.ledger import LedgerLine
     from driftline.web.draw.charts import Span
     from driftline.web.reads.episodes import Episode
-    from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, TrainingRun
     from driftline.web.views.stories import Story
     from driftline.web.views.streams import Choice
 
@@ -140,7 +140,7 @@ def view_model(connection: Connection, name: str, choice: Choice) -> tuple[Model
     spans = spans_by_model(connection).get(name, ())
     if not lines and not spans:
         raise NotFoundError(f"no event of a model called {name!r} has landed")
-    runs = {run.model_version: run for run in read_runs(connection, name)}
+    runs = {run.model_version: run for run in read_training_runs(connection, name)}
     by_stream = {stream_of(line): line for line in lines}
     judged = {span.stream: span for span in spans}
     versions = [
@@ -173,7 +173,7 @@ def _view(
         span.stream,
         period,
         marks,
-        cells=read_cells(connection, span.stream, period, reference=choice.reference),
+        cells=read_cells(connection, span.stream, period.span, reference=choice.reference),
         episodes=episodes,
         newest=newest,
         reference=choice.reference,

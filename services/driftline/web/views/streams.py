@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from driftline.domain.streams import PRODUCTION, Stream
 from driftline.errors import NotFoundError
 from driftline.store.incidents import SERVED_HOURS
+from driftline.store.judged import read_judged
 from driftline.store.ledger import read_landed
 from driftline.web import words
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span
 from driftline.web.period import DEFAULT_DAYS
-from driftline.web.reads.verdicts import read_judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.domain.verdicts import Feature
     from driftline.store.connection import Connection
+    from driftline.store.judged import JudgedSpan, NewestVerdict, State
     from driftline.store.ledger import LedgerLine
     from driftline.web.reads.episodes import Episode
-    from driftline.web.reads.verdicts import JudgedSpan, NewestVerdict, State
 
 """The environment that is judged for pages, and the reference of that name."""
 

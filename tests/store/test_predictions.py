@@ -10,8 +10,8 @@ import pytest
 
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError
-from driftline.web.reads import predictions
-from driftline.web.reads.predictions import (
+from driftline.store import predictions
+from driftline.store.predictions import (
     Cursor,
     Filter,
     read_feature_names,

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from driftline.domain.channels import Channel
 from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
-from driftline.web.reads.verdicts import ENDS, FINAL
+from driftline.store.judged import ENDS, FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
     from driftline.domain.verdicts import Feature
     from driftline.store.connection import Connection
-    from driftline.web.reads.incidents import KnownIncident
 
 _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
@@ -108,13 +108,12 @@ class PartVerdict:
     reason: str
 
 
-def read_evidence(connection: Connection, known: KnownIncident) -> Mapping[EvidenceKey, Evidence]:
+def read_evidence(connection: Connection, incident: Incident) -> Mapping[EvidenceKey, Evidence]:
     """Return the evidence of an incident by segment, feature, kind and reference, unless it aged out."""
-    incident = known.incident
     bound = {
         **_bound(incident.stream),
-        "first": known.since,
-        "end": known.last,
+        "first": incident.since,
+        "end": incident.last,
         "segments": sorted({finding.segment for finding in incident.findings}),
         "features": sorted({finding.feature for finding in incident.findings}),
     }
@@ -147,9 +146,9 @@ def read_parts(connection: Connection, stream: Stream, feature: Feature, end: in
     return sorted(found.values(), key=lambda each: (*_order(each)[:1], -abs(each.effect or 0), each.segment))
 
 
-def read_joint_reason(connection: Connection, known: KnownIncident) -> str:
+def read_joint_reason(connection: Connection, incident: Incident) -> str:
     """Return what the joint check said at the time of an incident; empty: nothing that changed."""
-    bound = {**_bound(known.incident.stream), "first": known.since, "end": known.last}
+    bound = {**_bound(incident.stream), "first": incident.since, "end": incident.last}
     rows = connection.rows(_JOINT, parameters=bound, settings=FINAL)
     return str(rows[0][0]) if rows else ""
 

@@ -1,4 +1,4 @@
-"""What the pages ask of verdicts. Hours count from the Unix epoch, UTC."""
+"""What windows were judged, and what they came to over time. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from driftline.domain.verdicts import Feature, gravest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.hours import CellSpan
     from driftline.domain.verdicts import Kind
     from driftline.store.connection import Connection
-    from driftline.web.period import Period
 
 # Rows of one key share a month, so that months need not be merged with each other.
 FINAL = {"do_not_merge_across_partitions_select_final": 1}
@@ -144,18 +144,18 @@ def read_judged(connection: Connection) -> Sequence[JudgedSpan]:
 
 
 def read_cells(
-    connection: Connection, stream: Stream, period: Period, *, reference: str, feature: Feature | None = None
+    connection: Connection, stream: Stream, span: CellSpan, *, reference: str, feature: Feature | None = None
 ) -> Mapping[Feature, Mapping[int, str]]:
     """Return the gravest verdict of all scales by feature and cell; cells without verdicts are left out.
 
     Args:
         connection: to the store.
         stream: whose.
-        period: whose cells.
+        span: whose cells.
         reference: training or production.
         feature: only this one; None: all.
     """
-    bound = {**_bound(stream, period), "reference": reference}
+    bound = {**_bound(stream, span), "reference": reference}
     query = (
         _CELLS.replace("GROUP BY", "AND feature = {feature:String} AND kind = {kind:String} GROUP BY")
         if feature is not None
@@ -175,7 +175,7 @@ def read_effects(
     connection: Connection,
     stream: Stream,
     feature: Feature,
-    period: Period,
+    span: CellSpan,
     *,
     reference: str,
     scale_hours: int,
@@ -187,13 +187,13 @@ def read_effects(
         connection: to the store.
         stream: whose.
         feature: of which feature.
-        period: whose cells.
+        span: whose cells.
         reference: training or production.
         scale_hours: length of the windows.
         segment: of this part of the traffic; empty: of all of it.
     """
     bound = {
-        **_bound(stream, period),
+        **_bound(stream, span),
         "feature": feature.name,
         "kind": feature.kind,
         "reference": reference,
@@ -240,18 +240,18 @@ def read_states(connection: Connection, ends: Mapping[Stream, int]) -> Mapping[S
     return found
 
 
-def read_runs(connection: Connection, model_name: str) -> Sequence[TrainingRun]:
+def read_training_runs(connection: Connection, model_name: str) -> Sequence[TrainingRun]:
     """Return a model's registered training runs, the oldest first."""
     rows = connection.rows(_RUNS, parameters={"model": model_name})
     return [TrainingRun(*row) for row in rows]
 
 
-def _bound(stream: Stream, period: Period) -> dict[str, Any]:
+def _bound(stream: Stream, span: CellSpan) -> dict[str, Any]:
     return {
         "model": stream.model_name,
         "version": stream.model_version,
         "environment": stream.environment,
-        "first": period.first_hour,
-        "end": period.end_hour,
-        "cell": period.cell_hours,
+        "first": span.first_hour,
+        "end": span.end_hour,
+        "cell": span.cell_hours,
     }
