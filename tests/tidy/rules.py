@@ -52,6 +52,16 @@ _MUTABLE_CALLS = frozenset(
 _MUTATORS = re.compile(
     "(add|append|clear|discard|extend|insert|pop|remove|setdefault|sort|update)(left|item)?"
 )
+_STATEMENT = re.compile(
+    r"\s*(SELECT|INSERT INTO|WITH|ALTER|CREATE|DELETE FROM|DROP|TRUNCATE|OPTIMIZE|SYSTEM|GRANT|REVOKE|EXISTS"
+    r"|SHOW|DESCRIBE|SET|USE|KILL)\s|.*\bSELECT\b.*\bFROM\b",
+    re.DOTALL,
+)
+_MAY_HOLD_SQL = (
+    "services/driftline/store/",
+    "services/driftline/embedded/",  # What concerns the engine itself.
+    "services/driftline/log/",  # SQLite's.
+)
 STILL_REACHING_IN = frozenset(
     {
         "tests/cli/test_ack.py",
@@ -232,6 +242,16 @@ def reaching_in(path: str, text: str) -> Iterator[str]:
             yield from (f"{_at(path, node)} {name} of {module} is not public" for name in hidden)
 
 
+def foreign_sql(path: str, text: str) -> Iterator[str]:
+    """SQL stands in the store, as functions that return values of the domain."""
+    if not path.startswith("services/driftline/") or path.startswith(_MAY_HOLD_SQL):
+        return
+    for node in ast.walk(_parsed(path, text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _STATEMENT.match(node.value):
+            begin = " ".join(node.value.split())[:40]
+            yield f"{_at(path, node)} {begin!r} belongs into services/driftline/store"
+
+
 def _is_hidden(node: ast.Attribute) -> bool:
     """Return whether an attribute is somebody else's own."""
     owner = node.value.id if isinstance(node.value, ast.Name) else ""
@@ -264,6 +284,7 @@ FILE_RULES: tuple[Rule, ...] = (
     tests_assert,
     module_state,
     reaching_in,
+    foreign_sql,
     silencers,
 )
 

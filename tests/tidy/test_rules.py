@@ -58,6 +58,16 @@ EXAMPLES = {
         "def f(): ...\n",
         'class P(Protocol[T]):\n    def f():\n        """Do."""\n        ...\n\n@overload\ndef g(): ...\n',
     ),
+    "a query in another room": Example(
+        rules.foreign_sql,
+        'rows = ask(f"SELECT count() FROM {table}")\n',
+        '"""Selects what is SET."""\nname = "SELECTED"\n',
+        "services/driftline/web/page.py",
+    ),
+    "a part of a query": Example(
+        rules.foreign_sql, 'PART = "x IN (SELECT y FROM z)"\n', 'PART = "select from the list"\n'
+    ),
+    "a statement": Example(rules.foreign_sql, "RUN = 'DROP TABLE x'\n", "RUN = 'DROPPED'\n"),
     "a registry's host": Example(
         rules.foreign_words, f"https://{HOST}/x\n", "the package index\n", "docs/page.md"
     ),

@@ -11,7 +11,7 @@ from driftline.domain.streams import Stream
 from driftline.domain.verdicts import gravest
 from driftline.web import words
 from driftline.web.addresses import feature_path, model_path
-from driftline.web.reads.episodes import Episode
+from driftline.web.episodes import Episode
 
 EPISODE = Episode(
     stream=Stream("m", "1", "production"),

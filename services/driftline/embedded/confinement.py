@@ -51,7 +51,7 @@ def confine(folder: Path) -> Mapping[str, str]:
     """Write into a store's folder what confines its engine; return the engine's options that name it.
 
     Raises:
-        SettingError: the engine can't be told of a folder of that name.
+        SettingError: the engine takes no folder of that name.
         OSError: the folder can't be written to.
     """
     if found := sorted(set(_UNUSABLE) & set(str(folder))):
@@ -77,7 +77,7 @@ def check_sql(sql: str) -> None:
     """Check a query for what the engine does without asking whether its user may.
 
     That is: ``INTO OUTFILE``, ``FROM INFILE``, the function ``file()``, and dictionaries made of files, of
-    commands and of what other hosts answer. Fails closed: also where the words stand in a literal.
+    commands and of what other hosts answer. Fails closed: also where these names stand in a literal.
 
     Raises:
         ValueError: it may do one of them.

@@ -72,7 +72,7 @@ class Ownership:
         return None if lock is None else cls(folder, lock)
 
     def announce(self, owner: Owner) -> None:
-        """Say how this owner is reached, and go on saying it while somebody deletes or garbles the file.
+        """Write how this owner is reached, and go on writing it while somebody deletes or garbles the file.
 
         Raises:
             OSError: the file can't be written.
@@ -125,10 +125,10 @@ class Ownership:
 
 
 def read_owner(folder: Path) -> Owner | None:
-    """Return what a folder's owner said of itself; None: nothing, or nothing that can be read."""
+    """Return what a folder's owner wrote of itself; None: nothing, or nothing that can be read."""
     try:
-        told = json.loads((folder / _OWNER_FILE).read_bytes())
-        owner = Owner(**told)
+        written = json.loads((folder / _OWNER_FILE).read_bytes())
+        owner = Owner(**written)
     except (OSError, ValueError, TypeError):
         return None
     kinds = {name: type(value) for name, value in asdict(owner).items()}
@@ -137,7 +137,7 @@ def read_owner(folder: Path) -> Owner | None:
 
 
 def is_there(folder: Path) -> bool:
-    """Say whether a folder holds a store, or a process that is just making one."""
+    """Return whether a folder holds a store, or a process that is just making one."""
     if (folder / ENGINE_FOLDER).is_dir():
         return True
     try:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from driftline.domain.hours import hour_time
 from driftline.errors import NotFoundError
 from driftline.web.addresses import feature_path, incident_path, model_path
-from driftline.web.reads.incidents import read_known_incidents
+from driftline.web.incidents import read_known_incidents
 from driftline.web.render import STYLE, Renderer
 from driftline.web.views.feature import view_feature
 from driftline.web.views.fleet import view_fleet

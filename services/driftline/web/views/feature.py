@@ -19,8 +19,8 @@ from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Series
 from driftline.web.draw.histogram import few_values, rebin
+from driftline.web.episodes import read_episodes
 from driftline.web.period import Period
-from driftline.web.reads.episodes import read_episodes
 from driftline.web.views.model import invalid_of
 from driftline.web.views.stories import gather
 from driftline.web.views.streams import episode_spans, find_stream
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from driftline.store.evidence import PartVerdict
     from driftline.store.invalid import InvalidCount
     from driftline.store.judged import NewestVerdict
-    from driftline.web.reads.episodes import Episode
+    from driftline.web.episodes import Episode
     from driftline.web.views.stories import Story
     from driftline.web.views.streams import Choice
 

@@ -14,8 +14,8 @@ from driftline.store.judged import read_states
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
+from driftline.web.incidents import read_known_incidents
 from driftline.web.period import Period
-from driftline.web.reads.incidents import read_known_incidents
 from driftline.web.views.streams import (
     REFERENCE_ROWS,
     find_span,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from driftline.domain.streams import Stream
     from driftline.store.connection import Connection
     from driftline.store.judged import JudgedSpan, State
-    from driftline.web.reads.incidents import KnownIncident
+    from driftline.web.incidents import KnownIncident
     from driftline.web.views.streams import Choice
 
 

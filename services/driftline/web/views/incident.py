@@ -18,8 +18,8 @@ from driftline.web import words
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
+from driftline.web.incidents import with_words
 from driftline.web.period import Period
-from driftline.web.reads.incidents import with_words
 from driftline.web.views.streams import spans_by_model
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from driftline.store.evidence import Evidence
     from driftline.store.judged import TrainingRun
     from driftline.store.predictions import PredictionLine
-    from driftline.web.reads.incidents import KnownIncident
+    from driftline.web.incidents import KnownIncident
 
 EXAMPLES = 5
 

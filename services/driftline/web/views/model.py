@@ -17,8 +17,8 @@ from driftline.store.ledger import read_ledger
 from driftline.web import words
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Mark
+from driftline.web.episodes import read_episodes
 from driftline.web.period import Period
-from driftline.web.reads.episodes import read_episodes
 from driftline.web.views.stories import gather
 from driftline.web.views.streams import (
     REFERENCE_ROWS,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from driftline.store.judged import JudgedSpan, NewestVerdict, TrainingRun
     from driftline.store.ledger import LedgerLine
     from driftline.web.draw.charts import Span
-    from driftline.web.reads.episodes import Episode
+    from driftline.web.episodes import Episode
     from driftline.web.views.stories import Story
     from driftline.web.views.streams import Choice
 

@@ -13,14 +13,14 @@ from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.checked import find_broken, find_unseen, values_by_key
 from driftline.store.trace import trace
-from driftline.web.reads.incidents import read_known_incidents
+from driftline.web.incidents import read_known_incidents
 from driftline.web.views.streams import spans_by_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.store.connection import Connection
-    from driftline.web.reads.incidents import KnownIncident
+    from driftline.web.incidents import KnownIncident
 
 
 @dataclass(frozen=True, slots=True)

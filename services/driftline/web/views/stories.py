@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from driftline.domain.streams import Stream
-    from driftline.web.reads.episodes import Episode
+    from driftline.web.episodes import Episode
 
 _TOGETHER_HOURS = 6
 """Without an incident, features that begin within so many hours of each other, alike, are one story."""

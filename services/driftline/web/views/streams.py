@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
     from driftline.store.judged import JudgedSpan, NewestVerdict, State
     from driftline.store.ledger import LedgerLine
-    from driftline.web.reads.episodes import Episode
+    from driftline.web.episodes import Episode
 
 """The environment that is judged for pages, and the reference of that name."""
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS
 from driftline.store.episodes import PagedEpisode, read_paged_episodes
-from driftline.web.reads.incidents import read_known_incidents
+from driftline.web.incidents import read_known_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.store.connection import Connection
+    from driftline.web.incidents import KnownIncident
     from driftline.web.period import Period
-    from driftline.web.reads.incidents import KnownIncident
 
 
 @dataclass(frozen=True, slots=True)
