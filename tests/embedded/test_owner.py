@@ -131,7 +131,7 @@ store = open_store(sys.argv[1])
 print("up", flush=True)
 sys.stdin.readline()
 try:
-    store.client()
+    store.connect()
     print("goes on")
 except StoreError as error:
     print(error)

@@ -16,19 +16,14 @@ def test_it_is_the_disk_that_the_store_lies_on(client, landing):
     assert disk.free == pytest.approx(there.free, rel=0.2)
 
 
-class Answer:
-    def __init__(self, rows):
-        self.result_rows = rows
-
-
-class Client:
+class Connection:
     def __init__(self, rows):
         self._rows = rows
 
-    def query(self, _text):
-        return Answer(self._rows)
+    def rows(self, _query):
+        return self._rows
 
 
 def test_a_store_without_disks_of_a_size_has_none():
-    assert read_fullest_disk(Client([])) is None
-    assert read_fullest_disk(Client([(1, 2)])) == Disk(free=1, size=2)
+    assert read_fullest_disk(Connection([])) is None
+    assert read_fullest_disk(Connection([(1, 2)])) == Disk(free=1, size=2)
