@@ -83,4 +83,4 @@ def read_outcomes(connection: Connection, event_id: str) -> Sequence[dict[str, A
         connection: to the store.
         event_id: a UUID.
     """
-    return list(connection.named_rows(_OUTCOMES, parameters={"event": event_id}))
+    return connection.named_rows(_OUTCOMES, {"event": event_id})
