@@ -32,7 +32,7 @@ CREATE TABLE incidents
         episode_ids Array(String),
         accepted_at Nullable(DateTime('UTC'))
     )) COMMENT 'gravest first, each with the evidence of its surest window' CODEC(ZSTD),
-    word LowCardinality(String) COMMENT 'what was said of it last, as the worker knows; empty: nothing',
+    acknowledged LowCardinality(String) COMMENT 'as what it was acknowledged last, as the worker knows; empty: not',
     revision UInt32,
     quiet_hours UInt16 COMMENT 'it has ended once so many hours were judged without a page of it',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
@@ -40,7 +40,7 @@ CREATE TABLE incidents
 ENGINE = ReplacingMergeTree(revision)
 ORDER BY (model_name, model_version, environment, incident_id);
 
--- What engineers said of incidents, one row a word.
+-- What engineers decided about incidents, one row an acknowledgement.
 CREATE TABLE acknowledgements
 (
     model_name LowCardinality(String),
@@ -48,12 +48,12 @@ CREATE TABLE acknowledgements
     environment LowCardinality(String),
     incident_id String,
     detected DateTime('UTC') COMMENT 'of the incident, which gets another id when late events move it',
-    word LowCardinality(String) COMMENT 'real: a fault; noise: a false page; accept: the new normal',
+    acknowledgement LowCardinality(String) COMMENT 'real: a fault; noise: a false page; accept: the new normal',
     known_from DateTime('UTC') COMMENT 'when the newest window that was judged by then ended',
     given_by String,
     note String,
     given_at DateTime64(6, 'UTC'),
-    CONSTRAINT word_is_known CHECK word IN ('real', 'noise', 'accept')
+    CONSTRAINT acknowledgement_is_known CHECK acknowledgement IN ('real', 'noise', 'accept')
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (model_name, model_version, environment, incident_id, given_at);

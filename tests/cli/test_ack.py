@@ -55,24 +55,24 @@ def test_an_incident_is_acknowledged_once_by_the_beginning_of_its_id_and_listed_
     ]
     newest, older = ask(store_url, "incidents")
     assert ask(store_url, "ack", "--list") == [newest, older]
-    assert (newest["incident_id"], newest["state"], newest["word"]) == ("aa11", "open", "real")
+    assert (newest["incident_id"], newest["state"], newest["acknowledged"]) == ("aa11", "open", "real")
     assert newest["detected"] == hour_time(HOUR + 1).isoformat()
     assert newest["since"] == hour_time(HOUR).isoformat()
     assert [finding["feature"] for finding in newest["findings"]] == ["amount", "b"]
     assert newest["findings"][0]["observed"] == 0.75
     (said,) = newest["acknowledgements"]
-    assert (said["word"], said["given_by"], said["note"]) == ("real", "Ada", "the feed")
+    assert (said["acknowledgement"], said["given_by"], said["note"]) == ("real", "Ada", "the feed")
     assert said["known_from"] == hour_time(HOUR + 5).isoformat()
-    assert (older["word"], older["acknowledgements"]) == (None, [])
+    assert (older["acknowledged"], older["acknowledgements"]) == (None, [])
 
 
 def test_the_last_word_counts(store_url):
     told = ask(store_url, "ack", "bb22", "--noise", "--by", "Bo")
-    assert (told["incident_id"], told["word"]) == ("bb22", "noise")
-    assert ask(store_url, "ack", "bb22", "--accept", "--by", "Bo")["word"] == "accept"
+    assert (told["incident_id"], told["acknowledged"]) == ("bb22", "noise")
+    assert ask(store_url, "ack", "bb22", "--accept", "--by", "Bo")["acknowledged"] == "accept"
     (older,) = ask(store_url, "incidents", "--model", "older")
-    assert older["word"] == "accept"
-    assert [one["word"] for one in older["acknowledgements"]] == ["noise", "accept"]
+    assert older["acknowledged"] == "accept"
+    assert [one["acknowledgement"] for one in older["acknowledgements"]] == ["noise", "accept"]
 
 
 def test_incidents_are_listed_for_people(store_url):

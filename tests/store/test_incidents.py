@@ -159,5 +159,5 @@ def test_words_that_mean_nothing_are_refused(client):
     with pytest.raises(SettingError, match="incident f111 was withdrawn: events that arrived late"):
         said(client, "f111")
     assert read_acknowledgements(client, Stream("refused", "3", "production")) == {}
-    with pytest.raises(StatementError, match="word_is_known"):
-        client.command("INSERT INTO acknowledgements (incident_id, word) VALUES ('f111', 'maybe')")
+    with pytest.raises(StatementError, match="acknowledgement_is_known"):
+        client.command("INSERT INTO acknowledgements (incident_id, acknowledgement) VALUES ('f111', 'maybe')")

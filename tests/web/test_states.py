@@ -235,7 +235,7 @@ def test_the_command_line_says_so_and_lists_it_by_that(told):
 def test_the_command_that_says_it_answers_with_what_the_incident_is_then(told):
     arguments = ["ack", incident_id("confirmed"), "--real", "--by", "Bo", "--json", "--store", told.store_url]
     answer = json.loads(CliRunner().invoke(driftline, arguments).output)
-    assert (answer["state"], answer["word"]) == ("open", "real")
+    assert (answer["state"], answer["acknowledged"]) == ("open", "real")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -58,7 +58,7 @@ def incidents() -> AnnotationQuery:
             since AS time,
             last AS timeEnd,
             concat('incident ', incident_id) AS title,
-            concat(headline, if(word = '', '', concat(' (', word, ')'))) AS text,
+            concat(headline, if(acknowledged = '', '', concat(' (', acknowledged, ')'))) AS text,
             concat('incident,', state, ',', model_version) AS tags
         FROM incidents FINAL
         WHERE {MODEL} AND state != 'withdrawn' AND last >= $__fromTime AND since <= $__toTime

@@ -235,11 +235,12 @@ def _incidents() -> Table:
     return (
         rows(
             "Incidents",
-            "One for one cause, the newest first, of all versions. Word: what on-call said of it.",
+            "One for one cause, the newest first, of all versions. Acknowledged: what on-call decided.",
             table(
                 f"""
                 SELECT
-                    incident_id, model_version, environment, state, word, since, detected, last, headline,
+                    incident_id, model_version, environment, state, acknowledged, since, detected, last,
+                    headline,
                     arrayStringConcat(arrayDistinct(findings.feature), ', ') AS features,
                     arrayStringConcat(arrayDistinct(findings.segment), ' ') AS segments
                 FROM incidents FINAL

@@ -140,7 +140,7 @@ def _row(incident: Incident, said: Sequence[Acknowledgement]) -> dict[str, Any]:
         "accepted_at": _at(incident.accepted_at),
         "headline": incident.headline,
         "findings": [_finding_row(finding) for finding in incident.findings],
-        "word": said[-1].name if said else incident.acknowledged,
+        "acknowledged": said[-1].name if said else incident.acknowledged,
         "revision": incident.revision,
         "quiet_hours": incident.quiet_hours,
         "acknowledgements": [_acknowledgement_row(one) for one in said],
@@ -149,7 +149,7 @@ def _row(incident: Incident, said: Sequence[Acknowledgement]) -> dict[str, Any]:
 
 def _acknowledgement_row(one: Acknowledgement) -> dict[str, Any]:
     return {
-        "word": one.name,
+        "acknowledgement": one.name,
         "given_by": one.given_by,
         "note": one.note,
         "given_at": one.given_at,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-# A client is one thread's, and its queries are told apart by the server.
+# A client is one thread's, and its queries are distinguished by the server.
 _DEFAULTS: Mapping[str, Any] = {
     "compress": False,
     "autogenerate_session_id": False,
@@ -141,8 +141,8 @@ def _unreachable(url: ServerUrl, error: Exception) -> SettingError | StoreError:
         )
     if isinstance(error, (ProgrammingError, ValueError, OSError)):
         return SettingError(f"the store at {where} can't be asked with these options: {cause}")
-    said = "does not answer" if code is None else "refuses to be asked"
-    return StoreAwayError(f"the store at {where} {said}: {cause}")
+    how = "does not answer" if code is None else "refuses to be asked"
+    return StoreAwayError(f"the store at {where} {how}: {cause}")
 
 
 def open_engine(folder: Path, options: Mapping[str, Any], *, database: str) -> Connection:
@@ -164,7 +164,7 @@ def open_engine(folder: Path, options: Mapping[str, Any], *, database: str) -> C
 
 
 def no_store(where: str) -> str:
-    """Return what somebody is told who asks a store that is not there."""
+    """Return the message for whoever asks a store that is not there."""
     return (
         f"there is no store at {where}: `driftline up` and `driftline migrate` make one; --store or "
         "DRIFTLINE_STORE say where one is"

@@ -1,7 +1,7 @@
 """What sessions dropped: predictions that were refused, or given up, and values that were left out of them.
 
-Sessions say it in their beats, in total since they began; nothing of it has landed, so that without this a
-model of which everything is dropped would be unknown.
+Sessions report it in their heartbeats, in total since they began; nothing of it has landed, so that without
+this a model of which everything is dropped would be unknown.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 OTHER_VALUES: Final = "(others)"
-"""The name under which values of those features are counted that have too few to be told apart."""
+"""The name under which values of those features are counted that have too few to be kept apart."""
 
 MOST_VALUES: Final = 100
-"""So many features of a stream are told apart, those with most first."""
+"""So many features of a stream are kept apart, those with most first."""
 
-# Each hour's share of what a session dropped: what it said by then, but for what it had said before.
+# Each hour's share of what a session dropped: what it had reported by then, less what it had before.
 _BY_HOUR = """
 SELECT model_name, model_version, environment, at, sum(grown)
 FROM
@@ -77,7 +77,7 @@ class Drops:
         dropped: predictions that were refused or given up, by reason.
         unencodable: values that were left out of predictions, by feature or argument.
         rounded: numbers that no double equals, likewise.
-        newest: when a session last said so, by its own clock.
+        newest: when a session last reported so, by its own clock.
         is_recent: whether that is less than a day ago.
     """
 
@@ -96,8 +96,8 @@ def read_drops(connection: Connection, *, model_name: str = "") -> Sequence[Drop
     for model, version, place, refused, given_up, left_out, inexact, newest, is_recent in rows:
         stream = Stream(model, version, place)
         dropped: Mapping[str, int] = Counter(refused) + Counter(given_up)
-        said = newest.replace(tzinfo=UTC), bool(is_recent)
-        found.append(Drops(stream, dropped, _most(left_out), _most(inexact), *said))
+        reported = newest.replace(tzinfo=UTC), bool(is_recent)
+        found.append(Drops(stream, dropped, _most(left_out), _most(inexact), *reported))
     return found
 
 
@@ -106,7 +106,7 @@ def read_drops_by_hour(
 ) -> Mapping[Stream, Mapping[int, int]]:
     """Return how many predictions were refused in which hour (since the Unix epoch, UTC).
 
-    By when the sessions said so: what is refused has no time of its own.
+    By when the sessions reported it: what is refused has no time of its own.
 
     Args:
         connection: to the store.

@@ -22,7 +22,7 @@ _STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
 
-# The first page verdict of a feature has no more evidence than its surest one, so that one is told.
+# The first page verdict of a feature has no more evidence than its surest one, so that one is shown.
 _SUREST = f"""
 SELECT toString(segment), toString(feature), toString(kind), toString(reference),
     argMax(
@@ -147,7 +147,7 @@ def read_parts(connection: Connection, stream: Stream, feature: Feature, end: in
 
 
 def read_joint_reason(connection: Connection, incident: Incident) -> str:
-    """Return what the joint check said at the time of an incident; empty: nothing that changed."""
+    """Return what the joint check reported at the time of an incident; empty: nothing that changed."""
     bound = {**_bound(incident.stream), "first": incident.since, "end": incident.last}
     rows = connection.rows(_JOINT, parameters=bound, settings=FINAL)
     return str(rows[0][0]) if rows else ""

@@ -115,8 +115,8 @@ class Source:
     Args:
         environment: ``reference`` or ``production``.
         version: the model version whose reference it is; empty: production.
-        session_id: of whoever logged that reference; empty: not told.
-        registration: number of its registration; 0: not told.
+        session_id: of whoever logged that reference; empty: not known.
+        registration: number of its registration; 0: not known.
     """
 
     environment: str
@@ -223,8 +223,8 @@ def choose_grids(connection: Connection, choice: Choice) -> Mapping[str, Grid]:
         wanted = [name for name, place in choice.sources.items() if place == source]
         for name, values in _sample(connection, choice.model_name, source, wanted).items():
             grid = chosen[name] = Grid.from_values(values)
-            told = (source.environment, values.size, source.registration)
-            rows.append([choice.model_name, name, grid.center, grid.scale, grid.resolution, *told])
+            origin = (source.environment, values.size, source.registration)
+            rows.append([choice.model_name, name, grid.center, grid.scale, grid.resolution, *origin])
     connection.insert("feature_grids", rows, column_names=_COLUMNS)
     context = {"model_name": choice.model_name, "features": sorted(chosen)}
     _logger.info("%s: chose grids of %s", choice.model_name, ", ".join(sorted(chosen)), extra=context)

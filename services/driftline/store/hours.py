@@ -154,7 +154,7 @@ def read_store_time(connection: Connection) -> datetime:
 def read_derived_until(connection: Connection) -> datetime:
     """Return up to when whatever landed is derived; the epoch: nobody can tell."""
     rows = connection.rows(_PROGRESS)
-    # Profilers share the models as the newest of them says; while one has told nothing, nobody knows.
+    # Profilers share the models as the newest of them says; while one has written nothing, nobody knows.
     untils: list[datetime] = [until for shards, until, _ in rows if shards == rows[-1][0]]
     if not untils or len(untils) < rows[-1][0]:
         return _EPOCH
@@ -209,7 +209,7 @@ def count_raw_rows(
 def read_pointers(
     connection: Connection, hours: Collection[HourKey] | None = None
 ) -> Mapping[HourKey, Pointer]:
-    """Return what is derived of these hours, of all that there are unless told which."""
+    """Return what is derived of these hours, of all that there are unless some are named."""
     if hours is not None and not hours:
         return {}
     condition, bound = ("1", {}) if hours is None else which_hours(hours)
@@ -254,9 +254,9 @@ def which_hours(hours: Collection[HourKey]) -> tuple[str, dict[str, Any]]:
     for each in hours:
         by_stream[each.stream].append(each.hour)
     if len(by_stream) > _STREAMS_APART:
-        told = [(*each.stream, each.hour) for each in hours]
+        chosen = [(*each.stream, each.hour) for each in hours]
         condition = f"(({KEYS}, {HOUR}) IN {{chosen_hours:Array(Tuple(String, String, String, Int64))}})"
-        return condition, {"chosen_hours": told}
+        return condition, {"chosen_hours": chosen}
     conditions: list[str] = []
     bound: dict[str, Any] = {}
     for number, (stream, own) in enumerate(sorted(by_stream.items())):

@@ -1,4 +1,4 @@
-"""Incidents, which the drift worker writes, and what engineers on call said of them."""
+"""Incidents, which the drift worker writes, and what engineers on call decided about them."""
 
 from __future__ import annotations
 
@@ -28,40 +28,41 @@ _STREAM = (
 )
 
 
-_SAID_NAMES = ("word", "accepted_at", "state")
+_AT_ONCE = ("acknowledged", "accepted_at", "state")
 _STREAM_NAMES = list(Stream._fields)
 _INCIDENT_NAMES = [
     *_STREAM_NAMES,
-    *"incident_id detected since last state accepted_at headline findings word revision quiet_hours".split(),
+    *"incident_id detected since last state accepted_at headline findings acknowledged".split(),
+    *"revision quiet_hours".split(),
 ]
 _FINDING_HOURS = ("since", "detected", "last", "accepted_at")
 _CHANNEL_NAMES = ("channel_kind", "channel_value", "channel_feature")
 _FINDING_NAMES = [field.name for field in dataclasses.fields(Finding) if field.name != "channel"]
-_WORD_NAMES = [
+_ACKNOWLEDGEMENT_NAMES = [
     *_STREAM_NAMES,
-    *"incident_id detected word known_from given_by note given_at".split(),
+    *"incident_id detected acknowledgement known_from given_by note given_at".split(),
 ]
 
-# An incident that was accepted stays so; else the last word counts.
-_AS_SAID = f"""
-SELECT {", ".join(f"written.{name} AS {name}" for name in _INCIDENT_NAMES if name not in _SAID_NAMES)},
-    if(said.last_word = '', written.word, said.last_word) AS word,
-    coalesce(written.accepted_at, if(said.is_accepted, said.accepted_from, NULL)) AS accepted_at,
+# An incident that was accepted stays so; else the last acknowledgement counts.
+_AS_ACKNOWLEDGED = f"""
+SELECT {", ".join(f"written.{name} AS {name}" for name in _INCIDENT_NAMES if name not in _AT_ONCE)},
+    if(given.last_one = '', written.acknowledged, given.last_one) AS acknowledged,
+    coalesce(written.accepted_at, if(given.is_accepted, given.accepted_from, NULL)) AS accepted_at,
     multiIf(
         written.state = 'withdrawn', 'withdrawn',
-        said.is_accepted, 'accepted',
+        given.is_accepted, 'accepted',
         written.state NOT IN ('open', 'dismissed'), written.state,
         serving.newest >= serving.judged + INTERVAL {SERVED_HOURS} HOUR, 'ended',
-        word = 'noise', 'dismissed',
+        acknowledged = 'noise', 'dismissed',
         'open') AS state
 FROM incidents AS written FINAL
 LEFT JOIN
 (
-    SELECT incident_id, argMax(acknowledgements.word, given_at) AS last_word,
-        countIf(acknowledgements.word = 'accept') > 0 AS is_accepted,
-        minIf(known_from, acknowledgements.word = 'accept') AS accepted_from
+    SELECT incident_id, argMax(acknowledgement, given_at) AS last_one,
+        countIf(acknowledgement = 'accept') > 0 AS is_accepted,
+        minIf(known_from, acknowledgement = 'accept') AS accepted_from
     FROM acknowledgements FINAL GROUP BY incident_id
-) AS said ON written.incident_id = said.incident_id
+) AS given ON written.incident_id = given.incident_id
 LEFT JOIN
 (
     SELECT *, max(judged) OVER (PARTITION BY model_name) AS newest FROM
@@ -98,8 +99,8 @@ def read_incidents(
 ) -> Sequence[Incident]:
     """Return incidents as they are at this moment, the newest first.
 
-    What was said of an incident decides at once: the drift worker, which writes them, hears of it a little
-    later. So does that its version serves no more, while others of its model are judged.
+    An acknowledgement counts at once: the drift worker, which writes incidents, reads it a little later. So
+    does that its version serves no more, while others of its model are judged.
 
     Args:
         connection: to the store.
@@ -127,7 +128,7 @@ def read_incidents(
         "limit": limit,
     }
     rows = connection.rows(
-        f"SELECT {', '.join(_INCIDENT_NAMES)} FROM ({_AS_SAID}) WHERE {' AND '.join(chosen)} "
+        f"SELECT {', '.join(_INCIDENT_NAMES)} FROM ({_AS_ACKNOWLEDGED}) WHERE {' AND '.join(chosen)} "
         "ORDER BY detected DESC, model_name, model_version, environment LIMIT {limit:UInt32}",
         parameters=bound,
     )
@@ -163,7 +164,7 @@ def read_acknowledgements(
 ) -> Mapping[Stream, Sequence[Acknowledgement]]:
     """Return all acknowledgements, or one stream's, by stream, in the order in which they were given."""
     rows = connection.rows(
-        f"SELECT {', '.join(_WORD_NAMES)} FROM acknowledgements FINAL "
+        f"SELECT {', '.join(_ACKNOWLEDGEMENT_NAMES)} FROM acknowledgements FINAL "
         f"WHERE {_STREAM if stream else '1'} ORDER BY given_at, incident_id",
         _bound(stream or Stream("", "", "")),
     )
@@ -209,7 +210,7 @@ def write_acknowledgement(
             "is nothing to say of it"
         )
     judged = last_judged_hour(connection, incident.stream)
-    said = Acknowledgement(
+    given = Acknowledgement(
         incident.incident_id,
         incident.detected,
         MEANINGS[name].name,
@@ -218,10 +219,10 @@ def write_acknowledgement(
         note,
         given_at,
     )
-    times = [hour_time(said.detected), said.name, hour_time(said.known_from)]
-    row = [*incident.stream, said.incident_id, *times, given_by, note, given_at]
-    connection.insert("acknowledgements", [row], column_names=_WORD_NAMES)
-    return find_incident(connection, incident.incident_id), said
+    times = [hour_time(given.detected), given.name, hour_time(given.known_from)]
+    row = [*incident.stream, given.incident_id, *times, given_by, note, given_at]
+    connection.insert("acknowledgements", [row], column_names=_ACKNOWLEDGEMENT_NAMES)
+    return find_incident(connection, incident.incident_id), given
 
 
 def find_incident(connection: Connection, incident_id: str) -> Incident:
@@ -277,7 +278,7 @@ def _incident(row: Mapping[str, Any]) -> Incident:
         detected=hour_of(row["detected"]),
         state=row["state"],
         findings=tuple(_finding(dict(finding)) for finding in row["findings"]),
-        acknowledged=row["word"] or None,
+        acknowledged=row["acknowledged"] or None,
         accepted_at=None if row["accepted_at"] is None else hour_of(row["accepted_at"]),
         revision=row["revision"],
         quiet_hours=row["quiet_hours"],

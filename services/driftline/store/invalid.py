@@ -124,7 +124,7 @@ def recent_invalid(
 
     Args:
         connection: to the store.
-        newest_hour: of each stream to be told of, hours since the Unix epoch.
+        newest_hour: of each stream that counts, hours since the Unix epoch.
 
     Returns:
         Counts by model name, version, feature and reason.

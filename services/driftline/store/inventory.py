@@ -30,6 +30,6 @@ def read_known_models(connection: Connection) -> Mapping[str, KnownModel]:
     for model, kind, name in connection.rows(_NAMES):
         names.setdefault(model, {}).setdefault(kind, set()).add(name)
     return {
-        model: KnownModel(**{kind: frozenset(told) for kind, told in kinds.items() if kind})
+        model: KnownModel(**{kind: frozenset(found) for kind, found in kinds.items() if kind})
         for model, kinds in sorted(names.items())
     }

@@ -142,7 +142,7 @@ def read_joint_counts(
 def write_joint_findings(
     connection: Connection, stream: Stream, findings: Sequence[JointFinding], *, withdrawn: bool = False
 ) -> None:
-    """Keep what was found, or that it is found no more; of the same finding the last word holds."""
+    """Keep what was found, or that it is found no more; of the same finding the last one holds."""
     if findings:
         connection.insert(
             "joint_findings",

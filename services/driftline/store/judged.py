@@ -95,7 +95,7 @@ class JudgedSpan:
 
 @dataclass(frozen=True, slots=True)
 class NewestVerdict:
-    """What the newest window of one scale said; the columns are documented in ``schemas/clickhouse``."""
+    """What the newest window of one scale comes to; the columns are documented in ``schemas/clickhouse``."""
 
     feature: str
     kind: Kind
@@ -116,7 +116,7 @@ class NewestVerdict:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the newest window of one scale said of a feature, in short."""
+    """What the newest window of one scale comes to for a feature, in short."""
 
     feature: str
     kind: Kind
@@ -217,7 +217,7 @@ def read_newest(connection: Connection, stream: Stream, end_hour: int) -> Sequen
 
 
 def read_states(connection: Connection, ends: Mapping[Stream, int]) -> Mapping[Stream, Sequence[State]]:
-    """Return what the newest windows of many streams said against production.
+    """Return what the newest windows of many streams come to against production.
 
     Args:
         connection: to the store.

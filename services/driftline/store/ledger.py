@@ -1,8 +1,8 @@
 """The completeness ledger: of what each session accepted, how much landed, how much is missing or doubled.
 
-A session numbers its predictions 1, 2, 3, ... and says in its beats how far it is. The landed numbers of an
-hour are derived as bitmaps, exact and mergeable, so that the ledger reads raw rows only of hours that are not
-settled yet, and of those only sessions and numbers.
+A session numbers its predictions 1, 2, 3, ... and reports in its heartbeats how far it is. The landed numbers
+of an hour are derived as bitmaps, exact and mergeable, so that the ledger reads raw rows only of hours that
+are not settled yet, and of those only sessions and numbers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FROM predictions WHERE {where} AND {raw}
 GROUP BY session_id, model_name, model_version, environment, hour
 """
 
-# One row a session. A session without a beat yet has sent at least its highest landed number.
+# One row a session. A session without a heartbeat yet has sent at least its highest landed number.
 _SESSIONS = """
 SELECT
     if(l.session_id != '', l.session_id, b.session_id) AS session_id,
@@ -53,7 +53,7 @@ SELECT
     greatest((l.last_hour + 1) * 3600, toUnixTimestamp(b.beat_time)) AS last_sign_s,
     arraySum(mapValues(b.abandoned)) AS abandoned,
     arraySum(mapValues(b.dropped)) AS refused,
-    least(d.letters, sent - landed) AS dead_lettered,
+    least(d.dead_letters, sent - landed) AS dead_lettered,
     sent - landed - least(abandoned + dead_lettered, sent - landed) AS missing
 FROM
 (
@@ -80,7 +80,7 @@ FULL JOIN
 ) AS b USING (session_id, model_name, model_version, environment)
 LEFT JOIN
 (
-    SELECT session_id, count() AS letters FROM dead_letters FINAL
+    SELECT session_id, count() AS dead_letters FROM dead_letters FINAL
     WHERE topic = 'driftline.predictions' AND session_id != '' AND replayed_at IS NULL GROUP BY session_id
 ) AS d ON d.session_id = if(l.session_id != '', l.session_id, b.session_id)
 """
@@ -162,7 +162,7 @@ def read_ledger(
     Args:
         connection: to the store.
         model_name: of this model only; empty: of all.
-        since: of sessions only that logged or told something after this time, and of these all.
+        since: of sessions only that logged or reported something after this time, and of these all.
     """
     aside = read_set_aside(connection, model_name=model_name)
     lines = [line for line, _ in _read(connection, model_name, since)]
@@ -272,9 +272,9 @@ class Ledger:
         """Return how many predictions of a stream are missing in which hour (since the Unix epoch, UTC).
 
         Those that its sessions gave up are missing, too, and so are those that they refused, in the hour in
-        which they said so. A missing prediction has no time; it is counted, in equal parts, in the hours from
-        the landed prediction before it to the landed one behind it. Those at a session's end are counted in
-        its last hour; those of a session of which nothing landed, in the hour of its newest beat.
+        which they reported it. A missing prediction has no time; it is counted, in equal parts, in the hours
+        from the landed prediction before it to the landed one behind it. Those at a session's end are counted
+        in its last hour; those of a session of which nothing landed, in the hour of its newest heartbeat.
         Sessions without loss cost nothing here.
 
         Args:
@@ -322,12 +322,12 @@ def _missing_of(connection: Connection, stream: Stream, hole: _Hole) -> Mapping[
     """Return what is missing of one session, by hour."""
     bound = {**_bound(stream), "session": hole.session_id}
     if not hole.landed:
-        beats = connection.rows(
+        heartbeats = connection.rows(
             "SELECT intDiv(toUnixTimestamp(beat_time), 3600) FROM sessions FINAL "
             "WHERE session_id = {session:String}",
             parameters=bound,
         )
-        return {beats[0][0]: float(hole.sent)}
+        return {heartbeats[0][0]: float(hole.sent)}
     sources = read_sources(connection)
     query = _HELD.format(landed=landed(sources, _OF_SESSION, hours=STREAM))
     held = connection.rows(query, parameters={**sources.bound, **bound}, settings=dict(LARGE_QUERY))

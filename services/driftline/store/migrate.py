@@ -105,7 +105,7 @@ def missing_migrations(connection: Connection) -> Sequence[Migration]:
 
 
 def has_tables(connection: Connection) -> bool:
-    """Say whether a migration was ever applied to the connection's database.
+    """Return whether a migration was ever applied to the connection's database.
 
     Raises:
         StoreError: the user may not read that.

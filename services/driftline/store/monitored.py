@@ -29,8 +29,8 @@ def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[s
     known = read_known_models(connection)
     warnings: list[str] = []
     for name in dict.fromkeys([*known, *(name for name in monitors.entries if "*" not in name)]):
-        told = follow_segments_of(connection, name, monitors.of(name))
-        warnings += told if name in known else ()
+        found = follow_segments_of(connection, name, monitors.of(name))
+        warnings += found if name in known else ()
         follow_rules_of(connection, name, monitors.of(name), known.get(name, KnownModel()).features)
     return warnings
 

@@ -246,7 +246,7 @@ def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[l
 
 
 def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
-    """Say what the value must be like; what the conditions bind is added to `bound`."""
+    """Return what the value must be like; what the conditions bind is added to `bound`."""
     number, category = _shown(wanted.feature)
     conditions = []
     if wanted.is_missing:

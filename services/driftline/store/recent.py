@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 _SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
-_BEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
+_HEARTBEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
 
 # Of each session that has rows in these hours: its numbers behind the last that stood before them, up to the
-# last that landed, or to where its newest beat is. Where times do not ascend with numbers, so that one of
-# these stands before those hours as well, they begin with the lowest in them, and the session is named. A
-# session of which nothing landed at all is known by its beat.
+# last that landed, or to where its newest heartbeat is. Where times do not ascend with numbers, so that one
+# of these stands before those hours as well, they begin with the lowest in them, and the session is named. A
+# session of which nothing landed at all is known by its heartbeat.
 _ARRIVED = f"""
 SELECT max(newest), sum(last - before), sum(there), groupArrayIf((session_id, low), is_mixed)
 FROM
@@ -50,7 +50,7 @@ FROM
     LEFT JOIN (SELECT session_id, last_sequence FROM sessions FINAL WHERE {STREAM}) AS b USING (session_id)
     UNION ALL
     SELECT session_id, 0, 0, 0, 0, toUInt64(0), last_sequence FROM sessions FINAL
-    WHERE {STREAM} AND {_BEATS} AND session_id NOT IN (SELECT session_id FROM (%(beaten)s))
+    WHERE {STREAM} AND {_HEARTBEATS} AND session_id NOT IN (SELECT session_id FROM (%(alive)s))
 )
 """
 
@@ -100,7 +100,7 @@ def read_arrived(connection: Connection, stream: Stream, *, since_hour: int, hou
     """Return what arrived of a stream's events of some hours, by event time.
 
     A gap in a session's numbers counts where the number behind it stands, its end with its last hours; what
-    was refused, where sessions said so.
+    was refused, where sessions reported it.
 
     Args:
         connection: to the store.
@@ -116,11 +116,11 @@ def read_arrived(connection: Connection, stream: Stream, *, since_hour: int, hou
         f"SELECT * FROM ({landed_rows(sources, STREAM, hours=f'{STREAM} AND {since_sql}')}) WHERE {since_sql}"
     )
     in_them = f"{STREAM} AND session_id IN (SELECT session_id FROM ({recent}))"
-    beaten = f"{STREAM} AND session_id IN (SELECT session_id FROM sessions WHERE {STREAM} AND {_BEATS})"
+    alive = f"{STREAM} AND session_id IN (SELECT session_id FROM sessions WHERE {STREAM} AND {_HEARTBEATS})"
     parts = {
         "recent": recent,
         "all": landed_rows(sources, in_them, hours=STREAM),
-        "beaten": landed_rows(sources, beaten, hours=STREAM),
+        "alive": landed_rows(sources, alive, hours=STREAM),
     }
     newest, sent, landed, mixed = connection.rows(_ARRIVED % parts, parameters=bound, settings=settings)[0]
     before = landed_rows(

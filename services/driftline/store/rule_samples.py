@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 MOST_VALUES = 50
-"""So many values of a category are told one by one."""
+"""So many values of a category are kept one by one."""
 
 _VERSION = (
     "model_name = {model:String} AND model_version = {version:String} "

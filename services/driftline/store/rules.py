@@ -173,7 +173,7 @@ class Learned:
     Args:
         rules: by feature.
         chosen: by feature, and under '' of all: ``reference`` or ``production``, and how many rows.
-        registration: number of the registration that the reference was of; 0: not told.
+        registration: number of the registration that the reference was of; 0: not known.
     """
 
     rules: Mapping[str, Rule]

@@ -111,7 +111,7 @@ def read_sample(
         end_hour: the hour after the last one.
         rows_per_hour: the most that is expected of an hour; by chance it may be a few percent more.
         since_hour: of hours before it, rows of all versions of the model are taken.
-        counted: what `count_rows` told of these hours, where somebody has asked already.
+        counted: what `count_rows` returned for these hours, where somebody has asked already.
     """
     if counted is None:
         counted = count_rows(

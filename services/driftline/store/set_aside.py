@@ -1,7 +1,7 @@
 """Events that were set aside: they are in the store and in the ledger, and in no profile or no verdict.
 
-*future* and *old* ones are told by their time and by when they landed (0001_predictions.sql); *late* ones are
-of hours more than five weeks behind what had been judged when they landed.
+*future* and *old* ones are known by their time and by when they landed (0001_predictions.sql); *late* ones
+are of hours more than five weeks behind what had been judged when they landed.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def read_landing_signs(connection: Connection) -> Mapping[str, int]:
     return read_signs(connection, _SIGN_TABLES)
 
 
-def read_beat_signs(connection: Connection) -> Mapping[Stream, int]:
-    """Return a number by stream that changes when one of its sessions says how far it is."""
+def read_heartbeat_signs(connection: Connection) -> Mapping[Stream, int]:
+    """Return a number by stream that changes when one of its sessions reports how far it is."""
     rows = connection.rows(
         f"SELECT {KEYS}, groupBitXor(cityHash64(session_id, beat_time, last_sequence)) "
         f"FROM sessions GROUP BY {KEYS}"

@@ -61,7 +61,7 @@ class ServerUrl:
         password: of that user.
         database: where driftline's tables are.
         secure: over TLS.
-        options: what the client is told, as ``clickhouse_connect.get_client`` calls it.
+        options: of the client, as ``clickhouse_connect.get_client`` calls it.
         settings: ClickHouse's own settings, for every query.
     """
 
@@ -114,7 +114,7 @@ def embedded_url(folder: Path) -> str:
 
 
 def has_secret(url: str) -> bool:
-    """Say whether a store URL holds a password, a token, or a proxy's password."""
+    """Return whether a store URL holds a password, a token, or a proxy's password."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -151,7 +151,7 @@ def _server(parts: SplitResult, environ: Mapping[str, str]) -> ServerUrl:
     try:
         port = parts.port or (8443 if secure else 8123)
     except ValueError:
-        # Not told: what stands there may be the beginning of a password with a bare "/".
+        # Not shown: what stands there may be the beginning of a password with a bare "/".
         raise SettingError(
             f"store URL of host {parts.hostname!r}: the port is no number from 1 to 65535; {_ESCAPES}"
         ) from None
@@ -177,7 +177,7 @@ def _server(parts: SplitResult, environ: Mapping[str, str]) -> ServerUrl:
 def _spread(
     query: Sequence[tuple[str, str]], *, secure: bool
 ) -> tuple[tuple[tuple[str, str | bool], ...], tuple[tuple[str, str], ...]]:
-    """Tell what the client is told from what the server is told."""
+    """Return what the client is to know, and what the server is."""
     options: list[tuple[str, str | bool]] = []
     settings: list[tuple[str, str]] = []
     for name, value in query:

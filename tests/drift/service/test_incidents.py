@@ -49,7 +49,7 @@ def test_an_incident_is_told_acknowledged_and_accepted_while_the_worker_goes_on(
     worker = make_worker(landing)
     worker.watch_once()
     (incident,) = ask(landing, "incidents")
-    assert (incident["state"], incident["word"]) == ("open", None)
+    assert (incident["state"], incident["acknowledged"]) == ("open", None)
     assert incident["headline"].startswith("amount: ")
     assert newest(landing, BROKEN + 3) == {"page"}
     ask(landing, "ack", incident["incident_id"][:5], "--accept", "--by", "Ada")
@@ -60,7 +60,7 @@ def test_an_incident_is_told_acknowledged_and_accepted_while_the_worker_goes_on(
     worker.watch_once()
     assert newest(landing, BROKEN + 6) == {"learning"}
     (incident,) = ask(landing, "incidents")
-    assert (incident["state"], incident["word"]) == ("accepted", "accept")
+    assert (incident["state"], incident["acknowledged"]) == ("accepted", "accept")
 
 
 def test_who_answers_at_once_is_known_from_the_hour_that_paged_on_however_judging_is_cut(tmp_path):

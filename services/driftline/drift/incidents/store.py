@@ -85,6 +85,6 @@ def _tell(incident: Incident) -> None:
             "feature": first.feature,
             "segment": first.segment,
             "since": hour_time(incident.since).isoformat(),
-            "word": incident.acknowledged,
+            "acknowledged": incident.acknowledged,
         },
     )

@@ -10,7 +10,7 @@ from driftline.domain.streams import REFERENCE
 from driftline.drift.service.beginning import newest_hour
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
 from driftline.store.profiles import read_moved_streams, read_streams
-from driftline.store.signs import read_beat_signs
+from driftline.store.signs import read_heartbeat_signs
 from driftline.store.verdicts import read_judged_until
 
 if TYPE_CHECKING:
@@ -105,5 +105,5 @@ class Streams:
 
     def beaten(self) -> set[Stream]:
         """Return the streams whose sessions said something else since this was asked last."""
-        known, self._beats = self._beats, read_beat_signs(self._connection)
+        known, self._beats = self._beats, read_heartbeat_signs(self._connection)
         return {stream for stream, sign in self._beats.items() if known.get(stream) != sign}
