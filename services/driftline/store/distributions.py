@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from driftline.store.hours import stream_parameters
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -163,9 +164,7 @@ def read_distribution(
 ) -> Distribution:
     """Return a feature's distribution now, before, and in the training data of the same version."""
     bound: dict[str, Any] = {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
+        **stream_parameters(stream),
         "feature": feature,
         "now": spans.now,
         "end": spans.end,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from driftline.domain.channels import Channel
 from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
+from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.judged import ENDS, FINAL
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Feature
     from driftline.store.connection import Connection
 
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
 
 # The first page verdict of a feature has no more evidence than its surest one, so that one is shown.
 _SUREST = f"""
@@ -31,7 +29,7 @@ SELECT toString(segment), toString(feature), toString(kind), toString(reference)
             drivers, reason),
         (coalesce(z, inf), window_end))
 FROM drift_verdicts
-WHERE {_STREAM} AND verdict = 'page' AND {ENDS}
+WHERE {STREAM} AND verdict = 'page' AND {ENDS}
     AND segment IN {{segments:Array(String)}} AND feature IN {{features:Array(String)}}
 GROUP BY segment, feature, kind, reference
 """
@@ -41,14 +39,14 @@ SELECT toString(segment), scale_hours, toString(verdict), channel_kind, channel_
     effect, effect_low, effect_high, expected,
     observed, sample_size, reason
 FROM drift_verdicts
-WHERE {_STREAM} AND segment != '' AND reference = 'production'
+WHERE {STREAM} AND segment != '' AND reference = 'production'
     AND feature = {{feature:String}} AND kind = {{kind:String}}
     AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
 """
 
 _JOINT = f"""
 SELECT reason FROM drift_verdicts
-WHERE {_STREAM} AND segment = '' AND reference = 'production' AND feature = '{JOINT}'
+WHERE {STREAM} AND segment = '' AND reference = 'production' AND feature = '{JOINT}'
     AND verdict IN ('page', 'warn') AND {ENDS}
 ORDER BY coalesce(z, 0) DESC, window_end DESC LIMIT 1
 """
@@ -111,7 +109,7 @@ class PartVerdict:
 def read_evidence(connection: Connection, incident: Incident) -> Mapping[EvidenceKey, Evidence]:
     """Return the evidence of an incident by segment, feature, kind and reference, unless it aged out."""
     bound = {
-        **_bound(incident.stream),
+        **stream_parameters(incident.stream),
         "first": incident.since,
         "end": incident.last,
         "segments": sorted({finding.segment for finding in incident.findings}),
@@ -123,7 +121,7 @@ def read_evidence(connection: Connection, incident: Incident) -> Mapping[Evidenc
 
 def read_parts(connection: Connection, stream: Stream, feature: Feature, end: int) -> Sequence[PartVerdict]:
     """Return what windows that ended at an hour say of a feature by part of the traffic, gravest first."""
-    bound = {**_bound(stream), "feature": feature.name, "kind": feature.kind, "end": end}
+    bound = {**stream_parameters(stream), "feature": feature.name, "kind": feature.kind, "end": end}
     rows = connection.rows(_PARTS, parameters=bound, settings=FINAL)
     found: dict[str, PartVerdict] = {}
     for segment, scale, verdict, *channel, effect, low, high, expected, observed, size, reason in rows:
@@ -148,18 +146,10 @@ def read_parts(connection: Connection, stream: Stream, feature: Feature, end: in
 
 def read_joint_reason(connection: Connection, incident: Incident) -> str:
     """Return what the joint check reported at the time of an incident; empty: nothing that changed."""
-    bound = {**_bound(incident.stream), "first": incident.since, "end": incident.last}
+    bound = {**stream_parameters(incident.stream), "first": incident.since, "end": incident.last}
     rows = connection.rows(_JOINT, parameters=bound, settings=FINAL)
     return str(rows[0][0]) if rows else ""
 
 
 def _order(each: PartVerdict) -> tuple[int, int]:
     return -VerdictName(each.verdict).severity, -each.scale_hours
-
-
-def _bound(stream: Stream) -> dict[str, Any]:
-    return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-    }

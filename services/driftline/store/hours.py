@@ -145,6 +145,11 @@ def read_signs(connection: Connection, tables: Sequence[str]) -> Mapping[str, in
     return {str(row[0]): int(row[1]) for row in connection.rows(_SIGNS, parameters=bound)}
 
 
+def stream_parameters(stream: Stream) -> dict[str, Any]:
+    """Return the parameters of `STREAM`."""
+    return dict(zip(("model", "version", "environment"), stream, strict=True))
+
+
 def read_store_time(connection: Connection) -> datetime:
     """Return the time by the store's clock, UTC."""
     found: datetime = connection.rows("SELECT now64(6, 'UTC')")[0][0]

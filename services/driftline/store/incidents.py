@@ -11,6 +11,7 @@ from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.incidents import MEANINGS, Acknowledgement, Finding, Incident
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
+from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.verdicts import last_judged_hour
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 SERVED_HOURS = 24
 """A version that was judged so much less far than another of its model serves no more."""
-
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
 
 
 _AT_ONCE = ("acknowledged", "accepted_at", "state")
@@ -112,7 +109,7 @@ def read_incidents(
         limit: at most so many.
     """
     conditions = {
-        _STREAM: stream,
+        STREAM: stream,
         "model_name = {name:String}": model_name,
         "startsWith(incident_id, {incident:String})": incident_id or None,
         "state IN {states:Array(String)}": states or None,
@@ -120,7 +117,7 @@ def read_incidents(
     }
     chosen = [condition for condition, value in conditions.items() if value is not None] or ["1"]
     bound: dict[str, Any] = {
-        **_bound(stream or Stream("", "", "")),
+        **stream_parameters(stream or Stream("", "", "")),
         "name": model_name or "",
         "incident": incident_id,
         "states": list(states),
@@ -138,8 +135,8 @@ def read_incidents(
 def read_written_incidents(connection: Connection, stream: Stream) -> Sequence[Incident]:
     """Return a stream's incidents as the drift worker wrote them last, the newest first."""
     rows = connection.rows(
-        f"SELECT {', '.join(_INCIDENT_NAMES)} FROM incidents FINAL WHERE {_STREAM} ORDER BY detected DESC",
-        parameters=_bound(stream),
+        f"SELECT {', '.join(_INCIDENT_NAMES)} FROM incidents FINAL WHERE {STREAM} ORDER BY detected DESC",
+        parameters=stream_parameters(stream),
     )
     return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
 
@@ -165,8 +162,8 @@ def read_acknowledgements(
     """Return all acknowledgements, or one stream's, by stream, in the order in which they were given."""
     rows = connection.rows(
         f"SELECT {', '.join(_ACKNOWLEDGEMENT_NAMES)} FROM acknowledgements FINAL "
-        f"WHERE {_STREAM if stream else '1'} ORDER BY given_at, incident_id",
-        _bound(stream or Stream("", "", "")),
+        f"WHERE {STREAM if stream else '1'} ORDER BY given_at, incident_id",
+        stream_parameters(stream or Stream("", "", "")),
     )
     found: dict[Stream, list[Acknowledgement]] = {}
     for *names, incident_id, detected, name, known_from, given_by, note, given_at in rows:
@@ -290,11 +287,3 @@ def _finding(row: dict[str, Any]) -> Finding:
     hours = {name: None if row[name] is None else hour_of(row[name]) for name in _FINDING_HOURS}
     values = {**row, "episode_ids": tuple(row["episode_ids"]), **hours}
     return Finding(channel=Channel.from_row(kind, value, feature), **values)
-
-
-def _bound(stream: Stream) -> dict[str, Any]:
-    return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-    }

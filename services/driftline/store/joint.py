@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.streams import Stream
 from driftline.profiles import NumericCounts
+from driftline.store.hours import STREAM, stream_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from driftline.domain.streams import Stream
     from driftline.store.connection import Connection
 
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
-_STREAM_NAMES = ["model_name", "model_version", "environment"]
 _COUNT_NAMES = ["rows", "total", "buckets", "counts", "minima", "maxima", "together"]
 _FINDING_NAMES = [
     "feature",
@@ -69,16 +66,16 @@ def write_projection(connection: Connection, stream: Stream, week: int, text: st
     """Keep the projection of a week."""
     connection.insert(
         "joint_projections",
-        [[*_key(stream), week, text]],
-        column_names=[*_STREAM_NAMES, "week", "projection"],
+        [[*stream, week, text]],
+        column_names=[*Stream._fields, "week", "projection"],
     )
 
 
 def read_projection(connection: Connection, stream: Stream, week: int) -> str | None:
     """Return the projection of a week, None where none is kept."""
     rows = connection.rows(
-        f"SELECT projection FROM joint_projections FINAL WHERE {_STREAM} AND week = {{week:UInt32}}",
-        parameters={**_bound(stream), "week": week},
+        f"SELECT projection FROM joint_projections FINAL WHERE {STREAM} AND week = {{week:UInt32}}",
+        parameters={**stream_parameters(stream), "week": week},
     )
     return str(rows[0][0]) if rows else None
 
@@ -92,7 +89,7 @@ def write_joint_counts(
             "joint_profiles",
             [
                 [
-                    *_key(stream),
+                    *stream,
                     week,
                     _time(one.hour),
                     one.rows,
@@ -105,7 +102,7 @@ def write_joint_counts(
                 ]
                 for one in counted
             ],
-            column_names=[*_STREAM_NAMES, "week", "hour", *_COUNT_NAMES],
+            column_names=[*Stream._fields, "week", "hour", *_COUNT_NAMES],
         )
 
 
@@ -115,10 +112,10 @@ def read_joint_counts(
     """Return the counts of hours in [first_hour, end_hour) by the projection of a week, ascending."""
     rows = connection.rows(
         f"SELECT intDiv(toUnixTimestamp(hour), 3600), {', '.join(_COUNT_NAMES)} FROM joint_profiles FINAL "
-        f"WHERE {_STREAM} AND week = {{week:UInt32}} AND hour >= fromUnixTimestamp({{first:UInt32}}) "
+        f"WHERE {STREAM} AND week = {{week:UInt32}} AND hour >= fromUnixTimestamp({{first:UInt32}}) "
         "AND hour < fromUnixTimestamp({end:UInt32}) ORDER BY hour",
         parameters={
-            **_bound(stream),
+            **stream_parameters(stream),
             "week": week,
             "first": first_hour * 3600,
             "end": end_hour * 3600,
@@ -148,7 +145,7 @@ def write_joint_findings(
             "joint_findings",
             [
                 [
-                    *_key(stream),
+                    *stream,
                     one.feature,
                     one.kind,
                     one.scale_hours,
@@ -159,7 +156,7 @@ def write_joint_findings(
                 ]
                 for one in findings
             ],
-            column_names=[*_STREAM_NAMES, *_FINDING_NAMES],
+            column_names=[*Stream._fields, *_FINDING_NAMES],
         )
 
 
@@ -171,21 +168,12 @@ def read_joint_findings(
         f"intDiv(toUnixTimestamp({name}), 3600)" for name in ("window_start", "window_end", "episode_start")
     ]
     rows = connection.rows(
-        f"SELECT feature, kind, scale_hours, {', '.join(hours)} FROM joint_findings FINAL WHERE {_STREAM} "
+        f"SELECT feature, kind, scale_hours, {', '.join(hours)} FROM joint_findings FINAL WHERE {STREAM} "
         "AND window_end > fromUnixTimestamp({since:UInt32}) "
         "AND window_end <= fromUnixTimestamp({end:UInt32}) AND NOT withdrawn",
-        parameters={**_bound(stream), "since": since_hour * 3600, "end": end_hour * 3600},
+        parameters={**stream_parameters(stream), "since": since_hour * 3600, "end": end_hour * 3600},
     )
     return [JointFinding(*row) for row in rows]
-
-
-def _key(stream: Stream) -> tuple[str, str, str]:
-    return stream.model_name, stream.model_version, stream.environment
-
-
-def _bound(stream: Stream) -> dict[str, Any]:
-    names = ("model", "version", "environment")
-    return dict(zip(names, _key(stream), strict=True))
 
 
 def _time(hour: int) -> datetime:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Feature, gravest
+from driftline.store.hours import STREAM, stream_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
 # Rows of one key share a month, so that months need not be merged with each other.
 FINAL = {"do_not_merge_across_partitions_select_final": 1}
 
-_ANY_PART = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
-_STREAM = f"{_ANY_PART} AND segment = ''"
+_STREAM = f"{STREAM} AND segment = ''"
 ENDS = (
     "window_end > toDateTime({first:UInt32} * 3600, 'UTC') "
     "AND window_end <= toDateTime({end:UInt32} * 3600, 'UTC')"
@@ -45,7 +43,7 @@ _EFFECTS = f"""
 SELECT intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell,
     max(abs(effect))
 FROM drift_verdicts
-WHERE {_ANY_PART} AND segment = {{segment:String}} AND feature = {{feature:String}}
+WHERE {STREAM} AND segment = {{segment:String}} AND feature = {{feature:String}}
     AND kind = {{kind:String}} AND reference = {{reference:String}} AND scale_hours = {{scale:UInt16}}
     AND verdict IN ('page', 'warn', 'ok') AND effect IS NOT NULL AND {ENDS}
 GROUP BY cell ORDER BY cell
@@ -206,12 +204,7 @@ def read_effects(
 
 def read_newest(connection: Connection, stream: Stream, end_hour: int) -> Sequence[NewestVerdict]:
     """Return the verdicts of all windows that ended at an hour, by feature, reference and scale."""
-    bound: dict[str, Any] = {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-        "end": end_hour,
-    }
+    bound = {**stream_parameters(stream), "end": end_hour}
     rows = connection.rows(_NEWEST, parameters=bound, settings=FINAL)
     return [NewestVerdict(*row) for row in rows]
 
@@ -248,9 +241,7 @@ def read_training_runs(connection: Connection, model_name: str) -> Sequence[Trai
 
 def _bound(stream: Stream, span: CellSpan) -> dict[str, Any]:
     return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
+        **stream_parameters(stream),
         "first": span.first_hour,
         "end": span.end_hour,
         "cell": span.cell_hours,

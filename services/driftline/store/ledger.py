@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from driftline.domain.streams import Stream
 from driftline.store.drops import read_drops_by_hour
-from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM, read_sources
+from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM, read_sources, stream_parameters
 from driftline.store.set_aside import read_set_aside
 from driftline.store.visible import visible
 
@@ -320,7 +320,7 @@ class Ledger:
 
 def _missing_of(connection: Connection, stream: Stream, hole: _Hole) -> Mapping[int, float]:
     """Return what is missing of one session, by hour."""
-    bound = {**_bound(stream), "session": hole.session_id}
+    bound = {**stream_parameters(stream), "session": hole.session_id}
     if not hole.landed:
         heartbeats = connection.rows(
             "SELECT intDiv(toUnixTimestamp(beat_time), 3600) FROM sessions FINAL "
@@ -371,7 +371,7 @@ def read_rows_by_hour(
         "SELECT intDiv(toUnixTimestamp(hour), 3600), counted FROM derived_hours FINAL "
         f"WHERE {STREAM} AND counted > 0 AND hour >= toDateTime({{first:UInt32}} * 3600, 'UTC') "
         "AND hour < toDateTime({end:UInt32} * 3600, 'UTC')",
-        parameters={**_bound(stream), "first": first_hour, "end": end_hour},
+        parameters={**stream_parameters(stream), "first": first_hour, "end": end_hour},
     )
     return {row[0]: row[1] for row in rows}
 
@@ -383,14 +383,6 @@ def read_last_landings(
     rows = connection.rows(
         f"SELECT {HOUR} AS at, max(landed_at) FROM predictions WHERE {STREAM} AND set_aside = '' "
         "AND hour IN (SELECT toDateTime(arrayJoin({hours:Array(UInt32)}) * 3600, 'UTC')) GROUP BY at",
-        parameters={**_bound(stream), "hours": list(hours)},
+        parameters={**stream_parameters(stream), "hours": list(hours)},
     )
     return {hour: time.replace(tzinfo=UTC) for hour, time in rows}
-
-
-def _bound(stream: Stream) -> dict[str, Any]:
-    return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-    }

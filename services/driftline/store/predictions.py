@@ -11,7 +11,7 @@ from uuid import UUID
 from driftline.domain.names import LABEL, NUMBER, feature_of
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError, StatementError
-from driftline.store.hours import STREAM
+from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.outcomes import read_truths
 from driftline.store.visible import visible
 
@@ -178,7 +178,7 @@ def _starts(
 
 def _newest(connection: Connection, stream: Stream) -> datetime:
     """Return a time just behind a stream's newest event; of one without rows, the beginning of time."""
-    rows = connection.rows(_NEWEST, parameters=_bound(stream))
+    rows = connection.rows(_NEWEST, parameters=stream_parameters(stream))
     newest: datetime = rows[0][0]
     return newest.replace(tzinfo=UTC) + timedelta(seconds=1)
 
@@ -211,11 +211,11 @@ def read_versions(connection: Connection, model_name: str) -> Sequence[Stream]:
 
 def read_feature_names(connection: Connection, stream: Stream) -> Sequence[str]:
     """Return the features that a stream has had, ascending; the answers are among them."""
-    return sorted(row[0] for row in connection.rows(_FEATURES, parameters=_bound(stream)))
+    return sorted(row[0] for row in connection.rows(_FEATURES, parameters=stream_parameters(stream)))
 
 
 def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[list[str], dict[str, Any]]:
-    conditions, bound = [STREAM], _bound(stream)
+    conditions, bound = [STREAM], stream_parameters(stream)
     times = (
         ("since", ">=", wanted.since),
         ("until", "<", wanted.until),
@@ -307,11 +307,3 @@ def _actuals(connection: Connection, events: Sequence[UUID]) -> Mapping[UUID, fl
 
 def _micros(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
-
-
-def _bound(stream: Stream) -> dict[str, Any]:
-    return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-    }

@@ -6,10 +6,10 @@ What is read here grows with the hours that are asked for, and not with what the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from driftline.store.drops import read_drops_by_hour
-from driftline.store.hours import LARGE_QUERY, STREAM, read_sources
+from driftline.store.hours import LARGE_QUERY, STREAM, read_sources, stream_parameters
 from driftline.store.ledger import landed as landed_rows
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read_arrived(connection: Connection, stream: Stream, *, since_hour: int, hou
         hours: how many; there should be none of it behind them.
     """
     sources = read_sources(connection)
-    bound = {**sources.bound, **_bound(stream), "since": since_hour, "hours": hours}
+    bound = {**sources.bound, **stream_parameters(stream), "since": since_hour, "hours": hours}
     since_sql, before_sql = f"hour >= {_SINCE}", f"hour < {_SINCE}"
     settings = {**LARGE_QUERY, "join_use_nulls": 0}
     recent = (
@@ -146,13 +146,5 @@ def count_unregistered(connection: Connection, stream: Stream, *, since_hour: in
         stream: which.
         since_hour: of events of this hour or later, hours since the Unix epoch, UTC.
     """
-    bound = {**_bound(stream), "since": since_hour}
+    bound = {**stream_parameters(stream), "since": since_hour}
     return int(connection.rows(_UNREGISTERED, parameters=bound)[0][0])
-
-
-def _bound(stream: Stream) -> dict[str, Any]:
-    return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-    }

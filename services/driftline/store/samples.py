@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from driftline.domain.names import feature_key
-from driftline.store.hours import HOUR
+from driftline.store.hours import HOUR, stream_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,9 +141,7 @@ def read_even_sample(
 
 def _bound(stream: Stream, first_hour: int, end_hour: int, since_hour: int) -> dict[str, Any]:
     return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
+        **stream_parameters(stream),
         "first": first_hour * 3600,
         "end": end_hour * 3600,
         "since": since_hour * 3600,

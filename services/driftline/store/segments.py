@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.errors import SettingError
-from driftline.store.hours import STREAM
+from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -142,9 +142,7 @@ def read_segments(connection: Connection, stream: Stream) -> Sequence[str]:
     rows = connection.rows(
         _SEGMENTS,
         parameters={
-            "model": stream.model_name,
-            "version": stream.model_version,
-            "environment": stream.environment,
+            **stream_parameters(stream),
         },
     )
     return [str(row[0]) for row in rows]

@@ -16,6 +16,7 @@ from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Verdict, VerdictName
+from driftline.store.hours import STREAM, stream_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,9 +67,6 @@ _NAMES = [
     *("counted", "expected", "episode_id", "episode_start", "rank"),
     *(*FIGURES, *STATISTIC_NAMES),
 ]
-_STREAM = (
-    "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
-)
 
 
 def write_verdicts(connection: Connection, stream: Stream, verdicts: Sequence[Verdict]) -> None:
@@ -174,11 +172,16 @@ def read_episode_verdicts(
     """
     hours = [f"intDiv(toUnixTimestamp({name}), 3600) AS {name}_hour" for name in _EPISODE_HOURS]
     rows = connection.rows(
-        f"SELECT {', '.join([*CHANNEL_NAMES, *_EPISODE_NAMES, *hours])} FROM drift_verdicts WHERE {_STREAM} "
+        f"SELECT {', '.join([*CHANNEL_NAMES, *_EPISODE_NAMES, *hours])} FROM drift_verdicts WHERE {STREAM} "
         "AND if({verdict:String} = '', episode_start IS NOT NULL, verdict = {verdict:String}) "
         "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
         "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
-        parameters={**_bound(stream), "verdict": verdict, "after": after_hour, "until": until_hour},
+        parameters={
+            **stream_parameters(stream),
+            "verdict": verdict,
+            "after": after_hour,
+            "until": until_hour,
+        },
     )
     names = [*_EPISODE_NAMES, *_EPISODE_HOURS]
     verdict_at = len(CHANNEL_NAMES) + names.index("verdict")
@@ -206,10 +209,10 @@ def read_windows(
         last_end: the same.
     """
     rows = connection.rows(
-        f"SELECT {', '.join(_NAMES)} FROM verdict_records FINAL WHERE {_STREAM} "
+        f"SELECT {', '.join(_NAMES)} FROM verdict_records FINAL WHERE {STREAM} "
         "AND window_end BETWEEN toDateTime({first:UInt32} * 3600, 'UTC') "
         "AND toDateTime({last:UInt32} * 3600, 'UTC')",
-        parameters={**_bound(stream), "first": first_end, "last": last_end},
+        parameters={**stream_parameters(stream), "first": first_end, "last": last_end},
     )
     return [_verdict(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
@@ -244,9 +247,8 @@ def _number(value: float) -> float | None:
 def last_judged_hour(connection: Connection, stream: Stream) -> int | None:
     """Return the hour (since the Unix epoch) behind the last window that was judged, or None."""
     rows = connection.rows(
-        "SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM verdict_records "
-        f"WHERE {_STREAM}",
-        parameters=_bound(stream),
+        f"SELECT count(), intDiv(toUnixTimestamp(max(window_end)), 3600) FROM verdict_records WHERE {STREAM}",
+        parameters=stream_parameters(stream),
     )
     return int(rows[0][1]) if rows[0][0] else None
 
@@ -269,8 +271,7 @@ def write_judged_hours(connection: Connection, stream: Stream, hours: Sequence[J
     if not hours:
         return
     names = "model_name model_version environment hour rows missing revision".split()
-    stands = (stream.model_name, stream.model_version, stream.environment)
-    rows = [[*stands, hour_time(one.hour), one.rows, one.missing, one.revision] for one in hours]
+    rows = [[*stream, hour_time(one.hour), one.rows, one.missing, one.revision] for one in hours]
     connection.insert("judged_hours", rows, column_names=names)
 
 
@@ -278,16 +279,8 @@ def read_judged_hours(connection: Connection, stream: Stream, *, hours: int) -> 
     """Return what a stream's hours were judged on, by hour: the last one, and some hours back from it."""
     rows = connection.rows(
         "SELECT intDiv(toUnixTimestamp(hour), 3600), rows, missing, revision FROM judged_hours FINAL "
-        f"WHERE {_STREAM} AND hour > "
-        f"(SELECT max(hour) FROM judged_hours WHERE {_STREAM}) - toIntervalHour({{hours:UInt32}})",
-        parameters={**_bound(stream), "hours": hours},
+        f"WHERE {STREAM} AND hour > "
+        f"(SELECT max(hour) FROM judged_hours WHERE {STREAM}) - toIntervalHour({{hours:UInt32}})",
+        parameters={**stream_parameters(stream), "hours": hours},
     )
     return {row[0]: JudgedHour(*row) for row in rows}
-
-
-def _bound(stream: Stream) -> dict[str, Any]:
-    return {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-    }

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_time
-from driftline.store.hours import STREAM
+from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.rules import RULE_COLUMNS, write_rule_rows
 from driftline.store.visible import visible
 
@@ -73,9 +73,7 @@ def widen_rules(
         end_hour: behind the last of them.
     """
     bound: dict[str, Any] = {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
+        **stream_parameters(stream),
         "features": sorted(features),
         "first": hour_time(first_hour),
         "end": hour_time(end_hour),
