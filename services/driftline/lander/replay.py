@@ -57,8 +57,7 @@ def replay_dead_letters(
         StoreError: the store is away. What was landed until then is noted.
         LogError: the schema registry is away.
     """
-    connection = ready_connection(store)
-    try:
+    with ready_connection(store) as connection:
         schema_of = WriterSchemas(log)
         held = HeldRows(connection, schema_of=schema_of)
         inserters = make_inserters(connection, store.database, schema_of, held)
@@ -73,8 +72,6 @@ def replay_dead_letters(
             landed += now.replayed_at is not None
             refused += now.replayed_at is None
         return Replayed(landed, refused)
-    finally:
-        connection.close()
 
 
 def _again(

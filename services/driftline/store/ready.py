@@ -76,11 +76,8 @@ def act(store: Store, action: Callable[[Connection], T], *, patience_s: float) -
     """
 
     def once() -> T:
-        connection = store.connect()
-        try:
+        with store.connect() as connection:
             return action(connection)
-        finally:
-            connection.close()
 
     return _patiently(once, patience_s)
 
@@ -91,11 +88,8 @@ def check_store(store: Store) -> None:
     Raises:
         StoreError: it does not answer, or its tables are missing, older than this program, or newer.
     """
-    connection = store.connect()
-    try:
+    with store.connect() as connection:
         missing = missing_migrations(connection)
-    finally:
-        connection.close()
     if missing:
         first = f"{missing[0].number:04d}_{missing[0].name}"
         raise StoreError(f"the store's tables are missing or old, from {first} on; run `driftline migrate`")
@@ -107,7 +101,7 @@ def is_away(connection: Connection, error: Exception) -> bool:
         return False
     try:
         connection.rows("SELECT 1")
-    except (StoreError, OSError):
+    except StoreError:
         return True
     return False
 
