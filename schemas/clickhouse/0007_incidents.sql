@@ -32,7 +32,7 @@ CREATE TABLE incidents
         episode_ids Array(String),
         accepted_at Nullable(DateTime('UTC'))
     )) COMMENT 'gravest first, each with the evidence of its surest window' CODEC(ZSTD),
-    acknowledged LowCardinality(String) COMMENT 'as what it was acknowledged last, as the worker knows; empty: not',
+    acknowledged LowCardinality(String) COMMENT 'real, noise or accept, as the worker knows; empty: none yet',
     revision UInt32,
     quiet_hours UInt16 COMMENT 'it has ended once so many hours were judged without a page of it',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
@@ -48,7 +48,7 @@ CREATE TABLE acknowledgements
     environment LowCardinality(String),
     incident_id String,
     detected DateTime('UTC') COMMENT 'of the incident, which gets another id when late events move it',
-    acknowledgement LowCardinality(String) COMMENT 'real: a fault; noise: a false page; accept: the new normal',
+    acknowledgement LowCardinality(String) COMMENT 'real: fault; noise: false page; accept: new normal',
     known_from DateTime('UTC') COMMENT 'when the newest window that was judged by then ended',
     given_by String,
     note String,
