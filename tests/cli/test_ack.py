@@ -20,11 +20,11 @@ from tests.store.test_incidents import FINDING, HOUR, INCIDENT
 OLDER = replace(
     INCIDENT,
     incident_id="bb22",
-    model_name="older",
-    detected=hour_time(HOUR - 99),
+    stream=INCIDENT.stream._replace(model_name="older"),
+    detected=HOUR - 99,
     state="accepted",
-    accepted_at=hour_time(HOUR),
-    findings=[replace(FINDING, segment="", channel=Channel(ChannelKind.STUCK), z=None)],
+    accepted_at=HOUR,
+    findings=(replace(FINDING, segment="", channel=Channel(ChannelKind.STUCK), z=None),),
 )
 
 

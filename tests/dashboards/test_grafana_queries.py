@@ -242,11 +242,13 @@ def test_numbers_that_are_counted_on_two_grids_lie_where_they_lie(world):
         buckets, counts = np.unique(grid.bucket(values), return_counts=True)
         named = {"model_name": stream.model_name, "model_version": VERSION, "environment": environment}
         named |= {"hour": hour * HOUR_S, "derivation": number}
-        world.client.insert("derived_hours", [[*named.values(), 10_000]], [*named, "rows"])
+        world.client.insert("derived_hours", [[*named.values(), 10_000]], column_names=[*named, "rows"])
         counted = {"feature": "amount", "kind": "numeric", "count": 10_000}
         counted |= {"center": grid.center, "scale": grid.scale, "resolution": grid.resolution}
         counted |= {"buckets": buckets.tolist(), "counts": counts.tolist()}
-        world.client.insert("profiles", [[*named.values(), *counted.values()]], [*named, *counted])
+        world.client.insert(
+            "profiles", [[*named.values(), *counted.values()]], column_names=[*named, *counted]
+        )
     bars = panel_rows(world, "driftline-feature", "Distribution of numbers", model_name="two-grids")
     for layer in ("now", "training"):
         assert sum(row[layer] for row in bars) == pytest.approx(1.0)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.errors import StoreError
-from driftline.lander import LANDER_METRICS, Lander, insert, service
-from driftline.lander.held import HeldRows
+from driftline.lander import LANDER_METRICS, Lander, held, insert, service
 from driftline.lander.service import make_inserters
 from driftline.metrics import Metrics
+from driftline.store.landing import read_inserts_under_way
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.lander.partitioned import known_schema, record
 from tests.lander.world import World
@@ -142,13 +142,13 @@ class TestInsertsUnderWay:
         other = make_inserters(client, client.database, known_schema, world.held)[PREDICTIONS_TOPIC]
         world.rewind(5)
         answers = iter([{"a", "b"}, {"a", "c"}])
-        monkeypatch.setattr(HeldRows, "_under_way", lambda _held: next(answers, set()))
+        monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: next(answers, set()))
         slept = []
 
         def end_of_insert(seconds):
             slept.append(seconds)
             if len(slept) == 2:
-                monkeypatch.setattr(HeldRows, "_under_way", lambda _held: set())
+                monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: set())
                 other.land(under_way)
 
         world.begin_anew(sleep=end_of_insert)
@@ -160,14 +160,14 @@ class TestInsertsUnderWay:
         """Others land all the time; who begins later follows the intent that was written before."""
         world = World(client, records=3)
         answers = iter([{"a"}, {"b"}])
-        monkeypatch.setattr(HeldRows, "_under_way", lambda _held: next(answers))
+        monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: next(answers))
         world.begin_anew(sleep=lambda _seconds: None)
         world.land_all()
         world.assert_landed_once()
 
     def test_an_insert_without_an_end_is_the_stores_trouble(self, client, monkeypatch):
         world = World(client, records=3)
-        monkeypatch.setattr(HeldRows, "_under_way", lambda _held: {"a"})
+        monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: {"a"})
         now = itertools.count()
         world.begin_anew(monotonic=lambda: next(now), sleep=lambda _seconds: None)
         with pytest.raises(StoreError, match="under way for 60 s"):
@@ -189,7 +189,7 @@ class TestInsertsUnderWay:
         thread = threading.Thread(target=insert_slowly)
         thread.start()
         try:
-            wait_until(lambda: bool(world.held._under_way()), what="an insert")
+            wait_until(lambda: bool(read_inserts_under_way(client)), what="an insert")
             world.held.begin(world.fetch())
             assert world.ask("countIf(log_id = 'slow')") == [(2,)]
         finally:

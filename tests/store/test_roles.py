@@ -222,7 +222,7 @@ def incident(store):
     stream = Stream(MODEL, "3", "production")
     with closing(ready_connection(store)) as client:
         book, _ = open_book(client, stream, DriftSettings(), next_hour=START)
-        keep_incidents(client, stream, book.take(START, [verdict("amount", START + 1)]))
+        keep_incidents(client, book.take(START, [verdict("amount", START + 1)]))
         return book.incidents
 
 

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from driftline.cli.app import driftline
 from driftline.domain.hours import hour_time
+from driftline.domain.incidents import STATES
 from driftline.domain.streams import Stream
 from driftline.drift.service.export import export_verdicts
 from driftline.drift.service.metrics import INCIDENTS, VERDICT, WORKER_METRICS
@@ -23,7 +24,7 @@ from driftline.embedded import open_store
 from driftline.failing import Failing
 from driftline.metrics import Metrics
 from driftline.store import migrate
-from driftline.store.incidents import STATES, read_incidents, write_acknowledgement, write_incidents
+from driftline.store.incidents import read_incidents, write_acknowledgement, write_incidents
 from driftline.store.verdicts import JudgedHour, read_windows, write_judged_hours
 from driftline.web import WebServer, create_app
 from driftline.web.words import INCIDENT_STATES
