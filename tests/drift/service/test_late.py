@@ -101,8 +101,8 @@ def test_a_window_without_late_hours_is_left_alone_unless_its_incident_came_or_w
         late=[0],
     )
     assert [(one.window_end, one.verdict) for one in revision.verdicts] == [
-        (hour_time(HOUR + 1), "ok"),
-        (hour_time(HOUR + 3), "ok"),
+        (HOUR + 1, "ok"),
+        (HOUR + 3, "ok"),
     ]
     assert revision.verdicts[1].revised_because == (
         f"10 events of {hour_time(HOUR):%Y-%m-%d %H:%M} UTC arrived late; "
