@@ -113,7 +113,7 @@ FROM
 _CELLS = f"""
 SELECT
     {_GROUP}, bin, place,
-    count() AS n, sum(outcomes) AS told, sum(is_replayed) AS late,
+    count() AS n, sum(outcomes) AS reported, sum(is_replayed) AS late,
     sum(if(isFinite(score), score, 0)) AS total,
     countIf(NOT isNaN(likelihood)) AS proper,
     sumIf(loss, NOT isNaN(likelihood)) AS loss_1, sumIf(loss * loss, NOT isNaN(likelihood)) AS loss_2,
@@ -128,7 +128,7 @@ GROUP BY {_GROUP}, bin, place
 """
 COUNTED = f"""
 SELECT
-    {_GROUP}, sum(n) AS count, sum(told) AS outcomes, sum(late) AS replayed,
+    {_GROUP}, sum(n) AS count, sum(reported) AS outcomes, sum(late) AS replayed,
     (sumMap([bin], [n], [total]) AS by_bin).1 AS bins, by_bin.2 AS counts, by_bin.3 AS scores,
     (sumMapIf([place], [n], status = 'known') AS by_place).1 AS delays, by_place.2 AS delay_counts,
     sum(proper) AS proper, sum(loss_1) AS log_loss, sum(loss_2) AS log_loss_squared,

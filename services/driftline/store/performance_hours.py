@@ -47,7 +47,7 @@ _POINTERS = f"""
 SELECT {KEYS}, {HOUR}, rows, outcomes, segments, registration FROM performance_hours FINAL WHERE %s
 """
 _HELD = f"""
-SELECT {KEYS}, {HOUR} AS at, count(), sum(told), max(has_classes)
+SELECT {KEYS}, {HOUR} AS at, count(), sum(reported), max(has_classes)
 FROM
 (
     SELECT {KEYS}, hour, event_id, notEmpty(class_probabilities) AS has_classes
@@ -55,7 +55,7 @@ FROM
 ) AS made
 LEFT JOIN
 (
-    SELECT event_id, uniqExact(session_id, sequence, content) AS told FROM outcomes
+    SELECT event_id, uniqExact(session_id, sequence, content) AS reported FROM outcomes
     WHERE event_id IN (SELECT event_id FROM predictions WHERE %(hours)s) GROUP BY event_id
 ) AS truths ON made.event_id = truths.event_id
 GROUP BY {KEYS}, at
