@@ -35,8 +35,9 @@ demo: .venv/.demo
 kafka: .venv/.dev
 	@$(BIN)/python -m tests.support.kafka --port 9092 --folder .cache/kafka $(ARGS)
 
+# Tests start hundreds of processes; where bytecode may not be kept, each would compile everything anew.
 test: .venv/.dev
-	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-pythons: .venv/.dev
 	@$(BIN)/python -m tests.support.pythons

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from driftline.cli.app import driftline
+import pytest
+
+from driftline.cli.app import COMMANDS, driftline
 
 TEXT = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 
@@ -19,3 +23,21 @@ def test_every_command_is_documented_and_no_other():
     subcommands = {name for group in driftline.commands.values() for name in getattr(group, "commands", ())}
     assert commands - named == set()
     assert named - commands - subcommands == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_commands_own_help_does(name):
+    assert COMMANDS[name].help == driftline.commands[name].get_short_help_str(limit=200)
+
+
+def test_the_list_of_commands_is_written_without_importing_them():
+    """Listing them takes as long as importing click, however much they need."""
+    program = (
+        "import sys\n"
+        "from driftline.cli.app import driftline\n"
+        "driftline(['--help'], standalone_mode=False)\n"
+        "print(sorted({'numpy', 'scipy', 'starlette', 'pydantic'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+    assert [name for name in COMMANDS if f"\n  {name} " not in done.stdout] == []

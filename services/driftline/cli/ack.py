@@ -47,7 +47,7 @@ def incidents(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List incidents, the newest first: what each found, since when, and what was said of it."""
+    """List incidents, the newest first: what each found, since when, and how it was acknowledged."""
     after = parse_time(since) if since else None
     _list(store_url, as_json, model_name=model_name, since=after, states=states, limit=limit)
 

@@ -3,33 +3,78 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.core import ParameterSource
 
-from driftline.cli.ack import ack, incidents
-from driftline.cli.calibrate import calibrate_command
-from driftline.cli.dashboards import dashboards_group
-from driftline.cli.dead_letters import dead_letters
-from driftline.cli.demo import demo
-from driftline.cli.forward import forward
-from driftline.cli.invalid import invalid, rules
+from driftline.cli.lazy import Entry, LazyCommands, LazyGroup
 from driftline.cli.logs import configure_logs
-from driftline.cli.monitors import monitors_group
 from driftline.cli.options import take_everywhere
-from driftline.cli.outcomes import outcomes_group
-from driftline.cli.performance import performance
-from driftline.cli.questions import completeness, trace, verdicts
-from driftline.cli.report import report
-from driftline.cli.services import land, migrate_command, profile, serve, up, watch
 from driftline.cli.settings import check_variables, default_map, load_settings, warn_of_secret
 
 if TYPE_CHECKING:
     from driftline.cli.logs import Format
 
+COMMANDS: Final = {
+    "ack": Entry(
+        "ack:ack",
+        "Say what an incident was: it steers how sure incidents have to be, and what counts as reference.",
+    ),
+    "calibrate": Entry(
+        "calibrate:calibrate_command",
+        "Replay your own stream: how often it would page by itself, and how soon shifts would be found.",
+    ),
+    "completeness": Entry(
+        "questions:completeness", "Show, per model version, what was sent, landed, is missing or doubled."
+    ),
+    "dashboards": Entry("dashboards:dashboards_group", "Dashboards for Grafana."),
+    "dead-letters": Entry("dead_letters:dead_letters", "Records that could not be landed."),
+    "demo": Entry(
+        "demo:demo", "Run the whole pipeline on real flights, break the upstream, and see what is found."
+    ),
+    "forward": Entry(
+        "forward:forward",
+        "Forward events that processes which are gone had left on this host's disk, and end.",
+    ),
+    "incidents": Entry(
+        "ack:incidents",
+        "List incidents, the newest first: what each found, since when, and how it was acknowledged.",
+    ),
+    "invalid": Entry(
+        "invalid:invalid", "Count values that broke a rule, by feature and reason, with events to trace."
+    ),
+    "land": Entry("services:land", "Land events from the log in the store."),
+    "migrate": Entry(
+        "services:migrate_command",
+        "Create or update the store's tables, and the log's topics where a log is given.",
+    ),
+    "monitors": Entry("monitors:monitors_group", "What is monitored, and how: files of monitors."),
+    "outcomes": Entry("outcomes:outcomes_group", "What became of predictions: the ground truth, from files."),
+    "performance": Entry(
+        "performance:performance",
+        "Show how right models were, period by period: metrics with intervals, and what they rest on.",
+    ),
+    "profile": Entry(
+        "services:profile", "Derive profiles, sessions and invalid values from what has landed, hour by hour."
+    ),
+    "report": Entry("report:report", "Write what the pages show into one HTML file that needs nothing else."),
+    "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
+    "serve": Entry("services:serve", "Serve the pages over a store."),
+    "trace": Entry("questions:trace", "Show one prediction, back to its training run."),
+    "up": Entry(
+        "services:up", "Run everything in one process: lander, profiler, drift worker, pages and metrics."
+    ),
+    "verdicts": Entry("questions:verdicts", "List drift verdicts, the newest first."),
+    "watch": Entry("services:watch", "Judge windows as they close."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+@click.group(
+    cls=LazyGroup,
+    commands=LazyCommands(COMMANDS, take_everywhere),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option(
     "--config",
     envvar="DRIFTLINE_CONFIG",
@@ -55,7 +100,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def driftline(context: click.Context, config: str | None, log_level: str, log_format: Format) -> None:
     """Log every prediction, land it exactly once, say honestly what drifted."""
-    check_variables(driftline, os.environ)
+    check_variables(driftline, os.environ, asked=context.invoked_subcommand)
     file = load_settings(config, os.environ)
     defaults = default_map(driftline, file)
     logging_options = {"log_level": log_level, "log_format": log_format}
@@ -66,25 +111,3 @@ def driftline(context: click.Context, config: str | None, log_level: str, log_fo
     configure_logs(form, logging_options["log_level"], service=context.invoked_subcommand or "driftline")
     warn_of_secret(file)
     context.default_map = defaults
-
-
-_SERVICES = (up, demo, migrate_command, land, profile, watch, serve, forward)
-for _command in (
-    *_SERVICES,
-    trace,
-    completeness,
-    verdicts,
-    performance,
-    invalid,
-    rules,
-    incidents,
-    ack,
-    report,
-    calibrate_command,
-    dead_letters,
-    outcomes_group,
-    monitors_group,
-    dashboards_group,
-):
-    driftline.add_command(_command)
-take_everywhere(driftline)

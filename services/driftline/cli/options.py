@@ -15,13 +15,13 @@ from driftline.cli.settings import FILE, FlagOnly
 from driftline.errors import DriftlineError, SettingError
 from driftline.log import default_log_url
 from driftline.log.folders import data_folder
-from driftline.monitors import Monitors, read_monitors
 from driftline.store.url import PASSWORD_FILE_VARIABLE, embedded_url, has_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.drift import DriftSettings
+    from driftline.monitors import Monitors
 
     _ShardParameter = click.ParamType[tuple[int, int]]
 else:
@@ -119,6 +119,8 @@ def load_monitors(path: Path | None, settings: DriftSettings) -> Monitors[DriftS
     Raises:
         MonitorsError: the file is missing, or something in it is wrong.
     """
+    from driftline.monitors import Monitors, read_monitors  # noqa: PLC0415  it takes half a second
+
     return Monitors.default(settings) if path is None else read_monitors(path, settings)
 
 

@@ -19,7 +19,7 @@ from driftline.store.url import PASSWORD_FILE_VARIABLE, PASSWORD_VARIABLE, USER_
 from driftline.store.users import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 FILE = "driftline.toml"
 """The settings file's usual name."""
@@ -104,9 +104,13 @@ def warn_of_secret(file: SettingsFile) -> None:
 def default_map(root: click.Group, file: SettingsFile) -> dict[str, Any]:
     """Return a file's settings as click takes them: by command, and by the names of its parameters.
 
+    A file is checked as a whole, also what it says of other commands than the one that runs.
+
     Raises:
         click.UsageError: a key is no setting, or its value none that it may have.
     """
+    if not file.values:
+        return {}
     common = {_normal(key): value for key, value in file.values.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in file.values.items() if isinstance(value, dict)}
     everything = {key for command in leaves_of(root) for key in options_of(command)} | set(options_of(root))
@@ -180,17 +184,31 @@ def _checked_one(option: click.Option, value: Any, where: str) -> Any:
     return value
 
 
-def check_variables(root: click.Group, environ: Mapping[str, str]) -> None:
+def check_variables(root: click.Group, environ: Mapping[str, str], *, asked: str | None) -> None:
     """Check that every variable of ours is one that somebody reads. Those of services are Kubernetes' own.
+
+    Args:
+        root: the command line.
+        environ: the variables.
+        asked: the command that runs; all others are imported only for a variable that it does not read.
 
     Raises:
         click.UsageError: one is not.
     """
+    ours = {
+        name
+        for name in environ
+        if name.startswith(_PREFIX)
+        and not name.startswith((KAFKA_VARIABLES, REGISTRY_VARIABLE))
+        and not _is_of_service(name, environ[name])
+    }
+    near = [root.commands[asked]] if asked is not None and asked in root.commands else []
+    ours -= _variables_of([root, *(leaf for command in near for leaf in leaves_of(command))])
+    if not ours:
+        return
     known = known_variables(root)
-    for name in sorted(environ):
-        is_ours = name.startswith(_PREFIX) and not name.startswith((KAFKA_VARIABLES, REGISTRY_VARIABLE))
-        if is_ours and name not in known and not _is_of_service(name, environ[name]):
-            raise click.UsageError(f"the variable {name} is none that driftline reads{_nearest(name, known)}")
+    for name in sorted(ours - known):
+        raise click.UsageError(f"the variable {name} is none that driftline reads{_nearest(name, known)}")
 
 
 def _is_of_service(name: str, value: str) -> bool:
@@ -199,12 +217,11 @@ def _is_of_service(name: str, value: str) -> bool:
 
 def known_variables(root: click.Group) -> frozenset[str]:
     """Return the variables that are read, but for those of librdkafka and of the registry."""
-    given = {
-        str(option.envvar)
-        for command in (root, *leaves_of(root))
-        for option in command.params
-        if option.envvar
-    }
+    return _variables_of([root, *leaves_of(root)])
+
+
+def _variables_of(commands: Iterable[click.Command]) -> frozenset[str]:
+    given = {str(option.envvar) for command in commands for option in command.params if option.envvar}
     passwords = {f"{_PREFIX}{name.upper()}_PASSWORD{end}" for name in SERVICES for end in ("", "_FILE")}
     store = {USER_VARIABLE, PASSWORD_VARIABLE, PASSWORD_FILE_VARIABLE}
     return frozenset(given | passwords | store | {GRAFANA_TOKEN, GRAFANA_TOKEN_FILE})
