@@ -41,3 +41,15 @@ def test_the_list_of_commands_is_written_without_importing_them():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
     assert [name for name in COMMANDS if f"\n  {name} " not in done.stdout] == []
+
+
+def test_a_command_that_inserts_imports_no_pandas(tmp_path):
+    """The driver would, only to see whether it was given a frame."""
+    program = (
+        "import sys\n"
+        "from driftline.cli.app import driftline\n"
+        f"driftline(['migrate', '--store', 'chdb://{tmp_path}/store'], standalone_mode=False)\n"
+        "print('pandas' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "False"

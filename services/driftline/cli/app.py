@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -70,9 +71,18 @@ COMMANDS: Final = {
 }
 
 
+def _prepare(command: click.Command) -> None:
+    """Have a command that was imported take what all take, and what it inserts be rows."""
+    take_everywhere(command)
+    if "clickhouse_connect" in sys.modules:
+        from driftline.store.connection import refuse_frames  # noqa: PLC0415  it is there already
+
+        refuse_frames()
+
+
 @click.group(
     cls=LazyGroup,
-    commands=LazyCommands(COMMANDS, take_everywhere),
+    commands=LazyCommands(COMMANDS, _prepare),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option(
