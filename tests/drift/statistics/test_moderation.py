@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftline.drift.statistics.moderation import independent_features, moderate
+from driftline.drift.statistics.moderation import FeaturePower, moderate
 
 FEATURES, CHANNELS, DAYS = 20, 5, 28
 FEATURE = np.repeat(np.arange(FEATURES), CHANNELS)
@@ -73,16 +73,32 @@ def test_where_all_shares_are_alike_no_trend_is_drawn_through_them():
     assert 2.0 < drawn.phi[0] < 8.0
 
 
+def independent_features(power, at_once=1000):
+    shared = FeaturePower(FEATURE.max() + 1)
+    for first in range(0, FEATURE.size, at_once):
+        own = slice(first, first + at_once)
+        shared.add(power[:, own], FEATURE[own])
+    return shared.independent
+
+
 def test_independent_features_are_counted():
     rng = np.random.default_rng(2)
     residuals = np.repeat(rng.normal(size=(400, FEATURES)), CHANNELS, axis=1)
-    assert independent_features(residuals**2, FEATURE) == pytest.approx(FEATURES, rel=0.2)
+    assert independent_features(residuals**2) == pytest.approx(FEATURES, rel=0.2)
 
 
 def test_features_that_one_cause_moves_are_one():
     shocks = np.random.default_rng(3).standard_t(3, size=(400, 1)) * np.ones(FEATURE.size)
-    assert independent_features(shocks**2, FEATURE) == pytest.approx(1.0)
+    assert independent_features(shocks**2) == pytest.approx(1.0)
+
+
+def test_channels_may_come_some_at_a_time():
+    """Also where that divides the channels of a feature."""
+    residuals = np.repeat(np.random.default_rng(2).normal(size=(400, FEATURES)), CHANNELS, axis=1)
+    residuals[:, 3] = 0.0
+    power = residuals**2 * np.linspace(1, 5, FEATURE.size)
+    assert independent_features(power, at_once=7) == pytest.approx(independent_features(power))
 
 
 def test_where_nothing_varies_nothing_is_known():
-    assert independent_features(np.zeros((28, 10)), np.arange(10)) == pytest.approx(1.0)
+    assert independent_features(np.zeros((28, FEATURE.size))) == pytest.approx(1.0)

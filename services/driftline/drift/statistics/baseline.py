@@ -247,8 +247,9 @@ def build_baseline(
 def _over_span(values: FloatArray, position: IntArray, span: Span) -> FloatArray:
     """Put hours at their places in the span, 0 elsewhere. Shape (h, k) in, (span, k) out."""
     spread = np.zeros((span.hours, values.shape[1]))
+    distinct, first = np.unique(position, return_index=True)
     # The local hour that comes twice in autumn is one hour of both.
-    np.add.at(spread, position, values)
+    spread[distinct] = values if distinct.size == position.size else np.add.reduceat(values, first, axis=0)
     return spread
 
 
@@ -267,13 +268,17 @@ def _matched(
         group: which of these rows each column is counted among, (k,).
         level: of each column, (k,).
     """
-    shares, matched = np.empty_like(counts), np.empty_like(counts)
     sized = sizes_by_level(sizes)
-    for index in np.unique(level).tolist():
-        own = level == index
-        share = shares_by_level(counts[:, own], sized, group[own])[index]
-        shares[:, own] = repeat_slots(share, HOURS_PER_WEEK)
-        matched[:, own] = repeat_slots(sized[index], HOURS_PER_WEEK)[:, group[own]]
+    matched = np.take(repeat_slots(sized[1], HOURS_PER_WEEK), group, axis=1)
+    wide = shares_by_level(sizes_by_level(counts)[1], sized[:2], group)
+    shares = repeat_slots(wide[1], HOURS_PER_WEEK)
+    if (all_hours := np.flatnonzero(level == 0)).size:
+        shares[:, all_hours] = wide[0][:, all_hours]
+        matched[:, all_hours] = sized[0][:, group[all_hours]]
+    if (of_week := np.flatnonzero(level == len(sized) - 1)).size:
+        finest = shares_by_level(np.take(counts, of_week, axis=1), sized, group[of_week])[-1]
+        shares[:, of_week] = finest
+        matched[:, of_week] = np.take(sized[-1], group[of_week], axis=1)
     return shares, matched
 
 
@@ -289,29 +294,23 @@ def _count_hours(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the counts of all columns by hour of the week, (168, columns), and of all channels, (span, c).
 
-    Hours before the lag count for channels only, since only their noise is learned there.
-    A week at a time: 2,000 columns times 700 hours would be too much. Of each hour only the sums of columns
-    between which no channel tells a difference are kept.
+    Hours before the lag count for channels only, since only their noise is learned there. Of each hour only
+    the sums of columns between which no channel tells a difference are kept.
     """
     span_hours = rare_hours.shape[0]
     edges = np.unique(np.concatenate([channels.low, channels.high, layout.starts]))
-    columns = np.zeros((HOURS_PER_WEEK, layout.width))
-    held = np.zeros((span_hours, edges.size - 1))
-    firsts = np.arange(0, span_hours + 1, HOURS_PER_WEEK)
-    bounds = np.searchsorted(stacked.entry_hour, np.searchsorted(position, firsts))
-    for first, begin, end in zip(firsts[:-1].tolist(), bounds[:-1], bounds[1:], strict=True):
-        own = slice(begin, end)
-        cell = ((position - first) * layout.width)[stacked.entry_hour[own]] + column[own]
-        counts = np.bincount(cell, stacked.entry_count[own], HOURS_PER_WEEK * layout.width)
-        week = counts.astype(np.float64, copy=False).reshape(HOURS_PER_WEEK, -1)
-        if first >= lag:
-            columns += week
-        held[first : first + HOURS_PER_WEEK] = np.add.reduceat(week, edges[:-1], axis=1)
+    widths = np.diff(edges)
+    cell = (position * widths.size)[stacked.entry_hour] + np.repeat(np.arange(widths.size), widths)[column]
+    held = np.bincount(cell, stacked.entry_count, span_hours * widths.size).reshape(span_hours, -1)
+    begin = int(np.searchsorted(stacked.entry_hour, np.searchsorted(position, lag)))
+    cell = (position % HOURS_PER_WEEK * layout.width)[stacked.entry_hour[begin:]] + column[begin:]
+    columns = np.bincount(cell, stacked.entry_count[begin:], HOURS_PER_WEEK * layout.width)
     ranges = replace(
         channels, low=np.searchsorted(edges, channels.low), high=np.searchsorted(edges, channels.high)
     )
     rare = rare_hours.reshape(span_hours, -1, RARE_PER_FEATURE)
-    return columns, ranges.collect(held, rare)
+    by_slot = columns.astype(np.float64, copy=False).reshape(HOURS_PER_WEEK, -1)
+    return by_slot, ranges.collect(held.astype(np.float64, copy=False), rare)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,11 @@ class Channels:
         np.cumsum(columns, axis=-1, out=running[..., 1:])
         flat = rare.reshape(*rare.shape[:-2], -1)
         return np.concatenate(
-            [running[..., self.high] - running[..., self.low], flat[..., self.rare]], axis=-1
+            [
+                np.take(running, self.high, axis=-1) - np.take(running, self.low, axis=-1),
+                np.take(flat, self.rare, axis=-1),
+            ],
+            axis=-1,
         )
 
 

@@ -34,25 +34,47 @@ class Moderated:
     added: FloatArray
 
 
-def independent_features(power: FloatArray, feature: IntArray) -> float:
-    """Return from how many independent features the noise is known: 1 where one cause moves all alike.
-
-    The power of blocks, averaged over features, varies as much as that of one feature where they move
-    together, and the less the more of them move by themselves.
+class FeaturePower:
+    """How the noise of features rises and falls together: their power, block by block.
 
     Args:
-        power: squared residuals, (blocks, c).
-        feature: which feature each channel belongs to, ascending, (c,).
+        features: how many there may be.
     """
-    mean = power.mean(0)
-    varies = mean > 0
-    if not varies.any():
-        return 1.0
-    relative = power[:, varies] / mean[varies]
-    _, first, sizes = np.unique(feature[varies], return_index=True, return_counts=True)
-    by_feature = np.add.reduceat(relative, first, axis=1) / sizes
-    together = by_feature.mean(1).var()
-    return float(np.clip(by_feature.var(0).mean() / max(together, 1e-12), 1.0, sizes.size))
+
+    def __init__(self, features: int) -> None:
+        self._sums: FloatArray | None = None
+        self._channels = np.zeros(features)
+
+    def add(self, power: FloatArray, feature: IntArray) -> None:
+        """Take some channels.
+
+        Args:
+            power: squared residuals, (blocks, c).
+            feature: which feature each channel belongs to, ascending, (c,).
+        """
+        if self._sums is None:
+            self._sums = np.zeros((power.shape[0], self._channels.size))
+        mean = power.mean(0)
+        varies = np.flatnonzero(mean > 0)
+        if varies.size:
+            relative = (power if varies.size == mean.size else power[:, varies]) / mean[varies]
+            own, first, channels = np.unique(feature[varies], return_index=True, return_counts=True)
+            self._sums[:, own] += np.add.reduceat(relative, first, axis=1)
+            self._channels[own] += channels
+
+    @property
+    def independent(self) -> float:
+        """From how many independent features the noise is known: 1 where one cause moves all alike.
+
+        The power of blocks, averaged over features, varies as much as that of one feature where they move
+        together, and the less the more of them move by themselves.
+        """
+        known = np.flatnonzero(self._channels)
+        if self._sums is None or not known.size:
+            return 1.0
+        by_feature = self._sums[:, known] / self._channels[known]
+        together = by_feature.mean(1).var()
+        return float(np.clip(by_feature.var(0).mean() / max(together, 1e-12), 1.0, known.size))
 
 
 def moderate(

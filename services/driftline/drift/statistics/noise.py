@@ -14,7 +14,7 @@ from driftline.drift.statistics.expected import (
     shares_by_level,
     sizes_by_level,
 )
-from driftline.drift.statistics.moderation import independent_features, moderate
+from driftline.drift.statistics.moderation import FeaturePower, moderate
 
 if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
@@ -88,20 +88,61 @@ class _Residuals:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hours:
-    """The reference hour by hour, against all other cycles.
+class _Blocks:
+    """The rows of one scale's blocks, of which many channels are counted.
 
     Args:
-        n: rows, (h, g).
-        matched: rows of other cycles behind each expectation, by level, (h, g) each.
-        group: which denominator each channel has, (c,).
-        level: how finely each channel is matched, (c,).
+        rows: of each block, (blocks, g).
+        at_least_one: the same, 1 where there are none, (blocks, g).
+        filled: blocks that hold rows, (g,).
+        root: what a residual is divided by, inverted, by level, (blocks, levels * g).
     """
 
+    rows: FloatArray
+    at_least_one: FloatArray
+    filled: FloatArray
+    root: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a reference, each cycle beside all others: what its channels have in common.
+
+    Args:
+        usable: hours that another cycle holds, too, (cycles, slots, g); None: all.
+        n: rows, 0 where not usable, (cycles, slots, g).
+        others: rows of other cycles behind each expectation, by level, (cycles, fewer slots, g).
+        scales_hours: lengths of the windows.
+        blocks: the rows of their blocks.
+    """
+
+    usable: BoolArray | None
     n: FloatArray
-    matched: list[FloatArray]
-    group: IntArray
-    level: IntArray
+    others: list[FloatArray]
+    scales_hours: tuple[int, ...]
+    blocks: list[_Blocks]
+
+    @classmethod
+    def of(cls, sizes: FloatArray, scales_hours: tuple[int, ...]) -> _Rows:
+        """Prepare what channels are compared with. Shape (cycles, slots, g)."""
+        others = sizes_by_level(sizes.sum(0) - sizes)
+        # An hour that no other cycle holds cannot be predicted, so it says nothing about the noise.
+        usable = others[-1] > 0
+        n = np.where(usable, sizes, 0.0)
+        matched = [_flat(repeat_slots(size, sizes.shape[-2])) for size in others]
+        blocks = [_rows_of_blocks(_flat(n), matched, scale) for scale in scales_hours]
+        return cls(None if usable.all() else usable, n, others, scales_hours, blocks)
+
+
+def _rows_of_blocks(n: FloatArray, matched: list[FloatArray], scale: int) -> _Blocks:
+    rows = _blocks(n, scale)
+    at_least_one = np.maximum(rows, 1.0)
+    # Where all hours are matched they share one expectation, which does not average out.
+    borrowed = [1 / np.maximum(_blocks(matched[0], scale) / scale, 1.0)]
+    borrowed += [_blocks(n**2 / np.maximum(m, 1.0), scale) / at_least_one**2 for m in matched[1:]]
+    weights = [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed]
+    root = np.sqrt(np.concatenate(weights, axis=1)) / np.concatenate([at_least_one] * len(weights), axis=1)
+    return _Blocks(rows, at_least_one, (rows > 0).sum(0).astype(np.float64), root)
 
 
 def learn_noise(
@@ -129,40 +170,59 @@ def learn_noise(
     """
     like = np.ones(counts.shape[-1], dtype=np.bool_) if like is None else like
     group = np.arange(counts.shape[-1]) if group is None else group
-    slots = counts.shape[-2]
-    others = sizes_by_level(sizes.sum(0) - sizes)
-    # An hour that no other cycle holds cannot be predicted, so it says nothing about the noise.
-    usable = others[-1] > 0
-    n, k = sizes, counts
-    if not usable.all():
-        n, k = np.where(usable, sizes, 0.0), np.where(np.take(usable, group, axis=-1), counts, 0.0)
-    shares = shares_by_level(counts.sum(0) - counts, others, group)
-    rows = np.take(n, group, axis=-1)
-    by_level = [_flat(expected_rows(rows, share)) for share in shares]
+    rows = _Rows.of(sizes, scales_hours)
+    shared = [FeaturePower(sizes.shape[-1]) for _ in scales_hours]
+    parts: list[Noise] = []
+    # Some channels at a time: what is made of them on the way fits into the processor's cache.
+    for first in range(0, group.size, _CHANNELS_AT_ONCE):
+        own = slice(first, first + _CHANNELS_AT_ONCE)
+        noise, blocks = _learn_some(np.ascontiguousarray(counts[..., own]), rows, group[own])
+        parts.append(noise)
+        for power, block in zip(shared, blocks, strict=True):
+            power.add(block.power[:, like[own]], group[own][like[own]])
+    whole = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _OF_CHANNELS
+    }
+    return Noise(**whole, independent=np.array([power.independent for power in shared]))
+
+
+_CHANNELS_AT_ONCE = 64
+_OF_CHANNELS = ("phi", "dependence", "blocks", "effective", "added", "share", "information", "level")
+
+
+def _learn_some(counts: FloatArray, rows: _Rows, group: IntArray) -> tuple[Noise, list[_Residuals]]:
+    """Learn the noise of some channels, (cycles, slots, c), by themselves; `independent` is left at 1."""
+    scales = rows.scales_hours
+    k = counts if rows.usable is None else np.where(np.take(rows.usable, group, axis=-1), counts, 0.0)
+    shares = shares_by_level(counts.sum(0) - counts, rows.others, group)
+    n = np.take(rows.n, group, axis=-1)
+    by_level = [_flat(expected_rows(n, share)) for share in shares]
     # What the many hours hold is summed once; all the rest is learned from their few blocks.
-    seen = _by_scale(_flat(k), scales_hours)
-    foreseen = [_by_scale(values, scales_hours) for values in by_level]
-    level = _best_level(_flat(n), seen, foreseen, scales_hours, group)
-    hours = _Hours(
-        n=_flat(n), matched=[_flat(repeat_slots(size, slots)) for size in others], group=group, level=level
-    )
-    blocks = [
-        _residuals(hours, scale, seen[place], _chosen(level, [values[place] for values in foreseen]))
-        for place, scale in enumerate(scales_hours)
+    seen = _by_scale(_flat(k), scales)
+    foreseen = [_by_scale(values, scales) for values in by_level]
+    level = _best_level(rows, seen, foreseen, group)
+    expected = [
+        _chosen(level, [values[place] for values in foreseen]) for place in range(len(scales))
     ]
-    expected = _chosen(level, by_level)
-    at_least_one = np.take(np.maximum(hours.n, 1.0), group, axis=1)
-    return Noise(
-        phi=np.stack([_overdispersion(block) for block in blocks]),
-        dependence=np.stack([_dependence(block) for block in blocks]),
-        blocks=np.stack([block.seen for block in blocks]),
-        effective=np.stack([_effective(block) for block in blocks]),
-        independent=np.array([independent_features(block.power[:, like], group[like]) for block in blocks]),
-        added=np.zeros((len(blocks), group.size)),
-        share=expected.sum(0) / np.maximum(hours.n.sum(0), 1.0)[group],
-        information=_products(expected, 1 - expected / at_least_one),
+    residuals = [
+        _residuals(block, one, other, level, group)
+        for block, one, other in zip(rows.blocks, seen, expected, strict=True)
+    ]
+    hours = expected[0] if scales[0] == 1 else _chosen(level, by_level)
+    held = _flat(rows.n)
+    at_least_one = np.take(np.maximum(held, 1.0), group, axis=1)
+    noise = Noise(
+        phi=np.stack([_overdispersion(block) for block in residuals]),
+        dependence=np.stack([_dependence(block) for block in residuals]),
+        blocks=np.stack([block.seen for block in residuals]),
+        effective=np.stack([_effective(block) for block in residuals]),
+        independent=np.ones(len(residuals)),
+        added=np.zeros((len(residuals), group.size)),
+        share=hours.sum(0) / np.maximum(held.sum(0), 1.0)[group],
+        information=_products(hours, 1 - hours / at_least_one),
         level=level,
     )
+    return noise, residuals
 
 
 def _flat(values: FloatArray) -> FloatArray:
@@ -179,43 +239,32 @@ def _chosen(level: IntArray, by_level: list[FloatArray]) -> FloatArray:
 
 
 def _best_level(
-    n: FloatArray,
-    seen: list[FloatArray],
-    foreseen: list[list[FloatArray]],
-    scales_hours: tuple[int, ...],
-    group: IntArray,
+    rows: _Rows, seen: list[FloatArray], foreseen: list[list[FloatArray]], group: IntArray
 ) -> IntArray:
     """Return the level whose predictions of whole blocks err least, the coarser one if equal, (c,)."""
     errors = np.zeros((len(foreseen), group.size))
     # Single hours are mostly chance; blocks show what matching gains.
-    for place in range(1, len(scales_hours)) or range(1):
-        worth = (1 / np.maximum(_blocks(n, scales_hours[place]), 1.0))[:, group]
+    for place in range(1, len(rows.scales_hours)) or range(1):
+        worth = np.take(1 / rows.blocks[place].at_least_one, group, axis=1)
         for level, expected in enumerate(foreseen):
             error = seen[place] - expected[place]
             errors[level] += np.log(np.maximum(_products(error * worth, error), 1e-12))
     return np.asarray(np.argmin(errors, axis=0), dtype=np.int64)
 
 
-def _residuals(hours: _Hours, scale: int, seen: FloatArray, expected: FloatArray) -> _Residuals:
-    rows = _blocks(hours.n, scale)
-    at_least_one = np.maximum(rows, 1.0)
-    # Where all hours are matched they share one expectation, which does not average out.
-    borrowed = [1 / np.maximum(_blocks(hours.matched[0], scale) / scale, 1.0)]
-    borrowed += [_blocks(hours.n**2 / np.maximum(m, 1.0), scale) / at_least_one**2 for m in hours.matched[1:]]
-    # Few denominators serve many channels: what belongs to them is computed once.
-    weights = [np.where(rows > 0, 1 / (1 / at_least_one + own), 0.0) for own in borrowed]
-    root = np.sqrt(np.concatenate(weights, axis=1)) / np.concatenate([at_least_one] * len(weights), axis=1)
+def _residuals(
+    blocks: _Blocks, seen: FloatArray, expected: FloatArray, level: IntArray, group: IntArray
+) -> _Residuals:
     standard = seen - expected
-    standard *= np.take(root, hours.level * rows.shape[1] + hours.group, axis=1)
-    share = expected * np.take(1 / at_least_one, hours.group, axis=1)
+    standard *= np.take(blocks.root, level * blocks.rows.shape[1] + group, axis=1)
+    share = expected * np.take(1 / blocks.at_least_one, group, axis=1)
     np.minimum(share, 1.0, out=share)
     power = standard**2
-    total = power.sum(0)
     return _Residuals(
-        seen=(rows > 0).sum(0).astype(np.float64)[hours.group],
+        seen=blocks.filled[group],
         standard=standard,
         power=power,
-        total=total,
+        total=power.sum(0),
         spread=_products(share, 1 - share),
     )
 
