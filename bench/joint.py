@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.joint.proportions import Projection, count, fit, profile
+from driftline.drift.joint.proportions import Projection, count, fit, pair_words, profile
 from driftline.drift.joint.report import report_joint
 from driftline.store.samples import Sample
 
@@ -58,7 +58,7 @@ class Stream:
         (counts,) = count(self._projection, sample)
         given = self._judge.judge(profile(self._projection, counts))
         self._pages += [each for each in given if each.verdict == "page"]
-        return report_joint(given, self._projection)
+        return report_joint(given, pair_words(self._projection))
 
     def _take(self, hour: int, fault: int | None = None) -> Sample | None:
         made = self._traffic(hour, fault)

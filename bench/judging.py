@@ -28,10 +28,13 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import driftline
+from driftline.domain.streams import Stream
+from driftline.domain.verdict_table import FIGURES
 from driftline.drift import DriftSettings
 from driftline.drift.service import watch
 from driftline.drift.service.metrics import WORKER_METRICS
@@ -44,6 +47,7 @@ from driftline.monitors import read_monitors
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import ready_connection
 from driftline.store.monitored import follow_monitors
+from driftline.store.verdicts import SHARE_STEP, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +109,7 @@ def judge(asked: argparse.Namespace) -> None:
 
     def collect(connection: Any, stream: Any, given: Sequence[Any]) -> None:
         write(connection, stream, given)
-        rows.extend({**stream._asdict(), **asdict(each)} for each in given)
+        rows.append(given)
 
     def limited(self: Any, ground: Any, end_hour: int, **options: Any) -> Any:
         return judge_closed(self, ground, min(end_hour, ground.span.first_hour + asked.hours), **options)
@@ -129,8 +133,8 @@ def judge(asked: argparse.Namespace) -> None:
     if isinstance(profiler, cProfile.Profile):
         profiler.dump_stats(asked.profile)
     if asked.verdicts:
-        asked.verdicts.write_bytes(pickle.dumps(rows))
-    print(json.dumps({"verdicts": len(rows), "hours": hours, "cpu_s": cpu_s, "wall_s": wall_s}))
+        asked.verdicts.write_bytes(pickle.dumps([asdict(one) for given in rows for one in given]))
+    print(json.dumps({"verdicts": sum(map(len, rows)), "hours": hours, "cpu_s": cpu_s, "wall_s": wall_s}))
 
 
 def versus(folder: Path, checkout: Path, *, runs: int, hours: int) -> None:
@@ -144,7 +148,10 @@ def versus(folder: Path, checkout: Path, *, runs: int, hours: int) -> None:
             command = [sys.executable, "-m", "bench.judging", "judge", str(folder), *kept]
             command += ["--hours", str(hours)]
             path = {"PYTHONPATH": str(place / "services")}
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **path})
+            # Each by its own bench: what this one asks of the rooms, older ones may not have.
+            done = subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, env={**os.environ, **path}, cwd=place
+            )
             told = json.loads(done.stdout)
             took[name].append(1000 * told["cpu_s"] / told["hours"])
             print(f"{name}: {told['hours']} hours, {took[name][-1]:.1f} ms of CPU each", flush=True)
@@ -156,7 +163,9 @@ def versus(folder: Path, checkout: Path, *, runs: int, hours: int) -> None:
 
 def compare(here: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> None:
     """Print how many verdicts two runs wrote, and what of them differs."""
-    ours, theirs = ({tuple(row[name] for name in _KEY): _told(row) for row in rows} for rows in (here, there))
+    ours, theirs = (
+        {tuple(row[name] for name in _KEY): row for row in map(_told, rows)} for rows in (here, there)
+    )
     names = Counter[str]()
     examples: dict[str, str] = {}
     for key in ours.keys() & theirs.keys():
@@ -173,8 +182,12 @@ def compare(here: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]
 
 def _told(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a verdict with its sentence in full; of an episode, with its figures as the store keeps them."""
-    from driftline.store.verdicts import FIGURES, SHARE_STEP, kept  # noqa: PLC0415  other checkouts lack them
-
+    row = {
+        name: int(value.timestamp()) // 3600 if isinstance(value, datetime) else value
+        for name, value in row.items()
+        if name not in Stream._fields
+    }
+    row["statistics"] = {name: value for name, value in row["statistics"].items() if value is not None}
     reason = row["reason"]
     for name, form in (("observed", ".2%"), ("expected", ".2%"), ("detectable", ".1%")):
         number = row["detectable_effect" if name == "detectable" else name]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import Feature, Reference
 from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, report_comparison, report_learning
@@ -151,9 +152,7 @@ class Judge:
         self._caution = caution
         self._coming = deque((profile, self._counts(profile, share)) for profile, share in hours)
 
-    def judge(
-        self, profile: HourProfile, *, completeness: float = 1.0, caution: float = 1.0
-    ) -> list[Verdict]:
+    def judge(self, profile: HourProfile, *, completeness: float = 1.0, caution: float = 1.0) -> Verdicts:
         """Judge all windows that end with this hour.
 
         Args:
@@ -173,8 +172,8 @@ class Judge:
         self._refresh(hour)
         verdicts = self._judge_production(hour, caution)
         if self._training_baseline is not None:
-            verdicts += self._judge_training(hour, self._training_baseline, caution)
-        return verdicts
+            verdicts += [self._judge_training(hour, self._training_baseline, caution)]
+        return Verdicts.joined(verdicts)
 
     def _append(self, profile: HourProfile, completeness: float) -> HourCounts:
         if self._coming and self._coming[0][0] is profile:
@@ -303,18 +302,17 @@ class Judge:
             lent=None if self._training_baseline is None else self._training_baseline.extremes(),
         )
 
-    def _judge_production(self, hour: HourCounts, caution: float) -> list[Verdict]:
+    def _judge_production(self, hour: HourCounts, caution: float) -> list[Verdicts]:
         scales = self._settings.scales_hours
         windows = [self._window("production", hour.hour + 1, scale) for scale in scales]
-        known: tuple[Feature, ...] = ()
-        verdicts: list[Verdict] = []
-        if self._production is not None:
-            known = self._production.baseline.features
-            verdicts = self._report(self._production, windows, "production", caution)
-        young = [feature for feature in hour.features if feature not in known]
-        return verdicts + report_learning(young, windows, self._settings)
+        if self._production is None:
+            return [report_learning(hour.features, windows, self._settings)]
+        known = self._production.baseline.features
+        verdicts = self._report(self._production, windows, "production", caution)
+        young = () if known == hour.features else [each for each in hour.features if each not in known]
+        return [verdicts, report_learning(young, windows, self._settings)]
 
-    def _judge_training(self, hour: HourCounts, training: Baseline, caution: float) -> list[Verdict]:
+    def _judge_training(self, hour: HourCounts, training: Baseline, caution: float) -> Verdicts:
         scales = self._training_scales(training)
         windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
         if self._training is None:
@@ -323,7 +321,7 @@ class Judge:
 
     def _report(
         self, recent: Recent, windows: Sequence[Window], reference: Reference, caution: float
-    ) -> list[Verdict]:
+    ) -> Verdicts:
         may_page = self._may_page(recent.baseline, reference)
         comparison = recent.compare(may_page=may_page, caution=caution, later=self._caution)
         return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.domain.statistics import STATISTIC_NAMES, statistics_of
-from driftline.domain.verdicts import KINDS, Feature, Reference, Verdict, VerdictName, other_kind
+from driftline.domain.verdict_table import FIGURES, NUMBER, NUMBERS, TEXT, TEXTS, Verdicts
+from driftline.domain.verdicts import Feature, Reference, Verdict, VerdictName, other_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from driftline.drift.hygiene import Episode, PageLog
     from driftline.drift.settings import DriftSettings
@@ -22,25 +24,13 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
 
-_NUMBERS = {
-    **{name: name for name in ("effect_low", "effect_high", "expected", "observed", "z", "critical")},
-    "overdispersion": "phi",
-    "freedom": "df",
-}
-"""The numbers of a verdict, and what a comparison calls them."""
-
-_STUCK = {
+_STUCK: Mapping[str, Any] = {
     "channel": Channel(ChannelKind.STUCK),
     "effect": 1.0,
     "observed": 1.0,
     "expected": 0.0,
-} | dict.fromkeys(
-    ("effect_low", "effect_high", "z", "critical", "overdispersion", "freedom", "detectable_effect")
-)
-_APPLY = {
-    kind: [(each.name, STATISTIC_NAMES.index(each.name)) for each in statistics_of(kind)] for kind in KINDS
+    **dict.fromkeys(FIGURES),
 }
-"""Which statistics apply to a kind of feature, and where they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,45 +61,29 @@ class Window:
         """Return whether any of its hours carried a feature."""
         return any(feature in hour for hour in self.features)
 
-    def common(self) -> dict[str, Any]:
-        """Return what all verdicts of this window share."""
-        return {
-            "segment": self.segment,
-            "reference": self.reference,
-            "scale_hours": self.scale_hours,
-            "window_start": self.end - self.scale_hours,
-            "window_end": self.end,
-            "completeness": self.completeness,
-        }
-
 
 def report_learning(
     features: Iterable[Feature], windows: Sequence[Window], settings: DriftSettings
-) -> list[Verdict]:
+) -> Verdicts:
     """Give the verdict `learning`, or what stands before it, to features that have no reference yet."""
     days = settings.hour_of_day_after_hours // 24
-    verdicts = []
-    names = list(features)
-    for window in windows:
-        verdict, reason = _unjudged(window, settings) or (
-            VerdictName.LEARNING,
-            (
-                f"production is its own reference once it has {days} days of history besides the newest "
-                f"{settings.longest_scale_hours} h; until then nothing pages"
-            ),
-        )
-        verdicts += [
-            Verdict(
-                feature=feature.name,
-                kind=feature.kind,
-                verdict=verdict,
-                sample_size=window.rows,
-                reason=reason,
-                **window.common(),
-            )
-            for feature in names
-        ]
-    return verdicts
+    learning = (
+        VerdictName.LEARNING,
+        (
+            f"production is its own reference once it has {days} days of history besides the newest "
+            f"{settings.longest_scale_hours} h; until then nothing pages"
+        ),
+    )
+    names = tuple(features)
+    if not names:
+        return Verdicts.of(())
+    numbers = np.full((len(windows), len(names), len(NUMBERS)), np.nan)
+    numbers[..., _NONE_IS_ZERO] = 0.0
+    numbers[..., NUMBER["sample_size"]] = np.array([window.rows for window in windows])[:, None]
+    texts = _texts(names, windows)
+    for own, window in zip(texts, windows, strict=True):
+        own[:, _SAID] = _unjudged(window, settings) or learning
+    return _table(numbers, texts, windows)
 
 
 def report_comparison(
@@ -118,7 +92,7 @@ def report_comparison(
     windows: Sequence[Window],
     pages: PageLog,
     settings: DriftSettings,
-) -> list[Verdict]:
+) -> Verdicts:
     """Write the verdicts of all features and windows, and note the pages among them.
 
     Args:
@@ -129,55 +103,71 @@ def report_comparison(
         settings: samples and completeness.
     """
     unjudged = [_unjudged(window, settings) for window in windows]
-    judged = np.array([reason is None for reason in unjudged])
-    paging = comparison.pages & judged[:, None]
+    judged = np.array([reason is None for reason in unjudged])[:, None]
+    texts = _texts(baseline.features, windows)
+    texts[..., TEXT["channel"]] = comparison.channel
+    past = _past(baseline, windows[0].reference)
+    too_small = np.isnan(comparison.numbers[..., NUMBER["detectable_effect"]])
+    for own, skipped, small in zip(texts, unjudged, too_small, strict=True):
+        own[:, _SAID] = skipped or (VerdictName.OK, _QUIET.format(past))
+        if skipped is None and small.any():
+            own[small, TEXT["reason"]] = _SMALL.format(past)
+    table = _table(comparison.numbers.copy(), texts, windows)
+    paging = comparison.pages & judged
     episodes = _record(baseline, paging, windows, pages)
-    verdicts: list[Verdict] = []
-    for scale, (window, skipped) in enumerate(zip(windows, unjudged, strict=True)):
-        own: Mapping[int, Episode] = {}
-        if skipped:
-            said: Sequence[tuple[VerdictName, str]] = [skipped] * len(baseline.features)
-        else:
-            own = {index: episode for index, episode in episodes.items() if paging[scale, index]}
-            said = _said(baseline, comparison, scale, window=window, episodes=own, pages=pages)
-        found = zip(
-            baseline.features,
-            said,
-            _evidence(baseline, comparison, scale),
-            _statistics(baseline, comparison, scale),
-            strict=True,
-        )
-        for index, (feature, (verdict, reason), evidence, statistics) in enumerate(found):
-            episode = own.get(index)
-            if verdict.has_changed and _has_changed_type(feature, evidence, baseline, window):
-                evidence["channel"] = Channel(ChannelKind.TYPE_CHANGED, other_kind(feature.kind))
-            verdicts.append(
-                Verdict(
-                    feature=feature.name,
-                    kind=feature.kind,
-                    verdict=verdict,
-                    statistics=statistics,
-                    episode_id=None if episode is None else episode.episode_id,
-                    episode_start=None if episode is None else episode.start,
-                    reason=reason,
-                    segment=window.segment,
-                    reference=window.reference,
-                    scale_hours=window.scale_hours,
-                    window_start=window.end - window.scale_hours,
-                    window_end=window.end,
-                    completeness=window.completeness,
-                    **evidence,
-                )
-            )
-    return verdicts
+    changed = (paging | comparison.warns) & judged
+    own_verdicts: dict[int, Verdict] = {}
+    for scale, index in np.argwhere(changed | comparison.stuck).tolist():
+        place = scale * len(baseline.features) + index
+        verdict = table[place]
+        if comparison.stuck[scale, index]:
+            verdict = replace(verdict, **_STUCK)
+        if changed[scale, index]:
+            window = windows[scale]
+            episode = episodes[index] if paging[scale, index] else None
+            is_held_back = bool(comparison.held_back[scale, index])
+            verdict = _changed(verdict, past, episode, window, pages, is_held_back=is_held_back)
+            if _has_changed_type(verdict, baseline, window):
+                other = Channel(ChannelKind.TYPE_CHANGED, other_kind(verdict.kind))
+                verdict = replace(verdict, channel=other)
+        own_verdicts[place] = verdict
+    return table.replaced(own_verdicts)
 
 
-def _has_changed_type(
-    feature: Feature, evidence: Mapping[str, Any], baseline: Baseline, window: Window
-) -> bool:
+_NONE_IS_ZERO = [NUMBER[name] for name in ("sample_size", "reference_size", "rank", "listed")]
+_SAID = [TEXT["verdict"], TEXT["reason"]]
+_OF_WINDOW = [NUMBER[name] for name in ("scale_hours", "window_end", "completeness")]
+
+
+def _texts(features: tuple[Feature, ...], windows: Sequence[Window]) -> NDArray[np.object_]:
+    """Return the texts of verdicts by window and feature, without what is said, (windows, f, texts)."""
+    first = windows[0]
+    return _unsaid(features, first.segment, first.reference, len(windows)).copy()
+
+
+@lru_cache(maxsize=256)
+def _unsaid(
+    features: tuple[Feature, ...], segment: str, reference: Reference, windows: int
+) -> NDArray[np.object_]:
+    texts = np.full((windows, len(features), len(TEXTS)), None, dtype=np.object_)
+    texts[..., TEXT["segment"]], texts[..., TEXT["reference"]] = segment, reference
+    for place, feature in enumerate(features):
+        texts[:, place, TEXT["feature"]], texts[:, place, TEXT["kind"]] = feature
+    return texts
+
+
+def _table(numbers: FloatArray, texts: NDArray[np.object_], windows: Sequence[Window]) -> Verdicts:
+    """Return verdicts as a table, (windows, f) made one, with what they share by window."""
+    shared = [(window.scale_hours, window.end, window.completeness) for window in windows]
+    numbers[..., _OF_WINDOW] = np.array(shared)[:, None]
+    return Verdicts(numbers.reshape(-1, len(NUMBERS)), texts.reshape(-1, len(TEXTS)))
+
+
+def _has_changed_type(verdict: Verdict, baseline: Baseline, window: Window) -> bool:
     """Return whether a feature lacks values that come as the other kind, new to the reference."""
-    other = Feature(feature.name, other_kind(feature.kind))
-    lacks_values = evidence["channel"].kind is ChannelKind.NULLS and evidence["effect"] > 0
+    other = Feature(verdict.feature, other_kind(verdict.kind))
+    lacks_values = verdict.channel is not None and verdict.channel.kind is ChannelKind.NULLS
+    lacks_values = lacks_values and (verdict.effect or 0.0) > 0
     return lacks_values and other not in baseline.features and window.carries(other)
 
 
@@ -195,41 +185,6 @@ def _record(
             window_end=longest.end,
         )
     return episodes
-
-
-def _evidence(baseline: Baseline, comparison: Comparison, scale: int) -> Iterable[dict[str, Any]]:
-    """Yield the fields of verdicts that carry their evidence, in plain Python numbers, by feature."""
-    number = {name: getattr(comparison, of)[scale].tolist() for name, of in _NUMBERS.items()}
-    named = baseline.channels.named
-    fields = {
-        "channel": [named[place] for place in comparison.channel[scale].tolist()],
-        "effect": (comparison.observed[scale] - comparison.expected[scale]).tolist(),
-        "sample_size": np.rint(comparison.sample_size[scale]).astype(np.int64).tolist(),
-        "reference_size": np.rint(comparison.reference_size[scale]).astype(np.int64).tolist(),
-        "detectable_effect": _known(comparison.detectable[scale]),
-        "rank": comparison.ranking.rank[scale].tolist(),
-        "listed": comparison.ranking.listed[scale].tolist(),
-        **number,
-    }
-    for stuck, *values in zip(comparison.stuck[scale].tolist(), *fields.values(), strict=True):
-        evidence = dict(zip(fields, values, strict=True))
-        yield evidence | _STUCK if stuck else evidence
-
-
-def _statistics(
-    baseline: Baseline, comparison: Comparison, scale: int
-) -> Iterable[Mapping[str, float | None]]:
-    """Yield the descriptive statistics that apply to each feature; None where its window holds no value."""
-    numbers = np.array([comparison.statistics[name][scale] for name in STATISTIC_NAMES])
-    for feature, values in zip(baseline.features, _known(numbers.T), strict=True):
-        yield {name: values[place] for name, place in _APPLY[feature.kind]}
-
-
-def _known(numbers: FloatArray) -> list[Any]:
-    """Return numbers as plain Python, with None for NaN."""
-    known = numbers.astype(np.object_)
-    known[np.isnan(numbers)] = None
-    return known.tolist()  # type: ignore[no-any-return]  # of the array's shape
 
 
 def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str] | None:
@@ -252,57 +207,46 @@ def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str
     return None
 
 
-def _said(
-    baseline: Baseline,
-    comparison: Comparison,
-    scale: int,
-    *,
-    window: Window,
-    episodes: Mapping[int, Episode],
-    pages: PageLog,
-) -> Sequence[tuple[VerdictName, str]]:
-    """Return what is said of each feature in a window that can be judged, and why."""
-    past = {"production": "the same hours of past weeks", "training": "the training data"}[window.reference]
+_MOVED = "{{channel}}: {{observed}} where {} lead to expect {{expected}}"
+_QUIET = f"largest difference in {_MOVED}; a shift of {{{{detectable}}}} there would have paged"
+_SMALL = f"largest difference in {_MOVED}; this window is too small to find any shift there"
+
+
+def _past(baseline: Baseline, reference: Reference) -> str:
     if not baseline.timed:
-        past = "the training data, whose rows carry no times, so that season is not matched"
-    moved = f"{{channel}}: {{observed}} where {past} lead to expect {{expected}}"
-    constant = f"one single value for {window.scale_hours} h, which {past} never showed"
-    said: list[tuple[VerdictName, str]] = []
-    for index, (feature, stuck, warns, held_back, detectable) in enumerate(
-        zip(
-            baseline.features,
-            comparison.stuck[scale].tolist(),
-            comparison.warns[scale].tolist(),
-            comparison.held_back[scale].tolist(),
-            comparison.detectable[scale].tolist(),
-            strict=True,
+        return "the training data, whose rows carry no times, so that season is not matched"
+    return {"production": "the same hours of past weeks", "training": "the training data"}[reference]
+
+
+def _changed(
+    verdict: Verdict,
+    past: str,
+    episode: Episode | None,
+    window: Window,
+    pages: PageLog,
+    *,
+    is_held_back: bool,
+) -> Verdict:
+    """Return a verdict that pages where it belongs to an episode, and that warns else, with the reason."""
+    what = _MOVED.format(past)
+    if verdict.channel == _STUCK["channel"]:
+        what = f"one single value for {window.scale_hours} h, which {past} never showed"
+    if episode is not None:
+        return replace(
+            verdict,
+            verdict=VerdictName.PAGE,
+            reason=f"{what}; since {_time(episode.start)}",
+            episode_id=episode.episode_id,
+            episode_start=episode.start,
         )
+    because = "surely changed, not surely by more than a page needs"
+    if is_held_back:
+        because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
+    elif window.reference == "training" and pages.is_accepted(
+        Feature(verdict.feature, verdict.kind), by=window.end - 1
     ):
-        what = constant if stuck else moved
-        if index in episodes:
-            said.append((VerdictName.PAGE, f"{what}; since {_time(episodes[index].start)}"))
-        elif warns:
-            because = "surely changed, not surely by more than a page needs"
-            if held_back:
-                because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
-            elif window.reference == "training" and pages.is_accepted(feature, by=window.end - 1):
-                because = "surely changed, and accepted as the new normal"
-            said.append((VerdictName.WARN, f"{what}; {because}"))
-        elif math.isnan(detectable):
-            said.append(
-                (
-                    VerdictName.OK,
-                    f"largest difference in {what}; this window is too small to find any shift there",
-                )
-            )
-        else:
-            said.append(
-                (
-                    VerdictName.OK,
-                    f"largest difference in {what}; a shift of {{detectable}} there would have paged",
-                )
-            )
-    return said
+        because = "surely changed, and accepted as the new normal"
+    return replace(verdict, verdict=VerdictName.WARN, reason=f"{what}; {because}")
 
 
 def _time(hour: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import VerdictName
 from driftline.drift.judge import Judge
 from driftline.drift.segments import segment_settings
@@ -121,7 +122,7 @@ class SegmentJudges:
 
     def judge(
         self, profiles: Mapping[str, HourProfile], *, completeness: float = 1.0, caution: float = 1.0
-    ) -> list[Verdict]:
+    ) -> Verdicts:
         """Judge all windows of all segments that end with this hour.
 
         Args:
@@ -136,10 +137,10 @@ class SegmentJudges:
         Raises:
             ValueError: the hour is not later than the one before it.
         """
-        verdicts: list[Verdict] = []
-        for segment, profile in self._known(profiles):
-            verdicts += self._judges[segment].judge(profile, completeness=completeness, caution=caution)
-        return verdicts
+        return Verdicts.joined(
+            self._judges[segment].judge(profile, completeness=completeness, caution=caution)
+            for segment, profile in self._known(profiles)
+        )
 
     def _known(self, profiles: Mapping[str, HourProfile]) -> Iterable[tuple[str, HourProfile]]:
         return ((segment, profiles[segment]) for segment in self._judges if segment in profiles)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.channels import ChannelKind
+from driftline.domain.verdict_table import Subject, Verdicts
 from driftline.domain.verdicts import VerdictName
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Told:
         segments: of the segments. One that only shows what drifts elsewhere warns, where it paged.
     """
 
-    whole: list[Verdict]
-    segments: list[Verdict]
+    whole: Verdicts
+    segments: Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +91,26 @@ def name_drivers(whole: Sequence[Verdict], segments: Sequence[Verdict]) -> Told:
         whole: verdicts of the whole traffic on one hour.
         segments: verdicts of all segments on the same hour, each with its `segment`.
     """
-    groups: dict[tuple[str, str, str, int], list[Verdict]] = {}
-    for verdict in segments:
-        groups.setdefault(_subject(verdict), []).append(verdict)
-    told: list[Verdict] = []
-    named: list[Verdict] = []
-    for verdict in whole:
-        group = groups.pop(_subject(verdict), [])
-        shifts = [_Shift(one, one.sample_size / max(verdict.sample_size, 1)) for one in group]
-        shares = _shares(verdict, shifts)
-        told.append(_with_drivers(verdict, shares))
-        named += [_demoted(shift, shifts, verdict, shares) for shift in shifts]
+    whole, segments = Verdicts.of(whole), Verdicts.of(segments)
+    moved = {Subject.of(verdict) for verdict in whole.changed}
+    moved |= {Subject.of(verdict) for verdict in segments.changed if verdict.verdict == "page"}
+    groups: dict[Subject, list[int]] = {subject: [] for subject in moved}
+    for place in segments.places(moved):
+        groups[Subject.of(segments[place])].append(place)
+    told: dict[int, Verdict] = {}
+    named: dict[int, Verdict] = {}
     # A feature of a reference that only segments have is theirs alone.
-    named += [verdict for group in groups.values() for verdict in group]
-    return Told(told, named)
-
-
-def _subject(verdict: Verdict) -> tuple[str, str, str, int]:
-    return verdict.feature, verdict.kind, verdict.reference, verdict.scale_hours
+    for place in whole.places(moved):
+        verdict = whole[place]
+        group = groups[Subject.of(verdict)]
+        shifts = [
+            _Shift(one, one.sample_size / max(verdict.sample_size, 1))
+            for one in map(segments.__getitem__, group)
+        ]
+        shares = _shares(verdict, shifts)
+        told[place] = _with_drivers(verdict, shares)
+        named.update(zip(group, [_demoted(shift, shifts, verdict, shares) for shift in shifts], strict=True))
+    return Told(whole.replaced(told), segments.replaced(named))
 
 
 def _shares(whole: Verdict, shifts: Sequence[_Shift]) -> Mapping[str, float]:

@@ -15,12 +15,15 @@ from driftline.domain.channels import Channel, channel_row
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.streams import Stream
+from driftline.domain.verdict_table import FIGURES, Verdicts
 from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.store.hours import STREAM, stream_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from driftline.store.connection import Connection
 
@@ -46,7 +49,6 @@ _EPISODE_NAMES = (
     "segment feature kind reference verdict scale_hours effect expected observed z episode_id"
 ).split()
 _EPISODE_HOURS = ("window_start", "window_end", "episode_start")
-FIGURES = "effect_low effect_high z critical overdispersion freedom detectable_effect".split()
 FIGURE_BITS, STATISTIC_BITS = 10, 9
 """How many binary digits are kept of them: errors are at most 0.1 % and 0.2 %."""
 SHARE_STEP = 2.0**-16
@@ -67,6 +69,16 @@ _NAMES = [
     *("counted", "expected", "episode_id", "episode_start", "rank"),
     *(*FIGURES, *STATISTIC_NAMES),
 ]
+_TEXTS = ("segment", "feature", "kind", "reference", "verdict", "reason")
+_WHOLE = ("scale_hours", "sample_size", "reference_size", "rank")
+_RARE = {
+    "revision": 1,
+    "revised_because": "",
+    "drivers": {},
+    "episode_id": "",
+    "episode_start": hour_time(0),
+}
+"""What most verdicts lack, as it is kept of those."""
 
 
 def write_verdicts(connection: Connection, stream: Stream, verdicts: Sequence[Verdict]) -> None:
@@ -84,27 +96,40 @@ def write_verdicts(connection: Connection, stream: Stream, verdicts: Sequence[Ve
 
 def _columns(stream: Stream, verdicts: Sequence[Verdict]) -> Sequence[Sequence[Any]]:
     """Return verdicts as columns of ``verdict_records``."""
-    channels = [channel_row(each.channel) for each in verdicts]
-    figures = [kept([getattr(each, name) for each in verdicts]) for name in FIGURES]
-    statistics = [
-        kept([each.statistics.get(name) for each in verdicts], STATISTIC_BITS) for name in STATISTIC_NAMES
-    ]
-    return [
-        *([name] * len(verdicts) for name in stream),
-        *([getattr(each, name) for each in verdicts] for name in _ALIKE),
-        [hour_time(each.window_end) for each in verdicts],
-        *([row[place] for row in channels] for place in range(len(CHANNEL_NAMES))),
-        [round((each.observed or 0.0) * each.sample_size) for each in verdicts],
-        kept([each.expected for each in verdicts], step=SHARE_STEP),
-        [each.episode_id or "" for each in verdicts],
-        [hour_time(each.episode_start or 0) for each in verdicts],
-        [each.rank or 0 for each in verdicts],
-        *(*figures, *statistics),
-    ]
+    table = Verdicts.of(verdicts)
+    count = len(table)
+    of_channel = {id(channel): channel_row(channel) for channel in table.column("channel").tolist()}
+    channels = [of_channel[id(channel)] for channel in table.column("channel").tolist()]
+    counted = np.nan_to_num(table.column("observed")) * table.column("sample_size")
+    own: dict[str, list[Any]] = {name: [value] * count for name, value in _RARE.items()}
+    for place, verdict in table.own.items():
+        own["revision"][place], own["revised_because"][place] = verdict.revision, verdict.revised_because
+        own["drivers"][place], own["episode_id"][place] = verdict.drivers, verdict.episode_id or ""
+        own["episode_start"][place] = hour_time(verdict.episode_start or 0)
+    ends = table.column("window_end").astype(np.int64).tolist()
+    times = {end: hour_time(end) for end in set(ends)}
+    columns: dict[str, Sequence[Any]] = {
+        **{name: [value] * count for name, value in stream._asdict().items()},
+        **{name: table.column(name).tolist() for name in _TEXTS},
+        **{name: table.column(name).astype(np.int64).tolist() for name in _WHOLE},
+        **{name: [row[place] for row in channels] for place, name in enumerate(CHANNEL_NAMES)},
+        **own,
+        "listed": table.column("listed").astype(np.bool_).tolist(),
+        "completeness": table.column("completeness").tolist(),
+        "window_end": [times[end] for end in ends],
+        "counted": np.rint(counted).astype(np.int64).tolist(),
+        "expected": kept(table.column("expected"), step=SHARE_STEP),
+        **{name: kept(table.column(name)) for name in FIGURES},
+        **{name: kept(table.column(name), STATISTIC_BITS) for name in STATISTIC_NAMES},
+    }
+    return [columns[name] for name in _NAMES]
 
 
 def kept(
-    numbers: Sequence[float | None], bits: int = FIGURE_BITS, *, step: float = math.inf
+    numbers: Sequence[float | None] | NDArray[np.float64],
+    bits: int = FIGURE_BITS,
+    *,
+    step: float = math.inf,
 ) -> Sequence[float]:
     """Return numbers as they are kept, NaN for None.
 

@@ -11,7 +11,15 @@ from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.joint.proportions import DISTANCE, LEAST_ROWS, Projection, count, fit, profile
+from driftline.drift.joint.proportions import (
+    DISTANCE,
+    LEAST_ROWS,
+    Projection,
+    count,
+    fit,
+    pair_words,
+    profile,
+)
 from driftline.drift.joint.report import report_joint
 from driftline.store.samples import Sample
 from tests.drift.conftest import START, WEEK
@@ -64,7 +72,7 @@ def judged(projection, remembered, hours, **change):
     told = []
     for hour in range(START + 2 * WEEK, START + 2 * WEEK + hours):
         (counts,) = count(projection, sample_of(hour, **change))
-        told += report_joint(judge.judge(profile(projection, counts)), projection)
+        told += report_joint(judge.judge(profile(projection, counts)), pair_words(projection))
     return told
 
 
@@ -106,9 +114,9 @@ def test_a_residual_alone_is_no_finding_and_names_what_the_distance_found(projec
 
     residuals = [verdict("rate given the others", "ok", 0.05), verdict("price given the others", "ok", 0.2)]
     residuals += [verdict("sum given the others", "page"), verdict("age given the others", "warn", 0.6)]
-    (alone,) = report_joint([*residuals, verdict(DISTANCE, "ok", 0.01)], projection)
+    (alone,) = report_joint([*residuals, verdict(DISTANCE, "ok", 0.01)], pair_words(projection))
     assert (alone.verdict, alone.drivers) == ("ok", {})
-    (both,) = report_joint([*residuals, verdict(DISTANCE, "warn", 0.01)], projection)
+    (both,) = report_joint([*residuals, verdict(DISTANCE, "warn", 0.01)], pair_words(projection))
     assert both.verdict == "warn"
     assert list(both.drivers) == ["age given the others", "sum given the others", "all features"]
 
@@ -125,7 +133,7 @@ def test_independent_features_that_begin_to_go_together_are_told(projection, rem
     for one in remembered:
         judge.remember(one)
     (counts,) = count(projection, mixed(START + 2 * WEEK))
-    told = report_joint(judge.judge(profile(projection, counts)), projection)
+    told = report_joint(judge.judge(profile(projection, counts)), pair_words(projection))
     assert any("age × price" in each.drivers for each in told)
 
 
@@ -145,7 +153,7 @@ def test_a_feature_that_drifts_by_itself_shows_too_and_the_reason_says_so(projec
     for one in remembered:
         judge.remember(one)
     (counts,) = count(projection, moved(START + 2 * WEEK))
-    told = report_joint(judge.judge(profile(projection, counts)), projection)
+    told = report_joint(judge.judge(profile(projection, counts)), pair_words(projection))
     assert told[0].verdict == "warn"
     assert "a feature that drifts by itself shows here too" in told[0].reason
 

@@ -5,36 +5,39 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.names import JOINT
+from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import VerdictName
-from driftline.drift.joint.proportions import APART, DISTANCE, GIVEN_OTHERS, pair_words
+from driftline.drift.joint.proportions import APART, DISTANCE, GIVEN_OTHERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.domain.verdicts import Verdict
-    from driftline.drift.joint.proportions import Projection
 
 _NAMED = 3
 _CULPRITS = 2
 
 
-def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Verdict]:
+def report_joint(verdicts: Sequence[Verdict], words: Mapping[str, str]) -> list[Verdict]:
     """Return one verdict per window; what would page warns, since the joint check never pages.
 
     Args:
         verdicts: of a judge, on the pseudo features of `profile`.
-        projection: that these were counted by.
+        words: `pair_words` of the projection that these were counted by.
     """
-    windows: dict[int, list[Verdict]] = {}
-    for each in verdicts:
-        windows.setdefault(each.scale_hours, []).append(each)
-    words = pair_words(projection)
+    table = Verdicts.of(verdicts)
+    scales = table.column("scale_hours")
     told = []
-    for group in windows.values():
-        worst = min((each for each in group if not _is_residual(each)), key=_gravity)
-        changed = _changed(group, words)
+    for scale in dict.fromkeys(scales.tolist()):
+        rows = np.flatnonzero(scales == scale).tolist()
+        worst = table[_gravest(table, rows)]
+        changed = _changed([table.own[row] for row in rows if row in table.own], words)
+        if any(each.feature == DISTANCE for each in changed):
+            changed = _with_culprits(changed, [table[row] for row in rows], words)
         told.append(
             replace(
                 worst,
@@ -54,17 +57,42 @@ def report_joint(verdicts: Sequence[Verdict], projection: Projection) -> list[Ve
     return told
 
 
-def _changed(group: Sequence[Verdict], words: Mapping[str, str]) -> list[Verdict]:
-    """Return what surely changed, what says most first; residuals only where the distance did.
+def _gravest(table: Verdicts, rows: Sequence[int]) -> int:
+    """Return which of some rows, residuals aside, says the gravest, then the surest, thing."""
+    kinds, features = table.column("kind"), table.column("feature")
+    own = [row for row in rows if not _is_residual(kinds[row], features[row])]
+    severity = np.array([name.severity for name in table.column("verdict")[own].tolist()])
+    z, critical = table.column("z")[own], table.column("critical")[own]
+    sureness = np.nan_to_num(z / np.where(critical > 0, critical, np.nan))
+    effect = np.abs(np.nan_to_num(table.column("observed")[own] - table.column("expected")[own]))
+    best = np.ones(len(own), dtype=np.bool_)
+    for values in (severity, sureness, effect):
+        best &= values == values[best].max()
+    return min((own[place] for place in np.flatnonzero(best)), key=lambda row: str(features[row]))
+
+
+def _changed(group: Iterable[Verdict], words: Mapping[str, str]) -> list[Verdict]:
+    """Return what surely changed, residuals aside, what says most first.
 
     A residual alone does not warn: where a feature hardly varies within an hour of the day, it is the others
     that move its residual, and of the real flights' false warnings nearly all were of this kind.
     """
-    changed = [each for each in group if each.verdict.has_changed and not _is_residual(each)]
-    if any(each.feature == DISTANCE for each in changed):
-        moved = [each for each in group if _is_residual(each) and _moved(each)]
-        changed += sorted(moved, key=lambda each: (-abs(each.effect or 0.0), each.feature))[:_CULPRITS]
+    changed = [
+        each for each in group if each.verdict.has_changed and not _is_residual(each.kind, each.feature)
+    ]
     return sorted(changed, key=lambda each: (_vagueness(each, words), -abs(each.effect or 0.0), each.feature))
+
+
+def _with_culprits(
+    changed: Sequence[Verdict], group: Iterable[Verdict], words: Mapping[str, str]
+) -> list[Verdict]:
+    """Return what changed, and the residuals that moved most: they name what is behind a distance."""
+    moved = [each for each in group if _is_residual(each.kind, each.feature) and _moved(each)]
+    culprits = sorted(moved, key=lambda each: (-abs(each.effect or 0.0), each.feature))[:_CULPRITS]
+    return sorted(
+        [*changed, *culprits],
+        key=lambda each: (_vagueness(each, words), -abs(each.effect or 0.0), each.feature),
+    )
 
 
 def _moved(verdict: Verdict) -> bool:
@@ -73,13 +101,8 @@ def _moved(verdict: Verdict) -> bool:
     return low is not None and high is not None and not low <= 0 <= high
 
 
-def _is_residual(verdict: Verdict) -> bool:
-    return verdict.kind == "numeric" and verdict.feature.endswith(GIVEN_OTHERS)
-
-
-def _gravity(verdict: Verdict) -> tuple[int, float, float, str]:
-    sureness = 0.0 if verdict.z is None or not verdict.critical else verdict.z / verdict.critical
-    return -verdict.verdict.severity, -sureness, -abs(verdict.effect or 0.0), verdict.feature
+def _is_residual(kind: str, feature: str) -> bool:
+    return kind == "numeric" and feature.endswith(GIVEN_OTHERS)
 
 
 def _vagueness(verdict: Verdict, words: Mapping[str, str]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.names import JOINT
 from driftline.domain.verdicts import Verdict, VerdictName
-from driftline.drift.joint.proportions import Projection, count, fit, profile
+from driftline.drift.joint.proportions import Projection, count, fit, pair_words, profile
 from driftline.drift.joint.report import report_joint
 from driftline.drift.judge import Judge
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
@@ -191,7 +191,7 @@ class JointWatch:
     def _judge_hours(self, week: int, hours: Sequence[int], lost: Mapping[int, float]) -> list[Verdict]:
         if self._judge is None or self._projection is None:
             return []
-        wanted = frozenset(hours)
+        wanted, words = frozenset(hours), pair_words(self._projection)
         verdicts: list[Verdict] = []
         findings: list[JointFinding] = []
         coming = [
@@ -202,8 +202,8 @@ class JointWatch:
         self._judge.foresee(coming)
         for one, completeness in coming:
             given = self._judge.judge(one, completeness=completeness)
-            findings += [_finding(each) for each in given if each.verdict == "page"]
-            verdicts += report_joint(given, self._projection)
+            findings += [_finding(each) for each in given.changed if each.verdict == "page"]
+            verdicts += report_joint(given, words)
         write_joint_findings(self._connection, self._stream, findings)
         return verdicts
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_time
+from driftline.domain.verdict_table import FIGURES
 from driftline.domain.verdicts import Verdict
 from driftline.drift.service.arrival import Arrival
 from driftline.store.verdicts import (
     FIGURE_BITS,
-    FIGURES,
     SHARE_STEP,
     STATISTIC_BITS,
     JudgedHour,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import VerdictName
 from driftline.drift.incidents.store import open_book
 from driftline.drift.judge import Judge
@@ -113,17 +114,17 @@ class Panel:
         )
         self._parts.foresee(((hour.profiles, hour.arrived.completeness) for hour in hours), caution=caution)
 
-    def judge(self, hour: StreamHour) -> Sequence[Verdict]:
+    def judge(self, hour: StreamHour) -> Verdicts:
         """Judge all windows that end with an hour, and write what pages into the book."""
         completeness, caution = hour.arrived.completeness, self._book.caution(hour.hour)
         whole = self._whole.judge(hour.profiles[WHOLE], completeness=completeness, caution=caution)
         parts = self._parts.judge(hour.profiles, completeness=completeness, caution=caution)
         told = name_drivers(whole, parts)
-        verdicts = [
-            verdict if verdict.episode_start is None else as_kept(verdict)
-            for verdict in as_told([*told.whole, *told.segments], self._monitor)
-        ]
-        self._change(self._book.take(hour.hour, verdicts))
+        verdicts = Verdicts.joined([told.whole, told.segments])
+        own = as_told(verdicts.own.values(), self._monitor)
+        kept = [one if one.episode_start is None else as_kept(one) for one in own]
+        verdicts = verdicts.replaced(dict(zip(verdicts.own, kept, strict=True)))
+        self._change(self._book.take(hour.hour, verdicts.changed))
         return verdicts
 
     def hear(self, words: Sequence[Acknowledgement]) -> None:

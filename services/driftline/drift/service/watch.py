@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from driftline.domain.verdict_table import Verdicts
 from driftline.drift.incidents.store import keep_incidents
 from driftline.drift.joint.watch import JointWatch
 from driftline.drift.service.arrival import Arrival
@@ -134,7 +135,7 @@ class StreamWatch:
 
     def judge_closed(
         self, ground: Ground, end_hour: int, *, goes_on: Callable[[], bool] = lambda: True
-    ) -> Sequence[Verdict]:
+    ) -> Verdicts:
         """Judge all hours before one that are not judged yet; return the verdicts that were written.
 
         Where a block is landing at this moment, `next_hour` stays behind; the rest is judged next time.
@@ -144,7 +145,7 @@ class StreamWatch:
             BeingWrittenError: try again.
             StoreError: the store is away.
         """
-        written: list[Verdict] = []
+        written: list[Verdicts] = []
         while self.next_hour < end_hour and goes_on():
             self._skip_pause(ground, end_hour)
             if self._panel is None or not self._panel.fits(ground):
@@ -161,10 +162,10 @@ class StreamWatch:
             )
             if read_grids(ground.connection, self._stream.model_name) != self._panel.grids:
                 break  # The buckets just read may be of either grid: begin again with the new one.
-            written += self._judge(ground, self._panel, read)
+            written.append(self._judge(ground, self._panel, read))
             if read.end_hour < wanted:
                 break
-        return written
+        return Verdicts.joined(written)
 
     def _skip_pause(self, ground: Ground, end_hour: int) -> None:
         """Go on with the next hour that there is something of: the years behind a stray event cost nothing.
@@ -183,20 +184,22 @@ class StreamWatch:
             self.next_hour = following
             self._panel = self._joint = None
 
-    def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Sequence[Verdict]:
-        rows: list[Verdict] = []
+    def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Verdicts:
+        given: list[Verdicts] = []
         panel.foresee(read.hours)
         for hour in read.hours:
-            given = panel.judge(hour)
-            rows += given
-            self.latest = [verdict for verdict in given if verdict.segment == WHOLE]
+            given.append(panel.judge(hour))
             self._answer_incidents(ground, panel)
-        rows += self._judge_joint(ground, read)
+        joint = self._judge_joint(ground, read)
+        if given:
+            end = read.hours[-1].hour + 1
+            self.latest = Verdicts.joined([given[-1].where("segment", WHOLE), joint.where("window_end", end)])
+        rows = Verdicts.joined([*given, joint])
         if self._cut_short_end > self.next_hour:
             known = read_windows(
                 ground.connection, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
             )
-            rows = list(rewritten(by_key(known), rows, INTERRUPTED))
+            rows = Verdicts.of(rewritten(by_key(known), rows, INTERRUPTED))
         write_verdicts(ground.connection, self._stream, rows)
         self._note(
             ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
@@ -218,17 +221,14 @@ class StreamWatch:
             self._heard = read_acknowledgements(ground.connection, self._stream).get(self._stream, ())
             panel.hear(self._heard)
 
-    def _judge_joint(self, ground: Ground, read: StreamHours) -> Sequence[Verdict]:
+    def _judge_joint(self, ground: Ground, read: StreamHours) -> Verdicts:
         """Judge the features together, where that is wanted."""
         hours = [hour.hour for hour in read.hours if hour.arrived.rows]
         if ground.monitor.joint == "off" or not hours:
-            return ()
+            return Verdicts.of(())
         if self._joint is None:
             self._joint = self._joint_watch(ground)
-        verdicts = self._joint.judge(hours, missing=self._missing(ground, hours[0]))
-        end = read.hours[-1].hour + 1
-        self.latest = [*self.latest, *(verdict for verdict in verdicts if verdict.window_end == end)]
-        return verdicts
+        return Verdicts.of(self._joint.judge(hours, missing=self._missing(ground, hours[0])))
 
     def _joint_watch(self, ground: Ground) -> JointWatch:
         first_hour = max(self.next_hour - ground.settings.history_hours, 0)

@@ -8,11 +8,11 @@ verdicts. While nothing lands it only asks whether something did; then it looks 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.streams import PRODUCTION, REFERENCE
+from driftline.domain.verdict_table import Verdicts
 from driftline.drift.service.export import (
     export_evaluated,
     export_teams,
@@ -326,8 +326,8 @@ class DriftWorker:
             if self._must_wait(stream.model_name):
                 return 0
             revisions = watch.revise(ground) if is_late else ()
-            given = [verdict for revision in revisions for verdict in revision.verdicts]
-            given += watch.judge_closed(ground, end_hour, goes_on=self._goes_on)
+            given = [Verdicts.of(revision.verdicts) for revision in revisions]
+            given.append(watch.judge_closed(ground, end_hour, goes_on=self._goes_on))
         except BeingWrittenError as error:
             _logger.info("%s", error, extra=stream._asdict())  # In a moment it is whole.
             return 0
@@ -336,14 +336,15 @@ class DriftWorker:
             self._watches.pop(stream, None)
             self._to_look_at.add(stream)
             raise
-        for name, count in Counter(verdict.verdict for verdict in given).items():
+        verdicts = Verdicts.joined(given)
+        for name, count in verdicts.counted().items():
             self._metrics.count(JUDGED, count, verdict=name)
         if late := sum(len(revision.hours) for revision in revisions):
             told = (stream.model_name, stream.model_version, late)
             form = "%s %s: %d hours were judged anew, since events arrived late"
             _logger.info(form, *told, extra=stream._asdict())
         self._metrics.count(REVISED, late)
-        return len(given)
+        return len(verdicts)
 
     def _ground(self, span: StreamSpan) -> Ground:
         """Gather what a stream is judged by, and see whether reference rows landed since the last poll."""

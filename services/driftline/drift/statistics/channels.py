@@ -18,6 +18,8 @@ from driftline.drift.statistics.layout import CategoricalColumns, Layout, Numeri
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
 
 CUT_SHARES = np.arange(1, 20) / 20
@@ -95,6 +97,13 @@ class Channels:
             named=tuple(named),
             by_feature=_padded(feature_of, len(layout.features)),
         )
+
+    @property
+    def objects(self) -> NDArray[np.object_]:
+        """What each channel is, as an array, (c,)."""
+        named = np.empty(len(self.named), dtype=np.object_)
+        named[:] = self.named
+        return named
 
     @property
     def size(self) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.verdict_table import NUMBER, NUMBERS
 from driftline.drift.statistics.familiar import familiar_statistics, typical_channels
 from driftline.drift.statistics.minimum_effect import detectable_effect, effect_interval, surprise
-from driftline.drift.statistics.ranking import Ranking, feature_p_values, rank_features
+from driftline.drift.statistics.ranking import feature_p_values, rank_features
 from driftline.drift.statistics.stuck import is_stuck
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from numpy.typing import NDArray
 
     from driftline.drift.settings import DriftSettings
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
@@ -23,57 +24,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came out, for the worst channel of each feature; every array has the shape (ends, scales, f).
+    """What came out for the worst channel of each feature.
 
     Args:
-        channel: place of the worst channel.
-        pages: whether it pages.
-        warns: whether it warns, should it not page.
-        held_back: whether it would page without caution.
-        stuck: whether the feature is stuck.
-        observed: share seen.
-        expected: share expected.
-        effect_low: lower end of the interval of observed - expected.
-        effect_high: upper end of it.
-        z: against the minimum effect.
-        critical: value that z has to exceed.
-        phi: overdispersion.
-        df: degrees of freedom.
-        sample_size: rows or values in the window.
-        reference_size: rows or values behind the expectation.
-        detectable: smallest effect that would have paged, NaN where none.
-        ranking: of the features, by scale.
-        statistics: familiar numbers by name.
+        numbers: what verdicts tell, by the columns of `NUMBERS`; what is the window's own is left at 0,
+            (ends, scales, f, numbers).
+        channel: the worst channel, objects, (ends, scales, f).
+        pages: whether it pages, (ends, scales, f).
+        warns: whether it warns, should it not page, (ends, scales, f).
+        held_back: whether it would page without caution, (ends, scales, f).
+        stuck: whether the feature is stuck, (ends, scales, f).
     """
 
-    channel: IntArray
+    numbers: FloatArray
+    channel: NDArray[np.object_]
     pages: BoolArray
     warns: BoolArray
     held_back: BoolArray
     stuck: BoolArray
-    observed: FloatArray
-    expected: FloatArray
-    effect_low: FloatArray
-    effect_high: FloatArray
-    z: FloatArray
-    critical: FloatArray
-    phi: FloatArray
-    df: FloatArray
-    sample_size: FloatArray
-    reference_size: FloatArray
-    detectable: FloatArray
-    ranking: Ranking
-    statistics: Mapping[str, FloatArray]
 
     def at(self, end: int) -> Comparison:
-        """Return what came out for the windows of one end; every array has the shape (scales, f)."""
-        own = {each.name: getattr(self, each.name) for each in fields(self)}
-        arrays = {name: values[end] for name, values in own.items() if isinstance(values, np.ndarray)}
-        return replace(
-            self,
-            **arrays,
-            ranking=Ranking(self.ranking.rank[end], self.ranking.listed[end]),
-            statistics={name: values[end] for name, values in self.statistics.items()},
+        """Return what came out for the windows of one end; arrays have no first axis then."""
+        return Comparison(
+            self.numbers[end],
+            self.channel[end],
+            self.pages[end],
+            self.warns[end],
+            self.held_back[end],
+            self.stuck[end],
         )
 
 
@@ -136,25 +114,35 @@ def compare(
     typical = typical_channels(channels, baseline.noise.level)
     pages = tests.pages[..., channels.by_feature].any(-1) | (stuck & may_be_stuck)
     held_back = tests.held_back[..., channels.by_feature].any(-1) & ~pages
+    ranking = rank_features(effects, feature_p_values(z, df, channels.sizes, stuck))
+    known = {
+        "sample_size": np.rint(sample),
+        "reference_size": np.rint(behind),
+        "rank": ranking.rank,
+        "listed": ranking.listed,
+        "observed": observed,
+        "expected": expected,
+        "effect_low": low,
+        "effect_high": high,
+        "z": z,
+        "critical": critical,
+        "overdispersion": phi,
+        "freedom": df,
+        "detectable_effect": detectable_effect(
+            expected, sample / phi, behind / phi, critical, settings.minimum_effect
+        ),
+        **_familiar(baseline, recent, windows, columns, tests.reference[..., typical]),
+    }
+    numbers = np.zeros((*stuck.shape, len(NUMBERS)))
+    for name, values in known.items():
+        numbers[..., NUMBER[name]] = values
     return Comparison(
-        channel=worst,
+        numbers=numbers,
+        channel=channels.objects[worst],
         pages=pages,
         warns=tests.warns[..., channels.by_feature].any(-1) | stuck | held_back,
         held_back=held_back,
         stuck=stuck,
-        observed=observed,
-        expected=expected,
-        effect_low=low,
-        effect_high=high,
-        z=z,
-        critical=critical,
-        phi=phi,
-        df=df,
-        sample_size=sample,
-        reference_size=behind,
-        detectable=detectable_effect(expected, sample / phi, behind / phi, critical, settings.minimum_effect),
-        ranking=rank_features(effects, feature_p_values(z, df, channels.sizes, stuck)),
-        statistics=_familiar(baseline, recent, windows, columns, tests.reference[..., typical]),
     )
 
 

@@ -180,9 +180,7 @@ def learn_noise(
         parts.append(noise)
         for power, block in zip(shared, blocks, strict=True):
             power.add(block.power[:, like[own]], group[own][like[own]])
-    whole = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _OF_CHANNELS
-    }
+    whole = {name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _OF_CHANNELS}
     return Noise(**whole, independent=np.array([power.independent for power in shared]))
 
 
@@ -201,9 +199,7 @@ def _learn_some(counts: FloatArray, rows: _Rows, group: IntArray) -> tuple[Noise
     seen = _by_scale(_flat(k), scales)
     foreseen = [_by_scale(values, scales) for values in by_level]
     level = _best_level(rows, seen, foreseen, group)
-    expected = [
-        _chosen(level, [values[place] for values in foreseen]) for place in range(len(scales))
-    ]
+    expected = [_chosen(level, [values[place] for values in foreseen]) for place in range(len(scales))]
     residuals = [
         _residuals(block, one, other, level, group)
         for block, one, other in zip(rows.blocks, seen, expected, strict=True)
