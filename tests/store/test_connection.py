@@ -74,3 +74,44 @@ def test_an_answer_that_breaks_off_is_an_error_of_the_store():
 def test_whatever_else_the_client_raises_is_an_error_of_the_store():
     with pytest.raises(StoreError, match="no such type"):
         Connection(Failing(DatabaseError("no such type")), "driftline").rows("SELECT 1")
+
+
+class Describing:
+    """A client that notes how it is asked, and whose inserts fail as long as it is told to."""
+
+    database = ""
+
+    def __init__(self):
+        self.asked, self.is_failing = [], False
+
+    def create_insert_context(self, table, names):
+        self.asked.append((table, *names))
+        self.column_types = ["String"] * len(names)
+        return self
+
+    def insert(self, _table, _data, *, column_types, **_more):
+        assert column_types == self.column_types
+        if self.is_failing:
+            raise DatabaseError("Code: 16. DB::Exception: no such column", code=16)
+
+
+def test_a_table_is_described_once_for_all_inserts_of_the_same_columns():
+    client = Describing()
+    connection = Connection(client, "driftline")
+    for _ in range(3):
+        connection.insert("t", [["1"]], column_names=["a"])
+    connection.insert("t", [["1", "2"]], column_names=["a", "b"])
+    assert client.asked == [("t", "a"), ("t", "a", "b")]
+
+
+def test_a_table_is_described_anew_once_it_refused_a_block():
+    """It may have been altered meanwhile."""
+    client = Describing()
+    connection = Connection(client, "driftline")
+    connection.insert("t", [["1"]], column_names=["a"])
+    client.is_failing = True
+    with pytest.raises(StatementError):
+        connection.insert("t", [["1"]], column_names=["a"])
+    client.is_failing = False
+    connection.insert("t", [["1"]], column_names=["a"])
+    assert client.asked == [("t", "a"), ("t", "a")]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from clickhouse_connect.datatypes.base import ClickHouseType
     from clickhouse_connect.driver.client import Client
 
 
@@ -32,6 +33,7 @@ class Connection:
         self._client = client
         client.database = database
         self.database = database
+        self._types: dict[tuple[str, tuple[str, ...]], Sequence[ClickHouseType]] = {}
 
     def rows(
         self,
@@ -92,8 +94,17 @@ class Connection:
         column_oriented: bool = False,
     ) -> None:
         """Insert rows, or columns where ``column_oriented``, as one block."""
+        names = list(column_names)
+        place = table, tuple(names)
         with _store_errors(f"the store did not take rows of {table}"):
-            self._client.insert(table, data, column_names=list(column_names), column_oriented=column_oriented)
+            # Asked for once: asking takes an embedded engine as long as many an insert.
+            types = self._types.pop(place, None)
+            if types is None:
+                types = self._client.create_insert_context(table, names).column_types
+            self._client.insert(
+                table, data, column_names=names, column_types=types, column_oriented=column_oriented
+            )
+            self._types[place] = types
 
     def insert_avro(
         self, table: str, columns: Sequence[str], container: bytes, *, settings: Mapping[str, Any]
