@@ -9,6 +9,7 @@ import numpy as np
 
 from driftline.domain.streams import Stream
 from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCounts
+from driftline.store.collecting import without_collecting
 from driftline.store.grids import read_grids
 from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM
 from driftline.store.recipes import read_recipes
@@ -180,8 +181,9 @@ def read_segment_hours(
     counted_until = _counted_until(connection, bound) if any(segments) else end_hour
     grids = read_grids(connection, stream.model_name)
     parts: dict[str, dict[int, _Parts]] = {segment: {} for segment in segments}
-    for segment, hour, *row in connection.rows(_PROFILES, parameters=bound):
-        _take(parts[segment].setdefault(hour, _Parts()), row, grids)
+    with without_collecting():
+        for segment, hour, *row in connection.rows(_PROFILES, parameters=bound):
+            _take(parts[segment].setdefault(hour, _Parts()), row, grids)
     every = [own for hours in parts.values() for own in hours.values()]
     if any(own.missing for own in every):
         known = connection.rows(_CATEGORICAL, parameters=bound)
