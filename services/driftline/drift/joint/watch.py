@@ -211,11 +211,13 @@ class JointWatch:
 def _runs(rows: Mapping[int, int]) -> Iterable[Mapping[int, int]]:
     """Cut hours into runs of so many rows as are read at once. An hour is never cut."""
     run: dict[int, int] = {}
+    sampled = 0
     for hour in sorted(rows):
         run[hour] = rows[hour]
-        if sum(min(size, SAMPLED_ROWS) for size in run.values()) >= _ROWS_AT_ONCE:
+        sampled += min(rows[hour], SAMPLED_ROWS)
+        if sampled >= _ROWS_AT_ONCE:
             yield run
-            run = {}
+            run, sampled = {}, 0
     if run:
         yield run
 

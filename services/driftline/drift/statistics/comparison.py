@@ -162,12 +162,14 @@ class Windows:
 
         Each sum is taken backwards from its window's end, so that its last bits depend on the window alone.
         """
-        total = np.zeros((self.ends.size, *hours.shape[1:]))
+        first, end = int(self.ends[0]), int(self.ends[-1]) + 1
+        # Of all hours from the first end to the last, most of which are ends: rows that lie side by side.
+        total = np.zeros((end - first, *hours.shape[1:]))
         sums = np.empty((self.ends.size, len(self.scales_hours), *hours.shape[1:]))
         for place, (known, scale) in enumerate(pairwise([0, *self.scales_hours])):
             for back in range(known, scale):
-                total += hours[self.ends - back]
-            sums[:, place] = total
+                total += hours[first - back : end - back]
+            sums[:, place] = total[self.ends - first]
         return sums
 
 
