@@ -32,14 +32,15 @@ from bench.flights_drift import (
 from bench.tables import print_table
 from driftline.domain.streams import Stream
 from driftline.drift import Judge, Verdict
+from driftline.drift.hours import WHOLE, Arrival, StreamHour
 from driftline.drift.incidents.book import IncidentBook
-from driftline.drift.segment_judges import SegmentJudges
+from driftline.drift.judges import SegmentJudges
 from driftline.drift.segments import name_drivers, whole_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from driftline.profiles import Grid, HourProfile
+    from driftline.profiles import Grid
 
 AIRPORTS = ("EWR", "JFK", "LGA")
 SEGMENTS = tuple(f"origin={airport}" for airport in AIRPORTS)
@@ -57,23 +58,24 @@ class Judges:
 
     def remember(self, frame: Frame) -> None:
         """Take hours as history."""
-        for profile, parts in self._hours(frame):
-            self._whole.remember(profile)
-            self._parts.remember(parts)
+        for hour in self._hours(frame):
+            self._whole.remember(hour.profiles[WHOLE])
+            self._parts.remember(hour)
 
     def judge(self, frame: Frame) -> Iterator[tuple[int, list[Verdict]]]:
         """Judge hour after hour."""
-        for profile, parts in self._hours(frame):
-            told = name_drivers(self._whole.judge(profile), self._parts.judge(parts))
-            yield profile.hour, [*told.whole, *told.segments]
+        for hour in self._hours(frame):
+            told = name_drivers(self._whole.judge(hour.profiles[WHOLE]), self._parts.judge(hour))
+            yield hour.hour, [*told.whole, *told.segments]
 
-    def _hours(self, frame: Frame) -> Iterator[tuple[HourProfile, dict[str, HourProfile]]]:
+    def _hours(self, frame: Frame) -> Iterator[StreamHour]:
         for hour, rows in frame.groupby("event_hour", sort=True):
             parts = {
                 f"origin={airport}": profile_of(own, int(hour), self._grids)
                 for airport, own in rows.groupby("origin")
             }
-            yield profile_of(rows, int(hour), self._grids), parts
+            whole = profile_of(rows, int(hour), self._grids)
+            yield StreamHour(int(hour), Arrival(whole.rows), {WHOLE: whole, **parts})
 
 
 def print_year(frame: Frame) -> None:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.joint.proportions import Projection, count, fit, pair_words, profile
 from driftline.drift.joint.report import report_joint
+from driftline.drift.statistics.joint import Projection, count, fit, pair_words, profile
 from driftline.store.samples import Sample
 
 if TYPE_CHECKING:

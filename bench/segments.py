@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftline.drift import DriftSettings, Judge
-from driftline.drift.segment_judges import SegmentJudges
+from driftline.drift.hours import WHOLE, Arrival, StreamHour
+from driftline.drift.judges import SegmentJudges
 from driftline.drift.segments import Told, name_drivers, whole_settings
 from driftline.profiles import Grid, HourProfile, NumericCounts
 
@@ -32,19 +33,20 @@ SHARES = np.array([0.02, *np.linspace(1, 3, TENANTS - 1) / np.linspace(1, 3, TEN
 SHIFTED = "tenant=t00"
 
 
-def hour_of(hour: int, shift: float) -> dict[str, HourProfile]:
-    """Draw an hour and count it: the whole traffic under an empty name, and each segment."""
+def hour_of(hour: int, shift: float) -> StreamHour:
+    """Draw an hour and count it: the whole traffic, and each segment."""
     rng = np.random.default_rng((3, hour))
     tenant = rng.choice(TENANTS, p=SHARES, size=ROWS)
     away = rng.random(ROWS) < 0.2
     region = np.where(away, rng.integers(0, REGIONS, ROWS), tenant % REGIONS)
     values = rng.normal(size=(ROWS, COLUMNS))
     values[tenant == 0, 0] += shift
-    profiles = {"": _profile(hour, values)}
+    profiles = {WHOLE: _profile(hour, values)}
     for number, name in enumerate(SEGMENTS):
         own = tenant == number if number < TENANTS else region == number - TENANTS
         profiles[name] = _profile(hour, values[own])
-    return {name: profile for name, profile in profiles.items() if profile.rows}
+    held = {name: profile for name, profile in profiles.items() if profile.rows}
+    return StreamHour(hour, Arrival(ROWS), held)
 
 
 def _profile(hour: int, values: np.ndarray) -> HourProfile:
@@ -69,9 +71,9 @@ class Play:
 
     def judge(self, hour: int, shift: float) -> Told:
         """Judge an hour; count the time that this takes, without that of drawing it."""
-        profiles = hour_of(hour, shift)
+        given = hour_of(hour, shift)
         began = time.process_time()
-        told = name_drivers(self.whole.judge(profiles[""]), self.parts.judge(profiles))
+        told = name_drivers(self.whole.judge(given.profiles[WHOLE]), self.parts.judge(given))
         took_s = time.process_time() - began
         self.slowest_s, self.total_s, self.hours = (
             max(self.slowest_s, took_s),
@@ -103,9 +105,9 @@ def main() -> None:
         SegmentJudges(SEGMENTS, grids=grids, settings=settings, identity="bench"),
     )
     for hour in range(START, START + HISTORY_HOURS):
-        profiles = hour_of(hour, 0.0)
-        play.whole.remember(profiles[""])
-        play.parts.remember(profiles)
+        past = hour_of(hour, 0.0)
+        play.whole.remember(past.profiles[WHOLE])
+        play.parts.remember(past)
     begin = START + HISTORY_HOURS
     false = [_paging(play.judge(hour, 0.0)) for hour in range(begin, begin + given.quiet)]
     named = sorted(set().union(*false))

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from driftline.domain.incidents import Incident
+    from driftline.domain.incidents import Answer, Incident
     from driftline.drift import DriftSettings
-    from driftline.drift.incidents.incident import Answer
     from driftline.monitors import Monitors
     from driftline.store import Store
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from driftline.drift import DriftSettings, Judge
-from driftline.drift.segment_judges import SegmentJudges
+from driftline.drift.hours import Arrival, StreamHour
+from driftline.drift.judges import SegmentJudges, WholeJudge
 from driftline.drift.segments import name_drivers, whole_settings
 from driftline.profiles import Grid, HourProfile
 from tests.drift.conftest import START, WEEK, numeric_counts
@@ -30,7 +33,7 @@ def hour_of(hour, *, drifting=False, rows=5000):
         columns["age"] = np.where(tenant == 0, columns["age"] + 2.0, columns["age"])
     masks = {name: tenant == number for number, name in enumerate(TENANTS)}
     masks |= {"region=north": north, "region=south": ~north, "": np.ones(rows, dtype=bool)}
-    return {
+    profiles = {
         segment: HourProfile(
             hour,
             int(mask.sum()),
@@ -39,6 +42,7 @@ def hour_of(hour, *, drifting=False, rows=5000):
         )
         for segment, mask in masks.items()
     }
+    return StreamHour(hour, Arrival(rows), profiles)
 
 
 class Both:
@@ -46,20 +50,18 @@ class Both:
 
     def __init__(self, settings=None):
         settings = settings or DriftSettings()
-        self.whole = Judge(
-            grids=GRIDS, settings=whole_settings(settings, len(SEGMENTS)), identity="model/1/production"
-        )
+        own = whole_settings(settings, len(SEGMENTS))
+        self.whole = WholeJudge(Judge(grids=GRIDS, settings=own, identity="model/1/production"))
         self.parts = SegmentJudges(SEGMENTS, grids=GRIDS, settings=settings, identity="model/1/production")
 
     def remember(self, hours):
         for hour in hours:
-            profiles = hour_of(hour) if isinstance(hour, int) else hour
-            self.whole.remember(profiles[""])
-            self.parts.remember(profiles)
+            self.whole.remember(hour)
+            self.parts.remember(hour)
 
     def judge(self, hour, **change):
-        profiles = hour_of(hour, **change)
-        return name_drivers(self.whole.judge(profiles[""]), self.parts.judge(profiles))
+        given = hour_of(hour, **change)
+        return name_drivers(self.whole.judge(given, 1.0), self.parts.judge(given))
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +102,8 @@ def test_after_a_restart_it_goes_on_as_if_there_had_been_none(past):
     again.remember(past)
     again.remember([hour_of(hour, drifting=True) for hour in range(begin, begin + 6)])
     stored = [verdict for one in told for verdict in (*one.whole, *one.segments)]
-    again.whole.resume([one for one in stored if not one.segment])
-    again.parts.resume([one for one in stored if one.segment])
+    again.whole.resume(stored, ())
+    again.parts.resume(stored)
     assert any(one.verdict == "page" for one in stored)
     for hour in range(begin + 6, begin + 8):
         expected, found = running.judge(hour, drifting=True), again.judge(hour, drifting=True)
@@ -110,12 +112,11 @@ def test_after_a_restart_it_goes_on_as_if_there_had_been_none(past):
 
 def test_a_segment_without_traffic_in_an_hour_is_left_out_and_unknown_ones_are_left_aside():
     parts = SegmentJudges(["tenant=t00"], grids=GRIDS, identity="model")
-    profiles = hour_of(START)
-    assert parts.judge({"tenant=t01": profiles["tenant=t01"]}) == []
-    given = parts.judge({name: profiles[name] for name in ("tenant=t00", "tenant=t01")})
+    hour = hour_of(START)
+    assert parts.judge(replace(hour, profiles={"tenant=t01": hour.profiles["tenant=t01"]})) == []
+    given = parts.judge(hour)
     assert {one.segment for one in given} == {"tenant=t00"}
     assert {one.verdict for one in given} == {"learning"}
-    assert parts.segments == ("tenant=t00",)
 
 
 def test_an_hour_that_is_not_later_is_refused():
@@ -123,9 +124,3 @@ def test_an_hour_that_is_not_later_is_refused():
     parts.judge(hour_of(START))
     with pytest.raises(ValueError, match="must come after"):
         parts.judge(hour_of(START))
-
-
-def test_it_knows_how_far_back_its_history_goes():
-    parts = SegmentJudges(["tenant=t00"], grids=GRIDS, identity="model")
-    judge = Judge(grids=GRIDS, identity="model")
-    assert (parts.history_hours, parts.page_history_hours) == (judge.history_hours, judge.page_history_hours)

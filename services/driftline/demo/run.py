@@ -27,8 +27,7 @@ from driftline.wire import TOPICS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from driftline.domain.incidents import Incident
-    from driftline.drift.incidents.incident import Answer
+    from driftline.domain.incidents import Answer, Incident
 
 MONITORS: Final = Path(__file__).with_name("monitors.yaml")
 """What is monitored in the demo."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_time
-from driftline.drift.incidents.incident import Answer
+from driftline.domain.incidents import Answer
 from driftline.store.ledger import read_ledger
 from driftline.store.summary import (
     PageVerdict,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from driftline.domain.channels import ChannelKind
 from driftline.domain.verdicts import Feature, Kind, Reference
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from driftline.domain.channels import Channel
     from driftline.domain.streams import Stream
+    from driftline.domain.verdicts import Verdict
 
 IncidentState = Literal["open", "dismissed", "ended", "accepted", "withdrawn"]
 STATES: tuple[IncidentState, ...] = ("open", "dismissed", "ended", "accepted", "withdrawn")
@@ -22,6 +24,20 @@ AcknowledgementName = Literal["real", "noise", "accept"]
 
 DEFAULT_QUIET_HOURS = 24
 """An incident is over once so many hours were judged without a page of it, unless a monitor says else."""
+
+
+class FindingKey(NamedTuple):
+    """What findings are told apart by."""
+
+    segment: str
+    feature: str
+    kind: Kind
+    reference: Reference
+
+    @classmethod
+    def of(cls, one: Verdict | Finding) -> Self:
+        """Return which finding a verdict belongs to, or what tells a finding apart."""
+        return cls(one.segment, one.feature, one.kind, one.reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +84,48 @@ class Finding:
     def feature_key(self) -> Feature:
         """The feature by name and kind."""
         return Feature(self.feature, self.kind)
+
+    @property
+    def gravity(self) -> tuple[bool, float, str, bool, str]:
+        """What findings are sorted by: of all the traffic first, then by effect."""
+        is_part, is_training = self.segment != "", self.reference != "production"
+        return is_part, -abs(self.effect), self.feature, is_training, self.segment
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Self:
+        """Return what a verdict finds."""
+        return cls(
+            **FindingKey.of(verdict)._asdict(),
+            channel=verdict.channel,
+            effect=verdict.effect or 0.0,
+            expected=verdict.expected or 0.0,
+            observed=verdict.observed or 0.0,
+            z=verdict.z,
+            scale_hours=verdict.scale_hours,
+            since=verdict.window_start if verdict.episode_start is None else verdict.episode_start,
+            detected=verdict.window_end,
+            last=verdict.window_end,
+            episode_ids=() if verdict.episode_id is None else (verdict.episode_id,),
+        )
+
+    def with_verdict(self, verdict: Verdict) -> Finding:
+        """Return it with one more of its verdicts; the surest one is its evidence."""
+        fresh = Finding.of(verdict)
+        evidence = fresh if fresh.sureness > self.sureness else self
+        return replace(
+            evidence,
+            since=min(self.since, fresh.since),
+            detected=min(self.detected, fresh.detected),
+            last=max(self.last, fresh.last),
+            episode_ids=tuple(dict.fromkeys([*self.episode_ids, *fresh.episode_ids])),
+            accepted_at=self.accepted_at,
+        )
+
+    @property
+    def sureness(self) -> float:
+        """How surely it says what it does: one value only, or another type, needs no test."""
+        needs_no_test = self.channel is not None and self.channel.kind is ChannelKind.TYPE_CHANGED
+        return math.inf if self.z is None or needs_no_test else self.z
 
 
 _NAMED_FEATURES = 3
@@ -155,6 +213,23 @@ class Acknowledgement:
     given_by: str = ""
     note: str = ""
     given_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said of an incident at once, in place of somebody on call.
+
+    Args:
+        name: as in an acknowledgement.
+        given_by: who says it.
+        note: why.
+        given_at: now.
+    """
+
+    name: AcknowledgementName
+    given_by: str
+    note: str
+    given_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from driftline.domain.verdicts import VerdictName
 from driftline.drift import DriftSettings
 from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.incidents.store import keep_incidents, open_book
-from driftline.drift.service.records import as_kept
+from driftline.drift.service.pipeline import as_kept
 from driftline.store.incidents import read_acknowledgements, read_incidents, write_acknowledgement
 from driftline.store.verdicts import write_verdicts
 from tests.drift.incidents.test_book import START, busy, run, verdict

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
-from driftline.drift.incidents.incident import Answer
+from driftline.domain.incidents import Answer
 from driftline.store.incidents import read_acknowledgements
 from driftline.store.profiles import read_streams
 from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, put_hours, told

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from driftline.cli.app import driftline
 from driftline.domain.streams import Stream
-from driftline.drift.service import panel, stored, watch
+from driftline.drift.service import pipeline, stored, watch
 from driftline.drift.service.ground import Ground
 from driftline.drift.service.metrics import EVALUATED, FAILING, NEWEST, SET_ASIDE
 from driftline.drift.service.worker import DriftWorker
@@ -25,9 +25,9 @@ BAD, GOOD = "bad", "good"
 STEPS = {
     "what was judged": (watch, "read_judged_hours", 1),
     "where it begins": (watch, "read_counted_hours", 1),
-    "grids": (panel, "read_grids", 1),
-    "history": (panel, "read_history", 0),
-    "incidents": (panel, "open_book", 1),
+    "grids": (pipeline, "read_grids", 1),
+    "history": (pipeline, "read_history", 0),
+    "incidents": (pipeline, "open_book", 1),
     "hours": (watch, "read_stream_hours", 1),
     "writing": (watch, "write_verdicts", 1),
     "noting": (watch, "write_judged_hours", 1),

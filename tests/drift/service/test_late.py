@@ -8,8 +8,9 @@ import pytest
 
 from driftline.domain.hours import hour_time
 from driftline.drift import DriftSettings, Verdict
-from driftline.drift.service.arrival import Arrival, StreamHour
-from driftline.drift.service.late import Revision, by_key, is_late, is_same, rewritten
+from driftline.drift.hours import Arrival, StreamHour
+from driftline.drift.service.late import Revision, is_late
+from driftline.drift.service.sink import by_key, is_same, rewritten
 from driftline.store.verdicts import JudgedHour
 
 HOUR = 490_000
@@ -87,7 +88,8 @@ def revise(hours, *, late, settings=None):
     )
     for hour, (given, known) in hours.items():
         arrived = StreamHour(HOUR + hour, Arrival(40), {})
-        revision.take(arrived, given, by_key(known))
+        revision.compare_with(known)
+        revision.take(arrived, given)
     return revision
 
 

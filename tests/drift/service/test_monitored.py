@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.service.monitored import as_told, without_ignored
+from driftline.drift.service.ground import without_ignored
+from driftline.drift.service.pipeline import as_told
 from driftline.monitors import FeatureMonitor, ModelMonitor
 from tests.drift.conftest import GRIDS, Traffic
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Verdict
-from driftline.drift.service.records import as_kept
+from driftline.drift.service.pipeline import as_kept
 from driftline.store.verdicts import read_episode_verdicts, write_verdicts
 from tests.drift.service.watching import opened_landing
 

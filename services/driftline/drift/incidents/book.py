@@ -16,18 +16,16 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from driftline.domain.incidents import Incident
+from driftline.domain.incidents import Finding, FindingKey, Incident
 from driftline.domain.verdicts import Feature
 from driftline.drift.hygiene import Decision
-from driftline.drift.incidents.incident import gravity, key_of, with_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from driftline.domain.incidents import Acknowledgement, AcknowledgementName, Finding, IncidentState
+    from driftline.domain.incidents import Acknowledgement, AcknowledgementName, IncidentState
     from driftline.domain.streams import Stream
     from driftline.domain.verdicts import Verdict
-    from driftline.drift.incidents.incident import Key
     from driftline.drift.settings import DriftSettings
 
 _CONFIRMS = ("real", "accept")
@@ -39,7 +37,7 @@ class _Draft:
 
     incident_id: str
     detected: int
-    findings: dict[Key, Finding] = field(default_factory=dict)
+    findings: dict[FindingKey, Finding] = field(default_factory=dict)
 
     @property
     def last(self) -> int:
@@ -168,7 +166,9 @@ class IncidentBook:
         """
         self._drafts = {
             incident.incident_id: _Draft(
-                incident.incident_id, incident.detected, {key_of(each): each for each in incident.findings}
+                incident.incident_id,
+                incident.detected,
+                {FindingKey.of(each): each for each in incident.findings},
             )
             for incident in sorted(stored, key=lambda incident: incident.detected)
             if incident.detected <= since and incident.state != "withdrawn"
@@ -191,12 +191,12 @@ class IncidentBook:
     def _place(self, end: int, verdicts: Iterable[Verdict]) -> None:
         """Write the paging verdicts of the windows that end at an hour into their incidents."""
         paging = sorted((each for each in verdicts if each.verdict == "page"), key=_order)
-        for key, group in groupby(paging, key=key_of):
+        for key, group in groupby(paging, key=FindingKey.of):
             draft = self._draft(key, end)
             self._touched.add(draft.incident_id)
             finding = draft.findings.get(key)
             for verdict in group:
-                finding = with_verdict(finding, verdict)
+                finding = Finding.of(verdict) if finding is None else finding.with_verdict(verdict)
                 start = verdict.window_start if verdict.episode_start is None else verdict.episode_start
                 is_old = end - start >= self._settings.accept_after_hours
                 if (
@@ -207,7 +207,7 @@ class IncidentBook:
                     finding = replace(finding, accepted_at=end)
                 draft.findings[key] = finding
 
-    def _draft(self, key: Key, end: int) -> _Draft:
+    def _draft(self, key: FindingKey, end: int) -> _Draft:
         """Return the incident that a finding belongs to, a new one where it belongs to none."""
         quiet = self._settings.quiet_hours
         newest_first = [draft for draft in reversed(self._drafts.values()) if self._may_hold(draft, key, end)]
@@ -227,7 +227,7 @@ class IncidentBook:
         self._hear(self._said)
         return draft
 
-    def _may_hold(self, draft: _Draft, key: Key, end: int) -> bool:
+    def _may_hold(self, draft: _Draft, key: FindingKey, end: int) -> bool:
         known = draft.findings.get(key)
         return draft.detected <= end and (known is None or not _is_known(known.accepted_at, end))
 
@@ -248,7 +248,7 @@ class IncidentBook:
         return changed
 
     def _incident(self, draft: _Draft, revision: int) -> Incident:
-        findings = tuple(sorted(draft.findings.values(), key=gravity))
+        findings = tuple(sorted(draft.findings.values(), key=lambda finding: finding.gravity))
         has_ended = self._end - draft.last >= self._settings.quiet_hours
         by_age = [each.accepted_at for each in findings if each.accepted_at is not None]
         accepted_at = self._said_at(draft.incident_id, "accept", by=self._end)
@@ -314,8 +314,63 @@ class IncidentBook:
             yield from ((episode_id, "accept", finding.accepted_at) for episode_id in newest)
 
 
-def _order(verdict: Verdict) -> tuple[Key, int]:
-    return key_of(verdict), verdict.scale_hours
+class IncidentTracker:
+    """Follows the incidents of one stream from hour to hour. For one thread.
+
+    Args:
+        book: of the stream's incidents, as they were before the first hour.
+        unkept: incidents that are not stored as the book has them.
+    """
+
+    def __init__(self, book: IncidentBook, unkept: Sequence[Incident]) -> None:
+        self._book = book
+        self._unkept = list(unkept)
+
+    @property
+    def incidents(self) -> Sequence[Incident]:
+        """All incidents of the stream, the oldest first."""
+        return self._book.incidents
+
+    @property
+    def decisions(self) -> Sequence[Decision]:
+        """What became of all episodes, as judges take it."""
+        return self._book.decisions()
+
+    def caution(self, hour: int) -> float:
+        """Return what a page needs is multiplied by when an hour is judged."""
+        return self._book.caution(hour)
+
+    def take(self, hour: int, verdicts: Iterable[Verdict]) -> bool:
+        """Take the verdicts of a judged hour; return whether any incident changed."""
+        return self._note(self._book.take(hour, verdicts))
+
+    def resume(self, pages: Iterable[Verdict]) -> None:
+        """Take up stored page verdicts on hours that are not judged again, later than those before."""
+        paging = sorted(pages, key=lambda verdict: verdict.window_end)
+        for end, group in groupby(paging, key=lambda verdict: verdict.window_end):
+            self._note(self._book.take(end - 1, group))
+
+    def hear(self, words: Sequence[Acknowledgement]) -> bool:
+        """Take everything that was said of the stream's incidents; return whether any changed."""
+        return self._note(self._book.acknowledge(words))
+
+    @property
+    def unanswered(self) -> Sequence[Incident]:
+        """The incidents that changed since `changed` was asked last, and of which nothing was said."""
+        return [incident for incident in self._unkept if incident.acknowledged is None]
+
+    def changed(self) -> Sequence[Incident]:
+        """Return the incidents that changed since this was asked last, to be stored."""
+        changed, self._unkept = self._unkept, []
+        return changed
+
+    def _note(self, incidents: Sequence[Incident]) -> bool:
+        self._unkept += incidents
+        return bool(incidents)
+
+
+def _order(verdict: Verdict) -> tuple[FindingKey, int]:
+    return FindingKey.of(verdict), verdict.scale_hours
 
 
 def _is_known(hour: int | None, end: int) -> bool:

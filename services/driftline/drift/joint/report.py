@@ -11,7 +11,7 @@ from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.names import JOINT
 from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import VerdictName
-from driftline.drift.joint.proportions import APART, DISTANCE, GIVEN_OTHERS
+from driftline.drift.statistics.joint import APART, DISTANCE, GIVEN_OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

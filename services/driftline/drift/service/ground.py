@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import REFERENCE
-from driftline.drift.service.arrival import Arrival, StreamHour
+from driftline.drift.hours import WHOLE, Arrival, StreamHour
 from driftline.drift.service.beginning import PAUSE_HOURS, begins
-from driftline.drift.service.monitored import without_ignored
 from driftline.errors import StoreError
 from driftline.profiles import HourProfile
 from driftline.store.profiles import read_counted_hours, read_segment_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from driftline.domain.streams import HourKey, Stream
     from driftline.drift.settings import DriftSettings
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
     from driftline.store.ledger import Ledger
     from driftline.store.profiles import StreamSpan
-
-WHOLE = ""
-"""The segment that is the whole traffic."""
 
 
 class BeingWrittenError(StoreError):
@@ -193,3 +189,19 @@ def read_all_hours(
         return ()
     read = read_stream_hours(ground, stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
     return read.whole(stream)
+
+
+def without_ignored(profile: HourProfile, monitor: ModelMonitor[Any]) -> HourProfile:
+    """Return an hour without the features that are not judged, so that these take no share of the budget.
+
+    A judge has to be given every hour so: what it remembers, what it judges, and its training reference.
+    """
+    if not monitor.ignored_features:
+        return profile
+    return replace(
+        profile, numeric=_judged(profile.numeric, monitor), categorical=_judged(profile.categorical, monitor)
+    )
+
+
+def _judged(counts: Mapping[str, Any], monitor: ModelMonitor[Any]) -> dict[str, Any]:
+    return {name: count for name, count in counts.items() if not monitor.ignores(name)}

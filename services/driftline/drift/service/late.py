@@ -6,41 +6,24 @@ hour is judged as it would have been then, and what comes out different replaces
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
-from driftline.domain.verdict_table import FIGURES
-from driftline.domain.verdicts import Verdict
-from driftline.drift.service.arrival import Arrival
-from driftline.store.verdicts import (
-    FIGURE_BITS,
-    SHARE_STEP,
-    STATISTIC_BITS,
-    JudgedHour,
-)
+from driftline.drift.hours import Arrival
+from driftline.drift.service.sink import VerdictSink, by_end, is_same, key_of
+from driftline.store.verdicts import JudgedHour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from driftline.drift.service.arrival import StreamHour
+    from driftline.domain.verdicts import Verdict
+    from driftline.drift.hours import StreamHour
+    from driftline.drift.service.sink import Key
     from driftline.drift.settings import DriftSettings
 
-Key = tuple[object, ...]
-
-INTERRUPTED = "judged again after the worker was interrupted; events had landed meanwhile"
-
 _COMPLETENESS_STEP = 0.001
-_OF_THE_REVISION = {"revision", "revised_because"}
-_COMPARED = tuple(field.name for field in fields(Verdict) if field.name not in _OF_THE_REVISION)
-_PRECISION = {
-    **dict.fromkeys(FIGURES, 2.0**-FIGURE_BITS),
-    "statistics": 2.0**-STATISTIC_BITS,
-}
-"""How far figures may differ, relatively, from what the store keeps of them; others in their last bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +41,7 @@ def is_late(judged: JudgedHour | None, now: Arrival) -> bool:
     return was.rows != now.rows or abs(was.completeness - now.completeness) >= _COMPLETENESS_STEP
 
 
-def key_of(verdict: Verdict) -> Key:
-    """Return what tells a stream's verdicts apart."""
-    feature = (verdict.segment, verdict.reference, verdict.feature, verdict.kind)
-    return (*feature, verdict.scale_hours, verdict.window_end)
-
-
-def by_key(verdicts: Iterable[Verdict]) -> Mapping[Key, Verdict]:
-    """Return a stream's verdicts by what tells them apart."""
-    return {key_of(verdict): verdict for verdict in verdicts}
-
-
-def by_end(verdicts: Iterable[Verdict]) -> Mapping[int, Mapping[Key, Verdict]]:
-    """Return a stream's verdicts by the hour (since the Unix epoch) that their windows end with."""
-    ends: dict[int, dict[Key, Verdict]] = {}
-    for verdict in verdicts:
-        ends.setdefault(verdict.window_end, {})[key_of(verdict)] = verdict
-    return ends
-
-
-def is_same(one: Verdict, other: Verdict) -> bool:
-    """Say whether two verdicts on one window say the same, as far as it is kept, in whatever revision."""
-    return all(
-        _equal(getattr(one, name), getattr(other, name), _PRECISION.get(name, 1e-6)) for name in _COMPARED
-    )
-
-
-def rewritten(known: Mapping[Key, Verdict], verdicts: Sequence[Verdict], because: str) -> Sequence[Verdict]:
-    """Return those verdicts that the store lacks, and those that it has otherwise, as their next revision."""
-    changed = []
-    for verdict in verdicts:
-        old = known.get(key_of(verdict))
-        if old is None:
-            changed.append(verdict)
-        elif not is_same(old, verdict):
-            changed.append(replace(verdict, revision=old.revision + 1, revised_because=because))
-    return changed
-
-
-class Revision:
+class Revision(VerdictSink):
     """One pass over judged hours, from the first late one on. For one thread.
 
     It goes on until no window holds a late hour any more, and while incidents come or go: one that is gone
@@ -122,18 +67,23 @@ class Revision:
         self._landings = landings
         self._settings = settings
         self._late: list[LateHour] = []
+        self._known: Mapping[int, Mapping[Key, Verdict]] = {}
         self.end_hour = min(self._wanted) + settings.longest_scale_hours
         self.verdicts: list[Verdict] = []
         self.hours: list[JudgedHour] = []
 
-    def take(self, hour: StreamHour, given: Sequence[Verdict], known: Mapping[Key, Verdict]) -> None:
+    def compare_with(self, known: Iterable[Verdict]) -> None:
+        """Take the store's verdicts on windows that are judged next."""
+        self._known = by_end(known)
+
+    def take(self, hour: StreamHour, given: Sequence[Verdict]) -> None:
         """Compare what an hour's windows come to now with what the store holds.
 
         Args:
             hour: the next one.
             given: verdicts on windows that end with it.
-            known: the store's verdicts on these windows.
         """
+        known = self._known.get(hour.hour + 1, {})
         if hour.hour in self._wanted:
             self._take_late(hour, given)
         compared = {(old.segment, old.reference) for old in known.values()}
@@ -196,20 +146,3 @@ def _episode(verdict: Verdict | None) -> str | None:
 
 def _events(count: int) -> str:
     return "event" if count == 1 else "events"
-
-
-def _given(numbers: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the numbers that there are: the store keeps no others."""
-    return {name: number for name, number in numbers.items() if number is not None}
-
-
-def _equal(one: Any, other: Any, precision: float) -> bool:
-    """Compare values, one of which may come from the store; shares that are close to 0 by their steps."""
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=precision, abs_tol=SHARE_STEP) or (
-            math.isnan(one) and math.isnan(other)
-        )
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        one, other = _given(one), _given(other)
-        return one.keys() == other.keys() and all(_equal(one[name], other[name], precision) for name in one)
-    return bool(one == other)

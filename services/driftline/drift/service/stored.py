@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from driftline.domain.hours import HOUR_S
 from driftline.domain.names import is_answer
 from driftline.domain.streams import REFERENCE
+from driftline.drift.hours import WHOLE
 from driftline.drift.service.export import by_version, serving
-from driftline.drift.service.ground import WHOLE
 from driftline.drift.service.metrics import (
     CHANGED,
     COMPLETENESS,

@@ -6,20 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from driftline.domain.verdict_table import Verdicts
+from driftline.drift.hours import Arrival
 from driftline.drift.incidents.store import keep_incidents
-from driftline.drift.joint.watch import JointWatch
-from driftline.drift.service.arrival import Arrival
+from driftline.drift.joint.judge import JointJudge, JointWatch
 from driftline.drift.service.beginning import PAUSE_HOURS, first_to_judge
-from driftline.drift.service.ground import WHOLE, began, read_stream_hours
-from driftline.drift.service.late import (
-    INTERRUPTED,
-    Revision,
-    by_end,
-    by_key,
-    is_late,
-    rewritten,
-)
-from driftline.drift.service.panel import build_panel
+from driftline.drift.service.ground import began, read_stream_hours
+from driftline.drift.service.late import Revision, is_late
+from driftline.drift.service.pipeline import build_pipeline
+from driftline.drift.service.sink import FirstVerdicts
 from driftline.store.grids import read_grids
 from driftline.store.incidents import read_acknowledgements, write_acknowledgement
 from driftline.store.ledger import read_last_landings, read_rows_by_hour
@@ -39,11 +33,10 @@ from driftline.store.widened_rules import widen_rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from driftline.domain.incidents import Acknowledgement, Incident
+    from driftline.domain.incidents import Acknowledgement, Answer, Incident
     from driftline.domain.verdicts import Verdict
-    from driftline.drift.incidents.incident import Answer
     from driftline.drift.service.ground import Ground, StreamHours
-    from driftline.drift.service.panel import Panel
+    from driftline.drift.service.pipeline import Pipeline
 
 _CHUNK_HOURS = 7 * 24
 _LONGEST_WAIT = 10
@@ -76,8 +69,7 @@ class StreamWatch:
         self.next_hour = max(self._judged) + 1 if self._judged else self._first_hour(ground)
         # Verdicts were written on these windows, and not yet noted on what.
         self._cut_short_end = last_judged_hour(ground.connection, stream) or 0
-        self._panel: Panel | None = None
-        self._joint: JointWatch | None = None
+        self._pipeline: Pipeline | None = None
         self._heard: Sequence[Acknowledgement] = ()
         self._late: Mapping[int, Arrival] = {}
         self._late_since_s = 0.0
@@ -117,7 +109,7 @@ class StreamWatch:
     @property
     def incidents(self) -> Sequence[Incident]:
         """The stream's incidents, as far as they are known by now."""
-        return () if self._panel is None else self._panel.incidents
+        return () if self._pipeline is None else self._pipeline.tracker.incidents
 
     def hear(self, ground: Ground, words: Sequence[Acknowledgement]) -> None:
         """Take everything that was said of the stream's incidents.
@@ -127,10 +119,10 @@ class StreamWatch:
             StoreError: the store is away.
         """
         if list(words) != list(self._heard):
-            if self._panel is None:
-                self._panel = build_panel(ground, as_of=self.next_hour)
-            self._panel.hear(words)
-            self._keep_incidents(ground, self._panel)
+            if self._pipeline is None:
+                self._pipeline = self._build(ground, as_of=self.next_hour)
+            self._pipeline.hear(words)
+            self._keep_incidents(ground, self._pipeline)
             self._heard = words
 
     def judge_closed(
@@ -148,8 +140,8 @@ class StreamWatch:
         written: list[Verdicts] = []
         while self.next_hour < end_hour and goes_on():
             self._skip_pause(ground, end_hour)
-            if self._panel is None or not self._panel.fits(ground):
-                self._panel = build_panel(ground, as_of=self.next_hour)
+            if self._pipeline is None or not self._pipeline.fits(ground):
+                self._pipeline = self._build(ground, as_of=self.next_hour)
             # While weeks are caught up with, incidents are told and answered.
             self.hear(ground, read_acknowledgements(ground.connection, self._stream).get(self._stream, ()))
             wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
@@ -158,11 +150,11 @@ class StreamWatch:
                 self._stream,
                 first_hour=self.next_hour,
                 end_hour=wanted,
-                segments=self._panel.segments,
+                segments=self._pipeline.segments,
             )
-            if read_grids(ground.connection, self._stream.model_name) != self._panel.grids:
+            if read_grids(ground.connection, self._stream.model_name) != self._pipeline.grids:
                 break  # The buckets just read may be of either grid: begin again with the new one.
-            written.append(self._judge(ground, self._panel, read))
+            written.append(self._judge(ground, self._pipeline, read))
             if read.end_hour < wanted:
                 break
         return Verdicts.joined(written)
@@ -182,53 +174,55 @@ class StreamWatch:
         following = min(hours, default=end_hour - 1)
         if following - self.next_hour > PAUSE_HOURS:
             self.next_hour = following
-            self._panel = self._joint = None
+            self._pipeline = None
 
-    def _judge(self, ground: Ground, panel: Panel, read: StreamHours) -> Verdicts:
-        given: list[Verdicts] = []
-        panel.foresee(read.hours)
-        for hour in read.hours:
-            given.append(panel.judge(hour))
-            self._answer_incidents(ground, panel)
-        joint = self._judge_joint(ground, read)
-        if given:
-            end = read.hours[-1].hour + 1
-            self.latest = Verdicts.joined([given[-1].where("segment", WHOLE), joint.where("window_end", end)])
-        rows = Verdicts.joined([*given, joint])
+    def _judge(self, ground: Ground, pipeline: Pipeline, read: StreamHours) -> Verdicts:
+        known: Sequence[Verdict] = ()
         if self._cut_short_end > self.next_hour:
             known = read_windows(
                 ground.connection, self._stream, first_end=self.next_hour + 1, last_end=read.end_hour
             )
-            rows = Verdicts.of(rewritten(by_key(known), rows, INTERRUPTED))
-        write_verdicts(ground.connection, self._stream, rows)
-        self._note(
-            ground, [JudgedHour(hour.hour, hour.arrived.rows, hour.arrived.missing) for hour in read.hours]
-        )
-        self._keep_incidents(ground, panel)
+        sink = FirstVerdicts(known)
+        latest = pipeline.judge(read.hours, sink, after=lambda: self._answer_incidents(ground, pipeline))
+        if latest:
+            self.latest = latest
+        verdicts = sink.verdicts
+        self._write(ground, verdicts, sink.hours)
+        self._keep_incidents(ground, pipeline)
         self.next_hour = read.end_hour
-        return rows
+        return verdicts
 
-    def _answer_incidents(self, ground: Ground, panel: Panel) -> None:
+    def _write(self, ground: Ground, verdicts: Sequence[Verdict], hours: Sequence[JudgedHour]) -> None:
+        """Write verdicts, then on what hours were judged: whoever is killed between judges them again."""
+        write_verdicts(ground.connection, self._stream, verdicts)
+        write_judged_hours(ground.connection, self._stream, hours)
+        self._judged.update((hour.hour, hour) for hour in hours)
+        oldest = max(self._judged, default=0) - LATE_HOURS
+        self._judged = {hour: known for hour, known in self._judged.items() if hour > oldest}
+
+    def _answer_incidents(self, ground: Ground, pipeline: Pipeline) -> None:
         """Have those incidents answered that changed with an hour: what is said is known from its end on."""
         if self._answer is None:
             return
-        answers = {incident.incident_id: self._answer(incident) for incident in panel.unanswered()}
+        answers = {incident.incident_id: self._answer(incident) for incident in pipeline.tracker.unanswered}
         given = {incident_id: answer for incident_id, answer in answers.items() if answer is not None}
         if given:
-            self._keep_incidents(ground, panel)
+            self._keep_incidents(ground, pipeline)
             for incident_id, answer in given.items():
                 write_acknowledgement(ground.connection, incident_id, **dataclasses.asdict(answer))
             self._heard = read_acknowledgements(ground.connection, self._stream).get(self._stream, ())
-            panel.hear(self._heard)
+            pipeline.hear(self._heard)
 
-    def _judge_joint(self, ground: Ground, read: StreamHours) -> Verdicts:
-        """Judge the features together, where that is wanted."""
-        hours = [hour.hour for hour in read.hours if hour.arrived.rows]
-        if ground.monitor.joint == "off" or not hours:
-            return Verdicts.of(())
-        if self._joint is None:
-            self._joint = self._joint_watch(ground)
-        return Verdicts.of(self._joint.judge(hours, missing=self._missing(ground, hours[0])))
+    def _build(self, ground: Ground, *, as_of: int, is_anew: bool = False) -> Pipeline:
+        """Build the judges of an hour and of those behind it."""
+        together = None
+        if ground.monitor.joint != "off":
+            together = JointJudge(
+                lambda: self._joint_watch(ground),
+                missing=lambda hour: self._missing(ground, hour),
+                is_anew=is_anew,
+            )
+        return build_pipeline(ground, as_of=as_of, together=together)
 
     def _joint_watch(self, ground: Ground) -> JointWatch:
         first_hour = max(self.next_hour - ground.settings.history_hours, 0)
@@ -240,8 +234,8 @@ class StreamWatch:
         since = max(hour - ground.settings.history_hours, 0)
         return ground.ledger.missing(self._stream, since_hour=since)
 
-    def _keep_incidents(self, ground: Ground, panel: Panel) -> None:
-        changed = panel.changed_incidents()
+    def _keep_incidents(self, ground: Ground, pipeline: Pipeline) -> None:
+        changed = pipeline.tracker.changed()
         keep_incidents(ground.connection, changed)
         for incident in changed:
             if incident.state == "accepted":
@@ -261,79 +255,61 @@ class StreamWatch:
         late = sorted(self._find_late(ground))
         revisions: list[Revision] = []
         landings = read_last_landings(ground.connection, self._stream, late) if late else {}
-        panel = build_panel(ground, as_of=late[0]) if late else None
+        pipeline = self._build(ground, as_of=late[0], is_anew=True) if late else None
         latest: Sequence[Verdict] = ()
         hour = late[0] if late else self.next_hour
-        while late and panel is not None:
-            self._bridge(ground, panel, hour, late[0])
+        while late and pipeline is not None:
+            self._bridge(ground, pipeline, hour, late[0])
             revision = Revision(late, judged=self._judged, landings=landings, settings=ground.settings)
-            latest = self._revise_from(ground, panel, revision, late)
+            latest = self._revise_from(ground, pipeline, revision, late)
             hour = min(revision.end_hour, self.next_hour)
             revisions.append(revision)
             late = [later for later in late if later >= hour]
-        if panel is not None and not panel.fits(ground):
+        if pipeline is not None and not pipeline.fits(ground):
             return ()  # New grids are coming into force: all of it is late still.
-        verdicts = [verdict for revision in revisions for verdict in revision.verdicts]
-        write_verdicts(ground.connection, self._stream, verdicts)
-        self._note(ground, [noted for revision in revisions for noted in revision.hours])
+        self._write(
+            ground,
+            [verdict for revision in revisions for verdict in revision.verdicts],
+            [noted for revision in revisions for noted in revision.hours],
+        )
         if self.latest and latest and latest[0].window_end == self.latest[0].window_end:
             self.latest = latest
         self._late = {}
         if revisions:
-            self._panel = self._joint = None  # They remember the hours as they were.
+            self._pipeline = None  # Its judges remember the hours as they were.
         return revisions
 
-    def _bridge(self, ground: Ground, panel: Panel, first_hour: int, end_hour: int) -> None:
+    def _bridge(self, ground: Ground, pipeline: Pipeline, first_hour: int, end_hour: int) -> None:
         """Take hours that need no second look as they were judged."""
         if first_hour < end_hour:
             read = read_stream_hours(
-                ground, self._stream, first_hour=first_hour, end_hour=end_hour, segments=panel.segments
+                ground, self._stream, first_hour=first_hour, end_hour=end_hour, segments=pipeline.segments
             )
-            for hour in read.whole(self._stream):
-                panel.remember(hour)
-            for verdict, take in (("", panel.resume), ("page", panel.take_pages)):
-                take(
-                    read_episode_verdicts(
-                        ground.connection,
-                        self._stream,
-                        after_hour=first_hour,
-                        until_hour=end_hour,
-                        verdict=verdict,
-                    )
-                )
+            span = {"after_hour": first_hour, "until_hour": end_hour}
+            pipeline.remember(
+                read.whole(self._stream), read_episode_verdicts(ground.connection, self._stream, **span)
+            )
+            pipeline.tracker.resume(
+                read_episode_verdicts(ground.connection, self._stream, **span, verdict="page")
+            )
 
     def _revise_from(
-        self, ground: Ground, panel: Panel, revision: Revision, late: Sequence[int]
+        self, ground: Ground, pipeline: Pipeline, revision: Revision, late: Sequence[int]
     ) -> Sequence[Verdict]:
         """Judge from the first late hour on, as far as it matters; return the verdicts on the last hour."""
         hour = late[0]
         latest: Sequence[Verdict] = ()
-        joint = None if ground.monitor.joint == "off" else self._joint_watch(ground)
         while hour < (end := min(revision.end_hour, self.next_hour)):
             end = min(end, hour + _CHUNK_HOURS)
             read = read_stream_hours(
-                ground, self._stream, first_hour=hour, end_hour=end, segments=panel.segments, also=late
+                ground, self._stream, first_hour=hour, end_hour=end, segments=pipeline.segments, also=late
             )
-            known = by_end(read_windows(ground.connection, self._stream, first_end=hour + 1, last_end=end))
-            hours = read.whole(self._stream)
-            together = self._judge_anew(ground, joint, [each.hour for each in hours if each.arrived.rows])
-            panel.foresee(hours)
-            for each in hours:
-                given = [*panel.judge(each), *together.get(each.hour + 1, ())]
-                revision.take(each, given, known.get(each.hour + 1, {}))
-                latest = [verdict for verdict in given if verdict.segment == WHOLE]
+            revision.compare_with(
+                read_windows(ground.connection, self._stream, first_end=hour + 1, last_end=end)
+            )
+            latest = pipeline.judge(read.whole(self._stream), revision) or latest
             hour = end
         return latest
-
-    def _judge_anew(
-        self, ground: Ground, joint: JointWatch | None, hours: Sequence[int]
-    ) -> Mapping[int, Sequence[Verdict]]:
-        """Judge the features of hours together once more; return the verdicts by when their windows end."""
-        ends: dict[int, list[Verdict]] = {}
-        if joint is not None and hours:
-            for verdict in joint.judge_anew(hours, missing=self._missing(ground, hours[0])):
-                ends.setdefault(verdict.window_end, []).append(verdict)
-        return ends
 
     def _find_late(self, ground: Ground) -> Mapping[int, Arrival]:
         first = max(self.next_hour - LATE_HOURS, 0)
@@ -344,9 +320,3 @@ class StreamWatch:
         hours -= {each.hour for each in ground.unsettled if each.stream == self._stream}
         arrived = {hour: Arrival(rows.get(hour, 0), missing.get(hour, 0.0)) for hour in hours}
         return {hour: now for hour, now in arrived.items() if is_late(self._judged.get(hour), now)}
-
-    def _note(self, ground: Ground, hours: Sequence[JudgedHour]) -> None:
-        write_judged_hours(ground.connection, self._stream, hours)
-        self._judged.update((hour.hour, hour) for hour in hours)
-        oldest = max(self._judged, default=0) - LATE_HOURS
-        self._judged = {hour: known for hour, known in self._judged.items() if hour > oldest}

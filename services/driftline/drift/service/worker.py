@@ -44,10 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from driftline.domain.incidents import Acknowledgement, Incident
+    from driftline.domain.incidents import Acknowledgement, Answer, Incident
     from driftline.domain.streams import HourKey, Stream
     from driftline.domain.verdicts import Verdict
-    from driftline.drift.incidents.incident import Answer
     from driftline.failing import Failure
     from driftline.metrics import Metrics
     from driftline.store.connect import Store

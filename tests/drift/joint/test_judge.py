@@ -11,8 +11,8 @@ import pytest
 
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
-from driftline.drift.joint.watch import JointWatch
-from driftline.drift.service.records import as_kept
+from driftline.drift.joint.judge import JointWatch
+from driftline.drift.service.pipeline import as_kept
 from driftline.errors import StoreError
 from driftline.store.joint import read_joint_findings
 from tests.support.landing import Landing
@@ -140,7 +140,7 @@ def test_what_was_counted_is_not_read_again(landing, monkeypatch):
     JointWatch(landing.client, STREAM).judge([END - 14])
     counted = count(landing, "joint_profiles")
     read = []
-    module = "driftline.drift.joint.watch.read_sample"
+    module = "driftline.drift.joint.judge.read_sample"
     monkeypatch.setattr(module, lambda *_, **hours: read.append(hours))
     assert JointWatch(landing.client, STREAM).judge([END - 14])
     assert read == []
@@ -200,7 +200,7 @@ def test_hours_that_were_cut_short_are_judged_again(landing, monkeypatch):
     expected = JointWatch(landing.client, STREAM).judge(hours)
     watch = JointWatch(landing.client, STREAM)
     with monkeypatch.context() as patched:
-        module = "driftline.drift.joint.watch.write_joint_findings"
+        module = "driftline.drift.joint.judge.write_joint_findings"
         patched.setattr(module, lambda *_, **__: (_ for _ in ()).throw(StoreError("away")))
         with pytest.raises(StoreError):
             watch.judge(hours)
@@ -235,7 +235,7 @@ def test_an_hour_that_did_not_arrive_in_whole_is_incomplete(landing):
 
 
 def test_of_a_busy_hour_a_sample_is_judged_and_completeness_is_that_of_the_hour(landing, monkeypatch):
-    monkeypatch.setattr("driftline.drift.joint.watch.SAMPLED_ROWS", 40)
+    monkeypatch.setattr("driftline.drift.joint.judge.SAMPLED_ROWS", 40)
     told = JointWatch(landing.client, STREAM, DriftSettings()).judge([END - 14], missing={END - 14: 2.0})
     hourly = next(one for one in told if one.scale_hours == 1)
     assert 20 <= hourly.sample_size <= 60

@@ -7,11 +7,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from driftline.domain.names import JOINT
+from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import Verdict, VerdictName
-from driftline.drift.joint.proportions import Projection, count, fit, pair_words, profile
 from driftline.drift.joint.report import report_joint
 from driftline.drift.judge import Judge
+from driftline.drift.judges import HourJudge
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
+from driftline.drift.statistics.joint import Projection, count, fit, pair_words, profile
 from driftline.store.joint import (
     JointFinding,
     read_joint_counts,
@@ -24,9 +26,11 @@ from driftline.store.joint import (
 from driftline.store.samples import count_rows, read_even_sample, read_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from driftline.domain.streams import Stream
+    from driftline.drift.hours import StreamHour
+    from driftline.drift.hygiene import Decision
     from driftline.store.connection import Connection
     from driftline.store.joint import JointCounts
 
@@ -206,6 +210,56 @@ class JointWatch:
             verdicts += report_joint(given, words)
         write_joint_findings(self._connection, self._stream, findings)
         return verdicts
+
+
+class JointJudge(HourJudge):
+    """Judges all features of a stream together. It remembers by itself: raw rows, which it samples.
+
+    Args:
+        begun: returns a watch that has judged nothing yet.
+        missing: returns how many events are missing, by hour, of one and later and of those remembered.
+        is_anew: whether hours are judged that were judged before.
+    """
+
+    def __init__(
+        self,
+        begun: Callable[[], JointWatch],
+        *,
+        missing: Callable[[int], Mapping[int, float]],
+        is_anew: bool = False,
+    ) -> None:
+        self._begun, self._missing, self._is_anew = begun, missing, is_anew
+        self._watch: JointWatch | None = None
+        self._given: dict[int, list[Verdict]] = {}
+
+    def remember(self, hour: StreamHour) -> None:
+        """Begin again behind an hour that is not judged."""
+        del hour
+        self._watch = None
+
+    def resume(self, episodes: Sequence[Verdict], decisions: Sequence[Decision]) -> None:
+        """Do nothing: what it found is kept with what it counted."""
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Do nothing: it never pages, so there is nothing to decide."""
+
+    def foresee(self, hours: Sequence[StreamHour], caution: Callable[[int], float]) -> None:
+        """Judge hours at once, by a budget of its own: their rows are read together."""
+        del caution
+        self._given.clear()
+        held = [hour.hour for hour in hours if hour.arrived.rows]
+        if not held:
+            return
+        if self._watch is None:
+            self._watch = self._begun()
+        judge = self._watch.judge_anew if self._is_anew else self._watch.judge
+        for verdict in judge(held, missing=self._missing(held[0])):
+            self._given.setdefault(verdict.window_end, []).append(verdict)
+
+    def judge(self, hour: StreamHour, caution: float) -> Verdicts:
+        """Return the verdicts on windows that end with an hour that was foreseen."""
+        del caution
+        return Verdicts.of(self._given.get(hour.hour + 1, ()))
 
 
 def _runs(rows: Mapping[int, int]) -> Iterable[Mapping[int, int]]:

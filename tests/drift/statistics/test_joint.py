@@ -11,7 +11,8 @@ from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.joint.proportions import (
+from driftline.drift.joint.report import report_joint
+from driftline.drift.statistics.joint import (
     DISTANCE,
     LEAST_ROWS,
     Projection,
@@ -20,7 +21,6 @@ from driftline.drift.joint.proportions import (
     pair_words,
     profile,
 )
-from driftline.drift.joint.report import report_joint
 from driftline.store.samples import Sample
 from tests.drift.conftest import START, WEEK
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from driftline.profiles import HourProfile
 
 
+WHOLE = ""
+"""The segment that is the whole traffic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """How much of an hour is there.
