@@ -111,8 +111,8 @@ def judge(asked: argparse.Namespace) -> None:
         write(connection, stream, given)
         rows.append(given)
 
-    def limited(self: Any, ground: Any, end_hour: int, **options: Any) -> Any:
-        return judge_closed(self, ground, min(end_hour, ground.span.first_hour + asked.hours), **options)
+    def limited(self: Any, source: Any, end_hour: int, **options: Any) -> Any:
+        return judge_closed(self, source, min(end_hour, source.span.first_hour + asked.hours), **options)
 
     watch.write_verdicts, watch.StreamWatch.judge_closed = collect, limited
     profiler = cProfile.Profile() if asked.profile else nullcontext()

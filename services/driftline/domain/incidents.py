@@ -27,7 +27,7 @@ DEFAULT_QUIET_HOURS = 24
 
 
 class FindingKey(NamedTuple):
-    """What findings are told apart by."""
+    """What distinguishes findings."""
 
     segment: str
     feature: str
@@ -36,7 +36,7 @@ class FindingKey(NamedTuple):
 
     @classmethod
     def of(cls, one: Verdict | Finding) -> Self:
-        """Return which finding a verdict belongs to, or what tells a finding apart."""
+        """Return which finding a verdict belongs to, or what distinguishes a finding."""
         return cls(one.segment, one.feature, one.kind, one.reference)
 
 
@@ -217,7 +217,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said of an incident at once, in place of somebody on call.
+    """An acknowledgement that is given at once, in place of somebody on call.
 
     Args:
         name: as in an acknowledgement.

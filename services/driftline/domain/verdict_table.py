@@ -147,8 +147,8 @@ class Verdicts(Sequence[Verdict]):
         """Return where the verdicts on some subjects stand, of all parts of the traffic."""
         wanted = set(subjects)
         names = ("feature", "kind", "reference", "scale_hours")
-        told = zip(*(self.column(name).tolist() for name in names), strict=True) if wanted else ()
-        return [place for place, subject in enumerate(told) if subject in wanted]
+        described = zip(*(self.column(name).tolist() for name in names), strict=True) if wanted else ()
+        return [place for place, subject in enumerate(described) if subject in wanted]
 
     def where(self, name: str, value: object) -> Verdicts:
         """Return those with a value in a column."""
@@ -174,19 +174,19 @@ def _verdict(numbers: Sequence[float], texts: Sequence[Any]) -> Verdict:
     number = {
         name: None if math.isnan(value) else value for name, value in zip(NUMBERS, numbers, strict=True)
     }
-    told = dict(zip(TEXTS, texts, strict=True))
+    described = dict(zip(TEXTS, texts, strict=True))
     whole: dict[str, Any] = {name: int(number[name] or 0) for name in _WHOLE}
     plain: dict[str, Any] = {name: number[name] for name in _PLAIN}
-    is_compared = told["channel"] is not None
+    is_compared = described["channel"] is not None
     observed, expected = number["observed"], number["expected"]
     return Verdict(
-        **told,
+        **described,
         **plain,
         **{**whole, "rank": whole["rank"] or None},
         window_start=whole["window_end"] - whole["scale_hours"],
         effect=None if observed is None or expected is None else observed - expected,
         listed=bool(number["listed"]),
-        statistics={name: number[name] for name in _APPLY[told["kind"]]} if is_compared else {},
+        statistics={name: number[name] for name in _APPLY[described["kind"]]} if is_compared else {},
     )
 
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.domain.streams import Stream
 from driftline.drift.service import pipeline, stored, watch
-from driftline.drift.service.ground import Ground
 from driftline.drift.service.metrics import EVALUATED, FAILING, NEWEST, SET_ASIDE
+from driftline.drift.service.source import StreamSource
 from driftline.drift.service.worker import DriftWorker
 from driftline.errors import DriftlineError, StoreError
 from driftline.health import Health, Pulse
@@ -61,8 +61,8 @@ def failing_for_bad(step, error):
 
 
 def owner(argument):
-    """Return whose a step is, by what it was given: a stream, its name, its ground, or verdicts on it."""
-    if isinstance(argument, Ground):
+    """Return whose a step is, by what it was given: a stream, its name, its source, or verdicts on it."""
+    if isinstance(argument, StreamSource):
         return argument.span.stream.model_name
     return repr(argument)
 

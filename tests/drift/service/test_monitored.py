@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.service.ground import without_ignored
 from driftline.drift.service.pipeline import as_told
+from driftline.drift.service.source import without_ignored
 from driftline.monitors import FeatureMonitor, ModelMonitor
 from tests.drift.conftest import GRIDS, Traffic
 

@@ -13,7 +13,7 @@ from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import Verdict
 from driftline.drift import DriftSettings
 from driftline.drift.hours import StreamHour
-from driftline.drift.service.ground import StreamHours
+from driftline.drift.service.source import StreamHours
 from driftline.monitors import read_monitors
 from driftline.profiles import HourProfile
 from driftline.store.profiles import Hours

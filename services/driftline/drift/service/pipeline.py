@@ -14,7 +14,7 @@ from driftline.drift.incidents.store import open_book
 from driftline.drift.judge import Judge
 from driftline.drift.judges import SegmentJudges, WholeJudge
 from driftline.drift.segments import name_drivers, whole_settings
-from driftline.drift.service.ground import read_all_hours, read_history
+from driftline.drift.service.source import read_all_hours, read_history
 from driftline.store.grids import read_grids
 from driftline.store.segments import read_segments
 from driftline.store.verdicts import SHARE_STEP, kept, read_episode_verdicts
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from driftline.drift.hours import StreamHour
     from driftline.drift.joint.judge import JointJudge
     from driftline.drift.judges import HourJudge
-    from driftline.drift.service.ground import Ground
     from driftline.drift.service.sink import VerdictSink
+    from driftline.drift.service.source import StreamSource
     from driftline.drift.settings import DriftSettings
     from driftline.monitors import ModelMonitor
     from driftline.profiles import Grid, HourProfile
@@ -47,7 +47,7 @@ class Pipeline:
         tracker: of the stream's incidents.
         segments: that are judged.
         grids: that the judges count on.
-        reference_state: of the reference that they were given; see `Ground`.
+        reference_state: of the reference that they were given; see `StreamSource`.
         monitor: by which they judge.
     """
 
@@ -70,14 +70,14 @@ class Pipeline:
         self._reference_state = reference_state
         self._monitor = monitor
 
-    def fits(self, ground: Ground) -> bool:
+    def fits(self, source: StreamSource) -> bool:
         """Say whether it would be built the same: monitor, grids, segments and settled reference rows."""
-        stream = ground.span.stream
+        stream = source.span.stream
         return (
-            self._monitor == ground.monitor
-            and (not ground.is_settled or self._reference_state == ground.reference_state)
-            and read_grids(ground.connection, stream.model_name) == self.grids
-            and set(read_segments(ground.connection, stream)) == set(self.segments)
+            self._monitor == source.monitor
+            and (not source.is_settled or self._reference_state == source.reference_state)
+            and read_grids(source.connection, stream.model_name) == self.grids
+            and set(read_segments(source.connection, stream)) == set(self.segments)
         )
 
     def remember(self, hours: Sequence[StreamHour], episodes: Sequence[Verdict]) -> None:
@@ -133,11 +133,11 @@ class Pipeline:
                 judge.decide(decisions)
 
 
-def build_pipeline(ground: Ground, *, as_of: int, together: JointJudge | None) -> Pipeline:
+def build_pipeline(source: StreamSource, *, as_of: int, together: JointJudge | None) -> Pipeline:
     """Build a stream's judges and its incidents as they were before an hour, from what is stored.
 
     Args:
-        ground: of the stream.
+        source: of the stream.
         as_of: the hour, since the Unix epoch, UTC.
         together: judges the features together, where somebody does.
 
@@ -145,27 +145,27 @@ def build_pipeline(ground: Ground, *, as_of: int, together: JointJudge | None) -
         BeingWrittenError: try again.
         StoreError: the store is away.
     """
-    stream = ground.span.stream
-    grids = read_grids(ground.connection, stream.model_name)
-    segments = read_segments(ground.connection, stream)
+    stream = source.span.stream
+    grids = read_grids(source.connection, stream.model_name)
+    segments = read_segments(source.connection, stream)
     training: dict[str, list[HourProfile]] = {segment: [] for segment in (WHOLE, *segments)}
-    if reference := ground.reference:
+    if reference := source.reference:
         first, end = reference.first_hour, reference.last_hour + 1
         for hour in read_all_hours(
-            ground, reference.stream, first_hour=first, end_hour=end, segments=segments
+            source, reference.stream, first_hour=first, end_hour=end, segments=segments
         ):
             for segment, profile in hour.profiles.items():
                 training[segment].append(profile)
     whole = Judge(
         grids=grids,
         training=training.pop(WHOLE),
-        settings=whole_settings(ground.settings, len(segments)),
+        settings=whole_settings(source.settings, len(segments)),
         identity=stream.identity,
     )
     parts = SegmentJudges(
-        segments, grids=grids, training=training, settings=ground.settings, identity=stream.identity
+        segments, grids=grids, training=training, settings=source.settings, identity=stream.identity
     )
-    tracker = IncidentTracker(*open_book(ground.connection, stream, ground.settings, next_hour=as_of))
+    tracker = IncidentTracker(*open_book(source.connection, stream, source.settings, next_hour=as_of))
     pipeline = Pipeline(
         WholeJudge(whole),
         parts,
@@ -173,14 +173,14 @@ def build_pipeline(ground: Ground, *, as_of: int, together: JointJudge | None) -
         tracker,
         segments=segments,
         grids=grids,
-        reference_state=ground.reference_state,
-        monitor=ground.monitor,
+        reference_state=source.reference_state,
+        monitor=source.monitor,
     )
     first = max(as_of - whole.history_hours, 0)
     after = max(as_of - whole.page_history_hours, 0)
     pipeline.remember(
-        read_history(ground, first_hour=first, end_hour=as_of, segments=segments),
-        read_episode_verdicts(ground.connection, stream, after_hour=after, until_hour=as_of),
+        read_history(source, first_hour=first, end_hour=as_of, segments=segments),
+        read_episode_verdicts(source.connection, stream, after_hour=after, until_hour=as_of),
     )
     return pipeline
 

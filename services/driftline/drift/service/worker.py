@@ -19,8 +19,8 @@ from driftline.drift.service.export import (
     export_verdicts,
     served_streams,
 )
-from driftline.drift.service.ground import BeingWrittenError, Ground
 from driftline.drift.service.metrics import FAILING, FAILURES, JUDGED, REVISED
+from driftline.drift.service.source import BeingWrittenError, StreamSource
 from driftline.drift.service.stored import StoredExport
 from driftline.drift.service.streams import Streams
 from driftline.drift.service.watch import StreamWatch
@@ -307,15 +307,15 @@ class DriftWorker:
         """Do what there is to do for a stream; once there is nothing, it is closed until it moves."""
         stream = span.stream
         end_hour = min(span.last_hour + 1, self._streams.newest[stream.model_name])
-        ground = self._ground(span)
+        source = self._source(span)
         try:
             watch = self._watches.get(stream)
             if watch is None:
-                watch = StreamWatch(ground, late_quiet_s=self._late_quiet_s, answer=self._answer)
+                watch = StreamWatch(source, late_quiet_s=self._late_quiet_s, answer=self._answer)
                 self._watches[stream] = watch
-            watch.hear(ground, self._words.get(stream, ()))
+            watch.hear(source, self._words.get(stream, ()))
             if looks_at_s is not None and stream in self._to_look_at:
-                watch.look_for_late(ground, looks_at_s)
+                watch.look_for_late(source, looks_at_s)
                 self._to_look_at.discard(stream)
             is_late = watch.is_late_due(self._monotonic())
             if not (is_late or watch.next_hour < end_hour):
@@ -324,9 +324,9 @@ class DriftWorker:
                 return 0
             if self._must_wait(stream.model_name):
                 return 0
-            revisions = watch.revise(ground) if is_late else ()
+            revisions = watch.revise(source) if is_late else ()
             given = [Verdicts.of(revision.verdicts) for revision in revisions]
-            given.append(watch.judge_closed(ground, end_hour, goes_on=self._goes_on))
+            given.append(watch.judge_closed(source, end_hour, goes_on=self._goes_on))
         except BeingWrittenError as error:
             _logger.info("%s", error, extra=stream._asdict())  # In a moment it is whole.
             return 0
@@ -345,14 +345,14 @@ class DriftWorker:
         self._metrics.count(REVISED, late)
         return len(verdicts)
 
-    def _ground(self, span: StreamSpan) -> Ground:
+    def _source(self, span: StreamSpan) -> StreamSource:
         """Gather what a stream is judged by, and see whether reference rows landed since the last poll."""
         monitor = self._monitors.of(span.stream.model_name)
         spans = self._streams.of_model(span.stream.model_name)
-        ground = Ground(self._connection, span, spans, self._ledger, monitor, self._unsettled)
+        source = StreamSource(self._connection, span, spans, self._ledger, monitor, self._unsettled)
         known = self._reference_states.get(span.stream)
-        self._reference_states[span.stream] = ground.reference_state
-        return replace(ground, is_settled=known == ground.reference_state)
+        self._reference_states[span.stream] = source.reference_state
+        return replace(source, is_settled=known == source.reference_state)
 
     def _must_wait(self, model_name: str) -> bool:
         """Say whether the model's reference or its grids are on their way, and worth waiting for."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.verdict_table import NUMBER, NUMBERS
 from driftline.drift.statistics.familiar import familiar_statistics, typical_channels
 from driftline.drift.statistics.minimum_effect import detectable_effect, effect_interval, surprise
@@ -15,6 +16,8 @@ from driftline.drift.statistics.ranking import feature_p_values, rank_features
 from driftline.drift.statistics.stuck import is_stuck
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from driftline.drift.settings import DriftSettings
@@ -105,10 +108,11 @@ def compare(
     def of_worst(values: FloatArray) -> FloatArray:
         return np.take_along_axis(values, worst, axis=-1)
 
-    observed, expected, z = of_worst(tests.observed), of_worst(tests.expected), of_worst(tests.z)
+    observed, expected, z, sample, behind = map(
+        of_worst, (tests.observed, tests.expected, tests.z, tests.window, tests.reference)
+    )
     critical = baseline.critical[scale, worst] * caution
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
-    sample, behind = of_worst(tests.window), of_worst(tests.reference)
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
     typical = typical_channels(channels, baseline.noise.level)
@@ -133,17 +137,22 @@ def compare(
         ),
         **_familiar(baseline, recent, windows, columns, tests.reference[..., typical]),
     }
-    numbers = np.zeros((*stuck.shape, len(NUMBERS)))
-    for name, values in known.items():
-        numbers[..., NUMBER[name]] = values
     return Comparison(
-        numbers=numbers,
+        numbers=_numbers(known, stuck.shape),
         channel=channels.objects[worst],
         pages=pages,
         warns=tests.warns[..., channels.by_feature].any(-1) | stuck | held_back,
         held_back=held_back,
         stuck=stuck,
     )
+
+
+def _numbers(known: Mapping[str, FloatArray], shape: tuple[int, ...]) -> FloatArray:
+    """Return what verdicts say by the columns of `NUMBERS`, 0 where it is not known."""
+    numbers = np.zeros((*shape, len(NUMBERS)))
+    for name, values in known.items():
+        numbers[..., NUMBER[name]] = values
+    return numbers
 
 
 class Windows:
@@ -217,7 +226,8 @@ def _familiar(
     totals = windows.sums(recent.groups)[..., : len(baseline.features)]
     present = np.maximum(totals, 1.0)[..., baseline.layout.column_feature]
     expected = windows.sums(recent.expected_columns) / present
-    return familiar_statistics(baseline.plan, columns / present, expected, totals, reference)
+    found = familiar_statistics(baseline.plan, columns / present, expected, totals, reference)
+    return {name: found[name] for name in STATISTIC_NAMES}
 
 
 def _stuck(baseline: Baseline, recent: Counted, windows: Windows, settings: DriftSettings) -> BoolArray:

@@ -29,7 +29,7 @@ class BeingWrittenError(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class StreamSource:
     """What there is to judge a stream by, at one moment.
 
     Args:
@@ -93,7 +93,7 @@ class StreamHours:
 
 
 def read_stream_hours(
-    ground: Ground,
+    source: StreamSource,
     stream: Stream,
     *,
     first_hour: int,
@@ -106,18 +106,18 @@ def read_stream_hours(
     An hour without rows is there where the ledger misses an event of it: somebody should know.
 
     Args:
-        ground: where to read.
+        source: where to read.
         stream: which.
         first_hour: hours since the Unix epoch, UTC.
         end_hour: the same.
         segments: that are read beside the whole traffic.
         also: hours that are there in any case.
     """
-    missing = ground.ledger.missing(stream, since_hour=first_hour)
+    missing = source.ledger.missing(stream, since_hour=first_hour)
     profiles: dict[int, dict[str, HourProfile]] = {}
-    unsettled = (each.hour for each in ground.unsettled if each.stream == stream and each.hour >= first_hour)
+    unsettled = (each.hour for each in source.unsettled if each.stream == stream and each.hour >= first_hour)
     read = read_segment_hours(
-        ground.connection,
+        source.connection,
         stream,
         first_hour=first_hour,
         end_hour=min([end_hour, *unsettled]),
@@ -128,7 +128,7 @@ def read_stream_hours(
         for profile in hours.profiles:
             if segment == WHOLE or profile.hour in profiles:
                 parts = profiles.setdefault(profile.hour, {})
-                parts[segment] = without_ignored(profile, ground.monitor)
+                parts[segment] = without_ignored(profile, source.monitor)
     for hour in (*also, *(hour for hour, count in missing.items() if count >= 1)):
         if first_hour <= hour:
             profiles.setdefault(hour, {WHOLE: HourProfile(hour, 0, {}, {})})
@@ -141,23 +141,23 @@ def read_stream_hours(
 
 
 def read_history(
-    ground: Ground, *, first_hour: int, end_hour: int, segments: Sequence[str]
+    source: StreamSource, *, first_hour: int, end_hour: int, segments: Sequence[str]
 ) -> Sequence[StreamHour]:
     """Return the stream's own past and, before it began, that of the model's other versions.
 
     Of an hour before that, whichever has more rows counts: a stray event of the stream's own replaces none.
     """
-    span = ground.span
-    own = read_all_hours(ground, span.stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
-    since = began(ground, first_hour=first_hour, as_of=end_hour)
+    span = source.span
+    own = read_all_hours(source, span.stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
+    since = began(source, first_hour=first_hour, as_of=end_hour)
     earlier: dict[int, StreamHour] = {hour.hour: hour for hour in own if hour.hour < since}
-    for other in ground.spans:
+    for other in source.spans:
         same_model = other.stream._replace(model_version=span.stream.model_version) == span.stream
         if other is span or not same_model:
             continue
         until = min(since, end_hour)
         for hour in read_all_hours(
-            ground, other.stream, first_hour=first_hour, end_hour=until, segments=segments
+            source, other.stream, first_hour=first_hour, end_hour=until, segments=segments
         ):
             known = earlier.get(hour.hour)
             if known is None or known.arrived.rows < hour.arrived.rows:
@@ -166,11 +166,11 @@ def read_history(
     return sorted([*earlier.values(), *own], key=lambda hour: hour.hour)
 
 
-def began(ground: Ground, *, first_hour: int, as_of: int) -> int:
+def began(source: StreamSource, *, first_hour: int, as_of: int) -> int:
     """Return since when the stream has a history of its own; where it had one before, ``first_hour``."""
     rows = read_counted_hours(
-        ground.connection,
-        ground.span.stream,
+        source.connection,
+        source.span.stream,
         first_hour=max(first_hour - PAUSE_HOURS, 0),
         end_hour=as_of + PAUSE_HOURS,
     )
@@ -178,7 +178,7 @@ def began(ground: Ground, *, first_hour: int, as_of: int) -> int:
 
 
 def read_all_hours(
-    ground: Ground, stream: Stream, *, first_hour: int, end_hour: int, segments: Sequence[str]
+    source: StreamSource, stream: Stream, *, first_hour: int, end_hour: int, segments: Sequence[str]
 ) -> Sequence[StreamHour]:
     """Return all of a stream's hours, or none of them.
 
@@ -187,7 +187,7 @@ def read_all_hours(
     """
     if first_hour >= end_hour:
         return ()
-    read = read_stream_hours(ground, stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
+    read = read_stream_hours(source, stream, first_hour=first_hour, end_hour=end_hour, segments=segments)
     return read.whole(stream)
 
 
