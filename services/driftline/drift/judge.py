@@ -75,6 +75,7 @@ class Judge:
         self._as_of: int | None = None
         self._training_baseline = self._build_training(training)
         self._training: Recent | None = None
+        self._may_page_by: tuple[Baseline, Baseline | None, BoolArray] | None = None
 
     @property
     def history_hours(self) -> int:
@@ -337,12 +338,24 @@ class Judge:
         channels = baseline.channels
         if reference == "production":
             return np.ones(channels.size, dtype=np.bool_)
-        known = () if self._production is None else self._production.baseline.features
-        is_known = np.array([feature in known for feature in baseline.features], dtype=np.bool_)
         newest = self._hours[-1].hour
         accepted = [self._pages[reference].is_accepted(feature, by=newest) for feature in baseline.features]
-        silent = channels.is_new_number & is_known[channels.feature]
-        return channels.is_rare & ~silent & ~np.array(accepted, dtype=np.bool_)[channels.feature]
+        return self._unless_accepted(baseline) & ~np.array(accepted, dtype=np.bool_)[channels.feature]
+
+    def _unless_accepted(self, training: Baseline) -> BoolArray:
+        """Return which channels may page against the training data as long as nothing is accepted, (c,)."""
+        production = None if self._production is None else self._production.baseline
+        if (
+            self._may_page_by is None
+            or self._may_page_by[0] is not training
+            or self._may_page_by[1] is not production
+        ):
+            channels = training.channels
+            known = () if production is None else production.features
+            is_known = np.array([feature in known for feature in training.features], dtype=np.bool_)
+            silent = channels.is_new_number & is_known[channels.feature]
+            self._may_page_by = training, production, channels.is_rare & ~silent
+        return self._may_page_by[2]
 
     def _window(self, reference: Reference, end: int, scale: int) -> Window:
         inside = [hour for hour in self._hours[-scale:] if hour.hour >= end - scale]

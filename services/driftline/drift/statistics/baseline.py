@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
+from driftline.drift.statistics.arrays import run_starts
 from driftline.drift.statistics.channels import RARE_PER_FEATURE, Channels
 from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
 from driftline.drift.statistics.familiar import FamiliarPlan, typical_channels
@@ -247,9 +248,10 @@ def build_baseline(
 def _over_span(values: FloatArray, position: IntArray, span: Span) -> FloatArray:
     """Put hours at their places in the span, 0 elsewhere. Shape (h, k) in, (span, k) out."""
     spread = np.zeros((span.hours, values.shape[1]))
-    distinct, first = np.unique(position, return_index=True)
+    first = run_starts(position)
     # The local hour that comes twice in autumn is one hour of both.
-    spread[distinct] = values if distinct.size == position.size else np.add.reduceat(values, first, axis=0)
+    is_twice = first.size < position.size
+    spread[position[first]] = np.add.reduceat(values, first, axis=0) if is_twice else values
     return spread
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.domain.channels import Channel, ChannelKind
+from driftline.drift.statistics.arrays import run_starts
 from driftline.drift.statistics.layout import CategoricalColumns, Layout, NumericColumns
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def nearest_cuts(counts: FloatArray, shares: FloatArray = CUT_SHARES) -> IntArra
     before = np.maximum(above - 1, 0)
     nearer = np.where(shares - below[before] <= below[above] - shares, before, above)
     # Several columns may end at the same share where the reference holds nothing: take the first.
-    return np.unique(np.searchsorted(below, below[nearer]))
+    ends = np.searchsorted(below, below[nearer])
+    return ends[run_starts(ends)]
 
 
 @dataclass(frozen=True, slots=True)

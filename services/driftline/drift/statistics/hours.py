@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
-    from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
+    from driftline.profiles import CategoricalCounts, HourProfile
 
 KEY_BITS = 48
 """Keys of one feature lie in [0, 2**48): a bucket, shifted to be positive, or the hash of a value."""
@@ -131,25 +131,23 @@ class HourCounts:
         cls, profile: HourProfile, vocabulary: Vocabulary, *, clock: Clock, completeness: float = 1.0
     ) -> HourCounts:
         """Flatten a profile. The order of its mappings and buckets makes no difference."""
-        features = _sorted_features(tuple(profile.numeric), tuple(profile.categorical))
-        parts = [
-            _numeric_part(profile.numeric[name])
-            if kind == "numeric"
-            else _categorical_part(profile.categorical[name], vocabulary)
-            for name, kind in features
-        ]
-        sizes = np.array([len(keys) for keys, _, _, _ in parts], dtype=np.int64)
-        owner = np.repeat(np.arange(sizes.size), sizes)
-        keys = _joined([keys for keys, _, _, _ in parts], np.int64)
-        keys += np.array([shift for _, _, shift, _ in parts], dtype=np.int64)[owner]
-        counts = _joined([counts for _, counts, _, _ in parts], np.float64)
-        combined = (owner << KEY_BITS) + keys
-        if not (combined[1:] > combined[:-1]).all():
-            order = np.argsort(combined, kind="stable")
-            keys, counts = keys[order], counts[order]
-        tallies = np.empty((sizes.size, len(_TALLIES)))
-        tallies[:, 0] = np.bincount(owner, counts, sizes.size)
-        tallies[:, 1:] = [others for _, _, _, others in parts] or np.empty((0, len(_TALLIES) - 1))
+        features, numeric, categorical = _places(tuple(profile.numeric), tuple(profile.categorical))
+        numbers = list(profile.numeric.values())
+        values, value_counts, value_sizes = _flat_values(profile.categorical.values(), vocabulary)
+        sizes = np.empty(len(features), dtype=np.int64)
+        sizes[numeric], sizes[categorical] = [each.buckets.size for each in numbers], value_sizes
+        keys = np.concatenate([bucket_key(_joined([each.buckets for each in numbers], np.int64)), values])
+        counts = np.concatenate([_joined([each.counts for each in numbers], np.float64), value_counts])
+        places = np.concatenate([numeric, categorical])
+        owner = np.repeat(places, sizes[places])
+        order = np.argsort((owner << KEY_BITS) + keys, kind="stable")
+        tallies = np.full((len(features), len(_TALLIES)), np.nan)
+        tallies[:, 0] = np.bincount(owner, counts, len(features))
+        tallies[categorical, 1:3] = 0.0
+        if numbers:
+            tallies[numeric, 1:] = [
+                (each.nans, each.infinities, each.minimum, each.maximum) for each in numbers
+            ]
         return cls(
             hour=profile.hour,
             local_hour=clock.local(profile.hour),
@@ -157,8 +155,8 @@ class HourCounts:
             completeness=completeness,
             features=features,
             sizes=sizes,
-            keys=keys,
-            counts=counts,
+            keys=keys[order],
+            counts=counts[order],
             tallies=tallies,
         )
 
@@ -168,32 +166,41 @@ class HourCounts:
 
 
 @lru_cache(maxsize=256)
-def _sorted_features(numeric: tuple[str, ...], categorical: tuple[str, ...]) -> tuple[Feature, ...]:
-    """Return features in their order. Most hours have those of the hour before."""
-    return tuple(
-        sorted(
-            [Feature(name, "numeric") for name in numeric]
-            + [Feature(name, "categorical") for name in categorical]
-        )
-    )
+def _places(
+    numeric: tuple[str, ...], categorical: tuple[str, ...]
+) -> tuple[tuple[Feature, ...], IntArray, IntArray]:
+    """Return features in their order, and where the numeric and the categorical ones stand there.
+
+    Most hours have those of the hour before.
+    """
+    named = [Feature(name, "numeric") for name in numeric]
+    named += [Feature(name, "categorical") for name in categorical]
+    features = tuple(sorted(named))
+    place = {feature: index for index, feature in enumerate(features)}
+    places = np.array([place[feature] for feature in named], dtype=np.int64)
+    return features, places[: len(numeric)], places[len(numeric) :]
 
 
-_Part = tuple["Sequence[int] | IntArray", "Sequence[int] | IntArray", int, tuple[float, float, float, float]]
-"""Keys of a feature without their shift, how often each, the shift, and all tallies but the first."""
-
-
-def _numeric_part(counts: NumericCounts) -> _Part:
-    others = (counts.nans, counts.infinities, counts.minimum, counts.maximum)
-    return counts.buckets, counts.counts, _BUCKET_SHIFT, others  # type: ignore[return-value]  # whole numbers
-
-
-def _categorical_part(counts: CategoricalCounts, vocabulary: Vocabulary) -> _Part:
-    held = [value for value, count in counts.counts.items() if count]
-    keys = vocabulary.keys(held)
-    numbers = [counts.counts[value] for value in held]
-    if counts.folded:
-        keys, numbers = [*keys, FOLDED], [*numbers, counts.folded]
-    return keys, numbers, 0, (0.0, 0.0, np.nan, np.nan)
+def _flat_values(
+    features: Iterable[CategoricalCounts], vocabulary: Vocabulary
+) -> tuple[IntArray, FloatArray, list[int]]:
+    """Return the keys of values, feature after feature, how often each, and how many each feature has."""
+    values: list[str] = []
+    numbers: list[int] = []
+    folded: list[int] = []
+    sizes: list[int] = []
+    for each in features:
+        held = [(value, count) for value, count in each.counts.items() if count]
+        values += [value for value, _ in held]
+        numbers += [count for _, count in held]
+        if each.folded:
+            folded.append(len(values))
+            values.append("")
+            numbers.append(each.folded)
+        sizes.append(len(held) + bool(each.folded))
+    keys = np.array(vocabulary.keys(values), dtype=np.int64)
+    keys[folded] = FOLDED
+    return keys, np.array(numbers, dtype=np.float64), sizes
 
 
 def _joined(parts: Sequence[Sequence[int] | np.ndarray], dtype: type) -> np.ndarray:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import digamma, polygamma
 
+from driftline.drift.statistics.arrays import run_starts
+
 if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
 
@@ -58,9 +60,10 @@ class FeaturePower:
         varies = np.flatnonzero(mean > 0)
         if varies.size:
             relative = (power if varies.size == mean.size else power[:, varies]) / mean[varies]
-            own, first, channels = np.unique(feature[varies], return_index=True, return_counts=True)
+            first = run_starts(feature[varies])
+            own = feature[varies[first]]
             self._sums[:, own] += np.add.reduceat(relative, first, axis=1)
-            self._channels[own] += channels
+            self._channels[own] += np.diff(first, append=varies.size)
 
     @property
     def independent(self) -> float:
