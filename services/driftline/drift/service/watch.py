@@ -285,13 +285,18 @@ class StreamWatch:
             read = read_stream_hours(
                 source, self._stream, first_hour=first_hour, end_hour=end_hour, segments=pipeline.segments
             )
-            span = {"after_hour": first_hour, "until_hour": end_hour}
-            pipeline.remember(
-                read.whole(self._stream), read_episode_verdicts(source.connection, self._stream, **span)
+            episodes, pages = (
+                read_episode_verdicts(
+                    source.connection,
+                    self._stream,
+                    after_hour=first_hour,
+                    until_hour=end_hour,
+                    verdict=verdict,
+                )
+                for verdict in ("", "page")
             )
-            pipeline.tracker.resume(
-                read_episode_verdicts(source.connection, self._stream, **span, verdict="page")
-            )
+            pipeline.remember(read.whole(self._stream), episodes)
+            pipeline.tracker.resume(pages)
 
     def _revise_from(
         self, source: StreamSource, pipeline: Pipeline, revision: Revision, late: Sequence[int]

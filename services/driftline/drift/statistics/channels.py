@@ -47,7 +47,7 @@ def nearest_cuts(counts: FloatArray, shares: FloatArray = CUT_SHARES) -> IntArra
     before = np.maximum(above - 1, 0)
     nearer = np.where(shares - below[before] <= below[above] - shares, before, above)
     # Several columns may end at the same share where the reference holds nothing: take the first.
-    ends = np.searchsorted(below, below[nearer])
+    ends: IntArray = np.searchsorted(below, below[nearer])
     return ends[run_starts(ends)]
 
 
