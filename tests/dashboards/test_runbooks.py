@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 
 from driftline.cli.app import driftline
-from driftline.domain.hours import hour_time
 from driftline.embedded import open_store
 from driftline.log import Record
 from driftline.store.incidents import write_incidents
@@ -59,8 +58,9 @@ def place(tmp_path_factory):
     ]
     events.append({"features": {"amount": 1.0}, "event_time": 0.0})  # Set aside: it is of 1970.
     names = {"EVENT_ID": put(landing, events)[0], "MODEL": MODEL, "INCIDENT": INCIDENT.incident_id}
-    last = hour_time(NOW_S // HOUR_S)
-    write_incidents(landing.client, [replace(INCIDENT, detected=last, since=last, last=last)])
+    last = NOW_S // HOUR_S
+    findings = tuple(replace(each, since=last, detected=last, last=last) for each in INCIDENT.findings)
+    write_incidents(landing.client, [replace(INCIDENT, detected=last, findings=findings)])
     names |= {"TOPIC/PARTITION@OFFSET": f"{PREDICTIONS_TOPIC}/0@0", "TOPIC": PREDICTIONS_TOPIC}
     names |= {"REASON": "unknown_frame", '"$DRIFTLINE_LOG"': place.log_url}
     landing.close()

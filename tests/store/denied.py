@@ -31,7 +31,7 @@ DENIED = {
         "INSERT INTO predictions (model_name) VALUES ('m')",
         "INSERT INTO feature_grids (model_name) VALUES ('m')",
         "DELETE FROM verdict_records WHERE 1",
-        "INSERT INTO acknowledgements (incident_id, word) VALUES ('p', 'real')",
+        "INSERT INTO acknowledgements (incident_id, acknowledgement) VALUES ('p', 'real')",
     ],
     "reader": [
         "INSERT INTO predictions (model_name) VALUES ('m')",
@@ -39,7 +39,7 @@ DENIED = {
         "INSERT INTO training_runs (model_name) VALUES ('m')",
         "DELETE FROM profiles WHERE 1",
         "DROP TABLE outcomes",
-        "INSERT INTO acknowledgements (incident_id, word) VALUES ('p', 'real')",
+        "INSERT INTO acknowledgements (incident_id, acknowledgement) VALUES ('p', 'real')",
     ],
     "responder": [
         "SELECT * FROM predictions",
