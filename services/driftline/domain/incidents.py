@@ -10,6 +10,7 @@ from driftline.domain.channels import ChannelKind
 from driftline.domain.verdicts import Feature, Kind, Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from driftline.domain.channels import Channel
@@ -273,3 +274,18 @@ MEANINGS: dict[str, AcknowledgementMeaning] = {
     )
 }
 """What an acknowledgement may say, by name: the one table, which commands, incidents and the store follow."""
+
+
+def settled_features(incidents: Iterable[Incident], stream: Stream, end: int) -> frozenset[Feature]:
+    """Return the features whose drift needs nobody any more, though windows that ended by then page for it.
+
+    Args:
+        incidents: that may tell of it.
+        stream: whose features.
+        end: when the windows ended, hours since the Unix epoch, UTC.
+    """
+    names: dict[bool, set[Feature]] = {True: set(), False: set()}
+    for incident in incidents:
+        if incident.stream == stream and incident.last >= end and incident.state != "withdrawn":
+            names[incident.state == "open"].update(finding.feature_key for finding in incident.findings)
+    return frozenset(names[False] - names[True])

@@ -15,10 +15,9 @@ from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.verdicts import last_judged_hour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from driftline.domain.verdicts import Feature
     from driftline.store.connection import Connection
 
 SERVED_HOURS = 24
@@ -139,21 +138,6 @@ def read_written_incidents(connection: Connection, stream: Stream) -> Sequence[I
         parameters=stream_parameters(stream),
     )
     return [_incident(dict(zip(_INCIDENT_NAMES, row, strict=True))) for row in rows]
-
-
-def settled_features(incidents: Iterable[Incident], stream: Stream, end: int) -> frozenset[Feature]:
-    """Return the features whose drift needs nobody any more, though windows that ended by then page for it.
-
-    Args:
-        incidents: that may tell of it.
-        stream: whose features.
-        end: when the windows ended, hours since the Unix epoch, UTC.
-    """
-    names: dict[bool, set[Feature]] = {True: set(), False: set()}
-    for incident in incidents:
-        if incident.stream == stream and incident.last >= end and incident.state != "withdrawn":
-            names[incident.state == "open"].update(finding.feature_key for finding in incident.findings)
-    return frozenset(names[False] - names[True])
 
 
 def read_acknowledgements(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.domain.incidents import settled_features
 from driftline.domain.streams import PRODUCTION
 from driftline.domain.verdicts import Feature, gravest
 from driftline.drift.service.metrics import EVALUATED, MODEL, SCORE, VERDICT
-from driftline.store.incidents import SERVED_HOURS, settled_features
+from driftline.store.incidents import SERVED_HOURS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
+from driftline.domain.incidents import settled_features
 from driftline.domain.verdicts import Feature, VerdictName, gravest
 from driftline.store.drops import read_drops_by_hour
-from driftline.store.incidents import settled_features
 from driftline.store.judged import read_states
 from driftline.web import words
 from driftline.web.draw import charts
