@@ -35,7 +35,54 @@ ENGINE = ReplacingMergeTree(earliness)
 PARTITION BY toYYYYMM(observed_time)
 ORDER BY (event_id, session_id, sequence, content);
 
--- Of several registrations of a run the newest counts.
+-- Every training run as it was registered, each time that it was: only added to. A row stands where its
+-- record stands in the log, so that landing it again changes nothing; what a run was, revision by revision,
+-- follows from that order.
+CREATE TABLE training_run_events
+(
+    log_id LowCardinality(String),
+    log_partition UInt32,
+    log_offset UInt64,
+    landed_at DateTime64(3, 'UTC') DEFAULT now64(3),
+    training_run_id String,
+    model_name LowCardinality(String),
+    model_version LowCardinality(String),
+    registered_time DateTime64(6, 'UTC') COMMENT 'by the clock of who trained',
+    registered_by String,
+    artifact_uri Nullable(String),
+    artifacts Array(Tuple(path String, sha256 String, bytes Int64)),
+    git_commit Nullable(String),
+    git_branch Nullable(String),
+    git_remote Nullable(String),
+    git_dirty Nullable(Bool),
+    git_changes_sha256 Nullable(String) COMMENT 'of what the commit does not hold',
+    git_changes Nullable(String) COMMENT 'the same as a patch, where it was asked to be kept',
+    environment_kind String COMMENT 'packages, lock, requirements, conda or dockerfile; empty: not told',
+    environment_sha256 Nullable(String),
+    environment_text Nullable(String),
+    data_uri Nullable(String),
+    data_fingerprint Nullable(String),
+    data_references Array(Tuple(
+        name String, uri String, fingerprint Nullable(String), rows Nullable(Int64),
+        columns Map(String, String)
+    )),
+    reference_rows UInt64,
+    reference_session_id String COMMENT 'the session that logged these; empty: not told',
+    runtime Map(String, String),
+    parameters Map(String, String),
+    metrics Map(String, Float64),
+    cost Map(String, Float64),
+    features Map(String, String),
+    tags Map(String, String),
+    waived Map(String, String) COMMENT 'why something that a run should say is missing',
+    CONSTRAINT training_run_id_given CHECK training_run_id != '',
+    CONSTRAINT names_bounded CHECK
+        greatest(length(training_run_id), length(model_name), length(model_version)) <= 2048
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (model_name, training_run_id, log_id, log_partition, log_offset);
+
+-- Each run as it was registered last.
 CREATE TABLE training_runs
 (
     training_run_id String,
@@ -49,20 +96,24 @@ CREATE TABLE training_runs
     data_uri Nullable(String),
     data_fingerprint Nullable(String),
     reference_rows UInt64,
-    reference_session_id String COMMENT 'the session that logged these; empty: not told',
+    reference_session_id String,
     runtime Map(String, String),
     parameters Map(String, String),
     metrics Map(String, Float64),
-    tags Map(String, String),
-    CONSTRAINT training_run_id_given CHECK training_run_id != '',
-    CONSTRAINT names_bounded CHECK
-        greatest(length(training_run_id), length(model_name), length(model_version)) <= 2048
+    tags Map(String, String)
 )
 ENGINE = ReplacingMergeTree(landed_at)
 ORDER BY (model_name, training_run_id);
 
--- Every registration there was, of a run that was registered again, too. Which is newer follows from when
--- they landed, and within one insert from their order in the log.
+CREATE MATERIALIZED VIEW training_runs_view TO training_runs AS
+SELECT
+    training_run_id, model_name, model_version, registered_time, landed_at, artifact_uri, git_commit,
+    git_dirty, data_uri, data_fingerprint, reference_rows, reference_session_id, runtime, parameters, metrics,
+    tags
+FROM training_run_events;
+
+-- What a reference is chosen by, of every registration there was. Which is newer follows from when they
+-- landed, and within one insert from their order in the log.
 CREATE TABLE registrations
 (
     training_run_id String,
@@ -84,7 +135,7 @@ CREATE MATERIALIZED VIEW registrations_view TO registrations AS
 SELECT
     training_run_id, model_name, model_version, registered_time, landed_at, rowNumberInAllBlocks() AS place,
     git_commit, data_uri, data_fingerprint, reference_rows, reference_session_id
-FROM training_runs;
+FROM training_run_events;
 
 -- The reference of each version: what its newest registration that has rows logged, and nothing else.
 CREATE VIEW current_references

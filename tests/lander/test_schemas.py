@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from driftline.errors import LogError
-from driftline.lander.schemas import WriterSchemas
 from driftline.log import Record
+from driftline.log.schemas import WriterSchemas
 from driftline.wire import (
     PREDICTION,
     PREDICTIONS_TOPIC,

@@ -295,3 +295,29 @@ def test_closing_twice_is_allowed(url):
     log.close()
     assert TOPIC in log.topics()
     log.close()
+
+
+def test_a_scan_gives_everything_and_then_what_came_since_whatever_groups_have_read(log):
+    writer = log.writer()
+    writer.append(numbered(3))
+    reader = log.reader("lander", [TOPIC])
+    drain(reader)
+    scan = log.scan(TOPIC)
+    (batch,) = scan.read()
+    assert (batch.values, batch.offsets, batch.keys) == ([b"0", b"1", b"2"], [0, 1, 2], [b"key"] * 3)
+    assert len(batch.timestamps_ms) == 3
+    assert scan.read() == []
+    writer.append(records(b"new"))
+    assert [batch.values for batch in scan.read()] == [[b"new"]]
+    assert [value for batch in log.scan(TOPIC).read() for value in batch.values] == [b"0", b"1", b"2", b"new"]
+    assert drain(reader) == [b"new"]
+
+
+def test_a_scan_of_a_topic_that_is_not_there_finds_nothing_until_it_is(log):
+    scan = log.scan("driftline.later")
+    assert scan.read() == []
+    log.ensure_topics(["driftline.later"])
+    log.writer().append(records(b"now", topic="driftline.later"))
+    assert [batch.values for batch in scan.read()] == [[b"now"]]
+    scan.close()
+    scan.close()

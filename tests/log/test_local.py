@@ -19,6 +19,7 @@ import pytest
 from driftline.errors import LogError, LogFullError
 from driftline.log import LocalLog, Record, open_log
 from driftline.log.database import FILE_NAME, LocalLogSettings
+from driftline.wire import MODEL_REGISTRY_TOPIC
 from tests.log import writing_processes
 
 if TYPE_CHECKING:
@@ -279,6 +280,21 @@ def test_an_intended_range_is_not_trimmed(url):
         reader.intend(reader.fetch("t"))
         fill(writer)
         assert len(reader.fetch("t").values) == 10
+
+
+def test_what_is_read_from_its_beginning_is_never_trimmed(url):
+    with open_log(f"{url}?max_bytes={4 * MIB}") as log:
+        writer, reader = log.writer(), log.reader("lander")
+        writer.append([Record(MODEL_REGISTRY_TOPIC, b"m", b"decided")])
+        batches = [reader.fetch(MODEL_REGISTRY_TOPIC)]
+        for _ in range(40):
+            for batch in batches:
+                reader.intend(batch)
+                reader.commit(batch)
+            writer.append(big(150))
+            batches = [reader.fetch("t")]
+        assert log.scan("t").read()[0].offsets[0] > 0
+        assert [batch.values for batch in log.scan(MODEL_REGISTRY_TOPIC).read()] == [[b"decided"]]
 
 
 def test_offsets_are_never_given_twice_even_when_all_records_are_gone(url):

@@ -10,6 +10,7 @@ from driftline.profiles import Grid
 from driftline.store.grids import PRODUCTION_ROWS, is_reference_complete, read_grids
 from driftline.store.profiles import read_hours, read_streams
 from tests.support.landing import put
+from tests.support.training import WAIVED
 
 HOUR = 490_000
 HOUR_S = 3600
@@ -121,6 +122,7 @@ def register(landing, model, columns):
         "run-7f3a",
         model_name=model,
         model_version="3",
+        waive=WAIVED,
         log=landing.log,
         reference={name: [each["features"][name] for each in arguments] for name in names},
         reference_event_times=[each["event_time"] for each in arguments],

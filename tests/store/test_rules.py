@@ -15,6 +15,7 @@ from driftline.profiling.rules import feature_rule, learn_rules
 from driftline.store.rule_samples import FeatureSample, read_samples
 from driftline.store.rules import ANSWER, Rule, read_rules, set_rules
 from tests.support.landing import put
+from tests.support.training import WAIVED
 
 ROWS = 1100
 
@@ -24,6 +25,7 @@ def register(landing, model, version="3", rows=ROWS, **answers):
         f"{model}-{version}",
         model_name=model,
         model_version=version,
+        waive=WAIVED,
         log=landing.log,
         reference={
             "amount": [float(number % 11) for number in range(rows)],

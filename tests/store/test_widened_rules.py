@@ -13,6 +13,7 @@ from driftline.store.rules import read_rule_sets, read_rules, set_rules
 from driftline.store.widened_rules import widen_rules
 from tests.support.landing import put
 from tests.support.traffic import START_S
+from tests.support.training import WAIVED
 
 FIRST_HOUR = int(START_S) // 3600
 HOURS = 24
@@ -44,6 +45,7 @@ def stream(landing):
         "winter",
         model_name="seasons",
         model_version="3",
+        waive=WAIVED,
         log=landing.log,
         reference={
             "amount": [float(number % 11) for number in range(REFERENCE_ROWS)],

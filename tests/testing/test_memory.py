@@ -10,6 +10,7 @@ import pytest
 from driftline import PredictionLogger, register_training_run
 from driftline.errors import LogError
 from driftline.testing import MemoryLog, Outcome
+from tests.support.training import WAIVED
 
 IDENTITY = {"model_name": "flight-delay", "model_version": "3", "training_run_id": "run-7f3a"}
 
@@ -74,6 +75,7 @@ def test_a_training_run_is_registered_with_its_reference(log):
         reference_predictions=[0.1, 0.2],
         artifact_uri="s3://models/3",
         metrics={"auc": 0.9},
+        waive=WAIVED,
         log=log,
     )
     (run,) = log.training_runs

@@ -116,6 +116,7 @@ class Inserter:
         database: the table's database.
         schema_of: finds the schema that wrote a record.
         held: tells which rows are there; None: a row that is repeated does no harm here.
+        has_position: whether the table keeps where in the log a row stood; it does where there is ``held``.
     """
 
     def __init__(
@@ -127,14 +128,18 @@ class Inserter:
         database: str,
         schema_of: SchemaOf,
         held: HeldRows | None = None,
+        has_position: bool = False,
     ) -> None:
         self._connection = connection
         self._schema = event_schema(event)
         self._table = f"{database}.{table}"
         self._schema_of = schema_of
         self._held = held
+        self._has_position = has_position or held is not None
         fields = [column["name"] for column in self._schema.parsed["fields"]]
-        self._columns = [*POSITION, *fields, END] if held else fields
+        self._columns = [*POSITION, *fields] if self._has_position else fields
+        if held is not None:
+            self._columns.append(END)
         self._schemas: dict[SchemaRef, EventSchema] = {}
         self._writers: dict[SchemaRef, BlockWriter] = {}
 
@@ -180,7 +185,7 @@ class Inserter:
                 if ref not in self._writers:
                     self._schemas[ref] = self._writer_schema(ref)
                     text = self._schemas[ref].text
-                    self._writers[ref] = BlockWriter(text, has_position=self._held is not None)
+                    self._writers[ref] = BlockWriter(text, has_position=self._has_position)
                 self._check(value, self._schemas[ref], datum)
             except WireError as error:
                 landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))

@@ -24,12 +24,14 @@ from driftline.lander.held import HeldRows
 from driftline.lander.insert import Inserter, Landing
 from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, STORE_FAILURES
 from driftline.lander.repeats import find_repeats
-from driftline.lander.schemas import WriterSchemas
 from driftline.lander.turn import Turn
 from driftline.store import ready_connection
+from driftline.log.schemas import WriterSchemas
 from driftline.wire import (
     DEAD_LETTER,
     DEAD_LETTERS_TOPIC,
+    MODEL_REGISTRY,
+    MODEL_REGISTRY_TOPIC,
     OUTCOME,
     OUTCOMES_TOPIC,
     PREDICTION,
@@ -68,12 +70,15 @@ _FIRST_BACKOFF_S = 0.2
 _LAST_BACKOFF_S = 10.0
 
 _TABLES = (
-    (TRAINING_RUNS_TOPIC, TRAINING_RUN, "training_runs"),
+    (MODEL_REGISTRY_TOPIC, MODEL_REGISTRY, "registry_events"),
+    (TRAINING_RUNS_TOPIC, TRAINING_RUN, "training_run_events"),
     (PREDICTIONS_TOPIC, PREDICTION, "prediction_inbox"),
     (OUTCOMES_TOPIC, OUTCOME, "outcomes"),
     (DEAD_LETTERS_TOPIC, DEAD_LETTER, "dead_letters"),
     (SESSIONS_TOPIC, SESSION, "sessions"),
 )
+_IN_ORDER = frozenset({MODEL_REGISTRY_TOPIC, TRAINING_RUNS_TOPIC})
+"""Topics whose order in the log means something: their rows keep it."""
 _LAG_CHECK_S = 1.0
 _TOPIC_CHECK_S = 60.0
 _STAY_S = 1.0
@@ -233,7 +238,7 @@ class Lander:
         # claims too much.
         heartbeats = list(self._fetch(SESSIONS_TOPIC, HEARTBEATS_FRESH_S if is_patient else 0.0))
         landed, caught_up = 0, True
-        for topic in (TRAINING_RUNS_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC, DEAD_LETTERS_TOPIC):
+        for topic in (topic for topic, _, _ in _TABLES if topic != SESSIONS_TOPIC):
             # Where heartbeats are about to land, what they count lands with them.
             for batch in self._fetch(topic, FRESH_S if is_patient and not heartbeats else 0.0):
                 landed += self._land(batch)
@@ -331,6 +336,7 @@ def make_inserters(
             database=database,
             schema_of=schema_of,
             held=held if topic == PREDICTIONS_TOPIC else None,
+            has_position=topic in _IN_ORDER,
         )
         for topic, event, table in _TABLES
     }

@@ -1,7 +1,7 @@
 """The event log: what stands between the SDK and the lander, durable and in order."""
 
 from driftline.log.address import default_log_url, open_log
-from driftline.log.base import Batch, EventLog, LogReader, LogWriter, Record, Run
+from driftline.log.base import Batch, EventLog, LogReader, LogScan, LogWriter, Record, Run
 from driftline.log.local import LocalLog
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "EventLog",
     "LocalLog",
     "LogReader",
+    "LogScan",
     "LogWriter",
     "Record",
     "Run",

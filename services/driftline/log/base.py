@@ -238,6 +238,25 @@ class LogReader(Protocol):
         ...
 
 
+class LogScan(Protocol):
+    """Reads a whole topic from its beginning on, for itself: belongs to no group, moves nothing."""
+
+    def read(self) -> Sequence[Batch]:
+        """Return what came since the last call, at first everything that is kept; nothing if nothing came.
+
+        Of each partition in the order of its offsets; no batch is ``repeated``. Waits for no record to come,
+        only for those that are in the log by now. A topic that is not there yet has none.
+
+        Raises:
+            LogError: the log can't be used now; what was not returned comes with the next call.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what the scan holds. Closing twice is allowed."""
+        ...
+
+
 class EventLog(Protocol):
     """An event log: where writers and readers come from. Opening one touches no disk and no network."""
 
@@ -268,6 +287,10 @@ class EventLog(Protocol):
 
     def reader(self, group: str, topics: Sequence[str]) -> LogReader:
         """Return a reader of that group, which reads those topics."""
+        ...
+
+    def scan(self, topic: str) -> LogScan:
+        """Return what reads a topic from its beginning on, for small topics that many processes read."""
         ...
 
     def topics(self) -> Sequence[str]:

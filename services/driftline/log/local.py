@@ -19,6 +19,8 @@ from driftline.log.rows import (
     select_next,
     select_range,
 )
+from driftline.log.scan import OffsetScan
+from driftline.wire import KEPT_TOPICS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -74,6 +76,10 @@ class LocalLog:
         reader = LocalReader(Database(self._settings, self._clock), group)
         self._opened.append(reader)
         return reader
+
+    def scan(self, topic: str) -> OffsetScan:
+        """Return what reads a topic from its beginning on."""
+        return OffsetScan(self.reader(""), topic)
 
     def topics(self) -> Sequence[str]:
         """Return the names of the topics that have ever had a record."""
@@ -358,10 +364,10 @@ def _end_offsets(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _trim(connection: sqlite3.Connection, step: int) -> None:
-    """Delete some of the oldest records that every group has committed; none that no group reads."""
+    """Delete some of the oldest records that every group has committed; none that no group reads, or kept."""
     query = 'SELECT topic, min(position) FROM "log/positions" GROUP BY topic'
     for topic, position in connection.execute(query).fetchall():
-        if topic in _end_offsets(connection):
+        if topic in _end_offsets(connection) and topic not in KEPT_TOPICS:
             table = quoted(topic)
             connection.execute(
                 f"DELETE FROM {table} WHERE offset < min(?, (SELECT min(offset) FROM {table}) + ?)",

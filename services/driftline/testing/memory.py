@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from driftline.errors import LogError, LogMovedError
 from driftline.log import Batch, Record
 from driftline.log.rows import check_topic
+from driftline.log.scan import OffsetScan
 from driftline.sdk.loggers import flush_loggers
 from driftline.testing.events import Heartbeat, Outcome, Prediction, TrainingRun, read_events
 
@@ -137,6 +138,10 @@ class MemoryLog:
         del topics  # Each of them has one partition, and none has an owner.
         return MemoryReader(self._kept, group)
 
+    def scan(self, topic: str) -> OffsetScan:
+        """Return what reads a topic from its beginning on."""
+        return OffsetScan(MemoryReader(self._kept, ""), topic)
+
     def writer_schema(self, schema_id: int) -> str | None:
         """Return None: there is no registry."""
         del schema_id
@@ -183,20 +188,29 @@ class MemoryReader:
             )
             if partition or last < first:
                 return None
-            records = [record for record, _ in kept.records[first : last + 1]]
-            return Batch(
-                source=self._kept.source,
-                topic=topic,
-                partition=0,
-                first_offset=first,
-                last_offset=last,
-                values=[record.value for record in records],
-                keys=[record.key for record in records],
-                offsets=list(range(first, last + 1)),
-                timestamps_ms=[time_ms for _, time_ms in kept.records[first : last + 1]],
-                may_repeat=frozenset(place for place, record in enumerate(records) if record.may_repeat),
-                repeated=position.intent is not None,
-            )
+            return self._batch(topic, first, last, repeated=position.intent is not None)
+
+    def read(self, topic: str, offset: int, *, max_records: int, max_bytes: int) -> Batch | None:
+        """Return records from an offset on, wherever the group is, or None when there are none."""
+        with self._kept.lock:
+            last = self._last(self._kept.topic(topic), offset, max_records, max_bytes)
+            return None if last < offset else self._batch(topic, offset, last, repeated=False)
+
+    def _batch(self, topic: str, first: int, last: int, *, repeated: bool) -> Batch:
+        kept = self._kept.topic(topic).records[first : last + 1]
+        return Batch(
+            source=self._kept.source,
+            topic=topic,
+            partition=0,
+            first_offset=first,
+            last_offset=last,
+            values=[record.value for record, _ in kept],
+            keys=[record.key for record, _ in kept],
+            offsets=list(range(first, last + 1)),
+            timestamps_ms=[time_ms for _, time_ms in kept],
+            may_repeat=frozenset(place for place, (record, _) in enumerate(kept) if record.may_repeat),
+            repeated=repeated,
+        )
 
     @staticmethod
     def _last(kept: _Topic, first: int, max_records: int, max_bytes: int) -> int:

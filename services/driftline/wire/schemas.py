@@ -20,12 +20,14 @@ PREDICTION: Final = "PredictionEvent"
 OUTCOME: Final = "OutcomeEvent"
 TRAINING_RUN: Final = "TrainingRunEvent"
 SESSION: Final = "SessionBeat"
+MODEL_REGISTRY: Final = "ModelRegistryEvent"
 DEAD_LETTER: Final = "DeadLetter"
 
 PREDICTIONS_TOPIC: Final = "driftline.predictions"
 OUTCOMES_TOPIC: Final = "driftline.outcomes"
 TRAINING_RUNS_TOPIC: Final = "driftline.training-runs"
 SESSIONS_TOPIC: Final = "driftline.sessions"
+MODEL_REGISTRY_TOPIC: Final = "driftline.model-registry"
 DEAD_LETTERS_TOPIC: Final = "driftline.dead-letters"
 
 TOPIC_BY_EVENT: Final[Mapping[str, str]] = MappingProxyType(
@@ -34,6 +36,7 @@ TOPIC_BY_EVENT: Final[Mapping[str, str]] = MappingProxyType(
         OUTCOME: OUTCOMES_TOPIC,
         TRAINING_RUN: TRAINING_RUNS_TOPIC,
         SESSION: SESSIONS_TOPIC,
+        MODEL_REGISTRY: MODEL_REGISTRY_TOPIC,
         DEAD_LETTER: DEAD_LETTERS_TOPIC,
     }
 )
@@ -41,6 +44,10 @@ TOPIC_BY_EVENT: Final[Mapping[str, str]] = MappingProxyType(
 
 TOPICS: Final = tuple(TOPIC_BY_EVENT.values())
 """Every topic, in no order that matters."""
+
+
+KEPT_TOPICS: Final = frozenset({MODEL_REGISTRY_TOPIC})
+"""Topics that are read from their beginning for as long as they are used: nothing of them may be deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,3 +53,21 @@ def test_a_topic_that_keeps_records_for_an_hour_or_for_good_is_fine(topics_with,
     with opened(topics_with(settings)) as log:
         log.ensure_topics(TOPICS)
         assert set(log.topics()) == set(TOPICS)
+
+
+def test_a_topic_that_is_read_from_its_beginning_is_made_to_be_kept_and_else_warned_of_once(
+    kafka, tmp_path, caplog
+):
+    made = Topics(kafka, tmp_path, topics=())
+    with opened(made) as log:
+        log.ensure_topics(TOPICS)
+        log.ensure_topics(TOPICS)
+    assert caplog.text == ""
+    finite = Topics(kafka, tmp_path, settings={"retention.ms": "86400000"})
+    with opened(finite) as log:
+        log.ensure_topics(TOPICS)
+        log.ensure_topics(TOPICS)
+    told = [record.getMessage() for record in caplog.records if "deletes old records" in record.getMessage()]
+    assert len(told) == 1
+    assert "driftline.model-registry deletes old records (retention.ms=86400000)" in told[0]
+    assert "set retention.ms=-1 and retention.bytes=-1" in told[0]

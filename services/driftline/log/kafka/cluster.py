@@ -7,8 +7,10 @@ meanwhile, that ends the process (an assertion of librdkafka up to 2.16 at least
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -20,9 +22,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it re-expor
 
 from driftline.errors import LogError, SettingError
 from driftline.log.kafka.clients import admin_config, described, make_admin
+from driftline.wire import KEPT_TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from confluent_kafka.admin import AdminClient
 
@@ -38,8 +41,11 @@ LEAST_KEPT_MS: Final = 3_600_000
 """A topic keeps its records for an hour at least: what is deleted before it was landed is lost."""
 
 _POLL_S = 0.05
+_FOR_GOOD: Final = MappingProxyType({"retention.ms": "-1", "retention.bytes": "-1"})
 _ABSENT = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID})
 _FORBIDDEN = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
+
+_logger = logging.getLogger("driftline.log.kafka")
 
 Place = tuple[str, int]
 """A topic, as this log calls it, and a partition."""
@@ -54,6 +60,7 @@ class Cluster:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self.settings = settings
+        self._warned: set[str] = set()
 
     def topics(self) -> dict[str, int]:
         """Return this log's topics, and how many partitions each has."""
@@ -74,7 +81,12 @@ class Cluster:
             if not missing:
                 return
             wanted = [
-                NewTopic(settings.broker_topic(topic), settings.partitions, settings.replication)
+                NewTopic(
+                    settings.broker_topic(topic),
+                    settings.partitions,
+                    settings.replication,
+                    config=dict(_FOR_GOOD) if topic in KEPT_TOPICS else {},
+                )
                 for topic in missing
             ]
             for name, answer in admin.create_topics(wanted, request_timeout=CREATION_TIMEOUT_S).items():
@@ -155,12 +167,25 @@ class Cluster:
                     f"{settings['cleanup.policy']}), which drops all but the last record of a session: set "
                     "cleanup.policy=delete"
                 )
+            self._look_for_good(name.name, settings)
             kept_ms = int(settings.get("retention.ms", "-1"))
             if 0 <= kept_ms < LEAST_KEPT_MS:
                 raise SettingError(
                     f"{self.settings.bootstrap}: topic {name.name} keeps records for {kept_ms / 1000:,.0f} s "
                     f"(retention.ms={kept_ms}); landers may be away for longer: set an hour at least"
                 )
+
+    def _look_for_good(self, name: str, settings: Mapping[str, str]) -> None:
+        """Warn, once, of a topic that is read from its beginning and deletes that: what lands goes on."""
+        finite = [f"{key}={settings[key]}" for key in _FOR_GOOD if settings.get(key, "-1") != "-1"]
+        if self.settings.topic(name) in KEPT_TOPICS and finite and name not in self._warned:
+            self._warned.add(name)
+            _logger.warning(
+                "%s: topic %s deletes old records (%s), and is read from its beginning: set %s",
+                *(self.settings.bootstrap, name, ", ".join(finite)),
+                " and ".join(f"{key}=-1" for key in _FOR_GOOD),
+                extra={"topic": name},
+            )
 
     def _check_creation(self, name: str, error: KafkaException) -> None:
         code = error.args[0].code()

@@ -10,6 +10,7 @@ from driftline.log.kafka.cluster import Cluster
 from driftline.log.kafka.forward import open_registry
 from driftline.log.kafka.reader import KafkaReader
 from driftline.log.kafka.relay import Relay
+from driftline.log.kafka.scan import KafkaScan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ class KafkaLog:
         self.settings = settings
         self._cluster = Cluster(settings)
         self._registry = open_registry(settings)
-        self._opened: list[KafkaReader | Relay] = []
+        self._opened: list[KafkaReader | KafkaScan | Relay] = []
 
     @property
     def url(self) -> str:
@@ -65,6 +66,12 @@ class KafkaLog:
         reader = KafkaReader(self._cluster, group, topics)
         self._opened.append(reader)
         return reader
+
+    def scan(self, topic: str) -> KafkaScan:
+        """Return what reads a topic from its beginning on."""
+        scan = KafkaScan(self._cluster, topic)
+        self._opened.append(scan)
+        return scan
 
     def topics(self) -> Sequence[str]:
         """Return the names of the topics that there are, of those with this log's prefix.

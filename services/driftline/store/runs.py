@@ -1,0 +1,80 @@
+"""Training runs as they were registered, revision by revision."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from driftline.registry.runs import ArtifactFile, Run, RunData
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+
+_COLUMNS = tuple(field.name for field in fields(Run) if field.name != "revision")
+_REVISIONS = f"""
+SELECT {", ".join(_COLUMNS)} FROM training_run_events AS events FINAL
+INNER JOIN
+(
+    SELECT model_name, training_run_id, log_id, log_partition, min(landed_at) AS begun
+    FROM training_run_events WHERE training_run_id = {{run:String}}
+    GROUP BY model_name, training_run_id, log_id, log_partition
+) AS logs USING (model_name, training_run_id, log_id, log_partition)
+WHERE model_name = {{model:String}} AND training_run_id = {{run:String}}
+ORDER BY begun, log_id, log_partition, log_offset
+"""
+
+
+def read_revisions(client: Client, model_name: str, training_run_id: str) -> Sequence[Run]:
+    """Return a run's revisions, in the order in which they were registered; none: it never was.
+
+    Args:
+        client: of the store.
+        model_name: that the run trained.
+        training_run_id: which run.
+    """
+    bound = {"model": model_name, "run": training_run_id}
+    found: list[Run] = []
+    for row in client.query(_REVISIONS, parameters=bound).result_rows:
+        run = _run(dict(zip(_COLUMNS, row, strict=True)), len(found) + 1)
+        if not found or not _is_same(found[-1], run):
+            found.append(run)
+    return found
+
+
+def _run(columns: dict[str, Any], revision: int) -> Run:
+    columns["registered_time"] = columns["registered_time"].replace(tzinfo=UTC)
+    columns["artifacts"] = tuple(ArtifactFile(**_named(each, ArtifactFile)) for each in columns["artifacts"])
+    columns["data_references"] = tuple(
+        RunData(**_named(each, RunData)) for each in columns["data_references"]
+    )
+    if not columns["data_references"] and columns["data_uri"]:  # As writers of earlier releases say it.
+        columns["data_references"] = (
+            RunData("training", columns["data_uri"], columns["data_fingerprint"], None, {}),
+        )
+    return Run(**columns, revision=revision)
+
+
+def _named(value: Any, kind: type[ArtifactFile | RunData]) -> dict[str, Any]:
+    """Return a tuple's parts by name; the client gives some as such, and some by name."""
+    if isinstance(value, dict):
+        return value
+    return dict(zip((field.name for field in fields(kind)), value, strict=True))
+
+
+def _is_same(one: Run, other: Run) -> bool:
+    """Return whether two registrations say the same, but for when, and as which revision."""
+    names = set(_COLUMNS) - {"registered_time"}
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def models_of_run(client: Client, training_run_id: str) -> Sequence[str]:
+    """Return the models that a run was registered for, mostly one."""
+    query = (
+        "SELECT DISTINCT model_name FROM training_run_events WHERE training_run_id = {run:String} ORDER BY 1"
+    )
+    rows = client.query(query, parameters={"run": training_run_id}).result_rows
+    return [str(row[0]) for row in rows]
