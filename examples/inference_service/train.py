@@ -22,11 +22,16 @@ def main() -> None:
     model, unseen, progression = train()
     predictions = model.predict(unseen)
     error = float(np.sqrt(np.mean((np.array(predictions) - np.array(progression)) ** 2)))
+    draft = path.with_suffix(".draft")
+    joblib.dump(model, draft)
     register_training_run(
         model.training_run_id,
         model_name=MODEL_NAME,
         model_version=MODEL_VERSION,
+        artifact=draft,
         artifact_uri=path.as_uri(),
+        git_commit=os.environ.get("GIT_COMMIT"),
+        waive={"code": "the image was built without GIT_COMMIT"},
         data_uri="sklearn.datasets.load_diabetes",
         parameters={"model": "Ridge", "alpha": 1.0},
         metrics={"rmse": error},
@@ -35,8 +40,6 @@ def main() -> None:
         reference_labels=["high" if number >= HIGH else "low" for number in predictions],
         reference_actuals=progression,
     )
-    draft = path.with_suffix(".draft")
-    joblib.dump(model, draft)
     draft.rename(path)
     print(f"{model.training_run_id}: rmse {error:.1f}, registered with {len(unseen)} rows, written to {path}")
 

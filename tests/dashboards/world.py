@@ -20,6 +20,7 @@ from driftline.wire import PREDICTIONS_TOPIC
 from tests.drift.service.watching import make_worker
 from tests.support.landing import put
 from tests.support.traffic import MODEL, RUN, VERSION, make_logger
+from tests.support.training import WAIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,6 +70,7 @@ def make_world(landing: Landing, folder: Path) -> World:
         RUN,
         model_name=MODEL,
         model_version=VERSION,
+        waive=WAIVED,
         log=landing.place.log_url,
         git_commit="5c0ffee",
         artifact_uri="s3://models/till/3",

@@ -8,6 +8,7 @@ import urllib.request
 from driftline import register_training_run
 from tests.support.running import Up, wait_until
 from tests.support.traffic import MODEL, RUN, START_S, VERSION, make_logger
+from tests.support.training import WAIVED
 
 SERIES = (
     f'driftline_invalid_values{{feature="amount",model_name="{MODEL}",model_version="{VERSION}",'
@@ -20,6 +21,7 @@ def test_an_invalid_value_is_counted_named_and_traced_to_its_training_run(place)
         RUN,
         model_name=MODEL,
         model_version=VERSION,
+        waive=WAIVED,
         log=place.log_url,
         git_commit="5c0ffee",
         reference={"amount": [float(number % 11) for number in range(200)]},

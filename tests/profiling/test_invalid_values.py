@@ -17,6 +17,7 @@ from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.support.landing import Landing, put
 from tests.support.running import Place
 from tests.support.traffic import START_S
+from tests.support.training import WAIVED
 
 ROWS = 1200
 EVENTS = 2000
@@ -87,6 +88,7 @@ def register(landing, model, version="3", scale=1.0):
         f"{model}-{version}",
         model_name=model,
         model_version=version,
+        waive=WAIVED,
         log=landing.log,
         reference={
             "amount": [number % 11 * scale for number in range(ROWS)],

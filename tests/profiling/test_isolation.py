@@ -14,6 +14,7 @@ from driftline.store.hours import read_pointers
 from driftline.store.rules import read_rules
 from tests.support.landing import Landing, put
 from tests.support.running import Place
+from tests.support.training import WAIVED
 
 HOUR = 490_008
 BAD, GOOD = "bad", "good"
@@ -85,7 +86,12 @@ def test_a_model_that_nothing_can_be_learned_of_holds_up_no_other(landing, monke
         for model in (BAD, GOOD):
             reference = {"amount": [float(number % 11) for number in range(1100)]}
             register_training_run(
-                f"run-{model}", model_name=model, model_version="3", log=landing.log, reference=reference
+                f"run-{model}",
+                model_name=model,
+                model_version="3",
+                waive=WAIVED,
+                log=landing.log,
+                reference=reference,
             )
         landing.land()
         assert set(read_rules(landing.client, GOOD)) == {"3"}

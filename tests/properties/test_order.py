@@ -14,6 +14,7 @@ from driftline.store import grids
 from driftline.store.grids import read_grids
 from driftline.store.profiles import read_hours
 from tests.support.landing import put
+from tests.support.training import WAIVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +100,7 @@ def register(landing, model: str) -> None:
         "run-7f3a",
         model_name=model,
         model_version="3",
+        waive=WAIVED,
         log=landing.log,
         reference={name: [row["features"][name] for row in rows] for name in rows[0]["features"]},
         reference_event_times=[row["event_time"] for row in rows],

@@ -26,6 +26,7 @@ from driftline.wire import (
 )
 from tests.log.kafka.topics import Topics
 from tests.sdk.logs import FORKS_AMID_THREADS, IDENTITY, quick_logger
+from tests.support.training import WAIVED
 
 
 @pytest.fixture
@@ -311,6 +312,7 @@ def test_a_training_run_is_at_the_brokers_when_it_is_registered(topics):
     run = register_training_run(
         model_name="m",
         model_version="1",
+        waive=WAIVED,
         log=topics.url(),
         reference=reference,
         reference_predictions=[0.5] * 500,
@@ -325,12 +327,15 @@ def test_a_training_run_that_the_brokers_do_not_take_fails_and_leaves_nothing_on
     own_kafka.kill()
     began = time.monotonic()
     with pytest.raises(LogError, match="takes nothing"):
-        register_training_run("run", model_name="m", model_version="1", log=own_topics.url(), timeout_s=2.0)
+        register_training_run(
+            "run", model_name="m", model_version="1", waive=WAIVED, log=own_topics.url(), timeout_s=2.0
+        )
     with pytest.raises(LogError, match="the run is not registered"):
         register_training_run(
             "run",
             model_name="m",
             model_version="1",
+            waive=WAIVED,
             log=own_topics.url(),
             timeout_s=1.0,
             reference={"x": [1.0]},

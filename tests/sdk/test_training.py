@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import platform
 import shutil
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,13 +15,64 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from driftline import register_training_run
+from driftline import DataReference, register_training_run
 from driftline.errors import LogError, LogFullError, SettingError
-from driftline.log import open_log
-from driftline.sdk import runtime
+from driftline.log import Record, open_log
+from driftline.registry.client import Registry
+from driftline.registry.decisions import Author
+from driftline.registry.events import Kind
+from driftline.sdk.code import CodeState, code_state
+from driftline.testing import MemoryLog
+from driftline.wire import MODEL_REGISTRY_TOPIC
 from tests.sdk.logs import events_in
+from tests.support.training import WAIVED
 
-MODEL = {"model_name": "flight-delay", "model_version": "3"}
+MODEL = {"model_name": "flight-delay", "model_version": "3", "waive": WAIVED}
+ORIGINS = {"artifact_uri": "s3://models/3", "data_uri": "s3://flights", "git_commit": "f00d"}
+
+
+WHOLE = {
+    "training_run_id": "run-7f3a",
+    "model_name": "flight-delay",
+    "model_version": "3",
+    "registered_time": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+    "registered_by": "ann",
+    "artifact_uri": "s3://models/flight-delay/3",
+    "artifacts": [{"path": "", "sha256": "0" * 64, "bytes": 0}],
+    "git_commit": "f00d",
+    "git_dirty": False,
+    "git_branch": None,
+    "git_remote": None,
+    "git_changes": None,
+    "git_changes_sha256": None,
+    "environment_kind": "packages",
+    "data_uri": "s3://flights/2013",
+    "data_fingerprint": "sha256:abc",
+    "data_references": [
+        {
+            "name": "training",
+            "uri": "s3://flights/2013",
+            "fingerprint": "sha256:abc",
+            "rows": 7,
+            "columns": {"distance": "double"},
+        },
+        {
+            "name": "test",
+            "uri": "SELECT * FROM flights",
+            "fingerprint": None,
+            "rows": None,
+            "columns": {},
+        },
+    ],
+    "reference_rows": 0,
+    "reference_session_id": None,
+    "parameters": {"depth": "3", "rate": "0.1", "loss": "log"},
+    "metrics": {"auc": 0.91, "test/auc": 0.9},
+    "cost": {"gpu_s": 12.0},
+    "features": {"distance": "numeric"},
+    "tags": {"team": "ops"},
+    "waived": {},
+}
 
 
 @pytest.fixture
@@ -48,40 +101,121 @@ def git(*arguments: str) -> str:
 def test_a_run_is_registered_with_all_that_is_known_of_it(url):
     run_id = register_training_run(
         "run-7f3a",
-        **MODEL,
+        model_name="flight-delay",
+        model_version="3",
         log=url,
         artifact_uri="s3://models/flight-delay/3",
+        artifact_sha256="0" * 64,
         git_commit="f00d",
         git_dirty=False,
-        data_uri="s3://flights/2013",
-        data_fingerprint="sha256:abc",
+        data=[
+            DataReference(
+                "s3://flights/2013", fingerprint="sha256:abc", rows=7, columns={"distance": "double"}
+            ),
+            DataReference("SELECT * FROM flights", name="test"),
+        ],
         parameters={"depth": 3, "rate": 0.1, "loss": "log"},
-        metrics={"auc": np.float64(0.91), "log_loss": math.nan},
+        metrics={"auc": np.float64(0.91), "log_loss": math.nan, "test": {"auc": 0.9}},
+        cost={"gpu_s": 12},
+        features={"distance": "numeric"},
         tags={"team": "ops"},
+        registered_by="ann",
         clock=lambda: 1_700_000_000.0,
     )
-    assert run_id == "run-7f3a"
+    assert (run_id, run_id.model_version) == ("run-7f3a", "3")
     (event,) = events_in(url)["driftline.training-runs"]
     assert math.isnan(event["metrics"].pop("log_loss"))
-    versions = event.pop("runtime")
-    assert event == {
-        "training_run_id": "run-7f3a",
-        **MODEL,
-        "registered_time": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
-        "artifact_uri": "s3://models/flight-delay/3",
-        "git_commit": "f00d",
-        "git_dirty": False,
-        "data_uri": "s3://flights/2013",
-        "data_fingerprint": "sha256:abc",
-        "reference_rows": 0,
-        "reference_session_id": None,
-        "parameters": {"depth": "3", "rate": "0.1", "loss": "log"},
-        "metrics": {"auc": 0.91},
-        "tags": {"team": "ops"},
-    }
+    versions, packages = event.pop("runtime"), event.pop("environment_text")
+    assert event.pop("environment_sha256") == hashlib.sha256(packages.encode()).hexdigest()
+    assert f"numpy=={np.__version__}" in packages.splitlines()
+    assert event == WHOLE
     assert versions["python"] == platform.python_version()
     assert versions["numpy"] == np.__version__
     assert versions["platform"]
+
+
+@pytest.mark.usefixtures("work_tree")
+def test_a_run_that_does_not_say_what_made_it_is_refused_and_told_how(url):
+    """Outside of a work tree nothing tells the code."""
+    with pytest.raises(SettingError) as refused:
+        register_training_run(model_name="m", log=url)
+    for way in (
+        "artifact: give artifact= (a file or folder)",
+        "code: train in a git work tree",
+        "data: give data=",
+    ):
+        assert way in str(refused.value)
+    assert "environment:" not in str(refused.value)
+    assert "waive={'artifact': 'why it is right without'}" in str(refused.value)
+    assert not any(events_in(url).values())
+
+
+def test_what_is_waived_is_kept_with_its_reason_and_what_is_there_needs_none(url):
+    register_training_run(
+        "run", model_name="m", log=url, **ORIGINS, waive={"data": "given", "environment": "x"}
+    )
+    register_training_run(
+        "bare", model_name="m", log=url, waive={**WAIVED, "data": "synthetic rows", "artifact": "a formula"}
+    )
+    whole, bare = events_in(url)["driftline.training-runs"]
+    assert whole["waived"] == {"environment": "x"}
+    assert bare["waived"] == {
+        "artifact": "a formula",
+        "data": "synthetic rows",
+        "environment": WAIVED["environment"],
+    } | ({"code": WAIVED["code"]} if bare["git_commit"] is None else {})
+    with pytest.raises(SettingError, match="it takes a reason for artifact, code, environment, data"):
+        register_training_run(model_name="m", log=url, waive={"artefact": "x"})
+
+
+def test_versions_are_numbered_by_the_model_and_a_run_that_is_registered_again_keeps_its_own(url):
+    first = register_training_run("a", model_name="m", log=url, waive=WAIVED)
+    second = register_training_run("b", model_name="m", log=url, waive=WAIVED)
+    other = register_training_run("b", model_name="other", log=url, waive=WAIVED)
+    again = register_training_run("a", model_name="m", log=url, waive=WAIVED, metrics={"auc": 0.5})
+    assert [run.model_version for run in (first, second, other, again)] == ["1", "2", "1", "1"]
+    assert [event["model_version"] for event in events_in(url)["driftline.training-runs"]] == [
+        "1",
+        "2",
+        "1",
+        "1",
+    ]
+
+
+def test_a_version_of_another_run_is_refused_before_anything_is_logged(url):
+    register_training_run("a", **MODEL, log=url)
+    with pytest.raises(SettingError, match="version 3 of flight-delay is run a's"):
+        register_training_run("b", **MODEL, log=url, reference={"x": [1.0]})
+    events = events_in(url)
+    assert len(events["driftline.training-runs"]) == 1
+    assert events["driftline.predictions"] == []
+
+
+def test_two_who_number_a_version_at_once_get_one_each():
+    """The other one's claim comes between looking and claiming."""
+    log = RacingLog()
+    run = register_training_run("mine", model_name="m", log=log, waive=WAIVED)
+    assert run.model_version == "2"
+    with closing(Registry(log)) as registry:
+        versions = registry.model("m").versions
+    assert {name: version.training_run_id for name, version in versions.items()} == {
+        "1": "theirs",
+        "2": "mine",
+    }
+
+
+class RacingLog(MemoryLog):
+    """A log in which somebody else registers a version whenever one is about to be registered first."""
+
+    is_raced = False
+
+    def append(self, records, **options):
+        if not self.is_raced and {record.topic for record in records} == {MODEL_REGISTRY_TOPIC}:
+            self.is_raced = True
+            author = Author("they")
+            event = author.event("m", Kind.VERSION, model_version="1", training_run_id="theirs")
+            super().append([Record(MODEL_REGISTRY_TOPIC, b"m", event.encode())])
+        super().append(records, **options)
 
 
 def test_a_run_without_an_id_gets_one(url):
@@ -96,12 +230,15 @@ def test_commit_and_changes_are_found_in_the_work_tree(url, work_tree):
     (work_tree / "train.py").write_text("fit()")
     git("add", ".")
     git("commit", "-q", "-m", "train")
-    register_training_run(**MODEL, log=url)
+    register_training_run("run", **MODEL, log=url)
     (work_tree / "train.py").write_text("fit(depth=4)")
-    register_training_run(**MODEL, log=url)
+    register_training_run("run", **MODEL, log=url, keep_changes=True)
     clean, dirty = events_in(url)["driftline.training-runs"]
     assert clean["git_commit"] == dirty["git_commit"] == git("rev-parse", "HEAD")
     assert (clean["git_dirty"], dirty["git_dirty"]) == (False, True)
+    assert (clean["git_changes_sha256"], clean["git_changes"]) == (None, None)
+    assert "+fit(depth=4)" in dirty["git_changes"]
+    assert dirty["git_changes_sha256"]
 
 
 @pytest.mark.usefixtures("work_tree")
@@ -113,7 +250,7 @@ def test_without_a_work_tree_the_commit_is_not_known(url):
 
 def test_without_git_the_commit_is_not_known(work_tree, monkeypatch):
     monkeypatch.setenv("PATH", str(work_tree))
-    assert runtime.git_state(work_tree) == (None, None)
+    assert code_state(work_tree) == CodeState()
 
 
 def test_reference_rows_are_predictions_of_the_reference_environment(url):
@@ -180,6 +317,13 @@ def test_a_reference_row_that_is_too_large_is_told_and_the_run_not_registered(ur
         ({"reference": {"a": [1.0]}, "reference_actuals": [1.0, 2.0]}, "actuals"),
         ({"reference": {"a": [1.0]}, "reference_actuals": [[1.0]]}, "actuals, row 0"),
         ({"reference_labels": ["late"]}, "reference_labels"),
+        ({"data_fingerprint": "sha256:1"}, "data_fingerprint needs data_uri"),
+        ({"data": "s3://a", "data_uri": "s3://b"}, "give one of them"),
+        ({"data": [7]}, "int is no DataReference"),
+        ({"artifact_sha256": "abc"}, "no sha256"),
+        ({"artifact": "nowhere/model.bin"}, "there is no such file"),
+        ({"environment": "notes.md"}, "the name is that of no lock file"),
+        ({"environment": "nowhere/uv.lock"}, "can't be read"),
     ],
 )
 def test_a_wrong_argument_is_told_and_nothing_is_logged(url, arguments, told):

@@ -13,6 +13,7 @@ from driftline import PredictionLogger, register_training_run
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store.visible import visible
+from tests.support.training import WAIVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,6 +152,7 @@ def serve(log_url: str, total: int, seconds: float, *, with_reference: bool = Fa
             RUN,
             model_name=MODEL,
             model_version=VERSION,
+            waive=WAIVED,
             log=log_url,
             git_commit="5c0ffee",
             artifact_uri="s3://models/till/3",

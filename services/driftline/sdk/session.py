@@ -10,7 +10,7 @@ import time
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from driftline.forks import notice_fork, when_forked
 from driftline.log import EventLog, LogWriter, open_log
@@ -59,6 +59,21 @@ class LoggerSettings:
     pace: Pace
     clock: Callable[[], float]
     random: Callable[[int], int]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what a logger with the same settings is made with, but for its source of random bits."""
+        return {
+            "model_name": self.model_name,
+            "model_version": self.model_version,
+            "training_run_id": self.training_run_id,
+            "environment": self.environment,
+            "tags": dict(self.default_tags),
+            "log": self.log,
+            "queue_bytes": self.queue_bytes,
+            "flush_interval_s": self.pace.flush_interval_s,
+            "beat_interval_s": self.pace.beat_interval_s,
+            "clock": self.clock,
+        }
 
 
 class Session:

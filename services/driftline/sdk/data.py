@@ -1,0 +1,131 @@
+"""References to the data that a run learned from: where it lies, and what tells whether it is the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from driftline.errors import SettingError
+from driftline.sdk.arguments import check_text, checked_texts
+from driftline.sdk.artifacts import file_sha256
+
+if TYPE_CHECKING:
+    import os
+
+
+@dataclass(frozen=True, slots=True)
+class DataReference:
+    """Data of a run.
+
+    Args:
+        uri: a path, a table or a query, with its version.
+        name: what the team calls it, such as ``training`` or ``test``.
+        fingerprint: checksum with the name of its algorithm, ``sha256:...``, or a snapshot's id.
+        rows: how many; None: not known.
+        columns: its schema: type by column.
+    """
+
+    uri: str
+    name: str = "training"
+    fingerprint: str | None = None
+    rows: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_path(cls, path: str | os.PathLike[str], frame: Any = None, *, name: str = "training") -> Self:
+        """Return a reference to a file, or to all files of a folder, by the digest of what they hold.
+
+        Args:
+            path: on this host.
+            frame: the same as a table, for rows and columns.
+            name: what the team calls it.
+
+        Raises:
+            SettingError: there is no such file.
+        """
+        place = Path(path)
+        files = [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
+        if not files:
+            raise SettingError(f"data {str(path)!r}: there is no such file, nor a folder with files")
+        if files == [place]:
+            digest = file_sha256(place)
+        else:
+            lines = (f"{file_sha256(file)}  {file.relative_to(place).as_posix()}\n" for file in files)
+            digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+        return cls(place.resolve().as_uri(), name, f"sha256:{digest}", *table_shape(frame))
+
+    @classmethod
+    def from_frame(
+        cls, frame: Any, *, uri: str, name: str = "training", fingerprint: str | None = None
+    ) -> Self:
+        """Return a reference to a table, with its rows and columns: a DataFrame or an Arrow table.
+
+        Args:
+            frame: the table, which is not looked into: give the fingerprint, or a snapshot's id.
+            uri: where it is from: a table or a query.
+            name: what the team calls it.
+            fingerprint: as above.
+        """
+        return cls(uri, name, fingerprint, *table_shape(frame))
+
+    def checked(self) -> dict[str, Any]:
+        """Return the reference as the wire takes it.
+
+        Raises:
+            SettingError: a field is wrong.
+        """
+        check_text("data: uri", self.uri)
+        check_text("data: name", self.name)
+        if self.fingerprint is not None:
+            check_text("data: fingerprint", self.fingerprint)
+        if self.rows is not None and (isinstance(self.rows, bool) or not isinstance(self.rows, int)):
+            raise SettingError(f"data: rows={self.rows!r}: it must be an integer")
+        return {
+            "uri": self.uri,
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "rows": self.rows,
+            "columns": dict(checked_texts("data: columns", self.columns)),
+        }
+
+
+def table_shape(frame: Any) -> tuple[int | None, Mapping[str, str]]:
+    """Return a table's number of rows, and the type of each column; what is not known is None, or absent."""
+    if frame is None:
+        return None, {}
+    if isinstance(frame, Mapping):
+        return max((len(column) for column in frame.values()), default=0), {}
+    schema = getattr(frame, "schema", None)
+    if hasattr(frame, "column_names"):  # Arrow.
+        return frame.num_rows, {each.name: str(each.type) for each in schema or ()}
+    types = schema if isinstance(schema, Mapping) else getattr(frame, "dtypes", {})
+    return len(frame), {str(name): str(kind) for name, kind in types.items()}
+
+
+def data_references(
+    data: DataReference | str | Sequence[DataReference | str] | None,
+    data_uri: str | None,
+    data_fingerprint: str | None,
+) -> Sequence[DataReference]:
+    """Return the references that were given in one way or the other.
+
+    Raises:
+        SettingError: in both, or a fingerprint without a place.
+    """
+    if data_uri is not None or data_fingerprint is not None:
+        if data is not None:
+            raise SettingError("data and data_uri or data_fingerprint say the same: give one of them")
+        if data_uri is None:
+            raise SettingError("data_fingerprint needs data_uri beside it")
+        return [DataReference(data_uri, fingerprint=data_fingerprint)]
+    if data is None:
+        return []
+    several: Sequence[Any] = [data] if isinstance(data, str | DataReference) else data
+    found = [DataReference(each) if isinstance(each, str) else each for each in several]
+    for each in found:
+        if not isinstance(each, DataReference):
+            raise SettingError(f"data: {type(each).__name__} is no DataReference, and no text")
+    return found
