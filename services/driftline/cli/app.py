@@ -50,6 +50,10 @@ COMMANDS: Final = {
         "services:migrate_command",
         "Create or update the store's tables, and the log's topics where a log is given.",
     ),
+    "models": Entry(
+        "registry:models_group",
+        "Which versions there are, which is in production, and who decided that, when and why.",
+    ),
     "monitors": Entry("monitors:monitors_group", "What is monitored, and how: files of monitors."),
     "outcomes": Entry("outcomes:outcomes_group", "What became of predictions: the ground truth, from files."),
     "performance": Entry(
@@ -61,8 +65,12 @@ COMMANDS: Final = {
     ),
     "report": Entry("report:report", "Write what the pages show into one HTML file that needs nothing else."),
     "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
+    "runs": Entry("runs:runs_group", "Training runs: what made each version of a model."),
     "serve": Entry("services:serve", "Serve the pages over a store."),
-    "trace": Entry("questions:trace", "Show one prediction, back to its training run."),
+    "trace": Entry(
+        "trace:trace",
+        "Show one prediction, back to what made its model; or, backwards, the predictions of something.",
+    ),
     "up": Entry(
         "services:up", "Run everything in one process: lander, profiler, drift worker, pages and metrics."
     ),

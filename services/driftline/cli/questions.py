@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
-from driftline.cli.output import echo, echo_json, echo_table, plain
+from driftline.cli.output import echo, echo_json, echo_table
 from driftline.embedded import open_store
 from driftline.store import ask
 from driftline.store.ledger import read_ledger
-from driftline.store.trace import trace as trace_prediction
 from driftline.store.url import EmbeddedUrl, parse_store_url
 from driftline.store.verdicts import read_verdicts
 
@@ -47,36 +45,6 @@ def ask_store(store_url: str, question: Callable[[Connection], T], *, use: Use =
 def patience_with(store_url: str) -> float:
     """Return for how many seconds a command tries again: an embedded store's owner may be changing now."""
     return 10.0 if isinstance(parse_store_url(store_url), EmbeddedUrl) else 0.0
-
-
-@click.command()
-@click.argument("event_id")
-@store_option
-@json_option
-@clean_errors
-def trace(event_id: str, store_url: str, as_json: bool) -> None:
-    """Show one prediction, back to its training run."""
-    found = ask_store(store_url, lambda connection: trace_prediction(connection, event_id))
-    if as_json:
-        echo_json(found)
-        return
-    for title in ("prediction", "training_run"):
-        echo(title.replace("_", " "), bold=True)
-        if found[title] is None:
-            echo(f"  run {found['prediction']['training_run_id']!r} was never registered")
-        for name, value in (found[title] or {}).items():
-            if value not in (None, {}, [], ""):
-                echo(f"  {name:<22}{json.dumps(plain(value), ensure_ascii=False)}")
-    echo("outcomes", bold=True)
-    for outcome in found["outcomes"]:
-        actual = outcome["actual_label"] if outcome["actual_number"] is None else outcome["actual_number"]
-        acted_on = "   acted on" if outcome["acted_on"] else ""
-        echo(
-            f"  {outcome['observed_time']:%Y-%m-%d %H:%M:%S}   {'-' if actual is None else actual}{acted_on}"
-        )
-    echo("findings in its windows", bold=True)
-    for verdict in found["verdicts"]:
-        echo(f"  {verdict['verdict']:<5} {verdict['scale_hours']:>3} h  {verdict['reason']}")
 
 
 @click.command()
