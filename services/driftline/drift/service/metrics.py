@@ -20,6 +20,8 @@ FAILING = "driftline_worker_failing_attempts"
 SET_ASIDE = "driftline_set_aside_events_total"
 NEWEST = "driftline_newest_event_timestamp_seconds"
 UNREGISTERED = "driftline_unregistered_run_events"
+UNREGISTERED_VERSION = "driftline_unregistered_version_events"
+UNDECLARED = "driftline_undeclared_version_events"
 MODEL = "driftline_model_info"
 DISK_FREE = "driftline_store_disk_free_bytes"
 DISK_SIZE = "driftline_store_disk_size_bytes"
@@ -100,6 +102,23 @@ WORKER_METRICS = (
         "Predictions in production of the last 24 hours, by event time, whose training run is not "
         "registered.",
         ("DriftlineUnknownTrainingRun",),
+    ),
+    Metric(
+        UNREGISTERED_VERSION,
+        "gauge",
+        ("model_name", "model_version"),
+        "Predictions in production of the last 24 hours, by event time, of a version that the model "
+        "registry does not know; of versions that it knows there is no series.",
+        ("DriftlineUnregisteredVersion",),
+    ),
+    Metric(
+        UNDECLARED,
+        "gauge",
+        ("model_name", "model_version", "environment", "declared", "host", "session_id"),
+        "Predictions that landed in the last 15 minutes of a version that is not declared to be in "
+        "production in their environment, made two minutes after the decision or later; declared is the "
+        "version that is, or none. One series a session, of the 20 with most.",
+        ("DriftlineUndeclaredVersion",),
     ),
     Metric(
         MODEL,

@@ -10,6 +10,7 @@ from driftline.domain.hours import HOUR_S
 from driftline.domain.names import is_answer
 from driftline.domain.streams import REFERENCE
 from driftline.drift.hours import WHOLE
+from driftline.drift.service.declared import export_declared
 from driftline.drift.service.export import by_version, serving
 from driftline.drift.service.metrics import (
     CHANGED,
@@ -54,6 +55,7 @@ _CURRENT = ("open", "dismissed", "accepted")
 _RUNS_GAP_S = 60.0
 _LONGEST_FINDING = 240
 _DISK_GAP_S = 300.0
+_DECLARED_GAP_S = 15.0
 
 
 class Pace:
@@ -100,6 +102,7 @@ class StoredExport:
         self._failing = failing
         self._incidents, self._arrived = Pace(_INCIDENTS_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
+        self._declared = Pace(_DECLARED_GAP_S)
         self._latest: dict[Stream, tuple[int, Sequence[Verdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}
         self._late: dict[Stream, int] | None = None
@@ -121,7 +124,8 @@ class StoredExport:
 
     def is_due(self, now_s: float) -> bool:
         """Return whether there is anything to be read by now."""
-        return any(pace.is_due(now_s) for pace in (self._incidents, self._arrived, self._runs, self._disk))
+        paces = (self._incidents, self._arrived, self._runs, self._declared, self._disk)
+        return any(pace.is_due(now_s) for pace in paces)
 
     def latest(self, connection: Connection, stream: Stream, *, next_hour: int) -> Sequence[Verdict]:
         """Return the verdicts on a stream's windows that ended last, for a process that has given none yet.
@@ -179,6 +183,10 @@ class StoredExport:
             self._metrics.replace(UNREGISTERED, by_version(counts.items(), add))
             self._runs.done(now_s)
             self._try_again("runs", since, self._runs)
+        if self._declared.is_due(now_s):
+            export_declared(self._metrics, connection, served, since)
+            self._declared.done(now_s)
+            self._declared.change()  # What answered is forgotten after a while, also where nothing lands.
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, connection)
             self._disk.done(now_s)
