@@ -278,13 +278,36 @@ def _fill(client: Connection) -> None:
         ],
     )
     client.insert(
-        "training_runs",
+        "training_run_events",
         [list(_RUN.values())],
         column_names=list(_RUN),
     )
+    _decide(client)
     corrected = [[predictions[0][0], hour_time(END - 182 + 24 * day), "flight-delay", day] for day in (0, 1)]
     names = ["event_id", "observed_time", "model_name", "actual_number"]
     client.insert("outcomes", corrected, column_names=names)
+
+
+def _decide(client: Client) -> None:
+    """Register two versions, and put 3 into production 100 hours before the end; one more is refused."""
+    names = ["log_offset", "event_id", "event_time", "model_name", "kind", "model_version", "training_run_id"]
+    names += ["environment", "stage", "expected_head", "written_by", "reason"]
+    heads = ["", str(uuid.UUID(int=2)), ""]
+    decided = [
+        ("version", "2", "run-2", "", END - 2000, "trainer", "", ""),
+        ("version", "3", "run-7f3a", "", END - 1000, "trainer", "", ""),
+        ("stage", "2", "", "production", END - 900, "ann", "it is the first", heads[0]),
+        ("stage", "3", "", "production", END - 100, "ann", "<b>better</b>", heads[1]),
+        ("stage", "2", "", "production", END - 99, "bob", "mine", heads[2]),
+    ]
+    rows = [
+        [
+            *(place, uuid.UUID(int=place), hour_time(hour), "flight-delay", kind, version, run),
+            *("production", stage, head, by, why),
+        ]
+        for place, (kind, version, run, stage, hour, by, why, head) in enumerate(decided)
+    ]
+    client.insert("registry_events", rows, column_names=names)
 
 
 def metrics_with_one_counter() -> Metrics:

@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from driftline.web import addresses
+from driftline.web.draw.charts import time_axis
 from driftline.web.period import parse_days
 from driftline.web.runbooks import list_runbooks, read_runbook
 from driftline.web.views.explorer import view_explorer
 from driftline.web.views.feature import view_feature
 from driftline.web.views.fleet import view_fleet
+from driftline.web.views.history import view_history
 from driftline.web.views.incident import view_incident
 from driftline.web.views.model import view_model
 from driftline.web.views.prediction import view_prediction
+from driftline.web.views.run import view_run
 from driftline.web.views.streams import Choice
 from driftline.web.words import parse_iso
 
@@ -121,6 +124,16 @@ def _explorer(asked: Asked) -> Shown:
     return Shown({"view": found}, status=400 if found.problems else 200)
 
 
+def _history(asked: Asked) -> Shown:
+    view = view_history(asked.client(), asked.name, asked.choice)
+    return Shown({"view": view, "axis": time_axis(view.period), "choice": asked.choice})
+
+
+def _run(asked: Asked) -> Shown:
+    model, run = asked.names
+    return Shown({"view": view_run(asked.client(), model, run)})
+
+
 def _incident(asked: Asked) -> Shown:
     return Shown({"view": view_incident(asked.connect(), asked.name)})
 
@@ -164,6 +177,22 @@ PAGES: Final = (
         "`kind=categorical` shows the text.",
         _feature,
         example="/models/flight-delay/features/temp",
+    ),
+    Page(
+        "history",
+        addresses.history_path,
+        "Which version was declared to be in production, and which in fact answered, on one timeline; all "
+        "versions with their stages and runs; who decided what, when and why.",
+        _history,
+        example="/models/flight-delay/history",
+    ),
+    Page(
+        "run",
+        addresses.run_path,
+        "What made a version: commit, environment, data, artifact, metrics; the commands that rebuild it; "
+        "which predictions it answered.",
+        _run,
+        example="/models/flight-delay/runs/run-7f3a",
     ),
     Page(
         "incident",

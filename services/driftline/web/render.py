@@ -81,6 +81,8 @@ class Renderer:
             "statistic_titles": titles_of,
             "model_path": addresses.model_path,
             "explorer_path": addresses.explorer_path,
+            "history_path": addresses.history_path,
+            "run_path": addresses.run_path,
             "incident_path": addresses.incident_path,
             "prediction_path": addresses.prediction_path,
             "runbook_path": addresses.runbook_path,

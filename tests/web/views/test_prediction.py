@@ -19,7 +19,7 @@ def event(site):
 
 def test_leads_back_to_the_training_run(site, event):
     text = text_of(site.get(event)).partition("Training run")[2]
-    assert "run run-7f3a, registered" in text
+    assert "run run-7f3a, with what rebuilds it, registered" in text
     assert "git commit 9f3c2e1a7b" in text
     assert "artifact s3://models/flight-delay/3" in text
     assert "training data s3://data/flights, fingerprint 1f2e; 50 reference rows" in text

@@ -12,6 +12,7 @@ from driftline.domain.streams import Stream
 from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.checked import find_broken, find_unseen, values_by_key
+from driftline.store.lineage import read_lineage
 from driftline.store.trace import trace
 from driftline.web.incidents import read_known_incidents
 from driftline.web.views.streams import spans_by_model
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.store.connection import Connection
+    from driftline.store.lineage import Lineage
     from driftline.web.incidents import KnownIncident
 
 
@@ -53,6 +55,7 @@ class PredictionView:
         features: what it was made from; what needs a look first.
         answer: what is invalid in the answer, by part.
         run: that made the model, by column; None: it was never registered.
+        lineage: the stage of its version then and now, and all that the run said.
         outcomes: the truth, as it became known, the newest last.
         verdicts: what was found in windows around it, one a feature and part of the traffic.
         incidents: that were on at the time.
@@ -65,6 +68,7 @@ class PredictionView:
     features: Sequence[FeatureValue]
     answer: Mapping[str, str]
     run: Mapping[str, Any] | None
+    lineage: Lineage
     outcomes: Sequence[Mapping[str, Any]]
     verdicts: Sequence[Mapping[str, Any]]
     incidents: Sequence[KnownIncident]
@@ -98,6 +102,7 @@ def view_prediction(connection: Connection, event_id: str) -> PredictionView:
         features=_features(event, broken, find_unseen(connection, event), found["verdicts"]),
         answer={name: reason for name, reason in broken.items() if is_answer(name)},
         run=found["training_run"],
+        lineage=read_lineage(connection, event),
         outcomes=found["outcomes"],
         verdicts=_gravest(found["verdicts"]),
         incidents=[
