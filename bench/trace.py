@@ -19,14 +19,15 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from driftline.store import migrate, open_store
+from driftline.embedded import open_store
+from driftline.store import migrate
 from driftline.store.lineage import ENTITY, REQUEST, TRACE, find_predictions, read_lineage
 from driftline.store.trace import trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store import Connection
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
 BEGIN_S = 1_764_547_200
@@ -61,9 +62,9 @@ WHERE hour = toStartOfHour(toDateTime({at:UInt32}, 'UTC')) LIMIT 1
 """
 
 
-def fill(client: Client, rows: int) -> None:
+def fill(connection: Connection, rows: int) -> None:
     """Land rows, from where an earlier run stopped."""
-    first = int(client.query("SELECT count() FROM predictions").result_rows[0][0])
+    first = int(connection.rows("SELECT count() FROM predictions")[0][0])
     for begin in range(first, rows, CHUNK_ROWS):
         query = _INSERT.format(
             begin=BEGIN_S,
@@ -74,17 +75,17 @@ def fill(client: Client, rows: int) -> None:
             first=begin,
             count=min(CHUNK_ROWS, rows - begin),
         )
-        client.command(query, settings={"max_threads": 2, "max_insert_threads": 1})
+        connection.command(query, settings={"max_threads": 2, "max_insert_threads": 1})
         print(f"{min(begin + CHUNK_ROWS, rows):,} rows", flush=True)
 
 
-def sample(client: Client, questions: int) -> Sequence[tuple[str, str, str, str]]:
+def sample(connection: Connection, questions: int) -> Sequence[tuple[str, str, str, str]]:
     """Return what to ask for: of rows of random hours."""
     chance = Random(0)
     found: list[tuple[str, str, str, str]] = []
     while len(found) < questions:
         at = BEGIN_S + int(chance.random() * DAYS * 86_400)
-        found += client.query(_SAMPLE, parameters={"at": at}).result_rows
+        found += connection.rows(_SAMPLE, {"at": at})
     return found
 
 
@@ -100,8 +101,8 @@ def measure(
     return times
 
 
-def _by_event(client: Client, event_id: str) -> None:
-    read_lineage(client, trace(client, event_id)["prediction"])
+def _by_event(connection: Connection, event_id: str) -> None:
+    read_lineage(connection, trace(connection, event_id)["prediction"])
 
 
 def main() -> None:
@@ -112,17 +113,19 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     url = f"chdb://{CACHE / 'trace' / str(options.rows)}"
-    with open_store(url) as store, closing(store.client()) as client:
-        migrate(client)
-        fill(client, options.rows)
-        asked = sample(client, options.questions)
+    with open_store(url) as store, closing(store.connect()) as connection:
+        migrate(connection)
+        fill(connection, options.rows)
+        asked = sample(connection, options.questions)
 
-        times = {"by event, with its run, stage and outcomes": measure(partial(_by_event, client), asked, 0)}
+        times = {
+            "by event, with its run, stage and outcomes": measure(partial(_by_event, connection), asked, 0)
+        }
         for place, key in enumerate((ENTITY, REQUEST, TRACE), 1):
-            times[f"by {key}"] = measure(partial(find_predictions, client, key), asked, place)
-        ((parts, size),) = client.query(
+            times[f"by {key}"] = measure(partial(find_predictions, connection, key), asked, place)
+        ((parts, size),) = connection.rows(
             "SELECT count(), sum(bytes_on_disk) FROM system.parts WHERE table = 'predictions' AND active"
-        ).result_rows
+        )
     found = {
         name: {
             "p50_ms": statistics.median(each) * 1000,

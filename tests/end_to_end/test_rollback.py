@@ -107,7 +107,7 @@ def test_history_answers_for_any_moment_what_was_declared_and_what_answered(plac
         streams = [Stream(MODEL, version, "production") for version in "123"]
         export_declared(metrics, landing.client, streams, dict.fromkeys(streams, 0))
         told = [line for line in metrics.expose().decode().splitlines() if line.startswith(f"{UNDECLARED}{{")]
-        host = landing.client.query("SELECT any(host) FROM sessions").result_rows[0][0]
+        host = landing.client.rows("SELECT any(host) FROM sessions")[0][0]
         assert len(told) == 1
         for label in ('model_version="3"', 'declared="2"', f'host="{host}"'):
             assert label in told[0]

@@ -43,7 +43,7 @@ def test_what_landed_comes_to_the_state_that_stands_in_the_log_also_when_it_land
     assert read_registry(client, "landed") == {"landed": state}
     assert state.in_production() == "2"
     counted = "SELECT count(), uniqExact(event_id) FROM registry_events FINAL WHERE model_name = 'landed'"
-    assert client.query(counted).result_rows == [(7, 7)]
+    assert client.rows(counted) == [(7, 7)]
 
 
 def test_a_stale_decision_lands_is_refused_and_told_to_who_wrote_it(landing, client):
@@ -53,9 +53,7 @@ def test_a_stale_decision_lands_is_refused_and_told_to_who_wrote_it(landing, cli
         registry.submit(
             give_stage(registry.model("raced"), "3", Stage.PRODUCTION, author=ANN, reason="again")
         )
-        with pytest.raises(
-            RefusedEventError, match=r"version 3 went from candidate to production by ann at"
-        ):
+        with pytest.raises(RefusedEventError, match=r"version 3 went from candidate to production by ann at"):
             registry.submit(late)
     landing.land()
     state = read_registry(client, "raced")["raced"]
@@ -71,7 +69,7 @@ def test_what_is_no_event_is_set_aside_and_the_rest_counts(landing, client):
         writer.append([Record(MODEL_REGISTRY_TOPIC, b"", nameless.encode())])
     landing.land()
     query = "SELECT count() FROM dead_letters FINAL WHERE topic = 'driftline.model-registry'"
-    assert client.query(query).result_rows == [(2,)]
+    assert client.rows(query) == [(2,)]
     assert read_registry(client, "garbled")["garbled"].in_production() == "2"
 
 
@@ -91,5 +89,5 @@ def test_a_run_that_is_registered_with_other_content_is_a_new_revision(landing, 
         (2, "s3://new", {"auc": 0.9}),
     ]
     assert revisions[1].data_references[0].uri == "s3://new"
-    newest = client.query("SELECT data_uri FROM training_runs FINAL WHERE model_name = 'revised'").result_rows
+    newest = client.rows("SELECT data_uri FROM training_runs FINAL WHERE model_name = 'revised'")
     assert newest == [("s3://new",)]

@@ -288,7 +288,7 @@ def _fill(client: Connection) -> None:
     client.insert("outcomes", corrected, column_names=names)
 
 
-def _decide(client: Client) -> None:
+def _decide(client: Connection) -> None:
     """Register two versions, and put 3 into production 100 hours before the end; one more is refused."""
     names = ["log_offset", "event_id", "event_time", "model_name", "kind", "model_version", "training_run_id"]
     names += ["environment", "stage", "expected_head", "written_by", "reason"]

@@ -20,11 +20,10 @@ from driftline.store.registry import read_registry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.registry.history import Declared
     from driftline.registry.state import ModelState
     from driftline.store.answered import Answered
+    from driftline.store.connection import Connection
 
 _WINDOW = timedelta(hours=1)
 _TIME = "(ISO 8601, UTC unless it says otherwise), or age, such as 7d"
@@ -81,10 +80,10 @@ def history(
 
 
 def _read(
-    client: Client, *, model_name: str, environment: str, **period: Any
+    connection: Connection, *, model_name: str, environment: str, **period: Any
 ) -> tuple[ModelState, Sequence[Answered]]:
-    state = known_model(read_registry(client), model_name)
-    return state, read_answered(client, model_name, environment=environment, **period)
+    state = known_model(read_registry(connection), model_name)
+    return state, read_answered(connection, model_name, environment=environment, **period)
 
 
 def _declared_row(each: Declared) -> dict[str, Any]:

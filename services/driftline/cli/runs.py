@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import ParamSpec, TypeVar
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.registry.runs import Run
+    from driftline.store.connection import Connection
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -163,14 +162,14 @@ def show(
         echo_run(run, len(revisions))
 
 
-def _read(client: Client, *, training_run_id: str, model_name: str | None) -> Sequence[Run]:
-    models = [model_name] if model_name else models_of_run(client, training_run_id)
+def _read(connection: Connection, *, training_run_id: str, model_name: str | None) -> Sequence[Run]:
+    models = [model_name] if model_name else models_of_run(connection, training_run_id)
     if len(models) > 1:
         raise NotFoundError(
             f"run {training_run_id} was registered for several models, {', '.join(models)}: name one of them "
             "with --model"
         )
-    found = read_revisions(client, models[0], training_run_id) if models else []
+    found = read_revisions(connection, models[0], training_run_id) if models else []
     if not found:
         of_model = f" for {model_name}" if model_name else ""
         raise NotFoundError(f"no run {training_run_id} is registered{of_model}, or it has not landed yet")

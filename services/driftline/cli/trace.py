@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import ParamSpec, TypeVar
 
-    from clickhouse_connect.driver.client import Client
-
+    from driftline.store.connection import Connection
     from driftline.store.lineage import Found, Lineage
 
     P = ParamSpec("P")
@@ -78,9 +77,9 @@ def trace(
         _echo_traced(traced, lineage)
 
 
-def _read(client: Client, *, event_id: str) -> tuple[Mapping[str, Any], Lineage]:
-    traced = trace_prediction(client, event_id)
-    return traced, read_lineage(client, traced["prediction"])
+def _read(connection: Connection, *, event_id: str) -> tuple[Mapping[str, Any], Lineage]:
+    traced = trace_prediction(connection, event_id)
+    return traced, read_lineage(connection, traced["prediction"])
 
 
 def _lineage_row(lineage: Lineage) -> dict[str, Any]:

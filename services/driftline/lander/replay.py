@@ -13,8 +13,8 @@ from driftline.lander.held import HeldRows
 from driftline.lander.repeats import find_repeats
 from driftline.lander.service import make_inserters
 from driftline.log import Batch
-from driftline.store import ready_connection
 from driftline.log.schemas import WriterSchemas
+from driftline.store import ready_connection
 from driftline.store.dead_letters import read_dead_letters, write_dead_letter
 
 if TYPE_CHECKING:

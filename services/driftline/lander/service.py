@@ -25,8 +25,8 @@ from driftline.lander.insert import Inserter, Landing
 from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, STORE_FAILURES
 from driftline.lander.repeats import find_repeats
 from driftline.lander.turn import Turn
-from driftline.store import ready_connection
 from driftline.log.schemas import WriterSchemas
+from driftline.store import ready_connection
 from driftline.wire import (
     DEAD_LETTER,
     DEAD_LETTERS_TOPIC,

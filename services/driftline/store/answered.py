@@ -11,9 +11,8 @@ from driftline.store.hours import STREAM
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
+    from driftline.store.connection import Connection
 
 # What the table is sorted by, but for the version, of which a model has few at a time: a look at those hours.
 _ANSWERED = """
@@ -46,7 +45,7 @@ class Answered:
 
 
 def read_answered(
-    client: Client,
+    connection: Connection,
     model_name: str,
     since: datetime,
     until: datetime,
@@ -57,7 +56,7 @@ def read_answered(
     """Return which versions answered in [since, until), by event time, and how often.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: whose.
         since: aware.
         until: aware.
@@ -71,7 +70,7 @@ def read_answered(
         "until": until.astimezone(UTC).replace(tzinfo=None),
     }
     query = _ANSWERED.format(slice="hour" if by_hour else "toDateTime({since:DateTime64(6, 'UTC')}, 'UTC')")
-    rows = client.query(query, parameters=bound).result_rows
+    rows = connection.rows(query, bound)
     return [
         Answered(version, _utc(hour), events, _utc(first), _utc(last))
         for version, hour, events, first, last in rows
@@ -119,7 +118,7 @@ class Undeclared:
 
 
 def read_undeclared(
-    client: Client,
+    connection: Connection,
     model_name: str,
     *,
     environment: str,
@@ -131,7 +130,7 @@ def read_undeclared(
     """Return the sessions that answered after a decision with another version than it declared.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: whose.
         environment: that the predictions were logged for.
         declared: the version that is in production there; empty: none.
@@ -147,21 +146,21 @@ def read_undeclared(
         "minutes": minutes,
         "most": most,
     }
-    rows = client.query(_UNDECLARED, parameters=bound).result_rows
+    rows = connection.rows(_UNDECLARED, bound)
     return [
         Undeclared(version, session, host, events, _utc(newest))
         for version, session, events, newest, host in rows
     ]
 
 
-def count_predictions(client: Client, stream: Stream, *, since_hour: int) -> int:
+def count_predictions(connection: Connection, stream: Stream, *, since_hour: int) -> int:
     """Return how many predictions of a stream have landed of an hour or later, since the Unix epoch, UTC."""
     query = (
         f"SELECT count() FROM predictions WHERE {STREAM} "
         "AND hour >= toDateTime({since:UInt32} * 3600, 'UTC')"
     )
     names = zip(("model", "version", "environment"), stream, strict=True)
-    return int(client.query(query, parameters={**dict(names), "since": since_hour}).result_rows[0][0])
+    return int(connection.rows(query, {**dict(names), "since": since_hour})[0][0])
 
 
 _NEWEST = """
@@ -177,8 +176,8 @@ SELECT max(newest) FROM
 """
 
 
-def newest_answer(client: Client, model_name: str, environment: str) -> int | None:
+def newest_answer(connection: Connection, model_name: str, environment: str) -> int | None:
     """Return the newest hour in which a model answered, since the Unix epoch, UTC; None: it never did."""
     bound = {"model": model_name, "environment": environment}
-    newest = _utc(client.query(_NEWEST, parameters=bound).result_rows[0][0])
+    newest = _utc(connection.rows(_NEWEST, bound)[0][0])
     return int(newest.timestamp()) // 3600 if newest.timestamp() else None

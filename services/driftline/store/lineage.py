@@ -13,11 +13,10 @@ from driftline.store.runs import read_revisions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.registry.events import Stage
     from driftline.registry.runs import Run
     from driftline.registry.state import Move, Version
+    from driftline.store.connection import Connection
 
 ENTITY: Final = "entity"
 REQUEST: Final = "request"
@@ -79,16 +78,16 @@ class Lineage:
         return self.revisions[-1] if self.revisions else None
 
 
-def read_lineage(client: Client, prediction: Mapping[str, Any]) -> Lineage:
+def read_lineage(connection: Connection, prediction: Mapping[str, Any]) -> Lineage:
     """Return where a prediction comes from.
 
     Args:
-        client: of the store.
+        connection: to the store.
         prediction: its columns, as `store.trace` returns them.
     """
     model, name = prediction["model_name"], prediction["model_version"]
-    revisions = read_revisions(client, model, prediction["training_run_id"])
-    state = read_registry(client, model).get(model)
+    revisions = read_revisions(connection, model, prediction["training_run_id"])
+    state = read_registry(connection, model).get(model)
     version = state.versions.get(name) if state else None
     if state is None or version is None:
         return Lineage(None, None, None, None, revisions)
@@ -131,12 +130,12 @@ class Found:
 
 
 def find_predictions(
-    client: Client, key: str, value: str, *, model_name: str | None = None, limit: int = 50
+    connection: Connection, key: str, value: str, *, model_name: str | None = None, limit: int = 50
 ) -> Found:
     """Return the predictions of an entity, request, trace id, run, commit or data, the newest first.
 
     Args:
-        client: of the store.
+        connection: to the store.
         key: one of `KEYS`.
         value: of a commit, as much of its beginning as tells; of data, its place or its fingerprint.
         model_name: of this model only.
@@ -149,10 +148,10 @@ def find_predictions(
     of_model = " AND model_name = {model:String}" if model_name else ""
     if key in _OWN_KEYS:
         query = _FOUND % f"{_OWN_KEYS[key]} = {{value:String}}{of_model}"
-        return Found((), list(client.query(query, parameters=bound).named_results()))
+        return Found((), connection.named_rows(query, bound))
     if key not in _OF_RUNS:
         raise SettingError(f"{key!r} is nothing that predictions are found by; there are {', '.join(KEYS)}")
-    runs = client.query(_RUNS % f"{_OF_RUNS[key]}{of_model}", parameters=bound).result_rows
+    runs = connection.rows(_RUNS % f"{_OF_RUNS[key]}{of_model}", bound)
     if not runs:
         return Found((), ())
     bound |= {
@@ -162,15 +161,13 @@ def find_predictions(
     }
     streams = [
         FoundStream(model, version, environment, run, events, _utc(first), _utc(last))
-        for model, version, environment, run, events, first, last in client.query(
-            _STREAMS, parameters=bound
-        ).result_rows
+        for model, version, environment, run, events, first, last in connection.rows(_STREAMS, bound)
     ]
-    return Found(streams, _newest(client, streams, bound))
+    return Found(streams, _newest(connection, streams, bound))
 
 
 def _newest(
-    client: Client, streams: Sequence[FoundStream], bound: dict[str, Any]
+    connection: Connection, streams: Sequence[FoundStream], bound: dict[str, Any]
 ) -> Sequence[Mapping[str, Any]]:
     """Return the newest predictions of the stream that answered last."""
     if not streams:
@@ -189,7 +186,7 @@ def _newest(
         "run": newest.training_run_id,
         "last": newest.last.replace(tzinfo=None),
     }
-    return list(client.query(_FOUND % conditions, parameters=chosen).named_results())
+    return connection.named_rows(_FOUND % conditions, chosen)
 
 
 def _utc(time: datetime) -> datetime:

@@ -11,9 +11,8 @@ from driftline.registry.fold import fold
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.registry.state import ModelState
+    from driftline.store.connection import Connection
 
 _FIELDS = tuple(name for name in RegistryEvent.__slots__)
 
@@ -31,14 +30,14 @@ ORDER BY model_name, begun, log_id, log_partition, log_offset
 """
 
 
-def read_registry(client: Client, model_name: str = "") -> Mapping[str, ModelState]:
+def read_registry(connection: Connection, model_name: str = "") -> Mapping[str, ModelState]:
     """Return the state of each registered model, or of one; reads every event of it.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: of this model only; empty: of all.
     """
-    rows = client.query(_EVENTS, parameters={"model": model_name}).result_rows
+    rows = connection.rows(_EVENTS, {"model": model_name})
     return fold(_event(dict(zip(_FIELDS, row, strict=True))) for row in rows)
 
 

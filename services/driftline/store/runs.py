@@ -11,7 +11,7 @@ from driftline.registry.runs import ArtifactFile, Run, RunData
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
+    from driftline.store.connection import Connection
 
 
 _COLUMNS = tuple(field.name for field in fields(Run) if field.name != "revision")
@@ -28,17 +28,17 @@ ORDER BY begun, log_id, log_partition, log_offset
 """
 
 
-def read_revisions(client: Client, model_name: str, training_run_id: str) -> Sequence[Run]:
+def read_revisions(connection: Connection, model_name: str, training_run_id: str) -> Sequence[Run]:
     """Return a run's revisions, in the order in which they were registered; none: it never was.
 
     Args:
-        client: of the store.
+        connection: to the store.
         model_name: that the run trained.
         training_run_id: which run.
     """
     bound = {"model": model_name, "run": training_run_id}
     found: list[Run] = []
-    for row in client.query(_REVISIONS, parameters=bound).result_rows:
+    for row in connection.rows(_REVISIONS, bound):
         run = _run(dict(zip(_COLUMNS, row, strict=True)), len(found) + 1)
         if not found or not _is_same(found[-1], run):
             found.append(run)
@@ -59,7 +59,7 @@ def _run(columns: dict[str, Any], revision: int) -> Run:
 
 
 def _named(value: Any, kind: type[ArtifactFile | RunData]) -> dict[str, Any]:
-    """Return a tuple's parts by name; the client gives some as such, and some by name."""
+    """Return a tuple's parts by name; the connection gives some as such, and some by name."""
     if isinstance(value, dict):
         return value
     return dict(zip((field.name for field in fields(kind)), value, strict=True))
@@ -71,10 +71,10 @@ def _is_same(one: Run, other: Run) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-def models_of_run(client: Client, training_run_id: str) -> Sequence[str]:
+def models_of_run(connection: Connection, training_run_id: str) -> Sequence[str]:
     """Return the models that a run was registered for, mostly one."""
     query = (
         "SELECT DISTINCT model_name FROM training_run_events WHERE training_run_id = {run:String} ORDER BY 1"
     )
-    rows = client.query(query, parameters={"run": training_run_id}).result_rows
+    rows = connection.rows(query, {"run": training_run_id})
     return [str(row[0]) for row in rows]

@@ -125,13 +125,13 @@ def _explorer(asked: Asked) -> Shown:
 
 
 def _history(asked: Asked) -> Shown:
-    view = view_history(asked.client(), asked.name, asked.choice)
+    view = view_history(asked.connect(), asked.name, asked.choice)
     return Shown({"view": view, "axis": time_axis(view.period), "choice": asked.choice})
 
 
 def _run(asked: Asked) -> Shown:
     model, run = asked.names
-    return Shown({"view": view_run(asked.client(), model, run)})
+    return Shown({"view": view_run(asked.connect(), model, run)})
 
 
 def _incident(asked: Asked) -> Shown:

@@ -63,7 +63,7 @@ def test_a_session_that_goes_on_with_what_was_rolled_back_is_exported_with_its_h
     metrics = exported(landing, model, "2", "3")
     lines = [line for line in metrics.expose().decode().splitlines() if line.startswith(f"{UNDECLARED}{{")]
     assert len(lines) == 1
-    host = landing.client.query("SELECT any(host) FROM sessions").result_rows[0][0]
+    host = landing.client.rows("SELECT any(host) FROM sessions")[0][0]
     for label in (f'host="{host}"', 'model_version="3"', 'declared="2"', 'environment="production"'):
         assert label in lines[0]
     assert lines[0].endswith(" 2.0")

@@ -12,11 +12,10 @@ from driftline.store.registry import read_registry
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.domain.streams import Stream
     from driftline.metrics import Metrics
     from driftline.registry.state import ModelState
+    from driftline.store.connection import Connection
 
 GRACE: Final = timedelta(minutes=2)
 """For so long after a decision the version before it may answer: services look, and load a model."""
@@ -29,34 +28,34 @@ MOST_SESSIONS: Final = 20
 
 
 def export_declared(
-    metrics: Metrics, client: Client, served: Sequence[Stream], since: Mapping[Stream, int]
+    metrics: Metrics, connection: Connection, served: Sequence[Stream], since: Mapping[Stream, int]
 ) -> None:
     """Export which served versions nobody registered, and which sessions answer with an undeclared one.
 
     Args:
         metrics: of this process.
-        client: of the store.
+        connection: to the store.
         served: streams to be told of.
         since: of each, the first hour that counts, hours since the Unix epoch.
     """
-    states = read_registry(client)
+    states = read_registry(connection)
     unregistered: dict[tuple[str, ...], float] = {}
     for stream in served:
         state = states.get(stream.model_name)
         if state is None or stream.model_version not in state.versions:
             names = (stream.model_name, stream.model_version)
-            events = count_predictions(client, stream, since_hour=since[stream])
+            events = count_predictions(connection, stream, since_hour=since[stream])
             unregistered[names] = unregistered.get(names, 0.0) + events
     metrics.replace(UNREGISTERED_VERSION, unregistered)
     models = {stream.model_name for stream in served}
     undeclared: dict[tuple[str, ...], float] = {}
     for state in states.values():
         if state.model_name in models:
-            undeclared |= _undeclared(client, state)
+            undeclared |= _undeclared(connection, state)
     metrics.replace(UNDECLARED, undeclared)
 
 
-def _undeclared(client: Client, state: ModelState) -> dict[tuple[str, ...], float]:
+def _undeclared(connection: Connection, state: ModelState) -> dict[tuple[str, ...], float]:
     """Return what answers a model's requests and is not declared, by the metric's labels."""
     found: dict[tuple[str, ...], float] = {}
     for environment in state.environments:
@@ -65,7 +64,7 @@ def _undeclared(client: Client, state: ModelState) -> dict[tuple[str, ...], floa
             continue
         declared = moves[-1].production_after
         for each in read_undeclared(
-            client,
+            connection,
             state.model_name,
             environment=environment,
             declared=declared,

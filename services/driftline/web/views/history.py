@@ -19,13 +19,13 @@ from driftline.web.period import Period
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from clickhouse_connect.driver.client import Client
     from markupsafe import Markup
 
     from driftline.registry.events import Stage
     from driftline.registry.history import Declared
     from driftline.registry.state import ModelState, Move, Refusal, Version
     from driftline.store.answered import Answered
+    from driftline.store.connection import Connection
     from driftline.web.views.streams import Choice
 
 _DECISIONS = 50
@@ -77,18 +77,18 @@ class HistoryView:
     refusals: Sequence[Refusal]
 
 
-def view_history(client: Client, model_name: str, choice: Choice) -> HistoryView:
+def view_history(connection: Connection, model_name: str, choice: Choice) -> HistoryView:
     """Return a model's history.
 
     Raises:
         NotFoundError: the model is not registered.
     """
-    state = known_model(read_registry(client), model_name)
+    state = known_model(read_registry(connection), model_name)
     environment = choice.environment or PRODUCTION
-    period = _period(client, state, environment, choice.days)
+    period = _period(connection, state, environment, choice.days)
     since, until = hour_time(period.first_hour), hour_time(period.end_hour)
     declared = declared_periods(state, since, until, environment)
-    answered = read_answered(client, model_name, since, until, environment=environment)
+    answered = read_answered(connection, model_name, since, until, environment=environment)
     return HistoryView(
         name=model_name,
         environment=environment,
@@ -104,9 +104,9 @@ def view_history(client: Client, model_name: str, choice: Choice) -> HistoryView
     )
 
 
-def _period(client: Client, state: ModelState, environment: str, days: int) -> Period:
+def _period(connection: Connection, state: ModelState, environment: str, days: int) -> Period:
     """Return a period that ends with the newest answer; of a model that never answered, decision."""
-    newest = newest_answer(client, state.model_name, environment)
+    newest = newest_answer(connection, state.model_name, environment)
     if newest is None:
         times = [move.event.event_time for move in state.moves]
         times += [version.registered_at for version in state.versions.values()]

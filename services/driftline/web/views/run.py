@@ -14,10 +14,9 @@ from driftline.store.runs import read_revisions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.registry.events import Stage
     from driftline.registry.runs import Run, Step
+    from driftline.store.connection import Connection
     from driftline.store.lineage import FoundStream
 
 
@@ -40,18 +39,18 @@ class RunView:
     streams: Sequence[FoundStream]
 
 
-def view_run(client: Client, model_name: str, training_run_id: str) -> RunView:
+def view_run(connection: Connection, model_name: str, training_run_id: str) -> RunView:
     """Return one training run.
 
     Raises:
         NotFoundError: it was never registered for this model.
     """
-    revisions = read_revisions(client, model_name, training_run_id)
+    revisions = read_revisions(connection, model_name, training_run_id)
     if not revisions:
         raise NotFoundError(f"no run {training_run_id!r} of {model_name!r} is registered")
     run = revisions[-1]
-    state = read_registry(client, model_name).get(model_name)
-    found = find_predictions(client, RUN, training_run_id, model_name=model_name, limit=1)
+    state = read_registry(connection, model_name).get(model_name)
+    found = find_predictions(connection, RUN, training_run_id, model_name=model_name, limit=1)
     return RunView(
         run=run,
         revisions=revisions,
