@@ -105,7 +105,7 @@ class Undeclared:
     Args:
         version: that answers.
         session_id: which session.
-        host: where it runs; empty: it has not said so.
+        host: where it runs; empty: not known.
         events: how many of its predictions landed lately.
         newest: event time of the newest of them, in UTC.
     """
