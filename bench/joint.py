@@ -19,7 +19,7 @@ import numpy as np
 
 from driftline.drift import DriftSettings, Judge, Verdict
 from driftline.drift.joint.report import report_joint
-from driftline.drift.statistics.joint import Projection, count, fit, pair_words, profile
+from driftline.drift.statistics.joint import Projection, count, fit, pair_phrases, profile
 from driftline.store.samples import Sample
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Stream:
         (counts,) = count(self._projection, sample)
         given = self._judge.judge(profile(self._projection, counts))
         self._pages += [each for each in given if each.verdict == "page"]
-        return report_joint(given, pair_words(self._projection))
+        return report_joint(given, pair_phrases(self._projection))
 
     def _take(self, hour: int, fault: int | None = None) -> Sample | None:
         made = self._traffic(hour, fault)

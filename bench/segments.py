@@ -19,7 +19,7 @@ import numpy as np
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.hours import WHOLE, Arrival, StreamHour
 from driftline.drift.judges import SegmentJudges
-from driftline.drift.segments import Told, name_drivers, whole_settings
+from driftline.drift.segments import Attributed, name_drivers, whole_settings
 from driftline.profiles import Grid, HourProfile, NumericCounts
 
 COLUMNS, ROWS = 20, 5_000
@@ -69,7 +69,7 @@ class Play:
     total_s: float = 0.0
     hours: int = 0
 
-    def judge(self, hour: int, shift: float) -> Told:
+    def judge(self, hour: int, shift: float) -> Attributed:
         """Judge an hour; count the time that this takes, without that of drawing it."""
         given = hour_of(hour, shift)
         began = time.process_time()
@@ -83,7 +83,7 @@ class Play:
         return told
 
 
-def _paging(told: Told) -> set[str]:
+def _paging(told: Attributed) -> set[str]:
     return {
         f"{one.segment or 'whole'} {one.feature}"
         for one in (*told.whole, *told.segments)

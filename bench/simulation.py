@@ -155,7 +155,7 @@ def judge_hard(job: Job, traffic: Traffic, free: Judge) -> dict[str, Any]:
         verdicts = free.judge(profile)
         free_pages.take(hour, verdicts)
         if held is not None:
-            verdicts = held.judge(profile, caution=book.caution(profile.hour))
+            verdicts = held.judge(profile, margin=book.margin(profile.hour))
         book.take(profile.hour, verdicts)
         held_pages.take(hour, verdicts)
         if held is None and held_pages.starts:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.drift import DriftSettings, Feature, Judge
-from driftline.drift.calibrate import HORIZON_HOURS, Delays, Stretch, calibrate, choose_dates
+from driftline.drift.calibrate import HORIZON_HOURS, Delays, HourSpan, calibrate, choose_dates
 from driftline.drift.shifts import SHIFTS, moved, nulled, remixed, renamed, shifted, stuck, typical_of
 from driftline.profiles import CategoricalCounts, Grid
 from tests.drift.conftest import CITIES, GRIDS, START, WEEK, numeric_counts
@@ -185,7 +185,7 @@ def test_a_replay_finds_what_is_large_at_once_and_what_is_small_later(found):
 
 def test_pages_over_hours_that_are_known_are_no_false_ones(replayed):
     run, ill = replayed
-    calibration = run(known=[Stretch(ill[0], ill[-1] + 1)], dates=0)
+    calibration = run(known=[HourSpan(ill[0], ill[-1] + 1)], dates=0)
     assert (calibration.model.pages, calibration.model.known) == (0, 1)
     assert calibration.model.hours == 2 * WEEK + 30 - len(ill)
     assert calibration.delays == ()

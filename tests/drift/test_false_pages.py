@@ -122,8 +122,8 @@ def test_a_tiny_cell_runs_and_continues_from_its_file(tmp_path, capsys) -> None:
 class Nervous:
     """Stands for a judge: pages every other day, unless it is told to be cautious."""
 
-    def judge(self, profile: HourProfile, *, caution: float = 1.0) -> list[Verdict]:
-        return [a_page(str(profile.hour))] if profile.hour % 48 == 0 and caution < 1.2 else []
+    def judge(self, profile: HourProfile, *, margin: float = 1.0) -> list[Verdict]:
+        return [a_page(str(profile.hour))] if profile.hour % 48 == 0 and margin < 1.2 else []
 
 
 def test_a_hard_regime_is_judged_with_and_without_the_controller() -> None:

@@ -1,4 +1,4 @@
-"""What a judge makes of caution, and of what was said of its pages."""
+"""What a judge makes of margin, and of what was said of its pages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_caution_multiplies_what_a_page_needs_and_is_told(traffic, grids):
     change = traffic.hour(LEARNED, lambda c: c | {"age": c["age"] + 0.5})
     bold, cautious = (judge_with_history(traffic, grids) for _ in range(2))
     paging = {(v.feature, v.scale_hours): v for v in bold.judge(change)}[("age", 1)]
-    held = {(v.feature, v.scale_hours): v for v in cautious.judge(change, caution=50.0)}[("age", 1)]
+    held = {(v.feature, v.scale_hours): v for v in cautious.judge(change, margin=50.0)}[("age", 1)]
     assert (paging.verdict, held.verdict) == ("page", "warn")
     assert held.critical == pytest.approx(50 * paging.critical)
     assert held.detectable_effect is None or held.detectable_effect > paging.detectable_effect
@@ -40,7 +40,7 @@ def test_caution_multiplies_what_a_page_needs_and_is_told(traffic, grids):
 
 def test_what_caution_holds_back_warns_even_where_it_is_too_small_for_a_warning(traffic, grids):
     judge = judge_with_history(traffic, grids, settings=DriftSettings(warn_effect=0.9))
-    verdicts = judge.judge(traffic.hour(LEARNED, shifted), caution=50.0)
+    verdicts = judge.judge(traffic.hour(LEARNED, shifted), margin=50.0)
     hourly = {v.feature: v.verdict for v in verdicts if v.scale_hours == 1}
     assert hourly == {"age": "warn", "amount": "ok", "city": "ok"}
 
@@ -50,7 +50,7 @@ def test_a_stuck_feature_pages_whatever_the_caution(traffic, grids):
     verdicts = [
         v
         for h in range(LEARNED, LEARNED + 6)
-        for v in judge.judge(traffic.hour(h, kept_constant), caution=1e9)
+        for v in judge.judge(traffic.hour(h, kept_constant), margin=1e9)
     ]
     assert {v.channel.text for v in pages(verdicts)} == {"stuck"}
 

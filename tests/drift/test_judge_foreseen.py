@@ -54,8 +54,8 @@ def test_what_a_page_needs_may_change_between_foreseen_hours(traffic, grids):
     alone, together = (remembering(traffic, grids) for _ in range(2))
     together.foresee((profile, 1.0) for profile in profiles)
     for place, profile in enumerate(profiles):
-        caution = 1.0 if place < 3 else 1.0 + place / 4
-        assert together.judge(profile, caution=caution) == alone.judge(profile, caution=caution)
+        margin = 1.0 if place < 3 else 1.0 + place / 4
+        assert together.judge(profile, margin=margin) == alone.judge(profile, margin=margin)
 
 
 @pytest.mark.parametrize("is_right", [True, False])
@@ -67,10 +67,10 @@ def test_what_a_page_needs_may_be_foreseen_and_be_wrong(traffic, grids, is_right
 
     profiles = with_fault(traffic, list(range(LEARNED, LEARNED + 30)))
     alone, together = (remembering(traffic, grids) for _ in range(2))
-    together.foresee(((profile, 1.0) for profile in profiles), caution=falling)
+    together.foresee(((profile, 1.0) for profile in profiles), margin=falling)
     for place, profile in enumerate(profiles):
-        caution = falling(profile.hour) + (0.0 if is_right or place < 7 else 0.5)
-        assert together.judge(profile, caution=caution) == alone.judge(profile, caution=caution)
+        margin = falling(profile.hour) + (0.0 if is_right or place < 7 else 0.5)
+        assert together.judge(profile, margin=margin) == alone.judge(profile, margin=margin)
 
 
 def test_an_hour_that_was_not_foreseen_is_judged_as_it_is(traffic, grids):
@@ -81,8 +81,8 @@ def test_an_hour_that_was_not_foreseen_is_judged_as_it_is(traffic, grids):
         assert together.judge(other) == alone.judge(other)
 
 
-@pytest.mark.parametrize("caution", [None, lambda hour: 1.0 + 1 / (hour - LEARNED + 5)], ids=["1", "falling"])
-def test_a_days_hours_are_compared_at_once(traffic, grids, monkeypatch, caution):
+@pytest.mark.parametrize("margin", [None, lambda hour: 1.0 + 1 / (hour - LEARNED + 5)], ids=["1", "falling"])
+def test_a_days_hours_are_compared_at_once(traffic, grids, monkeypatch, margin):
     asked = []
     compare = recent.compare
 
@@ -93,9 +93,9 @@ def test_a_days_hours_are_compared_at_once(traffic, grids, monkeypatch, caution)
     monkeypatch.setattr(recent, "compare", counting)
     judge = remembering(traffic, grids)
     profiles = [traffic.hour(hour) for hour in range(LEARNED, LEARNED + 48)]
-    judge.foresee(((profile, 1.0) for profile in profiles), caution=caution)
+    judge.foresee(((profile, 1.0) for profile in profiles), margin=margin)
     for profile in profiles:
-        judge.judge(profile, caution=1.0 if caution is None else caution(profile.hour))
+        judge.judge(profile, margin=1.0 if margin is None else margin(profile.hour))
     assert asked == [24, 24]
 
 

@@ -67,7 +67,7 @@ def test_a_drift_of_all_parts_is_told_of_the_whole_alone():
     told = name_drivers([verdict()], parts)
     assert told.whole[0].drivers == {}
     assert set(states(told).values()) == {"warn"}
-    assert all("told of the whole traffic" in one.reason for one in told.segments)
+    assert all("reported for the whole traffic" in one.reason for one in told.segments)
     assert all(one.episode_id == "e" and one.episode_start == 100 for one in told.segments)
 
 
@@ -78,7 +78,7 @@ def test_a_segment_that_overlaps_the_one_that_drifts_is_not_told():
         [verdict("carrier=DL", effect=0.4), verdict("origin=ATL", effect=0.2), quiet("origin=EWR", 0.05)],
     )
     assert states(told) == {"carrier=DL": "page", "origin=ATL": "warn", "origin=EWR": "ok"}
-    assert "told of carrier=DL" in told.segments[1].reason
+    assert "reported for carrier=DL" in told.segments[1].reason
     assert told.whole[0].drivers == {"carrier=DL": pytest.approx(1.0)}
 
 

@@ -18,7 +18,7 @@ from driftline.cli.questions import ask_store
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import REFERENCE
 from driftline.drift import DriftSettings, Judge
-from driftline.drift.calibrate import Stretch, calibrate
+from driftline.drift.calibrate import HourSpan, calibrate
 from driftline.errors import StoreError
 from driftline.store.grids import read_grids
 from driftline.store.incidents import read_incidents
@@ -239,12 +239,12 @@ def _first_judged(past: _Past, learn_weeks: int, hours: int) -> int:
     return max(learned, last + 1 - hours)
 
 
-def _known(incidents: Sequence[Incident], leave_out: str) -> Sequence[Stretch]:
+def _known(incidents: Sequence[Incident], leave_out: str) -> Sequence[HourSpan]:
     """Return the hours of stored incidents that are no false ones."""
     if leave_out == "nothing":
         return []
     return [
-        Stretch(incident.since, incident.last)
+        HourSpan(incident.since, incident.last)
         for incident in incidents
         if incident.state != "withdrawn" and (leave_out == "incidents" or incident.acknowledged in _CONFIRMS)
     ]

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class HourSpan:
     """Hours in [first, end), counted from the Unix epoch."""
 
     first: int
     end: int
 
-    def meets(self, other: Stretch) -> bool:
-        """Say whether both hold an hour."""
+    def meets(self, other: HourSpan) -> bool:
+        """Return whether both hold an hour."""
         return self.first < other.end and other.first < self.end
 
 
@@ -74,7 +74,7 @@ def calibrate(
     first_judged: int,
     dates: int,
     seed: int,
-    known: Sequence[Stretch] = (),
+    known: Sequence[HourSpan] = (),
     completeness: Mapping[int, float] | None = None,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> Calibration:
@@ -92,7 +92,7 @@ def calibrate(
         seed: of what is left to chance: which values become null, which of a category change.
         known: pages over these hours are no false ones.
         completeness: the share of an hour's events that arrived, where it is less than 1.
-        progress: told which share is done.
+        progress: given which share is done.
 
     Raises:
         ValueError: no hour is left to be judged.
@@ -213,18 +213,18 @@ def _features(profiles: Iterable[HourProfile]) -> set[Feature]:
     return found
 
 
-def _spans(feature: Feature | None, book: IncidentBook) -> list[Stretch]:
+def _spans(feature: Feature | None, book: IncidentBook) -> list[HourSpan]:
     """Return the hours of incidents, of one feature's part in them, or of all."""
     spans = []
     for incident in book.incidents:
         own = [each for each in incident.findings if feature in (None, Feature(each.feature, each.kind))]
         if own:
-            spans.append(Stretch(min(each.since for each in own), max(each.last for each in own)))
+            spans.append(HourSpan(min(each.since for each in own), max(each.last for each in own)))
     return spans
 
 
 def _false_pages(
-    feature: Feature | None, book: IncidentBook, judged: Sequence[int], known: Sequence[Stretch]
+    feature: Feature | None, book: IncidentBook, judged: Sequence[int], known: Sequence[HourSpan]
 ) -> FalsePages:
     spans = _spans(feature, book)
     left_out = [span for span in spans if any(span.meets(each) for each in known)]
@@ -241,13 +241,13 @@ def _false_pages(
 def _delays(
     injected: Iterable[_Injected], book: IncidentBook, dates: Sequence[int], settings: DriftSettings
 ) -> Iterable[Delays]:
-    spans: dict[Feature, list[Stretch]] = {}
+    spans: dict[Feature, list[HourSpan]] = {}
     grouped: dict[tuple[Feature, str], list[int | None]] = defaultdict(list)
     for each in injected:
         for feature, delay in each.found.items():
             spans.setdefault(feature, _spans(feature, book))
             # A feature that pages by itself around that date proves nothing.
-            watched = Stretch(
+            watched = HourSpan(
                 each.date - settings.quiet_hours, each.date + (HORIZON_HOURS if delay is None else delay)
             )
             delays = grouped[feature, each.shift]

@@ -43,14 +43,14 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of an episode, by somebody's word or by its age.
+    """What became of an episode, by an acknowledgement or by its age.
 
     Args:
         segment: of which part of the traffic; empty: of all of it.
         reference: that it paged against.
         feature: that paged.
         episode_id: which episode.
-        word: `accept`: it is the new normal; `real`: it is a fault, and never becomes normal by its age;
+        name: `accept`: it is the new normal; `real`: it is a fault, and never becomes normal by its age;
             `noise`: its hours are as good a reference as any.
         at: the hour from which this is known.
     """
@@ -59,7 +59,7 @@ class Decision:
     reference: Reference
     feature: Feature
     episode_id: str
-    word: AcknowledgementName
+    name: AcknowledgementName
     at: int
 
 
@@ -84,7 +84,7 @@ class PageLog:
         self._episodes: dict[Feature, list[Episode]] = {}
         self._holds: dict[Feature, list[_Hold]] = {}
         self._accepted: dict[str, int] = {}
-        self._words: dict[str, list[tuple[int, AcknowledgementName]]] = {}
+        self._named: dict[str, list[tuple[int, AcknowledgementName]]] = {}
         self._accepted_features: dict[Feature, int] = {}
 
     def record(self, feature: Feature, *, first: int, window_start: int, window_end: int) -> Episode:
@@ -100,7 +100,7 @@ class PageLog:
         if episodes and self._continues(episodes[-1], window_end):
             episode = replace(episodes[-1], last=window_end)
             episodes[-1] = episode
-            is_fault = self._word(episode.episode_id, by=window_end - 1) == "real"
+            is_fault = self._newest(episode.episode_id, by=window_end - 1) == "real"
             if window_end - episode.start >= self._accept_after and not is_fault:
                 self.decide(feature, episode.episode_id, "accept", at=window_end)
         else:
@@ -110,41 +110,41 @@ class PageLog:
         self._holds.setdefault(feature, []).append(hold)
         return episode
 
-    def decide(self, feature: Feature, episode_id: str, word: AcknowledgementName, *, at: int) -> bool:
+    def decide(self, feature: Feature, episode_id: str, name: AcknowledgementName, *, at: int) -> bool:
         """Note what became of an episode, and say whether that was news.
 
-        What was accepted stays so, from the earliest hour named; of the other words the newest holds.
+        What was accepted stays so, from the earliest hour named; of the others the newest holds.
 
         Args:
             feature: that paged.
             episode_id: of an episode that was recorded, or will be.
-            word: what became of it.
+            name: what became of it.
             at: the hour from which this is known.
         """
-        if word == "accept":
+        if name == "accept":
             if self._accepted.get(episode_id, at + 1) <= at:
                 return False
             self._accepted[episode_id] = at
             self._accepted_features[feature] = min(at, self._accepted_features.get(feature, at))
             return True
-        words = self._words.setdefault(episode_id, [])
-        if (at, word) in words:
+        named = self._named.setdefault(episode_id, [])
+        if (at, name) in named:
             return False
-        words.append((at, word))
-        words.sort(key=lambda each: each[0])
+        named.append((at, name))
+        named.sort(key=lambda each: each[0])
         return True
 
     def last_decided(self, *, by: int) -> int | None:
         """Return the latest hour, up to `by`, at which it was decided which hours serve as reference."""
-        decided = [*self._accepted.values(), *(at for words in self._words.values() for at, _ in words)]
+        decided = [*self._accepted.values(), *(at for named in self._named.values() for at, _ in named)]
         return max((at for at in decided if at <= by), default=None)
 
     def is_accepted(self, feature: Feature, *, by: int) -> bool:
-        """Say whether a new normal of the feature was accepted up to an hour."""
+        """Return whether a new normal of the feature was accepted up to an hour."""
         return self._accepted_features.get(feature, by + 1) <= by
 
     def usable(self, hours: IntArray, features: Sequence[Feature], *, as_of: int) -> BoolArray:
-        """Say which hours may serve as reference for which feature, knowing what was known at `as_of`.
+        """Return which hours may serve as reference for which feature, knowing what was known at `as_of`.
 
         Args:
             hours: ascending, (h,).
@@ -163,7 +163,7 @@ class PageLog:
             ]
             for hold in self._holds.get(feature, ()):
                 is_held = not self._is_accepted(hold.episode_id, by=as_of)
-                is_held = is_held and self._word(hold.episode_id, by=as_of) != "noise"
+                is_held = is_held and self._newest(hold.episode_id, by=as_of) != "noise"
                 if hold.decided <= as_of and is_held:
                     usable[(hours >= hold.start) & (hours < hold.end), index] = False
             if accepted:
@@ -184,9 +184,9 @@ class PageLog:
     def _is_accepted(self, episode_id: str, *, by: int) -> bool:
         return self._accepted.get(episode_id, by + 1) <= by
 
-    def _word(self, episode_id: str, *, by: int) -> AcknowledgementName | None:
-        """Return the newest word on an episode that was known by an hour, `accept` aside."""
-        known = (word for at, word in reversed(self._words.get(episode_id, ())) if at <= by)
+    def _newest(self, episode_id: str, *, by: int) -> AcknowledgementName | None:
+        """Return what an episode was acknowledged as last, by what was known at an hour, `accept` aside."""
+        known = (name for at, name in reversed(self._named.get(episode_id, ())) if at <= by)
         return next(known, None)
 
     def _episode_id(self, feature: Feature, start: int) -> str:

@@ -61,7 +61,7 @@ class Judge:
         self._clock = Clock(self._settings.timezone)
         self._hours: list[HourCounts] = []
         self._coming: deque[tuple[HourProfile, HourCounts]] = deque()
-        self._caution: Callable[[int], float] | None = None
+        self._margin: Callable[[int], float] | None = None
         self._pages: dict[Reference, PageLog] = {
             reference: PageLog(
                 identity=identity,
@@ -136,11 +136,11 @@ class Judge:
         for one in decisions:
             if one.segment == self._segment:
                 pages = self._pages[one.reference]
-                if pages.decide(one.feature, one.episode_id, one.word, at=one.at):
+                if pages.decide(one.feature, one.episode_id, one.name, at=one.at):
                     self._as_of = None
 
     def foresee(
-        self, hours: Iterable[tuple[HourProfile, float]], *, caution: Callable[[int], float] | None = None
+        self, hours: Iterable[tuple[HourProfile, float]], *, margin: Callable[[int], float] | None = None
     ) -> None:
         """Take hours that are judged next, each with its completeness, so that a day's are compared at once.
 
@@ -148,18 +148,18 @@ class Judge:
 
         Args:
             hours: ascending, later than all before them.
-            caution: returns what each hour is going to be judged with, as far as is known by then.
+            margin: returns what each hour is going to be judged with, as far as is known by then.
         """
-        self._caution = caution
+        self._margin = margin
         self._coming = deque((profile, self._counts(profile, share)) for profile, share in hours)
 
-    def judge(self, profile: HourProfile, *, completeness: float = 1.0, caution: float = 1.0) -> Verdicts:
+    def judge(self, profile: HourProfile, *, completeness: float = 1.0, margin: float = 1.0) -> Verdicts:
         """Judge all windows that end with this hour.
 
         Args:
             profile: the hour, later than all before it; hours without traffic are simply left out.
             completeness: the share of its events that arrived.
-            caution: what a page needs is multiplied by it, see `IncidentBook.caution`.
+            margin: what a page needs is multiplied by it, see `IncidentBook.margin`.
 
         Returns:
             A verdict per reference, scale and feature.
@@ -171,9 +171,9 @@ class Judge:
             raise ValueError(f"hour {profile.hour} must come after hour {self._hours[-1].hour}")
         hour = self._append(profile, completeness)
         self._refresh(hour)
-        verdicts = self._judge_production(hour, caution)
+        verdicts = self._judge_production(hour, margin)
         if self._training_baseline is not None:
-            verdicts += [self._judge_training(hour, self._training_baseline, caution)]
+            verdicts += [self._judge_training(hour, self._training_baseline, margin)]
         return Verdicts.joined(verdicts)
 
     def _append(self, profile: HourProfile, completeness: float) -> HourCounts:
@@ -303,32 +303,32 @@ class Judge:
             lent=None if self._training_baseline is None else self._training_baseline.extremes(),
         )
 
-    def _judge_production(self, hour: HourCounts, caution: float) -> list[Verdicts]:
+    def _judge_production(self, hour: HourCounts, margin: float) -> list[Verdicts]:
         scales = self._settings.scales_hours
         windows = [self._window("production", hour.hour + 1, scale) for scale in scales]
         if self._production is None:
             return [report_learning(hour.features, windows, self._settings)]
         known = self._production.baseline.features
-        verdicts = self._report(self._production, windows, "production", caution)
+        verdicts = self._report(self._production, windows, "production", margin)
         young = () if known == hour.features else [each for each in hour.features if each not in known]
         return [verdicts, report_learning(young, windows, self._settings)]
 
-    def _judge_training(self, hour: HourCounts, training: Baseline, caution: float) -> Verdicts:
+    def _judge_training(self, hour: HourCounts, training: Baseline, margin: float) -> Verdicts:
         scales = self._training_scales(training)
         windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
         if self._training is None:
             return report_learning(training.features, windows, self._settings)
-        return self._report(self._training, windows, "training", caution)
+        return self._report(self._training, windows, "training", margin)
 
     def _report(
-        self, recent: Recent, windows: Sequence[Window], reference: Reference, caution: float
+        self, recent: Recent, windows: Sequence[Window], reference: Reference, margin: float
     ) -> Verdicts:
         may_page = self._may_page(recent.baseline, reference)
-        comparison = recent.compare(may_page=may_page, caution=caution, later=self._caution)
+        comparison = recent.compare(may_page=may_page, margin=margin, later=self._margin)
         return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)
 
     def _may_page(self, baseline: Baseline, reference: Reference) -> BoolArray:
-        """Say which channels may page, (c,).
+        """Return which channels may page, (c,).
 
         Season moves what is served away from what was learned, so against the training data only rare
         channels page, and new numbers only until production is known: a summer's day is out of the range

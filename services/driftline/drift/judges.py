@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class HourJudge(Protocol):
     """Judges the hours of one stream in one respect. For one thread.
 
-    It is told of each hour once, in ascending order: to remember it, or to judge it. What it says follows
+    It is given each hour once, in ascending order: to remember it, or to judge it. What it says follows
     from these hours, and from what was found and decided of them: one that is built again says the same.
     """
 
@@ -42,20 +42,20 @@ class HourJudge(Protocol):
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Take what was decided of the stream's episodes; repeating it is harmless."""
 
-    def foresee(self, hours: Sequence[StreamHour], caution: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
         """Take the hours that are judged next, so that many are compared at once. This changes no verdict.
 
         Args:
             hours: ascending.
-            caution: returns what each is going to be judged with, as far as is known by then.
+            margin: returns what each is going to be judged with, as far as is known by then.
         """
 
-    def judge(self, hour: StreamHour, caution: float) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
         """Return the verdicts on all windows that end with an hour.
 
         Args:
             hour: that was foreseen.
-            caution: what a page needs is multiplied by it.
+            margin: what a page needs is multiplied by it.
         """
 
 
@@ -81,15 +81,15 @@ class WholeJudge(HourJudge):
         """Take what was decided of them."""
         self._judge.decide(decisions)
 
-    def foresee(self, hours: Sequence[StreamHour], caution: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
         """Take the hours that are judged next; see `Judge.foresee`."""
         known = ((hour.profiles[WHOLE], hour.arrived.completeness) for hour in hours)
-        self._judge.foresee(known, caution=caution)
+        self._judge.foresee(known, margin=margin)
 
-    def judge(self, hour: StreamHour, caution: float) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
         """Return the verdicts on the whole traffic."""
         completeness = hour.arrived.completeness
-        return self._judge.judge(hour.profiles[WHOLE], completeness=completeness, caution=caution)
+        return self._judge.judge(hour.profiles[WHOLE], completeness=completeness, margin=margin)
 
 
 def paging(episodes: Iterable[Verdict]) -> Sequence[Verdict]:
@@ -164,12 +164,12 @@ class SegmentJudges(HourJudge):
         for judge in self._judges.values():
             judge.decide(decisions)
 
-    def foresee(self, hours: Sequence[StreamHour], caution: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
         """Take hours that are judged next; see `Judge.foresee`.
 
         Args:
             hours: ascending.
-            caution: returns what each hour is going to be judged with, as far as is known by then.
+            margin: returns what each hour is going to be judged with, as far as is known by then.
         """
         for segment, judge in self._judges.items():
             own = (
@@ -177,14 +177,14 @@ class SegmentJudges(HourJudge):
                 for hour in hours
                 if segment in hour.profiles
             )
-            judge.foresee(own, caution=caution)
+            judge.foresee(own, margin=margin)
 
-    def judge(self, hour: StreamHour, caution: float = 1.0) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: float = 1.0) -> Verdicts:
         """Judge all windows of all segments that end with this hour.
 
         Args:
             hour: as `remember` takes it.
-            caution: what a page needs is multiplied by it.
+            margin: what a page needs is multiplied by it.
 
         Returns:
             A verdict per segment, reference, scale and feature, not yet put beside those of the whole
@@ -195,7 +195,7 @@ class SegmentJudges(HourJudge):
         """
         completeness = hour.arrived.completeness
         return Verdicts.joined(
-            self._judges[segment].judge(profile, completeness=completeness, caution=caution)
+            self._judges[segment].judge(profile, completeness=completeness, margin=margin)
             for segment, profile in self._known(hour)
         )
 

@@ -82,7 +82,7 @@ def report_learning(
     numbers[..., NUMBER["sample_size"]] = np.array([window.rows for window in windows])[:, None]
     texts = _texts(names, windows)
     for own, window in zip(texts, windows, strict=True):
-        own[:, _SAID] = _unjudged(window, settings) or learning
+        own[:, _STATED] = _unjudged(window, settings) or learning
     return _table(numbers, texts, windows)
 
 
@@ -109,7 +109,7 @@ def report_comparison(
     past = _past(baseline, windows[0].reference)
     too_small = np.isnan(comparison.numbers[..., NUMBER["detectable_effect"]])
     for own, skipped, small in zip(texts, unjudged, too_small, strict=True):
-        own[:, _SAID] = skipped or (VerdictName.OK, _QUIET.format(past))
+        own[:, _STATED] = skipped or (VerdictName.OK, _QUIET.format(past))
         if skipped is None and small.any():
             own[small, TEXT["reason"]] = _SMALL.format(past)
     table = _table(comparison.numbers.copy(), texts, windows)
@@ -135,12 +135,12 @@ def report_comparison(
 
 
 _NONE_IS_ZERO = [NUMBER[name] for name in ("sample_size", "reference_size", "rank", "listed")]
-_SAID = [TEXT["verdict"], TEXT["reason"]]
+_STATED = [TEXT["verdict"], TEXT["reason"]]
 _OF_WINDOW = [NUMBER[name] for name in ("scale_hours", "window_end", "completeness")]
 
 
 def _texts(features: tuple[Feature, ...], windows: Sequence[Window]) -> NDArray[np.object_]:
-    """Return the texts of verdicts by window and feature, without what is said, (windows, f, texts)."""
+    """Return the texts of verdicts by window and feature, without what is stated, (windows, f, texts)."""
     first = windows[0]
     return _unsaid(features, first.segment, first.reference, len(windows)).copy()
 

@@ -37,7 +37,7 @@ def segment_settings(settings: DriftSettings, segments: int) -> DriftSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Attributed:
     """Verdicts of one hour, after it was found out what drives what.
 
     Args:
@@ -80,7 +80,7 @@ class _Shift:
         return self.moved if low is None or high is None else self.share * max(abs(low), abs(high))
 
 
-def name_drivers(whole: Sequence[Verdict], segments: Sequence[Verdict]) -> Told:
+def name_drivers(whole: Sequence[Verdict], segments: Sequence[Verdict]) -> Attributed:
     """Say of each drift which segments it comes from.
 
     Of a segment's pages those stand that are a drift of its own. Where the rest of the traffic drifts as it
@@ -97,7 +97,7 @@ def name_drivers(whole: Sequence[Verdict], segments: Sequence[Verdict]) -> Told:
     groups: dict[Subject, list[int]] = {subject: [] for subject in moved}
     for place in segments.places(moved):
         groups[Subject.of(segments[place])].append(place)
-    told: dict[int, Verdict] = {}
+    driven: dict[int, Verdict] = {}
     named: dict[int, Verdict] = {}
     # A feature of a reference that only segments have is theirs alone.
     for place in whole.places(moved):
@@ -108,9 +108,9 @@ def name_drivers(whole: Sequence[Verdict], segments: Sequence[Verdict]) -> Told:
             for one in map(segments.__getitem__, group)
         ]
         shares = _shares(verdict, shifts)
-        told[place] = _with_drivers(verdict, shares)
+        driven[place] = _with_drivers(verdict, shares)
         named.update(zip(group, [_demoted(shift, shifts, verdict, shares) for shift in shifts], strict=True))
-    return Told(whole.replaced(told), segments.replaced(named))
+    return Attributed(whole.replaced(driven), segments.replaced(named))
 
 
 def _shares(whole: Verdict, shifts: Sequence[_Shift]) -> Mapping[str, float]:
@@ -124,7 +124,7 @@ def _shares(whole: Verdict, shifts: Sequence[_Shift]) -> Mapping[str, float]:
 
 
 def _is_sure(verdict: Verdict) -> bool:
-    """Say whether a segment changed: by a verdict, or since the 95 % interval of its effect leaves out 0."""
+    """Return whether a segment changed: by a verdict, or the 95 % interval of its effect leaves out 0."""
     if verdict.verdict.has_changed:
         return True
     low, high = verdict.effect_low, verdict.effect_high
@@ -132,7 +132,7 @@ def _is_sure(verdict: Verdict) -> bool:
 
 
 def _drives(shift: _Shift, whole: Verdict) -> bool:
-    """Say whether a segment moves as the whole does, and the rest of the traffic by much less."""
+    """Return whether a segment moves as the whole does, and the rest of the traffic by much less."""
     effect = whole.effect or 0.0
     if not _same_shift(shift.verdict, whole):
         return False
@@ -141,7 +141,7 @@ def _drives(shift: _Shift, whole: Verdict) -> bool:
 
 
 def _same_shift(first: Verdict, second: Verdict) -> bool:
-    """Say whether two verdicts on a feature are of one shift.
+    """Return whether two verdicts on a feature are of one shift.
 
     Shares at or below a cut count as one channel, since each reference has cuts of its own: which of them
     moved most says little, and its sign less.
@@ -188,15 +188,15 @@ def _with_drivers(verdict: Verdict, shares: Mapping[str, float]) -> Verdict:
 
 
 def _demoted(shift: _Shift, shifts: Sequence[_Shift], whole: Verdict, shares: Mapping[str, float]) -> Verdict:
-    """Return a segment's verdict, as a warning where its page is told elsewhere."""
+    """Return a segment's verdict, as a warning where its page is reported elsewhere."""
     verdict = shift.verdict
     if verdict.verdict != "page":
         return verdict
     culprit = _explained_by(shift, shifts)
     if culprit is not None:
-        why = f"told of {culprit.verdict.segment}, where the same rows are a larger part"
+        why = f"reported for {culprit.verdict.segment}, where the same rows are a larger part"
     elif whole.verdict == "page" and verdict.segment not in shares and _same_shift(verdict, whole):
-        why = "told of the whole traffic, whose other parts drift as well"
+        why = "reported for the whole traffic, whose other parts drift as well"
     else:
         return verdict
     return replace(verdict, verdict=VerdictName.WARN, reason=f"{verdict.reason}; {why}")

@@ -176,7 +176,7 @@ def test_what_lasts_two_weeks_is_accepted_and_what_it_pages_for_later_is_another
     run(book, lasting("a", START + 1, START + TWO_WEEKS), START, START + TWO_WEEKS)
     (incident,) = book.incidents
     assert (incident.state, incident.accepted_at) == ("accepted", START + TWO_WEEKS)
-    assert [(one.word, one.at) for one in book.decisions()] == [("accept", START + TWO_WEEKS)]
+    assert [(one.name, one.at) for one in book.decisions()] == [("accept", START + TWO_WEEKS)]
     book.take(START + TWO_WEEKS, [verdict("a", START + TWO_WEEKS + 1)])
     assert [incident.state for incident in book.incidents] == ["accepted", "open"]
 
@@ -213,7 +213,7 @@ def test_an_accepted_incident_ends_the_cause_and_decides_on_all_its_episodes():
     book.take(START, both)
     (incident,) = book.acknowledge([said(book, "accept", START + 1)])
     assert (incident.state, incident.acknowledged, incident.accepted_at) == ("accepted", "accept", START + 1)
-    decided = {(one.segment, one.feature.name, one.episode_id, one.word, one.at) for one in book.decisions()}
+    decided = {(one.segment, one.feature.name, one.episode_id, one.name, one.at) for one in book.decisions()}
     assert decided == {(one.segment, one.feature, one.episode_id, "accept", START + 1) for one in both}
     book.take(START + 1, [verdict("c", START + 2)])
     assert [incident.state for incident in book.incidents] == ["accepted", "open"]
@@ -229,7 +229,7 @@ def test_what_was_quiet_for_a_day_when_its_incident_was_accepted_is_no_new_norma
     ]
     run(book, paging, START, START + 60)
     book.acknowledge([said(book, "accept", START + 60)])
-    decided = {(one.feature.name, one.episode_id.partition("@")[2], one.word) for one in book.decisions()}
+    decided = {(one.feature.name, one.episode_id.partition("@")[2], one.name) for one in book.decisions()}
     since = [str(START + hour) for hour in (0, 1, 39)]
     assert decided == {
         ("a", since[0], "accept"),
@@ -291,7 +291,7 @@ def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
         rebuilt.resume(
             stored=list(reversed(steady.incidents)),
             verdicts=reversed(earlier),
-            said=words,
+            acknowledgements=words,
             since=since,
             next_hour=split,
         )
@@ -300,7 +300,7 @@ def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
     assert len(steady.incidents) > 3
     for hour in range(split, end):
         now = [one for one in paging if one.window_end == hour + 1]
-        assert rebuilt.caution(hour) == steady.caution(hour)
+        assert rebuilt.margin(hour) == steady.margin(hour)
         assert rebuilt.take(hour, now) == steady.take(hour, now)
     assert rebuilt.incidents == steady.incidents
     assert rebuilt.decisions() == steady.decisions()
@@ -345,11 +345,11 @@ def test_an_incident_that_late_events_took_back_is_withdrawn_and_counts_no_more(
 
 def test_each_incident_that_nobody_confirms_asks_for_more_and_the_budget_takes_it_away():
     book = new_book()
-    assert book.caution(START) == 1.0
+    assert book.margin(START) == 1.0
     book.take(START, [verdict("a", START + 1), verdict("b", START + 1)])
     assert book.level(START) == 0.0
     assert book.level(START + 1) == pytest.approx(0.3)
-    assert book.caution(START + 1) == pytest.approx(np.exp(0.3))
+    assert book.margin(START + 1) == pytest.approx(np.exp(0.3))
     assert book.level(START + 501) == pytest.approx(0.15)
     assert book.level(START + 5000) == 0.0
     book.take(START + 500, [verdict("a", START + 501)])
@@ -359,7 +359,7 @@ def test_each_incident_that_nobody_confirms_asks_for_more_and_the_budget_takes_i
 def test_the_controller_can_be_switched_off():
     book = new_book(controller_step=0.0)
     run(book, [verdict("a", START + 1 + 50 * n) for n in range(20)], START, START + 1000)
-    assert book.caution(START + 1000) == 1.0
+    assert book.margin(START + 1000) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_a_stream_that_would_incident_every_hundred_hours_comes_within_its_budge
         surely = np.quantile(np.abs(np.random.default_rng(99).standard_t(3, size=1_000_000)), 0.99)
         book = new_book()
         for hour, shock in enumerate(shocks.tolist(), START):
-            incidents = shock > surely * book.caution(hour)
+            incidents = shock > surely * book.margin(hour)
             book.take(hour, [verdict("a", hour + 1)] if incidents else [])
         found = np.array([incident.detected - START for incident in book.incidents])
         rates.append(np.histogram(found, bins=np.arange(0, 7001, 1000))[0])

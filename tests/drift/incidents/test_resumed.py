@@ -20,7 +20,7 @@ def slightly(columns):
 
 
 def change(hour):
-    """One fault after the other; the last one is small enough for caution to matter."""
+    """One fault after the other; the last one is small enough for margin to matter."""
     since = hour - LEARNED
     if 2 <= since < 12:
         return shifted
@@ -41,7 +41,7 @@ class Watch:
     def run(self, first, end):
         for hour in range(first, end):
             profile = self.traffic.hour(hour, change(hour))
-            given = self.judge.judge(profile, caution=self.book.caution(hour))
+            given = self.judge.judge(profile, margin=self.book.margin(hour))
             self.verdicts += given
             self.keep(self.book.take(hour, given))
 
@@ -65,7 +65,10 @@ def test_a_worker_that_is_started_again_says_the_same(traffic, grids, word):
     judge = Judge(grids=grids, settings=SETTINGS, identity="model/1/production")
     again = Watch(traffic, grids, judge)
     unkept = again.book.resume(
-        stored=list(steady.incidents.values()), verdicts=steady.verdicts, said=said, next_hour=SPLIT
+        stored=list(steady.incidents.values()),
+        verdicts=steady.verdicts,
+        acknowledgements=said,
+        next_hour=SPLIT,
     )
     assert unkept == []
     for hour in range(max(SPLIT - judge.history_hours, START), SPLIT):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from driftline.drift import DriftSettings, Judge, Verdict
-from driftline.drift.service.pipeline import as_told
+from driftline.drift.service.pipeline import as_monitored
 from driftline.drift.service.source import without_ignored
 from driftline.monitors import FeatureMonitor, ModelMonitor
 from tests.drift.conftest import GRIDS, Traffic
@@ -50,12 +50,12 @@ def test_without_ignored_features_an_hour_stays_the_same_object():
 
 def test_what_only_warns_is_a_warning_that_says_why_and_keeps_its_episode():
     monitor = ModelMonitor(settings=SETTINGS, features={"tmp_*": FeatureMonitor(warn_only=True)})
-    warned, paged = as_told([page("tmp_x"), page("age")], monitor)
+    warned, paged = as_monitored([page("tmp_x"), page("age")], monitor)
     assert (warned.verdict, warned.episode_id, warned.episode_start) == ("warn", "e", 1)
     assert warned.reason == "It moved. This only warns, as the file of monitors says."
     assert paged == page("age")
 
 
 def test_nothing_pages_of_a_model_that_only_warns():
-    told = as_told([page("age"), page("city")], ModelMonitor(settings=SETTINGS, warn_only=True))
+    told = as_monitored([page("age"), page("city")], ModelMonitor(settings=SETTINGS, warn_only=True))
     assert [verdict.verdict for verdict in told] == ["warn", "warn"]

@@ -18,7 +18,7 @@ from driftline.drift.statistics.joint import (
     Projection,
     count,
     fit,
-    pair_words,
+    pair_phrases,
     profile,
 )
 from driftline.store.samples import Sample
@@ -72,7 +72,7 @@ def judged(projection, remembered, hours, **change):
     told = []
     for hour in range(START + 2 * WEEK, START + 2 * WEEK + hours):
         (counts,) = count(projection, sample_of(hour, **change))
-        told += report_joint(judge.judge(profile(projection, counts)), pair_words(projection))
+        told += report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
     return told
 
 
@@ -114,9 +114,9 @@ def test_a_residual_alone_is_no_finding_and_names_what_the_distance_found(projec
 
     residuals = [verdict("rate given the others", "ok", 0.05), verdict("price given the others", "ok", 0.2)]
     residuals += [verdict("sum given the others", "page"), verdict("age given the others", "warn", 0.6)]
-    (alone,) = report_joint([*residuals, verdict(DISTANCE, "ok", 0.01)], pair_words(projection))
+    (alone,) = report_joint([*residuals, verdict(DISTANCE, "ok", 0.01)], pair_phrases(projection))
     assert (alone.verdict, alone.drivers) == ("ok", {})
-    (both,) = report_joint([*residuals, verdict(DISTANCE, "warn", 0.01)], pair_words(projection))
+    (both,) = report_joint([*residuals, verdict(DISTANCE, "warn", 0.01)], pair_phrases(projection))
     assert both.verdict == "warn"
     assert list(both.drivers) == ["age given the others", "sum given the others", "all features"]
 
@@ -133,7 +133,7 @@ def test_independent_features_that_begin_to_go_together_are_told(projection, rem
     for one in remembered:
         judge.remember(one)
     (counts,) = count(projection, mixed(START + 2 * WEEK))
-    told = report_joint(judge.judge(profile(projection, counts)), pair_words(projection))
+    told = report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
     assert any("age × price" in each.drivers for each in told)
 
 
@@ -153,7 +153,7 @@ def test_a_feature_that_drifts_by_itself_shows_too_and_the_reason_says_so(projec
     for one in remembered:
         judge.remember(one)
     (counts,) = count(projection, moved(START + 2 * WEEK))
-    told = report_joint(judge.judge(profile(projection, counts)), pair_words(projection))
+    told = report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
     assert told[0].verdict == "warn"
     assert "a feature that drifts by itself shows here too" in told[0].reason
 

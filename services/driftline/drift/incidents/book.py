@@ -44,7 +44,7 @@ class _Draft:
         return max((finding.last for finding in self.findings.values()), default=self.detected)
 
     def holds(self, feature: str, end: int, quiet: int) -> bool:
-        """Say whether a feature is part of it by an hour, and was not its new normal for a while already.
+        """Return whether a feature is part of it by an hour, and was not its new normal for a while already.
 
         Its parts of the traffic, and the other reference, may take a little longer to be accepted.
         """
@@ -59,7 +59,7 @@ class _Draft:
 class IncidentBook:
     """The incidents of one stream, whatever the reference and the part of its traffic.
 
-    Feed it with every judged hour: `judge.judge(profile, caution=book.caution(hour))`, then
+    Feed it with every judged hour: `judge.judge(profile, margin=book.margin(hour))`, then
     `book.take(hour, verdicts)`, then `judge.decide(book.decisions())`.
 
     Args:
@@ -72,8 +72,8 @@ class IncidentBook:
         self._settings = settings
         self._drafts: dict[str, _Draft] = {}
         self._written: dict[str, Incident] = {}
-        self._said: tuple[Acknowledgement, ...] = ()
-        self._said_of: dict[str, tuple[Acknowledgement, ...]] = {}
+        self._acknowledgements: tuple[Acknowledgement, ...] = ()
+        self._acknowledged: dict[str, tuple[Acknowledgement, ...]] = {}
         self._touched: set[str] = set()
         self._end = 0
 
@@ -90,12 +90,12 @@ class IncidentBook:
         step, level, when = self._settings.controller_step, 0.0, 0
         fall = step / self._settings.page_budget_hours
         for draft in self._drafts.values():
-            if draft.detected <= hour and self._word(draft.incident_id, hour) not in _CONFIRMS:
+            if draft.detected <= hour and self._newest(draft.incident_id, hour) not in _CONFIRMS:
                 level = max(level - fall * (draft.detected - when), 0.0) + step
                 when = draft.detected
         return max(level - fall * (hour - when), 0.0)
 
-    def caution(self, hour: int) -> float:
+    def margin(self, hour: int) -> float:
         """Return what critical values are multiplied by when an hour is judged: exp(l), at least 1."""
         return math.exp(self.level(hour))
 
@@ -115,15 +115,15 @@ class IncidentBook:
         self._place(hour + 1, verdicts)
         return self._changes()
 
-    def acknowledge(self, said: Sequence[Acknowledgement]) -> Sequence[Incident]:
-        """Take all that was said of this stream's incidents and return those that changed, to be stored.
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> Sequence[Incident]:
+        """Take all acknowledgements of this stream's incidents and return those that changed, to be stored.
 
         Args:
-            said: everything, in the order in which it was said; repeating it changes nothing.
+            acknowledgements: all, in the order in which they were given; repeating them changes nothing.
         """
-        if tuple(said) == self._said:
+        if tuple(acknowledgements) == self._acknowledgements:
             return []
-        self._hear(said)
+        self._receive(acknowledgements)
         return self._changes()
 
     def decisions(self) -> Sequence[Decision]:
@@ -133,10 +133,10 @@ class IncidentBook:
         went back to the old one, so its hours are taken back into the reference, and nothing is dropped.
         """
         found = [
-            Decision(key.segment, key.reference, Feature(key.feature, key.kind), episode_id, word, at)
+            Decision(key.segment, key.reference, Feature(key.feature, key.kind), episode_id, name, at)
             for draft in self._drafts.values()
             for key, finding in draft.findings.items()
-            for episode_id, word, at in self._words(draft.incident_id, finding)
+            for episode_id, name, at in self._decided(draft.incident_id, finding)
         ]
         return sorted(found, key=lambda each: (each.at, each.episode_id))
 
@@ -145,7 +145,7 @@ class IncidentBook:
         *,
         stored: Sequence[Incident] = (),
         verdicts: Iterable[Verdict] = (),
-        said: Sequence[Acknowledgement] = (),
+        acknowledgements: Sequence[Acknowledgement] = (),
         since: int = 0,
         next_hour: int,
     ) -> Sequence[Incident]:
@@ -157,7 +157,7 @@ class IncidentBook:
         Args:
             stored: all incidents of the stream as they are stored.
             verdicts: its stored page verdicts of windows that ended after `since`, with their evidence.
-            said: everything that was said of its incidents, in the order in which it was said.
+            acknowledgements: all of its incidents, in the order in which they were given.
             since: an hour.
             next_hour: the hour that is judged next.
 
@@ -173,7 +173,7 @@ class IncidentBook:
             for incident in sorted(stored, key=lambda incident: incident.detected)
             if incident.detected <= since and incident.state != "withdrawn"
         }
-        self._hear(said)
+        self._receive(acknowledgements)
         paging = [each for each in verdicts if each.verdict == "page" and each.window_end > since]
         paging.sort(key=lambda each: each.window_end)
         for end, group in groupby(paging, key=lambda each: each.window_end):
@@ -202,7 +202,7 @@ class IncidentBook:
                 if (
                     is_old
                     and finding.accepted_at is None
-                    and self._word(draft.incident_id, end - 1) != "real"
+                    and self._newest(draft.incident_id, end - 1) != "real"
                 ):
                     finding = replace(finding, accepted_at=end)
                 draft.findings[key] = finding
@@ -212,19 +212,19 @@ class IncidentBook:
         quiet = self._settings.quiet_hours
         newest_first = [draft for draft in reversed(self._drafts.values()) if self._may_hold(draft, key, end)]
         for draft in newest_first:
-            # What is accepted may go on for a day: judges hear of it a little later than it was said.
-            accepted = self._said_at(draft.incident_id, "accept", by=end - 1)
+            # What is accepted may go on for a day: judges learn of it a little later than it was given.
+            accepted = self._acknowledged_at(draft.incident_id, "accept", by=end - 1)
             last = draft.last if accepted is None else min(accepted, draft.last)
             if draft.holds(key.feature, end, quiet) and end - last <= quiet:
                 return draft
         for draft in newest_first:
-            is_accepted = self._said_at(draft.incident_id, "accept", by=end - 1) is not None
+            is_accepted = self._acknowledged_at(draft.incident_id, "accept", by=end - 1) is not None
             if end - draft.detected <= quiet and not is_accepted:
                 return draft
         text = f"{self._stream.identity}\x1f{end}"
         incident_id = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
         draft = self._drafts[incident_id] = _Draft(incident_id, end)
-        self._hear(self._said)
+        self._receive(self._acknowledgements)
         return draft
 
     def _may_hold(self, draft: _Draft, key: FindingKey, end: int) -> bool:
@@ -251,31 +251,31 @@ class IncidentBook:
         findings = tuple(sorted(draft.findings.values(), key=lambda finding: finding.gravity))
         has_ended = self._end - draft.last >= self._settings.quiet_hours
         by_age = [each.accepted_at for each in findings if each.accepted_at is not None]
-        accepted_at = self._said_at(draft.incident_id, "accept", by=self._end)
+        accepted_at = self._acknowledged_at(draft.incident_id, "accept", by=self._end)
         if accepted_at is None and by_age and (has_ended or len(by_age) == len(findings)):
             accepted_at = max(by_age)
-        word = self._word(draft.incident_id, self._end)
-        state: IncidentState = "ended" if has_ended else "dismissed" if word == "noise" else "open"
+        name = self._newest(draft.incident_id, self._end)
+        state: IncidentState = "ended" if has_ended else "dismissed" if name == "noise" else "open"
         return Incident(
             stream=self._stream,
             incident_id=draft.incident_id,
             detected=draft.detected,
             state=state if accepted_at is None else "accepted",
             findings=findings,
-            acknowledged=word,
+            acknowledged=name,
             accepted_at=accepted_at,
             revision=revision,
             quiet_hours=self._settings.quiet_hours,
         )
 
-    def _hear(self, said: Sequence[Acknowledgement]) -> None:
-        self._said = tuple(said)
+    def _receive(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        self._acknowledgements = tuple(acknowledgements)
         found: dict[str, list[Acknowledgement]] = {}
-        for one in said:
+        for one in acknowledgements:
             incident_id = one.incident_id if one.incident_id in self._drafts else self._nearest(one.detected)
             if incident_id is not None:
                 found.setdefault(incident_id, []).append(one)
-        self._said_of = {incident_id: tuple(words) for incident_id, words in found.items()}
+        self._acknowledged = {incident_id: tuple(own) for incident_id, own in found.items()}
         self._touched.update(self._drafts)
 
     def _nearest(self, detected: int) -> str | None:
@@ -286,26 +286,27 @@ class IncidentBook:
         ]
         return min(near)[1] if near else None
 
-    def _word(self, incident_id: str, by: int) -> AcknowledgementName | None:
-        """Return what was said of an incident last, as far as it was known by an hour."""
+    def _newest(self, incident_id: str, by: int) -> AcknowledgementName | None:
+        """Return as what an incident was acknowledged last, by what was known at an hour."""
         return next(
-            (one.name for one in reversed(self._said_of.get(incident_id, ())) if one.known_from <= by), None
+            (one.name for one in reversed(self._acknowledged.get(incident_id, ())) if one.known_from <= by),
+            None,
         )
 
-    def _said_at(self, incident_id: str, word: AcknowledgementName, *, by: int) -> int | None:
-        """Return from which hour a word is known that was said of an incident, if it is by an hour."""
+    def _acknowledged_at(self, incident_id: str, name: AcknowledgementName, *, by: int) -> int | None:
+        """Return since which hour an acknowledgement of an incident is known, if it is by an hour."""
         return min(
             (
                 one.known_from
-                for one in self._said_of.get(incident_id, ())
-                if one.name == word and one.known_from <= by
+                for one in self._acknowledged.get(incident_id, ())
+                if one.name == name and one.known_from <= by
             ),
             default=None,
         )
 
-    def _words(self, incident_id: str, finding: Finding) -> Iterator[tuple[str, AcknowledgementName, int]]:
+    def _decided(self, incident_id: str, finding: Finding) -> Iterator[tuple[str, AcknowledgementName, int]]:
         newest = finding.episode_ids[-1:]
-        for one in self._said_of.get(incident_id, ()):
+        for one in self._acknowledged.get(incident_id, ()):
             is_over = one.known_from - finding.last > self._settings.quiet_hours
             for episode_id in finding.episode_ids:
                 is_normal_again = one.name == "accept" and (is_over or episode_id not in newest)
@@ -336,9 +337,9 @@ class IncidentTracker:
         """What became of all episodes, as judges take it."""
         return self._book.decisions()
 
-    def caution(self, hour: int) -> float:
+    def margin(self, hour: int) -> float:
         """Return what a page needs is multiplied by when an hour is judged."""
-        return self._book.caution(hour)
+        return self._book.margin(hour)
 
     def take(self, hour: int, verdicts: Iterable[Verdict]) -> bool:
         """Take the verdicts of a judged hour; return whether any incident changed."""
@@ -350,13 +351,13 @@ class IncidentTracker:
         for end, group in groupby(paging, key=lambda verdict: verdict.window_end):
             self._note(self._book.take(end - 1, group))
 
-    def hear(self, words: Sequence[Acknowledgement]) -> bool:
-        """Take everything that was said of the stream's incidents; return whether any changed."""
-        return self._note(self._book.acknowledge(words))
+    def receive(self, acknowledgements: Sequence[Acknowledgement]) -> bool:
+        """Take all acknowledgements of the stream's incidents; return whether any changed."""
+        return self._note(self._book.acknowledge(acknowledgements))
 
     @property
     def unanswered(self) -> Sequence[Incident]:
-        """The incidents that changed since `changed` was asked last, and of which nothing was said."""
+        """The incidents that changed since `changed` was asked last, and that nobody acknowledged."""
         return [incident for incident in self._unkept if incident.acknowledged is None]
 
     def changed(self) -> Sequence[Incident]:
@@ -374,5 +375,5 @@ def _order(verdict: Verdict) -> tuple[FindingKey, int]:
 
 
 def _is_known(hour: int | None, end: int) -> bool:
-    """Say whether what is known from an hour on is known when the window that ends so is judged."""
+    """Return whether what is known from an hour on is known when the window that ends so is judged."""
     return hour is not None and hour < end

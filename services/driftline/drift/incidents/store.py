@@ -1,4 +1,4 @@
-"""A stream's book of incidents and the store: how it is taken up, kept, and told what was said."""
+"""A stream's book of incidents and the store: how it is taken up and kept."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def open_book(
         verdicts=read_episode_verdicts(
             connection, stream, after_hour=since, until_hour=next_hour, verdict="page"
         ),
-        said=read_acknowledgements(connection, stream).get(stream, ()),
+        acknowledgements=read_acknowledgements(connection, stream).get(stream, ()),
         since=since,
         next_hour=next_hour,
     )
@@ -69,9 +69,9 @@ def keep_incidents(connection: Connection, incidents: Sequence[Incident]) -> Non
 def _tell(incident: Incident) -> None:
     """Tell that an incident was opened, or ended one way or another; what else changes is of less weight."""
     first, stream = incident.findings[0], incident.stream
-    is_told = incident.revision == 1 or incident.state != "open"
+    is_news = incident.revision == 1 or incident.state != "open"
     _logger.log(
-        logging.INFO if is_told else logging.DEBUG,
+        logging.INFO if is_news else logging.DEBUG,
         "incident %s of %s %s %s: %s",
         *(incident.incident_id, stream.model_name, stream.model_version),
         *(

@@ -13,7 +13,7 @@ from driftline.drift.joint.report import report_joint
 from driftline.drift.judge import Judge
 from driftline.drift.judges import HourJudge
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
-from driftline.drift.statistics.joint import Projection, count, fit, pair_words, profile
+from driftline.drift.statistics.joint import Projection, count, fit, pair_phrases, profile
 from driftline.store.joint import (
     JointFinding,
     read_joint_counts,
@@ -46,7 +46,7 @@ class JointWatch:
 
     Each week it fits a projection to the weeks before, and counts the hours that it remembers anew by it,
     so that this alone changes nothing. All follows from the stored rows: one that is built after a restart
-    says what the other would have said.
+    says what the other would have.
 
     Args:
         connection: to the store.
@@ -195,7 +195,7 @@ class JointWatch:
     def _judge_hours(self, week: int, hours: Sequence[int], lost: Mapping[int, float]) -> list[Verdict]:
         if self._judge is None or self._projection is None:
             return []
-        wanted, words = frozenset(hours), pair_words(self._projection)
+        wanted, phrases = frozenset(hours), pair_phrases(self._projection)
         verdicts: list[Verdict] = []
         findings: list[JointFinding] = []
         coming = [
@@ -207,7 +207,7 @@ class JointWatch:
         for one, completeness in coming:
             given = self._judge.judge(one, completeness=completeness)
             findings += [_finding(each) for each in given.changed if each.verdict == "page"]
-            verdicts += report_joint(given, words)
+            verdicts += report_joint(given, phrases)
         write_joint_findings(self._connection, self._stream, findings)
         return verdicts
 
@@ -243,9 +243,9 @@ class JointJudge(HourJudge):
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Do nothing: it never pages, so there is nothing to decide."""
 
-    def foresee(self, hours: Sequence[StreamHour], caution: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
         """Judge hours at once, by a budget of its own: their rows are read together."""
-        del caution
+        del margin
         self._given.clear()
         held = [hour.hour for hour in hours if hour.arrived.rows]
         if not held:
@@ -256,9 +256,9 @@ class JointJudge(HourJudge):
         for verdict in judge(held, missing=self._missing(held[0])):
             self._given.setdefault(verdict.window_end, []).append(verdict)
 
-    def judge(self, hour: StreamHour, caution: float) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
         """Return the verdicts on windows that end with an hour that was foreseen."""
-        del caution
+        del margin
         return Verdicts.of(self._given.get(hour.hour + 1, ()))
 
 

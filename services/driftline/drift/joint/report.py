@@ -22,39 +22,39 @@ _NAMED = 3
 _CULPRITS = 2
 
 
-def report_joint(verdicts: Sequence[Verdict], words: Mapping[str, str]) -> list[Verdict]:
+def report_joint(verdicts: Sequence[Verdict], phrases: Mapping[str, str]) -> list[Verdict]:
     """Return one verdict per window; what would page warns, since the joint check never pages.
 
     Args:
         verdicts: of a judge, on the pseudo features of `profile`.
-        words: `pair_words` of the projection that these were counted by.
+        phrases: `pair_phrases` of the projection that these were counted by.
     """
     table = Verdicts.of(verdicts)
     scales = table.column("scale_hours")
-    told = []
+    reported = []
     for scale in dict.fromkeys(scales.tolist()):
         rows = np.flatnonzero(scales == scale).tolist()
         worst = table[_gravest(table, rows)]
-        changed = _changed([table.own[row] for row in rows if row in table.own], words)
+        changed = _changed([table.own[row] for row in rows if row in table.own], phrases)
         if any(each.feature == DISTANCE for each in changed):
-            changed = _with_culprits(changed, [table[row] for row in rows], words)
-        told.append(
+            changed = _with_culprits(changed, [table[row] for row in rows], phrases)
+        reported.append(
             replace(
                 worst,
                 feature=JOINT,
                 kind="numeric",
                 verdict=VerdictName.WARN if changed else worst.verdict,
-                channel=_channel(worst, words),
+                channel=_channel(worst, phrases),
                 statistics={},
                 episode_id=None,
                 episode_start=None,
                 rank=None,
                 listed=False,
                 drivers={_driver(each): each.effect or 0.0 for each in changed[:_NAMED]},
-                reason=_reason(changed, words) if changed else _quiet(worst),
+                reason=_reason(changed, phrases) if changed else _quiet(worst),
             )
         )
-    return told
+    return reported
 
 
 def _gravest(table: Verdicts, rows: Sequence[int]) -> int:
@@ -71,7 +71,7 @@ def _gravest(table: Verdicts, rows: Sequence[int]) -> int:
     return min((own[place] for place in np.flatnonzero(best)), key=lambda row: str(features[row]))
 
 
-def _changed(group: Iterable[Verdict], words: Mapping[str, str]) -> list[Verdict]:
+def _changed(group: Iterable[Verdict], phrases: Mapping[str, str]) -> list[Verdict]:
     """Return what surely changed, residuals aside, what says most first.
 
     A residual alone does not warn: where a feature hardly varies within an hour of the day, it is the others
@@ -80,23 +80,25 @@ def _changed(group: Iterable[Verdict], words: Mapping[str, str]) -> list[Verdict
     changed = [
         each for each in group if each.verdict.has_changed and not _is_residual(each.kind, each.feature)
     ]
-    return sorted(changed, key=lambda each: (_vagueness(each, words), -abs(each.effect or 0.0), each.feature))
+    return sorted(
+        changed, key=lambda each: (_vagueness(each, phrases), -abs(each.effect or 0.0), each.feature)
+    )
 
 
 def _with_culprits(
-    changed: Sequence[Verdict], group: Iterable[Verdict], words: Mapping[str, str]
+    changed: Sequence[Verdict], group: Iterable[Verdict], phrases: Mapping[str, str]
 ) -> list[Verdict]:
     """Return what changed, and the residuals that moved most: they name what is behind a distance."""
     moved = [each for each in group if _is_residual(each.kind, each.feature) and _moved(each)]
     culprits = sorted(moved, key=lambda each: (-abs(each.effect or 0.0), each.feature))[:_CULPRITS]
     return sorted(
         [*changed, *culprits],
-        key=lambda each: (_vagueness(each, words), -abs(each.effect or 0.0), each.feature),
+        key=lambda each: (_vagueness(each, phrases), -abs(each.effect or 0.0), each.feature),
     )
 
 
 def _moved(verdict: Verdict) -> bool:
-    """Say whether the 95 % interval of the effect leaves out 0."""
+    """Return whether the 95 % interval of the effect leaves out 0."""
     low, high = verdict.effect_low, verdict.effect_high
     return low is not None and high is not None and not low <= 0 <= high
 
@@ -105,22 +107,22 @@ def _is_residual(kind: str, feature: str) -> bool:
     return kind == "numeric" and feature.endswith(GIVEN_OTHERS)
 
 
-def _vagueness(verdict: Verdict, words: Mapping[str, str]) -> int:
+def _vagueness(verdict: Verdict, phrases: Mapping[str, str]) -> int:
     """Rank what a finding says: a pair says most, then a feature, then that something is strange."""
-    return 2 if verdict.feature == DISTANCE else int(verdict.feature not in words)
+    return 2 if verdict.feature == DISTANCE else int(verdict.feature not in phrases)
 
 
 def _driver(verdict: Verdict) -> str:
     return "all features" if verdict.feature == DISTANCE else verdict.feature
 
 
-def _channel(verdict: Verdict, words: Mapping[str, str]) -> Channel | None:
+def _channel(verdict: Verdict, phrases: Mapping[str, str]) -> Channel | None:
     if verdict.channel is None:
         return None
     if verdict.feature == DISTANCE:
         return replace(verdict.channel, feature="distance of rows")
-    if verdict.feature in words:
-        return Channel(ChannelKind.TOGETHER, feature=words[verdict.feature])
+    if verdict.feature in phrases:
+        return Channel(ChannelKind.TOGETHER, feature=phrases[verdict.feature])
     return replace(verdict.channel, feature=verdict.feature)
 
 
@@ -130,20 +132,20 @@ def _quiet(worst: Verdict) -> str:
     return worst.reason
 
 
-def _reason(changed: Sequence[Verdict], words: Mapping[str, str]) -> str:
-    told = [_sentence(each, words) for each in changed[:_NAMED]]
+def _reason(changed: Sequence[Verdict], phrases: Mapping[str, str]) -> str:
+    reported = [_sentence(each, phrases) for each in changed[:_NAMED]]
     if len(changed) > _NAMED:
-        told.append(f"and {len(changed) - _NAMED} more")
-    return f"{'; '.join(told)}; a feature that drifts by itself shows here too"
+        reported.append(f"and {len(changed) - _NAMED} more")
+    return f"{'; '.join(reported)}; a feature that drifts by itself shows here too"
 
 
-def _sentence(verdict: Verdict, words: Mapping[str, str]) -> str:
+def _sentence(verdict: Verdict, phrases: Mapping[str, str]) -> str:
     seen, expected = verdict.observed or 0.0, verdict.expected or 0.0
-    if verdict.feature in words:
+    if verdict.feature in phrases:
         if verdict.channel == Channel(ChannelKind.VALUE, APART):
             seen, expected = 1 - seen, 1 - expected
         return (
-            f"{words[verdict.feature]}: both or neither in {seen:.0%} of rows "
+            f"{phrases[verdict.feature]}: both or neither in {seen:.0%} of rows "
             f"where past weeks lead to expect {expected:.0%}"
         )
     if verdict.feature == DISTANCE:

@@ -35,7 +35,7 @@ def export_declared(
     Args:
         metrics: of this process.
         connection: to the store.
-        served: streams to be told of.
+        served: streams to be exported.
         since: of each, the first hour that counts, hours since the Unix epoch.
     """
     states = read_registry(connection)

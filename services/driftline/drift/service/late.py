@@ -36,7 +36,7 @@ class LateHour:
 
 
 def is_late(judged: JudgedHour | None, now: Arrival) -> bool:
-    """Say whether an hour differs from what it was judged on: in rows, or by 0.1 % in what is missing."""
+    """Return whether an hour differs from what it was judged on: in rows, or by 0.1 % in what is missing."""
     was = _judged_on(judged)
     return was.rows != now.rows or abs(was.completeness - now.completeness) >= _COMPLETENESS_STEP
 

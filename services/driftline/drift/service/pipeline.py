@@ -71,7 +71,7 @@ class Pipeline:
         self._monitor = monitor
 
     def fits(self, source: StreamSource) -> bool:
-        """Say whether it would be built the same: monitor, grids, segments and settled reference rows."""
+        """Return whether it would be built the same: monitor, grids, segments and settled reference rows."""
         stream = source.span.stream
         return (
             self._monitor == source.monitor
@@ -102,7 +102,7 @@ class Pipeline:
             The verdicts on the last of them that are of the whole traffic.
         """
         for judge in self._judges:
-            judge.foresee(hours, self.tracker.caution)
+            judge.foresee(hours, self.tracker.margin)
         given = Verdicts.of(())
         for hour in hours:
             given = self._judge(hour)
@@ -111,20 +111,20 @@ class Pipeline:
         return given.where("segment", WHOLE)
 
     def _judge(self, hour: StreamHour) -> Verdicts:
-        caution = self.tracker.caution(hour.hour)
-        told = name_drivers(self._whole.judge(hour, caution), self._parts.judge(hour, caution))
-        verdicts = Verdicts.joined([told.whole, told.segments])
-        own = as_told(verdicts.own.values(), self._monitor)
-        told_as = [one if one.episode_start is None else as_kept(one) for one in own]
-        verdicts = verdicts.replaced(dict(zip(verdicts.own, told_as, strict=True)))
+        margin = self.tracker.margin(hour.hour)
+        attributed = name_drivers(self._whole.judge(hour, margin), self._parts.judge(hour, margin))
+        verdicts = Verdicts.joined([attributed.whole, attributed.segments])
+        own = as_monitored(verdicts.own.values(), self._monitor)
+        as_written = [one if one.episode_start is None else as_kept(one) for one in own]
+        verdicts = verdicts.replaced(dict(zip(verdicts.own, as_written, strict=True)))
         self._decide(self.tracker.take(hour.hour, verdicts.changed))
         if self._together is None:
             return verdicts
-        return Verdicts.joined([verdicts, self._together.judge(hour, caution)])
+        return Verdicts.joined([verdicts, self._together.judge(hour, margin)])
 
-    def hear(self, words: Sequence[Acknowledgement]) -> None:
-        """Take everything that was said of the stream's incidents; hearing it again changes nothing."""
-        self._decide(self.tracker.hear(words))
+    def receive(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        """Take all acknowledgements of the stream's incidents; receiving them again changes nothing."""
+        self._decide(self.tracker.receive(acknowledgements))
 
     def _decide(self, has_changed: bool) -> None:
         if has_changed:
@@ -188,7 +188,7 @@ def build_pipeline(source: StreamSource, *, as_of: int, together: JointJudge | N
 _ONLY_WARNS = "This only warns, as the file of monitors says."
 
 
-def as_told(verdicts: Iterable[Verdict], monitor: ModelMonitor[Any]) -> list[Verdict]:
+def as_monitored(verdicts: Iterable[Verdict], monitor: ModelMonitor[Any]) -> list[Verdict]:
     """Return verdicts with those as warnings that would have paged for what only warns.
 
     They keep their episodes: a judge that takes them up after a restart still holds their hours out of its
@@ -214,5 +214,5 @@ def as_kept(verdict: Verdict) -> Verdict:
         return verdict
     figures = dict(zip(_EVIDENCE, kept([getattr(verdict, name) for name in _EVIDENCE]), strict=True))
     (expected,) = kept([verdict.expected], step=SHARE_STEP)
-    told: dict[str, Any] = {name: None if math.isnan(figure) else figure for name, figure in figures.items()}
-    return replace(verdict, **told, expected=expected, effect=verdict.observed - expected)
+    known: dict[str, Any] = {name: None if math.isnan(figure) else figure for name, figure in figures.items()}
+    return replace(verdict, **known, expected=expected, effect=verdict.observed - expected)

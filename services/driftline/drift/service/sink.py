@@ -82,7 +82,7 @@ def by_end(verdicts: Iterable[Verdict]) -> Mapping[int, Mapping[Key, Verdict]]:
 
 
 def is_same(one: Verdict, other: Verdict) -> bool:
-    """Say whether two verdicts on one window say the same, as far as it is kept, in whatever revision."""
+    """Return whether two verdicts on one window say the same, as far as it is kept, in whatever revision."""
     return all(
         _equal(getattr(one, name), getattr(other, name), _PRECISION.get(name, 1e-6)) for name in _COMPARED
     )

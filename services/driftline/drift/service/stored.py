@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from driftline.store.profiles import StreamSpan
 
 RECENT_HOURS = 24
-"""What is told of the last hours is told of so many, by the model's own time."""
+"""What is exported of the last hours is of so many, by the model's own time."""
 
 _INCIDENTS_GAP_S = 10.0
 _ARRIVED_GAP_S = 30.0
@@ -79,7 +79,7 @@ class Pace:
         self._may_have_changed, self._read_s = True, float("-inf")
 
     def is_due(self, now_s: float) -> bool:
-        """Say whether to read it, at a time by a clock that never goes back."""
+        """Return whether to read it, at a time by a clock that never goes back."""
         return self._may_have_changed and now_s - self._read_s >= self._gap_s
 
     def done(self, now_s: float) -> None:
@@ -111,12 +111,12 @@ class StoredExport:
         self.dropping: Sequence[Stream] = ()
         """Streams that are not served, as far as is known, but drop what they are given."""
 
-    def has_heard(self) -> None:
+    def has_received(self) -> None:
         """Note that an incident was acknowledged: that is exported at once."""
         self._incidents.hurry()
 
     def has_landed(self, moved: Iterable[Stream] = ()) -> None:
-        """Note that something has landed, or was said of an incident, and which streams it moved."""
+        """Note that something has landed, or was acknowledged, and which streams it moved."""
         for pace in (self._incidents, self._arrived, self._runs):
             pace.change()
         for known in self._known.values():
@@ -156,10 +156,10 @@ class StoredExport:
 
         Args:
             connection: to the store.
-            served: streams to be told of.
+            served: streams to be exported.
             newest_hour: of each model, hours since the Unix epoch.
             now_s: the time, by a clock that never goes back.
-            has_judged: whether verdicts were just given: what they page is told at once.
+            has_judged: whether verdicts were just given: what they page is exported at once.
             goes_on: is asked between two streams; once it says no, the rest is left.
         """
         since = {stream: newest_hour[stream.model_name] - RECENT_HOURS + 1 for stream in served}

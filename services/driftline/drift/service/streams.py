@@ -37,7 +37,7 @@ class Streams:
         self._spans: dict[Stream, StreamSpan] = {}
         self._by_model: dict[str, dict[Stream, StreamSpan]] = defaultdict(dict)
         self._read_at: datetime | None = None
-        self._beats: Mapping[Stream, int] = {}
+        self._heartbeats: Mapping[Stream, int] = {}
         self._judged: Mapping[Stream, int] | None = None
         self.newest: dict[str, int] = {}
 
@@ -104,6 +104,6 @@ class Streams:
             self._spans[stream] = self._by_model[stream.model_name][stream] = span
 
     def beaten(self) -> set[Stream]:
-        """Return the streams whose sessions said something else since this was asked last."""
-        known, self._beats = self._beats, read_heartbeat_signs(self._connection)
-        return {stream for stream, sign in self._beats.items() if known.get(stream) != sign}
+        """Return the streams whose sessions reported something else since this was asked last."""
+        known, self._heartbeats = self._heartbeats, read_heartbeat_signs(self._connection)
+        return {stream for stream, sign in self._heartbeats.items() if known.get(stream) != sign}

@@ -70,7 +70,7 @@ class StreamWatch:
         # Verdicts were written on these windows, and not yet noted on what.
         self._cut_short_end = last_judged_hour(source.connection, stream) or 0
         self._pipeline: Pipeline | None = None
-        self._heard: Sequence[Acknowledgement] = ()
+        self._received: Sequence[Acknowledgement] = ()
         self._late: Mapping[int, Arrival] = {}
         self._late_since_s = 0.0
         self._late_changed_s = 0.0
@@ -100,7 +100,7 @@ class StreamWatch:
         return bool(self._late)
 
     def is_late_due(self, now_s: float) -> bool:
-        """Say whether events arrived late, and no more of them for a while."""
+        """Return whether events arrived late, and no more of them for a while."""
         return bool(self._late) and (
             now_s - self._late_changed_s >= self._quiet_s
             or now_s - self._late_since_s >= self._quiet_s * _LONGEST_WAIT
@@ -111,19 +111,19 @@ class StreamWatch:
         """The stream's incidents, as far as they are known by now."""
         return () if self._pipeline is None else self._pipeline.tracker.incidents
 
-    def hear(self, source: StreamSource, words: Sequence[Acknowledgement]) -> None:
-        """Take everything that was said of the stream's incidents.
+    def receive(self, source: StreamSource, acknowledgements: Sequence[Acknowledgement]) -> None:
+        """Take all acknowledgements of the stream's incidents.
 
         Raises:
             BeingWrittenError: try again.
             StoreError: the store is away.
         """
-        if list(words) != list(self._heard):
+        if list(acknowledgements) != list(self._received):
             if self._pipeline is None:
                 self._pipeline = self._build(source, as_of=self.next_hour)
-            self._pipeline.hear(words)
+            self._pipeline.receive(acknowledgements)
             self._keep_incidents(source, self._pipeline)
-            self._heard = words
+            self._received = acknowledgements
 
     def judge_closed(
         self, source: StreamSource, end_hour: int, *, goes_on: Callable[[], bool] = lambda: True
@@ -142,8 +142,8 @@ class StreamWatch:
             self._skip_pause(source, end_hour)
             if self._pipeline is None or not self._pipeline.fits(source):
                 self._pipeline = self._build(source, as_of=self.next_hour)
-            # While weeks are caught up with, incidents are told and answered.
-            self.hear(source, read_acknowledgements(source.connection, self._stream).get(self._stream, ()))
+            # While weeks are caught up with, incidents are opened and answered.
+            self.receive(source, read_acknowledgements(source.connection, self._stream).get(self._stream, ()))
             wanted = min(self.next_hour + _CHUNK_HOURS, end_hour)
             read = read_stream_hours(
                 source,
@@ -201,7 +201,7 @@ class StreamWatch:
         self._judged = {hour: known for hour, known in self._judged.items() if hour > oldest}
 
     def _answer_incidents(self, source: StreamSource, pipeline: Pipeline) -> None:
-        """Have those incidents answered that changed with an hour: what is said is known from its end on."""
+        """Have those incidents answered that changed with an hour: the answer is known from its end on."""
         if self._answer is None:
             return
         answers = {incident.incident_id: self._answer(incident) for incident in pipeline.tracker.unanswered}
@@ -210,8 +210,8 @@ class StreamWatch:
             self._keep_incidents(source, pipeline)
             for incident_id, answer in given.items():
                 write_acknowledgement(source.connection, incident_id, **dataclasses.asdict(answer))
-            self._heard = read_acknowledgements(source.connection, self._stream).get(self._stream, ())
-            pipeline.hear(self._heard)
+            self._received = read_acknowledgements(source.connection, self._stream).get(self._stream, ())
+            pipeline.receive(self._received)
 
     def _build(self, source: StreamSource, *, as_of: int, is_anew: bool = False) -> Pipeline:
         """Build the judges of an hour and of those behind it."""

@@ -76,7 +76,7 @@ class DriftWorker:
         reference_patience_s: how long a stream waits for reference rows that its run announced.
         late_quiet_s: how long nothing may have arrived late before what did is judged: a trickle of late
             events is one revision.
-        pulse: beats as judging goes on.
+        pulse: is given a sign as judging goes on.
         answer: acknowledges an incident, or None, as soon as it is found; left out: somebody on call does.
     """
 
@@ -146,7 +146,7 @@ class DriftWorker:
         self._streams = Streams(self._connection)
         self._watches: dict[Stream, StreamWatch] = {}
         self._unsettled: frozenset[HourKey] = frozenset()
-        self._words: Mapping[Stream, Sequence[Acknowledgement]] = {}
+        self._acknowledgements: Mapping[Stream, Sequence[Acknowledgement]] = {}
         self._reference_states: dict[Stream, tuple[int, int]] = {}
         self._signs: Mapping[str, int] | None = None
         self._open: set[Stream] = set()
@@ -214,15 +214,15 @@ class DriftWorker:
             )
             export_verdicts(self._metrics, latest, self._stored.incidents)
             wanted = set(served)
-            told = [
+            reported = [
                 span
                 for span in self._streams.all
                 if span.stream in wanted
                 or (span.stream.environment == PRODUCTION and not span.rows and span.future + span.old)
             ]
-            self._stored.export_set_aside(self._connection, told, self._late_moves)
+            self._stored.export_set_aside(self._connection, reported, self._late_moves)
             self._late_moves = set()
-            named = [*(span.stream for span in told), *self._stored.dropping]
+            named = [*(span.stream for span in reported), *self._stored.dropping]
             export_teams(self._metrics, named, self._monitors)
             self._has_news = False
         failing = {tuple(stream): float(known.attempts) for stream, known in self.failing.items()}
@@ -259,12 +259,16 @@ class DriftWorker:
         }
         self._stored.has_landed(moved.keys())
         if self._signs is None or signs.get("acknowledgements") != self._signs.get("acknowledgements"):
-            words = read_acknowledgements(self._connection)
-            heard = {stream for stream in words if words[stream] != self._words.get(stream)}
-            if heard:
-                self._stored.has_heard()
-            self._open |= heard
-            self._words = words
+            acknowledgements = read_acknowledgements(self._connection)
+            acknowledged = {
+                stream
+                for stream in acknowledgements
+                if acknowledgements[stream] != self._acknowledgements.get(stream)
+            }
+            if acknowledged:
+                self._stored.has_received()
+            self._open |= acknowledged
+            self._acknowledgements = acknowledgements
         self._look_is_due = self._has_news = True
         if now_s - self._followed_s >= _FOLLOW_GAP_S:
             self._follow_monitors()
@@ -313,7 +317,7 @@ class DriftWorker:
             if watch is None:
                 watch = StreamWatch(source, late_quiet_s=self._late_quiet_s, answer=self._answer)
                 self._watches[stream] = watch
-            watch.hear(source, self._words.get(stream, ()))
+            watch.receive(source, self._acknowledgements.get(stream, ()))
             if looks_at_s is not None and stream in self._to_look_at:
                 watch.look_for_late(source, looks_at_s)
                 self._to_look_at.discard(stream)
@@ -339,9 +343,9 @@ class DriftWorker:
         for name, count in verdicts.counted().items():
             self._metrics.count(JUDGED, count, verdict=name)
         if late := sum(len(revision.hours) for revision in revisions):
-            told = (stream.model_name, stream.model_version, late)
+            names = (stream.model_name, stream.model_version, late)
             form = "%s %s: %d hours were judged anew, since events arrived late"
-            _logger.info(form, *told, extra=stream._asdict())
+            _logger.info(form, *names, extra=stream._asdict())
         self._metrics.count(REVISED, late)
         return len(verdicts)
 
@@ -355,7 +359,7 @@ class DriftWorker:
         return replace(source, is_settled=known == source.reference_state)
 
     def _must_wait(self, model_name: str) -> bool:
-        """Say whether the model's reference or its grids are on their way, and worth waiting for."""
+        """Return whether the model's reference or its grids are on their way, and worth waiting for."""
         complete = is_reference_complete(self._connection, model_name)
         if complete is None or (complete and not is_grid_due(self._connection, model_name)):
             self._waiting_since_s.pop(model_name, None)

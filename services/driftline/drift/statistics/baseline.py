@@ -10,8 +10,8 @@ import numpy as np
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, DriftSettings
 from driftline.drift.statistics.arrays import run_starts
 from driftline.drift.statistics.channels import RARE_PER_FEATURE, Channels
+from driftline.drift.statistics.descriptive import DescriptivePlan, typical_channels
 from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
-from driftline.drift.statistics.familiar import FamiliarPlan, typical_channels
 from driftline.drift.statistics.hours import Stack, Vocabulary, stack
 from driftline.drift.statistics.layout import Layout
 from driftline.drift.statistics.noise import Noise, critical_values, learn_noise, lend_noise
@@ -95,7 +95,7 @@ class Baseline:
         features: what it knows, (f,).
         layout: the columns of its counts.
         channels: its channels, (c,).
-        plan: for the familiar statistics.
+        plan: for the descriptive statistics.
         known: the values that it holds.
         origin: the local hour of slot 0.
         column_shares: expected share of each column at each hour of the week, (168, columns).
@@ -112,7 +112,7 @@ class Baseline:
     features: tuple[Feature, ...]
     layout: Layout
     channels: Channels
-    plan: FamiliarPlan
+    plan: DescriptivePlan
     known: KnownValues
     origin: int
     column_shares: FloatArray
@@ -231,7 +231,7 @@ def build_baseline(
         features=features,
         layout=layout,
         channels=channels,
-        plan=FamiliarPlan.of(layout),
+        plan=DescriptivePlan.of(layout),
         known=known,
         origin=span.start,
         column_shares=column_shares,
@@ -331,7 +331,7 @@ class _Lesson:
 
 
 def _lessons(span: Span, first: IntArray, by_day: BoolArray) -> tuple[_Lesson, ...]:
-    """Say what the noise of each channel is learned from: features too young to lag behind learn from all.
+    """Return what the noise of each channel is learned from: features too young to lag behind learn from all.
 
     Args:
         span: of the reference.

@@ -10,7 +10,7 @@ import numpy as np
 
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.verdict_table import NUMBER, NUMBERS
-from driftline.drift.statistics.familiar import familiar_statistics, typical_channels
+from driftline.drift.statistics.descriptive import descriptive_statistics, typical_channels
 from driftline.drift.statistics.minimum_effect import detectable_effect, effect_interval, surprise
 from driftline.drift.statistics.ranking import feature_p_values, rank_features
 from driftline.drift.statistics.stuck import is_stuck
@@ -35,7 +35,7 @@ class Comparison:
         channel: the worst channel, objects, (ends, scales, f).
         pages: whether it pages, (ends, scales, f).
         warns: whether it warns, should it not page, (ends, scales, f).
-        held_back: whether it would page without caution, (ends, scales, f).
+        held_back: whether it would page without margin, (ends, scales, f).
         stuck: whether the feature is stuck, (ends, scales, f).
     """
 
@@ -81,7 +81,7 @@ def compare(
     *,
     settings: DriftSettings,
     may_page: BoolArray,
-    cautions: FloatArray,
+    margins: FloatArray,
 ) -> Comparison:
     """Compare the windows that end with some of these hours.
 
@@ -92,14 +92,14 @@ def compare(
         scales_hours: window lengths; one per row of the baseline's noise.
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
-        cautions: what a page needs is multiplied by them: critical values, not the rule of stuck features; at
+        margins: what a page needs is multiplied by them: critical values, not the rule of stuck features; at
             least 1, (ends,).
     """
     features, channels = len(baseline.features), baseline.channels
-    caution = cautions[:, None, None]
+    margin = margins[:, None, None]
     windows = Windows(ends, scales_hours)
     columns = windows.sums(recent.columns)
-    tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, caution=caution)
+    tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, margin=margin)
     stuck = _stuck(baseline, recent, windows, settings)
     may_be_stuck = may_page[channels.by_feature].any(-1)
     worst = channels.by_feature[np.arange(features), tests.score[..., channels.by_feature].argmax(-1)]
@@ -111,7 +111,7 @@ def compare(
     observed, expected, z, sample, behind = map(
         of_worst, (tests.observed, tests.expected, tests.z, tests.window, tests.reference)
     )
-    critical = baseline.critical[scale, worst] * caution
+    critical = baseline.critical[scale, worst] * margin
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
@@ -135,7 +135,7 @@ def compare(
         "detectable_effect": detectable_effect(
             expected, sample / phi, behind / phi, critical, settings.minimum_effect
         ),
-        **_familiar(baseline, recent, windows, columns, tests.reference[..., typical]),
+        **_descriptive(baseline, recent, windows, columns, tests.reference[..., typical]),
     }
     return Comparison(
         numbers=_numbers(known, stuck.shape),
@@ -190,7 +190,7 @@ def _test(
     settings: DriftSettings,
     *,
     may_page: BoolArray,
-    caution: FloatArray,
+    margin: FloatArray,
 ) -> _Tests:
     channels, noise = baseline.channels, baseline.noise
     totals = windows.sums(recent.groups)[..., channels.group]
@@ -204,7 +204,7 @@ def _test(
     z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
     may = (z > baseline.critical) & may_page
-    pages = may & (z > baseline.critical * caution)
+    pages = may & (z > baseline.critical * margin)
     surest = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical))
     return _Tests(
         observed=p,
@@ -215,18 +215,18 @@ def _test(
         pages=pages,
         held_back=may & ~pages,
         warns=(any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect),
-        # Two values that share all rows move alike: of equals the first is told, whatever their last bits.
+        # Two values that share all rows move alike: of equals the first is shown, whatever their last bits.
         score=np.round(surest + 1e6 * pages, 6),
     )
 
 
-def _familiar(
+def _descriptive(
     baseline: Baseline, recent: Counted, windows: Windows, columns: FloatArray, reference: FloatArray
 ) -> dict[str, FloatArray]:
     totals = windows.sums(recent.groups)[..., : len(baseline.features)]
     present = np.maximum(totals, 1.0)[..., baseline.layout.column_feature]
     expected = windows.sums(recent.expected_columns) / present
-    found = familiar_statistics(baseline.plan, columns / present, expected, totals, reference)
+    found = descriptive_statistics(baseline.plan, columns / present, expected, totals, reference)
     return {name: found[name] for name in STATISTIC_NAMES}
 
 

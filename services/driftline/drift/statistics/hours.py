@@ -362,7 +362,7 @@ def stack(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> Stack:
 
 
 def known_features(hours: Sequence[HourCounts], features: tuple[Feature, ...]) -> BoolArray:
-    """Say which hour carries which feature, (h, f)."""
+    """Return which hour carries which feature, (h, f)."""
     known = np.zeros((len(hours), len(features)), dtype=np.bool_)
     for own, where in _alike(hours).items():
         held = set(own)

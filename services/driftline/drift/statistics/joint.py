@@ -206,7 +206,7 @@ def profile(projection: Projection, counts: JointCounts) -> HourProfile:
     return HourProfile(counts.hour, counts.rows, numeric, pairs)
 
 
-def pair_words(projection: Projection) -> Mapping[str, str]:
+def pair_phrases(projection: Projection) -> Mapping[str, str]:
     """Return what it says that a pair goes together, by its name."""
     parts = [
         column.label if column.value is not None else f"{column.feature} above {number_text(column.halves)}"

@@ -26,7 +26,7 @@ COLUMN_LIMIT = 512
 """Columns of one numeric feature; more are merged, which costs KS at most 1 / 512."""
 
 DICTIONARY_LIMIT = 128
-"""Values of one categorical feature that are told apart; the rarer ones are counted as "other"."""
+"""Values of one categorical feature that are kept apart; the rarer ones are counted as "other"."""
 
 _SURELY = 4.0
 """Where there are more, by so many standard errors each has to be more frequent than those that are not."""
@@ -98,14 +98,14 @@ def categorical_columns(keys: IntArray, counts: FloatArray, vocabulary: Vocabula
     """Freeze the dictionary of a feature whose reference has these distinct keys, ascending, (n,)."""
     named = np.flatnonzero(keys != FOLDED)
     order = named[np.lexsort((keys[named], -counts[named]))]
-    told_apart = order[:DICTIONARY_LIMIT]
+    distinguished = order[:DICTIONARY_LIMIT]
     if order.size > DICTIONARY_LIMIT:
         # Of many values that are about as frequent, the first were so by chance and won't be again.
         last = counts[order[DICTIONARY_LIMIT]]
-        told_apart = told_apart[counts[told_apart] > last + _SURELY * np.sqrt(last)]
-    column = np.full(keys.size, told_apart.size, dtype=np.int64)
-    column[told_apart] = np.arange(told_apart.size)
-    return CategoricalColumns(tuple(vocabulary.value(int(key)) for key in keys[told_apart]), keys, column)
+        distinguished = distinguished[counts[distinguished] > last + _SURELY * np.sqrt(last)]
+    column = np.full(keys.size, distinguished.size, dtype=np.int64)
+    column[distinguished] = np.arange(distinguished.size)
+    return CategoricalColumns(tuple(vocabulary.value(int(key)) for key in keys[distinguished]), keys, column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
 from driftline.drift.statistics.baseline import Baseline
 from driftline.drift.statistics.channels import RARE_PER_FEATURE, Channels
-from driftline.drift.statistics.familiar import FamiliarPlan
+from driftline.drift.statistics.descriptive import DescriptivePlan
 from driftline.drift.statistics.hours import stack
 from driftline.drift.statistics.layout import Layout
 from driftline.drift.statistics.noise import Noise, critical_values
@@ -28,7 +28,7 @@ _FEWEST_TIMED_HOURS = 48
 
 
 def has_usable_times(hours: Sequence[HourCounts]) -> bool:
-    """Say whether a reference spans a week or more, rather than carrying the time at which it was logged."""
+    """Return whether a reference spans a week or more, and does not carry the time at which it was logged."""
     return len(hours) >= _FEWEST_TIMED_HOURS and hours[-1].hour - hours[0].hour + 1 >= HOURS_PER_WEEK
 
 
@@ -64,7 +64,7 @@ def build_pooled_baseline(
         features=features,
         layout=layout,
         channels=channels,
-        plan=FamiliarPlan.of(layout),
+        plan=DescriptivePlan.of(layout),
         known=KnownValues.of(stacked, layout, grids),
         origin=0,
         column_shares=_every_slot(column_shares),

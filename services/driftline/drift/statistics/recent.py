@@ -57,7 +57,7 @@ class Recent:
         self._place = 0
         self._compared: Comparison | None = None
         self._compared_place = 0
-        self._cautions = np.empty(0)
+        self._margins = np.empty(0)
         self._may_page = b""
 
     def push(self, hour: HourCounts, coming: Sequence[HourCounts] = ()) -> None:
@@ -85,24 +85,24 @@ class Recent:
         self._place, self._compared = 0, None
 
     def compare(
-        self, *, may_page: BoolArray, caution: float, later: Callable[[int], float] | None = None
+        self, *, may_page: BoolArray, margin: float, later: Callable[[int], float] | None = None
     ) -> Comparison:
         """Compare the windows that end with the newest hour, and at the same time those of hours to come.
 
         Args:
             may_page: which channels may page, (c,).
-            caution: what a page needs is multiplied by it.
+            margin: what a page needs is multiplied by it.
             later: returns the same for an hour to come, as far as that is known; the same if left out.
 
         Returns:
             Arrays of the shape (scales, f).
         """
         place = self._place - self._compared_place
-        is_known = self._may_page == may_page.tobytes() and self._cautions[place : place + 1] == caution
+        is_known = self._may_page == may_page.tobytes() and self._margins[place : place + 1] == margin
         if self._compared is None or not is_known:
             ends = self._ends[self._place :]
-            coming = [caution if later is None else later(end) for end in ends[1:]]
-            self._cautions, self._may_page = np.array([caution, *coming]), may_page.tobytes()
+            coming = [margin if later is None else later(end) for end in ends[1:]]
+            self._margins, self._may_page = np.array([margin, *coming]), may_page.tobytes()
             self._compared = compare(
                 self.baseline,
                 self._counted,
@@ -110,7 +110,7 @@ class Recent:
                 self._scales,
                 settings=self._settings,
                 may_page=may_page,
-                cautions=self._cautions,
+                margins=self._margins,
             )
             self._compared_place, place = self._place, 0
         return self._compared.at(place)

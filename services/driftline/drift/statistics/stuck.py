@@ -55,7 +55,7 @@ def is_stuck(
     minimum_sample: int,
     longest_known: IntArray,
 ) -> BoolArray:
-    """Say which features show one single value throughout a window although the reference never did.
+    """Return which features show one single value throughout a window although the reference never did.
 
     The reference must not hold a run of that length, and the window must be three times as long as any: where
     the longest of 700 hours is L, one of 2 L comes too often by chance among a hundred features and segments.

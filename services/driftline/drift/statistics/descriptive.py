@@ -1,4 +1,4 @@
-"""Familiar numbers: PSI, Jensen-Shannon, Kolmogorov-Smirnov, Wasserstein, chi-square.
+"""Descriptive statistics: PSI, Jensen-Shannon, Kolmogorov-Smirnov, Wasserstein, chi-square.
 
 They inform, they do not page. All are computed for all features at once: rows are windows, columns lie
 side by side as in the layout, and a feature is a run of columns.
@@ -26,8 +26,8 @@ _EMPTY_SHARE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class FamiliarPlan:
-    """What the familiar statistics need to know of a reference; pinned, so that they can be compared.
+class DescriptivePlan:
+    """What the descriptive statistics need to know of a reference; pinned, so that they can be compared.
 
     Args:
         starts: first column of each feature, (f,).
@@ -49,7 +49,7 @@ class FamiliarPlan:
     numeric: BoolArray
 
     @classmethod
-    def of(cls, layout: Layout) -> FamiliarPlan:
+    def of(cls, layout: Layout) -> DescriptivePlan:
         """Pin bins and winsorised values to a reference."""
         bins: list[IntArray] = []
         widths = np.zeros(layout.width)
@@ -105,10 +105,10 @@ def winsorised(columns: NumericColumns) -> tuple[FloatArray, float]:
     return values, deviation if deviation > 0 else np.nan
 
 
-def familiar_statistics(
-    plan: FamiliarPlan, p: FloatArray, e: FloatArray, window: FloatArray, reference: FloatArray
+def descriptive_statistics(
+    plan: DescriptivePlan, p: FloatArray, e: FloatArray, window: FloatArray, reference: FloatArray
 ) -> dict[str, FloatArray]:
-    """Compute all familiar statistics.
+    """Compute all descriptive statistics.
 
     KS p-values are asymptotic with Vrbik's correction (2018), within 0.005 of the exact ones from 60
     values on; they take values to be independent and continuous, which production's rarely are.
@@ -148,13 +148,13 @@ def familiar_statistics(
     }
 
 
-def _psi(plan: FamiliarPlan, p: FloatArray, e: FloatArray) -> FloatArray:
+def _psi(plan: DescriptivePlan, p: FloatArray, e: FloatArray) -> FloatArray:
     p_floor, e_floor = np.maximum(p, _EMPTY_SHARE), np.maximum(e, _EMPTY_SHARE)
     # A bin that both leave empty floors to the same share and adds nothing.
     return np.add.reduceat((p_floor - e_floor) * np.log(p_floor / e_floor), plan.feature_bins, axis=-1)
 
 
-def _jensen_shannon(plan: FamiliarPlan, p: FloatArray, e: FloatArray) -> FloatArray:
+def _jensen_shannon(plan: DescriptivePlan, p: FloatArray, e: FloatArray) -> FloatArray:
     p, e = np.maximum(p, 0.0), np.maximum(e, 0.0)
     middle = (p + e) / 2
     terms = rel_entr(p, middle) + rel_entr(e, middle)
@@ -163,7 +163,7 @@ def _jensen_shannon(plan: FamiliarPlan, p: FloatArray, e: FloatArray) -> FloatAr
 
 
 def _chi_square(
-    plan: FamiliarPlan, p: FloatArray, e: FloatArray, window: FloatArray, reference: FloatArray
+    plan: DescriptivePlan, p: FloatArray, e: FloatArray, window: FloatArray, reference: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     n, m = window[..., plan.bin_feature], reference[..., plan.bin_feature]
     pooled = (n * p + m * e) / np.maximum(n + m, 1.0)

@@ -11,7 +11,7 @@ from scipy.spatial.distance import jensenshannon
 
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.verdicts import Feature
-from driftline.drift.statistics.familiar import FamiliarPlan, familiar_statistics
+from driftline.drift.statistics.descriptive import DescriptivePlan, descriptive_statistics
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, stack
 from driftline.drift.statistics.layout import Layout
 from driftline.profiles import CategoricalCounts, Grid, HourProfile
@@ -33,7 +33,7 @@ def statistics_of(reference: HourProfile, window: HourProfile, grids) -> dict[st
     both = layout.count(stack(hours, features), np.arange(2), 2)
     rows = both.sum(1, keepdims=True)
     shares = both / rows
-    found = familiar_statistics(FamiliarPlan.of(layout), shares[1:], shares[:1], rows[1:], rows[:1])
+    found = descriptive_statistics(DescriptivePlan.of(layout), shares[1:], shares[:1], rows[1:], rows[:1])
     return {name: float(values[0, 0]) for name, values in found.items()}
 
 
