@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from driftline.demo.flights import FEATURES, WEATHER, feed_errors, load_flights, load_weather
+from driftline.demo.flights import FEATURES, READ_AFTER, WEATHER, feed_errors, load_flights, load_weather
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,19 @@ def test_the_outage_of_the_last_day_and_the_impossible_reading_of_may_are_found(
     assert len(last_day) == 3
     assert all(error.features == WEATHER for error in last_day)
     assert any("13 °F" in error.what and error.start.month == 5 for error in errors)
+
+
+def test_no_flight_is_predicted_by_weather_that_was_read_after_its_departure(flights: pd.DataFrame) -> None:
+    """Readings are made at minute 51: a flight at 15:50 has that of 14:51, one at 15:51 its own hour's."""
+    weather = load_weather().set_index(["origin", "hour_utc"])["temp"]
+    sample = flights[flights["temp"].notna()].sample(2_000, random_state=0)
+    for row in sample.itertuples():
+        read_at = max(
+            hour + READ_AFTER
+            for hour in pd.date_range(row.event_time.floor("h") - pd.Timedelta(hours=1), periods=2, freq="h")
+            if hour + READ_AFTER <= row.event_time
+        )
+        assert weather[row.origin, read_at - READ_AFTER] == row.temp
 
 
 def test_a_feed_without_gaps_has_no_errors(flights: pd.DataFrame) -> None:

@@ -23,9 +23,14 @@ FEATURES = (*NUMERIC, *CATEGORICAL)
 LATE_MINUTES = 15
 """A flight is late that arrives so many minutes after its time: the authority's own definition."""
 
+READ_AFTER = pd.Timedelta(minutes=51)
+"""An hour's reading is made so long after its beginning. Before, that of the hour before is the newest."""
+
 _OUTAGE_HOURS = 3
 _TEMPERATURE_JUMP_F = 25.0
 _TAXI_MINUTES = 30
+_USED = READ_AFTER + pd.Timedelta(hours=1)
+"""Up to when a reading is used, from the beginning of its hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class FeedError:
         what: in words.
         features: that it shows in.
         start: its first hour, UTC.
-        end: the hour behind its last, UTC.
+        end: up to when its last reading is used, UTC.
     """
 
     what: str
@@ -66,10 +71,10 @@ def load_flights() -> pd.DataFrame:
     """
     flights, weather = published("flights.csv.zip"), load_weather()
     hour = pd.to_datetime(flights["time_hour"], utc=True)
-    table = flights.assign(hour_utc=hour).merge(
+    event_time = hour + pd.to_timedelta(flights["minute"], unit="min")
+    table = flights.assign(event_time=event_time, hour_utc=_newest_reading(event_time)).merge(
         weather[["origin", "hour_utc", *WEATHER]], on=["origin", "hour_utc"], how="left"
     )
-    table["event_time"] = table["hour_utc"] + pd.to_timedelta(table["minute"], unit="min")
     table["sched_dep_minute"] = (table["hour"] * 60 + table["minute"]).astype(float)
     table["distance"] = table["distance"].astype(float)
     table["late"] = (table["arr_delay"] >= LATE_MINUTES).astype(float).where(table["arr_delay"].notna())
@@ -78,6 +83,12 @@ def load_flights() -> pd.DataFrame:
     columns = ["event_time", *FEATURES, "tailnum", "late", "observed_time"]
     ordered: pd.DataFrame = table[columns].sort_values("event_time", kind="stable").reset_index(drop=True)
     return ordered
+
+
+def _newest_reading(event_time: pd.Series) -> pd.Series:
+    """Return the hour whose reading is the newest that is known at a time: it is made late in its hour."""
+    hours: pd.Series = (event_time - READ_AFTER).dt.floor("h")
+    return hours
 
 
 def load_weather() -> pd.DataFrame:
@@ -93,9 +104,8 @@ def feed_errors(weather: pd.DataFrame, flights: pd.DataFrame) -> Sequence[FeedEr
     Missing means for hours on end at one airport, or in any hour at all of them. Found in the published
     table alone, without any help of the drift verdicts that it is held against.
     """
-    start, end = flights["event_time"].min().floor("h"), flights["event_time"].max().floor("h")
-    hours = pd.date_range(start, end, freq="h")
-    flown = flights["event_time"].dt.floor("h")
+    flown = _newest_reading(flights["event_time"])
+    hours = pd.date_range(flown.min(), flown.max(), freq="h")
     errors: list[FeedError] = []
     tables = {
         origin: readings.set_index("hour_utc").reindex(hours)
@@ -116,12 +126,12 @@ def feed_errors(weather: pd.DataFrame, flights: pd.DataFrame) -> Sequence[FeedEr
                     lost.setdefault((first, last), []).append(feature)
         for (first, last), features in lost.items():
             what = f"no {', '.join(features)} published for {origin!s}"
-            errors.append(FeedError(what, tuple(features), first, last + pd.Timedelta(hours=1)))
+            errors.append(FeedError(what, tuple(features), first, last + _USED))
         usual = by_hour["temp"].rolling(7, center=True, min_periods=3).median()
         for hour in by_hour.index[(by_hour["temp"] - usual).abs() > _TEMPERATURE_JUMP_F]:
             read, expected = by_hour["temp"][hour], usual[hour]
             what = f"{origin!s} reported {read:.0f} °F between hours of {expected:.0f} °F"
-            errors.append(FeedError(what, ("temp", "dewp", "humid"), hour, hour + pd.Timedelta(hours=1)))
+            errors.append(FeedError(what, ("temp", "dewp", "humid"), hour, hour + _USED))
     return sorted(errors, key=lambda error: (error.start, error.what))
 
 

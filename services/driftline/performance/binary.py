@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import digamma, xlogy
 
 from driftline.domain.performance import NO_SCORE, is_probability
-from driftline.performance.intervals import Measured, auc, insufficient, mean, proportion, resampled, wilson
+from driftline.performance.intervals import Measured, auc, insufficient, mean, on_logit, proportion, wilson
 from driftline.performance.tally import of_status, sum_by, total
 
 if TYPE_CHECKING:
@@ -131,31 +131,33 @@ def _ranked(binary: Binary, share: float) -> Mapping[str, Measured]:
     area = auc(binary.positive, binary.negative, binary.ratio)
     if area.value is None:
         return {"roc_auc": area, "average_precision": insufficient(area.sample)}
-    cells = np.concatenate([binary.positive, binary.negative])
-    value = float(average_precision(cells[None])[0])
-    interval = resampled(cells, average_precision, binary.ratio)
+    value, variance = average_precision(binary.positive, binary.negative)
+    low, high = on_logit(value, variance * binary.ratio)
     best, worst = _precision_bounds(binary.positive, binary.negative)
     bound = max(best - value, value - worst, 0.0)
-    low, high = interval or (None, None)
     return {
         "roc_auc": area,
         "average_precision": Measured(value, low, high, area.sample, bound, share),
     }
 
 
-def average_precision(cells: Floats) -> Floats:
-    """Return average precision, as scikit-learn defines it, of several samples at once.
+def average_precision(positive: Floats, negative: Floats) -> tuple[float, float]:
+    """Return average precision, as scikit-learn defines it, and its variance (infinitesimal jackknife).
 
     Args:
-        cells: weights of positives by bin, ascending, then of negatives. Shape (s, 2 b).
+        positive: weights by bin of scores, ascending. Shape (b,).
+        negative: likewise.
     """
-    positive, negative = np.split(cells[:, ::-1], 2, axis=1)[::-1]
-    hits = np.cumsum(positive, axis=1)
-    answered = hits + np.cumsum(negative, axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.where(answered > 0, hits / answered, 0.0)
-        found: Floats = (positive * precision).sum(axis=1) / positive.sum(axis=1)
-    return found
+    own, other = positive[::-1], negative[::-1]
+    hits = np.cumsum(own)
+    answered = np.maximum(hits + np.cumsum(other), 1e-300)
+    precision, total_own = hits / answered, float(hits[-1])
+    value = float(own @ precision) / total_own
+    # What one more prediction changes: the precision at its own score and at all lower ones.
+    gained = np.cumsum((own * (1 - precision) / answered)[::-1])[::-1]
+    lost = np.cumsum((own * precision / answered)[::-1])[::-1]
+    variance = own @ (precision + gained - value) ** 2 + other @ lost**2
+    return value, float(variance) / total_own**2
 
 
 def _precision_bounds(positive: Floats, negative: Floats) -> tuple[float, float]:

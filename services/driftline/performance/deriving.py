@@ -11,7 +11,10 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from driftline.performance.drops import standings_of
+from driftline.performance.metrics import DROP, HIGH, LOW, VALUE
 from driftline.store.hours import derivation_id, read_signs, read_store_time
+from driftline.store.performance import read_performance_streams
 from driftline.store.performance_hours import (
     Held,
     count_held,
@@ -30,8 +33,10 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from driftline.domain.streams import HourKey
+    from driftline.domain.streams import HourKey, Stream
     from driftline.failing import Failing
+    from driftline.metrics import Metrics
+    from driftline.performance.drops import Standing
     from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
 
@@ -42,8 +47,12 @@ _LOOK_SHARE = 0.02
 _COST_SHARE = 0.1
 """Of a core, counting the same hours again and again takes at most this share."""
 
+_EXPORT_GAP_S = 300.0
 _LONG_LOOK_GAP_S = 3600.0
 _LONG_LOOK = timedelta(days=1)
+_STEP_S = 5.0
+"""A step counts for about so long: what is to be derived does not wait for a backlog."""
+
 MOST_ROWS = 1_000_000
 MOST_HOURS = 2_000
 """So many rows, and hours, are counted by one statement, unless an hour alone has more."""
@@ -76,7 +85,7 @@ class PerformanceDeriver:
         self._is_own = is_own
         self._signs: Mapping[str, int] = {}
         self._looked_at = _EPOCH
-        self._next_look_s = self._next_count_s = monotonic()
+        self._next_look_s = self._next_count_s = self._next_export_s = monotonic()
         self._long_look_s = float("-inf")
         self._dirty: set[HourKey] = set()
         self._models: set[str] = set()
@@ -98,8 +107,9 @@ class PerformanceDeriver:
             return 0
         began_s = self._monotonic()
         counted = self._count(stop)
-        took_s = self._monotonic() - began_s
-        self._next_count_s = self._monotonic() + took_s * (1 / _COST_SHARE - 1)
+        if not self._dirty:  # What is left of a backlog does not wait.
+            took_s = self._monotonic() - began_s
+            self._next_count_s = self._monotonic() + took_s * (1 / _COST_SHARE - 1)
         return counted
 
     def _look(self, *, is_forced: bool) -> None:
@@ -115,7 +125,7 @@ class PerformanceDeriver:
             reach = _LONG_LOOK if is_long else timedelta(0)
             looked_at = read_store_time(self._connection)
             if not self._models:
-                self._models = {name for name in read_labelled_models(self._connection) if self._is_own(name)}
+                self._remember()
             touched = read_touched_by_outcomes(self._connection, max(self._looked_at, _EPOCH + reach) - reach)
             self._dirty |= {each for each in touched if self._is_own(each.stream.model_name)}
             self._models |= {each.stream.model_name for each in self._dirty}
@@ -125,13 +135,24 @@ class PerformanceDeriver:
         self._signs = signs
         self._next_look_s = self._monotonic() + (self._monotonic() - began_s) / _LOOK_SHARE
 
+    def _remember(self) -> None:
+        """Take in what was counted before this process: truths that landed long before that are in it.
+
+        Hours without counts are found by that. So not all truths there ever were are looked at.
+        """
+        known = read_labelled_models(self._connection)
+        self._models = {name for name in known if self._is_own(name)}
+        if self._models:
+            self._looked_at = max(known[name] for name in self._models)
+
     def _count(self, stop: threading.Event | None) -> int:
         """Count those of the dirty hours that are due, the newest first; return how many."""
         recipes = read_recipes(self._connection)
         counted = 0
         tried = {each for each in self._dirty if self._failing.is_due(_key(each))}
+        end_s = self._monotonic() + _STEP_S
         for hours in _groups(tried, recipes):
-            if stop is not None and stop.is_set():
+            if (stop is not None and stop.is_set()) or (counted and self._monotonic() > end_s):
                 break
             counted += self._count_apart(hours, recipes)
         return counted
@@ -171,9 +192,37 @@ class PerformanceDeriver:
         seconds = self._monotonic() - began_s
         point_to_performance(self._connection, held, recipes, derivation=derivation, seconds=seconds)
 
+    def export(self, metrics: Metrics) -> None:
+        """Publish how the versions stand that serve, now and then; what does not serve any more goes."""
+        if self._monotonic() < self._next_export_s:
+            return
+        began_s = self._monotonic()
+        now_s = read_store_time(self._connection).timestamp()
+        found: dict[str, dict[tuple[str, ...], float]] = {name: {} for name in (VALUE, LOW, HIGH, DROP)}
+        for stream in read_performance_streams(self._connection):
+            if self._is_own(stream.model_name):
+                with self._failing.apart((*stream, "standing"), **stream._asdict(), step="performance"):
+                    _publish(found, stream, standings_of(self._connection, stream, now_s=now_s))
+        for name, series in found.items():
+            metrics.replace(name, series)
+        took_s = self._monotonic() - began_s
+        self._next_export_s = self._monotonic() + max(_EXPORT_GAP_S, took_s / _LOOK_SHARE)
+
     def clean(self) -> None:
         """Delete what no pointer names any more."""
         delete_superseded_performance(self._connection)
+
+
+def _publish(
+    found: Mapping[str, dict[tuple[str, ...], float]], stream: Stream, standings: Sequence[Standing]
+) -> None:
+    for each in standings:
+        labels = (stream.model_name, stream.model_version, each.metric)
+        for name, value in ((VALUE, each.recent.value), (LOW, each.recent.low), (HIGH, each.recent.high)):
+            if value is not None:
+                found[name][labels] = value
+        if each.past is not None:
+            found[DROP][*labels, each.against] = each.drop
 
 
 def _key(hour: HourKey) -> tuple[str, ...]:

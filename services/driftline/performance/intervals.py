@@ -170,10 +170,17 @@ def auc(positive: Floats, negative: Floats, ratio: float = 1.0) -> Measured:
         edge = float(betaincinv(1.0, fewer, 0.95))
         low, high = (max(area - edge, 0.0), min(area + edge, 1.0))
     else:
-        step = Z * math.sqrt(variance * ratio) / (area * (1 - area))
-        logit = math.log(area / (1 - area))
-        low, high = _expit(logit - step), _expit(logit + step)
+        low, high = on_logit(area, variance * ratio)
     return Measured(area, low, high, count / ratio, bound, 0.5)
+
+
+def on_logit(value: float, variance: float) -> tuple[float, float]:
+    """Return the interval of something between 0 and 1, as wide to both sides on the logit."""
+    if not 0 < value < 1:
+        return value, value
+    step = Z * math.sqrt(variance) / (value * (1 - value))
+    logit = math.log(value / (1 - value))
+    return _expit(logit - step), _expit(logit + step)
 
 
 def _expit(x: float) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from driftline.domain.streams import Stream
     from driftline.performance.tally import Group
     from driftline.store.connection import Connection
-    from driftline.store.performance import Asked, Moment
+    from driftline.store.performance import Asked, HourDelays, Moment
 
 Basis: TypeAlias = Literal["final", "weighted", "bounds", "known"]
 """What a value rests on.
@@ -107,11 +107,7 @@ def read_timeline(
         now_s: the time now, seconds since the epoch.
         moment: as of when; None: now.
     """
-    until = min(asked.until, int(now_s // 3600) + 1)
-    recent = replace(asked, since=max(until - DELAY_HOURS, 0), until=until)
-    hours = read_delays(connection, asked if moment else recent, moment)
-    if not hours:
-        hours = read_delays(connection, asked, moment)
+    hours = read_recent_delays(connection, asked, now_s=now_s, moment=moment)
     if moment is not None:
         now_s = min(now_s, moment.as_of.timestamp())
     delays = delays_of(hours, now_s=now_s)
@@ -132,8 +128,25 @@ def read_timeline(
             if known == stream and start <= hour < start + asked.hours
         }
         bare = _bare(stream, start, own, asked, delays)
-        found.append(replace(bare, values=_values(own, hourly, delays, task)))
+        found.append(replace(bare, values=values_of(own, hourly, delays, task)))
     return Timeline(task, delays, found)
+
+
+def read_recent_delays(
+    connection: Connection, asked: Asked, *, now_s: float, moment: Moment | None = None
+) -> Sequence[HourDelays]:
+    """Return how long truths took of all versions, of the last 90 days; of all time, where these have none.
+
+    Args:
+        connection: to the store.
+        asked: of which model, and part of its traffic.
+        now_s: the time now, seconds since the epoch.
+        moment: as of when; None: now.
+    """
+    until = int(now_s // 3600) + 1
+    of_all = replace(asked, model_version="", since=0, until=max(asked.until, until))
+    recent = replace(of_all, since=max(until - DELAY_HOURS, 0))
+    return read_delays(connection, recent, moment) or read_delays(connection, of_all, moment)
 
 
 def _read_young(
@@ -167,7 +180,7 @@ def _bare(stream: Stream, start: int, groups: Sequence[Group], asked: Asked, del
     )
 
 
-def _values(
+def values_of(
     groups: Sequence[Group], by_hour: Mapping[int, Sequence[Group]], delays: Delays, task: Task
 ) -> Mapping[str, Value]:
     """Return the metrics of a period.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from driftline.metrics import Metric
+from driftline.performance.metrics import PERFORMANCE_METRICS
 
 DIRTY = "driftline_profiling_dirty_hours"
 LAG = "driftline_profiling_lag_seconds"
@@ -14,6 +15,7 @@ FAILURES = "driftline_profiling_failures_total"
 FAILING = "driftline_profiling_failing_attempts"
 
 PROFILER_METRICS = (
+    *PERFORMANCE_METRICS,
     Metric(
         DIRTY,
         "gauge",

@@ -182,6 +182,7 @@ class Profiler:
             derived += self._learn()
         with self._pulse.busy():
             derived += self._performance.step(stop, is_patient=is_patient)
+            self._performance.export(self._metrics)
         self._tell(now)
         self._clean()
         return derived

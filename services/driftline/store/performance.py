@@ -58,6 +58,13 @@ _MODELS = """
 SELECT model_name, min(hour), max(hour) FROM performance_hours FINAL
 WHERE environment = {environment:String} GROUP BY model_name ORDER BY model_name
 """
+_SERVED = f"""
+SELECT {KEYS} FROM performance_hours WHERE environment = '{PRODUCTION}'
+GROUP BY {KEYS}
+HAVING max(hour) >= (SELECT max(hour) FROM performance_hours WHERE environment = '{PRODUCTION}')
+    - INTERVAL 7 DAY
+ORDER BY {KEYS}
+"""
 _SEGMENTS = f"""
 SELECT DISTINCT segment FROM performance_counts
 WHERE {_CHOSEN} AND segment != '' AND {visible_performance(_CHOSEN)} ORDER BY segment
@@ -228,6 +235,11 @@ def read_performance_models(
     """Return the models of which performance is counted, with the first and the last hour that is."""
     rows = connection.rows(_MODELS, parameters={"environment": environment})
     return {str(name): (first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)) for name, first, last in rows}
+
+
+def read_performance_streams(connection: Connection) -> Sequence[Stream]:
+    """Return the streams in production of which the last week up to the newest hour of all has any."""
+    return [Stream(*row) for row in connection.rows(_SERVED)]
 
 
 def read_counted_segments(connection: Connection, asked: Asked) -> Sequence[str]:

@@ -104,10 +104,10 @@ def registration_of(hour: HourKey, recipes: Recipes) -> int:
     return recipes.number_of(hour.stream) if hour.stream.environment == REFERENCE else 0
 
 
-def read_labelled_models(connection: Connection) -> frozenset[str]:
-    """Return the models of which performance is counted, as far as hours of them are."""
-    rows = connection.rows("SELECT DISTINCT model_name FROM performance_hours")
-    return frozenset(str(row[0]) for row in rows)
+def read_labelled_models(connection: Connection) -> Mapping[str, datetime]:
+    """Return the models of which performance is counted, and when an hour of each was counted last."""
+    query = "SELECT model_name, max(derived_at) FROM performance_hours GROUP BY model_name"
+    return {str(name): last.replace(tzinfo=UTC) for name, last in connection.rows(query)}
 
 
 def read_touched_by_outcomes(connection: Connection, since: datetime) -> frozenset[HourKey]:

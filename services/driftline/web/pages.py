@@ -6,6 +6,7 @@ open in a browser follow from `PAGES`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ from driftline.web.views.fleet import view_fleet
 from driftline.web.views.history import view_history
 from driftline.web.views.incident import view_incident
 from driftline.web.views.model import view_model
+from driftline.web.views.performance import BASES, view_performance
 from driftline.web.views.prediction import view_prediction
 from driftline.web.views.run import view_run
 from driftline.web.views.streams import Choice
@@ -134,6 +136,12 @@ def _run(asked: Asked) -> Shown:
     return Shown({"view": view_run(asked.connect(), model, run)})
 
 
+def _performance(asked: Asked) -> Shown:
+    segment = asked.query.get("segment", "")
+    view = view_performance(asked.connect(), asked.name, asked.choice, segment=segment)
+    return Shown({"view": view, "choice": asked.choice, "bases": BASES, "inf": math.inf})
+
+
 def _incident(asked: Asked) -> Shown:
     return Shown({"view": view_incident(asked.connect(), asked.name)})
 
@@ -212,6 +220,15 @@ PAGES: Final = (
         _explorer,
         example="/models/flight-delay/predictions?feature=temp",
         submits=True,
+    ),
+    Page(
+        "performance",
+        addresses.performance_path,
+        "How right is the model? Each metric over time with its interval, what is final and what is partial, "
+        "what came alone beside it, and what answering the same always would come to; in all of the traffic "
+        "or in a part (`segment=`).",
+        _performance,
+        example="/models/flight-delay/performance",
     ),
     Page(
         "prediction",

@@ -83,6 +83,7 @@ class Renderer:
             "explorer_path": addresses.explorer_path,
             "history_path": addresses.history_path,
             "run_path": addresses.run_path,
+            "performance_path": addresses.performance_path,
             "incident_path": addresses.incident_path,
             "prediction_path": addresses.prediction_path,
             "runbook_path": addresses.runbook_path,
