@@ -17,7 +17,7 @@ LANDER_METRICS = (
         "counter",
         ("stage", "outcome"),
         "Events by stage (the topic they were landed from) and outcome: landed, dead_lettered, or repeated "
-        "(its connection warned that it may stand in the log twice, and it had landed before). An event "
+        "(its client warned that it may stand in the log twice, and it had landed before). An event "
         "that is repeated after a failure is counted once, when its batch is committed.",
         ("DriftlineDeadLetters", "DriftlineLanderLag"),
     ),
