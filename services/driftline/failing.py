@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from driftline.backoff import Backoff
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable, Iterator, Mapping
 
-_FIRST_WAIT_S = 1.0
-_LAST_WAIT_S = 300.0
+_BACKOFF = Backoff(first_s=1.0, last_s=300.0)
 _DESCRIBED = 3
 
 K = TypeVar("K", bound="Hashable")
@@ -93,7 +94,7 @@ class Failing(Generic[K]):
 
     def _fail(self, key: K, error: Exception, names: Mapping[str, str]) -> None:
         attempts = self._known[key].attempts + 1 if key in self._known else 1
-        wait_s = min(_FIRST_WAIT_S * 2.0 ** min(attempts - 1, 20), _LAST_WAIT_S)
+        wait_s = _BACKOFF.wait_s(attempts)
         detail = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         self._known[key] = Failure(attempts, self._monotonic() + wait_s, detail, _named(names))
         self._logger.warning(

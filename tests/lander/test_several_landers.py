@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 
 import pytest
 
+from driftline.backoff import Backoff
 from driftline.embedded import open_store
 from driftline.errors import StoreError
 from driftline.lander import LANDER_METRICS, Lander, service
@@ -123,8 +124,7 @@ def store(tmp_path):
 @pytest.mark.timeout(600)
 def test_every_event_lands_once_and_is_counted_once(store, monkeypatch):
     monkeypatch.setattr(service, "BATCH_RECORDS", 150)
-    monkeypatch.setattr(service, "_FIRST_BACKOFF_S", 0.05)
-    monkeypatch.setattr(service, "_LAST_BACKOFF_S", 0.5)
+    monkeypatch.setattr(service, "_BACKOFF", Backoff(first_s=0.05, last_s=0.5))
     with open_store(store.url) as opened, closing(opened.connect()) as client:
         migrate(client)
     log, stop, chance = PartitionedLog(), threading.Event(), random.Random(SEED)

@@ -11,6 +11,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from driftline.backoff import Backoff
 from driftline.errors import LogError, LogMovedError, StoreError
 from driftline.health import Pulse
 from driftline.lander.dead_letters import (
@@ -66,8 +67,7 @@ FRESH_S = 1.0
 
 HEARTBEATS_FRESH_S = 5.0
 _TURN_CHECK_S = 0.5
-_FIRST_BACKOFF_S = 0.2
-_LAST_BACKOFF_S = 10.0
+_BACKOFF = Backoff(first_s=0.2, last_s=10.0)
 
 _TABLES = (
     (MODEL_REGISTRY_TOPIC, MODEL_REGISTRY, "registry_events"),
@@ -158,33 +158,31 @@ class Lander:
         Raises:
             DeadLetterLimitError: too many records are refused; somebody has to look.
         """
-        backoff_s = _FIRST_BACKOFF_S
-        has_failed = False
+        failures = 0
         while not stop.is_set():
             self._pulse.beat()
             try:
                 if not self._turn.take():
                     stop.wait(_TURN_CHECK_S)
                     continue
-                if has_failed:  # An embedded store may have another owner now.
+                if failures:  # An embedded store may have another owner now.
                     self._connection.close()
                     self._connect()
                 landed = self.land_once(is_patient=True)
-                has_failed = False
+                failures = 0
                 self._pulse.succeed()
             except LogMovedError as error:
                 _logger.info("another lander went on: %s", error, extra={"group": GROUP})
                 continue
             except (StoreError, LogError) as error:
-                has_failed = True
+                failures += 1
                 self._pulse.fail(error)
                 self._metrics.count(LOG_FAILURES if isinstance(error, LogError) else STORE_FAILURES)
+                backoff_s = _BACKOFF.wait_s(failures)
                 context = {"error": type(error).__name__, "backoff_s": backoff_s}
                 _logger.warning("landing failed, trying again in %.1f s: %s", backoff_s, error, extra=context)
                 self._wait(stop, backoff_s)
-                backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
                 continue
-            backoff_s = _FIRST_BACKOFF_S
             if not landed:
                 stop.wait(self._freshness.wait_s())
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from driftline.backoff import Backoff
 from driftline.errors import LogFullError
 from driftline.log import Record, Run
 from driftline.sdk.liveness import Liveness
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
 _APPEND_RECORDS = 2_000
 _APPEND_BYTES = 1 << 20
-_FIRST_RETRY_S = 0.05
-_LAST_RETRY_S = 2.0
+_BACKOFF = Backoff(first_s=0.05, last_s=2.0)
 _GIVE_UP_SHARE = 0.8  # Of the time for closing; the rest is for telling the log what was given up.
 
 _logger = logging.getLogger("driftline.sdk")
@@ -109,7 +109,7 @@ class Shipper:
             if self._try_thread_at < 0:
                 told = "no thread can be started, so events stay in memory"
                 _logger.warning(told, extra=self._context)
-            self._try_thread_at = time.monotonic() + _LAST_RETRY_S
+            self._try_thread_at = time.monotonic() + _BACKOFF.last_s
 
     def _has_thread(self, timeout_s: float = 0.0) -> bool:
         """Start the thread, unless it runs or ran; return whether there is one, or will be in a moment.
@@ -246,12 +246,14 @@ class Shipper:
 
     def _append(self, records: Sequence[Record]) -> bool:
         """Append, again and again until it works; return False once closing has used up its time."""
-        delay_s = _FIRST_RETRY_S
+        failures = 0
         while (error := self._try_append(records)) is not None:
             self._liveness.work()
             self._tell_outage(error)
             if isinstance(error, LogFullError):
                 self._beat_on_reserve()
+            failures += 1
+            delay_s = _BACKOFF.wait_s(failures)
             remaining_s = self._give_up_at - time.monotonic()
             if remaining_s <= 0:
                 return False
@@ -259,7 +261,6 @@ class Shipper:
                 time.sleep(min(delay_s, remaining_s))
             else:
                 self._closing.wait(delay_s)
-            delay_s = min(_LAST_RETRY_S, delay_s * 2)
         if not _is_beat(records):  # Which may have taken the reserve.
             self._tell_recovery()
         return True
