@@ -16,6 +16,8 @@ DriftlineError
 
 from __future__ import annotations
 
+_LONGEST_DETAIL = 2000
+
 
 class DriftlineError(Exception):
     """Base of all errors that driftline raises on purpose."""
@@ -69,11 +71,13 @@ class StatementError(StoreError):
     Args:
         failed: what failed, as the message begins.
         code: ClickHouse's number for the reason.
-        detail: what the store says.
+        detail: what the store says; of a long one the message has the beginning and the end.
     """
 
     def __init__(self, failed: str, *, code: int, detail: str) -> None:
-        super().__init__(f"{failed}: {detail}")
+        half = _LONGEST_DETAIL // 2
+        is_long = len(detail) > _LONGEST_DETAIL  # It may quote all that was asked.
+        super().__init__(f"{failed}: {f'{detail[:half]} [...] {detail[-half:]}' if is_long else detail}")
         self.code = code
         self.detail = detail
 

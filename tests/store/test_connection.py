@@ -65,6 +65,14 @@ def test_what_a_store_refuses_comes_with_its_number_and_what_was_said(way):
     assert (refused.value.code, refused.value.detail) == (60, str(error))
 
 
+def test_a_refusal_that_quotes_all_that_was_asked_is_cut_short_and_known_in_full():
+    error = DatabaseError(f"Code: 62. DB::Exception: failed at {'x' * 100_000} (SYNTAX_ERROR)", code=62)
+    with pytest.raises(StatementError, match=r"failed at x+ \[\.\.\.\] x+ \(SYNTAX_ERROR\)$") as refused:
+        Connection(Failing(error), "driftline").rows("SELECT 1")
+    assert len(str(refused.value)) < 2_100
+    assert refused.value.detail == str(error)
+
+
 def test_an_answer_that_breaks_off_is_an_error_of_the_store():
     with pytest.raises(StatementError) as refused:
         Connection(BreakingOff(), "driftline").rows("SELECT 1")
