@@ -43,6 +43,7 @@ from driftline.store.joint import (
     write_projection,
 )
 from driftline.store.monitored import follow_monitors
+from driftline.store.performance_hours import delete_superseded_performance
 from driftline.store.profiles import read_hours
 from driftline.store.segments import read_segments
 from driftline.store.users import SERVICES, role_statements
@@ -151,6 +152,7 @@ def derive(store):
         derived = profiler.run_until_idle()
     with closing(store.connect()) as client:
         delete_superseded(client, older_than_s=0)
+        delete_superseded_performance(client, older_than_s=0)
     return derived
 
 
@@ -240,7 +242,7 @@ def read(store, event_id, incident_id):
     ready_connection(store).close()
     env = environment(store)
     asked = ("trace", event_id), ("completeness",), ("verdicts",), ("incidents",), ("dead-letters", "list")
-    asked += ("invalid",), ("rules", MODEL)
+    asked += ("invalid",), ("rules", MODEL), ("performance", "--model", MODEL)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
     below = ("", "/features/amount", "/features/city", "/predictions?feature=amount&low=0")
