@@ -20,6 +20,7 @@ from tests.performance.rows import Made, groups_of
 from tests.support.landing import put
 from tests.support.profiling import Died
 from tests.support.traffic import make_logger
+from tests.support.training import WAIVED
 
 START = datetime(2026, 2, 1, 12, tzinfo=UTC)
 HOUR = int(START.timestamp()) // 3600
@@ -242,6 +243,7 @@ def test_a_reference_that_is_registered_again_is_counted_by_its_new_rows(landing
             reference={"x": [1.0] * len(truths)},
             reference_predictions=[0.5] * len(truths),
             reference_actuals=truths,
+            waive=WAIVED,
         )
         landing.land()
         found = counted(client, "registered", environment="reference")
