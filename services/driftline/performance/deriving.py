@@ -86,6 +86,8 @@ class PerformanceDeriver:
         self._signs: Mapping[str, int] = {}
         self._looked_at = _EPOCH
         self._next_look_s = self._next_count_s = self._next_export_s = monotonic()
+        self._to_export: list[Stream] = []
+        self._standing: dict[str, dict[tuple[str, ...], float]] = {}
         self._long_look_s = float("-inf")
         self._dirty: set[HourKey] = set()
         self._models: set[str] = set()
@@ -193,20 +195,25 @@ class PerformanceDeriver:
         point_to_performance(self._connection, held, recipes, derivation=derivation, seconds=seconds)
 
     def export(self, metrics: Metrics) -> None:
-        """Publish how the versions stand that serve, now and then; what does not serve any more goes."""
+        """Publish how the versions stand that serve, one at a time; what does not serve any more goes."""
         if self._monotonic() < self._next_export_s:
             return
         began_s = self._monotonic()
-        now_s = read_store_time(self._connection).timestamp()
-        found: dict[str, dict[tuple[str, ...], float]] = {name: {} for name in (VALUE, LOW, HIGH, DROP)}
-        for stream in read_performance_streams(self._connection):
-            if self._is_own(stream.model_name):
-                with self._failing.apart((*stream, "standing"), **stream._asdict(), step="performance"):
-                    _publish(found, stream, standings_of(self._connection, stream, now_s=now_s))
-        for name, series in found.items():
-            metrics.replace(name, series)
-        took_s = self._monotonic() - began_s
-        self._next_export_s = self._monotonic() + max(_EXPORT_GAP_S, took_s / _LOOK_SHARE)
+        if not self._to_export:
+            streams = read_performance_streams(self._connection)
+            self._to_export = [each for each in streams if self._is_own(each.model_name)]
+            self._standing = {name: {} for name in (VALUE, LOW, HIGH, DROP)}
+        if self._to_export:
+            stream = self._to_export.pop()
+            now_s = read_store_time(self._connection).timestamp()
+            with self._failing.apart((*stream, "standing"), **stream._asdict(), step="performance"):
+                _publish(self._standing, stream, standings_of(self._connection, stream, now_s=now_s))
+        gap_s = (self._monotonic() - began_s) / _LOOK_SHARE
+        if not self._to_export:
+            for name, series in self._standing.items():
+                metrics.replace(name, series)
+            gap_s = max(gap_s, _EXPORT_GAP_S)
+        self._next_export_s = self._monotonic() + gap_s
 
     def clean(self) -> None:
         """Delete what no pointer names any more."""
