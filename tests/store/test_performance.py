@@ -244,6 +244,8 @@ def test_a_reference_that_is_registered_again_is_counted_by_its_new_rows(landing
             reference_predictions=[0.5] * len(truths),
             reference_actuals=truths,
             waive=WAIVED,
+            artifact_uri="s3://models/registered",
+            data_uri="s3://data/registered",
         )
         landing.land()
         found = counted(client, "registered", environment="reference")

@@ -63,8 +63,11 @@ def import_command(
     """
     names = dict(_pair(text) for text in columns)
     rows = read_rows(file, names)
-    with open_log(log_url) as log, open_store(store_url, use="read") as store:
-        connection = store.connect()
+    with (
+        open_log(log_url) as log,
+        open_store(store_url, use="read") as store,
+        store.connect() as connection,
+    ):
         log.ensure_topics([OUTCOMES_TOPIC])
         importer = Importer(
             model_name=model_name,
@@ -75,7 +78,6 @@ def import_command(
             clock=time.time,
         )
         done = importer.run(rows)
-        connection.close()
     if as_json:
         bad = [each._asdict() for each in done.bad]
         echo_json({"rows": done.rows, "outcomes": done.outcomes, "bad": bad})
