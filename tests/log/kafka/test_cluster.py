@@ -58,7 +58,7 @@ def test_a_topic_that_keeps_records_for_an_hour_or_for_good_is_fine(topics_with,
 def test_a_topic_that_is_read_from_its_beginning_is_made_to_be_kept_and_else_warned_of_once(
     kafka, tmp_path, caplog
 ):
-    made = Topics(kafka, tmp_path, topics=())
+    made = Topics(kafka, tmp_path, topics=["driftline.unused"])
     with opened(made) as log:
         log.ensure_topics(TOPICS)
         log.ensure_topics(TOPICS)
