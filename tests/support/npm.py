@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import SkipTest
 
+from tests.support.caches import cache
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "npm"
+CACHE = cache("npm")
 FETCH_TIMEOUT_S = 240.0
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import SkipTest
 
+from tests.support.caches import cache
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "servers"
+CACHE = cache("servers")
 INSTALL_TIMEOUT_S = 900.0
 BASE = ("confluent-kafka>=2.10,<3", "fastavro>=1.12,<2")
 """What driftline's SDK needs."""

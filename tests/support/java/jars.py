@@ -10,7 +10,9 @@ import tempfile
 from pathlib import Path
 from unittest import SkipTest
 
-CACHE = Path(__file__).resolve().parents[3] / ".cache" / "java"
+from tests.support.caches import cache
+
+CACHE = cache("java")
 JAVA_VERSION = 17
 FETCH_TIMEOUT_S = 240.0
 
