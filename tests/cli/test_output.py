@@ -17,8 +17,8 @@ from driftline.cli.output import echo, echo_json, echo_table
 
 HOSTILE = "a\x1b[2Jb\nWARNING forged\r\u202ec\x9bd"
 SHOWN = "a\\u001b[2Jb\\u000aWARNING forged\\u000d\\u202ec\\u009bd"
-MAY_PRINT_BY_THEMSELVES = {"output": 1, "report": 1, "calibrate": 1}
-"""The one place, a whole page of HTML, and a line that goes back to its beginning."""
+MAY_PRINT_BY_THEMSELVES = {"output": 1, "report": 1, "calibrate": 1, "runs": 1, "watch_model": 1}
+"""The one place; a whole page of HTML, a line that goes back to its beginning, a kept file, JSON."""
 
 
 def printed(print_it):

@@ -63,6 +63,7 @@ def place(tmp_path_factory):
     last = NOW_S // HOUR_S
     findings = tuple(replace(each, since=last, detected=last, last=last) for each in INCIDENT.findings)
     write_incidents(landing.client, [replace(INCIDENT, detected=last, findings=findings)])
+    put(landing, [{"features": {"amount": 1.0}, "event_time": NOW_S}], training_run_id="run-of-nobody")
     names |= {"TOPIC/PARTITION@OFFSET": f"{PREDICTIONS_TOPIC}/0@0", "TOPIC": PREDICTIONS_TOPIC}
     register_training_run(RUN, model_name=MODEL, model_version=VERSION, waive=WAIVED, log=landing.log)
     landing.land()

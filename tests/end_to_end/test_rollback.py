@@ -14,7 +14,7 @@ from driftline import ModelWatch, PredictionLogger, register_training_run, resol
 from driftline.cli.app import driftline
 from driftline.demo.flights import load_flights
 from driftline.domain.streams import Stream
-from driftline.drift.service.declared import export_declared
+from driftline.drift.service.declared import DeclaredExport
 from driftline.drift.service.metrics import UNDECLARED, WORKER_METRICS
 from driftline.log import open_log
 from driftline.metrics import Metrics
@@ -105,7 +105,7 @@ def test_history_answers_for_any_moment_what_was_declared_and_what_answered(plac
             assert {each.version: each.events for each in found} == expected
         metrics = Metrics(WORKER_METRICS)
         streams = [Stream(MODEL, version, "production") for version in "123"]
-        export_declared(metrics, landing.client, streams, dict.fromkeys(streams, 0))
+        DeclaredExport(metrics).refresh(landing.client, streams, dict.fromkeys(streams, 0), ())
         told = [line for line in metrics.expose().decode().splitlines() if line.startswith(f"{UNDECLARED}{{")]
         host = landing.client.rows("SELECT any(host) FROM sessions")[0][0]
         assert len(told) == 1

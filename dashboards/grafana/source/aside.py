@@ -47,6 +47,28 @@ def unencodable() -> Lines:
     )
 
 
+def undeclared() -> Lines:
+    """Return how many predictions versions made that nobody registered, or that are not declared."""
+    return lines(
+        "Versions that nobody registered or declared",
+        "Predictions of versions that the registry does not know, and of the last 15 minutes of versions "
+        "that are not declared to be in production; 0 means that what answers is what was declared.",
+        metric(
+            _worst("driftline_unregistered_version_events"),
+            "{{model_name}} {{model_version}} not registered",
+            "A",
+        ),
+        metric(
+            "sum by (model_name, model_version, declared, host) "
+            f"(driftline_undeclared_version_events{_MODELS}) or vector(0)",
+            "{{model_name}} {{model_version}} on {{host}}, declared: {{declared}}",
+            "B",
+        ),
+        unit="short",
+        width=24,
+    )
+
+
 def failing_alone() -> Lines:
     """Return what fails while all else goes on."""
     return lines(

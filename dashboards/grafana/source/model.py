@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.common import BigValueColorMode
 
-from dashboards.grafana.source import figures, links, marks, variables, versions
+from dashboards.grafana.source import figures, links, marks, performance, variables, versions
 from dashboards.grafana.source.panels import (
     GREEN,
     RED,
@@ -95,6 +95,9 @@ def build() -> Dashboard:
         .with_panel(versions.completeness())
         .with_panel(versions.hourly_completeness())
         .with_panel(_invalid())
+        .with_row(row("Performance"))
+        .with_panel(performance.performance())
+        .with_panel(performance.drops())
     )
 
 

@@ -87,6 +87,7 @@ def build() -> Dashboard:
         .with_panel(_last_beats())
         .with_panel(aside.not_judged())
         .with_panel(aside.unencodable())
+        .with_panel(aside.undeclared())
         .with_row(row("Judging"))
         .with_panel(_lateness())
         .with_panel(_verdicts())

@@ -18,6 +18,7 @@ _SIGN_TABLES = (
     "sessions",
     "dead_letters",
     "training_runs",
+    "registry_events",
     "acknowledgements",
     *RECIPE_TABLES,
 )

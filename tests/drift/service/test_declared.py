@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from driftline.domain.streams import Stream
-from driftline.drift.service.declared import export_declared
+from driftline.drift.service.declared import DeclaredExport
 from driftline.drift.service.metrics import UNDECLARED, UNREGISTERED_VERSION, WORKER_METRICS
 from driftline.metrics import Metrics
 from driftline.registry.client import Registry
@@ -45,7 +45,8 @@ def exported(landing, model, *versions):
     """Return the series of both metrics, without the session that is named."""
     metrics = Metrics(WORKER_METRICS)
     served = [Stream(model, version, "production") for version in versions]
-    export_declared(metrics, landing.client, served, dict.fromkeys(served, int(time.time()) // 3600 - 23))
+    since = dict.fromkeys(served, int(time.time()) // 3600 - 23)
+    DeclaredExport(metrics).refresh(landing.client, served, since, ())
     return metrics
 
 

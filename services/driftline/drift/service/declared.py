@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ from driftline.store.answered import count_predictions, read_undeclared
 from driftline.store.registry import read_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from driftline.domain.streams import Stream
     from driftline.metrics import Metrics
@@ -27,32 +28,71 @@ MOST_SESSIONS: Final = 20
 """Of each model and environment; one session that goes on is enough to look."""
 
 
-def export_declared(
-    metrics: Metrics, connection: Connection, served: Sequence[Stream], since: Mapping[Stream, int]
-) -> None:
-    """Export which served versions nobody registered, and which sessions answer with an undeclared one.
+class DeclaredExport:
+    """Exports which served versions nobody registered, and which sessions answer with an undeclared one.
+
+    Models that did not move, and of which nothing was found, are not asked about again. For one thread.
 
     Args:
         metrics: of this process.
-        connection: to the store.
-        served: streams to be exported.
-        since: of each, the first hour that counts, hours since the Unix epoch.
     """
-    states = read_registry(connection)
-    unregistered: dict[tuple[str, ...], float] = {}
-    for stream in served:
-        state = states.get(stream.model_name)
-        if state is None or stream.model_version not in state.versions:
-            names = (stream.model_name, stream.model_version)
-            events = count_predictions(connection, stream, since_hour=since[stream])
-            unregistered[names] = unregistered.get(names, 0.0) + events
-    metrics.replace(UNREGISTERED_VERSION, unregistered)
-    models = {stream.model_name for stream in served}
-    undeclared: dict[tuple[str, ...], float] = {}
-    for state in states.values():
-        if state.model_name in models:
-            undeclared |= _undeclared(connection, state)
-    metrics.replace(UNDECLARED, undeclared)
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._heads: dict[str, Mapping[str, str]] = {}
+        self._undeclared: dict[str, dict[tuple[str, ...], float]] = {}
+        self._unregistered: dict[Stream, tuple[int, int]] = {}
+
+    def refresh(
+        self,
+        connection: Connection,
+        served: Sequence[Stream],
+        since: Mapping[Stream, int],
+        moved: Collection[str],
+    ) -> bool:
+        """Read and export; return whether something was found that ends by itself, while nothing lands.
+
+        Args:
+            connection: to the store.
+            served: streams to be exported.
+            since: of each, the first hour that counts, hours since the Unix epoch.
+            moved: the names of models of which something landed since the last call.
+        """
+        states = read_registry(connection)
+        self._count_unregistered(connection, [s for s in served if not _is_known(s, states)], since, moved)
+        models = {stream.model_name for stream in served}
+        self._undeclared = {name: found for name, found in self._undeclared.items() if name in models}
+        for name in sorted(models & states.keys()):
+            if name in moved or self._undeclared.get(name) or self._heads.get(name) != states[name].heads:
+                self._undeclared[name] = _undeclared(connection, states[name])
+                self._heads[name] = states[name].heads
+        found = {labels: events for each in self._undeclared.values() for labels, events in each.items()}
+        self._metrics.replace(UNDECLARED, found)
+        return bool(found)
+
+    def _count_unregistered(
+        self,
+        connection: Connection,
+        streams: Sequence[Stream],
+        since: Mapping[Stream, int],
+        moved: Collection[str],
+    ) -> None:
+        counts: dict[Stream, tuple[int, int]] = {}
+        for stream in streams:
+            known = self._unregistered.get(stream)
+            if known is None or known[0] != since[stream] or stream.model_name in moved:
+                known = since[stream], count_predictions(connection, stream, since_hour=since[stream])
+            counts[stream] = known
+        self._unregistered = counts
+        series: Counter[tuple[str, ...]] = Counter()
+        for stream, (_, events) in counts.items():
+            series[stream.model_name, stream.model_version] += events
+        self._metrics.replace(UNREGISTERED_VERSION, {names: float(count) for names, count in series.items()})
+
+
+def _is_known(stream: Stream, states: Mapping[str, ModelState]) -> bool:
+    state = states.get(stream.model_name)
+    return state is not None and stream.model_version in state.versions
 
 
 def _undeclared(connection: Connection, state: ModelState) -> dict[tuple[str, ...], float]:

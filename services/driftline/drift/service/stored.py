@@ -10,7 +10,7 @@ from driftline.domain.hours import HOUR_S
 from driftline.domain.names import is_answer
 from driftline.domain.streams import REFERENCE
 from driftline.drift.hours import WHOLE
-from driftline.drift.service.declared import export_declared
+from driftline.drift.service.declared import DeclaredExport
 from driftline.drift.service.export import by_version, serving
 from driftline.drift.service.metrics import (
     CHANGED,
@@ -103,6 +103,8 @@ class StoredExport:
         self._incidents, self._arrived = Pace(_INCIDENTS_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._declared = Pace(_DECLARED_GAP_S)
+        self._declared_export = DeclaredExport(metrics)
+        self._moved_models: set[str] = set()
         self._latest: dict[Stream, tuple[int, Sequence[Verdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}
         self._late: dict[Stream, int] | None = None
@@ -117,7 +119,9 @@ class StoredExport:
 
     def has_landed(self, moved: Iterable[Stream] = ()) -> None:
         """Note that something has landed, or was acknowledged, and which streams it moved."""
-        for pace in (self._incidents, self._arrived, self._runs):
+        moved = list(moved)
+        self._moved_models |= {stream.model_name for stream in moved}
+        for pace in (self._incidents, self._arrived, self._runs, self._declared):
             pace.change()
         for known in self._known.values():
             known.drop(moved)
@@ -184,9 +188,11 @@ class StoredExport:
             self._runs.done(now_s)
             self._try_again("runs", since, self._runs)
         if self._declared.is_due(now_s):
-            export_declared(self._metrics, connection, served, since)
+            moved, self._moved_models = self._moved_models, set()
+            ends_by_itself = self._declared_export.refresh(connection, served, since, moved)
             self._declared.done(now_s)
-            self._declared.change()  # What answered is forgotten after a while, also where nothing lands.
+            if ends_by_itself:
+                self._declared.change()
         if self._disk.is_due(now_s):
             _export_disk(self._metrics, connection)
             self._disk.done(now_s)
