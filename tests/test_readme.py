@@ -1,6 +1,7 @@
 """The README fits on one screen, and what it and the documentation show and point to is there and works."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,11 @@ def test_the_first_steps_log_a_prediction_an_outcome_and_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("DRIFTLINE_LOG", (tmp_path / "log").as_uri())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.joblib").write_bytes(b"a model")
+    author = ("-c", "user.name=a test", "-c", "user.email=test@example.org")
+    for words in (("init", "-q"), (*author, "commit", "-q", "--allow-empty", "-m", "training code")):
+        subprocess.run(["git", *words], check=True)
     names: dict[str, object] = {"features": {"distance": [733.0], "carrier": ["UA"]}, "scores": [0.81]}
     for block in code(START):
         exec(block, names)
