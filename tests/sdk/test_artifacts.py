@@ -7,7 +7,8 @@ import hashlib
 import pytest
 
 from driftline.errors import SettingError
-from driftline.sdk.artifacts import ArtifactFile, read_artifact
+from driftline.registry.runs import ArtifactFile
+from driftline.sdk.artifacts import read_artifact
 
 
 def digest(data: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,9 +36,7 @@ def models_group() -> None:
 @contextmanager
 def opened_registry(log_url: str) -> Iterator[Registry]:
     """Yield the registry of a log."""
-    with ExitStack() as stack:
-        registry = Registry(stack.enter_context(open_log(log_url)))
-        stack.callback(registry.close)
+    with open_log(log_url) as log, closing(Registry(log)) as registry:
         yield registry
 
 

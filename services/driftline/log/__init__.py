@@ -1,6 +1,6 @@
 """The event log: what stands between the SDK and the lander, durable and in order."""
 
-from driftline.log.address import default_log_url, open_log
+from driftline.log.address import default_log_url, open_log, opened_log
 from driftline.log.base import Batch, EventLog, LogReader, LogScan, LogWriter, Record, Run
 from driftline.log.local import LocalLog
 
@@ -15,4 +15,5 @@ __all__ = [
     "Run",
     "default_log_url",
     "open_log",
+    "opened_log",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from driftline.log.kafka.settings import parse_kafka_url
 from driftline.log.local import LocalLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from driftline.log.base import EventLog
 
@@ -54,6 +55,20 @@ def open_log(url: str, environ: Mapping[str, str] | None = None) -> EventLog:
             "file:///var/log; in it write %23 for #, %3F for ?, and %25 for %"
         )
     return LocalLog(_local_settings(url, Path(unquote(parts.path)), parts.query))
+
+
+@contextmanager
+def opened_log(log: str | EventLog | None) -> Iterator[EventLog]:
+    """Yield a log: one given by URL is opened and closed again, one that is open stays so; None: the default.
+
+    Raises:
+        SettingError: as ``open_log``.
+    """
+    if log is None or isinstance(log, str):
+        with open_log(default_log_url(os.environ) if log is None else log) as opened:
+            yield opened
+    else:
+        yield log
 
 
 def _open_kafka(url: str, environ: Mapping[str, str]) -> EventLog:

@@ -7,11 +7,11 @@ one that registers it, need the log alone.
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from driftline.errors import DriftlineError, LogError, LogFullError, NotFoundError
+from driftline.errors import DriftlineError, LogError, NotFoundError
 from driftline.log import Record
+from driftline.log.appending import append_patiently
 from driftline.log.schemas import WriterSchemas
 from driftline.registry.events import decode_event
 from driftline.registry.fold import fold, listed
@@ -99,7 +99,11 @@ class Registry:
             RefusedEventError: it does not count; the message says why, and who was faster.
             LogError: the log does not take it in time, or does not give it back.
         """
-        self._append(event, timeout_s)
+        record = Record(MODEL_REGISTRY_TOPIC, event.model_name.encode(), event.encode())
+        with self._log.without_spill() as target:
+            append_patiently(
+                target, record, timeout_s=timeout_s, sleep=self._sleep, monotonic=self._monotonic
+            )
         end_s = self._monotonic() + timeout_s
         while True:
             state = self.read().get(event.model_name)
@@ -114,22 +118,6 @@ class Registry:
         if refusal := state.refusals.get(event.event_id):
             raise RefusedEventError(refusal)
         return state
-
-    def _append(self, event: RegistryEvent, timeout_s: float) -> None:
-        record = Record(MODEL_REGISTRY_TOPIC, event.model_name.encode(), event.encode())
-        end_s = self._monotonic() + timeout_s
-        with closing(self._log.without_spill()) as target, closing(target.writer()) as writer:
-            while True:
-                try:
-                    writer.append([record])
-                except LogFullError:
-                    raise
-                except LogError:  # A cluster may be choosing a new leader.
-                    if self._monotonic() + _RETRY_S > end_s:
-                        raise
-                    self._sleep(_RETRY_S)
-                else:
-                    return
 
     def close(self) -> None:
         """Let go of the log; leave it open."""

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactFile:
-    """One file of an artifact: its path below it, its digest, and its size in bytes."""
+    """One file of an artifact.
+
+    Args:
+        path: below the artifact; empty: the artifact is this file.
+        sha256: its digest, 64 hexadecimal digits.
+        bytes: its size; 0: not known.
+    """
 
     path: str
     sha256: str

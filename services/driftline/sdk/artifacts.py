@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.errors import SettingError
+from driftline.registry.runs import ArtifactFile
 
 if TYPE_CHECKING:
     import os
@@ -19,21 +20,6 @@ MAX_FILES: Final = 2_000
 
 _CHUNK = 1 << 20
 _DIGITS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactFile:
-    """One file of an artifact.
-
-    Args:
-        path: below the artifact; empty: the artifact is this file.
-        sha256: its digest, 64 hexadecimal digits.
-        size: in bytes; 0: not known.
-    """
-
-    path: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +74,9 @@ def read_artifact(
     if path is None:
         return Artifact(uri, [ArtifactFile(name, digest, 0) for name, digest in sorted(wanted.items())])
     place = Path(path)
-    files = [
-        ArtifactFile(name, file_sha256(file), file.stat().st_size) for name, file in _files(place).items()
-    ]
+    files = read_files(place, "artifact")
+    if len(files) > MAX_FILES:
+        raise SettingError(f"artifact={str(place)!r}: {len(files):,} files; at most {MAX_FILES:,}: pack them")
     found = {file.path: file.sha256 for file in files}
     for name, digest in wanted.items():
         if found.get(name) != digest:
@@ -112,12 +98,20 @@ def _expected(expected: str | Mapping[str, str] | None) -> Mapping[str, str]:
     return given
 
 
-def _files(place: Path) -> Mapping[str, Path]:
-    if place.is_file():
-        return {"": place}
-    found = {file.relative_to(place).as_posix(): file for file in sorted(place.rglob("*")) if file.is_file()}
+def read_files(place: Path, what: str) -> Sequence[ArtifactFile]:
+    """Return a file, or all files of a folder, by their paths below it. Blocks for the disk.
+
+    Args:
+        place: on this host.
+        what: the argument that gave it, for messages.
+
+    Raises:
+        SettingError: there is no such file.
+    """
+    found = {"": place} if place.is_file() else {}
+    for file in sorted(place.rglob("*")):
+        if file.is_file():
+            found[file.relative_to(place).as_posix()] = file
     if not found:
-        raise SettingError(f"artifact={str(place)!r}: there is no such file, nor a folder with files")
-    if len(found) > MAX_FILES:
-        raise SettingError(f"artifact={str(place)!r}: {len(found):,} files; at most {MAX_FILES:,}: pack them")
-    return found
+        raise SettingError(f"{what}={str(place)!r}: there is no such file, nor a folder with files")
+    return [ArtifactFile(name, file_sha256(file), file.stat().st_size) for name, file in found.items()]

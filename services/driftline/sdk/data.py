@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from driftline.errors import SettingError
 from driftline.sdk.arguments import check_text, checked_texts
-from driftline.sdk.artifacts import file_sha256
+from driftline.sdk.artifacts import Artifact, read_files
 
 if TYPE_CHECKING:
     import os
@@ -47,14 +46,7 @@ class DataReference:
             SettingError: there is no such file.
         """
         place = Path(path)
-        files = [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
-        if not files:
-            raise SettingError(f"data {str(path)!r}: there is no such file, nor a folder with files")
-        if files == [place]:
-            digest = file_sha256(place)
-        else:
-            lines = (f"{file_sha256(file)}  {file.relative_to(place).as_posix()}\n" for file in files)
-            digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+        digest = Artifact(None, read_files(place, "data")).sha256
         return cls(place.resolve().as_uri(), name, f"sha256:{digest}", *table_shape(frame))
 
     @classmethod

@@ -7,15 +7,14 @@ names. A process reads the registry's topic for that, which is small, with no st
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from driftline.domain.streams import PRODUCTION
 from driftline.errors import DriftlineError, NotFoundError, SettingError
-from driftline.log import EventLog, LogWriter, default_log_url, open_log
+from driftline.log import EventLog, LogWriter, opened_log
 from driftline.registry.client import Registry, known_model
 from driftline.registry.events import Stage
 
@@ -235,9 +234,5 @@ def _there(state: ModelState, environment: str) -> str:
 
 @contextmanager
 def _registry(log: str | EventLog | None) -> Iterator[Registry]:
-    with ExitStack() as stack:
-        if log is None or isinstance(log, str):
-            log = stack.enter_context(open_log(default_log_url(os.environ) if log is None else log))
-        registry = Registry(log)
-        stack.callback(registry.close)
+    with opened_log(log) as opened, closing(Registry(opened)) as registry:
         yield registry

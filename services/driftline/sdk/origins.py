@@ -104,7 +104,7 @@ def _data(references: Sequence[DataReference]) -> dict[str, Any]:
 
 
 def _artifact(model: Artifact) -> dict[str, Any]:
-    files = [{"path": file.path, "sha256": file.sha256, "bytes": file.size} for file in model.files]
+    files = [{"path": file.path, "sha256": file.sha256, "bytes": file.bytes} for file in model.files]
     return {"artifact_uri": model.uri, "artifacts": files}
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from driftline.sdk.logger import PredictionLogger
 
-REFERENCE_ENVIRONMENT = "reference"
-
 
 @dataclass(frozen=True, slots=True)
 class Reference:

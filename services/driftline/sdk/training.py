@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random as random_module
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Self
 
-from driftline.errors import LogError, LogFullError, SettingError
-from driftline.log import EventLog, Record, default_log_url, open_log
+from driftline.domain.streams import REFERENCE
+from driftline.errors import LogError, SettingError
+from driftline.log import EventLog, Record, opened_log
+from driftline.log.appending import append_patiently
 from driftline.registry.client import RefusedEventError, Registry
 from driftline.registry.decisions import Author, somebody
 from driftline.registry.events import Kind
@@ -19,14 +20,14 @@ from driftline.sdk.artifacts import Artifact, read_artifact
 from driftline.sdk.data import DataReference, data_references, table_shape
 from driftline.sdk.logger import PredictionLogger
 from driftline.sdk.origins import code_of, measures_of, origins_of
-from driftline.sdk.reference import REFERENCE_ENVIRONMENT, Reference
+from driftline.sdk.reference import Reference
 from driftline.sdk.runtime import runtime_versions
 from driftline.wire import TRAINING_RUN, TRAINING_RUNS_TOPIC, encode_record, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
-_RETRY_S = 0.2
 _NUMBERINGS = 100
 _IDENTITY = ("model_name", "model_version", "training_run_id")
 _system_random = random_module.SystemRandom().getrandbits
@@ -167,7 +168,7 @@ def register_training_run(
         **measures_of(parameters=parameters, metrics=metrics, cost=cost, features=types, tags=tags),
         "reference_rows": 0 if rows is None else rows.length,
     }
-    with _opened(log) as target:
+    with opened_log(log) as opened, opened.without_spill() as target:
         return _publish(target, author, event, model, rows, timeout_s=timeout_s)
 
 
@@ -195,12 +196,12 @@ def _publish(
     }
     if rows is not None:
         options: dict[str, Any] = {name: event[name] for name in _IDENTITY}
-        options |= {"environment": REFERENCE_ENVIRONMENT, "log": log}
+        options |= {"environment": REFERENCE, "log": log}
         with PredictionLogger(**options, clock=clock, random=random) as logger:
             rows.log(logger, timeout_s)
             event["reference_session_id"] = logger.session_id
     record = Record(TRAINING_RUNS_TOPIC, run_id.encode(), encode_record(TRAINING_RUN, event))
-    _append(log, record, timeout_s)
+    append_patiently(log, record, timeout_s=timeout_s)
     return RegisteredRun.of(run_id, event["model_version"])
 
 
@@ -247,27 +248,6 @@ def _next_number(registry: Registry, event: Mapping[str, Any]) -> str:
     return own[-1].name if own else state.next_number()
 
 
-def _append(log: EventLog, record: Record, timeout_s: float) -> None:
-    """Append the run, trying again for a while: a cluster may be choosing a new leader.
-
-    Raises:
-        LogError: the log does not take it in time, or is full.
-    """
-    end = time.monotonic() + timeout_s
-    with closing(log.writer()) as writer:
-        while True:
-            try:
-                writer.append([record])
-            except LogFullError:
-                raise
-            except LogError:
-                if time.monotonic() + _RETRY_S > end:
-                    raise
-                time.sleep(_RETRY_S)
-            else:
-                return
-
-
 def _check_names(names: Mapping[str, str | None]) -> None:
     """Check names; a version may be missing.
 
@@ -288,12 +268,3 @@ def _check_places(**places: str | None) -> None:
     for name, text in places.items():
         if text is not None:
             check_text(name, text)
-
-
-@contextmanager
-def _opened(log: str | EventLog | None) -> Iterator[EventLog]:
-    """Open a log that is given as URL, and close it again; leave one that is open as it is."""
-    with ExitStack() as stack:
-        if log is None or isinstance(log, str):
-            log = stack.enter_context(open_log(default_log_url(os.environ) if log is None else log))
-        yield stack.enter_context(log.without_spill())
