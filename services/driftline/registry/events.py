@@ -90,6 +90,8 @@ def decode_event(record: bytes, schema_of: Callable[[SchemaRef], EventSchema | N
         if schema is None or schema.name != MODEL_REGISTRY:
             return None
         fields = decode_as(schema, datum)
-        return RegistryEvent(**{**fields, "event_id": str(fields["event_id"])})
-    except (WireError, TypeError):  # Of a later release that has fields more.
+        # A later release may have more fields: all readers are to come to the same state by those they share.
+        known = {name: value for name, value in fields.items() if name in RegistryEvent.__slots__}
+        return RegistryEvent(**{**known, "event_id": str(fields["event_id"])})
+    except (WireError, TypeError, KeyError):  # A field is missing without which it decides nothing.
         return None
