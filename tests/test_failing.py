@@ -73,3 +73,53 @@ def test_of_many_that_fail_three_are_named_and_the_rest_counted():
         with failing.apart(name, model_name=name):
             raise ValueError(name)
     assert failing.described() == "a: ValueError: a; b: ValueError: b; c: ValueError: c; and 2 more"
+
+
+@pytest.fixture
+def failing():
+    return make(general=[ConnectionError])
+
+
+class Work:
+    """Is done with several at once, unless one of those that fail is among them."""
+
+    def __init__(self, *bad):
+        self.bad = set(bad)
+        self.done = []
+
+    def __call__(self, items):
+        if self.bad & set(items):
+            raise ValueError(f"among {items}")
+        self.done.append(list(items))
+
+
+def together(failing, items, work, **options):
+    return failing.together(items, work, describe=lambda item: (item, {"item": str(item)}), **options)
+
+
+def test_of_several_those_that_fail_stand_alone_and_the_rest_is_done(failing):
+    work = Work(2, 7)
+    assert together(failing, list(range(8)), work) == (6, 2)
+    assert sorted(item for items in work.done for item in items) == [0, 1, 3, 4, 5, 6]
+    assert set(failing.known) == {2, 7}
+
+
+def test_what_failed_alone_and_is_done_with_others_succeeds_again(failing):
+    together(failing, [1], Work(1))
+    assert together(failing, [1, 2], Work()) == (2, 0)
+    assert not failing.known
+
+
+def test_of_several_what_concerns_all_is_raised(failing):
+    def away(_items):
+        raise ConnectionError("away")
+
+    with pytest.raises(ConnectionError):
+        together(failing, [1, 2], away)
+
+
+def test_several_are_left_once_it_does_not_go_on(failing):
+    work = Work(3)
+    asked = iter([True, True, False])
+    assert together(failing, [1, 2, 3, 4], work, goes_on=lambda: next(asked, False)) == (2, 0)
+    assert work.done == [[1, 2]]

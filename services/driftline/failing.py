@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from driftline.backoff import Backoff
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 _BACKOFF = Backoff(first_s=1.0, last_s=300.0)
 _DESCRIBED = 3
 
 K = TypeVar("K", bound="Hashable")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,13 @@ class Failure:
     due_s: float
     detail: str
     name: str
+
+
+class Tried(NamedTuple):
+    """How many of several were done, and how many failed alone."""
+
+    done: int
+    failed: int
 
 
 class Failing(Generic[K]):
@@ -86,6 +94,46 @@ class Failing(Generic[K]):
             self._fail(key, error, names)
         else:
             self.succeed(key)
+
+    def together(
+        self,
+        items: Sequence[T],
+        work: Callable[[Sequence[T]], object],
+        *,
+        describe: Callable[[T], tuple[K, Mapping[str, str]]],
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> Tried:
+        """Try several at once, and where that fails, halves of them, until those that fail stand alone.
+
+        Args:
+            items: what to try.
+            work: is done with some of them, all or none.
+            describe: returns an item's key, and its names for the log.
+            goes_on: is asked before each attempt; once it says no, the rest is left.
+        """
+        if not items or not goes_on():
+            return Tried(0, 0)
+        if len(items) == 1:
+            key, names = describe(items[0])
+            done = 0
+            with self.apart(key, **names):
+                work(items)
+                done = 1
+            return Tried(done, 1 - done)
+        try:
+            work(items)
+        except Exception as error:
+            if self._is_general(error):
+                raise
+            half = len(items) // 2
+            parts = [
+                self.together(part, work, describe=describe, goes_on=goes_on)
+                for part in (items[:half], items[half:])
+            ]
+            return Tried(sum(part.done for part in parts), sum(part.failed for part in parts))
+        for item in items:
+            self.succeed(describe(item)[0])
+        return Tried(len(items), 0)
 
     def succeed(self, key: K) -> None:
         """Note that one of many was done, alone or with others."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from driftline.domain.streams import HourKey, Stream
-from driftline.profiling.dirty import DirtyHours, batches
-from driftline.store.hours import LONGEST_INSERT_S, Pointer, RawRows, derivation_id
+from driftline.profiling.dirty import DirtyHours
+from driftline.store.hours import LONGEST_INSERT_S, Pointer, derivation_id
 
 STREAM, OTHER = Stream("m", "1", "production"), Stream("n", "1", "production")
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -90,12 +88,3 @@ def test_everything_is_derived_up_to_the_beginning_of_the_oldest_derivation_that
     )
     assert dirty((7, pointer(90)), (6, None)).derived_until(before, looked_at) == before
     assert dirty((7, pointer(7200))).derived_until(before, looked_at) == before
-
-
-@pytest.mark.parametrize(("sizes", "expected"), [([5, 5, 5], [2, 1]), ([50, 5], [1, 1]), ([], [])])
-def test_hours_go_together_until_they_have_too_many_rows(sizes, expected):
-    hours = [HourKey(STREAM, hour) for hour in range(len(sizes))]
-    rows = {hour: RawRows(size) for hour, size in zip(hours, sizes, strict=True)}
-    groups = batches(hours, rows, 10)
-    assert [len(group) for group in groups] == expected
-    assert [each for group in groups for each in group] == hours

@@ -6,13 +6,12 @@ moment it begins again with a look at everything; what it had written without a 
 
 from __future__ import annotations
 
-import zlib
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from driftline.performance.drops import standings_of
 from driftline.performance.metrics import DROP, HIGH, LOW, VALUE
+from driftline.store.grouping import MOST_HOURS, batches, by_segments
 from driftline.store.hours import derivation_id, read_signs, read_store_time
 from driftline.store.performance import read_performance_streams
 from driftline.store.performance_hours import (
@@ -26,12 +25,11 @@ from driftline.store.performance_hours import (
     read_performance_pointers,
     read_touched_by_outcomes,
 )
-from driftline.store.ready import is_away
 from driftline.store.recipes import RECIPE_TABLES, read_recipes
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from driftline.domain.streams import HourKey, Stream
     from driftline.failing import Failing
@@ -54,8 +52,7 @@ _STEP_S = 5.0
 """A step counts for about so long: what is to be derived does not wait for a backlog."""
 
 MOST_ROWS = 1_000_000
-MOST_HOURS = 2_000
-"""So many rows, and hours, are counted by one statement, unless an hour alone has more."""
+"""So many rows are counted by one statement, unless an hour alone has more."""
 
 
 class PerformanceDeriver:
@@ -150,29 +147,26 @@ class PerformanceDeriver:
     def _count(self, stop: threading.Event | None) -> int:
         """Count those of the dirty hours that are due, the newest first; return how many."""
         recipes = read_recipes(self._connection)
-        counted = 0
-        tried = {each for each in self._dirty if self._failing.is_due(_key(each))}
+        tried = sorted(
+            (each for each in self._dirty if self._failing.is_due(_key(each))),
+            key=lambda each: (-each.hour, each.stream),
+        )
+        groups = [
+            group[start : start + MOST_HOURS]
+            for group in by_segments(tried, recipes)
+            for start in range(0, len(group), MOST_HOURS)
+        ]
+        counted: list[int] = []
         end_s = self._monotonic() + _STEP_S
-        for hours in _groups(tried, recipes):
-            if (stop is not None and stop.is_set()) or (counted and self._monotonic() > end_s):
+        for hours in groups:
+            if (stop is not None and stop.is_set()) or (any(counted) and self._monotonic() > end_s):
                 break
-            counted += self._count_apart(hours, recipes)
-        return counted
-
-    def _count_apart(self, hours: Sequence[HourKey], recipes: Recipes) -> int:
-        """Count hours together, and where that fails, halves of them, until those that fail stand alone."""
-        if len(hours) == 1:
-            counted: list[int] = []
-            with self._failing.apart(_key(hours[0]), **hours[0].stream._asdict(), step="performance"):
-                counted.append(self._count_together(hours, recipes))
-            return sum(counted)
-        try:
-            return self._count_together(hours, recipes)
-        except Exception as error:
-            if is_away(self._connection, error):
-                raise
-        half = len(hours) // 2
-        return sum(self._count_apart(part, recipes) for part in (hours[:half], hours[half:]))
+            self._failing.together(
+                hours,
+                lambda some: counted.append(self._count_together(some, recipes)),
+                describe=lambda hour: (_key(hour), {**hour.stream._asdict(), "step": "performance"}),
+            )
+        return sum(counted)
 
     def _count_together(self, hours: Sequence[HourKey], recipes: Recipes) -> int:
         held = count_held(self._connection, hours, recipes)
@@ -182,8 +176,8 @@ class PerformanceDeriver:
             for each, own in held.items()
             if each not in pointers or not pointers[each].is_settled(each, own, recipes)
         }
-        for batch in _batches(due):
-            self._derive(batch, recipes)
+        for batch in batches(due, due, MOST_ROWS):
+            self._derive({each: due[each] for each in batch}, recipes)
         self._dirty -= set(hours)
         return len(due)
 
@@ -234,28 +228,3 @@ def _publish(
 
 def _key(hour: HourKey) -> tuple[str, ...]:
     return (*hour.stream, str(hour.hour), "performance")
-
-
-def _groups(hours: Collection[HourKey], recipes: Recipes) -> Iterator[Sequence[HourKey]]:
-    """Yield hours that one statement can ask of, of models with the same segments, the newest first."""
-    by_segments: dict[int, list[HourKey]] = defaultdict(list)
-    for each in sorted(hours, key=lambda each: (-each.hour, each.stream)):
-        model = each.stream.model_name
-        by_segments[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
-    for group in by_segments.values():
-        for start in range(0, len(group), MOST_HOURS):
-            yield group[start : start + MOST_HOURS]
-
-
-def _batches(held: Mapping[HourKey, Held]) -> Iterator[Mapping[HourKey, Held]]:
-    """Yield hours in groups that one statement can count, in their order."""
-    batch: dict[HourKey, Held] = {}
-    rows = 0
-    for hour, own in held.items():
-        if batch and rows + own.rows > MOST_ROWS:
-            yield batch
-            batch, rows = {}, 0
-        batch[hour] = own
-        rows += own.rows
-    if batch:
-        yield batch

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from driftline.domain.streams import HourKey, Stream
-    from driftline.store.hours import Pointer, RawRows
+    from driftline.store.hours import Pointer
 
 OPEN_GAP_S = 60.0
 """An open hour is derived again after so long, or later where that is dear."""
@@ -108,28 +108,3 @@ class DirtyHours:
             return known
         began = [pointer.began for pointer in self.pointers.values() if pointer is not None]
         return max(known, min([looked_at, *began]))
-
-
-def batches(
-    hours: Sequence[HourKey], rows: Mapping[HourKey, RawRows], most_rows: int
-) -> Sequence[Collection[HourKey]]:
-    """Return hours in groups that one statement each can take, in their order.
-
-    Args:
-        hours: of models that are counted in the same segments.
-        rows: of each hour.
-        most_rows: of a group, unless a single hour has more.
-    """
-    groups: list[list[HourKey]] = []
-    held = 0
-    for each in hours:
-        if not groups or held + rows[each].rows > most_rows or len(groups[-1]) >= MOST_HOURS:
-            groups.append([])
-            held = 0
-        groups[-1].append(each)
-        held += rows[each].rows
-    return groups
-
-
-MOST_HOURS = 2_000
-"""So many hours one statement takes."""

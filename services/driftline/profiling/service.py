@@ -11,7 +11,6 @@ import logging
 import secrets
 import time
 import zlib
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,12 +18,13 @@ from driftline.errors import StoreError
 from driftline.failing import Failing
 from driftline.health import Pulse
 from driftline.performance.deriving import PerformanceDeriver
-from driftline.profiling.dirty import DirtyHours, batches
+from driftline.profiling.dirty import DirtyHours
 from driftline.profiling.metrics import DIRTY, FAILING, FAILURES, HOURS, LAG, ROWS, SECONDS
 from driftline.profiling.rules import learn_rules, models_to_learn
 from driftline.store import ready_connection
 from driftline.store.derive import delete_superseded, derive_hours, keep_derived, point_to
 from driftline.store.grids import choose_grids, pending_choices, read_stale_hours
+from driftline.store.grouping import batches, by_segments
 from driftline.store.hours import (
     Pointer,
     count_raw_rows,
@@ -253,7 +253,7 @@ class Profiler:
         pointers = read_pointers(self._connection, hours)
         models = {each.stream.model_name for each in hours}
         stale = frozenset(read_stale_hours(self._connection, models))
-        groups: dict[int, list[HourKey]] = defaultdict(list)
+        due: list[HourKey] = []
         settled, expired = [], {}
         for each in hours:
             pointer = pointers.get(each)
@@ -263,45 +263,24 @@ class Profiler:
             elif self._is_settled(each, held, pointer, stale):
                 settled.append(each)
             else:
-                model = each.stream.model_name
-                # Models that are counted in segments have a statement of their own.
-                groups[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
+                due.append(each)
         keep_derived(self._connection, expired, recipes)
         self._dirty.settle([*settled, *expired])
         end_s = self._monotonic() + _STEP_S
         derived = 0
-        for group in groups.values():
+        for group in by_segments(due, recipes):
             for batch in batches(group, rows, MOST_ROWS):
                 if (stop is not None and stop.is_set()) or (derived and self._monotonic() > end_s):
                     return derived
-                derived += self._derive_apart({each: rows[each] for each in batch}, recipes, stop)
+                tried = self._failing.together(
+                    batch,
+                    lambda some: self._derive_batch({each: rows[each] for each in some}, recipes),
+                    describe=lambda hour: (_key(hour), {**hour.stream._asdict(), "hour": _time_of(hour)}),
+                    goes_on=lambda: stop is None or not stop.is_set(),
+                )
+                self._metrics.count(FAILURES, tried.failed)
+                derived += tried.done
         return derived
-
-    def _derive_apart(
-        self, rows: Mapping[HourKey, RawRows], recipes: Recipes, stop: threading.Event | None
-    ) -> int:
-        """Derive hours together, and where that fails, halves of them, until those that fail stand alone."""
-        if stop is not None and stop.is_set():
-            return 0
-        hours = list(rows)
-        if len(hours) == 1:
-            derived = 0
-            with self._failing.apart(_key(hours[0]), **hours[0].stream._asdict(), hour=_time_of(hours[0])):
-                self._derive_batch(rows, recipes)
-                derived = 1
-            self._metrics.count(FAILURES, 1 - derived)
-            return derived
-        try:
-            self._derive_batch(rows, recipes)
-        except Exception as error:
-            if is_away(self._connection, error):
-                raise
-            half = len(hours) // 2
-            parts = ({each: rows[each] for each in part} for part in (hours[:half], hours[half:]))
-            return sum(self._derive_apart(part, recipes, stop) for part in parts)
-        for each in hours:
-            self._failing.succeed(_key(each))
-        return len(hours)
 
     def _is_settled(
         self, hour: HourKey, rows: int, pointer: Pointer | None, stale: Collection[HourKey]

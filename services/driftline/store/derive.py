@@ -112,10 +112,22 @@ def delete_superseded(connection: Connection, *, older_than_s: int = 900) -> Non
         connection: to the store.
         older_than_s: of derivations that began longer ago only, seconds.
     """
-    began = (
-        f"bitShiftRight(derivation, 10) < toUnixTimestamp64Micro(now64(6)) - {int(older_than_s)} * 1000000"
-    )
     for table in DERIVED_TABLES:
-        found = connection.rows(f"SELECT count() FROM {table} WHERE {began} AND NOT {visible()}")
-        if found[0][0]:
-            connection.command(f"DELETE FROM {table} WHERE {began} AND NOT {visible()}")
+        delete_unpointed(connection, table, visible(), older_than_s=older_than_s)
+
+
+def delete_unpointed(connection: Connection, table: str, is_visible: str, *, older_than_s: int) -> None:
+    """Delete rows of a table that no pointer names.
+
+    Args:
+        connection: to the store.
+        table: which, with the derivation of each row.
+        is_visible: SQL for whether a pointer names a row.
+        older_than_s: of derivations that began longer ago only, seconds.
+    """
+    stale = (
+        f"bitShiftRight(derivation, 10) < toUnixTimestamp64Micro(now64(6)) - {int(older_than_s)} * 1000000 "
+        f"AND NOT {is_visible}"
+    )
+    if connection.rows(f"SELECT count() FROM {table} WHERE {stale}")[0][0]:
+        connection.command(f"DELETE FROM {table} WHERE {stale}")

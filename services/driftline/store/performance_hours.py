@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.domain.streams import REFERENCE, HourKey, Stream
+from driftline.store.derive import delete_unpointed
 from driftline.store.derive_performance import COLUMNS, bound, counted
 from driftline.store.hours import DERIVING, HOUR, KEYS, LONGEST_INSERT_S, which_hours
 
@@ -228,9 +229,4 @@ def delete_superseded_performance(connection: Connection, *, older_than_s: int =
         connection: to the store.
         older_than_s: of derivations that began longer ago only, seconds.
     """
-    began = (
-        f"bitShiftRight(derivation, 10) < toUnixTimestamp64Micro(now64(6)) - {int(older_than_s)} * 1000000"
-    )
-    stale = f"{began} AND NOT {visible_performance()}"
-    if connection.rows(f"SELECT count() FROM performance_counts WHERE {stale}")[0][0]:
-        connection.command(f"DELETE FROM performance_counts WHERE {stale}")
+    delete_unpointed(connection, "performance_counts", visible_performance(), older_than_s=older_than_s)

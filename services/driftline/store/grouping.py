@@ -1,0 +1,58 @@
+"""Which hours one statement counts together."""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from driftline.domain.streams import HourKey
+    from driftline.store.recipes import Recipes
+
+MOST_HOURS: Final = 2_000
+"""So many hours one statement takes."""
+
+
+class Counted(Protocol):
+    """What there is of an hour."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        ...
+
+
+def by_segments(hours: Iterable[HourKey], recipes: Recipes) -> Sequence[Sequence[HourKey]]:
+    """Return hours apart that are counted in other segments, each group in their order.
+
+    Models that are counted in segments have a group of their own; all others share one.
+    """
+    groups: dict[int, list[HourKey]] = defaultdict(list)
+    for each in hours:
+        model = each.stream.model_name
+        groups[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
+    return list(groups.values())
+
+
+def batches(
+    hours: Iterable[HourKey], rows: Mapping[HourKey, Counted], most_rows: int
+) -> Sequence[Sequence[HourKey]]:
+    """Return hours in groups that one statement each can take, in their order.
+
+    Args:
+        hours: of models that are counted in the same segments.
+        rows: of each hour.
+        most_rows: of a group, unless a single hour has more.
+    """
+    groups: list[list[HourKey]] = []
+    held = 0
+    for each in hours:
+        if not groups or held + rows[each].rows > most_rows or len(groups[-1]) >= MOST_HOURS:
+            groups.append([])
+            held = 0
+        groups[-1].append(each)
+        held += rows[each].rows
+    return groups
