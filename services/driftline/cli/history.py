@@ -13,7 +13,7 @@ from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store, parse_time
 from driftline.registry.client import known_model
-from driftline.registry.history import declared_periods
+from driftline.registry.history import declared_periods, was_declared
 from driftline.store.answered import read_answered
 from driftline.store.registry import read_registry
 
@@ -100,14 +100,13 @@ def _declared_row(each: Declared) -> dict[str, Any]:
 
 def _answered_row(each: Answered, state: ModelState, environment: str) -> dict[str, Any]:
     """Return what answered, and whether that version was declared at any moment while it did."""
-    periods = declared_periods(state, each.first, each.last + timedelta(microseconds=1), environment)
     return {
         "version": each.version,
         "hour": each.hour,
         "events": each.events,
         "first": each.first,
         "last": each.last,
-        "declared": each.version in {period.version for period in periods},
+        "declared": was_declared(state, each.version, each.first, each.last, environment),
         "registered": each.version in state.versions,
     }
 

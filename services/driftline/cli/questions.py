@@ -13,6 +13,7 @@ import click
 
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
+from driftline.domain.hours import utc
 from driftline.embedded import open_store
 from driftline.store import ask
 from driftline.store.ledger import read_ledger
@@ -142,4 +143,4 @@ def parse_time(text: str, now: datetime | None = None) -> datetime:
         raise click.BadParameter(
             f"{text!r} is no time, such as 2026-01-31T12:00 (ISO 8601), and no age, such as 7d, 36h or 90m"
         ) from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return utc(time)

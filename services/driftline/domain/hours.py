@@ -29,7 +29,11 @@ def hour_time(hour: int) -> datetime:
     return datetime.fromtimestamp(hour * HOUR_S, UTC)
 
 
+def utc(time: datetime) -> datetime:
+    """Return a time in UTC; one without a zone is in UTC already, as the store gives it."""
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def hour_of(time: datetime) -> int:
-    """Return the hour that a time lies in; one without a zone is in UTC, as the store gives it."""
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return int(aware.timestamp()) // HOUR_S
+    """Return the hour that a time lies in; one without a zone is in UTC."""
+    return int(utc(time).timestamp()) // HOUR_S

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from driftline.log.base import Record
-from driftline.store.entities import Answered, find_answered
+from driftline.store.entities import EntityPrediction, find_answered
 from driftline.wire import (
     OUTCOMES_TOPIC,
     EventEncoder,
@@ -186,7 +186,7 @@ class Importer:
             records += [self._record(event_id, row.arguments) for event_id in event_ids]
         return records, missing
 
-    def _answered(self, rows: Sequence[Row]) -> Mapping[str, Sequence[Answered]]:
+    def _answered(self, rows: Sequence[Row]) -> Mapping[str, Sequence[EntityPrediction]]:
         times = [row.time for row in rows if row.time is not None]
         if not times or self._connection is None:
             return {}
@@ -204,7 +204,7 @@ class Importer:
         return Record(OUTCOMES_TOPIC, self._session_id.encode(), close_record(outcome, self._sequence))
 
 
-def _latest(answered: Mapping[str, Sequence[Answered]], row: Row, within: timedelta) -> Sequence[str]:
+def _latest(answered: Mapping[str, Sequence[EntityPrediction]], row: Row, within: timedelta) -> Sequence[str]:
     """Return the newest prediction of a row's entity up to its time, of each version and environment."""
     found: dict[tuple[str, str], str] = {}
     for each in answered.get(row.entity_id, ()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from driftline.domain.streams import PRODUCTION
@@ -47,3 +48,11 @@ def declared_periods(
         else:
             found.append(Declared(version, start, end, move))
     return found
+
+
+def was_declared(
+    state: ModelState, version: str, first: datetime, last: datetime, environment: str = PRODUCTION
+) -> bool:
+    """Return whether a version was declared at any moment in [first, last]."""
+    until = last + timedelta(microseconds=1)
+    return version in {each.version for each in declared_periods(state, first, until, environment)}

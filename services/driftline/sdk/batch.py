@@ -153,24 +153,24 @@ def outcome_slices(
         SettingError: an argument is no column, or the columns differ in length.
     """
     ids = listed(columns.event_ids, "event_ids")
-    given: dict[str, Sequence[Any]] = {}
+    given: list[Sequence[Any]] = []
     for name, column in columns._asdict().items():
-        given[name] = [None] * len(ids) if column is None else listed(column, name)
-        check_length(len(given[name]), len(ids), name)
+        given.append([None] * len(ids) if column is None else listed(column, name))
+        check_length(len(given[-1]), len(ids), name)
 
     def encode(first: int, end: int) -> OpenRows:
         now_s = clock()
         refused: dict[int, ValueRefusedError] = {}
         records: list[OpenRecord] = []
-        for row in range(first, end):
+        rows = zip(*(column[first:end] for column in given), strict=True)
+        for place, row in enumerate(rows):
             try:
-                own = OutcomeColumns(**{name: column[row] for name, column in given.items()})
-                records.append(outcome_record(session, own, now_s))
+                records.append(outcome_record(session, OutcomeColumns._make(row), now_s))
             except ValueRefusedError as error:
-                refused[row - first] = error
+                refused[place] = error
             except Exception as error:  # noqa: BLE001 - a value's own methods may raise anything.
                 told = f"an argument made a {type(error).__name__}"
-                refused[row - first] = ValueRefusedError(Reason.INTERNAL_ERROR, told)
+                refused[place] = ValueRefusedError(Reason.INTERNAL_ERROR, told)
         return OpenRows(
             [str(event_id) for event_id in ids[first:end]],
             refused,

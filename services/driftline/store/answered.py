@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from driftline.store.hours import STREAM
+from driftline.domain.hours import utc
+from driftline.store.hours import STREAM, stream_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,13 +73,9 @@ def read_answered(
     query = _ANSWERED.format(slice="hour" if by_hour else "toDateTime({since:DateTime64(6, 'UTC')}, 'UTC')")
     rows = connection.rows(query, bound)
     return [
-        Answered(version, _utc(hour), events, _utc(first), _utc(last))
+        Answered(version, utc(hour), events, utc(first), utc(last))
         for version, hour, events, first, last in rows
     ]
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 # What landed lately is asked for by when it landed, so that no answer is older than that, whatever time its
@@ -88,7 +85,11 @@ SELECT
     model_version, toString(session_id) AS session, count() AS events, max(event_time) AS newest,
     any(seen.host) AS host
 FROM predictions
-LEFT JOIN (SELECT session_id, anyLast(host) AS host FROM sessions GROUP BY session_id) AS seen
+LEFT JOIN
+(
+    SELECT session_id, anyLast(host) AS host FROM sessions
+    WHERE model_name = {model:String} AND environment = {environment:String} GROUP BY session_id
+) AS seen
     ON predictions.session_id = seen.session_id
 WHERE model_name = {model:String} AND environment = {environment:String} AND set_aside = ''
     AND model_version != {declared:String}
@@ -148,7 +149,7 @@ def read_undeclared(
     }
     rows = connection.rows(_UNDECLARED, bound)
     return [
-        Undeclared(version, session, host, events, _utc(newest))
+        Undeclared(version, session, host, events, utc(newest))
         for version, session, events, newest, host in rows
     ]
 
@@ -159,8 +160,7 @@ def count_predictions(connection: Connection, stream: Stream, *, since_hour: int
         f"SELECT count() FROM predictions WHERE {STREAM} "
         "AND hour >= toDateTime({since:UInt32} * 3600, 'UTC')"
     )
-    names = zip(("model", "version", "environment"), stream, strict=True)
-    return int(connection.rows(query, {**dict(names), "since": since_hour})[0][0])
+    return int(connection.rows(query, {**stream_parameters(stream), "since": since_hour})[0][0])
 
 
 _NEWEST = """
@@ -179,5 +179,5 @@ SELECT max(newest) FROM
 def newest_answer(connection: Connection, model_name: str, environment: str) -> int | None:
     """Return the newest hour in which a model answered, since the Unix epoch, UTC; None: it never did."""
     bound = {"model": model_name, "environment": environment}
-    newest = _utc(connection.rows(_NEWEST, bound)[0][0])
+    newest = utc(connection.rows(_NEWEST, bound)[0][0])
     return int(newest.timestamp()) // 3600 if newest.timestamp() else None

@@ -23,7 +23,7 @@ ORDER BY counted_time, event_id
 """
 
 
-class Answered(NamedTuple):
+class EntityPrediction(NamedTuple):
     """One prediction of an entity: when it was made, by whom, and its id."""
 
     time: datetime
@@ -34,7 +34,7 @@ class Answered(NamedTuple):
 
 def find_answered(
     connection: Connection, model_name: str, entities: Collection[str], *, since: datetime, until: datetime
-) -> Mapping[str, Sequence[Answered]]:
+) -> Mapping[str, Sequence[EntityPrediction]]:
     """Return a model's predictions by what they are about, the oldest first. Reference rows are left out.
 
     Args:
@@ -50,7 +50,7 @@ def find_answered(
         "since": hour_time(hour_of(since)),
         "until": hour_time(hour_of(until)),
     }
-    found: dict[str, list[Answered]] = defaultdict(list)
+    found: dict[str, list[EntityPrediction]] = defaultdict(list)
     for entity, time, version, environment, event_id in connection.rows(_ANSWERED, parameters=bound):
-        found[entity].append(Answered(time.replace(tzinfo=UTC), version, environment, str(event_id)))
+        found[entity].append(EntityPrediction(time.replace(tzinfo=UTC), version, environment, str(event_id)))
     return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from driftline.domain.hours import utc
 from driftline.errors import SettingError
 from driftline.store.registry import read_registry
 from driftline.store.runs import read_revisions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from driftline.registry.events import Stage
     from driftline.registry.runs import Run
@@ -91,7 +92,7 @@ def read_lineage(connection: Connection, prediction: Mapping[str, Any]) -> Linea
     version = state.versions.get(name) if state else None
     if state is None or version is None:
         return Lineage(None, None, None, None, revisions)
-    time = _utc(prediction["event_time"])
+    time = utc(prediction["event_time"])
     environment = prediction["environment"]
     where = environment if environment in state.environments else state.environments[0]
     return Lineage(
@@ -160,7 +161,7 @@ def find_predictions(
         "versions": sorted({version for _, _, version in runs}),
     }
     streams = [
-        FoundStream(model, version, environment, run, events, _utc(first), _utc(last))
+        FoundStream(model, version, environment, run, events, utc(first), utc(last))
         for model, version, environment, run, events, first, last in connection.rows(_STREAMS, bound)
     ]
     return Found(streams, _newest(connection, streams, bound))
@@ -187,7 +188,3 @@ def _newest(
         "last": newest.last.replace(tzinfo=None),
     }
     return connection.named_rows(_FOUND % conditions, chosen)
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

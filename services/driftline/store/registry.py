@@ -23,7 +23,8 @@ FROM registry_events AS events FINAL
 INNER JOIN
 (
     SELECT model_name, log_id, log_partition, min(landed_at) AS begun
-    FROM registry_events GROUP BY model_name, log_id, log_partition
+    FROM registry_events WHERE {{model:String}} = '' OR model_name = {{model:String}}
+    GROUP BY model_name, log_id, log_partition
 ) AS logs USING (model_name, log_id, log_partition)
 WHERE {{model:String}} = '' OR model_name = {{model:String}}
 ORDER BY model_name, begun, log_id, log_partition, log_offset

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
+
+from driftline.domain.hours import utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from driftline.store.connection import Connection
 
@@ -60,7 +62,7 @@ def read_page_verdicts(connection: Connection) -> Sequence[PageVerdict]:
         "ifNull(episode_id, '') FROM drift_verdicts WHERE verdict = 'page' "
         "ORDER BY window_end, rank, scale_hours"
     )
-    return [PageVerdict(row[0], row[1], _utc(row[2]), *row[3:]) for row in rows]
+    return [PageVerdict(row[0], row[1], utc(row[2]), *row[3:]) for row in rows]
 
 
 def read_judged_windows(connection: Connection) -> tuple[datetime | None, datetime | None]:
@@ -70,7 +72,7 @@ def read_judged_windows(connection: Connection) -> tuple[datetime | None, dateti
         "WHERE reference = 'production' AND verdict IN ('ok', 'warn', 'page')"
     )
     count, first, last = rows[0]
-    return (_utc(first), _utc(last)) if count else (None, None)
+    return (utc(first), utc(last)) if count else (None, None)
 
 
 def count_verdicts(connection: Connection) -> Mapping[str, int]:
@@ -82,7 +84,3 @@ def count_verdicts(connection: Connection) -> Mapping[str, int]:
 def count_rows(connection: Connection, table: Literal["outcomes", "dead_letters"]) -> int:
     """Return how many different rows a table holds."""
     return int(connection.rows(f"SELECT count() FROM {table} FINAL")[0][0])
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.drift.service.metrics import UNDECLARED, UNREGISTERED_VERSION
 from driftline.store.answered import count_predictions, read_undeclared
+from driftline.store.hours import read_signs
 from driftline.store.registry import read_registry
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class DeclaredExport:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._signs: Mapping[str, int] | None = None
+        self._states: Mapping[str, ModelState] = {}
         self._heads: dict[str, Mapping[str, str]] = {}
         self._undeclared: dict[str, dict[tuple[str, ...], float]] = {}
         self._unregistered: dict[Stream, tuple[int, int]] = {}
@@ -58,7 +61,10 @@ class DeclaredExport:
             since: of each, the first hour that counts, hours since the Unix epoch.
             moved: the names of models of which something landed since the last call.
         """
-        states = read_registry(connection)
+        signs = read_signs(connection, ("registry_events",))
+        if signs != self._signs:
+            self._states, self._signs = read_registry(connection), signs
+        states = self._states
         self._count_unregistered(connection, [s for s in served if not _is_known(s, states)], since, moved)
         models = {stream.model_name for stream in served}
         self._undeclared = {name: found for name, found in self._undeclared.items() if name in models}

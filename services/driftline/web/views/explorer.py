@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import utc
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError
 from driftline.store.ledger import read_landed
@@ -178,7 +179,7 @@ def _time(text: str, field: str, problems: list[str]) -> datetime | None:
     if time is None or not 1970 <= time.year < 2100:
         problems.append(f"{field}: {text!r} is no time such as 2026-01-31T12:00, of 1970 to 2099")
         return None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    return utc(time)
 
 
 def _number(text: str, field: str, problems: list[str]) -> float | None:

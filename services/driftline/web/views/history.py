@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.streams import PRODUCTION
 from driftline.registry.client import known_model
-from driftline.registry.history import declared_periods
+from driftline.registry.history import declared_periods, was_declared
 from driftline.store.answered import newest_answer, read_answered
 from driftline.store.registry import read_registry
 from driftline.web.draw.timeline import answered_strip, declared_strip
@@ -122,7 +121,11 @@ def _answered(
         by_version[each.version].append(each)
     most = max((each.events for each in answered), default=0)
     for version, hours in sorted(by_version.items(), key=lambda each: each[1][-1].last, reverse=True):
-        undeclared = {hour_of(each.hour) for each in hours if not _is_declared(state, each, environment)}
+        undeclared = {
+            hour_of(each.hour)
+            for each in hours
+            if not was_declared(state, version, each.first, each.last, environment)
+        }
         label = f"version {version} answered in {len(hours)} hours, in {len(undeclared)} of them undeclared"
         yield AnsweredRow(
             version=version,
@@ -131,11 +134,6 @@ def _answered(
             undeclared_hours=len(undeclared),
             strip=answered_strip(hours, undeclared, most, period, label=label),
         )
-
-
-def _is_declared(state: ModelState, each: Answered, environment: str) -> bool:
-    until = each.last + timedelta(microseconds=1)
-    return each.version in {one.version for one in declared_periods(state, each.first, until, environment)}
 
 
 def _spoken(declared: Sequence[Declared]) -> str:
