@@ -49,7 +49,7 @@ VIEWS: Mapping[str, list[Mapping[str, str]]] = {
 }
 DAY_S = 24 * HOUR_S
 
-EMPTY: Mapping[str, str] = {"model: Performance": "no week of this world has nearly all its truths"}
+EMPTY: Mapping[str, str] = {}
 """Queries that may have nothing to show of this world, and why."""
 
 

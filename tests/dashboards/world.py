@@ -2,19 +2,22 @@
 
 Model ``till`` has eleven days of traffic. Its tenant t3 sends cents for euros in the last hours, which pages;
 version 4 comes into service then, of a run that nobody registered. Some values are invalid, some events are
-missing, some records can't be landed, some outcomes are known.
+missing, some records can't be landed. What came true of the first nine days is known, and of five
+predictions of the last.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from driftline import register_training_run
 from driftline.drift import DriftSettings
 from driftline.log import Record
 from driftline.monitors import read_monitors
+from driftline.profiling import Profiler
 from driftline.store.segments import name_segments
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.drift.service.watching import make_worker
@@ -26,9 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from clickhouse_connect.driver.client import Client
-
     from driftline.metrics import Metrics
+    from driftline.store.connection import Connection
     from tests.support.landing import Landing
 
 HOUR_S = 3600
@@ -59,7 +61,7 @@ class World:
         event_ids: of the predictions of the last hours of version 3.
     """
 
-    client: Client
+    client: Connection
     metrics: Mapping[str, Metrics]
     event_ids: list[str]
 
@@ -79,7 +81,8 @@ def make_world(landing: Landing, folder: Path) -> World:
     )
     landing.land()
     name_segments(landing.client, MODEL, ["tenant=t1", "tenant=t2", BROKEN])
-    put(landing, _events(0, LEARNED_H))
+    learned = list(_events(0, LEARNED_H))
+    _tell_truths(landing, put(landing, learned), learned)
     event_ids = put(landing, _events(LEARNED_H, END_H, breaks=True))
     put(
         landing, _events(LEARNED_H, END_H, breaks=True, rows=20), model_version=NEWER, training_run_id="run-9"
@@ -97,6 +100,7 @@ def make_world(landing: Landing, folder: Path) -> World:
     )
     worker.watch_once()
     worker.watch_once()
+    _export_performance(landing)
     return World(landing.client, {"lander": landing.metrics, "watcher": worker._metrics}, event_ids)
 
 
@@ -142,7 +146,29 @@ def _tell_outcomes(landing: Landing, event_ids: list[str]) -> None:
     landing.land()
 
 
-def _lose_some(client: Client) -> None:
+def _tell_truths(landing: Landing, event_ids: list[str], events: list[dict[str, Any]]) -> None:
+    """Have all come true ten minutes later, the likelier the higher they were scored."""
+    rng = random.Random("truths")
+    with make_logger(landing.log) as logger:
+        logger.log_outcomes(
+            event_ids,
+            [float(rng.random() < event["prediction"]) for event in events],
+            observed_times=[event["event_time"] + 600 for event in events],
+        )
+    landing.land()
+
+
+def _export_performance(landing: Landing) -> None:
+    """Have a profiler publish how each version stands, as it does within minutes."""
+    clock = count(1_000.0, 1_000.0)
+    profiler = Profiler(landing.store, metrics=landing.metrics, monotonic=lambda: next(clock))
+    profiler.run_until_idle()
+    for _ in range(4):
+        profiler.step()
+    profiler.close()
+
+
+def _lose_some(client: Connection) -> None:
     """Have a session say that it sent ten events more than landed."""
     client.command(
         "INSERT INTO sessions "
