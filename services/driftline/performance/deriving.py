@@ -89,11 +89,6 @@ class PerformanceDeriver:
         self._dirty: set[HourKey] = set()
         self._models: set[str] = set()
 
-    @property
-    def dirty(self) -> int:
-        """How many hours may have to be counted."""
-        return len(self._dirty)
-
     def step(self, stop: threading.Event | None = None, *, is_patient: bool = True) -> int:
         """Look whose truth landed, and count what is due; return how many hours that were.
 

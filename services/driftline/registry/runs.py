@@ -76,11 +76,6 @@ class Run:
     waived: Mapping[str, str]
     revision: int = 1
 
-    @property
-    def is_pinned(self) -> bool:
-        """Whether its commit is all of its code: the work tree had no changes, or they were kept."""
-        return self.git_commit is not None and (self.git_dirty is False or self.git_changes is not None)
-
 
 @dataclass(frozen=True, slots=True)
 class Step:

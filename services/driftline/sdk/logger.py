@@ -341,7 +341,8 @@ class PredictionLogger:
     def close(self, timeout: float = 5.0) -> bool:
         """Append what is left and end the session; events logged later are dropped (``closed``).
 
-        Comes back in time even if the log hangs; what it has not taken by then is counted as abandoned.
+        Comes back in time even if the log hangs; what it has not taken by then is counted as abandoned
+        and reported through ``logging``. Closing twice is allowed.
 
         Args:
             timeout: how long to wait at most, seconds.

@@ -6,7 +6,7 @@ A period's counts are the sum of those of its hours, so a year costs what its ho
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -163,6 +163,10 @@ class CountedGroup:
     moments: Sequence[tuple[int, float, float]]
 
 
+_GROUP = tuple(field.name for field in fields(CountedGroup))
+"""What a row holds behind its stream and period, in this order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A time in the past, whose view is asked for.
@@ -211,20 +215,7 @@ def _read(
 ) -> Mapping[tuple[Stream, int], Sequence[CountedGroup]]:
     found: dict[tuple[Stream, int], list[CountedGroup]] = defaultdict(list)
     for row in connection.rows(query, parameters=dict(parameters), settings=dict(DERIVING)):
-        group = CountedGroup(
-            kind=row[4],
-            status=row[5],
-            decision=row[6],
-            truth=row[7],
-            count=row[8],
-            outcomes=row[9],
-            replayed=row[10],
-            scores=row[11],
-            delays=row[12],
-            sums=row[13],
-            largest=row[14],
-            moments=row[15],
-        )
+        group = CountedGroup(**dict(zip(_GROUP, row[4:], strict=True)))
         found[Stream(*row[:3]), int(row[3])].append(group)
     return found
 
