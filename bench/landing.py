@@ -263,9 +263,9 @@ def bench_deriving(folder: Path, rows: int, hours: int, rounds: int) -> Figures:
     """Derive hours of so many rows: of one stream, of 100, of one with three segments of a tenth each."""
     from driftline.domain.streams import HourKey  # noqa: PLC0415  not in older ones
     from driftline.profiling import PROFILER_METRICS, Profiler  # noqa: PLC0415  not in older ones
-    from driftline.store.grouping import batches  # noqa: PLC0415  not in older ones
     from driftline.profiling.service import MOST_ROWS  # noqa: PLC0415  not in older ones
     from driftline.store.derive import derive_hours  # noqa: PLC0415  not in older ones
+    from driftline.store.grouping import batches  # noqa: PLC0415  not in older ones
     from driftline.store.hours import (  # noqa: PLC0415  not in older ones
         derivation_id,
         read_pointers,
