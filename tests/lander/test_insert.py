@@ -9,9 +9,8 @@ from contextlib import closing
 import pytest
 
 from driftline.errors import StoreError
-from driftline.lander import insert
-from driftline.lander.held import HeldRows
-from driftline.lander.insert import ATTEMPTS
+from driftline.lander import insert, table
+from driftline.lander.delivery import ATTEMPTS
 from driftline.lander.service import make_inserters
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.lander.partitioned import known_schema
@@ -60,7 +59,7 @@ class TestRememberedWithoutRows:
         world = World(client, records=10)
         world.land(until="intend")
         taken = []
-        monkeypatch.setattr(insert, "insert_block", lambda *_given, **more: taken.append(more["token"]))
+        monkeypatch.setattr(table, "insert_block", lambda *_given, **more: taken.append(more["token"]))
         with pytest.raises(StoreError, match=r"the store takes .* and does not hold it"):
             world.land()
         assert len(set(taken)) == len(taken) == ATTEMPTS
@@ -87,7 +86,7 @@ def test_a_refused_batch_that_died_at_any_of_its_inserts_lands_once(
         world.append_refused(1)
         world.append(end - first - 1)
     calls = itertools.count()
-    healthy = insert.insert_block
+    healthy = table.insert_block
 
     def dying(*given, **more):
         number = next(calls)
@@ -100,7 +99,7 @@ def test_a_refused_batch_that_died_at_any_of_its_inserts_lands_once(
                 raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(insert, "insert_block", dying)
+        patched.setattr(table, "insert_block", dying)
         try:
             world.land(40)
         except Died:
@@ -118,8 +117,7 @@ def test_landers_that_repeat_one_batch_at_once_put_it_in_once(store, client):
 
         def land(batch=batch, barrier=barrier):
             with closing(store.connect()) as own:
-                held = HeldRows(own, schema_of=known_schema)
-                inserter = make_inserters(own, own.database, known_schema, held)[PREDICTIONS_TOPIC]
+                inserter = make_inserters(own, own.database, known_schema)[PREDICTIONS_TOPIC]
                 barrier.wait()
                 inserter.land(batch)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-from driftline.lander.held import HeldRows
 from driftline.lander.repeats import find_repeats
 from driftline.lander.service import make_inserters
 from driftline.wire import PREDICTIONS_TOPIC
@@ -28,8 +27,7 @@ class World:
 
     def begin_anew(self, **options):
         """As another process does, which knows nothing."""
-        self.held = HeldRows(self.client, schema_of=known_schema, **options)
-        inserters = make_inserters(self.client, self.client.database, known_schema, self.held)
+        inserters = make_inserters(self.client, self.client.database, known_schema, **options)
         self.inserter = inserters[PREDICTIONS_TOPIC]
 
     def append(self, records, **how):

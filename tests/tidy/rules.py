@@ -78,7 +78,7 @@ STILL_REACHING_IN = frozenset(
         "tests/end_to_end/test_slices.py",
         "tests/lander/test_counting.py",
         "tests/lander/test_freshness.py",
-        "tests/lander/test_held.py",
+        "tests/lander/test_table.py",
         "tests/lander/test_landing.py",
         "tests/lander/test_several_landers.py",
         "tests/log/kafka/test_appends.py",

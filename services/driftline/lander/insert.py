@@ -21,18 +21,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from driftline.errors import StoreError, WireError
-from driftline.lander.blocks import END, POSITION, BlockWriter
+from driftline.lander.delivery import Action, Progress, Recurrence, next_attempt
 from driftline.lander.screen import suspects
-from driftline.store.landing import RefusedError, insert_block
+from driftline.store.landing import RefusedError
 from driftline.wire import MAX_RECORD_BYTES, decode_as, event_schema, split_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from driftline.lander.held import HeldRows
     from driftline.lander.repeats import SchemaOf
+    from driftline.lander.table import Table
     from driftline.log import Batch
-    from driftline.store.connection import Connection
     from driftline.wire import EventSchema, SchemaRef
 
 _logger = logging.getLogger(__name__)
@@ -75,10 +74,6 @@ class Piece:
     is_rest: bool
 
 
-ATTEMPTS = 20
-"""An attempt fails when the engine is killed in the middle of it, at one of a few system calls."""
-
-
 @dataclass(slots=True)
 class Landing:
     """What became of a batch.
@@ -110,38 +105,22 @@ class Inserter:
     """Inserts batches of one topic's event into one table.
 
     Args:
-        connection: a connection of this thread's own.
-        event: the event's name, such as ``PredictionEvent``.
         table: where its blocks go.
-        database: the table's database.
+        event: the event's name, such as ``PredictionEvent``.
         schema_of: finds the schema that wrote a record.
-        held: tells which rows are there; None: a row that is repeated does no harm here.
-        has_position: whether the table keeps where in the log a row stood; it does where there is ``held``.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        event: str,
-        table: str,
-        database: str,
-        schema_of: SchemaOf,
-        held: HeldRows | None = None,
-        has_position: bool = False,
-    ) -> None:
-        self._connection = connection
+    def __init__(self, table: Table, *, event: str, schema_of: SchemaOf) -> None:
+        self._table = table
         self._schema = event_schema(event)
-        self._table = f"{database}.{table}"
         self._schema_of = schema_of
-        self._held = held
-        self._has_position = has_position or held is not None
-        fields = [column["name"] for column in self._schema.parsed["fields"]]
-        self._columns = [*POSITION, *fields] if self._has_position else fields
-        if held is not None:
-            self._columns.append(END)
         self._schemas: dict[SchemaRef, EventSchema] = {}
-        self._writers: dict[SchemaRef, BlockWriter] = {}
+        self._progress: dict[tuple[str, int], Progress] = {}
+
+    def keep(self, partitions: Collection[int]) -> None:
+        """Know no longer how far it was with other partitions: others may land them, and hand them back."""
+        for place in [place for place in self._progress if place[1] not in partitions]:
+            self._progress[place] = self._progress[place].begun()
 
     def land(
         self,
@@ -165,14 +144,24 @@ class Inserter:
         landing = Landing(repeats=sorted(repeats))
         groups = self._by_schema(batch, landing)
         check(landing.dead_letters)
-        asks = self._held is not None and self._held.begin(batch)
+        action = self._begin(batch) if self._table.is_exact else Action.INSERT
         for ref, records in groups.items():
             piece = self._piece(batch, ref, records, batch.first_offset, batch.last_offset)
-            self._insert(batch, piece, landing, check, asks=asks)
-        if self._held is not None:
-            self._held.finish(batch, is_new=landing.new > 0)
+            self._insert(batch, piece, landing, check, action)
+        if self._table.is_exact:
+            place = batch.source, batch.partition
+            self._progress[place] = self._progress[place].landed(batch, is_new=landing.new > 0)
         landing.landed.sort()
         return landing
+
+    def _begin(self, batch: Batch) -> Action:
+        """Return what to do with a batch. Blocks for the store unless the batch just follows."""
+        place = batch.source, batch.partition
+        progress = self._progress.get(place, Progress())
+        self._progress[place] = progress.begun()
+        if progress.recurrence(batch) is not Recurrence.FOLLOWS:
+            self._progress[place] = progress.begun().reaching(batch, self._table.reach(batch))
+        return self._progress[place].action(batch)
 
     def _by_schema(self, batch: Batch, landing: Landing) -> Mapping[SchemaRef, list[tuple[int, bytes]]]:
         groups: dict[SchemaRef, list[tuple[int, bytes]]] = {}
@@ -182,10 +171,8 @@ class Inserter:
                 continue
             try:
                 ref, datum = split_frame(value)
-                if ref not in self._writers:
+                if ref not in self._schemas:
                     self._schemas[ref] = self._writer_schema(ref)
-                    text = self._schemas[ref].text
-                    self._writers[ref] = BlockWriter(text, has_position=self._has_position)
                 self._check(value, self._schemas[ref], datum)
             except WireError as error:
                 landing.dead_letters.append(_dead(batch, position, error.reason, error.detail))
@@ -196,7 +183,7 @@ class Inserter:
     def _check(self, value: bytes, schema: EventSchema, datum: bytes) -> None:
         if len(value) > MAX_RECORD_BYTES:
             raise WireError("too_large", f"{len(value):,} bytes; at most {MAX_RECORD_BYTES:,}")
-        if self._held is None:  # A prediction gets a mark behind it instead: see ``blocks``.
+        if not self._table.is_exact:  # A prediction gets a mark behind it instead: see ``blocks``.
             decode_as(schema, datum)
 
     def _writer_schema(self, ref: SchemaRef) -> EventSchema:
@@ -223,12 +210,12 @@ class Inserter:
         token = f"{batch.source}:{batch.topic}:{batch.partition}:{bounds}:{frame}"
         return Piece(token, ref, self._schemas[ref], first, last, records, is_rest)
 
-    def _insert(self, batch: Batch, piece: Piece, landing: Landing, check: Check, *, asks: bool) -> None:
+    def _insert(self, batch: Batch, piece: Piece, landing: Landing, check: Check, action: Action) -> None:
         try:
-            if asks and self._held is not None:
-                self._insert_missing(batch, piece, landing, self._held)
+            if action is Action.COMPLETE:
+                self._complete(batch, piece, landing)
             else:
-                self._insert_block(batch, piece.records, piece)
+                self._insert_block(batch, piece, piece.records, attempt=0)
                 landing.new += len(piece.records)
         except RefusedError as error:
             if len(piece.records) == 1:
@@ -238,39 +225,37 @@ class Inserter:
                 check(landing.dead_letters)
                 return
             for part in self._parts(batch, piece):
-                self._insert(batch, part, landing, check, asks=asks)
+                self._insert(batch, part, landing, check, action)
             return
         landing.landed.extend(position for position, _ in piece.records)
 
-    def _insert_missing(self, batch: Batch, piece: Piece, landing: Landing, rows: HeldRows) -> None:
+    def _complete(self, batch: Batch, piece: Piece, landing: Landing) -> None:
         """Insert what the table lacks of a piece, until it holds all of it."""
-        for attempt in range(ATTEMPTS):
-            held = rows.offsets(batch, piece.first_offset, piece.last_offset)
-            missing = [record for record in piece.records if batch.offsets[record[0]] not in held]
-            if not missing:
+        records = {batch.offsets[position]: (position, datum) for position, datum in piece.records}
+        attempts = 0
+        while True:
+            held = self._table.held(batch, piece.first_offset, piece.last_offset)
+            attempt = next_attempt(list(records), held, attempts)
+            if attempt.action is Action.NOTHING:
                 break
-            self._insert_block(batch, missing, piece, attempt)
-            if attempt == 0:
-                landing.new += len(missing)
-        else:
-            raise StoreError(f"the store takes {piece.token} and does not hold it; look at the server's log")
-        if attempt > 1:
-            landing.settled += attempt - 1
-            context = {"token": piece.token, "offset": piece.first_offset, "attempts": attempt}
-            _logger.warning("landed %s in %d attempts", piece.token, attempt, extra=context)
+            if attempt.action is Action.GIVE_UP:
+                raise StoreError(
+                    f"the store takes {piece.token} and does not hold it; look at the server's log"
+                )
+            self._insert_block(batch, piece, [records[each] for each in attempt.missing], attempt.number)
+            attempts += 1
+            if attempts == 1:
+                landing.new += len(attempt.missing)
+        if attempts > 1:
+            landing.settled += attempts - 1
+            context = {"token": piece.token, "offset": piece.first_offset, "attempts": attempts}
+            _logger.warning("landed %s in %d attempts", piece.token, attempts, extra=context)
 
     def _insert_block(
-        self, batch: Batch, records: Sequence[tuple[int, bytes]], piece: Piece, attempt: int = 0
+        self, batch: Batch, piece: Piece, records: Sequence[tuple[int, bytes]], attempt: int
     ) -> None:
         token = f"{piece.token}:{attempt}" if attempt else piece.token
-        places, datums = [place for place, _ in records], [datum for _, datum in records]
-        insert_block(
-            self._connection,
-            self._table,
-            self._columns,
-            self._writers[piece.ref].container(datums, batch, places),
-            token=token,
-        )
+        self._table.insert(batch, (piece.ref, piece.schema), records, token)
 
     def _parts(self, batch: Batch, piece: Piece) -> Iterator[Piece]:
         """Cut a refused block: suspicious records alone and the rest together; without any, into halves."""

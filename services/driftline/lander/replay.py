@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from driftline.errors import StoreError
-from driftline.lander.held import HeldRows
 from driftline.lander.repeats import find_repeats
 from driftline.lander.service import make_inserters
 from driftline.log import Batch
@@ -59,8 +58,7 @@ def replay_dead_letters(
     """
     with ready_connection(store) as connection:
         schema_of = WriterSchemas(log)
-        held = HeldRows(connection, schema_of=schema_of)
-        inserters = make_inserters(connection, store.database, schema_of, held)
+        inserters = make_inserters(connection, store.database, schema_of)
         landed = refused = 0
         for dead_letter in read_dead_letters(
             connection, dataclasses.replace(chosen, waiting=True), limit=limit

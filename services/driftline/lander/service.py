@@ -21,10 +21,10 @@ from driftline.lander.dead_letters import (
     report_dead_letters,
 )
 from driftline.lander.freshness import Freshness
-from driftline.lander.held import HeldRows
 from driftline.lander.insert import Inserter, Landing
 from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, STORE_FAILURES
 from driftline.lander.repeats import find_repeats
+from driftline.lander.table import StoredTable
 from driftline.lander.turn import Turn
 from driftline.log.schemas import WriterSchemas
 from driftline.store import ready_connection
@@ -128,8 +128,9 @@ class Lander:
 
     def _connect(self) -> None:
         self._connection = ready_connection(self._store)
-        self._held = HeldRows(self._connection, schema_of=self._schema_of, monotonic=self._monotonic)
-        self._inserters = make_inserters(self._connection, self._store.database, self._schema_of, self._held)
+        self._inserters = make_inserters(
+            self._connection, self._store.database, self._schema_of, monotonic=self._monotonic
+        )
 
     def _begin_counting(self) -> None:
         """Export what may be counted as 0: of a counter that begins with 1, Prometheus sees no increase."""
@@ -255,8 +256,7 @@ class Lander:
             fresh_s: how old the oldest record of a batch is to be, unless the batch is full; 0: no matter.
         """
         partitions = self._reader.partitions(topic)
-        if topic == PREDICTIONS_TOPIC:
-            self._held.keep(partitions)
+        self._inserters[topic].keep(partitions)
         for partition in partitions:
             place = (topic, partition)
             if fresh_s and not self._freshness.may_fetch(place):
@@ -323,21 +323,28 @@ class Lander:
 
 
 def make_inserters(
-    connection: Connection, database: str, schema_of: SchemaOf, held: HeldRows
+    connection: Connection,
+    database: str,
+    schema_of: SchemaOf,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Mapping[str, Inserter]:
     """Return what inserts each topic's records."""
-    return {
-        topic: Inserter(
+    inserters = {}
+    for topic, event, name in _TABLES:
+        table = StoredTable(
             connection,
             event=event,
-            table=table,
-            database=database,
+            table=f"{database}.{name}",
             schema_of=schema_of,
-            held=held if topic == PREDICTIONS_TOPIC else None,
+            is_exact=topic == PREDICTIONS_TOPIC,
             has_position=topic in _IN_ORDER,
+            monotonic=monotonic,
+            sleep=sleep,
         )
-        for topic, event, table in _TABLES
-    }
+        inserters[topic] = Inserter(table, event=event, schema_of=schema_of)
+    return inserters
 
 
 def _may_be_followed(batch: Batch) -> bool:

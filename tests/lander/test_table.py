@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.errors import StoreError
-from driftline.lander import LANDER_METRICS, Lander, held, insert, service
+from driftline.lander import LANDER_METRICS, Lander, service, table
 from driftline.lander.service import make_inserters
 from driftline.metrics import Metrics
 from driftline.store.landing import read_inserts_under_way
@@ -27,7 +27,7 @@ def no_inserts(monkeypatch):
     """While this is in force, an insert is a failure."""
 
     def forbid():
-        monkeypatch.setattr(insert, "insert_block", lambda *_given, **_more: pytest.fail("it was inserted"))
+        monkeypatch.setattr(table, "insert_block", lambda *_given, **_more: pytest.fail("it was inserted"))
 
     yield forbid
     monkeypatch.undo()
@@ -139,16 +139,16 @@ class TestInsertsUnderWay:
         world.take_away([6])  # Something new lands first, so that it has to know how far the table reaches.
         under_way = world.fetch()
         world.reader.intend(under_way)
-        other = make_inserters(client, client.database, known_schema, world.held)[PREDICTIONS_TOPIC]
+        other = make_inserters(client, client.database, known_schema)[PREDICTIONS_TOPIC]
         world.rewind(5)
         answers = iter([{"a", "b"}, {"a", "c"}])
-        monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: next(answers, set()))
+        monkeypatch.setattr(table, "read_inserts_under_way", lambda _connection: next(answers, set()))
         slept = []
 
         def end_of_insert(seconds):
             slept.append(seconds)
             if len(slept) == 2:
-                monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: set())
+                monkeypatch.setattr(table, "read_inserts_under_way", lambda _connection: set())
                 other.land(under_way)
 
         world.begin_anew(sleep=end_of_insert)
@@ -160,14 +160,14 @@ class TestInsertsUnderWay:
         """Others land all the time; who begins later follows the intent that was written before."""
         world = World(client, records=3)
         answers = iter([{"a"}, {"b"}])
-        monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: next(answers))
+        monkeypatch.setattr(table, "read_inserts_under_way", lambda _connection: next(answers))
         world.begin_anew(sleep=lambda _seconds: None)
         world.land_all()
         world.assert_landed_once()
 
     def test_an_insert_without_an_end_is_the_stores_trouble(self, client, monkeypatch):
         world = World(client, records=3)
-        monkeypatch.setattr(held, "read_inserts_under_way", lambda _connection: {"a"})
+        monkeypatch.setattr(table, "read_inserts_under_way", lambda _connection: {"a"})
         now = itertools.count()
         world.begin_anew(monotonic=lambda: next(now), sleep=lambda _seconds: None)
         with pytest.raises(StoreError, match="under way for 60 s"):
@@ -190,7 +190,7 @@ class TestInsertsUnderWay:
         thread.start()
         try:
             wait_until(lambda: bool(read_inserts_under_way(client)), what="an insert")
-            world.held.begin(world.fetch())
+            world.land()
             assert world.ask("countIf(log_id = 'slow')") == [(2,)]
         finally:
             thread.join()
