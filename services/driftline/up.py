@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from driftline.domain.incidents import Answer, Incident
     from driftline.drift import DriftSettings
     from driftline.monitors import Monitors
+    from driftline.registry.policy import Policy
     from driftline.store import Store
 
 
@@ -38,6 +39,7 @@ class Up:
         port: their port; 0 takes a free one.
         allowed_hosts: names that requests may give for this host, besides addresses and loopback names.
         monitors: what is monitored of each model, and how.
+        policy: what becomes of versions that nobody registered.
         dead_letter_limit: share of the records that may be refused before the lander stops.
         answer: acknowledges an incident, or None, as soon as it is found; left out: somebody on call does.
 
@@ -54,6 +56,7 @@ class Up:
         port: int = 0,
         allowed_hosts: Sequence[str] = (),
         monitors: Monitors[DriftSettings] | None = None,
+        policy: Policy | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
         answer: Callable[[Incident], Answer | None] | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class Up:
                 metrics=self.metrics,
                 monotonic=time.monotonic,
                 monitors=monitors,
+                policy=policy,
                 pulse=pulses["drift worker"],
                 answer=answer,
             )

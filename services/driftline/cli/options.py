@@ -15,6 +15,7 @@ from driftline.cli.settings import FILE, FlagOnly
 from driftline.errors import DriftlineError, SettingError
 from driftline.log import default_log_url
 from driftline.log.folders import data_folder
+from driftline.registry.policy import POLICY_VARIABLE
 from driftline.store.url import PASSWORD_FILE_VARIABLE, embedded_url, has_secret
 
 if TYPE_CHECKING:
@@ -122,6 +123,15 @@ def load_monitors(path: Path | None, settings: DriftSettings) -> Monitors[DriftS
     from driftline.monitors import Monitors, read_monitors  # noqa: PLC0415  it takes half a second
 
     return Monitors.default(settings) if path is None else read_monitors(path, settings)
+
+
+def policy_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command ``--policy``: the path of a file, or None; `read_policy` reads it."""
+    return click.option(
+        "--policy",
+        envvar=POLICY_VARIABLE,
+        help="File that says what becomes of versions that nobody registered, by environment.",
+    )(command)
 
 
 def json_option(command: Callable[P, R]) -> Callable[P, R]:

@@ -23,6 +23,7 @@ from driftline.cli.options import (
     load_monitors,
     log_option,
     monitors_option,
+    policy_option,
     store_option,
 )
 from driftline.cli.output import echo
@@ -39,6 +40,7 @@ from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
+from driftline.registry.policy import read_policy
 from driftline.store import migrate, ready_connection
 from driftline.store.ready import act, check_store
 from driftline.store.users import SERVICES, migrate_with_users, read_accounts
@@ -155,6 +157,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @_allowed_host_option
 @_timezone_option
 @monitors_option
+@policy_option
 @_dead_letter_limit_option
 @clean_errors
 def up(
@@ -165,6 +168,7 @@ def up(
     allowed_hosts: tuple[str, ...],
     timezone: str,
     monitors: Path | None,
+    policy: str | None,
     dead_letter_limit: float,
 ) -> None:
     """Run everything in one process: lander, profiler, drift worker, pages and metrics."""
@@ -177,6 +181,7 @@ def up(
         port=port,
         allowed_hosts=allowed_hosts,
         monitors=watched,
+        policy=read_policy(policy),
         dead_letter_limit=dead_letter_limit,
     ) as running:
         announce(f"events  {running.log.url}")
@@ -336,6 +341,7 @@ def profile(
 )
 @_timezone_option
 @monitors_option
+@policy_option
 @_metrics_port_option
 @_allowed_host_option
 @clean_errors
@@ -344,6 +350,7 @@ def watch(
     once: bool,
     timezone: str,
     monitors: Path | None,
+    policy: str | None,
     metrics_port: int | None,
     allowed_hosts: tuple[str, ...],
 ) -> None:
@@ -355,9 +362,10 @@ def watch(
         health = Health(alive={"drift worker": pulse.check}, ready=ready, pulses={"drift worker": pulse})
         exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
+        asked: dict[str, Any] = {"monitors": watched, "policy": read_policy(policy)}
         patience: dict[str, Any] = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
         worker = DriftWorker(
-            store, metrics=metrics, monotonic=time.monotonic, monitors=watched, pulse=pulse, **patience
+            store, metrics=metrics, monotonic=time.monotonic, pulse=pulse, **asked, **patience
         )
         try:
             if once:

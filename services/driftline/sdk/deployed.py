@@ -17,6 +17,8 @@ from driftline.errors import DriftlineError, NotFoundError, SettingError
 from driftline.log import EventLog, LogWriter, opened_log
 from driftline.registry.client import Registry, known_model
 from driftline.registry.events import Stage
+from driftline.registry.policy import Handling, read_policy
+from driftline.sdk.arguments import check_name, environment_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -107,26 +109,51 @@ def resolved(state: ModelState, name: str, environment: str = PRODUCTION) -> Dep
     )
 
 
-def logger_names(texts: dict[str, str], log: str | EventLog | LogWriter | None) -> dict[str, str]:
-    """Return a logger's names; where its model is a reference and nothing else is given, what that names.
+def logger_names(
+    given: Mapping[str, str], log: str | EventLog | LogWriter | None, policy_file: str | None
+) -> dict[str, str]:
+    """Return a logger's names, checked; where its model is a mere reference, what that names.
 
     Args:
-        texts: model_name, model_version, training_run_id and environment.
+        given: model_name, model_version, training_run_id and environment.
         log: of the logger.
+        policy_file: says in which environments a version has to be registered; None: in none.
 
     Raises:
-        SettingError: the log can't be read from.
+        SettingError: a name is wrong, the log can't be read from, or the policy refuses the version.
         NotFoundError: as ``resolve_model``; so is LogError.
     """
-    model = texts["model_name"]
-    if not isinstance(model, str) or "@" not in model or texts["model_version"] or texts["training_run_id"]:
-        return texts
-    if log is not None and not isinstance(log, str) and not hasattr(log, "scan"):
-        raise SettingError(f"model_name={model!r} is looked up in the log: give log= as a URL or as a log")
-    environment = texts["environment"]
+    names = _resolved_names(given, log)
+    for name, text in names.items():
+        check_name(name, text)
+    names["environment"] = environment_name(names["environment"])
+    policy = read_policy(policy_file)
+    if policy.handling(names["environment"]) is Handling.REFUSE:
+        with _registry(_readable(log, f"version {names['model_version']!r}")) as registry:
+            policy.check_served(registry.read().get(names["model_name"]), names)
+    return names
+
+
+def _resolved_names(given: Mapping[str, str], log: str | EventLog | LogWriter | None) -> dict[str, str]:
+    model = given["model_name"]
+    if not isinstance(model, str) or "@" not in model or given["model_version"] or given["training_run_id"]:
+        return dict(given)
+    environment = given["environment"]
     where = PRODUCTION if environment in _SERVING else environment
-    source: Any = log  # It can be read, as was just seen.
-    return {**texts, **resolve_model(model, log=source, environment=where).names}
+    source = _readable(log, f"model_name={model!r}")
+    return {**given, **resolve_model(model, log=source, environment=where).names}
+
+
+def _readable(log: str | EventLog | LogWriter | None, what: str) -> str | EventLog | None:
+    """Return a log that can be read from.
+
+    Raises:
+        SettingError: it can't; the message says what was to be looked up.
+    """
+    if log is not None and not isinstance(log, str) and not hasattr(log, "scan"):
+        raise SettingError(f"{what} is looked up in the log: give log= as a URL or as a log")
+    source: Any = log
+    return source  # type: ignore[no-any-return]  # It can be read, as was just seen.
 
 
 class ModelWatch:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from driftline.forks import is_noticed, notice_fork
 from driftline.log import EventLog, LogWriter, default_log_url
-from driftline.sdk.arguments import check_name, check_positive, checked_texts, environment_name
+from driftline.registry.policy import POLICY_VARIABLE
+from driftline.sdk.arguments import check_positive, checked_texts
 from driftline.sdk.batch import (
     OutcomeColumns,
     offer_slices,
@@ -70,7 +71,8 @@ class PredictionLogger:
         random: gives as many random bits as asked for, as an integer.
 
     Raises:
-        SettingError: (a ValueError) an argument is missing, empty or wrong; the message names it.
+        SettingError: (a ValueError) an argument is missing, empty or wrong; the message names it. Or the
+            policy that ``DRIFTLINE_POLICY`` names refuses a version that nobody registered.
         NotFoundError: ``MODEL@NAME`` names no version. So does LogError, where the log can't be asked.
     """
 
@@ -95,10 +97,7 @@ class PredictionLogger:
             "training_run_id": training_run_id,
             "environment": environment,
         }
-        texts = logger_names(texts, log)
-        for name, text in texts.items():
-            check_name(name, text)
-        texts["environment"] = environment_name(environment)
+        texts = logger_names(texts, log, environ.get(POLICY_VARIABLE))
         check_positive("flush_interval_s", flush_interval_s)
         check_positive("beat_interval_s", beat_interval_s)
         check_positive("queue_bytes", queue_bytes)

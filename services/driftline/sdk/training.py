@@ -5,6 +5,7 @@ from __future__ import annotations
 import random as random_module
 import time
 from contextlib import closing
+from os import environ
 from typing import TYPE_CHECKING, Any, Self
 
 from driftline.domain.streams import REFERENCE
@@ -14,6 +15,7 @@ from driftline.log.appending import append_patiently
 from driftline.registry.client import RefusedEventError, Registry
 from driftline.registry.decisions import Author, somebody
 from driftline.registry.events import Kind
+from driftline.registry.policy import POLICY_VARIABLE, read_policy
 from driftline.registry.state import ModelState, Refused
 from driftline.sdk.arguments import check_name, check_text
 from driftline.sdk.artifacts import Artifact, read_artifact
@@ -168,6 +170,7 @@ def register_training_run(
         **measures_of(parameters=parameters, metrics=metrics, cost=cost, features=types, tags=tags),
         "reference_rows": 0 if rows is None else rows.length,
     }
+    read_policy(environ.get(POLICY_VARIABLE)).check_waivers(event["waived"])
     with opened_log(log) as opened, opened.without_spill() as target:
         return _publish(target, author, event, model, rows, timeout_s=timeout_s)
 

@@ -14,6 +14,7 @@ from driftline.metrics import Metrics
 from driftline.registry.client import Registry
 from driftline.registry.decisions import Author, give_stage, roll_back
 from driftline.registry.events import Kind, Stage
+from driftline.registry.policy import Handling, Policy
 from tests.drift.service.watching import opened_landing
 from tests.support.landing import put
 
@@ -41,12 +42,12 @@ def register(landing, model, *versions):
             )
 
 
-def exported(landing, model, *versions):
+def exported(landing, model, *versions, policy=None):
     """Return the series of both metrics, without the session that is named."""
     metrics = Metrics(WORKER_METRICS)
     served = [Stream(model, version, "production") for version in versions]
     since = dict.fromkeys(served, int(time.time()) // 3600 - 23)
-    DeclaredExport(metrics).refresh(landing.client, served, since, ())
+    DeclaredExport(metrics, policy).refresh(landing.client, served, since, ())
     return metrics
 
 
@@ -84,6 +85,19 @@ def test_a_version_that_nobody_registered_is_counted_until_it_is(landing):
     register(landing, model, "9")
     landing.land()
     assert series.partition("}")[0] not in exported(landing, model, "9").expose().decode()
+
+
+def test_a_version_that_a_policy_only_flags_is_not_counted(landing):
+    put(
+        landing,
+        [{"features": {"x": 1.0}, "event_time": time.time()}],
+        model_name="flagged",
+        model_version="9",
+    )
+    for handling, is_counted in ((Handling.FLAG, False), (Handling.ALERT, True), (Handling.REFUSE, True)):
+        policy = Policy(unregistered={"production": handling})
+        text = exported(landing, "flagged", "9", policy=policy).expose().decode()
+        assert (f'{UNREGISTERED_VERSION}{{model_name="flagged"' in text) is is_counted
 
 
 def test_a_model_of_which_nothing_was_decided_answers_as_it_likes(landing):

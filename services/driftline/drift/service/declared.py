@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from driftline.drift.service.metrics import UNDECLARED, UNREGISTERED_VERSION
+from driftline.registry.policy import Handling, Policy
 from driftline.store.answered import count_predictions, read_undeclared
 from driftline.store.hours import read_signs
 from driftline.store.registry import read_registry
@@ -36,10 +37,12 @@ class DeclaredExport:
 
     Args:
         metrics: of this process.
+        policy: versions that it only flags are not exported.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, policy: Policy | None = None) -> None:
         self._metrics = metrics
+        self._policy = policy or Policy()
         self._signs: Mapping[str, int] | None = None
         self._states: Mapping[str, ModelState] = {}
         self._heads: dict[str, Mapping[str, str]] = {}
@@ -65,7 +68,13 @@ class DeclaredExport:
         if signs != self._signs:
             self._states, self._signs = read_registry(connection), signs
         states = self._states
-        self._count_unregistered(connection, [s for s in served if not _is_known(s, states)], since, moved)
+        unregistered = [
+            stream
+            for stream in served
+            if not _is_known(stream, states)
+            and self._policy.handling(stream.environment) is not Handling.FLAG
+        ]
+        self._count_unregistered(connection, unregistered, since, moved)
         models = {stream.model_name for stream in served}
         self._undeclared = {name: found for name, found in self._undeclared.items() if name in models}
         for name in sorted(models & states.keys()):

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Verdict
     from driftline.failing import Failing
     from driftline.metrics import Metrics
+    from driftline.registry.policy import Policy
     from driftline.store.connection import Connection
     from driftline.store.drops import Drops
     from driftline.store.profiles import StreamSpan
@@ -95,15 +96,18 @@ class StoredExport:
     Args:
         metrics: a process's metrics, with the worker's table.
         failing: takes what fails of one stream.
+        policy: what becomes of versions that nobody registered.
     """
 
-    def __init__(self, metrics: Metrics, failing: Failing[tuple[str, Stream]]) -> None:
+    def __init__(
+        self, metrics: Metrics, failing: Failing[tuple[str, Stream]], policy: Policy | None = None
+    ) -> None:
         self._metrics = metrics
         self._failing = failing
         self._incidents, self._arrived = Pace(_INCIDENTS_GAP_S), Pace(_ARRIVED_GAP_S)
         self._runs, self._disk = Pace(_RUNS_GAP_S), Pace(_DISK_GAP_S)
         self._declared = Pace(_DECLARED_GAP_S)
-        self._declared_export = DeclaredExport(metrics)
+        self._declared_export = DeclaredExport(metrics, policy)
         self._moved_models: set[str] = set()
         self._latest: dict[Stream, tuple[int, Sequence[Verdict]]] = {}
         self._known = {what: _Known() for what in ("arrived", "runs")}

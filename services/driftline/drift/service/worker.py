@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Verdict
     from driftline.failing import Failure
     from driftline.metrics import Metrics
+    from driftline.registry.policy import Policy
     from driftline.store.connect import Store
     from driftline.store.profiles import StreamSpan
 
@@ -73,6 +74,7 @@ class DriftWorker:
         metrics: a process's metrics, with the worker's table.
         monotonic: a clock in seconds.
         monitors: what is monitored of each model, and how.
+        policy: what becomes of versions that nobody registered.
         reference_patience_s: how long a stream waits for reference rows that its run announced.
         late_quiet_s: how long nothing may have arrived late before what did is judged: a trickle of late
             events is one revision.
@@ -87,6 +89,7 @@ class DriftWorker:
         metrics: Metrics,
         monotonic: Callable[[], float],
         monitors: Monitors[DriftSettings] | None = None,
+        policy: Policy | None = None,
         reference_patience_s: float = 600.0,
         late_quiet_s: float = 60.0,
         pulse: Pulse | None = None,
@@ -107,7 +110,7 @@ class DriftWorker:
         )
         self._look_is_due = self._has_news = self._gave = False
         self._looked_s = self._followed_s = float("-inf")
-        self._stored = StoredExport(metrics, self._failing)
+        self._stored = StoredExport(metrics, self._failing, policy)
         self._warned: frozenset[str] = frozenset()
         self._connect()
 
