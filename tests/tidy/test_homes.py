@@ -6,7 +6,7 @@ import pytest
 
 from tests.tidy.homes import SEVERITY_HOME, severity_orders
 
-ELSEWHERE = "services/driftline/web/words.py"
+ELSEWHERE = "services/driftline/web/formatting.py"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Browser:
 
 
 def text_of(page: str) -> str:
-    """Return what a person reads: no tags, one space between words."""
+    """Return what a person reads: no tags, single spaces."""
     shown = re.sub(r"<(title|desc)>.*?</\1>", " ", page, flags=re.DOTALL)
     shown = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", shown)).split())
     return re.sub(r" ([,.:;])(?= |$)", r"\1", shown)

@@ -126,7 +126,7 @@ def of_incident(verdict: Verdict, last: int = END) -> Finding:
 
 
 def stored_incident(incident_id: str, verdicts: list[Given], last: int = END, **changes: Any) -> Incident:
-    """Return the incident that gathers some verdicts; it is open unless something else is said."""
+    """Return the incident that gathers some verdicts; it is open unless something else is given."""
     findings = [of_incident(one.verdict, last) for one in verdicts]
     values = {
         "stream": verdicts[0].stream,

@@ -95,8 +95,8 @@ def test_what_a_page_asks_of_an_embedded_store_leaves_the_other_cores_to_landing
 class TestOperations:
     def test_we_are_ready_while_the_store_answers(self, site):
         answer = site.ask("/readyz")
-        told = {"status": "ok", "checks": {"store": "ok"}, "problems": []}
-        assert (answer.status, json.loads(answer.text)) == (200, told)
+        shown = {"status": "ok", "checks": {"store": "ok"}, "problems": []}
+        assert (answer.status, json.loads(answer.text)) == (200, shown)
 
     def test_metrics_are_in_prometheus_format(self, site):
         answer = site.ask("/metrics")

@@ -73,7 +73,7 @@ def test_metrics_are_there_while_the_store_is_away():
         assert "driftline_build_info{" in browser.get("/metrics", status=200)
 
 
-def test_an_error_of_ours_is_told_without_its_details():
+def test_an_error_of_ours_is_reported_without_its_details():
     with served(BrokenStore()) as browser:
         page = browser.get("/", status=500)
     assert "nobody thought of" not in page

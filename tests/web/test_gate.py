@@ -116,7 +116,7 @@ def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_for_lo
     assert slept[:2] == [0.0, 6.0]
 
 
-def test_a_page_that_failed_is_told_to_all_who_waited_and_made_anew_for_the_next(maker):
+def test_a_page_that_failed_is_reported_to_all_who_waited_and_made_anew_for_the_next(maker):
     async def ask():
         page = Gate(maker.monotonic)("model", maker.page)
         answers = await all_of(page(asked("/", "fails")) for _ in range(3))
@@ -128,7 +128,7 @@ def test_a_page_that_failed_is_told_to_all_who_waited_and_made_anew_for_the_next
     assert len(maker.made) == 3
 
 
-def test_who_asks_for_yet_another_page_when_many_wait_is_told_to_come_again(maker):
+def test_a_request_for_yet_another_page_when_many_wait_is_asked_to_retry(maker):
     async def ask():
         page = Gate(maker.monotonic)("model", maker.page)
         maker.may_end.clear()

@@ -106,15 +106,15 @@ def test_the_form_of_the_explorer_is_filled_in_by_its_labels_and_sent(chromium, 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_nothing_is_loaded_from_elsewhere_and_nothing_is_refused(chromium, addresses, name):
-    asked, said = [], []
+    asked, logged = [], []
     with opened(chromium) as page:
         page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
+        page.on("console", lambda message: logged.append(message.text))
         page.goto(addresses[name])
     place = addresses[name].rpartition("/")[0] if name == "report" else addresses["fleet"]
     assert asked
     assert [url for url in asked if not url.startswith((place, "data:"))] == []
-    assert [text for text in said if "404" not in text] == []
+    assert [text for text in logged if "404" not in text] == []
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -138,9 +138,9 @@ def test_everybody_can_use_it(chromium, addresses, name, screen, scheme):
 
 @pytest.mark.parametrize("name", PATHS)
 def test_night_is_dark(chromium, addresses, name):
-    grounds = []
+    backgrounds = []
     for scheme in ("light", "dark"):
         with opened(chromium, scheme=scheme) as page:
             page.goto(addresses[name])
-            grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    assert grounds == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]
+            backgrounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert backgrounds == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]

@@ -34,13 +34,13 @@ def links(page):
 
 def test_tells_the_fleet_then_what_paged_its_incidents_and_their_features(report):
     text = text_of(report)
-    told = [
+    texts = [
         "flight-delay has drifted, 4 others did not",
         "Features over time",
         "how sure",
         "By part of the traffic",
     ]
-    places = [text.index(each) for each in told]
+    places = [text.index(each) for each in texts]
     assert places == sorted(places)
     assert "driftline ack a1b2c3d4e5f6 --real" in text
 
@@ -87,7 +87,7 @@ def test_headings_are_one_outline(report):
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
-def test_of_one_model_only_that_is_told_whether_or_not_it_paged(write):
+def test_of_one_model_only_that_is_reported_whether_or_not_it_paged(write):
     text = text_of(write(model_name="crew"))
     assert "Not judged now: why incomplete." in text
     assert "flight-delay" not in text

@@ -20,7 +20,7 @@ What it *means*. See [the other one](DriftlineLanderLag.md#what-to-do), [the met
 """
 
 
-def test_the_first_heading_is_the_title_and_not_told_twice():
+def test_the_first_heading_is_the_title_and_not_repeated():
     found = render_runbook("DriftlineDataDrift", TEXT)
     assert found.title == "Data drift"
     assert "Data drift" not in found.body

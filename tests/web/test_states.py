@@ -1,4 +1,4 @@
-"""What an incident is, is told alike by every place: by its state, and by what was said of it."""
+"""Every place shows an incident alike: by its state, and by its acknowledgements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from driftline.store import migrate
 from driftline.store.incidents import read_incidents, write_acknowledgement, write_incidents
 from driftline.store.verdicts import JudgedHour, read_windows, write_judged_hours
 from driftline.web import WebServer, create_app
-from driftline.web.words import INCIDENT_STATES
+from driftline.web.formatting import INCIDENT_STATES
 from tests.web.browser import Browser, text_of
 from tests.web.conftest import (
     END,
@@ -44,19 +44,19 @@ from tests.web.conftest import stored as verdict_of
 
 @dataclass(frozen=True)
 class Case:
-    """An incident: how the drift worker wrote it, what was said of it, and what it is then.
+    """An incident: how the drift worker wrote it, its acknowledgements, and what it is then.
 
     Args:
-        state: as it is to be told.
+        state: as it is to be shown.
         changes: of the incident as it was written.
-        said: in this order; the worker has not heard of it.
+        acknowledged: in this order; the worker has not read it.
         last: when its last window ended.
         serves_on: whether its version was judged up to the end, where another one was.
     """
 
     state: str
     changes: dict[str, object] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    acknowledged: tuple[str, ...] = ()
     last: int = END
     serves_on: bool = True
 
@@ -64,12 +64,12 @@ class Case:
 ACCEPTED = {"state": "accepted", "accepted_at": END}
 CASES = {
     "open": Case("open"),
-    "confirmed": Case("open", said=("real",)),
-    "false": Case("dismissed", said=("noise",)),
-    "false, heard": Case("dismissed", {"state": "dismissed", "acknowledged": "noise"}, ("noise",)),
+    "confirmed": Case("open", acknowledged=("real",)),
+    "false": Case("dismissed", acknowledged=("noise",)),
+    "false, known": Case("dismissed", {"state": "dismissed", "acknowledged": "noise"}, ("noise",)),
     "false, of another id": Case("dismissed", {"state": "dismissed", "acknowledged": "noise"}),
-    "accepted": Case("accepted", said=("accept",)),
-    "accepted, heard": Case("accepted", {**ACCEPTED, "acknowledged": "accept"}, ("accept",)),
+    "accepted": Case("accepted", acknowledged=("accept",)),
+    "accepted, known": Case("accepted", {**ACCEPTED, "acknowledged": "accept"}, ("accept",)),
     "accepted by age": Case("accepted", ACCEPTED),
     "false, then confirmed": Case("open", {"state": "dismissed", "acknowledged": "noise"}, ("noise", "real")),
     "confirmed, then false": Case("dismissed", {"acknowledged": "real"}, ("real", "noise")),
@@ -80,7 +80,7 @@ CASES = {
     "ended, accepted": Case("accepted", {"state": "ended"}, ("accept",), last=END - 26),
     "reopened": Case("open", {"revision": 3}),
     "serves no more": Case("ended", last=END - 30, serves_on=False),
-    "serves no more, false": Case("ended", said=("noise",), last=END - 30, serves_on=False),
+    "serves no more, false": Case("ended", acknowledged=("noise",), last=END - 30, serves_on=False),
 }
 NAMES = list(CASES)
 
@@ -117,13 +117,15 @@ def _fill(client) -> None:
         found = tuple(replace(each, last=case.last) for each in written.findings)
         given = {"findings": found, **case.changes}
         write_incidents(client, [replace(written, **given)])
-        for place, word in enumerate(case.said):
+        for place, acknowledgement in enumerate(case.acknowledged):
             at = hour_time(END) + timedelta(minutes=place)
-            write_acknowledgement(client, incident_id(name), name=word, given_by="Ada", note="", given_at=at)
+            write_acknowledgement(
+                client, incident_id(name), name=acknowledgement, given_by="Ada", note="", given_at=at
+            )
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def shown(tmp_path_factory):
     """Return a browser on a store with a model for each case."""
     url = f"chdb://{tmp_path_factory.mktemp('states')}/store"
     with open_store(url) as store:
@@ -143,11 +145,11 @@ def none_fails():
 
 
 @pytest.fixture(scope="module")
-def exported(told):
-    """Return what a drift worker exports that has judged all of it, and nothing since it was said."""
+def exported(shown):
+    """Return what a drift worker exports that has judged all of it, and nothing since it was acknowledged."""
     metrics = Metrics(WORKER_METRICS)
     served = [Stream(name, "3" if case.serves_on else "4", "production") for name, case in CASES.items()]
-    with closing(told.store.connect()) as client:
+    with closing(shown.store.connect()) as client:
         stored = StoredExport(metrics, none_fails())
         newest = dict.fromkeys(CASES, END - 1)
         stored.refresh(client, served, newest, now_s=0.0, has_judged=True)
@@ -166,8 +168,8 @@ def is_open(name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_store_says_what_it_is(told, name):
-    with closing(told.store.connect()) as client:
+def test_the_store_says_what_it_is(shown, name):
+    with closing(shown.store.connect()) as client:
         (found,) = read_incidents(client, incident_id=incident_id(name))
         assert found.state == CASES[name].state
         assert [
@@ -176,30 +178,30 @@ def test_the_store_says_what_it_is(told, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_own_page_says_so_and_goes_on_only_while_it_is_open(told, name):
-    text = text_of(told.get(f"/incidents/{incident_id(name)}"))
+def test_its_own_page_says_so_and_goes_on_only_while_it_is_open(shown, name):
+    text = text_of(shown.get(f"/incidents/{incident_id(name)}"))
     assert INCIDENT_STATES[CASES[name].state] in text
     assert ("until now" in text) is is_open(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_first_page_calls_its_model_drifted_only_while_it_is_open(told, name):
-    rows = [text_of(row) for row in re.findall(r"<tr>.*?</tr>", told.get("/"), flags=re.DOTALL)]
+def test_the_first_page_calls_its_model_drifted_only_while_it_is_open(shown, name):
+    rows = [text_of(row) for row in re.findall(r"<tr>.*?</tr>", shown.get("/"), flags=re.DOTALL)]
     (row,) = [row for row in rows if re.match(rf"{re.escape(name)} version", row)]
     assert ("drifted 1 incident" in row) is is_open(name)
     assert ("drifted" in row) is is_open(name)
     assert "Not judged" not in row
 
 
-def test_the_first_page_counts_those_that_are_open(told):
-    text = text_of(told.get("/"))
+def test_the_first_page_counts_those_that_are_open(shown):
+    text = text_of(shown.get("/"))
     count = sum(is_open(name) for name in NAMES)
     assert f"{count} of {len(NAMES)} models have drifted" in text
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_of_its_model_says_so(told, name):
-    text = text_of(told.get("/models/" + name.replace(" ", "%20")))
+def test_the_page_of_its_model_says_so(shown, name):
+    text = text_of(shown.get("/models/" + name.replace(" ", "%20")))
     head = text.partition("Features over time")[0]
     assert ("temp drifted since" in head) is is_open(name)
     assert ("drifted" in head) is is_open(name)
@@ -212,16 +214,16 @@ def test_the_page_of_its_model_says_so(told, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_of_its_feature_says_so(told, name):
-    text = text_of(told.get(f"/models/{name.replace(' ', '%20')}/features/temp"))
+def test_the_page_of_its_feature_says_so(shown, name):
+    text = text_of(shown.get(f"/models/{name.replace(' ', '%20')}/features/temp"))
     head = text.partition("Distribution, now and before")[0]
     assert ("drifted" in head) is is_open(name)
     assert ("still going on" in text) is is_open(name)
 
 
-def test_the_command_line_says_so_and_lists_it_by_that(told):
+def test_the_command_line_says_so_and_lists_it_by_that(shown):
     def ask(*arguments: str) -> list[dict[str, str]]:
-        done = CliRunner().invoke(driftline, ["incidents", *arguments, "--json", "--store", told.store_url])
+        done = CliRunner().invoke(driftline, ["incidents", *arguments, "--json", "--store", shown.store_url])
         assert done.exit_code == 0, done.output
         return json.loads(done.output)
 
@@ -233,8 +235,17 @@ def test_the_command_line_says_so_and_lists_it_by_that(told):
         assert listed == {name for name, case in CASES.items() if case.state == state}
 
 
-def test_the_command_that_says_it_answers_with_what_the_incident_is_then(told):
-    arguments = ["ack", incident_id("confirmed"), "--real", "--by", "Bo", "--json", "--store", told.store_url]
+def test_the_command_that_says_it_answers_with_what_the_incident_is_then(shown):
+    arguments = [
+        "ack",
+        incident_id("confirmed"),
+        "--real",
+        "--by",
+        "Bo",
+        "--json",
+        "--store",
+        shown.store_url,
+    ]
     answer = json.loads(CliRunner().invoke(driftline, arguments).output)
     assert (answer["state"], answer["acknowledged"]) == ("open", "real")
 

@@ -1,4 +1,4 @@
-"""The web application: routes, and what happens when something is not there."""
+"""The web application: its routes, and the answers for what is not found or fails."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class PageRoute(Route):
-    """The route of a page: read from the address as it came, where a quoted slash is none.
+    """The route of a page. It matches the raw address, in which a quoted slash does not separate segments.
 
     Args:
-        page: whose.
-        endpoint: what answers.
+        page: which page.
+        endpoint: what answers a request.
     """
 
     def __init__(self, page: Page, endpoint: Callable[..., Any]) -> None:
@@ -53,9 +53,9 @@ def create_app(
     """Return the web pages of a store, with `/metrics`, `/healthz` and `/readyz`.
 
     Args:
-        store: what is shown. Each request has a connection of its own.
+        store: what the pages show. Each request has a connection of its own.
         metrics: of this process.
-        clock: the time in seconds since the Unix epoch; it only tells how old the newest window is.
+        clock: the time in seconds since the Unix epoch; only for the age of the newest window.
         health: of this process; default: it is ready while the store is.
     """
     endpoints, gate = Endpoints(store, metrics, clock), Gate()
@@ -69,7 +69,7 @@ def create_app(
         exception_handlers={
             404: endpoints.no_page,
             NotFoundError: endpoints.not_found,
-            DriftlineError: endpoints.store_away,
+            DriftlineError: endpoints.store_unavailable,
             Exception: endpoints.failed,
         },
     )

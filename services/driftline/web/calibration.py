@@ -1,4 +1,4 @@
-"""A calibration as one HTML file that needs nothing else, to keep or to send around."""
+"""A calibration as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def write_calibration(found: Calibration, stream: Stream, *, clock: Callable[[],
     """Return the page as HTML.
 
     Args:
-        found: what replaying the stream's past said.
-        stream: whose past.
+        found: the result of replaying the stream's past.
+        stream: whose past was replayed.
         clock: the time in seconds since the Unix epoch.
     """
     shifts = dict.fromkeys((each.feature.kind, each.shift) for each in found.delays)

@@ -1,4 +1,4 @@
-"""What each address answers."""
+"""The endpoints behind each address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, Response
 
-from driftline.web.pages import PAGES, Asked
+from driftline.web.pages import PAGES, PageRequest
 from driftline.web.render import STYLE, Renderer
 from driftline.web.runbooks import runbook_folder
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-# Pages carry names that came from outside: whatever they hold, nothing of it may run or load.
+# Pages show names that came from outside: nothing in them may run as a script or load anything.
 _POLICY = "Content-Security-Policy"
 _HEADERS = {
     _POLICY: "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
@@ -42,9 +42,9 @@ class Endpoints:
     """The endpoints. They are plain functions, so that each runs in a thread and may wait for the store.
 
     Args:
-        store: what is shown. Each request has a connection of its own.
+        store: what the pages show. Each request has a connection of its own.
         metrics: of this process.
-        clock: the time in seconds since the Unix epoch; it only tells how old something is.
+        clock: the time in seconds since the Unix epoch; only for ages.
     """
 
     def __init__(self, store: Store, metrics: Metrics, clock: Callable[[], float]) -> None:
@@ -64,8 +64,10 @@ class Endpoints:
         def answer(request: Request) -> Response:
             with ExitStack() as stack:
                 connection = cache(lambda: stack.enter_context(self._store.connect(patient=True)))
-                asked = Asked(request.path_params["names"], request.query_params, connection, self._runbooks)
-                shown = page.show(asked)
+                wanted = PageRequest(
+                    request.path_params["names"], request.query_params, connection, self._runbooks
+                )
+                shown = page.show(wanted)
             response = self._render(f"{page.name}.html", status=shown.status, **shown.values)
             if page.submits:
                 response.headers.update(_SUBMITTING)
@@ -97,15 +99,15 @@ class Endpoints:
         del request
         return self._render("error.html", status=404, title="Not found", message=str(error))
 
-    def store_away(self, request: Request, error: Exception) -> Response:
-        """Answer while the store does not."""
+    def store_unavailable(self, request: Request, error: Exception) -> Response:
+        """Answer while the store is unavailable."""
         _logger.warning("%s could not be shown: %s", request.url.path, error)
         return self._render(
             "error.html", status=503, title="The store does not answer", message=str(error).partition("\n")[0]
         )
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """Answer where we are at fault; the server logs the error itself."""
+        """Answer after an internal error; the server logs the error itself."""
         del request, error
         message = "this page failed; the log of this process says why"
         return self._render("error.html", status=500, title="Failed", message=message)

@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Episode(PagedEpisode):
-    """An episode, and what became of it.
+    """An episode, with its incident.
 
     Args:
-        is_open: whether it may still go on, and its incident needs somebody; it may not be stored yet.
+        is_open: whether it may still go on, and its incident needs attention; it may not be stored yet.
         incident_id: of the incident that it belongs to; empty: of none that is stored.
         incident_state: of that incident, as of a stored incident; empty: none is stored.
-        word: what was said of that incident last: real, noise or accept; empty: nothing.
+        acknowledged: as what that incident was acknowledged last: real, noise or accept; empty: it was not.
         quiet_hours: it is over once so many hours were judged without a page of it.
     """
 
     is_open: bool
     incident_id: str = ""
     incident_state: str = ""
-    word: str = ""
+    acknowledged: str = ""
     quiet_hours: int = DEFAULT_QUIET_HOURS
 
     @property
     def is_settled(self) -> bool:
-        """Whether its incident was called a false one, or is the new normal."""
-        return self.incident_state in {"dismissed", "accepted"} or self.word == "noise"
+        """Whether its incident was called a false page, or is the new normal."""
+        return self.incident_state in {"dismissed", "accepted"} or self.acknowledged == "noise"
 
 
 def read_episodes(
@@ -70,13 +70,13 @@ def _episode(paged: PagedEpisode, known: KnownIncident | None, newest_end: int) 
         is_open=is_open,
         incident_id=known.incident.incident_id,
         incident_state=known.incident.state,
-        word=known.word,
+        acknowledged=known.acknowledged,
         quiet_hours=known.incident.quiet_hours,
     )
 
 
 def _is_open(until: int, newest_end: int, known: KnownIncident | None) -> bool:
-    """Say whether an episode may still go on; where it has an incident, only one that needs somebody does."""
+    """Return whether an episode may still go on; one with an incident, only if that needs attention."""
     if known is None:
         return newest_end - until < DEFAULT_QUIET_HOURS
     is_recent = newest_end - until < known.incident.quiet_hours

@@ -1,4 +1,4 @@
-"""One page is made at a time, and who asks for the same one gets the same one: landing goes first."""
+"""Limits how much of the machine pages take: one is made at a time, and equal requests share it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Key = tuple[str, str, str]
 
 _WAITING = 100
-"""So many different pages may wait for their turn; beyond, who asks is told to come again."""
+"""So many different pages may wait for their turn; a further request is asked to retry later."""
 
 _FRESH_S = 1.0
 _FRESH_PER_SECOND = 4.0
@@ -26,10 +26,10 @@ _REST_PER_SECOND = 3.0
 
 
 class Gate:
-    """Stands before the endpoints of one application. For one event loop.
+    """Limits the endpoints of one application. For one event loop.
 
     One page is made at a time, in a thread. Then the gate rests for three times as long, so that the pages
-    take a quarter of a core at most, however many look at them. An answer is given again for a second, or
+    take a quarter of a core at most, however many people look at them. An answer is cached for a second, or
     for four times as long as it took.
 
     Args:
@@ -46,7 +46,7 @@ class Gate:
     def __call__(
         self, name: str, endpoint: Callable[[Request], Response]
     ) -> Callable[[Request], Awaitable[Response]]:
-        """Return the endpoint with the gate before it.
+        """Return the endpoint, limited.
 
         Args:
             name: of its page.
@@ -62,7 +62,7 @@ class Gate:
                 if len(self._making) >= _WAITING:
                     return _busy()
                 self._making[key] = asyncio.create_task(self._make(key, endpoint, request))
-            # Who goes away does not take the page away from the others.
+            # A client that disconnects does not cancel the page for the others.
             return await asyncio.shield(self._making[key])
 
         return answer

@@ -1,4 +1,4 @@
-"""Incidents with what was said of them. Hours count from the Unix epoch, UTC."""
+"""Incidents with their acknowledgements. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownIncident:
-    """An incident, and everything that was said of it, in the order in which it was said."""
+    """An incident with all of its acknowledgements, in the order in which they were given."""
 
     incident: Incident
-    said: Sequence[Acknowledgement] = ()
+    acknowledgements: Sequence[Acknowledgement] = ()
 
     @property
-    def word(self) -> str:
-        """What was said of it last: real, noise or accept; empty: nothing."""
-        return self.said[-1].name if self.said else self.incident.acknowledged or ""
+    def acknowledged(self) -> str:
+        """As what it was acknowledged last: real, noise or accept; empty: it was not."""
+        given = self.acknowledgements
+        return given[-1].name if given else self.incident.acknowledged or ""
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether it goes on, and was neither called a false page nor accepted."""
+        """Whether it goes on and was neither called a false page nor accepted."""
         return self.incident.state == "open"
 
     @property
@@ -61,15 +62,15 @@ class KnownIncident:
         return list(dict.fromkeys(finding.segment for finding in self.incident.findings))
 
 
-def with_words(connection: Connection, incidents: Iterable[Incident]) -> Sequence[KnownIncident]:
-    """Return incidents with everything that was said of them."""
+def with_acknowledgements(connection: Connection, incidents: Iterable[Incident]) -> Sequence[KnownIncident]:
+    """Return incidents with their acknowledgements."""
     found = list(incidents)
-    said: dict[str, list[Acknowledgement]] = {incident.incident_id: [] for incident in found}
+    by_incident: dict[str, list[Acknowledgement]] = {incident.incident_id: [] for incident in found}
     given = read_acknowledgements(connection) if found else {}
     for one in chain.from_iterable(given.values()):
-        if one.incident_id in said:
-            said[one.incident_id].append(one)
-    return [KnownIncident(incident, said[incident.incident_id]) for incident in found]
+        if one.incident_id in by_incident:
+            by_incident[one.incident_id].append(one)
+    return [KnownIncident(incident, by_incident[incident.incident_id]) for incident in found]
 
 
 def read_known_incidents(
@@ -83,6 +84,6 @@ def read_known_incidents(
         since: of those that paged after this time only.
     """
     found = read_incidents(connection, model_name=model_name, since=since)
-    return with_words(
+    return with_acknowledgements(
         connection, (incident for incident in found if incident.state != "withdrawn" and incident.findings)
     )

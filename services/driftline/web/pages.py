@@ -1,4 +1,4 @@
-"""Every page, as data: its address, what it answers, where it is linked from, and what it shows.
+"""All pages, as data: the address of each, what it answers, where it is linked from, and what it shows.
 
 Routes, the navigation at the foot of each page, the table in ``docs/pages.md`` and the pages that the tests
 open in a browser follow from `PAGES`.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.web import addresses
 from driftline.web.draw.charts import time_axis
+from driftline.web.formatting import parse_iso
 from driftline.web.period import parse_days
 from driftline.web.runbooks import list_runbooks, read_runbook
 from driftline.web.views.explorer import view_explorer
@@ -24,7 +25,6 @@ from driftline.web.views.performance import BASES, view_performance
 from driftline.web.views.prediction import view_prediction
 from driftline.web.views.run import view_run
 from driftline.web.views.streams import Choice
-from driftline.web.words import parse_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,14 +37,14 @@ _REFERENCES = ("production", "training")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What somebody asked for.
+class PageRequest:
+    """What a request for a page asks for.
 
     Args:
         names: those in the address, in its order.
         query: what follows the question mark; of a name that is given twice, the last.
         connect: returns a connection to the store, the same for the whole request.
-        runbooks: their folder; None: this installation carries none.
+        runbooks: their folder; None: this installation has none.
     """
 
     names: tuple[str, ...]
@@ -70,8 +70,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What a page shows.
+class PageContent:
+    """The content of a page.
 
     Args:
         values: of its template, by name.
@@ -90,7 +90,7 @@ class Page:
         name: identifies it; its template is called so, too.
         address: where it is.
         answers: the questions that it answers, for the documentation.
-        show: makes what it shows; it may wait for the store, and raise what the store raises.
+        show: makes its content; it may wait for the store, and raise what the store raises.
         example: an address of it, in which ``EVENT`` stands for the id of an event.
         label: what the foot of each page calls it; empty: it is not linked there.
         submits: whether it holds a form that leads to itself.
@@ -99,70 +99,70 @@ class Page:
     name: str
     address: Address
     answers: str
-    show: Callable[[Asked], Shown]
+    show: Callable[[PageRequest], PageContent]
     example: str
     label: str = ""
     submits: bool = False
 
 
-def _fleet(asked: Asked) -> Shown:
-    return Shown({"view": view_fleet(asked.connect(), asked.choice), "choice": asked.choice})
+def _fleet(request: PageRequest) -> PageContent:
+    return PageContent({"view": view_fleet(request.connect(), request.choice), "choice": request.choice})
 
 
-def _model(asked: Asked) -> Shown:
-    view, versions = view_model(asked.connect(), asked.name, asked.choice)
-    return Shown({"view": view, "versions": versions, "choice": asked.choice})
+def _model(request: PageRequest) -> PageContent:
+    view, versions = view_model(request.connect(), request.name, request.choice)
+    return PageContent({"view": view, "versions": versions, "choice": request.choice})
 
 
-def _feature(asked: Asked) -> Shown:
-    model, feature = asked.names
-    at, kind = parse_iso(asked.query.get("at", "")), asked.query.get("kind", "")
-    view = view_feature(asked.connect(), model, feature, asked.choice, at=at, kind=kind)
-    return Shown({"view": view, "choice": asked.choice})
+def _feature(request: PageRequest) -> PageContent:
+    model, feature = request.names
+    at, kind = parse_iso(request.query.get("at", "")), request.query.get("kind", "")
+    view = view_feature(request.connect(), model, feature, request.choice, at=at, kind=kind)
+    return PageContent({"view": view, "choice": request.choice})
 
 
-def _explorer(asked: Asked) -> Shown:
-    found = view_explorer(asked.connect(), asked.name, asked.query)
-    return Shown({"view": found}, status=400 if found.problems else 200)
+def _explorer(request: PageRequest) -> PageContent:
+    found = view_explorer(request.connect(), request.name, request.query)
+    return PageContent({"view": found}, status=400 if found.problems else 200)
 
 
-def _history(asked: Asked) -> Shown:
-    view = view_history(asked.connect(), asked.name, asked.choice)
-    return Shown({"view": view, "axis": time_axis(view.period), "choice": asked.choice})
+def _history(request: PageRequest) -> PageContent:
+    view = view_history(request.connect(), request.name, request.choice)
+    return PageContent({"view": view, "axis": time_axis(view.period), "choice": request.choice})
 
 
-def _run(asked: Asked) -> Shown:
-    model, run = asked.names
-    return Shown({"view": view_run(asked.connect(), model, run)})
+def _run(request: PageRequest) -> PageContent:
+    model, run = request.names
+    return PageContent({"view": view_run(request.connect(), model, run)})
 
 
-def _performance(asked: Asked) -> Shown:
-    segment = asked.query.get("segment", "")
-    view = view_performance(asked.connect(), asked.name, asked.choice, segment=segment)
-    return Shown({"view": view, "choice": asked.choice, "bases": BASES, "inf": math.inf})
+def _performance(request: PageRequest) -> PageContent:
+    segment = request.query.get("segment", "")
+    view = view_performance(request.connect(), request.name, request.choice, segment=segment)
+    return PageContent({"view": view, "choice": request.choice, "bases": BASES, "inf": math.inf})
 
 
-def _incident(asked: Asked) -> Shown:
-    return Shown({"view": view_incident(asked.connect(), asked.name)})
+def _incident(request: PageRequest) -> PageContent:
+    return PageContent({"view": view_incident(request.connect(), request.name)})
 
 
-def _prediction(asked: Asked) -> Shown:
-    return Shown({"view": view_prediction(asked.connect(), asked.name)})
+def _prediction(request: PageRequest) -> PageContent:
+    return PageContent({"view": view_prediction(request.connect(), request.name)})
 
 
-def _runbooks(asked: Asked) -> Shown:
-    return Shown({"names": list_runbooks(asked.runbooks)})
+def _runbooks(request: PageRequest) -> PageContent:
+    return PageContent({"names": list_runbooks(request.runbooks)})
 
 
-def _runbook(asked: Asked) -> Shown:
-    return Shown({"view": read_runbook(asked.runbooks, asked.name)})
+def _runbook(request: PageRequest) -> PageContent:
+    return PageContent({"view": read_runbook(request.runbooks, request.name)})
 
 
 PAGES: Final = (
     Page(
         "fleet",
         addresses.fleet_path,
-        "Which models need somebody? Open incidents first; then each model with its state, its incidents "
+        "Which models need attention? Open incidents first; then each model with its state, its incidents "
         "over time, how much of the newest window's traffic arrived, and when it was judged last; then "
         "earlier incidents and how they were acknowledged.",
         _fleet,
@@ -225,7 +225,7 @@ PAGES: Final = (
         "performance",
         addresses.performance_path,
         "How right is the model? Each metric over time with its interval, what is final and what is partial, "
-        "what came alone beside it, and what answering the same always would come to; in all of the traffic "
+        "the value of the known truths alone, and that of a constant answer; in all of the traffic "
         "or in a part (`segment=`).",
         _performance,
         example="/models/flight-delay/performance",
@@ -254,4 +254,4 @@ PAGES: Final = (
         example="/runbooks/DriftlineDataDrift",
     ),
 )
-"""All pages. An address belongs to the first that reads it."""
+"""All pages. An address belongs to the first page that matches it."""

@@ -1,4 +1,4 @@
-"""The stretch of time that a page shows: it follows the newest judged window, never the wall clock."""
+"""The period that a page shows. It follows the newest judged window, never the wall clock."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Period:
 
     @property
     def span(self) -> CellSpan:
-        """The hours, and how they are cut."""
+        """The hours, and the length of their cells."""
         return CellSpan(self.first_hour, self.end_hour, self.cell_hours)
 
     @property
@@ -51,7 +51,7 @@ class Period:
         return -(-self.hours // self.cell_hours)
 
     def fraction(self, hour: float) -> float:
-        """Return where an hour stands, 0 at the first and 1 at the end; hours outside are clipped."""
+        """Return the position of an hour, 0 at the first and 1 at the end; hours outside are clipped."""
         return min(max((hour - self.first_hour) / self.hours, 0.0), 1.0)
 
 

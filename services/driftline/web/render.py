@@ -1,4 +1,4 @@
-"""Pages from templates: everything that is no markup of ours is escaped."""
+"""Pages from templates: everything but their own markup is escaped."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from driftline.domain.incidents import MEANINGS
 from driftline.domain.statistics import titles_of
 from driftline.printable import printable
 from driftline.store.rules import OUT_OF_TRAINING
-from driftline.web import addresses, period, words
+from driftline.web import addresses, formatting, period
 from driftline.web.draw import charts
 from driftline.web.views import streams
-from driftline.web.views.feature import LAYER_WORDS, missing_words
+from driftline.web.views.feature import LAYER_LABELS, missing_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,8 +33,8 @@ class Renderer:
         clock: the time in seconds since the Unix epoch.
         style_version: part of the style sheet's address.
         interactive: whether a page may offer to show something else; a file that is sent around can't.
-        leads_out: whether links to what is not on the page lead anywhere.
-        links: label and address of what the foot of each page leads to.
+        leads_out: whether links to other pages lead anywhere.
+        links: label and address of each link at the foot of a page.
     """
 
     def __init__(
@@ -54,30 +54,30 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters |= {
-            "at": words.at,
-            "iso": words.iso,
-            "duration": words.duration,
-            "percent": words.percent,
-            "points": words.points,
-            "number": words.number,
-            "count": words.count,
-            "finding": words.finding,
-            "listing": words.listing,
-            "feature_name": words.feature_name,
-            "day_hour": words.day_hour,
-            "minute": words.day_minute,
-            "clock": words.clock,
-            "value": words.value,
+            "at": formatting.at,
+            "iso": formatting.iso,
+            "duration": formatting.duration,
+            "percent": formatting.percent,
+            "points": formatting.points,
+            "number": formatting.number,
+            "count": formatting.count,
+            "finding": formatting.finding,
+            "listing": formatting.listing,
+            "feature_name": formatting.feature_name,
+            "day_hour": formatting.day_hour,
+            "minute": formatting.day_minute,
+            "clock": formatting.clock,
+            "value": formatting.value,
             "hour": hour_of,
-            "age": lambda hour: words.ago(clock() - hour * 3600),
+            "age": lambda hour: formatting.ago(clock() - hour * 3600),
         }
         self._environment.globals |= {
-            "words": words,
+            "formatting": formatting,
             "meanings": MEANINGS,
             "out_of_training": OUT_OF_TRAINING,
             "all_days": period.DAYS,
             "default_days": period.DEFAULT_DAYS,
-            "layer_words": LAYER_WORDS,
+            "layer_labels": LAYER_LABELS,
             "statistic_titles": titles_of,
             "model_path": addresses.model_path,
             "explorer_path": addresses.explorer_path,
@@ -90,14 +90,14 @@ class Renderer:
             "feature_path": streams.stream_feature_path,
             "episode_path": streams.episode_path,
             "legend_cell": charts.cell,
-            "missing_words": missing_words,
+            "missing_text": missing_text,
             "style_version": style_version,
             "interactive": interactive,
             "leads_out": leads_out,
             "links": [*links, ("Metrics", "/metrics"), ("Health", "/healthz")],
-            "now": lambda: words.clock(datetime.fromtimestamp(clock(), UTC)),
+            "now": lambda: formatting.clock(datetime.fromtimestamp(clock(), UTC)),
         }
 
     def render(self, template: str, **values: object) -> str:
-        """Return a page. No name in it turns around what stands beside it."""
+        """Return a page. No name in it changes the direction of the text around it."""
         return printable(self._environment.get_template(template).render(values), keep="\n\t")

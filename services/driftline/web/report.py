@@ -1,4 +1,4 @@
-"""The same story as one HTML file that needs nothing else, to send around."""
+"""The pages of some models as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from driftline.web.views.fleet import FleetRow
 
 INCIDENTS = 10
-"""Of each model the newest ones are told in full."""
+"""Of each model so many of the newest incidents are reported in full."""
 
 _LINK = re.compile(r'<a ([^>]*?)href="([^"]*)"([^>]*)>(.*?)</a>', re.DOTALL)
 _HEADING = re.compile(r"<(/?)h([1-5])\b")
@@ -51,8 +51,8 @@ def write_report(
 ) -> str:
     """Return the report as HTML.
 
-    All models stand in its overview. Those that paged in the period are told in full, with their newest
-    incidents and the features that these name first; or the one that is asked for, whether or not it paged.
+    Its overview lists all models. Those that paged in the period are reported in full, with their newest
+    incidents and the features that these name first; or the one that is asked for, whether it paged or not.
 
     Args:
         connection: to the store.
@@ -72,8 +72,8 @@ def write_report(
     if model_name is not None and not rows:
         raise NotFoundError(f"no event of a model called {model_name!r} has landed")
     paged = {known.incident.stream.model_name for known in (*fleet.open, *fleet.recent)}
-    told = [row for row in rows if model_name is not None or row.name in paged]
-    parts = [part for row in told for part in _model_parts(connection, renderer, row, choice)]
+    in_full = [row for row in rows if model_name is not None or row.name in paged]
+    parts = [part for row in in_full for part in _model_parts(connection, renderer, row, choice)]
     if model_name is None:
         parts.insert(0, _Part("/", renderer.render("bodies/fleet.html", view=fleet, choice=choice)))
     anchors = {part.path: f"part-{place}" for place, part in enumerate(parts)}
@@ -124,7 +124,7 @@ def _lowered(body: str) -> Markup:
 
 
 def _relinked(page: str, anchors: Mapping[str, str], url: str) -> str:
-    """Let links lead to parts of the report, else to the pages, else nowhere: then their text is left."""
+    """Return the page with links to parts of the report, else to the pages, else replaced by their text."""
 
     def replaced(found: re.Match[str]) -> str:
         before, href, after, text = found.groups()

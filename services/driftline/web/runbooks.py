@@ -55,7 +55,7 @@ def read_runbook(folder: Path | None, name: str) -> Runbook:
     """
     if folder is None or name not in list_runbooks(folder):
         shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
-        raise NotFoundError(f"there is no runbook called {shown!r}; /runbooks lists those that there are")
+        raise NotFoundError(f"there is no runbook called {shown!r}; /runbooks lists all")
     return render_runbook(name, (folder / f"{name}.md").read_text(encoding="utf-8"))
 
 
@@ -75,13 +75,13 @@ def render_runbook(name: str, text: str) -> Runbook:
         if token.children:
             token.children = _relinked(token.children)
     body = markdown.renderer.render(tokens, markdown.options, {})
-    # What may be wider than a phone is scrolled by keys, too.
+    # What may be wider than a phone has to scroll by keys, too.
     body = body.replace("<pre>", '<pre tabindex="0">')
     return Runbook(name, title, Markup(body))  # noqa: S704  HTML in the source is escaped
 
 
 def _relinked(tokens: Sequence[Token]) -> list[Token]:
-    """Keep links that lead somewhere: to other runbooks, within this one, and elsewhere by URL."""
+    """Keep links to other runbooks, within this one, and to URLs; drop those to other files."""
     kept, is_dropped = [], False
     for token in tokens:
         if token.type == "link_open":

@@ -1,4 +1,4 @@
-"""Charts: pure functions, told by their markup."""
+"""Charts: pure functions, tested by their markup."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ticks(markup: str) -> list[str]:
 
 
 class TestStrip:
-    def test_without_verdicts_it_is_empty_and_still_told(self):
+    def test_without_verdicts_it_is_empty_and_still_labelled(self):
         drawn = charts.strip({}, PERIOD, [], label="temp")
         assert cells(drawn) == []
         assert parsed(drawn).find("svg/title").text == "temp"

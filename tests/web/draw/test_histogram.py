@@ -62,7 +62,7 @@ def test_shares_are_those_of_the_values(values):
     assert 15 <= len(found.edges) - 1 <= 60
 
 
-def test_far_values_are_told_and_do_not_squeeze_the_rest():
+def test_far_values_are_reported_and_do_not_squeeze_the_rest():
     values = np.append(np.random.default_rng(1).normal(0, 1, 10_000), [1e6])
     grid = Grid.from_values(values)
     found = rebin({"now": layer_of(values, grid)}, grid)
@@ -79,7 +79,7 @@ def test_layers_far_apart_share_one_axis():
     assert sum(found.shares["before"]) == pytest.approx(1.0)
 
 
-def test_few_values_are_told_one_by_one():
+def test_few_values_are_reported_one_by_one():
     grid = Grid.from_values([1.0, 2.0, 3.0])
     found = few_values({"now": layer_of([1, 1, 2, 3], grid), "before": layer_of([2], grid)}, grid)
     assert [round(value) for value, _ in found] == [1, 2, 3]

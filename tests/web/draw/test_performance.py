@@ -1,4 +1,4 @@
-"""A metric over time, drawn: final and partial values are told apart, and nothing leaves the drawing."""
+"""A metric over time, drawn: final and partial values are distinguished, and nothing leaves the drawing."""
 
 from __future__ import annotations
 

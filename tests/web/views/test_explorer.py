@@ -64,7 +64,7 @@ def test_reference_rows_are_found_under_their_environment(site):
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "expected"),
     [
         ("low=3", "Choose the feature that the value is about."),
         ("feature=temp&low=x", "At least: 'x' is no number."),
@@ -74,9 +74,9 @@ def test_reference_rows_are_found_under_their_environment(site):
         ("after=somewhere", "The list can't go on there: the address was changed."),
     ],
 )
-def test_what_can_t_be_asked_is_told_and_the_form_keeps_it(site, query, told):
+def test_what_can_t_be_asked_is_reported_and_the_form_keeps_it(site, query, expected):
     page = site.get(f"{PATH}?{query}", status=400)
-    assert told in text_of(page)
+    assert expected in text_of(page)
     field, _, value = query.partition("&")[0].partition("=")
     if field != "after":
         assert re.search(rf'name="{field}"[^>]* value="{value}"', page)

@@ -43,7 +43,7 @@ class TestFeaturePage:
         assert "DAL 40.0 % 0 % +40.0 points" in text
         assert "DL 0 % 40.0 % \N{MINUS SIGN}40.0 points" in text
 
-    def test_tells_verdicts_reasons_and_familiar_statistics(self, site):
+    def test_tells_verdicts_reasons_and_descriptive_statistics(self, site):
         text = text_of(site.get(f"{self.PATH}/temp"))
         assert "past weeks 24 h ▲ drifted reason of temp +30.0 points" in text
         assert re.search(r"past weeks 24 h 0\.3125 0\.25", text)
@@ -77,9 +77,9 @@ class TestFeaturePage:
         page = site.get(f"{self.PATH}/temp")
         assert 'href="/incidents/a1b2c3d4e5f6"' in page
         link = html.unescape(re.search(r'href="([^"]*)">The predictions of this window', page)[1])
-        told = text_of(site.get(link))
-        assert "50 or more found, the newest first: " in told
-        assert "to 21 Jul 2013, 13:09:00 UTC" in told
+        shown = text_of(site.get(link))
+        assert "50 or more found, the newest first: " in shown
+        assert "to 21 Jul 2013, 13:09:00 UTC" in shown
 
     def test_tells_invalid_values_of_this_feature_only(self, site):
         assert "too large 416" in text_of(site.get(f"{self.PATH}/temp"))

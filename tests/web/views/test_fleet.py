@@ -58,11 +58,11 @@ def test_an_incident_stands_in_the_strip_from_its_first_hour_to_its_last(site):
     assert "<title>19 Jul 2013, 10:00 UTC to 21 Jul 2013, 14:00 UTC</title>" in strip
 
 
-@pytest.mark.parametrize(("days", "told"), [("7", False), ("28", True), ("junk", True)])
-def test_lists_earlier_incidents_of_the_days_asked_for(site, days, told):
+@pytest.mark.parametrize(("days", "expected"), [("7", False), ("28", True), ("junk", True)])
+def test_lists_earlier_incidents_of_the_days_asked_for(site, days, expected):
     text = text_of(site.get(f"/?days={days}"))
-    assert ("flight-delay: carrier, 11 Jul 2013, 14:00 UTC, for 11 h" in text) is told
+    assert ("flight-delay: carrier, 11 Jul 2013, 14:00 UTC, for 11 h" in text) is expected
 
 
-def test_an_incident_that_was_taken_back_is_told_nowhere(site):
+def test_an_incident_that_was_taken_back_is_shown_nowhere(site):
     assert "dddddddddddd" not in site.get("/?days=365")

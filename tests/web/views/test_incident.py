@@ -60,8 +60,8 @@ def test_leads_to_all_of_them_in_the_explorer(site, story):
 
 def test_names_the_commands_that_say_what_it_was_and_what_each_does(story):
     text = text_of(story)
-    for word, effect in (("real", "a fault"), ("noise", "a false page"), ("accept", "the new normal")):
-        assert f"driftline ack a1b2c3d4e5f6 --{word} --note '...' {effect}" in text
+    for name, effect in (("real", "a fault"), ("noise", "a false page"), ("accept", "the new normal")):
+        assert f"driftline ack a1b2c3d4e5f6 --{name} --note '...' {effect}" in text
 
 
 def test_names_the_runbook_of_what_drifted(story):
@@ -69,10 +69,10 @@ def test_names_the_runbook_of_what_drifted(story):
 
 
 def test_an_incident_that_is_over_says_until_when_and_shows_its_feature_as_it_was(site):
-    told = site.get("/incidents/0f0f0f0f0f0f")
-    assert "is over" in text_of(told)
-    assert "11 Jul 2013, 14:00 UTC to 12 Jul 2013, 01:00 UTC (11 h)" in text_of(told)
-    link = html.unescape(re.search(r'href="([^"]*features/carrier[^"]*)"', told)[1])
+    shown = site.get("/incidents/0f0f0f0f0f0f")
+    assert "is over" in text_of(shown)
+    assert "11 Jul 2013, 14:00 UTC to 12 Jul 2013, 01:00 UTC (11 h)" in text_of(shown)
+    link = html.unescape(re.search(r'href="([^"]*features/carrier[^"]*)"', shown)[1])
     assert "as it was at 12 Jul 2013, 01:00 UTC" in text_of(site.get(link))
 
 
@@ -117,7 +117,7 @@ def test_examples_are_of_the_side_that_grew(changes, wanted):
     assert example_filter(finding, SINCE, END) == Filter(**of_hours, **wanted)
 
 
-def test_times_of_the_explorer_are_told_in_utc(story):
+def test_times_of_the_explorer_are_reported_in_utc(story):
     link = html.unescape(re.search(r'href="([^"]*)">All of them', story)[1])
     since = datetime(2013, 7, 19, 10, tzinfo=UTC)
     assert f"since={since:%Y-%m-%dT%H}%3A00" in link

@@ -50,22 +50,22 @@ class TestModelPage:
         assert "No window of version 99 in any environment is judged." in text
 
     def test_tells_completeness(self, site):
-        told = text_of(site.get("/models/flight-delay"))
-        assert "arrived of the newest window 99.8 % in all: sent 1,925 landed 1,919" in told
-        assert "missing 6 (0.31 %) duplicates 1" in told
+        shown = text_of(site.get("/models/flight-delay"))
+        assert "arrived of the newest window 99.8 % in all: sent 1,925 landed 1,919" in shown
+        assert "missing 6 (0.31 %) duplicates 1" in shown
 
     def test_times_follow_the_newest_window_and_tell_its_age(self, site):
-        told = text_of(site.get("/models/flight-delay"))
-        assert "judged up to 21 Jul 2013, 14:00 UTC, 12 years ago" in told
+        shown = text_of(site.get("/models/flight-delay"))
+        assert "judged up to 21 Jul 2013, 14:00 UTC, 12 years ago" in shown
 
     def test_shows_warnings_against_production_before_what_is_ok(self, site):
         grid = site.get("/models/flight-delay").partition('<table class="grid"')[2].partition("</table>")[0]
         assert re.findall(r'<th scope="row"><a [^>]*>(\w+)</a>', grid) == ["temp", "humid", "carrier", "dewp"]
 
     def test_does_not_tell_an_incident_that_a_later_revision_took_back(self, site):
-        told = text_of(site.get("/models/flight-delay"))
-        assert "dewp drifted" not in told
-        assert "dewp \N{CHECK MARK} ok" in told
+        shown = text_of(site.get("/models/flight-delay"))
+        assert "dewp drifted" not in shown
+        assert "dewp \N{CHECK MARK} ok" in shown
 
     def test_longer_periods_reach_older_episodes(self, site):
         assert "16 Jun 2013, 08:00 UTC" not in text_of(site.get("/models/flight-delay?days=28"))

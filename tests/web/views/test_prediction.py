@@ -27,7 +27,7 @@ def test_leads_back_to_the_training_run(site, event):
 
 
 def test_says_what_is_invalid_and_what_the_reference_never_held(site, event):
-    text = text_of(site.get(event)).partition("what to know of it")[2]
+    text = text_of(site.get(event)).partition("remarks")[2]
     assert "temp 30.9 invalid: too large; the reference held 10 to 14.9 ▲ drifted" in text
     assert text.index("temp") < text.index("carrier")
 
@@ -42,8 +42,8 @@ def test_leads_to_the_incident_that_was_on_and_to_its_features_at_the_time(site,
 def test_tells_the_outcome_as_it_was_corrected(site):
     listed = site.get("/models/flight-delay/predictions?until=2013-07-13T15:00")
     events = re.findall(r'href="(/predictions/[^"]*)"', listed)
-    told = next(text for text in map(text_of, map(site.get, events)) if "not known yet" not in text)
-    assert "outcome 0 at 14 Jul 2013, 00:00:00, then 1 at 15 Jul 2013, 00:00:00" in told
+    shown = next(text for text in map(text_of, map(site.get, events)) if "not known yet" not in text)
+    assert "outcome 0 at 14 Jul 2013, 00:00:00, then 1 at 15 Jul 2013, 00:00:00" in shown
 
 
 def test_says_what_to_do_about_a_run_that_was_never_registered(site):
@@ -52,8 +52,8 @@ def test_says_what_to_do_about_a_run_that_was_never_registered(site):
     page = site.get(link)
     assert "<img" not in page
     assert "<b>bold" not in page
-    told = text_of(page)
-    assert "Run run-1 was never registered: call register_training_run" in told
+    shown = text_of(page)
+    assert "Run run-1 was never registered: call register_training_run" in shown
 
 
 @pytest.mark.parametrize("event_id", ["nonsense", "00000000-0000-0000-0000-000000000000", "a%2Fb"])

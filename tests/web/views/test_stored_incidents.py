@@ -1,4 +1,4 @@
-"""What the web pages make of stored incidents and of what was said of them."""
+"""What the web pages make of stored incidents and of their acknowledgements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from driftline.web import create_app
 from tests.web.browser import text_of
 from tests.web.conftest import END, SINCE, judge_hours, page, stored, stored_incident, write_given
 
-MODELS = {"unsaid": "open", "said": "open", "accepted": "accepted", "patient": "open", "hasty": "ended"}
+MODELS = {
+    "unacknowledged": "open",
+    "acknowledged": "open",
+    "accepted": "accepted",
+    "patient": "open",
+    "hasty": "ended",
+}
 NULLS, STUCK = Channel(ChannelKind.NULLS), Channel(ChannelKind.STUCK)
 LAST_PAGED = {"patient": END - 30, "hasty": END - 20}
 QUIET_HOURS = {"patient": 48, "hasty": 12}
@@ -46,35 +52,35 @@ def browser(tmp_path_factory):
                 changes["quiet_hours"] = QUIET_HOURS.get(model, 24)
                 write_incidents(client, [stored_incident(f"{model}-incident", moved, **changes)])
             write_acknowledgement(
-                client, "said-incident", name="real", given_by="Ada", note="", given_at=hour_time(END)
+                client, "acknowledged-incident", name="real", given_by="Ada", note="", given_at=hour_time(END)
             )
         yield TestClient(create_app(store, Metrics(), clock=time.time))
 
 
-def told(browser, model):
+def shown(browser, model):
     answer = browser.get(f"/models/{model}")
     assert answer.status_code == 200
     return text_of(answer.text)
 
 
-def test_an_incident_is_told_at_once_with_how_to_say_what_it_was(browser):
-    text = told(browser, "unsaid")
+def test_an_incident_is_shown_at_once_with_how_to_acknowledge_it(browser):
+    text = shown(browser, "unacknowledged")
     assert "temp and wind drifted since 19 Jul 2013, 10:00 UTC" in text
-    assert "What was it? driftline ack unsaid-incident --real, --noise or --accept" in text
+    assert "What was it? driftline ack unacknowledged-incident --real, --noise or --accept" in text
 
 
-def test_what_was_said_is_told(browser):
-    text = told(browser, "said")
-    assert "Confirmed: a fault, incident said-incident" in text
+def test_an_acknowledgement_is_shown(browser):
+    text = shown(browser, "acknowledged")
+    assert "Confirmed: a fault, incident acknowledged-incident" in text
     assert "What was it?" not in text
 
 
-def test_what_is_the_new_normal_is_no_longer_told_as_drift(browser):
-    text = told(browser, "accepted")
+def test_what_is_the_new_normal_is_no_longer_shown_as_drift(browser):
+    text = shown(browser, "accepted")
     assert "drifted since" not in text
     assert "learning" in text
 
 
 def test_an_incident_lasts_as_long_as_its_own_monitor_says(browser):
-    assert "temp and wind drifted since" in told(browser, "patient")
-    assert "drifted since" not in told(browser, "hasty")
+    assert "temp and wind drifted since" in shown(browser, "patient")
+    assert "drifted since" not in shown(browser, "hasty")

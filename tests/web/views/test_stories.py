@@ -1,4 +1,4 @@
-"""Episodes that tell one story are told as one."""
+"""Episodes of one cause are one story."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import dataclasses
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.streams import Stream
 from driftline.web.views.stories import gather
-from tests.web.test_words import EPISODE, plain
+from tests.web.test_formatting import EPISODE, plain
 
 
 def episode(feature, since=100, until=110, **changes):
     return dataclasses.replace(EPISODE, feature=feature, since=since, until=until, **changes)
 
 
-def told(episodes):
+def shown(episodes):
     return [([each.feature for each in story.episodes], story.since) for story in gather(episodes)]
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_no_story():
 
 
 def test_features_that_fail_alike_at_the_same_time_are_one_story():
-    assert told([episode("temp", 101), episode("dewp", 100), episode("humid", 103)]) == [
+    assert shown([episode("temp", 101), episode("dewp", 100), episode("humid", 103)]) == [
         (["dewp", "humid", "temp"], 100)
     ]
 
@@ -31,14 +31,14 @@ def test_features_that_fail_alike_at_the_same_time_are_one_story():
 def test_features_that_moved_in_other_ways_or_later_stand_apart():
     later = episode("dewp", 107, effect=0.2)
     other = episode("carrier", 100, channel=Channel(ChannelKind.VALUE, "DL"), effect=0.1)
-    assert told([episode("temp", 100), later, other]) == [
+    assert shown([episode("temp", 100), later, other]) == [
         (["temp"], 100),
         (["dewp"], 107),
         (["carrier"], 100),
     ]
 
 
-def test_a_feature_that_pages_against_both_references_is_told_once_as_against_production():
+def test_a_feature_that_pages_against_both_references_is_reported_once_as_against_production():
     both = [
         episode("temp", 100, reference="training", expected=0.5),
         episode("temp", 104, reference="production", expected=0.01),
@@ -51,7 +51,7 @@ def test_a_feature_that_pages_against_both_references_is_told_once_as_against_pr
 
 
 def test_two_episodes_of_one_feature_at_different_times_are_two():
-    assert told([episode("temp", 100, 110, is_open=False), episode("temp", 200, 210, is_open=False)]) == [
+    assert shown([episode("temp", 100, 110, is_open=False), episode("temp", 200, 210, is_open=False)]) == [
         (["temp"], 200),
         (["temp"], 100),
     ]
@@ -75,7 +75,7 @@ def test_versions_and_segments_are_not_mixed():
     assert len(gather([episode("temp"), shadow, segment])) == 3
 
 
-def test_findings_that_differ_are_told_feature_by_feature():
+def test_findings_that_differ_are_reported_feature_by_feature():
     (story,) = gather([episode("temp"), episode("dewp", observed=0.5, effect=0.49)])
     assert (
         plain(story.finding) == "dewp: nulls rose from 1.0 % to 50.0 %; temp: nulls rose from 1.0 % to 31.0 %"
@@ -83,7 +83,7 @@ def test_findings_that_differ_are_told_feature_by_feature():
 
 
 def test_episodes_of_one_incident_are_one_story_whatever_moved_and_whenever():
-    incident = {"incident_id": "aa11", "word": "real"}
+    incident = {"incident_id": "aa11", "acknowledged": "real"}
     found = gather(
         [
             episode("temp", 100, **incident),
@@ -94,9 +94,9 @@ def test_episodes_of_one_incident_are_one_story_whatever_moved_and_whenever():
             episode("wind", 101, incident_id="bb22"),
         ]
     )
-    told = [([each.feature for each in story.episodes], story.incident_id) for story in found]
-    assert sorted(told) == [(["dewp", "temp"], "aa11"), (["humid"], ""), (["wind"], "bb22")]
-    assert [story.word for story in found if story.incident_id == "aa11"] == ["real"]
+    shown = [([each.feature for each in story.episodes], story.incident_id) for story in found]
+    assert sorted(shown) == [(["dewp", "temp"], "aa11"), (["humid"], ""), (["wind"], "bb22")]
+    assert [story.acknowledged for story in found if story.incident_id == "aa11"] == ["real"]
 
 
 def test_a_feature_that_another_incident_names_as_well_stands_in_both():

@@ -1,1 +1,1 @@
-"""Drawings: SVG that stretches, and what it is made of."""
+"""Charts as SVG that scales with the page."""

@@ -1,4 +1,4 @@
-"""A calibration drawn: a line for each feature, false pages as bars, delays as dots by their logarithm."""
+"""Charts of a calibration: a line for each feature, false pages as bars, delays as dots on a log scale."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROW = 22
 _TICKS = (1, 3, 6, 12, 24, 72, HORIZON_HOURS)
 _NEVER = 1.0
 _SCALE = 0.8
-"""The share of the width that the hours take; not found stands at its right end."""
+"""The share of the width that the hours take; "not found" is at the right end."""
 
 
 def false_pages(found: Calibration) -> Markup:
@@ -54,7 +54,7 @@ def delays_of(delays: Sequence[Delays]) -> Markup:
     cells = []
     for each in delays:
         median, late = each.quantile(0.5), each.quantile(0.9)
-        words = f"{_hours(median)} / {_hours(late)}" if each.hours else "pages by itself"
+        summary = f"{_hours(median)} / {_hours(late)}" if each.hours else "pages by itself"
         cells += [
             element("div", each.feature.name, title=each.feature.name),
             element(
@@ -64,7 +64,7 @@ def delays_of(delays: Sequence[Delays]) -> Markup:
                 role="img",
                 aria_label=f"{each.feature.name}: median {_hours(median)}, 90 % {_hours(late)}",
             ),
-            element("div", words, class_="figure"),
+            element("div", summary, class_="figure"),
         ]
     ticks = [
         element(
@@ -114,7 +114,7 @@ def _marks(each: Delays) -> list[Markup]:
 
 
 def _place(hours: int) -> float:
-    """Return where a delay stands, as a share of the width: by its logarithm."""
+    """Return the position of a delay, as a share of the width, on a logarithmic scale."""
     return _SCALE * math.log(hours) / math.log(HORIZON_HOURS) + 0.02
 
 

@@ -1,6 +1,6 @@
-"""Charts as inline SVG. Lengths along x are percentages, so that drawings stretch and their texts do not.
+"""Charts as inline SVG. Lengths along x are percentages, so that drawings scale and their texts do not.
 
-Colours come from classes of the style sheet; what they tell is told by height, pattern or words as well.
+Colours come from classes of the style sheet; height, pattern or text shows the same without colour.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.draw.histogram import nice_step
 from driftline.web.draw.svg import element, join, percent
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STRIP_HEIGHT = 24
 """In CSS pixels."""
 
-# Height of a verdict's cell in a strip: what needs somebody stands tallest.
+# Height of a verdict's cell in a strip: what needs attention is tallest.
 _HEIGHTS = {"page": 24, "warn": 14, "incomplete": 24, "learning": 9, "ok": 4, "insufficient_data": 2}
 _HATCHED = frozenset({"incomplete", "learning"})
 
@@ -72,7 +72,7 @@ def strip(
 
     Args:
         cells: the verdict by cell; a cell that is not named was not judged.
-        period: what the whole width stands for.
+        period: what the whole width covers.
         episodes: marked behind the cells, from their first hour on.
         marks: moments, each a dashed line.
         label: what it shows, for those who can't see it.
@@ -81,8 +81,8 @@ def strip(
     for first, end, verdict in _runs(cells):
         left = period.fraction(period.first_hour + first * period.cell_hours)
         right = period.fraction(period.first_hour + end * period.cell_hours)
-        told = element("title", _run_title(first, end, verdict, period))
-        shapes.append(cell(verdict, told, x=percent(left), width=percent(right - left)))
+        tooltip = element("title", _run_title(first, end, verdict, period))
+        shapes.append(cell(verdict, tooltip, x=percent(left), width=percent(right - left)))
     shapes += [
         element("line", class_="since", x1=percent(left), x2=percent(left), y1=0, y2="100%")
         for left, _ in _fractions(episodes, period)
@@ -98,7 +98,7 @@ def incident_strip(incidents: Iterable[Span], judged: Span, period: Period, *, l
     Args:
         incidents: from their first hour to their last window's end.
         judged: from the first to the newest window.
-        period: what the whole width stands for.
+        period: what the whole width covers.
         label: what it shows, for those who can't see it.
     """
     shapes = [
@@ -107,15 +107,15 @@ def incident_strip(incidents: Iterable[Span], judged: Span, period: Period, *, l
     ]
     for span in incidents:
         for left, right in _fractions([span], period):
-            told = element("title", f"{words.at(span.first)} to {words.at(span.end)}")
-            # An incident of one hour is to be seen in a year, too.
+            tooltip = element("title", f"{formatting.at(span.first)} to {formatting.at(span.end)}")
+            # An incident of one hour has to be visible in a year, too.
             width = percent(max(right - left, 0.004))
-            shapes.append(cell("page", told, x=percent(min(left, 0.996)), width=width))
+            shapes.append(cell("page", tooltip, x=percent(min(left, 0.996)), width=width))
     return element("svg", element("title", label), *shapes, class_="strip", role="img")
 
 
 def cell(verdict: str, *children: Markup, x: str = "0%", width: str = "100%") -> Markup:
-    """Draw one verdict's cell of a strip; its height and pattern tell the verdict without colour."""
+    """Draw one verdict's cell of a strip; its height and pattern show the verdict without colour."""
     height = _HEIGHTS[verdict]
     pattern = f"url(#hatch-{verdict})" if verdict in _HATCHED else None
     return element(
@@ -131,7 +131,7 @@ def cell(verdict: str, *children: Markup, x: str = "0%", width: str = "100%") ->
 
 
 def mark_axis(marks: Sequence[Mark], period: Period) -> Markup | None:
-    """Draw what marks stand for, above strips; None where none lies in the period."""
+    """Draw the labels of marks, above strips; None where no mark lies in the period."""
     texts = []
     for mark in marks:
         for left, _ in _fractions([Span(mark.hour, mark.hour + 1)], period):
@@ -160,7 +160,7 @@ def effect_chart(
 
     Args:
         effects: by cell, a share without sign; cells that are not named leave a gap.
-        period: what the whole width stands for.
+        period: what the whole width covers.
         episodes: shaded.
         title: of the chart.
         description: of the chart, for those who can't see it.
@@ -175,7 +175,7 @@ def effect_chart(
         right = min(left + width * 1000, 1000)
         path.append(f"{'L' if cell - 1 in effects else 'M'}{left:.1f} {height:.2f}H{right:.1f}")
     shapes = _shaded(episodes, period)
-    shapes.append(_stretched(element("path", class_="line effect", d="".join(path))))
+    shapes.append(_scaled(element("path", class_="line effect", d="".join(path))))
     return _plot(shapes, ticks, time_axis(period), title=title, description=description)
 
 
@@ -202,11 +202,11 @@ def histogram_chart(
         )
         kind = "bars" if each.name == "now" else "line"
         shapes.append(element("path", class_=f"{kind} {each.name}", d=f"{outline}V100"))
-    return _plot([_stretched(*shapes)], ticks, _value_axis(edges), title=title, description=description)
+    return _plot([_scaled(*shapes)], ticks, _value_axis(edges), title=title, description=description)
 
 
 def paired_bars(shares: Sequence[Series], *, top: float) -> Markup:
-    """Draw one value's shares as bars below each other; the numbers stand beside them in the page's table.
+    """Draw one value's shares as bars below each other; the page's table has the numbers beside them.
 
     Args:
         shares: one series a bar, with one share each.
@@ -254,7 +254,7 @@ def _plot(
     )
 
 
-def _stretched(*shapes: Markup) -> Markup:
+def _scaled(*shapes: Markup) -> Markup:
     return element(
         "svg", *shapes, viewBox="0 0 1000 100", preserveAspectRatio="none", width="100%", height="100%"
     )
@@ -272,12 +272,12 @@ def _value_axis(edges: Sequence[float]) -> Markup:
         marks.append(element("line", x1=place, x2=place, y1=0, y2=5))
         # Texts stay inside the drawing at both ends.
         anchor = "start" if fraction < 0.04 else "end" if fraction > 0.96 else "middle"
-        marks.append(element("text", words.number(value), x=place, y=17, text_anchor=anchor))
+        marks.append(element("text", formatting.number(value), x=place, y=17, text_anchor=anchor))
     return element("svg", *marks, class_="axis", aria_hidden="true")
 
 
 def _runs(cells: Mapping[int, str]) -> Iterator[tuple[int, int, str]]:
-    """Yield first cell, the cell behind the last, and verdict of neighbours that say the same."""
+    """Yield first cell, the cell behind the last, and verdict of each run of equal neighbours."""
     numbered = sorted(cells.items())
     for (_, verdict), run in groupby(
         enumerate(numbered), key=lambda item: (item[1][0] - item[0], item[1][1])
@@ -290,7 +290,7 @@ def _marked(marks: Iterable[Mark], period: Period) -> list[Markup]:
     return [
         element(
             "line",
-            element("title", f"{mark.text}: {words.at(mark.hour)}"),
+            element("title", f"{mark.text}: {formatting.at(mark.hour)}"),
             class_="mark",
             x1=percent(left),
             x2=percent(left),
@@ -312,7 +312,7 @@ def _shaded(spans: Iterable[Span], period: Period) -> list[Markup]:
 def _run_title(first: int, end: int, verdict: str, period: Period) -> str:
     start = period.first_hour + first * period.cell_hours
     stop = min(period.first_hour + end * period.cell_hours, period.end_hour)
-    return f"{words.VERDICT_WORDS[verdict]}: {words.at(start)} to {words.at(stop)}"
+    return f"{formatting.VERDICT_LABELS[verdict]}: {formatting.at(start)} to {formatting.at(stop)}"
 
 
 def _fractions(spans: Iterable[Span], period: Period) -> Sequence[tuple[float, float]]:

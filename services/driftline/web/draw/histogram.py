@@ -106,7 +106,7 @@ class _Curve:
 
     def below(self, edges: FloatArray) -> FloatArray:
         """Return the share of values at or below each edge."""
-        # At a step (a constant, a zero) several shares stand at one value: the highest holds from there on.
+        # At a step (a constant, a zero) one value has several shares: the highest holds from there on.
         keep = np.append(self.values[1:] > self.values[:-1], True)
         lower = np.interp(edges, self.values[keep], self.shares[keep], left=0.0, right=1.0)
         return np.where(edges >= self.values[-1], 1.0, np.where(edges < self.values[0], 0.0, lower))

@@ -1,4 +1,4 @@
-"""A metric over time: each period's value with its interval, whether it is final, and what came alone."""
+"""A metric over time: each period's value with its interval, whether it is final, its unweighted value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.draw.charts import time_axis
 from driftline.web.draw.histogram import nice_step
 from driftline.web.draw.svg import element, join, percent
@@ -32,10 +32,10 @@ class Point:
         value: the value.
         low: of its interval; None: it has none.
         high: of its interval.
-        is_final: whether nearly all truths are there that will come.
-        naive: the value of what came alone; None: not to be shown.
-        baseline: what answering the same always would come to; None: not defined.
-        text: what it is, for people.
+        is_final: whether nearly all truths that will ever be known are known.
+        naive: the value of the truths known so far, unweighted; None: not to be shown.
+        baseline: the value of a constant answer; None: not defined.
+        text: its description, for people.
     """
 
     first: int
@@ -54,7 +54,7 @@ def timeline_chart(points: Sequence[Point], period: Period, *, title: str, descr
 
     Args:
         points: in any order.
-        period: what the whole width stands for.
+        period: what the whole width covers.
         title: of the chart.
         description: of the chart, for those who can't see it.
     """
@@ -89,7 +89,7 @@ def timeline_chart(points: Sequence[Point], period: Period, *, title: str, descr
         kind = "final" if each.is_final else "partial"
         place = {"cx": middle, "cy": height(each.value)}
         shapes.append(element("circle", element("title", each.text), class_=f"point {kind}", r=4.5, **place))
-    texts = [element("text", words.number(tick), x=2, y=height(tick), dy=-3) for tick in ticks]
+    texts = [element("text", formatting.number(tick), x=2, y=height(tick), dy=-3) for tick in ticks]
     head = element("title", title), element("desc", description)
     drawn = element("svg", *head, *shapes, *texts, class_="plot timeline", role="img")
     return join([drawn, time_axis(period)])

@@ -32,7 +32,7 @@ def join(parts: Iterable[str | Markup]) -> Markup:
 
 
 def percent(fraction: float) -> str:
-    """Return a place or length as a share of the drawing's, so that drawings stretch and texts do not."""
+    """Return a position or length in percent of the drawing, so that drawings scale and texts do not."""
     return f"{fraction * 100:.3f}".rstrip("0").rstrip(".") + "%"
 
 

@@ -1,11 +1,11 @@
-"""What was declared and what answered, on one timeline."""
+"""A timeline of the versions that were declared and of those that answered."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_of
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.draw.svg import element, percent
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HEIGHT = 24
 _LEAST = 3
-"""Height of an hour in which a version answered at all, in CSS pixels: one event is to be seen."""
+"""Height of an hour in which a version answered at all, in CSS pixels: one event has to be visible."""
 
 _NARROW = 0.03
 
@@ -29,7 +29,7 @@ def declared_strip(declared: Sequence[Declared], period: Period, *, label: str) 
 
     Args:
         declared: over the period, without gaps.
-        period: what the whole width stands for.
+        period: what the whole width covers.
         label: what it shows, for those who can't see it.
     """
     shapes: list[Markup] = []
@@ -37,14 +37,15 @@ def declared_strip(declared: Sequence[Declared], period: Period, *, label: str) 
         left, right = (_fraction(period, time.timestamp()) for time in (each.since, each.until))
         if not each.version or right <= left:
             continue
-        told = element(
-            "title", f"version {each.version}, {words.clock(each.since)} to {words.clock(each.until)}"
+        tooltip = element(
+            "title",
+            f"version {each.version}, {formatting.clock(each.since)} to {formatting.clock(each.until)}",
         )
         kind = "even" if place % 2 else "odd"
         shapes.append(
             element(
                 "rect",
-                told,
+                tooltip,
                 class_=f"declared {kind}",
                 x=percent(left),
                 width=percent(right - left),
@@ -60,13 +61,13 @@ def declared_strip(declared: Sequence[Declared], period: Period, *, label: str) 
 def answered_strip(
     answered: Sequence[Answered], undeclared: set[int], most: int, period: Period, *, label: str
 ) -> Markup:
-    """Draw how often one version answered, hour by hour; hours in which it was not declared stand out.
+    """Draw how often one version answered, hour by hour; hours in which it was not declared are hatched.
 
     Args:
         answered: its hours, counted.
         undeclared: the hours, since the Unix epoch, in which it answered and was not declared.
-        most: of all versions, in one hour: what the whole height stands for.
-        period: what the whole width stands for.
+        most: of all versions, in one hour: the whole height.
+        period: what the whole width covers.
         label: what it shows, for those who can't see it.
     """
     shapes = []
@@ -76,11 +77,11 @@ def answered_strip(
         height = max(_LEAST, round(_HEIGHT * each.events / max(most, 1)))
         is_declared = hour not in undeclared
         what = "" if is_declared else ", not declared"
-        told = element("title", f"{words.count(each.events)} at {words.clock(each.hour)}{what}")
+        tooltip = element("title", f"{formatting.count(each.events)} at {formatting.clock(each.hour)}{what}")
         shapes.append(
             element(
                 "rect",
-                told,
+                tooltip,
                 class_="answered" if is_declared else "answered undeclared",
                 x=percent(min(period.fraction(hour), 1 - width)),
                 width=percent(width),

@@ -1,1 +1,1 @@
-"""What stands on each page, gathered from the store."""
+"""The content of each page, read from the store."""

@@ -1,4 +1,4 @@
-"""The explorer of a model's predictions: what its form asks, and what is found."""
+"""The explorer of a model's predictions: its form, and the predictions that match."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ class ExplorerView:
     """Predictions of one stream, and the form that chose them.
 
     Args:
-        stream: whose.
-        asked: the fields of the form as they were filled in, each as text.
-        problems: what is wrong in them; then nothing was asked of the store.
+        stream: whose predictions.
+        form: its fields as they were filled in, each as text.
+        problems: what is wrong in them; then the store was not queried.
         rows: predictions, the newest first.
         older: the address of those behind them; None: there are none.
         newest: the address of the newest; None: these are.
-        streams: versions and environments that there are.
-        features: names that there are.
+        streams: the versions and environments to choose from.
+        features: the names to choose from.
         shows: the feature whose value is shown; empty: none.
     """
 
     stream: Stream
-    asked: Mapping[str, str]
+    form: Mapping[str, str]
     problems: Sequence[str]
     rows: Sequence[PredictionLine]
     older: str | None
@@ -74,22 +74,22 @@ class ExplorerView:
 
     @property
     def versions(self) -> Sequence[str]:
-        """The versions that there are, the newest first."""
+        """The versions to choose from, the newest first."""
         return list(dict.fromkeys([each.model_version for each in self.streams]))
 
     @property
     def environments(self) -> Sequence[str]:
-        """The environments that there are."""
+        """The environments to choose from."""
         return sorted({each.environment for each in self.streams})
 
 
 def view_explorer(connection: Connection, name: str, query: Mapping[str, str]) -> ExplorerView:
-    """Return what an address asks for.
+    """Return the predictions that an address asks for.
 
     Args:
         connection: to the store.
         name: of the model.
-        query: of the address: the form's fields, and behind which prediction the list goes on.
+        query: of the address: the form's fields, and the prediction after which the list continues.
 
     Raises:
         NotFoundError: there is no such model.
@@ -97,23 +97,23 @@ def view_explorer(connection: Connection, name: str, query: Mapping[str, str]) -
     streams = read_versions(connection, name)
     if not streams:
         raise NotFoundError(f"no event of a model called {name!r} has landed")
-    asked = {
+    form = {
         field: query.get(field, "") if field in _VERBATIM else query.get(field, "").strip()
         for field in _FIELDS
     }
-    stream = _stream(connection, name, streams, asked)
+    stream = _stream(connection, name, streams, form)
     problems: list[str] = []
-    wanted, after = _filter(asked, problems), _cursor(query.get("after", ""), problems)
+    wanted, after = _filter(form, problems), _cursor(query.get("after", ""), problems)
     rows: Sequence[PredictionLine] = ()
     if not problems:
         try:
             rows = read_predictions(connection, stream, wanted, limit=ROWS + 1, after=after)
         except SettingError as error:
             problems.append(str(error))
-    given = {field: value for field, value in asked.items() if value}
+    given = {field: value for field, value in form.items() if value}
     return ExplorerView(
         stream=stream,
-        asked={**asked, "version": stream.model_version, "environment": stream.environment},
+        form={**form, "version": stream.model_version, "environment": stream.environment},
         problems=problems,
         rows=rows[:ROWS],
         older=explorer_path(name, **given, after=str(rows[ROWS - 1].cursor)) if len(rows) > ROWS else None,
@@ -124,9 +124,9 @@ def view_explorer(connection: Connection, name: str, query: Mapping[str, str]) -
     )
 
 
-def _stream(connection: Connection, name: str, streams: Sequence[Stream], asked: Mapping[str, str]) -> Stream:
-    """Return the stream that is asked for; what is left open is what serves now."""
-    version, environment = asked["version"], asked["environment"]
+def _stream(connection: Connection, name: str, streams: Sequence[Stream], form: Mapping[str, str]) -> Stream:
+    """Return the stream that is asked for; by default, what serves now."""
+    version, environment = form["version"], form["environment"]
     if version and environment:
         return Stream(name, version, environment)
     spans = [
@@ -146,26 +146,26 @@ def _stream(connection: Connection, name: str, streams: Sequence[Stream], asked:
     return served[0] if served else Stream(name, version or streams[0].model_version, environment)
 
 
-def _filter(asked: Mapping[str, str], problems: list[str]) -> Filter:
+def _filter(form: Mapping[str, str], problems: list[str]) -> Filter:
     """Read the form; what is wrong in it is added to `problems`."""
-    needs_feature = [field for field in ("value", "empty", "low", "high", "missing") if asked[field]]
-    if needs_feature and not asked["feature"]:
+    needs_feature = [field for field in ("value", "empty", "low", "high", "missing") if form[field]]
+    if needs_feature and not form["feature"]:
         problems.append("choose the feature that the value is about")
-    if asked["part"] and "=" not in asked["part"]:
+    if form["part"] and "=" not in form["part"]:
         problems.append(
-            f"{asked['part']!r} is no part of the traffic: write key=value, of a tag or of a categorical "
+            f"{form['part']!r} is no part of the traffic: write key=value, of a tag or of a categorical "
             "feature, such as carrier=DL"
         )
     return Filter(
-        since=_time(asked["since"], "from", problems),
-        until=_time(asked["until"], "until", problems),
-        part=asked["part"],
-        feature=asked["feature"],
-        kind=asked["kind"],
-        value=asked["value"] or ("" if asked["empty"] else None),
-        low=_number(asked["low"], "at least", problems),
-        high=_number(asked["high"], "at most", problems),
-        is_missing=bool(asked["missing"]),
+        since=_time(form["since"], "from", problems),
+        until=_time(form["until"], "until", problems),
+        part=form["part"],
+        feature=form["feature"],
+        kind=form["kind"],
+        value=form["value"] or ("" if form["empty"] else None),
+        low=_number(form["low"], "at least", problems),
+        high=_number(form["high"], "at most", problems),
+        is_missing=bool(form["missing"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What stands on a feature's page, gathered from the store. Hours count from the Unix epoch, UTC."""
+"""The content of a feature's page, read from the store. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from driftline.store.distributions import LAYERS, Spans, read_distribution
 from driftline.store.evidence import read_parts
 from driftline.store.grids import read_grids
 from driftline.store.judged import read_cells, read_effects, read_newest
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Series
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from driftline.web.views.stories import Story
     from driftline.web.views.streams import Choice
 
-LAYER_WORDS: Mapping[LayerName, str] = {
+LAYER_LABELS: Mapping[LayerName, str] = {
     "now": "this window",
     "before": "the weeks before",
     "training": "training data",
@@ -55,7 +55,7 @@ class ValueRow:
     Args:
         text: the value.
         shares: of the values present, by layer.
-        change: this window's share less the weeks'; None where one of the two is not there.
+        change: this window's share less the weeks'; None where one of the two is missing.
         bars: the shares as bars.
     """
 
@@ -79,7 +79,7 @@ class DistributionView:
     """The distribution of a feature, as rows of values or as a histogram.
 
     Args:
-        layers: what was counted, by layer.
+        layers: the counts, by layer.
         values: of a feature with few values; else empty.
         chart: the histogram of a numeric feature with many values; else None.
         bins: the histogram as numbers.
@@ -104,8 +104,8 @@ class FeatureView:
         period: what charts over time show.
         spans: which hours the distribution compares.
         state: the gravest verdict of the window; `page` within an episode.
-        current: what the window lies in.
-        settled: the same, of what needs nobody: by somebody's word, or by its age.
+        current: the open stories that the window is part of.
+        settled: those that need no attention, since they were acknowledged or are the new normal.
         episodes: of this feature, in the period, the newest first.
         distribution: now and before.
         strip: verdicts over time.
@@ -113,7 +113,7 @@ class FeatureView:
         axis: the time axis below the strip.
         verdicts: of the window, by reference and scale.
         is_newest: whether the window is the newest judged.
-        parts: what the window says by part of the traffic, the gravest first.
+        parts: the window's verdicts by part of the traffic, the gravest first.
         invalid: values of the period that broke a rule, the most frequent first.
         explorer: the address of the window's predictions.
     """
@@ -165,7 +165,7 @@ def view_feature(
     wanted = kind or max((each.kind for each in named), default="")
     verdicts = [each for each in named if each.kind == wanted]
     if not verdicts:
-        raise NotFoundError(f"no verdict on a feature called {feature!r} of {name!r} at {words.at(end)}")
+        raise NotFoundError(f"no verdict on a feature called {feature!r} of {name!r} at {formatting.at(end)}")
     key = Feature(feature, verdicts[0].kind)
     period = Period(end, choice.days)
     episodes = [
@@ -175,7 +175,7 @@ def view_feature(
     ]
     around = [each for each in episodes if each.since < end and end - each.until < each.quiet_hours]
     is_newest = end == span.last_end
-    current = [each for each in around if (each.is_open if is_newest else each.word != "noise")]
+    current = [each for each in around if (each.is_open if is_newest else each.acknowledged != "noise")]
     settled = [each for each in around if each.is_settled and each not in current]
     spans = Spans(end, min((each.since for each in around), default=None))
     marks = episode_spans(episodes, key, stream, "production")
@@ -204,7 +204,7 @@ def view_feature(
             marks,
             title=f"How much of the traffic moved in {feature}",
             description=f"Effect of {_EFFECT_SCALE_HOURS} h windows over {period.days} days "
-            f"to {words.at(end)}, against the same hours of past weeks; episodes are shaded.",
+            f"to {formatting.at(end)}, against the same hours of past weeks; episodes are shaded.",
         ),
         axis=charts.time_axis(period),
         verdicts=verdicts,
@@ -216,7 +216,7 @@ def view_feature(
 
 
 def _state(verdicts: Iterable[NewestVerdict], *, is_settled: bool) -> str:
-    """Return the gravest verdict against production; what is settled needs nobody."""
+    """Return the gravest verdict against production; what is settled counts as ok."""
     return gravest(
         "ok" if is_settled and each.verdict == "page" else each.verdict
         for each in verdicts
@@ -230,8 +230,8 @@ def window_explorer(stream: Stream, feature: str, first: int, end: int) -> str:
         stream.model_name,
         version=stream.model_version,
         environment=stream.environment,
-        since=words.minute(hour_time(first)),
-        until=words.minute(hour_time(end)),
+        since=formatting.minute(hour_time(first)),
+        until=formatting.minute(hour_time(end)),
         feature=None if feature == JOINT else feature,
     )
 
@@ -246,7 +246,7 @@ def _distribution(found: Distribution, feature: str, grid: Grid | None) -> Distr
     few = few_values(found.layers, grid)
     if few:
         return DistributionView(
-            found.layers, _value_rows([(words.number(value), shares) for value, shares in few])
+            found.layers, _value_rows([(formatting.number(value), shares) for value, shares in few])
         )
     histogram = rebin(found.layers, grid)
     if histogram is None:
@@ -254,9 +254,9 @@ def _distribution(found: Distribution, feature: str, grid: Grid | None) -> Distr
     names = [name for name in LAYERS if name in histogram.shares]
     chart = charts.histogram_chart(
         histogram.edges,
-        [Series(name, LAYER_WORDS[name], histogram.shares[name]) for name in names],
+        [Series(name, LAYER_LABELS[name], histogram.shares[name]) for name in names],
         title=f"Distribution of {feature}",
-        description=f"Share of values per bin: {words.listing([LAYER_WORDS[name] for name in names])}. "
+        description=f"Share of values per bin: {formatting.listing([LAYER_LABELS[name] for name in names])}. "
         "The numbers are in the table below.",
     )
     bins = [
@@ -274,7 +274,7 @@ def _value_rows(rows: Sequence[tuple[str, Mapping[LayerName, float]]]) -> Sequen
             shares=shares,
             change=shares["now"] - shares["before"] if {"now", "before"} <= shares.keys() else None,
             bars=charts.paired_bars(
-                [Series(name, LAYER_WORDS[name], [shares[name]]) for name in LAYERS if name in shares],
+                [Series(name, LAYER_LABELS[name], [shares[name]]) for name in LAYERS if name in shares],
                 top=top,
             ),
         )
@@ -282,18 +282,18 @@ def _value_rows(rows: Sequence[tuple[str, Mapping[LayerName, float]]]) -> Sequen
     ]
 
 
-def missing_words(layers: Mapping[LayerName, Layer]) -> str:
-    """Say which share of a feature's events carried no usable value, now and before."""
+def missing_text(layers: Mapping[LayerName, Layer]) -> str:
+    """Return a sentence on the share of a feature's events that had no usable value, now and before."""
     now, before = layers.get("now"), layers.get("before")
     if now is None or not now.rows:
         return "No event of this window carried the feature."
-    told = []
+    parts = []
     for name, text in (("nulls", "were null"), ("nans", "were NaN"), ("infinities", "were infinite")):
         share = getattr(now, name) / now.rows
         past = getattr(before, name) / before.rows if before is not None and before.rows else None
         if share or past:
-            than = "" if past is None else f" ({words.percent(past)} in the weeks before)"
-            told.append(f"{words.percent(share)} {text}{than}")
-    if not told:
-        return f"All {words.count(now.rows)} events that carried the feature had a value."
-    return f"Of {words.count(now.rows)} events that carried the feature, {words.listing(told)}."
+            than = "" if past is None else f" ({formatting.percent(past)} in the weeks before)"
+            parts.append(f"{formatting.percent(share)} {text}{than}")
+    if not parts:
+        return f"All {formatting.count(now.rows)} events that carried the feature had a value."
+    return f"Of {formatting.count(now.rows)} events that carried the feature, {formatting.listing(parts)}."

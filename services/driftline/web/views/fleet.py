@@ -1,4 +1,4 @@
-"""What stands on the first page: all models, what needs somebody first. Hours count from the Unix epoch."""
+"""The content of the first page: all models, the urgent ones first. Hours count from the Unix epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from driftline.domain.incidents import settled_features
 from driftline.domain.verdicts import Feature, VerdictName, gravest
 from driftline.store.drops import read_drops_by_hour
 from driftline.store.judged import read_states
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
 from driftline.web.incidents import read_known_incidents
@@ -43,14 +43,14 @@ class FleetRow:
     Args:
         name: of the model.
         span: the stream that serves, and its judged windows; None before anything is judged.
-        state: the gravest verdict of its newest windows; `page` as long as an incident needs somebody.
-        open: incidents that need somebody.
+        state: the gravest verdict of its newest windows; `page` as long as an incident needs attention.
+        open: incidents that need attention.
         warned: features that warn.
-        reason: why nothing is judged, in the verdict's own words; empty where something is.
+        reason: the verdict's reason why nothing is judged; empty where something is.
         features: how many are judged.
         complete: the share of events that arrived of the newest longest window; None: not judged.
         strip: its incidents over the period; None before anything is judged.
-        dropped: events that its senders refused in the period.
+        dropped: events that its senders dropped in the period.
         has_landed: whether any event of it has landed.
     """
 
@@ -72,8 +72,8 @@ class FleetView:
     """All models.
 
     Args:
-        rows: what needs somebody first.
-        open: the incidents that need somebody, the largest effect first.
+        rows: the models that need attention first.
+        open: the incidents that need attention, the largest effect first.
         recent: other incidents of the period, the newest first.
         period: what strips show: it ends with the newest window of any model; None before there is one.
         axis: the time axis of the strips.
@@ -87,12 +87,12 @@ class FleetView:
 
     @property
     def drifted(self) -> Sequence[str]:
-        """Models with an incident that needs somebody, in the order of the incidents."""
+        """Models with an incident that needs attention, in the order of the incidents."""
         return list(dict.fromkeys(known.incident.stream.model_name for known in self.open))
 
     @property
     def headline(self) -> str:
-        """What there is to know first."""
+        """The title: how many models have drifted."""
         if not self.rows:
             return "No model yet"
         if not self.drifted:
@@ -104,7 +104,7 @@ class FleetView:
 
 
 def view_fleet(connection: Connection, choice: Choice) -> FleetView:
-    """Return all models. What is asked of the store does not depend on how many there are."""
+    """Return all models. The number of queries does not depend on how many there are."""
     landed, spans = landed_by_model(connection), spans_by_model(connection)
     drops = {
         stream: hours
@@ -154,7 +154,7 @@ def view_fleet(connection: Connection, choice: Choice) -> FleetView:
 
 
 def _dropped_by_model(drops: Mapping[Stream, Mapping[int, int]], period: Period | None) -> Mapping[str, int]:
-    """Return how many events of each model were refused since the period began."""
+    """Return how many events of each model were dropped since the period began."""
     found: Counter[str] = Counter()
     for stream, hours in drops.items():
         since_hour = period.first_hour if period else 0
@@ -175,7 +175,7 @@ def _row(
     name: str,
     span: JudgedSpan | None,
     incidents: Sequence[KnownIncident],
-    told: Sequence[State],
+    newest: Sequence[State],
     *,
     period: Period | None,
 ) -> FleetRow:
@@ -183,7 +183,7 @@ def _row(
         return FleetRow(name, None, "learning")
     still_open = [known for known in incidents if known.needs_somebody]
     by_feature: dict[Feature, list[str]] = {}
-    for each in told:
+    for each in newest:
         by_feature.setdefault(Feature(each.feature, each.kind), []).append(each.verdict)
     settled = settled_features((each.incident for each in incidents), span.stream, span.last_end)
     now = {
@@ -191,7 +191,7 @@ def _row(
         for feature, verdicts in by_feature.items()
     }
     state = "page" if still_open else gravest(now.values())
-    reasons = [each.reason for each in told if each.verdict == state]
+    reasons = [each.reason for each in newest if each.verdict == state]
     is_judged = state in {"page", "warn", "ok"}
     return FleetRow(
         name=name,
@@ -201,7 +201,7 @@ def _row(
         warned=sorted(feature for (feature, _), verdict in now.items() if verdict == "warn"),
         reason=reasons[-1] if reasons and not is_judged else "",
         features=len(now),
-        complete=least_complete(told),
+        complete=least_complete(newest),
         strip=charts.incident_strip(
             [Span(known.since, known.last) for known in incidents],
             Span(span.first_end, span.last_end),
@@ -214,5 +214,5 @@ def _row(
 def _incidents_label(incidents: Sequence[KnownIncident]) -> str:
     if not incidents:
         return "no incident in this period."
-    told = [f"{words.at(known.since)} to {words.at(known.last)}" for known in reversed(incidents)]
-    return f"incidents {words.listing(told)}."
+    spans = [f"{formatting.at(known.since)} to {formatting.at(known.last)}" for known in reversed(incidents)]
+    return f"incidents {formatting.listing(spans)}."

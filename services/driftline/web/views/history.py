@@ -1,4 +1,4 @@
-"""A model's history: what was declared and what in fact answered, on one timeline."""
+"""A model's history: which versions were declared and which answered, on one timeline."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AnsweredRow:
         is_registered: whether the registry knows it.
         events: how many predictions.
         undeclared_hours: hours in which it answered and was not declared.
-        strip: when.
+        strip: its answers over time.
     """
 
     version: str
@@ -57,7 +57,7 @@ class HistoryView:
         name: the model.
         environment: where it answers.
         environments: in which anything was decided.
-        period: that is shown.
+        period: what is shown.
         declared: when which version was in production.
         answered: the versions that answered, those that are not declared now last.
         versions: the model's, with their stages, the newest first.
@@ -93,7 +93,7 @@ def view_history(connection: Connection, model_name: str, choice: Choice) -> His
         environment=environment,
         environments=state.environments,
         period=period,
-        declared=declared_strip(declared, period, label=_spoken(declared)),
+        declared=declared_strip(declared, period, label=_declared_label(declared)),
         answered=list(_answered(answered, state, environment, period)),
         versions=[
             (each, state.stage(each.name, environment)) for each in reversed([*state.versions.values()])
@@ -136,6 +136,6 @@ def _answered(
         )
 
 
-def _spoken(declared: Sequence[Declared]) -> str:
-    said: Mapping[str, None] = dict.fromkeys(each.version or "nothing" for each in declared)
-    return f"in production: {', then '.join(said)}"
+def _declared_label(declared: Sequence[Declared]) -> str:
+    versions: Mapping[str, None] = dict.fromkeys(each.version or "nothing" for each in declared)
+    return f"in production: {', then '.join(versions)}"

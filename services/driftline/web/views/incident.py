@@ -1,4 +1,4 @@
-"""The story of one incident, gathered from the store. Hours count from the Unix epoch, UTC."""
+"""The content of an incident's page, read from the store. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from driftline.store.evidence import EvidenceKey, read_evidence, read_joint_reas
 from driftline.store.incidents import find_incident
 from driftline.store.judged import read_effects, read_training_runs
 from driftline.store.predictions import Filter, read_predictions
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.addresses import explorer_path
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
-from driftline.web.incidents import with_words
+from driftline.web.incidents import with_acknowledgements
 from driftline.web.period import Period
 from driftline.web.views.streams import spans_by_model
 
@@ -48,7 +48,7 @@ class FindingRow:
     """One finding of an incident.
 
     Args:
-        finding: what was stored of it.
+        finding: as it is stored.
         evidence: of its surest window; None: its verdicts have aged out.
         is_over: whether it stopped before the incident's newest window.
     """
@@ -63,12 +63,12 @@ class IncidentView:
     """One incident.
 
     Args:
-        known: the incident and what was said of it.
+        known: the incident with its acknowledgements.
         rows: its findings, the gravest first.
         judged_until: when the stream's newest window ended, in hours.
         version_began: when the version began to serve, if that was shortly before; else None.
-        run: that made the version; None: it was never registered.
-        joint: what the joint check said at the time; empty: nothing.
+        run: the one that made the version; None: it was never registered.
+        joint: the reason of the joint check's verdict at the time; empty: there is none.
         effects: how much of the traffic moved, over time; None where nothing was compared.
         wanted: which predictions show it.
         examples: some of them, the newest first.
@@ -103,13 +103,13 @@ class IncidentView:
 
     @property
     def commands(self) -> Mapping[str, str]:
-        """The command that says each word of it."""
+        """The command for each acknowledgement."""
         incident_id = shlex.quote(self.known.incident.incident_id)
-        return {word: f"driftline ack {incident_id} --{word} --note '...'" for word in MEANINGS}
+        return {name: f"driftline ack {incident_id} --{name} --note '...'" for name in MEANINGS}
 
 
 def view_incident(connection: Connection, incident_id: str) -> IncidentView:
-    """Return the story of an incident.
+    """Return an incident with its evidence.
 
     Args:
         connection: to the store.
@@ -118,7 +118,7 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
     Raises:
         NotFoundError: there is no such incident, or there are several.
     """
-    (known,) = with_words(connection, [find_incident(connection, incident_id)])
+    (known,) = with_acknowledgements(connection, [find_incident(connection, incident_id)])
     incident, main = known.incident, known.main
     evidence = read_evidence(connection, incident)
     rows = [_row(finding, evidence, known) for finding in incident.findings]
@@ -146,7 +146,7 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
 
 
 def example_filter(finding: Finding, since: int, last: int) -> Filter:
-    """Return which predictions show what a finding says: of its hours, its part, and the side that grew."""
+    """Return a filter for predictions that show a finding: its hours, its segment, the side that grew."""
     of_hours = Filter(
         since=hour_time(since), until=hour_time(last), part=finding.segment, feature=finding.feature
     )
@@ -185,9 +185,9 @@ def _effects(connection: Connection, known: KnownIncident, judged_until: int) ->
         effects,
         period,
         [Span(known.since, known.last)],
-        title=f"How much of the traffic moved in {words.feature_name(main.feature)}",
+        title=f"How much of the traffic moved in {formatting.feature_name(main.feature)}",
         description=f"Effect of {_EFFECT_SCALE_HOURS} h windows over {_DAYS} days to "
-        f"{words.at(period.end_hour)}; the incident is shaded.",
+        f"{formatting.at(period.end_hour)}; the incident is shaded.",
     )
 
 
@@ -197,8 +197,8 @@ def _explorer(known: KnownIncident, wanted: Filter) -> str:
         incident.stream.model_name,
         version=incident.stream.model_version,
         environment=incident.stream.environment,
-        since=words.minute(wanted.since),
-        until=words.minute(wanted.until),
+        since=formatting.minute(wanted.since),
+        until=formatting.minute(wanted.until),
         part=wanted.part or None,
         feature=wanted.feature or None,
         kind=wanted.kind or None,

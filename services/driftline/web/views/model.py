@@ -1,4 +1,4 @@
-"""What stands on a model's page, gathered from the store. Hours count from the Unix epoch, UTC."""
+"""The content of a model's page, read from the store. Hours count from the Unix epoch, UTC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from driftline.store.drops import read_drops
 from driftline.store.invalid import read_invalid
 from driftline.store.judged import read_cells, read_newest, read_training_runs
 from driftline.store.ledger import read_ledger
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Mark
 from driftline.web.episodes import read_episodes
@@ -75,16 +75,16 @@ class ModelView:
         stream: the version and environment that strips and features show; None before anything is judged.
         period: what strips show; None before anything is judged.
         state: the gravest verdict of its features; `page` as long as an episode is open.
-        reason: why nothing is judged, in the verdict's own words; empty where something is.
+        reason: the verdict's reason why nothing is judged; empty where something is.
         open: what may still go on, the largest effect first.
-        settled: what the newest windows still page for, and needs nobody: by somebody's word, or by its age.
+        settled: what the newest windows still page for, but which was acknowledged or is the new normal.
         past: what is over, the newest first.
         episodes: all of the period, the newest first.
-        rows: its features, what needs somebody first.
+        rows: its features, those that need attention first.
         axis: the time axis above the strips.
-        marks: what marks on the strips stand for; None where there are none.
+        marks: the labels of marks on the strips; None where there are none.
         lines: the completeness of its versions.
-        joint: what the newest windows say of all features together.
+        joint: the newest verdicts on all features together.
         invalid: values of the period that broke a rule, the most frequent first.
         complete: the share of events that arrived of the newest longest window; None: not judged.
         drops: what of the version shown could not be logged; None where everything could.
@@ -116,7 +116,9 @@ class ModelView:
 
     def named(self, verdict: str) -> str:
         """List the features that have a verdict now."""
-        return words.listing([words.feature_name(row.name) for row in self.rows if row.verdict == verdict])
+        return formatting.listing(
+            [formatting.feature_name(row.name) for row in self.rows if row.verdict == verdict]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +245,13 @@ def _rows(
     for feature in features:
         name = feature.name
         if Feature(name, other_kind(feature.kind)) in features:
-            name = f"{name} ({words.KIND_WORDS[feature.kind]})"
+            name = f"{name} ({formatting.KIND_LABELS[feature.kind]})"
         spans = episode_spans(episodes, feature, stream, reference)
-        verdict = "page" if feature in open_now else gravest(_told(now, feature, "production", settled))
-        training = _told(now, feature, "training", settled)
-        label = f"{words.feature_name(name)}: {words.VERDICT_WORDS[verdict]}. " + _episodes_label(spans)
+        verdict = "page" if feature in open_now else gravest(_shown(now, feature, "production", settled))
+        training = _shown(now, feature, "training", settled)
+        label = f"{formatting.feature_name(name)}: {formatting.VERDICT_LABELS[verdict]}. " + _episodes_label(
+            spans
+        )
         rows.append(
             FeatureRow(
                 name=name,
@@ -260,13 +264,13 @@ def _rows(
     return sorted(rows, key=lambda row: (-VerdictName(row.verdict).severity, row.name))
 
 
-def _told(
+def _shown(
     now: Mapping[tuple[Feature, str], Sequence[str]],
     feature: Feature,
     reference: str,
     settled: Collection[Feature],
 ) -> Sequence[str]:
-    """Return a feature's newest verdicts as they are told: what is settled needs nobody."""
+    """Return a feature's newest verdicts as they are shown: what is settled is ok."""
     return [
         "ok" if verdict == "page" and feature in settled else verdict
         for verdict in now.get((feature, reference), ())
@@ -283,5 +287,5 @@ def _newest_by_feature(newest: Sequence[NewestVerdict]) -> Mapping[tuple[Feature
 def _episodes_label(spans: Sequence[Span]) -> str:
     if not spans:
         return "No incident in this period."
-    told = [f"{words.at(span.first)} to {words.at(span.end)}" for span in spans]
-    return f"Incidents: {words.listing(told)}."
+    texts = [f"{formatting.at(span.first)} to {formatting.at(span.end)}" for span in spans]
+    return f"Incidents: {formatting.listing(texts)}."

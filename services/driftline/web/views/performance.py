@@ -1,4 +1,4 @@
-"""How right one model was: its metrics over time, with what each value rests on."""
+"""How right one model was: its metrics over time, and the basis of each value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from driftline.performance.task import MAIN
 from driftline.performance.timeline import read_timeline
 from driftline.store.hours import read_store_time
 from driftline.store.performance import Asked, read_counted_segments, read_performance_models
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.draw.performance import Point, timeline_chart
 from driftline.web.period import Period
 
@@ -43,7 +43,7 @@ TITLES: Mapping[str, str] = {
     "r2": "R²",
     "bias": "Bias (answer less truth)",
 }
-"""What people call a metric."""
+"""The title of each metric."""
 
 BASES: Mapping[str, str] = {
     "final": "final",
@@ -51,7 +51,7 @@ BASES: Mapping[str, str] = {
     "bounds": "partial: between these it will come to lie, whatever is still to come",
     "known": "partial: of what is known alone, which may be no fair sample",
 }
-"""What people are told that a value rests on."""
+"""The basis of a value, as pages describe it."""
 
 _DAYS_OF_WEEKS = 90
 
@@ -82,8 +82,8 @@ class PerformanceView:
         segment: the part of the traffic; empty: the whole.
         segments: that it is counted in.
         period: what the charts show.
-        timeline: all that is known.
-        metrics: what matters first of such a task.
+        timeline: the values of all periods.
+        metrics: the main ones of such a task.
     """
 
     name: str
@@ -169,10 +169,10 @@ def _point(counted: Counted, value: Value) -> Point:
     number = measured.value if measured.value is not None else 0.0
     is_final = value.basis == "final"
     naive = value.naive if value.basis == "weighted" else None
-    text = f"{words.at(counted.start)} to {words.at(counted.end)}, version {counted.stream.model_version}: "
-    text += f"{words.number(number)}"
+    text = f"{formatting.at(counted.start)} to {formatting.at(counted.end)}, "
+    text += f"version {counted.stream.model_version}: {formatting.number(number)}"
     if measured.low is not None and measured.high is not None:
-        text += f" ({words.number(measured.low)} to {words.number(measured.high)})"
+        text += f" ({formatting.number(measured.low)} to {formatting.number(measured.high)})"
     text += f", {BASES[value.basis]}"
     return Point(
         counted.start,

@@ -1,4 +1,4 @@
-"""One prediction, back to its training run, and on to what was judged around it."""
+"""One prediction, with its training run, and the verdicts on windows around it."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ class PredictionView:
 
     Args:
         event: as it landed, by column.
-        stream: whose.
+        stream: the model version and environment that made it.
         time: when it was made.
-        features: what it was made from; what needs a look first.
+        features: what it was made from; unusual values first.
         answer: what is invalid in the answer, by part.
         run: that made the model, by column; None: it was never registered.
-        lineage: the stage of its version then and now, and all that the run said.
+        lineage: the stage of its version then and now, and its training run in full.
         outcomes: the truth, as it became known, the newest last.
-        verdicts: what was found in windows around it, one a feature and part of the traffic.
-        incidents: that were on at the time.
+        verdicts: the findings in windows around it, one a feature and part of the traffic.
+        incidents: those that went on at the time.
         is_judged: whether the hour that it was made in is judged.
     """
 
@@ -131,7 +131,7 @@ def _features(
         **values_by_key(event),
         **{name: None for name, reason in broken.items() if reason == "absent"},
     }
-    told = [
+    rows = [
         FeatureValue(
             name,
             value,
@@ -142,7 +142,7 @@ def _features(
         for name, value in values.items()
     ]
     return sorted(
-        told, key=lambda each: (not each.invalid, not each.unseen, each.verdict != "page", each.name)
+        rows, key=lambda each: (not each.invalid, not each.unseen, each.verdict != "page", each.name)
     )
 
 

@@ -1,4 +1,4 @@
-"""One training run: all that it said of itself, and what rebuilds it."""
+"""One training run: everything that was registered of it, and the commands that rebuild it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class RunView:
         run: as it was registered last.
         revisions: all of them, the oldest first.
         stage: of its version in production's environment; None: nobody registered the version.
-        steps: what rebuilds it.
-        streams: which predictions it answered.
+        steps: how it is rebuilt.
+        streams: the predictions that its version answered.
     """
 
     run: Run

@@ -1,6 +1,7 @@
-"""Episodes that tell one story: an outage of the weather feed is one thing to look at, not twelve.
+"""Stories: episodes that one cause explains, such as an outage of a feed that moves twelve features.
 
-Those of one incident are one story; where none is stored, those that move alike at about the same time.
+Episodes of one incident are one story; without a stored incident, those that move alike at about the same
+time.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.web import words
+from driftline.web import formatting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,7 +51,7 @@ class Story:
 
     @property
     def incident_id(self) -> str:
-        """Of the incident that it tells; empty: none is stored."""
+        """Of its incident; empty: none is stored."""
         return self.episodes[0].incident_id
 
     @property
@@ -59,9 +60,9 @@ class Story:
         return self.episodes[0].incident_state
 
     @property
-    def word(self) -> str:
-        """What was said of its incident; empty: nothing."""
-        return self.episodes[0].word
+    def acknowledged(self) -> str:
+        """As what its incident was acknowledged; empty: it was not."""
+        return self.episodes[0].acknowledged
 
     @property
     def effect(self) -> float:
@@ -70,22 +71,22 @@ class Story:
 
     @property
     def finding(self) -> str:
-        """What moved, in words; feature by feature where it is not the same."""
-        told = {words.finding(episode) for episode in self.episodes}
-        if len(told) == 1:
-            return told.pop()
-        return "; ".join(f"{episode.feature}: {words.finding(episode)}" for episode in self.episodes)
+        """What moved, as text; feature by feature where it is not the same."""
+        findings = {formatting.finding(episode) for episode in self.episodes}
+        if len(findings) == 1:
+            return findings.pop()
+        return "; ".join(f"{episode.feature}: {formatting.finding(episode)}" for episode in self.episodes)
 
     @property
     def against(self) -> str:
-        """What it was compared with, in words."""
-        return words.listing([words.REFERENCE_WORDS[reference] for reference in self.references])
+        """What it was compared with, as text."""
+        return formatting.listing([formatting.REFERENCE_LABELS[reference] for reference in self.references])
 
 
 def gather(episodes: Iterable[Episode]) -> Sequence[Story]:
     """Return stories: those that still go on first, by effect, then the others, the newest first."""
     features: list[Story] = []
-    # Production comes first, so that it is the one that is told.
+    # Production comes first, so that it is the reference that is shown.
     for episode in sorted(episodes, key=lambda each: (each.reference, each.since)):
         one = Story([episode], [episode.reference], episode.since, episode.until, episode.is_open)
         _add(features, one, _is_same_feature)

@@ -11,7 +11,7 @@ from driftline.errors import NotFoundError
 from driftline.store.incidents import SERVED_HOURS
 from driftline.store.judged import read_judged
 from driftline.store.ledger import read_landed
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.addresses import feature_path
 from driftline.web.draw.charts import Span
 from driftline.web.period import DEFAULT_DAYS
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from driftline.store.judged import JudgedSpan, NewestVerdict, State
     from driftline.store.ledger import LedgerLine
     from driftline.web.episodes import Episode
-
-"""The environment that is judged for pages, and the reference of that name."""
 
 REFERENCE_ROWS = "reference"
 """The environment of the rows of training references, which nobody serves."""
@@ -94,7 +92,7 @@ def stream_feature_path(
         version=stream.model_version,
         environment=None if stream.environment == PRODUCTION else stream.environment,
         days=None if days == DEFAULT_DAYS else days,
-        at=None if at is None else words.iso(at),
+        at=None if at is None else formatting.iso(at),
     )
 
 
@@ -111,7 +109,7 @@ def find_stream(connection: Connection, name: str, choice: Choice) -> tuple[Judg
         NotFoundError: nothing of it is judged.
     """
     spans = spans_by_model(connection).get(name, ())
-    # What landed only settles which of several versions serves most.
+    # What landed only decides which of several versions serves most.
     landed = read_landed(connection, model_name=name) if len(spans) > 1 else {}
     span = find_span(spans, landed, choice)
     if span is None:

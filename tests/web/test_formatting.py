@@ -9,7 +9,7 @@ import pytest
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import gravest
-from driftline.web import words
+from driftline.web import formatting
 from driftline.web.addresses import feature_path, model_path
 from driftline.web.episodes import Episode
 
@@ -37,7 +37,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "shown"),
     [
         ({}, "nulls rose from 1.0 % to 31.0 %"),
         ({"effect": -0.3, "observed": 0.2, "expected": 0.5}, "nulls fell from 50.0 % to 20.0 %"),
@@ -50,12 +50,12 @@ def plain(text: str) -> str:
         ({"channel": None}, "the share that moved most rose from 1.0 % to 31.0 %"),
     ],
 )
-def test_a_finding_says_what_moved_and_where_to(changes, told):
-    assert plain(words.finding(dataclasses.replace(EPISODE, **changes))) == told
+def test_a_finding_says_what_moved_and_where_to(changes, shown):
+    assert plain(formatting.finding(dataclasses.replace(EPISODE, **changes))) == shown
 
 
 @pytest.mark.parametrize(
-    ("share", "told"),
+    ("share", "shown"),
     [
         (0, "0 %"),
         (1, "100 %"),
@@ -66,12 +66,12 @@ def test_a_finding_says_what_moved_and_where_to(changes, told):
         (0.00001, "<0.01 %"),
     ],
 )
-def test_shares_are_told_as_exactly_as_they_matter(share, told):
-    assert plain(words.percent(share)) == told
+def test_shares_are_shown_as_exactly_as_they_matter(share, shown):
+    assert plain(formatting.percent(share)) == shown
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "shown"),
     [
         (0.0, "0"),
         (1234.5, "1,234"),
@@ -82,32 +82,32 @@ def test_shares_are_told_as_exactly_as_they_matter(share, told):
         (float("nan"), "\N{EN DASH}"),
     ],
 )
-def test_numbers_have_four_digits(value, told):
-    assert words.number(value) == told
+def test_numbers_have_four_digits(value, shown):
+    assert formatting.number(value) == shown
 
 
 @pytest.mark.parametrize(
-    ("hours", "told"), [(1, "1 h"), (47, "47 h"), (52, "2 d 4 h"), (48, "2 d"), (24 * 20 + 3, "20 d")]
+    ("hours", "shown"), [(1, "1 h"), (47, "47 h"), (52, "2 d 4 h"), (48, "2 d"), (24 * 20 + 3, "20 d")]
 )
-def test_durations_are_hours_then_days(hours, told):
-    assert plain(words.duration(hours)) == told
+def test_durations_are_hours_then_days(hours, shown):
+    assert plain(formatting.duration(hours)) == shown
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "shown"),
     [(10, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86400 * 800, "2 years ago")],
 )
-def test_ages_are_coarse(seconds, told):
-    assert words.ago(seconds) == told
+def test_ages_are_coarse(seconds, shown):
+    assert formatting.ago(seconds) == shown
 
 
 def test_a_time_in_a_link_is_read_as_it_was_written():
-    assert words.parse_iso(words.iso(381782)) == 381782
-    assert words.parse_iso("yesterday") is None
+    assert formatting.parse_iso(formatting.iso(381782)) == 381782
+    assert formatting.parse_iso("yesterday") is None
 
 
 def test_names_are_listed_as_in_a_sentence():
-    assert [words.listing(each) for each in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+    assert [formatting.listing(each) for each in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
         "",
         "a",
         "a and b",
@@ -153,4 +153,6 @@ def test_of_several_verdicts_the_one_that_needs_somebody_is_shown():
 
 
 def test_a_number_is_never_parted_from_its_unit():
-    assert not any(" " in told for told in (words.percent(0.155), words.duration(52), words.points(0.2)))
+    assert not any(
+        " " in shown for shown in (formatting.percent(0.155), formatting.duration(52), formatting.points(0.2))
+    )

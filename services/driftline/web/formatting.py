@@ -1,4 +1,4 @@
-"""Numbers, times and findings in words. Hours count from the Unix epoch; all times are told in UTC."""
+"""Numbers, times, verdicts and findings as text. Hours count from the Unix epoch; all times are in UTC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from driftline.domain.channels import Channel
 
-VERDICT_WORDS = {
+VERDICT_LABELS = {
     "page": "drifted",
     "warn": "warning",
     "ok": "ok",
@@ -28,7 +28,7 @@ SET_ASIDE = {
     "old": "set aside: of 1970",
     "late": "set aside: over five weeks late",
 }
-"""What is said of predictions whose time cannot be right."""
+"""Labels of predictions whose time cannot be right."""
 
 VERDICT_MEANINGS = {
     "page": "surely more of the traffic moved than a page needs",
@@ -38,7 +38,7 @@ VERDICT_MEANINGS = {
     "incomplete": "too many events are missing to judge",
     "insufficient_data": "too few events to judge",
 }
-REASON_WORDS = {
+REASON_LABELS = {
     "type": "a number where a category belongs, or the other way round",
     "not_finite": "NaN or infinite",
     "below_range": "too small",
@@ -53,7 +53,7 @@ REASON_WORDS = {
     "probability_range": "a probability outside of 0 to 1",
     "probability_sum": "probabilities that do not sum to 1",
 }
-DROP_WORDS = {
+DROP_LABELS = {
     "too_large": "an event of more than 1,000,000 bytes",
     "queue_full": "they came faster than the log took them, and the queue was full",
     "closed": "the logger was closed before",
@@ -75,8 +75,8 @@ VERDICT_SIGNS = {
     "incomplete": "◌",
     "insufficient_data": "·",
 }
-KIND_WORDS = {"numeric": "number", "categorical": "text"}
-REFERENCE_WORDS = {
+KIND_LABELS = {"numeric": "number", "categorical": "text"}
+REFERENCE_LABELS = {
     "production": "the same hours of past weeks",
     "training": "the training data",
 }
@@ -86,10 +86,10 @@ _GAP = "\N{NO-BREAK SPACE}"
 
 
 class Moved(Protocol):
-    """What tells how a share moved: an episode, or an incident's finding."""
+    """How a share moved: an episode, or an incident's finding."""
 
     @property
-    def channel(self) -> Channel | None: ...  # noqa: D102  a protocol's members are told above
+    def channel(self) -> Channel | None: ...  # noqa: D102  the protocol's docstring describes its members
     @property
     def effect(self) -> float: ...  # noqa: D102  as above
     @property
@@ -123,12 +123,12 @@ def at(hour: int) -> str:
 
 
 def day_hour(hour: int) -> str:
-    """Return an hour for a narrow column, where it is said elsewhere that it is in UTC."""
+    """Return an hour for a narrow column, whose heading names UTC."""
     return at(hour).removesuffix(" UTC")
 
 
 def day_minute(time: datetime) -> str:
-    """Return a time to the minute for a narrow column, where it is said elsewhere that it is in UTC."""
+    """Return a time to the minute for a narrow column, whose heading names UTC."""
     return f"{time.day} {time:%b %Y, %H:%M}"
 
 
@@ -141,7 +141,7 @@ def duration(hours: int) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago something was, coarsely."""
+    """Return how long ago something was, rounded down to the largest unit."""
     for size, name in ((365.25 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)
@@ -186,7 +186,7 @@ def value(held: float | str | None) -> str:
 
 
 def count(events: float) -> str:
-    """Return a whole number with its thousands apart."""
+    """Return a whole number with thousands separators."""
     return f"{events:,.0f}"
 
 
@@ -208,7 +208,7 @@ def clock(time: datetime) -> str:
 
 
 def finding(moved_share: Moved) -> str:
-    """Say what moved, from where to where, in words for the engineer."""
+    """Return what moved, from where to where, as text."""
     channel, effect = moved_share.channel, moved_share.effect
     expected, observed = percent(moved_share.expected), percent(moved_share.observed)
     moved = "rose" if effect >= 0 else "fell"
@@ -217,14 +217,13 @@ def finding(moved_share: Moved) -> str:
         return f"the share that moved most {change}"
     match channel.kind, channel.value:
         case ChannelKind.STUCK, _:
-            told = "shows one single value"
+            return "shows one single value"
         case ChannelKind.TYPE_CHANGED, _:
-            told = f"{channel.text}: events without the former type {change}"
+            return f"{channel.text}: events without the former type {change}"
         case ChannelKind.AT_MOST, float(cut) if not channel.feature:
             direction = "lower" if effect >= 0 else "higher"
-            told = f"values are {direction}: those at or below {number(cut)} {change}"
+            return f"values are {direction}: those at or below {number(cut)} {change}"
         case ChannelKind.VALUE, str(held):
-            told = f"the share of '{held}' {change}"
+            return f"the share of '{held}' {change}"
         case _:
-            told = f"{channel.text} {change}"
-    return told
+            return f"{channel.text} {change}"
