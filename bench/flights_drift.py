@@ -240,12 +240,12 @@ def print_faults(dates: Sequence[str]) -> None:
     with ProcessPoolExecutor(2) as pool:
         by_date = list(pool.map(run_date, dates))
     rows = [
-        [fault.name, *(told_delay(*found[index]) for found in by_date)] for index, fault in enumerate(FAULTS)
+        [fault.name, *(delay_text(*found[index]) for found in by_date)] for index, fault in enumerate(FAULTS)
     ]
     print_table(["fault", *(f"{pd.Timestamp(date):%-d %b}" for date in dates)], rows)
 
 
-def told_delay(delay: int | None, other: int | None) -> str:
+def delay_text(delay: int | None, other: int | None) -> str:
     """Return a delay as a cell of a table."""
     return ("never" if delay is None else str(delay)) + (f" ({other})" if other else "")
 

@@ -33,7 +33,7 @@ DAILY_PEERS = (
     replace(PEERS[3], label="alibi-detect, TabularDrift", reference_rows=0),
 )
 Results = dict[str, dict[str, Any]]
-"""By peer: `version` and `days`, by day of the year what it said; or `error`."""
+"""By peer: `version` and `days`, by day of the year its verdict; or `error`."""
 
 
 def batches(days: list[int]) -> Iterator[list[int]]:
@@ -59,12 +59,12 @@ def ask_all(days: list[int], path: Path) -> Results:
                 continue
             question = daily(columns, day, asked, weeks=REFERENCE_DAYS // 7, sample=peer.reference_rows)
             try:
-                said = ask(peer, question)
+                answered = ask(peer, question)
             except PeerError as error:
                 known["error"] = str(error)
             else:
-                known["version"] = said["version"]
-                known["days"] |= dict(zip(map(str, asked), said["answers"], strict=True))
+                known["version"] = answered["version"]
+                known["days"] |= dict(zip(map(str, asked), answered["answers"], strict=True))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(results))
             print(f"{peer.label}: {len(known['days'])} days", file=sys.stderr, flush=True)

@@ -65,8 +65,8 @@ class Judges:
     def judge(self, frame: Frame) -> Iterator[tuple[int, list[Verdict]]]:
         """Judge hour after hour."""
         for hour in self._hours(frame):
-            told = name_drivers(self._whole.judge(hour.profiles[WHOLE]), self._parts.judge(hour))
-            yield hour.hour, [*told.whole, *told.segments]
+            attributed = name_drivers(self._whole.judge(hour.profiles[WHOLE]), self._parts.judge(hour))
+            yield hour.hour, [*attributed.whole, *attributed.segments]
 
     def _hours(self, frame: Frame) -> Iterator[StreamHour]:
         for hour, rows in frame.groupby("event_hour", sort=True):
@@ -104,7 +104,7 @@ def run_date(date: str) -> list[tuple[int, str] | None]:
 
 
 def find_fault(fault: Fault, judges: Judges, frame: Frame, begin: int) -> tuple[int, str] | None:
-    """Return after how many hours the faulty feature pages, and where it is said to be."""
+    """Return after how many hours the faulty feature pages, and in which segment."""
     wanted = WEATHER if fault.feature == "weather" else (fault.feature,)
     for hour, verdicts in judges.judge(frame):
         where = [each.segment for each in verdicts if each.verdict == "page" and each.feature in wanted]
@@ -123,12 +123,14 @@ def main() -> None:
     dates = DATES[:1] if options.quick else DATES
     with ProcessPoolExecutor(2) as pool:
         by_date = list(pool.map(run_date, dates))
-    rows = [[fault.name, *(told(found[index]) for found in by_date)] for index, fault in enumerate(FAULTS)]
+    rows = [
+        [fault.name, *(delay_text(found[index]) for found in by_date)] for index, fault in enumerate(FAULTS)
+    ]
     print("\nHours until the page, and the airport that it names first.\n")
     print_table(["fault", *(f"{pd.Timestamp(date):%-d %b}" for date in dates)], rows)
 
 
-def told(found: tuple[int, str] | None) -> str:
+def delay_text(found: tuple[int, str] | None) -> str:
     """Return a delay as a cell of a table."""
     if found is None:
         return "never"

@@ -122,9 +122,9 @@ def _quiet(stream: Stream, first: int, hours: int) -> None:
     warnings, episodes, judged, last = 0, 0, 0, first - 25
     began = time.perf_counter()
     for hour in range(first, first + hours):
-        told = stream.hour(hour)
-        judged += bool(told)
-        warned = [each for each in told if each.verdict == "warn"]
+        verdicts = stream.hour(hour)
+        judged += bool(verdicts)
+        warned = [each for each in verdicts if each.verdict == "warn"]
         if warned:
             if hour - last > 24:
                 episodes += 1

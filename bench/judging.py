@@ -152,9 +152,9 @@ def versus(folder: Path, checkout: Path, *, runs: int, hours: int) -> None:
             done = subprocess.run(
                 command, check=True, stdout=subprocess.PIPE, env={**os.environ, **path}, cwd=place
             )
-            told = json.loads(done.stdout)
-            took[name].append(1000 * told["cpu_s"] / told["hours"])
-            print(f"{name}: {told['hours']} hours, {took[name][-1]:.1f} ms of CPU each", flush=True)
+            figures = json.loads(done.stdout)
+            took[name].append(1000 * figures["cpu_s"] / figures["hours"])
+            print(f"{name}: {figures['hours']} hours, {took[name][-1]:.1f} ms of CPU each", flush=True)
     least = {name: min(times) for name, times in took.items()}
     ratio = least["here"] / least["there"]
     print(f"least, ms an hour: {least['here']:.1f} here, {least['there']:.1f} there; ratio {ratio:.2f}")
@@ -164,7 +164,7 @@ def versus(folder: Path, checkout: Path, *, runs: int, hours: int) -> None:
 def compare(here: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> None:
     """Print how many verdicts two runs wrote, and what of them differs."""
     ours, theirs = (
-        {tuple(row[name] for name in _KEY): row for row in map(_told, rows)} for rows in (here, there)
+        {tuple(row[name] for name in _KEY): row for row in map(_comparable, rows)} for rows in (here, there)
     )
     names = Counter[str]()
     examples: dict[str, str] = {}
@@ -180,7 +180,7 @@ def compare(here: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]
     print(f"figures to {_RELATIVE:g}, all else exactly: {'the same' if alike else 'NOT the same'}")
 
 
-def _told(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _comparable(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a verdict with its sentence in full; of an episode, with its figures as the store keeps them."""
     row = {
         name: int(value.timestamp()) // 3600 if isinstance(value, datetime) else value
@@ -193,13 +193,13 @@ def _told(row: Mapping[str, Any]) -> Mapping[str, Any]:
         number = row["detectable_effect" if name == "detectable" else name]
         if f"{{{name}}}" in reason:
             reason = reason.replace(f"{{{name}}}", f"{number:{form}}", 1)
-    told = {**row, "reason": reason.replace("{channel}", str(row["channel"] or ""), 1)}
+    comparable = {**row, "reason": reason.replace("{channel}", str(row["channel"] or ""), 1)}
     if row["episode_id"] and row["expected"] is not None:
-        told |= {name: kept([row[name]])[0] for name in FIGURES if row[name] is not None}
-        told["expected"] = kept([row["expected"]], step=SHARE_STEP)[0]
-        told["effect"] = row["observed"] - told["expected"]
-        told["reason"] = re.sub(r"expect [0-9.]+%", "expect", told["reason"])
-    return told
+        comparable |= {name: kept([row[name]])[0] for name in FIGURES if row[name] is not None}
+        comparable["expected"] = kept([row["expected"]], step=SHARE_STEP)[0]
+        comparable["effect"] = row["observed"] - comparable["expected"]
+        comparable["reason"] = re.sub(r"expect [0-9.]+%", "expect", comparable["reason"])
+    return comparable
 
 
 def _same(one: Any, other: Any, near_zero: float) -> bool:

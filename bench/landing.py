@@ -65,7 +65,7 @@ def an_event(number: int, total: int, chance: random.Random, model: str = "bench
         "sequence": number // 4 + 1,
         "environment": "production",
         "numeric_features": {f"feature_{i:02}": chance.gauss(10 * i, 3) for i in range(10)},
-        "categorical_features": {f"word_{i}": f"v{chance.randrange(20)}" for i in range(5)},
+        "categorical_features": {f"category_{i}": f"v{chance.randrange(20)}" for i in range(5)},
         "prediction_number": chance.random(),
         "prediction_label": "late",
         "tags": {f"tag_{i}": f"v{chance.randrange(10)}" for i in range(3)},
@@ -112,7 +112,7 @@ class Costs:
 
 
 class LanderProcess:
-    """A lander of some checkout, in a process of its own, that lands a batch when it is told to."""
+    """A lander of some checkout, in a process of its own, that lands a batch on request."""
 
     def __init__(self, checkout: Path, folder: Path) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout / "services"), str(HERE)])}

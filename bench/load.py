@@ -46,7 +46,7 @@ def log_steadily(log_url: str, rate: float, seconds: float) -> None:
     chance = random.Random(rate)
     rows = [
         {f"feature_{i:02}": chance.gauss(10 * i, 3) for i in range(10)}
-        | {f"word_{i}": f"v{chance.randrange(20)}" for i in range(5)}
+        | {f"category_{i}": f"v{chance.randrange(20)}" for i in range(5)}
         for _ in range(1_000)
     ]
     logger = PredictionLogger(model_name=MODEL, model_version="1", training_run_id="run", log=log_url)
@@ -141,8 +141,8 @@ def measure(options: argparse.Namespace, folder: str) -> dict[str, float]:
         ]
         for thread in threads:
             thread.start()
-        told = [json.loads(process.communicate()[0]) for process in logging]
-        accepted = sum(each["accepted"] for each in told)
+        reports = [json.loads(process.communicate()[0]) for process in logging]
+        accepted = sum(each["accepted"] for each in reports)
         deadline = time.monotonic() + _SETTLE_S
         while (landed := count_landed(up)) < accepted and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
@@ -151,11 +151,11 @@ def measure(options: argparse.Namespace, folder: str) -> dict[str, float]:
         took = json.loads(browsing.communicate()[0])
         for thread in threads:
             thread.join()
-    late = [delay for each in told for delay in delays(each["marks"], each["session"], seen)]
+    late = [delay for each in reports for delay in delays(each["marks"], each["session"], seen)]
     return {
         "events_s": accepted / options.seconds,
         "accepted": accepted,
-        "dropped": sum(each["dropped"] for each in told),
+        "dropped": sum(each["dropped"] for each in reports),
         "landed": landed,
         "seen_p50_s": _share(late, 0.5),
         "seen_p99_s": _share(late, 0.99),
@@ -164,7 +164,7 @@ def measure(options: argparse.Namespace, folder: str) -> dict[str, float]:
         "page_p50_s": _share(took, 0.5),
         "page_p99_s": _share(took, 0.99),
         "up_cpu_s": time.process_time() - began_cpu_s,
-        "clients_cpu_s": sum(each["cpu_s"] for each in told),
+        "clients_cpu_s": sum(each["cpu_s"] for each in reports),
     }
 
 

@@ -66,8 +66,8 @@ def settle(up: Up, models: int) -> None:
     given, quiet = 0.0, 0
     while quiet < 20 or given < models:
         time.sleep(1.0)
-        told = up.metrics.expose().decode().splitlines()
-        now = sum(float(line.split()[-1]) for line in told if line.startswith("driftline_verdicts_total{"))
+        exposed = up.metrics.expose().decode().splitlines()
+        now = sum(float(line.split()[-1]) for line in exposed if line.startswith("driftline_verdicts_total{"))
         given, quiet = now, quiet + 1 if now == given else 0
     time.sleep(10.0)
 

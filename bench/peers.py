@@ -113,7 +113,7 @@ def environment(peer: Peer) -> Path:
 
 
 def ask(peer: Peer, question: Question) -> dict[str, Any]:
-    """Return a peer's version and, for each window, its flagged columns and its word on all of them.
+    """Return a peer's version and, for each window, its flagged columns and its verdict on all of them.
 
     Raises:
         PeerError: it could not be installed, or failed.
@@ -135,7 +135,7 @@ def ask(peer: Peer, question: Question) -> dict[str, Any]:
             [python, "-W", "ignore", script, rows, answers], check=False, capture_output=True, text=True
         )
         if ran.returncode:
-            raise PeerError(f"failed: {(ran.stderr.strip() or 'without a word').splitlines()[-1]}")
+            raise PeerError(f"failed: {(ran.stderr.strip() or 'without a message').splitlines()[-1]}")
         result: dict[str, Any] = json.loads(answers.read_text())
         return result
 
@@ -226,7 +226,7 @@ def ask_about(
                 results[key] = summary(ask(peer, question))
             except PeerError as error:
                 results[key] = {"error": str(error)}
-            print(f"{key}: {told(results[key])}", file=sys.stderr, flush=True)
+            print(f"{key}: {result_text(results[key])}", file=sys.stderr, flush=True)
             yield key
 
 
@@ -243,7 +243,7 @@ def summary(answers: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def told(result: dict[str, Any]) -> str:
+def result_text(result: dict[str, Any]) -> str:
     """Return a summary as a cell of a table."""
     if "error" in result:
         return str(result["error"])
@@ -265,7 +265,7 @@ def print_peers(results: dict[str, dict[str, Any]]) -> None:
         [
             f"{peer.label} ({', '.join(sorted(versions[peer.label]))})",
             *(
-                told(results[key]) if (key := f"{kind}/{size}/{peer.label}") in results else "–"
+                result_text(results[key]) if (key := f"{kind}/{size}/{peer.label}") in results else "–"
                 for size in sizes
                 for kind in kinds
             ),

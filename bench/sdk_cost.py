@@ -217,11 +217,11 @@ def main() -> int:
             options.events,
             options.rounds,
         )
-    told = summary(found)
+    figures = summary(found)
     if options.json:
-        print(json.dumps(told))
+        print(json.dumps(figures))
     else:
-        for name, values in told.items():
+        for name, values in figures.items():
             shown = (f"{title} {'/'.join(map(str, figures.values()))}" for title, figures in values.items())
             print(f"{name:40} {'; '.join(shown)}")
         print("(each least/median/largest of the rounds)")

@@ -73,26 +73,26 @@ class Play:
         """Judge an hour; count the time that this takes, without that of drawing it."""
         given = hour_of(hour, shift)
         began = time.process_time()
-        told = name_drivers(self.whole.judge(given.profiles[WHOLE]), self.parts.judge(given))
+        attributed = name_drivers(self.whole.judge(given.profiles[WHOLE]), self.parts.judge(given))
         took_s = time.process_time() - began
         self.slowest_s, self.total_s, self.hours = (
             max(self.slowest_s, took_s),
             self.total_s + took_s,
             self.hours + 1,
         )
-        return told
+        return attributed
 
 
-def _paging(told: Attributed) -> set[str]:
+def _paging(attributed: Attributed) -> set[str]:
     return {
         f"{one.segment or 'whole'} {one.feature}"
-        for one in (*told.whole, *told.segments)
+        for one in (*attributed.whole, *attributed.segments)
         if one.verdict == "page"
     }
 
 
 def main() -> None:
-    """Print false pages, the delay, what was told, and the time that an hour takes."""
+    """Print false pages, the delay, the drivers named, and the time that an hour takes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quiet", type=int, default=168)
     parser.add_argument("--drifting", type=int, default=168)
@@ -124,10 +124,10 @@ def main() -> None:
 def _report_drift(play: Play, begin: int, hours: int, shift: float) -> None:
     delay, pages, drivers = None, Counter[str](), Counter[str]()
     for hour in range(begin, begin + hours):
-        told = play.judge(hour, shift)
-        paging = _paging(told)
+        attributed = play.judge(hour, shift)
+        paging = _paging(attributed)
         pages.update(paging)
-        drivers.update({driver for one in told.whole for driver in one.drivers})
+        drivers.update({driver for one in attributed.whole for driver in one.drivers})
         if delay is None and f"{SHIFTED} x0" in paging:
             delay = hour + 1 - begin
     print(f"{SHIFTED} shifted by {shift} sd: found after {delay} h; hours that page: {dict(pages)}")

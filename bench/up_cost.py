@@ -38,9 +38,9 @@ _FOUND = "SELECT count() FROM predictions WHERE event_id = {event:UUID}"
 def an_event(chance: random.Random) -> dict[str, Any]:
     """Return the arguments of ``log`` for an event of 15 features, a third of them categories."""
     numbers = {f"feature_{place:02}": chance.gauss(10 * place, 3) for place in range(10)}
-    words = {f"word_{place}": f"v{chance.randrange(20)}" for place in range(5)}
+    categories = {f"category_{place}": f"v{chance.randrange(20)}" for place in range(5)}
     tags = {f"tag_{place}": f"v{chance.randrange(10)}" for place in range(3)}
-    return {"features": numbers | words, "prediction": chance.random(), "label": "late", "tags": tags}
+    return {"features": numbers | categories, "prediction": chance.random(), "label": "late", "tags": tags}
 
 
 def send(log_url: str, rate: float, seconds: float) -> None:

@@ -66,7 +66,7 @@ CATEGORICAL = tuple(
 def insert(client: Client, *, begin_s: int, seconds: int, rows: int) -> None:
     """Let the store make and land rows of some seconds; repeated, it is a no-op."""
     numeric = ", ".join(f"'number_{place:02}', {made}" for place, made in enumerate(NUMERIC))
-    categorical = ", ".join(f"'word_{place}', {made}" for place, made in enumerate(CATEGORICAL))
+    categorical = ", ".join(f"'category_{place}', {made}" for place, made in enumerate(CATEGORICAL))
     client.command(
         "INSERT INTO prediction_inbox (event_id, event_time, model_name, model_version, training_run_id, "
         "session_id, sequence, environment, numeric_features, categorical_features) "
@@ -234,8 +234,8 @@ def made(seed):
     columns["number_13"] = 1e6 + rng.normal(0, 1, rows)
     columns["number_14"] = rng.standard_t(3, rows)
     for i in range(5):
-        words = np.array([f"v{j}" for j in range(9 + 8 * i)])
-        columns[f"word_{i}"] = words[np.minimum(rng.integers(0, 40, rows), 8 + 8 * i)]
+        categories = np.array([f"v{j}" for j in range(9 + 8 * i)])
+        columns[f"category_{i}"] = categories[np.minimum(rng.integers(0, 40, rows), 8 + 8 * i)]
     return pd.DataFrame(columns)
 
 reference, current = made(1), made(2)
@@ -255,10 +255,10 @@ def evidently(rows: int) -> dict[str, float | str]:
     installed = subprocess.run([python, "-c", "import evidently"], check=False, capture_output=True)
     if installed.returncode:
         subprocess.run([python, "-m", "pip", "install", "--quiet", "evidently", "pandas<3"], check=True)
-    told = subprocess.run(
+    done = subprocess.run(
         [python, "-W", "ignore", "-c", EVIDENTLY, str(rows)], check=True, capture_output=True, text=True
     )
-    answer: dict[str, float | str] = json.loads(told.stdout.splitlines()[-1])
+    answer: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
     return {"rows": rows, **answer}
 
 
@@ -292,8 +292,8 @@ def measured_apart(rows: int, options: argparse.Namespace) -> dict[str, float]:
     """Measure a day in a process of its own: an engine opens one store, and keeps what it read in memory."""
     command = [sys.executable, "-m", "bench.verdict_scale", "--rows", str(rows)]
     command += ["--hours", str(options.hours), "--runs", str(options.runs)]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    figures: dict[str, float] = json.loads(told.stdout)["driftline"][str(rows)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, float] = json.loads(done.stdout)["driftline"][str(rows)]
     return figures
 
 

@@ -44,8 +44,9 @@ CREATE TABLE sessions
 ENGINE = AggregatingMergeTree
 ORDER BY (session_id, model_name, model_version, environment);
 
--- What each session had dropped in total when an hour ended, for hours in which it said so; of sessions that
--- dropped something. A client's clock that is fast decides nothing: nothing was dropped after it landed.
+-- What each session had dropped in total when an hour ended, for hours in which it sent a heartbeat; of
+-- sessions that dropped something. A client's clock that is fast decides nothing: nothing was dropped after
+-- it landed.
 CREATE TABLE session_drops
 (
     model_name LowCardinality(String),

@@ -57,7 +57,7 @@ CREATE TABLE training_run_events
     git_dirty Nullable(Bool),
     git_changes_sha256 Nullable(String) COMMENT 'of what the commit does not hold',
     git_changes Nullable(String) COMMENT 'the same as a patch, where it was asked to be kept',
-    environment_kind String COMMENT 'packages, lock, requirements, conda or dockerfile; empty: not told',
+    environment_kind String COMMENT 'packages, lock, requirements, conda or dockerfile; empty: not given',
     environment_sha256 Nullable(String),
     environment_text Nullable(String),
     data_uri Nullable(String),
@@ -67,7 +67,7 @@ CREATE TABLE training_run_events
         columns Map(String, String)
     )),
     reference_rows UInt64,
-    reference_session_id String COMMENT 'the session that logged these; empty: not told',
+    reference_session_id String COMMENT 'the session that logged these; empty: not given',
     runtime Map(String, String),
     parameters Map(String, String),
     metrics Map(String, Float64),
@@ -143,7 +143,7 @@ CREATE VIEW current_references
     model_name String,
     model_version String,
     training_run_id String,
-    session_id String COMMENT 'empty: not told, and all reference rows of the version count',
+    session_id String COMMENT 'empty: not given, and all reference rows of the version count',
     expected UInt64 COMMENT 'rows that were announced',
     number UInt64 COMMENT 'of the registration; 0: all rows count',
     first_landed DateTime64(3, 'UTC') COMMENT 'when the version was registered with a reference first'

@@ -12,7 +12,7 @@ CREATE TABLE feature_grids
     resolution UInt16,
     chosen_from String COMMENT 'reference or production',
     chosen_rows UInt64,
-    registration UInt64 COMMENT 'of chosen_from reference: number of its registration; 0: not told',
+    registration UInt64 COMMENT 'of chosen_from reference: number of its registration; 0: not given',
     chosen_at DateTime64(6, 'UTC') DEFAULT now64(6)
 )
 ENGINE = ReplacingMergeTree(chosen_at)
@@ -52,7 +52,7 @@ CREATE TABLE feature_rules
     fields Array(String) COMMENT 'of source set: what was set; the rest is as it was learned',
     chosen_from String COMMENT 'of source learned: reference or production',
     chosen_rows UInt64,
-    registration UInt64 COMMENT 'of chosen_from reference: number of its registration; 0: not told',
+    registration UInt64 COMMENT 'of chosen_from reference: number of its registration; 0: not given',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree

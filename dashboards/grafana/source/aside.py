@@ -1,4 +1,4 @@
-"""Panels on what did not go the usual way: dropped, set aside, not encodable, and streams that fail alone."""
+"""Panels on exceptions: events dropped or set aside, values that can't be encoded, failing streams."""
 
 from __future__ import annotations
 

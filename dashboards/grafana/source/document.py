@@ -1,4 +1,4 @@
-"""The panels as a page of the documentation tells them; ``python -m dashboards.grafana.source`` writes it."""
+"""The tables of panels in the documentation; ``python -m dashboards.grafana.source`` writes it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-BEGIN = "The text is what each panel says of itself.\n"
+BEGIN = "The text is each panel's own description.\n"
 
 
 def document(text: str, dashboards: Sequence[Mapping[str, Any]]) -> str:
-    """Return a page with the tables of panels as they are; what stands before them stays.
+    """Return a page with the tables of panels as they are; the text before them stays.
 
     Args:
         text: the page.
@@ -22,8 +22,8 @@ def document(text: str, dashboards: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _lines(dashboard: Mapping[str, Any]) -> Iterator[str]:
-    yield f"\n### {dashboard['title'].partition(' / ')[2]}\n\n| panel | asks | shows |\n|---|---|---|\n"
+    yield f"\n### {dashboard['title'].partition(' / ')[2]}\n\n| panel | queries | shows |\n|---|---|---|\n"
     for panel in dashboard["panels"]:
         if panel["type"] != "row":
-            asks = "the store" if "rawSql" in panel["targets"][0] else "Prometheus"
-            yield f"| {panel['title']} | {asks} | {panel['description']} |\n"
+            queried = "the store" if "rawSql" in panel["targets"][0] else "Prometheus"
+            yield f"| {panel['title']} | {queried} | {panel['description']} |\n"

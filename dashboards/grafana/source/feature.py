@@ -284,7 +284,7 @@ def _exported() -> Lines:
 def _newest() -> Table:
     return (
         rows(
-            "Newest verdicts in words",
+            "Newest verdicts, with reasons",
             "The newest window of every length against every reference, and whether it was judged anew, "
             "and why.",
             table(

@@ -1,4 +1,4 @@
-"""Panels in one style: each says what it shows, in which unit, and what it means when there is nothing."""
+"""Panels in one style: each with a description, a unit, and a text for when there is no data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VERDICT_COLOURS = {
     "ok": "green",
     "insufficient_data": "#808080",
 }
-VERDICT_WORDS = {
+VERDICT_LABELS = {
     "page": "drifted",
     "warn": "warning",
     "incomplete": "incomplete",
@@ -56,14 +56,14 @@ VERDICT_COLUMN = [
             {
                 "type": "value",
                 "options": {
-                    name: {"text": VERDICT_WORDS[name], "color": VERDICT_COLOURS[name], "index": place}
+                    name: {"text": VERDICT_LABELS[name], "color": VERDICT_COLOURS[name], "index": place}
                     for place, name in enumerate(GRAVITY)
                 },
             }
         ],
     ),
 ]
-"""What makes a table's column of verdicts coloured words."""
+"""Colours a table's column of verdicts, and labels them."""
 
 
 def dashboard(title: str, uid: str, description: str, *, since: str, refresh: str) -> Dashboard:
@@ -222,7 +222,7 @@ def named_numbers(names: dict[str, tuple[str, str]]) -> ValueMap:
 
 
 def verdict_number(panel: stat.Panel) -> stat.Panel:
-    """Show a number of one of the verdicts as its word, in its colour."""
+    """Show the number of a verdict as its label, in its colour."""
     return panel.mappings([_verdict_numbers()]).color_mode(models.BigValueColorMode.BACKGROUND)
 
 
@@ -237,9 +237,9 @@ def unit_of(name: str) -> DynamicConfigValue:
     return DynamicConfigValue(id_val="unit", value=name)
 
 
-def titled(words: str) -> DynamicConfigValue:
+def titled(text: str) -> DynamicConfigValue:
     """Give a column its title."""
-    return DynamicConfigValue(id_val="displayName", value=words)
+    return DynamicConfigValue(id_val="displayName", value=text)
 
 
 def wide(pixels: int) -> DynamicConfigValue:
@@ -254,7 +254,7 @@ def hidden() -> DynamicConfigValue:
 
 def _verdict_numbers() -> ValueMap:
     return named_numbers(
-        {str(place): (VERDICT_WORDS[name], VERDICT_COLOURS[name]) for place, name in enumerate(GRAVITY)}
+        {str(place): (VERDICT_LABELS[name], VERDICT_COLOURS[name]) for place, name in enumerate(GRAVITY)}
     )
 
 

@@ -1,4 +1,4 @@
-"""Panels on how right a version was, once truths are known."""
+"""Panels on how right a version was, once its truths are known."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def build() -> Dashboard:
         .with_panel(_completeness())
         .with_panel(_dropped())
         .with_panel(_unknown_runs())
-        .with_panel(_last_beats())
+        .with_panel(_last_heartbeats())
         .with_panel(aside.not_judged())
         .with_panel(aside.unencodable())
         .with_panel(aside.undeclared())
@@ -169,8 +169,8 @@ _LATENESS = (
 def _rates() -> Lines:
     return lines(
         "Events landed",
-        "By stage (the topic) and outcome. Repeated: its client said that it may stand in the log twice, "
-        "and it did.",
+        "By stage (the topic) and outcome. Repeated: its client marked it as possibly in the log twice, "
+        "and it was.",
         metric(
             f"sum by (stage, outcome) (rate(driftline_events_total{JOB}[$__rate_interval]))",
             "{{stage}} {{outcome}}",
@@ -299,11 +299,11 @@ def _unknown_runs() -> Lines:
     )
 
 
-def _last_beats() -> Table:
+def _last_heartbeats() -> Table:
     return (
         rows(
             "Sessions",
-            "Who logs: each session's newest beat, and how far it says it is. One that is not final and "
+            "Who logs: each session's newest heartbeat, with its progress. One that is not final and "
             "is silent has died, or can't reach the log.",
             table(
                 f"""
@@ -318,7 +318,7 @@ def _last_beats() -> Table:
             width=12,
             numbers=["sent"],
         )
-        .override_by_name("beat_time", [titled("last beat"), unit_of("dateTimeFromNow")])
+        .override_by_name("beat_time", [titled("last heartbeat"), unit_of("dateTimeFromNow")])
         .override_by_name("session_id", [titled("session"), wide(120)])
     )
 

@@ -45,7 +45,7 @@ HAVING countIf(state IN ('dismissed', 'accepted')) > 0 AND countIf(state = 'open
 """
 _IS_SETTLED = f"(model_name, model_version, environment, feature) IN ({_SETTLED})"
 VERDICT_NOW = f"if(verdict = 'page' AND {_IS_SETTLED}, 'ok', verdict)"
-"""A verdict as it is told now: what somebody called noise or accepted needs nobody."""
+"""A verdict as it is shown now: a page that was acknowledged as noise, or is accepted, is ok."""
 
 GRAVITY_NOW = f"transform({VERDICT_NOW}, {list(GRAVITY)}, {list(range(len(GRAVITY)))}, 0)"
 
@@ -53,7 +53,7 @@ JOB = '{job=~"$job"}'
 
 FIRST_HOUR = "toStartOfHour($__fromTime, 'UTC')"
 HOURS = f"hour >= {FIRST_HOUR} AND hour <= $__toTime"
-"""What is derived is derived by hour: those that the time range touches."""
+"""The hours that the time range touches; derived rows are by hour."""
 
 
 class _Sql(Builder[Dataquery]):

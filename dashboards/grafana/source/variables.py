@@ -147,7 +147,7 @@ def choice(name: str, label: str, options: Mapping[str, str], chosen: str = "") 
     """Return a choice among fixed options, by value what is shown; none chosen: any of them, or none."""
     text = ", ".join(f"{shown} : {value}" for value, shown in options.items())
     shown = [
-        VariableOption(selected=value == chosen, text=words, value=value) for value, words in options.items()
+        VariableOption(selected=value == chosen, text=text, value=value) for value, text in options.items()
     ]
     variable = CustomVariable(name).label(label).values(text).options(shown)
     if chosen:
