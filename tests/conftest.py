@@ -1,7 +1,7 @@
 """No test is passed over in silence.
 
 With TESTS_FORBID_SKIPS=1 a test that is skipped, or expected to fail, fails and says why it was
-skipped. Without it, what did not run is told at the end, where it can't be overlooked.
+skipped. Without it, what did not run is listed at the end, where it can't be overlooked.
 
 Tests talk to servers of this machine, whatever proxy the environment names.
 

@@ -25,7 +25,7 @@ def make(clock=None, *, general=()):
     )
 
 
-def test_what_fails_is_kept_and_told_and_the_block_ends(caplog):
+def test_what_fails_is_kept_and_reported_and_the_block_ends(caplog):
     failing = make()
     with failing.apart("a", model_name="m", version="1"):
         raise ValueError("first\nsecond")

@@ -1,4 +1,4 @@
-"""A process that was forked off knows it, also where Python was not told, as under uWSGI."""
+"""A process that was forked off knows it, also where Python was bypassed, as under uWSGI."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def sessions(tmp_path: Path, work: str, *arguments: str, prelude: str = "") -> l
 
 
 @pytest.mark.parametrize("prelude", PRELUDE.values(), ids=PRELUDE)
-def test_a_child_that_python_was_not_told_of_logs_in_a_session_of_its_own(
+def test_a_child_that_python_did_not_notice_logs_in_a_session_of_its_own(
     prelude: str, tmp_path: Path
 ) -> None:
     assert sessions(tmp_path, LOGS, prelude=prelude) == [[1, 2, 3, 4, 5]] * 2

@@ -35,15 +35,15 @@ def broken():
     raise ZeroDivisionError("nobody thought of this\nwith more lines")
 
 
-def test_a_loop_that_beats_is_alive_and_one_that_stopped_is_not(clock):
+def test_a_loop_that_makes_progress_is_alive_and_one_that_stopped_is_not(clock):
     pulse = Pulse("lander", clock)
     health = Health(alive={"lander": pulse.check})
     clock.now = STALL_S
     assert asked(health, "/healthz") == (200, {"status": "ok", "checks": {"lander": "ok"}, "problems": []})
     clock.now = STALL_S + 1
-    status, told = asked(health, "/healthz")
+    status, reported = asked(health, "/healthz")
     assert status == 503
-    assert told["problems"] == ["lander: the lander got no further for 301 s; restart this process"]
+    assert reported["problems"] == ["lander: the lander got no further for 301 s; restart this process"]
     pulse.beat()
     assert asked(health, "/healthz")[0] == 200
 
@@ -78,10 +78,10 @@ def test_a_process_that_hangs_is_not_ready_either(clock):
     assert asked(Health(alive={"lander": pulse.check}, ready={"store": list}), "/readyz")[0] == 503
 
 
-def test_a_check_that_fails_as_nobody_foresaw_is_a_problem_told_in_a_line():
-    status, told = asked(Health(ready={"store": broken}), "/readyz")
+def test_a_check_that_fails_as_nobody_foresaw_is_a_problem_reported_in_a_line():
+    status, reported = asked(Health(ready={"store": broken}), "/readyz")
     assert status == 503
-    assert told["problems"] == ["store: ZeroDivisionError: nobody thought of this"]
+    assert reported["problems"] == ["store: ZeroDivisionError: nobody thought of this"]
 
 
 def test_a_loop_whose_last_attempt_failed_is_alive_and_not_ready(clock):
@@ -89,9 +89,9 @@ def test_a_loop_whose_last_attempt_failed_is_alive_and_not_ready(clock):
     health = Health(alive={"lander": pulse.check}, ready={"landing": pulse.check_work})
     assert asked(health, "/readyz")[0] == 200
     pulse.fail(StoreError("Cannot reserve 1.00 MiB, not enough space\nin the store"))
-    status, told = asked(health, "/readyz")
-    assert (status, told["checks"]) == (503, {"lander": "ok", "landing": "failed"})
-    assert told["problems"] == [
+    status, reported = asked(health, "/readyz")
+    assert (status, reported["checks"]) == (503, {"lander": "ok", "landing": "failed"})
+    assert reported["problems"] == [
         "landing: the lander tried last in vain: Cannot reserve 1.00 MiB, not enough space"
     ]
     assert asked(health, "/healthz")[0] == 200

@@ -9,11 +9,11 @@ import pytest
 
 from driftline.printable import printable
 
-# Cf, but letters of languages are joined by them, and pictures.
+# Cf, but characters of languages are joined by them, and pictures.
 JOINERS = "\u200c\u200d"
 
 
-def test_a_text_of_letters_of_any_language_stays():
+def test_a_text_of_characters_of_any_language_stays():
     text = "flight-delay größe दिल्ली \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 👩\u200d🚀 \u00a0"
     assert printable(text) == text
 

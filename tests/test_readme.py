@@ -68,8 +68,8 @@ def test_the_first_steps_log_a_prediction_an_outcome_and_a_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.joblib").write_bytes(b"a model")
     author = ("-c", "user.name=a test", "-c", "user.email=test@example.org")
-    for words in (("init", "-q"), (*author, "commit", "-q", "--allow-empty", "-m", "training code")):
-        subprocess.run(["git", *words], check=True)
+    for arguments in (("init", "-q"), (*author, "commit", "-q", "--allow-empty", "-m", "training code")):
+        subprocess.run(["git", *arguments], check=True)
     names: dict[str, object] = {"features": {"distance": [733.0], "carrier": ["UA"]}, "scores": [0.81]}
     for block in code(START):
         exec(block, names)

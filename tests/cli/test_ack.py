@@ -1,4 +1,4 @@
-"""What is told of incidents, and what an engineer may say of them."""
+"""What is shown of incidents, and how an engineer acknowledges them."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def test_an_incident_is_acknowledged_once_by_the_beginning_of_its_id_and_listed_
     assert newest["since"] == hour_time(HOUR).isoformat()
     assert [finding["feature"] for finding in newest["findings"]] == ["amount", "b"]
     assert newest["findings"][0]["observed"] == 0.75
-    (said,) = newest["acknowledgements"]
-    assert (said["acknowledgement"], said["given_by"], said["note"]) == ("real", "Ada", "the feed")
-    assert said["known_from"] == hour_time(HOUR + 5).isoformat()
+    (given,) = newest["acknowledgements"]
+    assert (given["acknowledgement"], given["given_by"], given["note"]) == ("real", "Ada", "the feed")
+    assert given["known_from"] == hour_time(HOUR + 5).isoformat()
     assert (older["acknowledged"], older["acknowledgements"]) == (None, [])
 
 
-def test_the_last_word_counts(store_url):
-    told = ask(store_url, "ack", "bb22", "--noise", "--by", "Bo")
-    assert (told["incident_id"], told["acknowledged"]) == ("bb22", "noise")
+def test_the_last_acknowledgement_counts(store_url):
+    shown = ask(store_url, "ack", "bb22", "--noise", "--by", "Bo")
+    assert (shown["incident_id"], shown["acknowledged"]) == ("bb22", "noise")
     assert ask(store_url, "ack", "bb22", "--accept", "--by", "Bo")["acknowledged"] == "accept"
     (older,) = ask(store_url, "incidents", "--model", "older")
     assert older["acknowledged"] == "accept"
@@ -82,8 +82,8 @@ def test_incidents_are_listed_for_people(store_url):
     assert lines[2].startswith(f"  since {hour_time(HOUR):%Y-%m-%d %H:%M}, detected ")
     assert lines[2].endswith(f"the new normal from {hour_time(HOUR):%Y-%m-%d %H:%M}")
     assert lines[3].startswith("    amount: stuck  (6 h against production, since ")
-    told = run(store_url, "incidents").output
-    assert "    amount in carrier=DL: share at or below 5 33.33% -> 75.00%  (6 h against production" in told
+    shown = run(store_url, "incidents").output
+    assert "    amount in carrier=DL: share at or below 5 33.33% -> 75.00%  (6 h against production" in shown
     assert run(store_url, "incidents", "--model", "never").output == "no incidents\n"
     assert ask(store_url, "incidents", "--model", "never") == []
 
@@ -91,13 +91,13 @@ def test_incidents_are_listed_for_people(store_url):
 @pytest.mark.parametrize(
     "arguments", [(), ("aa11",), ("--real",), ("aa11", "--real", "--noise"), ("aa11", "--real", "--accept")]
 )
-def test_one_incident_and_one_word_have_to_be_named(store_url, arguments):
+def test_one_incident_and_one_acknowledgement_have_to_be_given(store_url, arguments):
     done = run(store_url, "ack", *arguments)
     assert done.exit_code == 2
     assert "say one of --real, --noise, --accept; `driftline incidents` lists them" in done.output
 
 
-def test_an_incident_that_is_not_there_is_told_in_one_line(store_url):
+def test_an_incident_that_is_not_there_is_reported_in_one_line(store_url):
     done = run(store_url, "ack", "ffff", "--real")
     assert done.exit_code == 1
     assert (

@@ -32,7 +32,7 @@ def insert(client, model, *, hours=HOURS, environment="production"):
         f"SELECT generateUUIDv4(), fromUnixTimestamp64Micro(toInt64({START_S}000000 "
         f"+ intDiv(number * {hours} * 3600000000, {rows}))), '{model}', '1', 'run', '{model}', number + 1, "
         f"'{environment}', map('share', intHash64(number) % 1000 / 1000), "
-        f"map('<word>', ['a', 'b', 'c'][intHash64(number + {rows}) % 3 + 1]) FROM numbers({rows})",
+        f"map('<text>', ['a', 'b', 'c'][intHash64(number + {rows}) % 3 + 1]) FROM numbers({rows})",
         settings={"insert_deduplication_token": f"{model}|{environment}", "max_block_size": rows},
     )
 
@@ -95,39 +95,39 @@ def page(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def told(store_url, page):
+def shown(store_url, page):
     result = run("--store", store_url, *WAY, "--json", "--out", str(page))
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
-def test_json_tells_pages_and_delays(told):
-    assert (told["model_name"], told["model_version"]) == ("three weeks", "1")
-    assert told["first_hour"] == "2025-12-08T00:00:00+00:00"
-    assert told["model"]["hours"] == HOURS - 14 * 24 - 1 - 4  # The newest hour may not have closed.
-    assert told["model"]["pages"] == 0
-    assert {feature["name"] for feature in told["features"]} == {"share", "<word>"}
-    delays = {(each["feature"], each["shift"]): each for each in told["delays"]}
+def test_json_tells_pages_and_delays(shown):
+    assert (shown["model_name"], shown["model_version"]) == ("three weeks", "1")
+    assert shown["first_hour"] == "2025-12-08T00:00:00+00:00"
+    assert shown["model"]["hours"] == HOURS - 14 * 24 - 1 - 4  # The newest hour may not have closed.
+    assert shown["model"]["pages"] == 0
+    assert {feature["name"] for feature in shown["features"]} == {"share", "<text>"}
+    delays = {(each["feature"], each["shift"]): each for each in shown["delays"]}
     assert delays["share", "mean + 0.5 sd"]["median_hours"] <= 3
     assert delays["share", "stuck"]["hours"] == [1]
-    assert delays["<word>", "a value renamed"]["p90_hours"] == 1
-    assert len(told["dates"]) == 1
+    assert delays["<text>", "a value renamed"]["p90_hours"] == 1
+    assert len(shown["dates"]) == 1
 
 
-def test_the_picture_is_one_whole_document_that_needs_nothing_else(told, page):
+def test_the_picture_is_one_whole_document_that_needs_nothing_else(shown, page):
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"<html|</html>", text) == ["<html", "</html>"]
     labels = [html.unescape(label) for label in re.findall(r'aria-label="([^"]*)"', text)]
-    assert "<word>: median 1 h, 90 % 1 h" in labels
+    assert "<text>: median 1 h, 90 % 1 h" in labels
     headings = re.findall(r"<h2>(.*?)</h2>", text)
     assert headings[0] == "Pages that nobody injected"
     assert "a value renamed, categories" in headings
-    assert len(headings) == 1 + len({(each["kind"], each["shift"]) for each in told["delays"]})
+    assert len(headings) == 1 + len({(each["kind"], each["shift"]) for each in shown["delays"]})
     assert "prefers-color-scheme: dark" in text
     assert re.findall(r'(?:src|href)="(?!data:)|url\((?!#)|@import|<script', text) == []
 
 
-def test_the_table_tells_the_same_in_words(store_url):
+def test_the_table_shows_the_same(store_url):
     result = run("--store", store_url, *WAY, "--hours", "169")
     assert result.exit_code == 0, result.output
     assert "three weeks version 1, production: 165 hours judged" in result.stdout
@@ -151,7 +151,7 @@ def test_hours_of_stored_incidents_are_left_out(store_url, leave_out, left_out):
         (("--model", "young", "--timezone", "Mars/Olympus"), "no name of the IANA database"),
     ],
 )
-def test_what_cannot_be_replayed_is_said(store_url, arguments, reason):
+def test_what_cannot_be_replayed_is_reported(store_url, arguments, reason):
     result = run("--store", store_url, *arguments)
     assert result.exit_code != 0
     assert reason in result.output

@@ -70,7 +70,7 @@ def test_model_version_and_time_are_asked_for(asked):
     assert "is no time, such as" in run("invalid", "--since", "yesterday").output
 
 
-def test_that_nothing_is_invalid_is_said(asked):
+def test_that_nothing_is_invalid_is_reported(asked):
     assert run("invalid", "--model", "fine").output.startswith("nothing invalid has landed")
     assert json.loads(run("invalid", "--model", "fine", "--json").output) == []
     assert len(asked) == 2
@@ -92,13 +92,13 @@ def test_a_file_that_holds_no_rules_is_refused_with_what_it_should_hold(asked, t
     assert asked == []
 
 
-def test_a_model_without_rules_is_told_what_it_waits_for(asked):
+def test_a_model_without_rules_is_reported_with_what_it_waits_for(asked):
     assert "its reference, or 5,000 predictions, must land first" in run("rules", "till").output
     assert asked == []
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"),
+    ("rule", "sentence"),
     [
         (Rule(), "anything"),
         (Rule("numeric", 0.0, 12.5, may_be_missing=False), "0..12.5; never missing"),
@@ -110,5 +110,5 @@ def test_a_model_without_rules_is_told_what_it_waits_for(asked):
         ),
     ],
 )
-def test_a_rule_is_said_in_words(rule, words):
-    assert command.described(rule) == words
+def test_a_rule_is_described(rule, sentence):
+    assert command.described(rule) == sentence

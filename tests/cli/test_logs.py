@@ -35,8 +35,8 @@ def formatted(form="incident %s opened", args=("p1",), **extra):
 
 def test_a_line_says_when_how_grave_who_and_what():
     line = formatted()
-    said_at = datetime.fromisoformat(line.pop("timestamp"))
-    assert abs(datetime.now(UTC) - said_at) < timedelta(minutes=1)
+    logged_at = datetime.fromisoformat(line.pop("timestamp"))
+    assert abs(datetime.now(UTC) - logged_at) < timedelta(minutes=1)
     assert re.match(r"\d", line.pop("version"))
     assert line == {
         "level": "INFO",
@@ -51,7 +51,7 @@ def test_context_stands_beside_the_message():
     assert (line["incident_id"], line["model_name"], line["offset"]) == ("p1", "flight-delay", 17)
 
 
-def test_whoever_speaks_speaks_json_and_what_nobody_caught_is_told_with_its_trace():
+def test_whoever_speaks_speaks_json_and_what_nobody_caught_is_reported_with_its_trace():
     done = subprocess.run(
         [sys.executable, "-c", _THREAD_DIES], capture_output=True, text=True, check=False, timeout=60
     )

@@ -152,9 +152,9 @@ def test_history_says_what_was_declared_and_what_answered(place):
     period = ("--since", "2026-02-03T00:00", "--until", "2026-02-04T00:00")
     over = ask(place, "models", "history", MODEL, *period)
     assert [each["version"] for each in over["declared"]] == [None, "1", "2"]
-    told = run(place, "models", "history", MODEL, *period).output
-    assert "2026-02-03 12:00 to 2026-02-04 00:00  2  version 2 went from candidate to production" in told
-    rows = [line.split() for line in told.splitlines() if line.endswith(("True", "False"))]
+    reported = run(place, "models", "history", MODEL, *period).output
+    assert "2026-02-03 12:00 to 2026-02-04 00:00  2  version 2 went from candidate to production" in reported
+    rows = [line.split() for line in reported.splitlines() if line.endswith(("True", "False"))]
     assert [(row[0], row[-2], row[-1]) for row in rows] == [
         ("1", "4", "True"),
         ("1", "3", "False"),

@@ -160,10 +160,10 @@ def command():
 @pytest.mark.usefixtures("run")
 def test_services_take_a_file_from_the_flag_then_from_the_environment(command, tmp_path):
     (tmp_path / "other.yaml").write_text("version: 1\ndefaults: {minimum_effect: 3%}\n")
-    told = CliRunner().invoke(command, ["--monitors", "fine.yaml"], env={"DRIFTLINE_MONITORS": "other.yaml"})
-    assert "minimum_effect=0.01" in told.output
-    told = CliRunner().invoke(command, [], env={"DRIFTLINE_MONITORS": "other.yaml"})
-    assert "minimum_effect=0.03" in told.output
+    shown = CliRunner().invoke(command, ["--monitors", "fine.yaml"], env={"DRIFTLINE_MONITORS": "other.yaml"})
+    assert "minimum_effect=0.01" in shown.output
+    shown = CliRunner().invoke(command, [], env={"DRIFTLINE_MONITORS": "other.yaml"})
+    assert "minimum_effect=0.03" in shown.output
     assert "stuck_hours=7" in CliRunner().invoke(command, []).output
 
 

@@ -48,17 +48,17 @@ def test_a_cell_is_as_wide_as_it_is_shown():
 
 
 def test_json_says_the_same_without_the_characters():
-    told = printed(lambda: echo_json({"name": HOSTILE}))
-    assert json.loads(told) == {"name": HOSTILE}
-    assert not set("\x1b\r\u202e\x9b") & set(told)
+    shown = printed(lambda: echo_json({"name": HOSTILE}))
+    assert json.loads(shown) == {"name": HOSTILE}
+    assert not set("\x1b\r\u202e\x9b") & set(shown)
 
 
-def test_an_error_is_told_without_them():
+def test_an_error_is_reported_without_them():
     def fail():
         raise FailureError(f"no model {HOSTILE}")
 
-    told = printed(fail)
-    assert not set("\x1b\r\u202e\x9b") & set(told)
+    shown = printed(fail)
+    assert not set("\x1b\r\u202e\x9b") & set(shown)
 
 
 def test_a_name_in_a_message_makes_no_line_of_the_log():
@@ -67,8 +67,8 @@ def test_a_name_in_a_message_makes_no_line_of_the_log():
 
 
 def test_a_name_in_a_traceback_makes_no_line_that_looks_like_one_of_the_log():
-    told = record("failed", exc_info=(ValueError, ValueError(HOSTILE), None))
-    first, *others = TextFormatter("%(levelname)s %(message)s").format(told).split("\n")
+    shown = record("failed", exc_info=(ValueError, ValueError(HOSTILE), None))
+    first, *others = TextFormatter("%(levelname)s %(message)s").format(shown).split("\n")
     assert first == "WARNING failed"
     assert others
     assert all(line.startswith("  ") for line in others)
@@ -90,12 +90,14 @@ def test_every_command_prints_through_the_one_place():
     assert prints == MAY_PRINT_BY_THEMSELVES
 
 
-def test_a_flood_of_one_kind_is_cut_and_said_so_and_other_kinds_come_through():
+def test_a_flood_of_one_kind_is_cut_with_a_note_and_other_kinds_come_through():
     now_s = [0.0]
     flood = Flood(lambda: now_s[0], limit=3)
-    told = [record("bad request of %s", number) for number in range(10)]
-    assert [flood.filter(each) for each in told] == [True] * 3 + [False] * 7
-    assert told[2].getMessage() == "bad request of 2 (there are more of this kind; silent for up to a minute)"
+    shown = [record("bad request of %s", number) for number in range(10)]
+    assert [flood.filter(each) for each in shown] == [True] * 3 + [False] * 7
+    assert (
+        shown[2].getMessage() == "bad request of 2 (there are more of this kind; silent for up to a minute)"
+    )
     assert flood.filter(record("another"))
     now_s[0] = 60.0
     assert flood.filter(record("bad request of %s", 11))

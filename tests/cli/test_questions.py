@@ -23,7 +23,7 @@ from driftline.store import migrate
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00+00:00"),
         (datetime(2026, 1, 31, 12), "2026-01-31T12:00:00+00:00"),  # noqa: DTZ001  as drivers do
@@ -34,12 +34,12 @@ from driftline.store import migrate
         ({1: uuid.UUID(int=7)}, {"1": "00000000-0000-0000-0000-000000000007"}),
     ],
 )
-def test_json_holds_every_value_that_the_store_does(value, told):
-    assert plain(value) == told
-    assert json.loads(json.dumps(plain(value), allow_nan=False)) == told
+def test_json_holds_every_value_that_the_store_does(value, expected):
+    assert plain(value) == expected
+    assert json.loads(json.dumps(plain(value), allow_nan=False)) == expected
 
 
-def test_a_server_that_is_not_there_is_told_in_one_line():
+def test_a_server_that_is_not_there_is_reported_in_one_line():
     """No traceback, no warnings of libraries, no waiting."""
     line = [sys.executable, "-m", "driftline.cli", "completeness", "--store", "clickhouse://127.0.0.1:9/x"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
@@ -85,7 +85,7 @@ def test_every_command_takes_log_and_store(command):
 @pytest.mark.parametrize(
     "error", [PermissionError(13, "Permission denied", "/x"), MemoryError(), OSError(28, "No space left")]
 )
-def test_what_disk_and_memory_refuse_is_told_in_a_sentence(error):
+def test_what_disk_and_memory_refuse_is_reported_in_a_sentence(error):
     @click.command()
     @clean_errors
     def command():

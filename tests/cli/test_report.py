@@ -46,7 +46,7 @@ def test_writes_to_standard_output(store_url):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("-o", "-", "--model", "nope"), "no event of a model called 'nope' has landed"),
         (("-o", "/nowhere/report.html"), "the report can't be written to /nowhere/report.html: No such file"),
@@ -54,10 +54,10 @@ def test_writes_to_standard_output(store_url):
         ((), "Missing option '-o'"),
     ],
 )
-def test_says_what_is_wrong(store_url, arguments, told):
+def test_says_what_is_wrong(store_url, arguments, expected):
     done = run(store_url, *arguments)
     assert done.exit_code != 0
-    assert told in done.output
+    assert expected in done.output
 
 
 def test_of_an_empty_store_it_says_that_there_is_nothing(tmp_path):

@@ -1,4 +1,4 @@
-"""Where a password may stand, and that it is told nowhere; nor what an event says of somebody."""
+"""Where a password may stand, and that it is shown nowhere; nor what an event says of somebody."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.landing import Landing
 from tests.support.running import Place, wait_until
 from tests.support.traffic import make_logger
 
-SECRET = "s3cret-word"
+SECRET = "s3cret-text"
 AWAY = f"clickhouse://me:{SECRET}@127.0.0.1:1/driftline"
 
 
@@ -51,7 +51,7 @@ def test_a_password_in_a_flag_is_refused_with_what_to_do_instead(run, command, u
     assert SECRET not in result.output
 
 
-def test_a_password_in_the_environment_or_a_file_is_used_and_told_nowhere(run, tmp_path):
+def test_a_password_in_the_environment_or_a_file_is_used_and_shown_nowhere(run, tmp_path):
     (tmp_path / "password").write_text(SECRET)
     (tmp_path / "driftline.toml").write_text(f'store = "{AWAY}"\n')
     (tmp_path / "driftline.toml").chmod(0o600)
@@ -102,18 +102,20 @@ def test_no_page_tells_a_password(caplog):
 def test_a_running_service_tells_no_password_in_its_command_line_or_log(tmp_path, command):
     environment = os.environ | {"DRIFTLINE_STORE": AWAY, "DRIFTLINE_LOG": (tmp_path / "log").as_uri()}
     line = [sys.executable, "-m", "driftline.cli", "--log-level", "debug", *command.split()]
-    with (tmp_path / "told").open("w+") as told:
-        process = subprocess.Popen(line, env=environment, stdout=told, stderr=told)
+    with (tmp_path / "errors").open("w+") as errors:
+        process = subprocess.Popen(line, env=environment, stdout=errors, stderr=errors)
         try:
             read = Path(f"/proc/{process.pid}/cmdline").read_bytes
             wait_until(lambda: b"driftline.cli" in read(), what="the command")
             assert SECRET.encode() not in read()
-            wait_until(lambda: "127.0.0.1" in (tmp_path / "told").read_text(), what="trouble that is told")
+            wait_until(
+                lambda: "127.0.0.1" in (tmp_path / "errors").read_text(), what="trouble that is reported"
+            )
             assert SECRET.encode() not in read()
         finally:
             process.kill()
             process.wait()
-    assert SECRET not in (tmp_path / "told").read_text()
+    assert SECRET not in (tmp_path / "errors").read_text()
 
 
 def test_migrate_creates_the_topics_of_a_log_that_is_given(run, tmp_path):
@@ -142,7 +144,7 @@ def test_users_of_an_embedded_store_are_refused(run, tmp_path):
 def test_what_is_logged_of_a_refused_record_holds_no_feature(tmp_path, caplog):
     """It names the rule that was broken and the value that broke it; no rule is about a feature."""
     caplog.set_level(logging.WARNING)
-    told = {
+    arguments = {
         "features": {"diagnosis": SECRET},
         "prediction": 0.5,
         "entity_id": SECRET,
@@ -151,7 +153,7 @@ def test_what_is_logged_of_a_refused_record_holds_no_feature(tmp_path, caplog):
     landing = Landing(Place(tmp_path))
     try:
         with make_logger(landing.log) as logger:
-            logger.log(**told)
+            logger.log(**arguments)
         good = landing.log.reader("look", [PREDICTIONS_TOPIC]).fetch(PREDICTIONS_TOPIC).values[0]
         refused = encode_record(PREDICTION, {**decode_record(good)[1], "model_version": ""})
         for value in (

@@ -1,4 +1,4 @@
-"""Services as an operator sees them: their health, and that they end cleanly when they are told to."""
+"""Services as an operator sees them: their health, and that they end cleanly on SIGTERM."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Running:
     """One service in a process of its own, with what it says on standard error as JSON."""
 
     def __init__(self, place, command, *, store_url=None):
-        self.said = place.folder / "said.jsonl"
+        self.log_path = place.folder / "log.jsonl"
         line = [
             sys.executable,
             "-m",
@@ -57,12 +57,12 @@ class Running:
             *command,
         ]
         urls = {"DRIFTLINE_LOG": place.log_url, "DRIFTLINE_STORE": store_url or place.store_url}
-        with self.said.open("w") as errors:
+        with self.log_path.open("w") as errors:
             pipes = {"stdout": subprocess.PIPE, "stderr": errors}
             self.process = subprocess.Popen(line, **pipes, text=True, env=os.environ | urls)
 
     def lines(self):
-        return [json.loads(line) for line in self.said.read_text().splitlines()]
+        return [json.loads(line) for line in self.log_path.read_text().splitlines()]
 
     def url(self):
         """Wait until it says where it listens."""
@@ -109,11 +109,11 @@ def run(place):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_service_says_that_it_is_ready_and_ends_in_order_when_told_to(run, name):
+def test_a_service_says_that_it_is_ready_and_ends_in_order_when_asked_to(run, name):
     running = run(*COMMANDS[name])
     wait_until(lambda: running.ask("/readyz")[0] == 200, timeout_s=60, what=f"readiness of {name}")
-    told = {"status": "ok", "checks": dict.fromkeys(CHECKS[name], "ok"), "problems": []}
-    assert running.ask("/readyz") == (200, told)
+    shown = {"status": "ok", "checks": dict.fromkeys(CHECKS[name], "ok"), "problems": []}
+    assert running.ask("/readyz") == (200, shown)
     assert running.ask("/healthz")[0] == 200
     assert running.stop()[:2] == (0, "")
     lines = running.lines()
@@ -149,10 +149,10 @@ def test_a_store_that_goes_away_makes_a_service_unready_and_not_dead(run, tmp_pa
     running = run(*COMMANDS["watch"], store_url=store.url)
     wait_until(lambda: running.ask("/readyz")[0] == 200, timeout_s=60, what="readiness")
     store.stop()
-    status, told = running.ask("/readyz")
+    status, shown = running.ask("/readyz")
     assert status == 503
-    assert (told["checks"]["drift worker"], told["checks"]["store"]) == ("ok", "failed")
-    assert "does not answer" in told["problems"][0]
+    assert (shown["checks"]["drift worker"], shown["checks"]["store"]) == ("ok", "failed")
+    assert "does not answer" in shown["problems"][0]
     assert running.ask("/healthz")[0] == 200
     store.start()
     wait_until(lambda: running.ask("/readyz")[0] == 200, timeout_s=60, what="readiness again")
@@ -181,12 +181,12 @@ def test_migrating_goes_on_with_the_next_owner_of_an_embedded_store(monkeypatch,
         return migrate(client)
 
     monkeypatch.setattr("driftline.cli.services.migrate", cut_short_once)
-    told = CliRunner().invoke(migrate_command, ["--store", f"chdb://{tmp_path / 'store'}"])
-    assert told.exit_code == 0, told.output
+    shown = CliRunner().invoke(migrate_command, ["--store", f"chdb://{tmp_path / 'store'}"])
+    assert shown.exit_code == 0, shown.output
     assert len(done) == 2
 
 
-def test_migrating_gives_up_when_it_was_told_to_wait_no_longer(run):
+def test_migrating_gives_up_when_it_was_asked_to_wait_no_longer(run):
     running = run("migrate", "--wait", "1", store_url="clickhouse://default@127.0.0.1:1/driftline")
     assert running.process.wait(60) == 1
     assert "does not answer" in running.lines()[-1]["message"]

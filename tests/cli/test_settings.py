@@ -1,4 +1,4 @@
-"""Settings come from flags, then the environment, then a file; errors are told in a sentence."""
+"""Settings come from flags, then the environment, then a file; errors are reported in a sentence."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_log_and_store_lie_in_the_users_data_folder_whatever_its_name(run, tmp_p
 
 
 @pytest.mark.parametrize("command", ["up", "completeness", "demo", "forward"])
-def test_a_user_without_a_home_is_told_what_to_set(run, monkeypatch, command):
+def test_a_user_without_a_home_learns_what_to_set(run, monkeypatch, command):
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.delenv("XDG_DATA_HOME")
@@ -87,23 +87,23 @@ def test_a_settings_file_that_is_missing_or_no_toml_is_named(tmp_path, name, tex
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("land", "--log", "http://x"), "must begin with file:///"),
         (("verdicts", "--since", "yesterday"), "no time"),
         (("completeness", "--store", "postgres://x"), "is not known"),
     ],
 )
-def test_a_wrong_setting_is_told_in_a_sentence(run, arguments, told):
+def test_a_wrong_setting_is_reported_in_a_sentence(run, arguments, expected):
     result = run(*arguments)
     assert result.exit_code != 0
-    assert told in result.output
+    assert expected in result.output
     assert "Traceback" not in result.output
 
 
-def test_what_json_has_no_word_for_is_told_in_text():
+def test_what_json_has_no_type_for_is_reported_in_text():
     identity = uuid.UUID(int=7)
-    told = plain(
+    shown = plain(
         {
             "naive": datetime(2026, 1, 31, 12),  # noqa: DTZ001  what a client returns of a column in UTC
             "aware": datetime(2026, 1, 31, 12, tzinfo=UTC),
@@ -113,7 +113,7 @@ def test_what_json_has_no_word_for_is_told_in_text():
             "bytes": b"a\xff",
         }
     )
-    assert told == {
+    assert shown == {
         "naive": "2026-01-31T12:00:00+00:00",
         "aware": "2026-01-31T12:00:00+00:00",
         "day": "2026-01-31",
@@ -121,11 +121,11 @@ def test_what_json_has_no_word_for_is_told_in_text():
         "id": str(identity),
         "bytes": "a\\xff",
     }
-    json.dumps(told, allow_nan=False)
+    json.dumps(shown, allow_nan=False)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ('stroe = "chdb:///x"', "stroe is no setting; did you mean store?"),
         ("[verdict]\nlimit = 3", "verdict is no command; did you mean verdicts?"),
@@ -145,11 +145,11 @@ def test_what_json_has_no_word_for_is_told_in_text():
         ("[log]\nlevel = 'info'", "log is no command"),
     ],
 )
-def test_what_the_file_says_and_nobody_reads_is_refused_with_what_is_nearest(run, tmp_path, text, told):
+def test_what_the_file_says_and_nobody_reads_is_refused_with_what_is_nearest(run, tmp_path, text, expected):
     (tmp_path / "driftline.toml").write_text(text)
     result = run("completeness")
     assert result.exit_code == 2, result.output
-    assert told in " ".join(result.output.split())
+    assert expected in " ".join(result.output.split())
     assert "Traceback" not in result.output
 
 
@@ -227,7 +227,7 @@ def test_a_variable_for_kafka_or_a_registry_is_theirs_to_judge(run, name):
     assert named_store(run("completeness", DRIFTLINE_STORE="chdb:named", **{name: "x"})) == "chdb:named"
 
 
-def test_who_has_no_home_is_told_what_to_set(run, monkeypatch):
+def test_who_has_no_home_learns_what_to_set(run, monkeypatch):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 
@@ -252,7 +252,7 @@ ASK = (
 
 
 @pytest.mark.parametrize("command", ASK.split(", "))
-def test_who_asks_a_store_that_is_not_there_is_told_so_and_makes_none(run, tmp_path, command):
+def test_asking_a_store_that_is_not_there_is_an_error_and_makes_none(run, tmp_path, command):
     result = run(*command.split(), "--store", f"chdb://{tmp_path / 'nowhere'}")
     assert result.exit_code == 1, result.output
     assert f"there is no store at chdb://{tmp_path / 'nowhere'}" in result.output

@@ -118,8 +118,8 @@ class TestTrace:
     def test_it_prints_commit_environment_data_and_what_was_decided_then(self, site):
         place, events, _ = site
         commit = git(place.folder / "code", "rev-parse", "HEAD")
-        told = run(place, "trace", events[1]).output
-        assert f'"{commit}"' in told
+        reported = run(place, "trace", events[1]).output
+        assert f'"{commit}"' in reported
         for part in (
             "stage then            production",
             "stage now             candidate",
@@ -127,7 +127,7 @@ class TestTrace:
             'environment_kind      "requirements"',
             "rows.csv",
         ):
-            assert part in told
+            assert part in reported
 
     def test_the_commands_rebuild_code_environment_data_and_artifact(self, site, tmp_path):
         """They are run as they are, but for pip's."""
@@ -148,9 +148,9 @@ class TestTrace:
 
     def test_what_was_never_registered_says_so(self, site):
         place, _, stray = site
-        told = run(place, "trace", stray).output
-        assert "version '9' was never registered" in told
-        assert "run 'unknown' was never registered" in told
+        reported = run(place, "trace", stray).output
+        assert "version '9' was never registered" in reported
+        assert "run 'unknown' was never registered" in reported
 
     def test_predictions_are_found_backwards(self, site):
         place, events, _ = site
@@ -194,9 +194,9 @@ def test_a_run_is_shown_and_registered_from_the_command_line(tmp_path):
     shown = ask(place, "runs", "show", "r")
     assert (shown["revision"], shown["revisions"], shown["metrics"]) == (2, 2, {"test/auc": 0.8})
     assert ask(place, "runs", "show", "r", "--revision", "1")["metrics"] == {"test/auc": 0.9}
-    told = run(place, "runs", "show", "r").output
-    assert "revision              2 of 2" in told
-    assert "aws s3 cp --recursive s3://rows data-training" in told
+    reported = run(place, "runs", "show", "r").output
+    assert "revision              2 of 2" in reported
+    assert "aws s3 cp --recursive s3://rows data-training" in reported
     assert "pytest==" in run(place, "runs", "show", "r", "--print", "environment").output
     assert "no run x is registered" in run(place, "runs", "show", "x").output
     assert "has 2 revisions, and no 3" in run(place, "runs", "show", "r", "--revision", "3").output

@@ -132,8 +132,8 @@ def expand_sql(text: str, values: Mapping[str, str], *, first_s: int, end_s: int
     sql = re.sub(
         r"\$__timeInterval\((\w+)\)", rf"toStartOfInterval(toDateTime(\1), INTERVAL {step_s} second)", sql
     )
-    for macro, words in (("fromTime", first), ("toTime", end), ("interval_s", str(step_s))):
-        sql = re.sub(rf"\$__{macro}\b", words, sql)
+    for macro, replacement in (("fromTime", first), ("toTime", end), ("interval_s", str(step_s))):
+        sql = re.sub(rf"\$__{macro}\b", replacement, sql)
     assert "$__" not in sql, f"a macro that is not known: {sql}"
     return sql
 

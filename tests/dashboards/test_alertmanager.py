@@ -111,9 +111,9 @@ def test_what_follows_from_something_else_calls_nobody(manager):
         "DriftlineMetricsMissing",
     }
     causes = {"DriftlineStoreAway", "DriftlineLogAway", "DriftlineTargetDown"}
-    wait_until(lambda: "other" in told(manager), what="the page about the other model")
-    wait_until(lambda: causes <= told(manager).get("", set()), what="the pages about the causes")
-    assert told(manager) == {"other": {"DriftlineDataDrift"}, "": causes}
+    wait_until(lambda: "other" in notified(manager), what="the page about the other model")
+    wait_until(lambda: causes <= notified(manager).get("", set()), what="the pages about the causes")
+    assert notified(manager) == {"other": {"DriftlineDataDrift"}, "": causes}
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_a_cause_holds_back_its_effect_and_nothing_else(manager, cause, effect):
 
 def test_little_that_is_missing_and_a_lander_elsewhere_hold_nothing_back(manager):
     manager.post([{"labels": labels} for labels in (SLIGHTLY, DRIFT, WATCHER, LAG, NO_LANDER)])
-    wait_until(lambda: {"flight-delay", ""} <= told(manager).keys(), what="all pages")
+    wait_until(lambda: {"flight-delay", ""} <= notified(manager).keys(), what="all pages")
     assert held_back(manager) == []
 
 
-def test_one_cause_is_one_notification_of_a_model_and_its_end_is_told(manager):
+def test_one_cause_is_one_notification_of_a_model_and_its_end_is_reported(manager):
     names = ["dep_delay", "arr_delay", "distance"]
     alerts = [{"labels": {**DRIFT, "feature": name}, "annotations": {"summary": name}} for name in names]
     manager.post(alerts)
@@ -174,7 +174,7 @@ def test_one_cause_is_one_notification_of_a_model_and_its_end_is_told(manager):
 def test_the_silence_of_a_runbook_is_one(manager, file):
     (asked,) = re.findall(r"amtool (silence add .*?)```", file.read_text(), re.DOTALL)
     text = asked.replace("\\\n", " ").replace("http://localhost:9093", manager.url)
-    done = amtool(*(word.strip('"') for word in re.findall(r'"[^"]*"|[^\s"]+(?:"[^"]*")?', text)))
+    done = amtool(*(part.strip('"') for part in re.findall(r'"[^"]*"|[^\s"]+(?:"[^"]*")?', text)))
     assert done.returncode == 0, done.stderr
     assert (
         f'alertname="{file.stem}"' in amtool("silence", "query", f"--alertmanager.url={manager.url}").stdout
@@ -222,7 +222,7 @@ def held_back(manager):
     )
 
 
-def told(manager):
+def notified(manager):
     """Names of the alerts that somebody was called about, by model."""
     names = {}
     for alert in manager.webhook.alerts():

@@ -48,15 +48,15 @@ def called(tmp_path):
             yield metrics, webhook, prometheus
 
 
-def test_an_open_incident_calls_once_and_its_end_is_told(called):
+def test_an_open_incident_calls_once_and_its_end_is_reported(called):
     metrics, webhook, prometheus = called
     assert webhook.posts == []
     metrics.replace(INCIDENTS, {INCIDENT: SINCE_S})
     wait_until(webhook.alerts, what="an incident")
     (alert,) = webhook.alerts()
     names = "model_name", "model_version", "incident_id", "segment", "feature"
-    told = {"alertname": "DriftlineDataDrift", "severity": "page", "team": "flights"}
-    assert alert["labels"] == told | dict(zip(names, INCIDENT, strict=False))
+    reported = {"alertname": "DriftlineDataDrift", "severity": "page", "team": "flights"}
+    assert alert["labels"] == reported | dict(zip(names, INCIDENT, strict=False))
     assert alert["annotations"]["summary"] == (
         "The data of flight-delay 3 has changed since 2013-02-20 05:00:00 +0000 UTC: dep_delay in origin=JFK."
     )

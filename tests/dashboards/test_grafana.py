@@ -157,9 +157,9 @@ def test_variables_that_addresses_name_are_called_so():
 def test_fixed_choices_are_what_grafana_reads_from_their_text(uid):
     for variable in grafana.variables(DASHBOARDS[uid]).values():
         if variable["type"] == "custom":
-            told = {option["value"]: option["text"] for option in variable["options"]}
-            assert grafana.options(variable) == told
-            assert variable["current"]["value"] in {*told, grafana.ALL}
+            reported = {option["value"]: option["text"] for option in variable["options"]}
+            assert grafana.options(variable) == reported
+            assert variable["current"]["value"] in {*reported, grafana.ALL}
 
 
 def links():

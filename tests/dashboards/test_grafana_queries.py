@@ -203,10 +203,10 @@ def test_categories_add_up(world):
 def test_distributions_are_those_of_driftlines_own_pages(world):
     """Now is the last day, before the same day of past weeks, as there."""
     stream, spans = Stream(MODEL, VERSION, "production"), Spans(END_S // HOUR_S)
-    told = read_distribution(world.client, stream, "amount", "numeric", spans).layers
+    reported = read_distribution(world.client, stream, "amount", "numeric", spans).layers
     rows = panel_rows(world, "driftline-feature", "Numbers by slice")
     (whole,) = [row for row in rows if row["slice"] == "all traffic"]
-    assert (whole["now_rows"], whole["before_rows"]) == (told["now"].present, told["before"].present)
+    assert (whole["now_rows"], whole["before_rows"]) == (reported["now"].present, reported["before"].present)
     counted = read_distribution(world.client, stream, "city", "categorical", spans)
     shares = {value.value: value.shares for value in counted.values}
     for row in panel_rows(world, "driftline-feature", "Distribution of categories", feature="city"):

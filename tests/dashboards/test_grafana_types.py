@@ -34,7 +34,7 @@ KINDS = {
 WITHOUT_FIELDS = {"stat"}
 
 # JSON knows no enumerations: a member of one is there as its value. An annotation's target is a query of
-# whatever it asks, which the types leave out. Panel's and Grafana's kinds are told apart by their type.
+# whatever it asks, which the types leave out. Panel's and Grafana's kinds are distinguished by their type.
 PREAMBLE = """
 import type { Dashboard, Panel, RowPanel, AnnotationQuery, AnnotationTarget } from '@grafana/schema';
 
@@ -97,12 +97,12 @@ def complaints(folder: Path, dashboards: Mapping[str, Mapping[str, Any]]) -> Map
     command = ["node", str(compiler), "--pretty", "false", "--project", "tsconfig.json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert bool(done.returncode) == bool(done.stdout), done.stderr
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
     for line in done.stdout.splitlines():
         name = line.partition(".ts(")[0]
-        told[name] = told.get(name, "") + line + "\n"
-    assert set(told) <= set(dashboards), done.stdout
-    return told
+        reported[name] = reported.get(name, "") + line + "\n"
+    assert set(reported) <= set(dashboards), done.stdout
+    return reported
 
 
 def wrong(change: str) -> Mapping[str, Any]:
@@ -142,7 +142,7 @@ WRONG = {
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What TypeScript has against the dashboards, and against wrong ones: in one run, as it takes a while."""
     return complaints(
         tmp_path_factory.mktemp("types"), {**DASHBOARDS, **{change: wrong(change) for change in WRONG}}
@@ -150,11 +150,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("uid", sorted(DASHBOARDS))
-def test_a_dashboard_has_grafanas_own_type(told, uid):
-    assert told.get(uid, "") == ""
+def test_a_dashboard_has_grafanas_own_type(reported, uid):
+    assert reported.get(uid, "") == ""
 
 
 @pytest.mark.parametrize("change", WRONG)
-def test_what_is_wrong_does_not_pass(told, change):
-    assert WRONG[change] in told[change]
-    assert len(told[change].splitlines()) == 1, "one thing is wrong"
+def test_what_is_wrong_does_not_pass(reported, change):
+    assert WRONG[change] in reported[change]
+    assert len(reported[change].splitlines()) == 1, "one thing is wrong"

@@ -73,9 +73,9 @@ def test_each_alert_is_quiet_in_a_unit_test_before_and_after_it_fires(name):
     assert re.search("quiet (fires )+quiet", " ".join(cases))
 
 
-def test_what_a_unit_test_expects_is_told_in_full():
-    told = [one for case in read_expected() for one in case.alerts]
-    assert all({"summary", "description", "runbook_url"} <= one["exp_annotations"].keys() for one in told)
+def test_what_a_unit_test_expects_is_reported_in_full():
+    shown = [one for case in read_expected() for one in case.alerts]
+    assert all({"summary", "description", "runbook_url"} <= one["exp_annotations"].keys() for one in shown)
 
 
 def test_each_alert_has_a_runbook_and_each_runbook_an_alert():
@@ -84,12 +84,12 @@ def test_each_alert_has_a_runbook_and_each_runbook_an_alert():
 
 @each_alert
 def test_an_alert_says_what_to_do_where_to_look_and_how_urgent_it_is(alert):
-    told = alert.rule["annotations"]
+    shown = alert.rule["annotations"]
     assert alert.severity in {"page", "ticket"}
     assert "for" in alert.rule
-    assert {"summary", "description", "dashboard", "pages", "runbook_url"} <= told.keys()
-    assert told["runbook_url"] == f"{{{{ $externalLabels.driftline_url }}}}{runbook_path(alert.name)}"
-    (uid,) = re.findall(r"grafana_url }}/d/([\w-]+)", told["dashboard"])
+    assert {"summary", "description", "dashboard", "pages", "runbook_url"} <= shown.keys()
+    assert shown["runbook_url"] == f"{{{{ $externalLabels.driftline_url }}}}{runbook_path(alert.name)}"
+    (uid,) = re.findall(r"grafana_url }}/d/([\w-]+)", shown["dashboard"])
     assert (ROOT / "dashboards" / "grafana" / f"{uid}.json").exists()
 
 
@@ -125,20 +125,20 @@ def test_metrics_name_the_alerts_that_ask_for_them_and_no_other():
 def test_links_lead_to_pages_that_there_are():
     """Names that a URL has to quote, as the pages quote them."""
     host = "http://driftline"
-    told = {
+    shown = {
         (one["exp_labels"].get("model_name"), case.name): one["exp_annotations"]
         for case in read_expected()
         for one in case.alerts
     }
-    odd = told["eu/flight delay", "DriftlinePredictionDrift"]
+    odd = shown["eu/flight delay", "DriftlinePredictionDrift"]
     assert odd["trace"] == host + explorer_path("eu/flight delay", version="2 b", feature="prediction.number")
     assert odd["pages"] == host + incident_path("01a9")
-    slice_ = told["flight-delay", "DriftlineDataDrift"]["trace"]
+    slice_ = shown["flight-delay", "DriftlineDataDrift"]["trace"]
     asked = {"version": "3", "feature": "wind speed", "part": "origin=JFK"}
     assert slice_ == host + explorer_path("flight-delay", **asked)
-    invalid = told["flight-delay", "DriftlineInvalidPredictions"]
+    invalid = shown["flight-delay", "DriftlineInvalidPredictions"]
     assert invalid["pages"] == host + feature_path("flight-delay", "dep_delay")
-    assert told["flight-delay", "DriftlineWorkerLate"]["pages"] == host + model_path("flight-delay")
+    assert shown["flight-delay", "DriftlineWorkerLate"]["pages"] == host + model_path("flight-delay")
 
 
 def test_the_documentation_has_each_alert_with_its_severities_and_no_other():

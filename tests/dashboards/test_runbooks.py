@@ -91,16 +91,16 @@ def test_a_runbook_says_how_to_confirm_mend_silence_and_when_it_ends(file):
 @pytest.mark.parametrize(("name", "line"), commands(), ids=lambda value: value[:60])
 def test_a_command_of_a_runbook_runs(place, name, line):
     where, names = place
-    words = shlex.split(filled(line, names), comments=True)[1:]
-    command = driftline.commands[words[0]]
-    options = {word for word in words if word.startswith("--")}
+    parts = shlex.split(filled(line, names), comments=True)[1:]
+    command = driftline.commands[parts[0]]
+    options = {part for part in parts if part.startswith("--")}
     if getattr(command, "commands", None):
-        command = command.commands[words[1]]
+        command = command.commands[parts[1]]
     assert options <= {option for parameter in command.params for option in parameter.opts}, name
-    if {words[0], " ".join(words[:2])} & ELSEWHERE:
+    if {parts[0], " ".join(parts[:2])} & ELSEWHERE:
         return
     environment = {"DRIFTLINE_STORE": where.store_url, "DRIFTLINE_LOG": where.log_url}
-    done = CliRunner().invoke(driftline, words, env=environment)
+    done = CliRunner().invoke(driftline, parts, env=environment)
     assert done.exit_code == 0, f"{name}: {done.output}"
 
 

@@ -17,7 +17,7 @@ def test_the_command_that_shows_the_pages_again_can_be_pasted_wherever_driftline
 ) -> None:
     monkeypatch.setattr(screen, "MONITORS", Path("/my [own] folder/monitors.yaml"))
     summary = {"command": "driftline", "log": "file:///a%20log", "store": "chdb:///a%20store"}
-    command, *words = shlex.split(screen.see_again(summary))
-    assert (command, words[0]) == ("driftline", "up")
-    assert words[words.index("--monitors") + 1] == "/my [own] folder/monitors.yaml"
-    assert words[-2:] == ["--store", "chdb:///a%20store"]
+    command, *arguments = shlex.split(screen.see_again(summary))
+    assert (command, arguments[0]) == ("driftline", "up")
+    assert arguments[arguments.index("--monitors") + 1] == "/my [own] folder/monitors.yaml"
+    assert arguments[-2:] == ["--store", "chdb:///a%20store"]

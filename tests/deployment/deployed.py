@@ -35,7 +35,7 @@ SERVICES = ("lander", "profiler", "watcher", "web")
 """driftline's own, as far as they stay."""
 
 READY_TIMEOUT_S = 90.0
-_TOLD_LINES = 5
+_SHOWN_LINES = 5
 _PORTS = {"lander": "8322", "profiler": "8324", "watcher": "8323", "web": "8321", "inference": "8000"}
 _PASSWORD = "one for all"
 _NO_USERS = {"--users"}
@@ -116,7 +116,7 @@ class Deployed:
         self._processes[name].start()
 
     def run(self, name: str, *arguments: str) -> str:
-        """Run a service that ends by itself, with further arguments; return what it said."""
+        """Run a service that ends by itself, with further arguments; return what it wrote."""
         line = [*self._line(name), *arguments]
         return self._finish(line, self._environment(name))
 
@@ -147,19 +147,22 @@ class Deployed:
         data = {"XDG_DATA_HOME": str(self._folder / f"{name}-data")}
         return self._here.environment(self._services[name]) | data
 
-    def said(self, name: str) -> list[dict[str, Any]]:
+    def output(self, name: str) -> list[dict[str, Any]]:
         """Return the lines of a service's log, each an object."""
-        return [json.loads(line) for line in self._processes[name].said().splitlines()]
+        return [json.loads(line) for line in self._processes[name].output().splitlines()]
 
     def logs(self) -> str:
         """Return the end of all logs, for a person who wonders."""
-        told = []
+        reported = []
         for name, process in self._processes.items():
-            told += [f"--- {name}", *(line[:300] for line in process.said().splitlines()[-_TOLD_LINES:])]
-        return "\n".join(told)
+            reported += [
+                f"--- {name}",
+                *(line[:300] for line in process.output().splitlines()[-_SHOWN_LINES:]),
+            ]
+        return "\n".join(reported)
 
     def lag(self) -> float:
-        """Return how many records are still to be landed, as Prometheus heard last."""
+        """Return how many records are still to be landed, as Prometheus scraped last."""
         return sum(
             float(series["value"][1]) for series in self.prometheus.query("driftline_lander_lag_events")
         )

@@ -82,8 +82,8 @@ def test_it_comes_back_unless_it_ends_by_itself(service):
 
 @named(SERVICES)
 def test_hosts_that_it_names_are_services(service):
-    told = [*service.command, *service.environment.values()]
-    hosts = {host for text in told for host, _ in _HOST_AND_PORT.findall(text)} - {"localhost"}
+    reported = [*service.command, *service.environment.values()]
+    hosts = {host for text in reported for host, _ in _HOST_AND_PORT.findall(text)} - {"localhost"}
     assert hosts <= SERVICES.keys()
 
 

@@ -1,4 +1,4 @@
-"""The example: traffic that is the same each time, breaks when it is told to, and is sent once."""
+"""The example: traffic that is the same each time, breaks on request, and is sent once."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Play:
             raise AssertionError(f"{error}\n{self.deployed.logs()}") from None
 
     def called(self, status="firing"):
-        """Return what the engineer was told until now."""
+        """Return what the engineer was notified of until now."""
         return self.webhook.alerts(status, path="/page")
 
 
@@ -128,8 +128,8 @@ def links_of(alert):
 
 def test_a_fault_is_one_incident_and_nothing_paged_before_it(play, capsys):
     assert play.before == []
-    told = {alert["fingerprint"]: alert["labels"] for alert in play.firing}
-    assert len(told) == 1, told
+    reported = {alert["fingerprint"]: alert["labels"] for alert in play.firing}
+    assert len(reported) == 1, reported
     late = datetime.fromisoformat(play.found["detected"]) - play.time_of(FAULT_HOUR + 1)
     assert late == timedelta(0)
     with capsys.disabled():
@@ -168,7 +168,7 @@ def test_the_end_of_the_fault_resolves_the_incident(play):
 
 def test_the_watcher_says_when_an_incident_opens_and_ends(play):
     incident_id = play.firing[0]["labels"]["incident_id"]
-    lines = [line for line in play.deployed.said("watcher") if line.get("incident_id") == incident_id]
+    lines = [line for line in play.deployed.output("watcher") if line.get("incident_id") == incident_id]
     assert [line["state"] for line in lines if line["level"] == "INFO"] == ["open", "ended"]
     assert all(line["model_name"] == MODEL for line in lines)
 
@@ -187,7 +187,7 @@ def test_an_answer_is_traced_to_its_request_and_to_its_training_run(play):
     assert re.fullmatch(r"diabetes-[0-9a-f]{12}", play.trace["training_run"]["training_run_id"])
 
 
-def test_all_end_in_order_when_they_are_told_to(play):
+def test_all_end_in_order_when_they_are_asked_to(play):
     status = {name: status for name, (status, _) in play.ended.items()}
     # uvicorn finishes, and then dies by the signal that it was sent.
     assert status.pop("inference") in {0, -15}
@@ -197,4 +197,4 @@ def test_all_end_in_order_when_they_are_told_to(play):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_line_that_a_service_says_is_json_and_no_error(play, name):
-    assert not [line for line in play.deployed.said(name) if line["level"] in {"ERROR", "CRITICAL"}]
+    assert not [line for line in play.deployed.output(name) if line["level"] in {"ERROR", "CRITICAL"}]

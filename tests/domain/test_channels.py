@@ -1,4 +1,4 @@
-"""Channels as data: kept exactly, and told in text that nobody reads back."""
+"""Channels as data: kept exactly, and described in text that nobody parses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_no_channel_is_kept_as_nothing():
 
 
 @pytest.mark.parametrize("value", ODD)
-def test_a_value_is_told_as_it_is(value):
+def test_a_value_is_reported_as_it_is(value):
     assert Channel(ChannelKind.VALUE, value).text == f"value '{value}'"
 
 

@@ -21,8 +21,8 @@ def test_the_store_takes_what_the_table_names_and_nothing_else():
 
 
 def test_the_command_has_an_option_for_each():
-    told = CliRunner().invoke(driftline, ["ack", "--help"]).output
-    assert all(f"--{name}" in told for name in MEANINGS)
+    reported = CliRunner().invoke(driftline, ["ack", "--help"]).output
+    assert all(f"--{name}" in reported for name in MEANINGS)
 
 
 STREAM = Stream("till", "3", "production")

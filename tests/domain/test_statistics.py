@@ -32,8 +32,8 @@ def test_the_store_has_a_column_and_an_entry_of_its_view_for_each():
 
 def test_the_documentation_tells_what_each_is():
     text = (ROOT / "docs" / "drift.md").read_text()
-    told = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
-    assert [row for row in told if row[0] in STATISTIC_NAMES] == [
+    reported = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    assert [row for row in reported if row[0] in STATISTIC_NAMES] == [
         (each.name, " and ".join(each.kinds), f"{each.title}: {each.meaning}")
         for each in DESCRIPTIVE_STATISTICS
     ]

@@ -120,7 +120,7 @@ def test_a_tiny_cell_runs_and_continues_from_its_file(tmp_path, capsys) -> None:
 
 
 class Nervous:
-    """Stands for a judge: pages every other day, unless it is told to be cautious."""
+    """Stands for a judge: pages every other day, unless it is given a margin."""
 
     def judge(self, profile: HourProfile, *, margin: float = 1.0) -> list[Verdict]:
         return [a_page(str(profile.hour))] if profile.hour % 48 == 0 and margin < 1.2 else []

@@ -1,4 +1,4 @@
-"""Which hours serve as reference, given what paged and what was said of it."""
+"""Which hours serve as reference, given what paged and how it was acknowledged."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_accepted_episode_is_taken_back_and_what_came_before_it_is_dropped():
     assert page(log, 1052).episode_id != episode.episode_id
 
 
-def test_noise_is_reference_again_and_the_last_word_holds():
+def test_noise_is_reference_again_and_the_last_acknowledgement_holds():
     log = new_log()
     episode = page(log, 1050)
     log.decide(AGE, episode.episode_id, "noise", at=1060)
@@ -69,17 +69,17 @@ def test_noise_is_reference_again_and_the_last_word_holds():
     assert not log.decide(AGE, episode.episode_id, "real", at=1070)
 
 
-@pytest.mark.parametrize(("word", "is_accepted"), [(None, True), ("noise", True), ("real", False)])
-def test_two_weeks_make_an_episode_normal_unless_somebody_said_that_it_is_a_fault(word, is_accepted):
+@pytest.mark.parametrize(("name", "is_accepted"), [(None, True), ("noise", True), ("real", False)])
+def test_two_weeks_make_an_episode_normal_unless_it_was_acknowledged_as_a_fault(name, is_accepted):
     log = new_log()
     episode = page(log, 1001)
-    if word:
-        log.decide(AGE, episode.episode_id, word, at=1002)
+    if name:
+        log.decide(AGE, episode.episode_id, name, at=1002)
     for end in range(1002, 1002 + TWO_WEEKS):
         page(log, end)
     assert log.is_accepted(AGE, by=1000 + TWO_WEEKS) is is_accepted
     assert log.last_decided(by=1000 + TWO_WEEKS) == {None: 1000 + TWO_WEEKS, "noise": 1000 + TWO_WEEKS}.get(
-        word, 1002
+        name, 1002
     )
 
 

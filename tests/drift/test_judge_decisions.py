@@ -1,4 +1,4 @@
-"""What a judge makes of margin, and of what was said of its pages."""
+"""What a judge makes of a margin, and of acknowledgements of its pages."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.drift.test_judge import (
 )
 
 
-def decision(verdict, word, at):
+def decision(verdict, name, at):
     feature = Feature(verdict.feature, verdict.kind)
-    return Decision(verdict.segment, verdict.reference, feature, verdict.episode_id, word, at)
+    return Decision(verdict.segment, verdict.reference, feature, verdict.episode_id, name, at)
 
 
-def test_caution_multiplies_what_a_page_needs_and_is_told(traffic, grids):
+def test_a_margin_multiplies_what_a_page_needs_and_is_reported(traffic, grids):
     change = traffic.hour(LEARNED, lambda c: c | {"age": c["age"] + 0.5})
-    bold, cautious = (judge_with_history(traffic, grids) for _ in range(2))
-    paging = {(v.feature, v.scale_hours): v for v in bold.judge(change)}[("age", 1)]
-    held = {(v.feature, v.scale_hours): v for v in cautious.judge(change, margin=50.0)}[("age", 1)]
+    plain, careful = (judge_with_history(traffic, grids) for _ in range(2))
+    paging = {(v.feature, v.scale_hours): v for v in plain.judge(change)}[("age", 1)]
+    held = {(v.feature, v.scale_hours): v for v in careful.judge(change, margin=50.0)}[("age", 1)]
     assert (paging.verdict, held.verdict) == ("page", "warn")
     assert held.critical == pytest.approx(50 * paging.critical)
     assert held.detectable_effect is None or held.detectable_effect > paging.detectable_effect
@@ -38,14 +38,14 @@ def test_caution_multiplies_what_a_page_needs_and_is_told(traffic, grids):
     assert (held.z, held.channel, held.effect) == (paging.z, paging.channel, paging.effect)
 
 
-def test_what_caution_holds_back_warns_even_where_it_is_too_small_for_a_warning(traffic, grids):
+def test_what_the_margin_holds_back_warns_even_where_it_is_too_small_for_a_warning(traffic, grids):
     judge = judge_with_history(traffic, grids, settings=DriftSettings(warn_effect=0.9))
     verdicts = judge.judge(traffic.hour(LEARNED, shifted), margin=50.0)
     hourly = {v.feature: v.verdict for v in verdicts if v.scale_hours == 1}
     assert hourly == {"age": "warn", "amount": "ok", "city": "ok"}
 
 
-def test_a_stuck_feature_pages_whatever_the_caution(traffic, grids):
+def test_a_stuck_feature_pages_whatever_the_margin(traffic, grids):
     judge = judge_with_history(traffic, grids)
     verdicts = [
         v
@@ -92,21 +92,21 @@ def test_a_change_that_was_accepted_only_warns_against_the_training_data(traffic
     resumed.resume([], [decision(found[-1], "accept", later + 2)])
     for one in (judge, resumed):
         after = [v for v in one.judge(traffic.hour(later + 2, half_null)) if v.feature == "age"]
-        (told,) = [v for v in after if v.reference == "training"]
-        assert told.verdict == "warn"
-        assert told.reason.endswith("accepted as the new normal")
+        (reported,) = [v for v in after if v.reference == "training"]
+        assert reported.verdict == "warn"
+        assert reported.reason.endswith("accepted as the new normal")
         assert pages(one.judge(traffic.hour(later + 3, in_pence)), "amount")
 
 
-@pytest.mark.parametrize("word", ["accept", "noise", "real"])
-def test_a_judge_rebuilt_with_decisions_goes_on_alike(traffic, grids, word):
+@pytest.mark.parametrize("name", ["accept", "noise", "real"])
+def test_a_judge_rebuilt_with_decisions_goes_on_alike(traffic, grids, name):
     def change(hour):
         return shifted if LEARNED + 30 <= hour < LEARNED + 60 else None
 
     known_from, split, end = LEARNED + 40, LEARNED + 53, LEARNED + 100
     steady = judge_with_history(traffic, grids)
     before = [v for h in range(LEARNED, known_from) for v in steady.judge(traffic.hour(h, change(h)))]
-    decisions = [decision(pages(before)[-1], word, known_from)]
+    decisions = [decision(pages(before)[-1], name, known_from)]
     steady.decide(decisions)
     before += [v for h in range(known_from, split) for v in steady.judge(traffic.hour(h, change(h)))]
     rebuilt = Judge(grids=grids, identity="model/1/production")

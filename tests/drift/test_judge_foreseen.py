@@ -1,4 +1,4 @@
-"""Hours that are known beforehand are judged together, and said of each is what would be said of it alone."""
+"""Hours that are known beforehand are judged together, and each gets the verdicts that it would get alone."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ def test_a_days_hours_are_compared_at_once(traffic, grids, monkeypatch, margin):
     assert asked == [24, 24]
 
 
-def test_of_values_that_move_alike_the_same_one_is_told_in_every_window(grids):
+def test_of_values_that_move_alike_the_same_one_is_reported_in_every_window(grids):
     rng = np.random.default_rng(1)
     judge = Judge(grids=grids, identity="two values", settings=SETTINGS)
-    told = set()
+    reported = set()
     for hour in range(START, LEARNED + 48):
         late = int(rng.binomial(900, 0.3))
         profile = HourProfile(
@@ -111,5 +111,5 @@ def test_of_values_that_move_alike_the_same_one_is_told_in_every_window(grids):
         if hour < LEARNED:
             judge.remember(profile)
         else:
-            told |= {verdict.channel.text for verdict in judge.judge(profile)}
-    assert told == {"value 'on time'"}
+            reported |= {verdict.channel.text for verdict in judge.judge(profile)}
+    assert reported == {"value 'on time'"}

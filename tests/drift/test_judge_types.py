@@ -55,8 +55,8 @@ def test_a_feature_that_changes_its_type_is_one_incident_that_says_so(traffic, g
         }
         assert {v.verdict for v in verdicts if (v.feature, v.kind) == (feature, instead)} == {"learning"}
     (incident,) = book.incidents
-    told = "text instead of numbers" if instead == "categorical" else "numbers instead of text"
-    assert incident.headline == f"{feature}: type changed, {told} in 100.00% of rows"
+    reported = "text instead of numbers" if instead == "categorical" else "numbers instead of text"
+    assert incident.headline == f"{feature}: type changed, {reported} in 100.00% of rows"
 
 
 def test_values_that_are_missing_are_no_change_of_type(traffic, grids):

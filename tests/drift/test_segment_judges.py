@@ -1,4 +1,4 @@
-"""Drift of one small part of the traffic is found, named, and told of no other part."""
+"""Drift of one small part of the traffic is found, named, and reported of no other part."""
 
 from __future__ import annotations
 
@@ -69,20 +69,22 @@ def past():
     return [hour_of(hour) for hour in range(START, START + HISTORY)]
 
 
-def paging(told):
-    return {(one.segment, one.feature) for one in (*told.whole, *told.segments) if one.verdict == "page"}
+def paging(reported):
+    return {
+        (one.segment, one.feature) for one in (*reported.whole, *reported.segments) if one.verdict == "page"
+    }
 
 
-def test_drift_in_two_percent_of_the_traffic_is_named_and_told_of_no_other_part(past):
+def test_drift_in_two_percent_of_the_traffic_is_named_and_reported_for_no_other_part(past):
     both = Both()
     both.remember(past)
     begin = START + HISTORY
-    told = [both.judge(hour, drifting=True) for hour in range(begin, begin + 48)]
-    delay = next(hours for hours, one in enumerate(told, 1) if ("tenant=t00", "age") in paging(one))
+    reported = [both.judge(hour, drifting=True) for hour in range(begin, begin + 48)]
+    delay = next(hours for hours, one in enumerate(reported, 1) if ("tenant=t00", "age") in paging(one))
     assert delay <= 2
-    pages = {page for one in told for page in paging(one)}
+    pages = {page for one in reported for page in paging(one)}
     assert pages - {("", "age")} == {("tenant=t00", "age")}
-    drivers = {driver for one in told for verdict in one.whole for driver in verdict.drivers}
+    drivers = {driver for one in reported for verdict in one.whole for driver in verdict.drivers}
     assert drivers <= {"tenant=t00"}
 
 
@@ -97,11 +99,11 @@ def test_after_a_restart_it_goes_on_as_if_there_had_been_none(past):
     begin = START + HISTORY
     running = Both()
     running.remember(past)
-    told = [running.judge(hour, drifting=True) for hour in range(begin, begin + 6)]
+    reported = [running.judge(hour, drifting=True) for hour in range(begin, begin + 6)]
     again = Both()
     again.remember(past)
     again.remember([hour_of(hour, drifting=True) for hour in range(begin, begin + 6)])
-    stored = [verdict for one in told for verdict in (*one.whole, *one.segments)]
+    stored = [verdict for one in reported for verdict in (*one.whole, *one.segments)]
     again.whole.resume(stored, ())
     again.parts.resume(stored)
     assert any(one.verdict == "page" for one in stored)

@@ -32,8 +32,8 @@ def verdict(segment="", **changes):
         "reason": "it moved",
         "segment": segment,
     }
-    told = {**fields, **changes}
-    return Verdict(**{**told, "verdict": VerdictName(told["verdict"])})
+    reported = {**fields, **changes}
+    return Verdict(**{**reported, "verdict": VerdictName(reported["verdict"])})
 
 
 def quiet(segment, effect=0.0, **changes):
@@ -41,8 +41,8 @@ def quiet(segment, effect=0.0, **changes):
     return verdict(segment, **{**shape, "episode_id": None, "episode_start": None, **changes})
 
 
-def states(told):
-    return {one.segment: one.verdict for one in told.segments}
+def states(reported):
+    return {one.segment: one.verdict for one in reported.segments}
 
 
 def test_the_budget_is_split_in_halves_and_the_second_among_the_segments():
@@ -55,57 +55,57 @@ def test_the_budget_is_split_in_halves_and_the_second_among_the_segments():
 
 
 def test_the_segment_that_drifts_is_named_with_its_share_of_the_shift():
-    told = name_drivers([verdict()], [verdict("carrier=DL", effect=0.4), quiet("carrier=UA", 0.001)])
-    (whole,) = told.whole
+    reported = name_drivers([verdict()], [verdict("carrier=DL", effect=0.4), quiet("carrier=UA", 0.001)])
+    (whole,) = reported.whole
     assert whole.drivers == {"carrier=DL": pytest.approx(0.8)}
     assert whole.reason == "it moved; driven by carrier=DL: 80% of the shift"
-    assert states(told) == {"carrier=DL": "page", "carrier=UA": "ok"}
+    assert states(reported) == {"carrier=DL": "page", "carrier=UA": "ok"}
 
 
-def test_a_drift_of_all_parts_is_told_of_the_whole_alone():
+def test_a_drift_of_all_parts_is_reported_for_the_whole_alone():
     parts = [verdict(f"carrier={name}", effect=0.1) for name in ("DL", "UA", "AA", "B6")]
-    told = name_drivers([verdict()], parts)
-    assert told.whole[0].drivers == {}
-    assert set(states(told).values()) == {"warn"}
-    assert all("reported for the whole traffic" in one.reason for one in told.segments)
-    assert all(one.episode_id == "e" and one.episode_start == 100 for one in told.segments)
+    reported = name_drivers([verdict()], parts)
+    assert reported.whole[0].drivers == {}
+    assert set(states(reported).values()) == {"warn"}
+    assert all("reported for the whole traffic" in one.reason for one in reported.segments)
+    assert all(one.episode_id == "e" and one.episode_start == 100 for one in reported.segments)
 
 
-def test_a_segment_that_overlaps_the_one_that_drifts_is_not_told():
+def test_a_segment_that_overlaps_the_one_that_drifts_is_not_reported():
     """Of the flights from Atlanta half are Delta's: what happens to Delta shows there, thinned."""
-    told = name_drivers(
+    reported = name_drivers(
         [verdict(effect=0.08)],
         [verdict("carrier=DL", effect=0.4), verdict("origin=ATL", effect=0.2), quiet("origin=EWR", 0.05)],
     )
-    assert states(told) == {"carrier=DL": "page", "origin=ATL": "warn", "origin=EWR": "ok"}
-    assert "reported for carrier=DL" in told.segments[1].reason
-    assert told.whole[0].drivers == {"carrier=DL": pytest.approx(1.0)}
+    assert states(reported) == {"carrier=DL": "page", "origin=ATL": "warn", "origin=EWR": "ok"}
+    assert "reported for carrier=DL" in reported.segments[1].reason
+    assert reported.whole[0].drivers == {"carrier=DL": pytest.approx(1.0)}
 
 
 def test_a_small_segment_stands_by_itself_while_the_whole_is_quiet():
-    told = name_drivers(
+    reported = name_drivers(
         [quiet("", 0.004)], [verdict("tenant=a", effect=0.3, sample_size=200), quiet("tenant=b")]
     )
-    assert states(told) == {"tenant=a": "page", "tenant=b": "ok"}
-    assert told.whole[0].drivers == {}
+    assert states(reported) == {"tenant=a": "page", "tenant=b": "ok"}
+    assert reported.whole[0].drivers == {}
 
 
-def test_a_segment_with_a_drift_of_its_own_is_told_beside_a_larger_one():
-    told = name_drivers(
+def test_a_segment_with_a_drift_of_its_own_is_reported_beside_a_larger_one():
+    reported = name_drivers(
         [verdict()],
         [verdict("carrier=DL", effect=0.45), verdict("carrier=AS", effect=0.3, sample_size=100)],
     )
-    assert states(told) == {"carrier=DL": "page", "carrier=AS": "page"}
-    assert told.whole[0].drivers == {"carrier=DL": pytest.approx(0.9)}
+    assert states(reported) == {"carrier=DL": "page", "carrier=AS": "page"}
+    assert reported.whole[0].drivers == {"carrier=DL": pytest.approx(0.9)}
 
 
 def test_several_segments_that_drive_a_drift_are_ranked():
-    told = name_drivers(
+    reported = name_drivers(
         [verdict(effect=0.2)],
         [verdict("carrier=DL", effect=0.4), verdict("carrier=UA", effect=0.6), quiet("carrier=AA")],
     )
-    assert list(told.whole[0].drivers) == ["carrier=UA", "carrier=DL"]
-    assert "carrier=UA: 60% of the shift, carrier=DL: 40% of the shift" in told.whole[0].reason
+    assert list(reported.whole[0].drivers) == ["carrier=UA", "carrier=DL"]
+    assert "carrier=UA: 60% of the shift, carrier=DL: 40% of the shift" in reported.whole[0].reason
 
 
 def test_a_segment_that_only_surely_moved_is_named_though_it_does_not_page():
@@ -117,9 +117,11 @@ def test_a_segment_that_only_surely_moved_is_named_though_it_does_not_page():
 
 def test_another_channel_is_another_drift():
     """Nulls in one segment do not explain why the values of all others moved."""
-    told = name_drivers([verdict()], [verdict("carrier=DL", channel=Channel(ChannelKind.NULLS), effect=0.5)])
-    assert told.whole[0].drivers == {}
-    assert states(told) == {"carrier=DL": "page"}
+    reported = name_drivers(
+        [verdict()], [verdict("carrier=DL", channel=Channel(ChannelKind.NULLS), effect=0.5)]
+    )
+    assert reported.whole[0].drivers == {}
+    assert states(reported) == {"carrier=DL": "page"}
 
 
 def test_shares_of_different_cuts_are_one_channel_and_other_channels_need_one_sign():
@@ -131,23 +133,23 @@ def test_shares_of_different_cuts_are_one_channel_and_other_channels_need_one_si
 
 
 def test_each_window_feature_and_reference_is_put_beside_its_own():
-    told = name_drivers(
+    reported = name_drivers(
         [verdict(), verdict(scale_hours=6), verdict(feature="age"), verdict(reference="training")],
         [verdict("carrier=DL", effect=0.4)],
     )
-    assert [bool(one.drivers) for one in told.whole] == [True, False, False, False]
+    assert [bool(one.drivers) for one in reported.whole] == [True, False, False, False]
 
 
 def test_no_verdict_is_lost():
     segments = [verdict("carrier=DL"), verdict("carrier=DL", feature="only here"), quiet("origin=EWR")]
-    told = name_drivers([verdict()], segments)
-    assert sorted((one.segment, one.feature) for one in told.segments) == sorted(
+    reported = name_drivers([verdict()], segments)
+    assert sorted((one.segment, one.feature) for one in reported.segments) == sorted(
         (one.segment, one.feature) for one in segments
     )
 
 
 def test_a_window_without_evidence_drives_nothing():
     young = verdict("carrier=DL", verdict="learning", channel=None, effect=None)
-    told = name_drivers([verdict(), verdict(feature="age", effect=None, channel=None)], [young])
-    assert [one.drivers for one in told.whole] == [{}, {}]
-    assert states(told) == {"carrier=DL": "learning"}
+    reported = name_drivers([verdict(), verdict(feature="age", effect=None, channel=None)], [young])
+    assert [one.drivers for one in reported.whole] == [{}, {}]
+    assert states(reported) == {"carrier=DL": "learning"}

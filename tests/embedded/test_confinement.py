@@ -101,7 +101,7 @@ def test_no_other_host_is_reached_and_no_right_given(owner, sql):
     assert answer.headers["X-ClickHouse-Exception-Code"] == "497", answer.text
 
 
-def test_words_that_are_part_of_others_are_let_through():
+def test_keywords_that_are_part_of_others_are_let_through():
     check_sql("SELECT profile(1), filed(2), my_http(3) FROM file_sizes WHERE `a\\`b` = 'x' AND (file)")
 
 

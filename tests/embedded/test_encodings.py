@@ -44,7 +44,7 @@ def test_a_body_that_is_cut_off_or_none_is_an_error(encoding):
             decoded(body, encoding, limit=LIMIT)
 
 
-def test_an_encoding_that_nobody_knows_is_told_with_those_that_are_known():
+def test_an_encoding_that_nobody_knows_is_reported_with_those_that_are_known():
     with pytest.raises(ValueError, match="'br' is not known; use one of gzip, deflate, lz4, zstd"):
         decoded(b"", "br", limit=LIMIT)
     assert decoded(b"plain", "identity", limit=LIMIT) == b"plain"

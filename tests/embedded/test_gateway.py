@@ -18,7 +18,7 @@ from driftline.embedded.gateway import _MAX_BODY_BYTES
 
 @pytest.fixture(scope="module")
 def owner(landing):
-    landing.client.command("CREATE TABLE numbers (n UInt64, word String) ENGINE = MergeTree ORDER BY n")
+    landing.client.command("CREATE TABLE numbers (n UInt64, text String) ENGINE = MergeTree ORDER BY n")
     return json.loads(landing.place.owner_file.read_text())
 
 
@@ -51,7 +51,7 @@ def empty(landing, owner):
 
 
 def numbers(http):
-    return http.post("/", content="SELECT n, word FROM numbers ORDER BY n FORMAT CSV").text
+    return http.post("/", content="SELECT n, text FROM numbers ORDER BY n FORMAT CSV").text
 
 
 def test_a_query_stands_in_the_body_or_in_the_url(http):
@@ -60,7 +60,7 @@ def test_a_query_stands_in_the_body_or_in_the_url(http):
 
 
 def test_parameters_are_bound_and_not_pasted(http):
-    params = {"query": "SELECT {word:String}, {n:UInt8} + 1", "param_word": "it's; DROP", "param_n": "7"}
+    params = {"query": "SELECT {text:String}, {n:UInt8} + 1", "param_text": "it's; DROP", "param_n": "7"}
     assert http.get("/", params=params).text == "it\\'s; DROP\t8\n"
 
 
@@ -78,7 +78,7 @@ def test_data_is_inserted_from_the_body_with_the_query_in_the_url(http):
 
 
 def test_data_is_inserted_behind_the_query_in_the_body(http):
-    rows = 'INSERT INTO numbers (n, word)\nFORMAT JSONEachRow\n{"n": 3, "word": "c"}\n'
+    rows = 'INSERT INTO numbers (n, text)\nFORMAT JSONEachRow\n{"n": 3, "text": "c"}\n'
     assert http.post("/", content=rows).status_code == 200
     assert http.post("/", content="INSERT INTO numbers VALUES (4, 'd')").status_code == 200
     assert numbers(http) == '3,"c"\n4,"d"\n'
@@ -122,10 +122,10 @@ def test_without_the_token_nothing_is_answered(owner, http):
 
 
 def test_the_usual_client_reads_and_writes_its_native_format(remote):
-    rows = [(number, f"word {number}") for number in range(10_000)]
-    remote.insert("numbers", rows, column_names=["n", "word"])
+    rows = [(number, f"text {number}") for number in range(10_000)]
+    remote.insert("numbers", rows, column_names=["n", "text"])
     result = remote.query(
-        "SELECT n, word FROM numbers WHERE n >= {least:UInt64} ORDER BY n", parameters={"least": 0}
+        "SELECT n, text FROM numbers WHERE n >= {least:UInt64} ORDER BY n", parameters={"least": 0}
     )
     assert result.result_rows == rows
     with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
@@ -133,10 +133,10 @@ def test_the_usual_client_reads_and_writes_its_native_format(remote):
 
 
 def test_parameters_that_are_too_long_for_an_address_are_taken_from_a_form(remote):
-    words = [f"it's \\ {number}\nand \u00e6" for number in range(5000)]
-    asked = "SELECT length({words:Array(String)}), {words:Array(String)}[5000], {n:UInt8}"
-    (row,) = remote.query(asked, parameters={"words": words, "n": 7}).result_rows
-    assert row == (5000, words[-1], 7)
+    texts = [f"it's \\ {number}\nand \u00e6" for number in range(5000)]
+    asked = "SELECT length({texts:Array(String)}), {texts:Array(String)}[5000], {n:UInt8}"
+    (row,) = remote.query(asked, parameters={"texts": texts, "n": 7}).result_rows
+    assert row == (5000, texts[-1], 7)
 
 
 def test_requests_at_once_are_answered_each_with_its_own(http, owner):

@@ -109,7 +109,7 @@ def test_a_store_that_is_not_there_is_not_made_by_who_does_not_come_to_make_it(t
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cant_be_used_is_told_in_a_sentence(tmp_path):
+def test_a_folder_that_cant_be_used_is_reported_in_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(
         StoreError, match=f"the embedded store in {tmp_path}/file/store can't be used: Not a dir"
@@ -146,8 +146,8 @@ def test_an_owner_whose_folder_was_deleted_says_what_to_do(tmp_path):
         assert process.stdout.readline() == "up\n"
         (tmp_path / "store" / "inserts" / "left behind by a process that was killed").touch()
         shutil.rmtree(tmp_path / "store")
-        told, _ = process.communicate("\n", timeout=60)
-    assert "was deleted, or replaced, while this process had it open: restart the process" in told
+        reported, _ = process.communicate("\n", timeout=60)
+    assert "was deleted, or replaced, while this process had it open: restart the process" in reported
     assert process.returncode == 0
 
 

@@ -78,7 +78,7 @@ class Crew:
         for lander in self._landers:
             lander.communicate(timeout=30)
 
-    def told_lag(self):
+    def reported_lag(self):
         """Return what they tell Prometheus of predictions that have still to land."""
         lag = 0.0
         for url in self._urls:
@@ -162,11 +162,11 @@ def test_while_the_store_is_away_the_lag_shows_and_nothing_is_lost(fleet):
     store.stop()
     try:
         serve(place.log_url, 500, 0)
-        wait_until(lambda: crew.told_lag() >= 500, what="lag that shows")
+        wait_until(lambda: crew.reported_lag() >= 500, what="lag that shows")
     finally:
         store.start()
     wait_until(lambda: place.lag() == 0, what="landing")
-    wait_until(lambda: crew.told_lag() == 0, what="lag that is gone")
+    wait_until(lambda: crew.reported_lag() == 0, what="lag that is gone")
     (line,) = (line for line in place.ask("completeness") if line["environment"] == "production")
     assert (line["sent"], line["missing"], line["duplicates"]) == (EVENTS + 500, 0, 0)
 

@@ -70,12 +70,14 @@ def test_records_that_are_no_events_go_to_the_dead_letters_and_all_others_land(p
         logger.log({"amount": 1.0})
     assert place.run("land", "--until-idle").returncode == 0
 
-    letters = place.ask("dead-letters list")
-    assert {letter["offset"]: letter["reason"] for letter in letters} == {
+    dead_letters = place.ask("dead-letters list")
+    assert {dead_letter["offset"]: dead_letter["reason"] for dead_letter in dead_letters} == {
         2 * index + 1: reason for index, reason in enumerate(bad)
     }
-    assert {bytes.fromhex(letter["value_hex"]) for letter in letters} == set(bad.values())
-    assert {(letter["topic"], letter["partition"]) for letter in letters} == {(PREDICTIONS_TOPIC, 0)}
-    assert all(letter["detail"] for letter in letters)
+    assert {bytes.fromhex(dead_letter["value_hex"]) for dead_letter in dead_letters} == set(bad.values())
+    assert {(dead_letter["topic"], dead_letter["partition"]) for dead_letter in dead_letters} == {
+        (PREDICTIONS_TOPIC, 0)
+    }
+    assert all(dead_letter["detail"] for dead_letter in dead_letters)
     (line,) = place.ask("completeness")
     assert (line["sent"], line["landed"], line["missing"]) == (len(bad) + 1, len(bad) + 1, 0)

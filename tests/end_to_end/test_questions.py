@@ -1,4 +1,4 @@
-"""What a second process is told while ``driftline up`` runs, and after it was killed."""
+"""What a second process is answered while ``driftline up`` runs, and after it was killed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def asked(tmp_path_factory):
     return running, killed, wrong, event_id, unknown
 
 
-def test_the_ledger_is_told(asked):
+def test_the_ledger_is_reported(asked):
     running, killed, *_ = asked
     by_environment = {line["environment"]: line for line in running[0]}
     assert by_environment["production"]["sent"] == by_environment["production"]["landed"] == EVENTS
@@ -52,7 +52,7 @@ def test_a_prediction_is_traced_to_its_training_run_and_outcome(asked):
     assert killed[1] == found
 
 
-def test_verdicts_are_told_with_their_evidence(asked):
+def test_verdicts_are_reported_with_their_evidence(asked):
     running, killed, *_ = asked
     promised = "model_name model_version feature reference scale_hours window_end verdict effect statistics"
     for verdict in running[2]:

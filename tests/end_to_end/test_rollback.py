@@ -106,11 +106,13 @@ def test_history_answers_for_any_moment_what_was_declared_and_what_answered(plac
         metrics = Metrics(WORKER_METRICS)
         streams = [Stream(MODEL, version, "production") for version in "123"]
         DeclaredExport(metrics).refresh(landing.client, streams, dict.fromkeys(streams, 0), ())
-        told = [line for line in metrics.expose().decode().splitlines() if line.startswith(f"{UNDECLARED}{{")]
+        reported = [
+            line for line in metrics.expose().decode().splitlines() if line.startswith(f"{UNDECLARED}{{")
+        ]
         host = landing.client.rows("SELECT any(host) FROM sessions")[0][0]
-        assert len(told) == 1
+        assert len(reported) == 1
         for label in ('model_version="3"', 'declared="2"', f'host="{host}"'):
-            assert label in told[0]
+            assert label in reported[0]
     finally:
         landing.close()
 

@@ -11,7 +11,7 @@ from driftline.drift.service.metrics import INCIDENTS
 from driftline.monitors import ModelMonitor, Monitors
 from driftline.store.incidents import read_incidents
 from driftline.store.segments import name_segments
-from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, told
+from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, reported
 from tests.support.landing import put
 from tests.support.traffic import MODEL
 
@@ -50,7 +50,7 @@ def test_drift_in_a_slice_of_two_percent_is_found_and_named_and_no_other_slice_i
     put(landing, events(0, LEARNED + 13))
     worker = make_worker(landing, monitors=Monitors(ModelMonitor(settings=DriftSettings()), {MODEL: monitor}))
     worker.watch_once()
-    paging = [row for row in told(landing) if row["verdict"] == "page"]
+    paging = [row for row in reported(landing) if row["verdict"] == "page"]
     assert {row["feature"] for row in paging} == {"amount"}
     assert {row["segment"] for row in paging} - {""} == {f"tenant={BROKEN}"}
     ends = [int(row["window_end"].timestamp()) // HOUR_S - HOUR - LEARNED for row in paging]

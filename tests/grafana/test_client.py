@@ -1,4 +1,4 @@
-"""What goes wrong between here and Grafana is told so that a person can act on it, and without the token."""
+"""What goes wrong between here and Grafana is reported so that a person can act on it, without the token."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def test_a_grafana_below_a_path_is_found_there():
 
 @pytest.mark.parametrize("status", [200, 404, 502])
 @pytest.mark.parametrize("text", ["<html>Log in</html>", '<html>a "message" for you</html>'])
-def test_a_page_instead_of_an_answer_is_told_with_its_address(status, text):
-    """The library stumbles over a page that holds the word message."""
+def test_a_page_instead_of_an_answer_is_reported_with_its_address(status, text):
+    """The library stumbles over a page that holds the text message."""
     with serving_page(text, status) as url, pytest.raises(GrafanaError) as caught:
         Grafana(url, EDITOR).folder("driftline")
     assert url in str(caught.value)
     assert ("no JSON" in str(caught.value)) or (str(status) in str(caught.value))
 
 
-def test_a_grafana_that_is_away_is_told_with_its_address_and_the_cause():
+def test_a_grafana_that_is_away_is_reported_with_its_address_and_the_cause():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -62,7 +62,7 @@ def test_a_grafana_that_is_away_is_told_with_its_address_and_the_cause():
     assert url in str(caught.value)
 
 
-def test_a_host_that_nobody_knows_is_told():
+def test_a_host_that_nobody_knows_is_reported():
     with pytest.raises(GrafanaError, match=r"grafana\.invalid.*can't be reached"):
         Grafana("http://grafana.invalid:3000", EDITOR).folder("driftline")
 
@@ -75,14 +75,14 @@ def test_an_address_that_is_none_is_refused(url):
         Grafana(url, EDITOR)
 
 
-def test_a_password_in_the_address_is_refused_and_not_told():
+def test_a_password_in_the_address_is_refused_and_not_shown():
     with pytest.raises(SettingError, match="TOKEN_FILE") as caught:
         Grafana("http://admin:swordfish@grafana:3000", EDITOR)
     assert "swordfish" not in str(caught.value)
 
 
 @pytest.mark.parametrize("token", ["swordfish\nX: y", "sword fish", "swördfish"])
-def test_a_token_that_can_be_none_is_refused_and_not_told(token):
+def test_a_token_that_can_be_none_is_refused_and_not_shown(token):
     with pytest.raises(SettingError) as caught:
         Grafana("http://grafana:3000", token)
     assert "fish" not in str(caught.value)

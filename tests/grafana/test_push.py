@@ -111,7 +111,7 @@ def test_a_dashboard_that_was_moved_comes_back_to_its_folder(fake):
     assert set(fake.folder_of.values()) == {"on-call"}
 
 
-def test_what_is_provisioned_from_files_is_told_apart(fake):
+def test_what_is_provisioned_from_files_is_marked(fake):
     pushed(fake)
     fake.edit("driftline-feature", title="from a file")
     fake.provisioned.add("driftline-feature")
@@ -180,5 +180,5 @@ def test_a_folder_gets_a_uid_that_grafana_takes(title, uid):
 
 
 def test_a_folder_without_a_name_is_refused():
-    with pytest.raises(SettingError, match="no letter"):
+    with pytest.raises(SettingError, match="or digit"):
         uid_of_folder("//")

@@ -40,16 +40,16 @@ def run_without(tmp_path):
 
 
 def why(done):
-    """Return what is told at the end of each test that did not run."""
-    told = done.stdout.partition("NOT PROVEN")[2].splitlines()
-    return dict(line.split(": ", 1) for line in told if line.startswith("tests/"))
+    """Return what is reported at the end of each test that did not run."""
+    reported = done.stdout.partition("NOT PROVEN")[2].splitlines()
+    return dict(line.split(": ", 1) for line in reported if line.startswith("tests/"))
 
 
 def test_the_registry_answers(registry):
     assert httpx.get(f"{registry.url}/config").json()["compatibilityLevel"] == "BACKWARD"
 
 
-def test_without_java_they_are_skipped_and_that_is_told(run_without):
+def test_without_java_they_are_skipped_and_that_is_reported(run_without):
     done = run_without("0")
     assert done.returncode == 0, done.stdout
     assert "2 skipped or expected to fail" in done.stdout
@@ -64,7 +64,7 @@ def test_where_skips_are_forbidden_they_fail(run_without):
     assert "there is no `java` here" in done.stdout
 
 
-def test_what_maven_says_is_told(run_without):
+def test_what_maven_says_is_reported(run_without):
     java = "#!/bin/sh\necho 'openjdk version \"17.0.15\"' >&2\n"
     reasons = why(run_without("0", java=java, mvn=NO_MAVEN))
     assert reasons[NEEDS_KAFKA].endswith("Maven can't fetch kafka.xml: the mirror is away")

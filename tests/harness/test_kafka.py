@@ -1,4 +1,4 @@
-"""Apache Kafka as the tests run it: it keeps what it was given, and breaks when it is told to."""
+"""Apache Kafka as the tests run it: it keeps what it was given, and breaks on request."""
 
 from __future__ import annotations
 
@@ -119,13 +119,13 @@ def test_a_broker_that_can_not_start_says_why(tmp_path):
             broken.start()
 
 
-def test_a_setting_that_is_wrong_is_told(tmp_path):
+def test_a_setting_that_is_wrong_is_reported(tmp_path):
     broken = Kafka(tmp_path, settings={"log.cleaner.threads": "none"})
     with pytest.raises(ServerError, match=r"log\.cleaner\.threads"):
         broken.start()
 
 
-def test_as_a_program_it_says_where_it_is_and_stops_when_told(tmp_path):
+def test_as_a_program_it_says_where_it_is_and_stops_when_asked(tmp_path):
     with _program(tmp_path) as program:
         bootstrap = program.stdout.readline().strip()
         assert len(_ask(bootstrap).brokers) == 1
@@ -190,7 +190,7 @@ def _refusal(bootstrap, **settings):
     admin = AdminClient(
         {"bootstrap.servers": bootstrap, "log_level": 0, "error_cb": errors.append, **settings}
     )
-    # A broker that is slow to shake hands is first told as one that is not there.
+    # A broker that is slow to shake hands is first reported as one that is not there.
     slow = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN}
 
     def reasons():

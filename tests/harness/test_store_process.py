@@ -1,4 +1,4 @@
-"""The store as a process stands for a ClickHouse server, and fails exactly as it is told to."""
+"""The store as a process stands for a ClickHouse server, and fails exactly as requested."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def store(tmp_path_factory):
 def table(store):
     with closing(client_of(store)) as client:
         client.command("CREATE DATABASE IF NOT EXISTS driftline", use_database=False)
-        client.command("CREATE OR REPLACE TABLE words (word String) ENGINE = MergeTree ORDER BY word")
+        client.command("CREATE OR REPLACE TABLE texts (text String) ENGINE = MergeTree ORDER BY text")
     yield
     assert store.failures_to_come == 0
 
@@ -36,14 +36,14 @@ def client_of(store):
         return opened.connect()
 
 
-def put(store, word):
+def put(store, text):
     with closing(client_of(store)) as client:
-        client.insert("words", [[word]], column_names=["word"])
+        client.insert("texts", [[text]], column_names=["text"])
 
 
-def words(store):
+def texts(store):
     with closing(client_of(store)) as client:
-        return [word for (word,) in client.rows("SELECT word FROM words ORDER BY word")]
+        return [text for (text,) in client.rows("SELECT text FROM texts ORDER BY text")]
 
 
 def test_driftline_finds_its_tables_there(store):
@@ -59,10 +59,10 @@ def test_it_comes_back_where_it_was_with_what_it_had(store, end):
     end(store)
     assert not is_listening(store.port)
     with pytest.raises(StoreError):
-        words(store)
+        texts(store)
     store.start()
     assert store.url == url
-    assert words(store) == ["before"]
+    assert texts(store) == ["before"]
 
 
 def test_paused_it_answers_nothing_and_resumed_it_goes_on(store):
@@ -75,7 +75,7 @@ def test_paused_it_answers_nothing_and_resumed_it_goes_on(store):
             it.connect()
     finally:
         store.resume()
-    assert words(store) == []
+    assert texts(store) == []
 
 
 def test_before_it_does_nothing_and_refuses_with_a_code(store):
@@ -83,33 +83,33 @@ def test_before_it_does_nothing_and_refuses_with_a_code(store):
     with pytest.raises(StatementError) as refused:
         put(store, "a")
     assert refused.value.code == READ_ONLY
-    assert words(store) == []
+    assert texts(store) == []
     put(store, "b")
-    assert words(store) == ["b"]
+    assert texts(store) == ["b"]
 
 
 def test_after_it_did_what_it_was_asked_it_does_not_say_so(store):
     store.fail_next(2, "after")
     with pytest.raises(StoreAwayError):
         put(store, "a")
-    assert words(store) == ["a", "a"]  # The driver repeated it, unseen, and there was no token to know it by.
+    assert texts(store) == ["a", "a"]  # The driver repeated it, unseen, and there was no token to know it by.
 
 
 def test_it_dies_in_the_midst_of_an_insert(store):
     store.fail_next(1, "die", after_ms=200.0)
     began_s = time.monotonic()
     with closing(client_of(store)) as client, pytest.raises(StoreError):
-        client.command("INSERT INTO words SELECT toString(sleep(3))")
+        client.command("INSERT INTO texts SELECT toString(sleep(3))")
     assert 0.2 < time.monotonic() - began_s < 3.0
     store.wait_until_gone(timeout_s=2.0)
     store.start()
-    assert words(store) == []
+    assert texts(store) == []
 
 
 def test_what_does_not_match_does_not_fail(store):
     store.fail_next(1, "before", matching=PREDICTIONS)
     put(store, "a")
-    assert words(store) == ["a"]
+    assert texts(store) == ["a"]
     with closing(client_of(store)) as client, pytest.raises(StatementError, match="as ordered"):
         client.command("INSERT INTO driftline.prediction_inbox (model_name) VALUES ('a')")
 
@@ -119,4 +119,4 @@ def test_an_order_can_be_taken_back(store):
     assert store.failures_to_come == 3
     store.forget_failures()
     put(store, "a")
-    assert words(store) == ["a"]
+    assert texts(store) == ["a"]

@@ -1,7 +1,7 @@
 """A log of several partitions in memory, whose partitions go from reader to reader at any moment.
 
-Harsher than Kafka: a reader is not told that a partition is another's now, and learns it when it intends or
-commits. Until then it goes on inserting what the other one repeats.
+Harsher than Kafka: a reader is not notified that a partition is another's now, and learns it when it
+intends or commits. Until then it goes on inserting what the other one repeats.
 """
 
 from __future__ import annotations

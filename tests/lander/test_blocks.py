@@ -22,7 +22,7 @@ from driftline.wire import (
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-BEATS = st.fixed_dictionaries(
+HEARTBEATS = st.fixed_dictionaries(
     {
         "session_id": TEXTS,
         "beat_time": st.integers(0, 2**50),
@@ -49,13 +49,16 @@ def batch_at(offsets, *, source="a log", partition=3):
     )
 
 
-@given(beats=st.lists(BEATS, max_size=80))
-def test_a_container_is_read_back_datum_by_datum(beats):
+@given(heartbeats=st.lists(HEARTBEATS, max_size=80))
+def test_a_container_is_read_back_datum_by_datum(heartbeats):
     writer = BlockWriter(event_schema(SESSION).text)
-    datums, batch = [encode_datum(SESSION, beat) for beat in beats], batch_at(list(range(len(beats))))
+    datums, batch = (
+        [encode_datum(SESSION, heartbeat) for heartbeat in heartbeats],
+        batch_at(list(range(len(heartbeats)))),
+    )
     container = writer.container(datums, batch, batch.offsets)
     reader = fastavro.reader(io.BytesIO(container))
-    assert [encode_datum(SESSION, beat) for beat in reader] == datums
+    assert [encode_datum(SESSION, heartbeat) for heartbeat in reader] == datums
     assert fastavro.schema.to_parsing_canonical_form(reader.writer_schema) == (
         fastavro.schema.to_parsing_canonical_form(event_schema(SESSION).parsed)
     )
@@ -63,24 +66,28 @@ def test_a_container_is_read_back_datum_by_datum(beats):
 
 
 @given(
-    beats=st.lists(BEATS, min_size=1, max_size=8),
+    heartbeats=st.lists(HEARTBEATS, min_size=1, max_size=8),
     offsets=st.sets(st.integers(0, 2**62), min_size=20, max_size=20).map(sorted),
     source=TEXTS,
     partition=st.integers(0, 2**31 - 1),
     skipped=st.integers(0, 19),
 )
 def test_each_datum_has_its_place_in_the_log_in_front_of_its_own_fields(
-    beats, offsets, source, partition, skipped
+    heartbeats, offsets, source, partition, skipped
 ):
     writer = BlockWriter(event_schema(SESSION).text, has_position=True)
     batch = batch_at(offsets, source=source, partition=partition)
-    places = [place for place in range(20) if place != skipped][: len(beats)]
-    beats = beats[: len(places)]
-    container = writer.container([encode_datum(SESSION, beat) for beat in beats], batch, places)
-    for beat, place, held in zip(beats, places, fastavro.reader(io.BytesIO(container)), strict=True):
+    places = [place for place in range(20) if place != skipped][: len(heartbeats)]
+    heartbeats = heartbeats[: len(places)]
+    container = writer.container(
+        [encode_datum(SESSION, heartbeat) for heartbeat in heartbeats], batch, places
+    )
+    for heartbeat, place, held in zip(
+        heartbeats, places, fastavro.reader(io.BytesIO(container)), strict=True
+    ):
         assert tuple(held.pop(name) for name in POSITION) == (source, partition, offsets[place])
-        assert held.pop(END) == end_mark(len(encode_datum(SESSION, beat)))
-        assert encode_datum(SESSION, held) == encode_datum(SESSION, beat)
+        assert held.pop(END) == end_mark(len(encode_datum(SESSION, heartbeat)))
+        assert encode_datum(SESSION, held) == encode_datum(SESSION, heartbeat)
 
 
 def test_a_record_with_bytes_too_many_or_too_few_moves_none_of_the_others(landing):
@@ -98,5 +105,5 @@ def test_a_record_with_bytes_too_many_or_too_few_moves_none_of_the_others(landin
     landing.lander.run_until_idle()
     landed = landing.client.rows("SELECT sequence FROM predictions ORDER BY sequence")
     assert [row[0] for row in landed] == [5, 6]
-    letters = landing.client.rows("SELECT offset, reason FROM dead_letters FINAL ORDER BY offset")
-    assert letters == [(offset, "undecodable") for offset in range(3)]
+    dead_letters = landing.client.rows("SELECT offset, reason FROM dead_letters FINAL ORDER BY offset")
+    assert dead_letters == [(offset, "undecodable") for offset in range(3)]

@@ -100,7 +100,7 @@ TOO_LARGE = [
 
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory):
-    """One store for all: what a test adds to it is told apart by what was there."""
+    """One store for all: what a test adds to it is distinguished by what was there."""
     opened = Landing(Place(tmp_path_factory.mktemp("bounds")))
     yield opened
     opened.close()
@@ -121,8 +121,8 @@ def land(landing, event, *changes, rest=b""):
 
 
 def standing(landing, event):
-    letters = "SELECT reason FROM dead_letters FINAL WHERE topic = {topic:String} ORDER BY offset"
-    reasons = landing.client.rows(letters, parameters={"topic": TOPICS[event]})
+    dead_letters = "SELECT reason FROM dead_letters FINAL WHERE topic = {topic:String} ORDER BY offset"
+    reasons = landing.client.rows(dead_letters, parameters={"topic": TOPICS[event]})
     rows = landing.client.rows(f"SELECT count() FROM {TABLES[event]}")[0][0]
     return [row[0] for row in reasons], rows
 
@@ -149,7 +149,7 @@ def test_the_largest_that_is_allowed_lands(landing, event):
 @pytest.mark.parametrize("event", SOUND)
 @pytest.mark.parametrize("rest", [b"\0", b"rest", None], ids=["a zero", "text", "another record's datum"])
 def test_bytes_that_are_left_over_are_not_passed_over(landing, event, rest):
-    """Two records in one: the second would be lost without a word."""
+    """Two records in one: the second would be lost silently."""
     rest = encode_record(event, SOUND[event] | other())[10:] if rest is None else rest
     assert land(landing, event, other(), other(), rest=rest) == (["undecodable"], 1)
 

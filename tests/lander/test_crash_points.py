@@ -35,7 +35,7 @@ PARTS = 2
 MONTHS = (202601, 202602)
 STRACE = ["strace", "-f"]
 OTHER_RENAMES = 3
-"""The file that names the store's owner; the dead letter; the beat."""
+"""The file that names the store's owner; the dead letter; the heartbeat."""
 
 PART_NAMES = [f"tmp_insert_{month}_{number}_{number}_0" for number in range(40) for month in MONTHS]
 
@@ -66,7 +66,7 @@ POINTS = [
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A log with four records and a beat; a store that is migrated and empty; its predictions' folder."""
+    """A log with four records and a heartbeat; an empty, migrated store; its predictions' folder."""
     place = Place(tmp_path_factory.mktemp("prepared"))
     landing = Landing(place)
     query = "SELECT data_paths[1] FROM system.tables WHERE database = 'driftline' AND name = 'predictions'"
@@ -79,7 +79,7 @@ def prepared(tmp_path_factory):
 def write_records(place):
     first, second, third = (event(number, TOTAL) for number in NUMBERS)
     landing_log = Landing.open_log(place)
-    with landing_log as log, make_logger(log, beat_interval_s=1000.0) as logger:
+    with landing_log as log, make_logger(log, heartbeat_interval_s=1000.0) as logger:
         logger.log(**first)
         logger.log(**second)
         assert logger.flush()
@@ -149,8 +149,8 @@ def trace_and_continue(process_id, calls, options):
     """Trace a stopped process from here on to its end."""
     line = [*STRACE, "-o", str(calls), *options, "-p", str(process_id)]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as tracer:
-        while "attached" not in (told := tracer.stderr.readline()):
-            assert told, f"{process_id} can't be traced"
+        while "attached" not in (reported := tracer.stderr.readline()):
+            assert reported, f"{process_id} can't be traced"
         os.kill(process_id, signal.SIGCONT)
         tracer.communicate(timeout=60)
 
@@ -187,8 +187,8 @@ def test_a_lander_that_dies_between_token_and_part_again_and_again_lands_in_the_
 def assert_books_are_exact(landing):
     landing.profiler.run_until_idle()
     assert read_books(landing.client) == expected_books(TOTAL, NUMBERS)
-    letters = landing.client.rows("SELECT topic, offset, reason FROM dead_letters FINAL")
-    assert letters == [(PREDICTIONS_TOPIC, 2, "violates_training_run_id_given")]
+    dead_letters = landing.client.rows("SELECT topic, offset, reason FROM dead_letters FINAL")
+    assert dead_letters == [(PREDICTIONS_TOPIC, 2, "violates_training_run_id_given")]
     (line,) = landing.ledger()
     assert (line.sent, line.landed, line.missing, line.duplicates) == (3, 3, 0, 0)
 

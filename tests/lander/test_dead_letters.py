@@ -1,4 +1,4 @@
-"""What can't be landed is kept with its bytes, told to the log, bounded, and can be sent through again."""
+"""What can't be landed is kept with its bytes, reported, bounded, and can be sent through again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Clock:
         return self.now_s
 
 
-def test_a_letter_says_where_it_stood_and_keeps_its_bytes_and_key():
+def test_a_dead_letter_says_where_it_stood_and_keeps_its_bytes_and_key():
     record = dead_letter_record(dead_letter(b"\x00\xff", b"k"), 1_700_000_000_000_000)
     name, event = decode_record(record.value)
     assert (record.topic, record.key, name) == (DEAD_LETTERS_TOPIC, b"k", "DeadLetter")
@@ -60,12 +60,12 @@ def test_a_letter_says_where_it_stood_and_keeps_its_bytes_and_key():
     ],
     ids=["the record", "its key", "neither", "a key that is no text"],
 )
-def test_a_letters_session_is_told_by_the_record_or_else_by_its_key(value, key, origin):
+def test_a_dead_letters_session_is_reported_by_the_record_or_else_by_its_key(value, key, origin):
     _, event = decode_record(dead_letter_record(dead_letter(value, key), 0).value)
     assert (event["session_id"], event["sequence"]) == origin
 
 
-def test_a_letter_of_a_very_large_record_is_cut_and_says_so():
+def test_a_dead_letter_of_a_very_large_record_is_cut_and_says_so():
     _, event = decode_record(dead_letter_record(dead_letter(bytes(1_040_000)), 0).value)
     assert len(event["value"]) == MAX_VALUE_BYTES
     assert "of 1,040,000 bytes" in event["detail"]
@@ -105,7 +105,7 @@ def test_a_limit_of_one_lets_everything_pass():
     assert limit.allowed(10_000) == 10_000
 
 
-def test_a_lander_above_its_limit_buries_nothing_and_repeats_the_range_when_it_may(landing):
+def test_a_lander_above_its_limit_dead_letters_nothing_and_repeats_the_range_when_it_may(landing):
     records = [
         Record(PREDICTIONS_TOPIC, b"", b"garbage %d" % number) for number in range(LIMIT_AT_LEAST + 50)
     ]
@@ -128,7 +128,7 @@ def test_the_ledger_counts_a_dead_letter_as_one_and_not_as_missing(landing):
     assert (line.sent, line.landed, line.dead_lettered, line.missing) == (4, 3, 1, 0)
 
 
-def test_what_is_logged_of_a_letter_names_its_place_its_session_and_its_event(caplog):
+def test_what_is_logged_of_a_dead_letter_names_its_place_its_session_and_its_event(caplog):
     report_dead_letters(
         [dead_letter(prediction(trace_id="4bf92f3577b34da6a3ce929d0e0e4736")), dead_letter(b"no event")]
     )

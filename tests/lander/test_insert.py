@@ -55,7 +55,7 @@ class TestRememberedWithoutRows:
         world.land_all()
         world.assert_landed_once()
 
-    def test_a_store_that_does_not_keep_what_it_takes_is_told(self, client, monkeypatch):
+    def test_a_store_that_does_not_keep_what_it_takes_is_reported(self, client, monkeypatch):
         world = World(client, records=10)
         world.land(until="intend")
         taken = []
@@ -105,7 +105,7 @@ def test_a_refused_batch_that_died_at_any_of_its_inserts_lands_once(
         except Died:
             world.begin_anew()
     world.land(40)
-    assert sorted(letter.offset for letter in world.landing.dead_letters) == list(BAD)
+    assert sorted(dead_letter.offset for dead_letter in world.landing.dead_letters) == list(BAD)
     world.assert_landed_once()
 
 

@@ -23,7 +23,7 @@ TOTAL = 60
 def serve(landing, *, refused_after=()):
     """Log sixty events of two months, with records that the engine refuses behind some of them."""
     writer = landing.log.writer()
-    with make_logger(landing.log, beat_interval_s=1000.0) as logger:
+    with make_logger(landing.log, heartbeat_interval_s=1000.0) as logger:
         for number in range(TOTAL):
             logger.log(**event(number, TOTAL))
             if number in refused_after:
@@ -105,7 +105,7 @@ def test_exactly_the_bad_records_are_left(landing, monkeypatch, is_suspected):
     assert counted[PREDICTIONS_TOPIC, "dead_lettered"] == len(bad)
 
 
-def test_a_record_that_stands_twice_in_the_log_is_told_as_a_duplicate(landing):
+def test_a_record_that_stands_twice_in_the_log_is_reported_as_a_duplicate(landing):
     names = {"model_name": "m", "model_version": "1", "training_run_id": "r", "session_id": "s"}
     own = {"event_id": "01890000-0000-7000-8000-000000000001", "event_time": 1_769_860_800_000_000}
     value = encode_record(PREDICTION, {**names, **own, "sequence": 1, "environment": "production"})
@@ -194,7 +194,7 @@ def test_a_repeated_batch_whose_rows_are_gone_is_put_in_anew(landing, monkeypatc
     assert_exact(landing)
 
 
-def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
+def test_landers_of_two_logs_are_distinguished(landing, tmp_path):
     """Equal offsets of a log that was begun anew are other events."""
     serve(landing, refused_after={0})
     landing.lander.run_until_idle()
@@ -209,11 +209,11 @@ def test_landers_of_two_logs_are_told_apart(landing, tmp_path):
                 landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", refused_record())])
     landing.lander.run_until_idle()
     assert {line.model_name: line.landed for line in landing.ledger()} == {"till": TOTAL, "anew": TOTAL}
-    letters = landing.client.rows("SELECT offset FROM dead_letters FINAL")
-    assert letters == [(1,), (1,)]
+    dead_letters = landing.client.rows("SELECT offset FROM dead_letters FINAL")
+    assert dead_letters == [(1,), (1,)]
 
 
-def test_a_beat_lands_only_behind_the_predictions_that_it_counts(landing, monkeypatch):
+def test_a_heartbeat_lands_only_behind_the_predictions_that_it_counts(landing, monkeypatch):
     """Otherwise a backlog would look like loss, and the hours in it would be judged incomplete."""
     monkeypatch.setattr(service, "BATCH_RECORDS", 10)
     with make_logger(landing.place.log_url, model_name="behind") as logger:
@@ -229,9 +229,9 @@ def test_a_beat_lands_only_behind_the_predictions_that_it_counts(landing, monkey
     assert landing.count("sessions") == 1
 
 
-def test_a_beat_waits_for_what_follows_a_repeated_batch(landing, monkeypatch):
+def test_a_heartbeat_waits_for_what_follows_a_repeated_batch(landing, monkeypatch):
     """A repeated batch is as small as it was; what came into the log since then follows it."""
-    with make_logger(landing.place.log_url, model_name="behind", beat_interval_s=1000.0) as logger:
+    with make_logger(landing.place.log_url, model_name="behind", heartbeat_interval_s=1000.0) as logger:
         for number in range(25):
             logger.log(features={"x": 1.0}, prediction=0.5)
             if number == 9:
@@ -262,8 +262,8 @@ def test_a_feature_without_a_name_is_refused(landing, names):
     values = [record("s", 1), record("s", 2, **names), record("s", 3)]
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value) for value in values])
     landing.lander.run_until_idle()
-    letters = landing.client.rows("SELECT offset, reason FROM dead_letters FINAL")
-    assert letters == [(1, "violates_feature_names_given")]
+    dead_letters = landing.client.rows("SELECT offset, reason FROM dead_letters FINAL")
+    assert dead_letters == [(1, "violates_feature_names_given")]
     assert landing.client.rows("SELECT count() FROM predictions") == [(2,)]
 
 

@@ -59,7 +59,7 @@ def test_what_has_landed_is_not_tried_again(mended):
     assert counted(mended) == (TOTAL, TOTAL)
 
 
-def test_interrupted_before_it_was_noted_a_letter_lands_once_all_the_same(mended, monkeypatch):
+def test_interrupted_before_it_was_noted_a_dead_letter_lands_once_all_the_same(mended, monkeypatch):
     def crash(*_):
         raise KeyboardInterrupt
 
@@ -73,7 +73,7 @@ def test_interrupted_before_it_was_noted_a_letter_lands_once_all_the_same(mended
     assert counted(mended) == (TOTAL, TOTAL)
 
 
-def test_going_through_the_log_once_more_lands_neither_the_letters_nor_the_rest_again(mended):
+def test_going_through_the_log_once_more_lands_neither_the_dead_letters_nor_the_rest_again(mended):
     again(mended)
     mended.lander.rewind()
     mended.lander.run_until_idle()
@@ -92,9 +92,9 @@ def test_of_two_copies_that_were_refused_one_lands(landing, monkeypatch):
     assert rows(landing) == [(1,)]
 
 
-def test_letters_are_chosen_by_the_model_of_their_session_and_by_when_they_were_refused(mended):
-    letters = read_dead_letters(mended.client, DeadLetterFilter(), limit=LIMIT)
-    session = letters[0].session_id or "nobody"
+def test_dead_letters_are_chosen_by_the_model_of_their_session_and_by_when_they_were_refused(mended):
+    dead_letters = read_dead_letters(mended.client, DeadLetterFilter(), limit=LIMIT)
+    session = dead_letters[0].session_id or "nobody"
     mended.client.insert(
         "sessions",
         [[session, "m", "1", "production"]],
@@ -104,8 +104,8 @@ def test_letters_are_chosen_by_the_model_of_their_session_and_by_when_they_were_
     def count(**chosen):
         return len(read_dead_letters(mended.client, DeadLetterFilter(**chosen), limit=LIMIT))
 
-    newest, oldest = letters[0].refused_time, letters[-1].refused_time
-    assert count(model_name="m") == sum(each.session_id == session for each in letters)
+    newest, oldest = dead_letters[0].refused_time, dead_letters[-1].refused_time
+    assert count(model_name="m") == sum(each.session_id == session for each in dead_letters)
     assert count(model_name="other") == 0
     assert count(since=oldest - timedelta(seconds=1)) == TOTAL
     assert count(since=newest) == 0
@@ -129,7 +129,7 @@ def test_what_is_refused_again_stays_with_what_is_wrong_now(landing, monkeypatch
     assert replace(after, reason=before.reason, detail=before.detail, revision=0) == before
 
 
-def test_the_ledger_counts_a_letter_until_it_lands(mended):
+def test_the_ledger_counts_a_dead_letter_until_it_lands(mended):
     def line():
         (found,) = mended.ledger()
         return found.sent, found.landed, found.dead_lettered, found.missing

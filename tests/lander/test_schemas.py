@@ -80,8 +80,8 @@ def test_a_schema_that_no_registry_knows_makes_a_dead_letter(landing):
     text = event_schema(PREDICTION).text
     landing.log.writer().append([record(7, text, 1), Record(PREDICTIONS_TOPIC, b"", b"\0\0\0\0\x08garbage")])
     landing.lander.run_until_idle()
-    letters = landing.client.rows("SELECT reason, offset FROM dead_letters FINAL ORDER BY offset")
-    assert letters == [("unknown_schema", 0), ("unknown_schema", 1)]
+    dead_letters = landing.client.rows("SELECT reason, offset FROM dead_letters FINAL ORDER BY offset")
+    assert dead_letters == [("unknown_schema", 0), ("unknown_schema", 1)]
 
 
 def test_while_the_registry_is_away_nothing_is_a_dead_letter(landing, monkeypatch):

@@ -193,7 +193,7 @@ def assert_books_are_exact(url):
 
 
 def test_an_insert_whose_answer_is_lost_is_looked_for_before_it_is_made_again(store):
-    """A client that repeated it by itself might be told of success by an engine that lost the rows."""
+    """A client that repeated it by itself might get a success from an engine that lost the rows."""
     with open_store(store.url) as opened, closing(opened.connect()) as client:
         migrate(client)
         log = PartitionedLog()

@@ -1,4 +1,4 @@
-"""A URL says which log; a wrong one is told plainly, and nothing is touched before it is used."""
+"""A URL says which log; a wrong one is reported plainly, and nothing is touched before it is used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_file_url_is_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("kafka:", "is no host:port"),
         ("kafka://host:9092?no.such.option=1", "no.such.option"),
@@ -44,8 +44,8 @@ def test_a_file_url_is_a_folder(tmp_path):
         ("file:///folder?color=red", "color=red"),
     ],
 )
-def test_a_wrong_url_is_told(url, told):
-    with pytest.raises(SettingError, match=told):
+def test_a_wrong_url_is_reported(url, message):
+    with pytest.raises(SettingError, match=message):
         open_log(url)
 
 
@@ -107,6 +107,6 @@ def test_whatever_is_given_as_an_address_is_one_or_is_refused(text):
         assert log.url
 
 
-def test_a_plain_folder_is_told_the_url_that_it_would_be():
+def test_a_plain_folder_is_refused_with_the_url_that_it_would_be():
     with pytest.raises(SettingError, match=r"write file:///data/my%20log"):
         open_log("/data/my log", {})

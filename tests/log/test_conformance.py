@@ -114,7 +114,7 @@ def test_one_append_may_hold_several_topics_each_in_its_own_order(log):
     assert drain(reader) == drain(reader, OTHER) == [str(number).encode() for number in range(50)]
 
 
-def test_a_failed_append_is_told_and_harms_nothing_else(log):
+def test_a_failed_append_is_reported_and_harms_nothing_else(log):
     writer = log.writer()
     writer.append(records(b"before"))
     with pytest.raises(LogError):
@@ -184,7 +184,7 @@ def test_groups_read_apart(log):
     assert len(drain(log.reader("watcher", [TOPIC]))) == 3
 
 
-def test_of_two_readers_of_a_group_one_gets_nothing_or_is_told(log):
+def test_of_two_readers_of_a_group_one_gets_nothing_or_an_error(log):
     log.writer().append(numbered(4))
     fast, slow = log.reader("lander", [TOPIC]), log.reader("lander", [TOPIC])
     mine, theirs = fast.fetch(TOPIC, max_records=2), slow.fetch(TOPIC, max_records=3)

@@ -74,8 +74,8 @@ def test_several_processes_append_at_once_and_nothing_is_lost_or_torn_apart(url)
     assert {len(group) for group in runs} == {50}
 
 
-@pytest.mark.parametrize("told_runs", [1, 7, 40])
-def test_what_was_appended_survives_kill_9_and_no_run_is_torn(url, told_runs):
+@pytest.mark.parametrize("reported_runs", [1, 7, 40])
+def test_what_was_appended_survives_kill_9_and_no_run_is_torn(url, reported_runs):
     process = subprocess.Popen(
         [sys.executable, writing_processes.__file__, url],
         stdout=subprocess.PIPE,
@@ -83,11 +83,11 @@ def test_what_was_appended_survives_kill_9_and_no_run_is_torn(url, told_runs):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     with process:
-        told = [int(next(process.stdout)) for _ in range(told_runs)]
+        reported = [int(next(process.stdout)) for _ in range(reported_runs)]
         process.send_signal(signal.SIGKILL)
     values = values_of(url)
     assert len(values) % 10 == 0
-    assert len(values) >= 10 * (told[-1] + 1)
+    assert len(values) >= 10 * (reported[-1] + 1)
     assert values == [f"{n}/{place}".encode() for n in range(len(values) // 10) for place in range(10)]
 
 

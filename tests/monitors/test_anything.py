@@ -31,7 +31,7 @@ VALUES = st.recursive(
     lambda of: st.one_of(
         st.lists(of, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
         st.dictionaries(st.one_of(st.sampled_from(KEYS), SCALARS), of, max_size=4).map(
-            lambda told: "{" + ", ".join(f"{name}: {value}" for name, value in told.items()) + "}"
+            lambda reported: "{" + ", ".join(f"{name}: {value}" for name, value in reported.items()) + "}"
         ),
     ),
     max_leaves=8,
@@ -71,8 +71,8 @@ def test_any_bytes_are_read_or_refused(content):
 @given(st.dictionaries(st.sampled_from(["a", '"b*"', '"*"', "c c"]), MODELS, max_size=3), MODELS)
 @settings(max_examples=200)
 def test_any_values_under_known_keys_are_read_or_refused(models, defaults):
-    def block(told, indent):
-        return "".join(f"{' ' * indent}{name}: {value}\n" for name, value in told.items())
+    def block(reported, indent):
+        return "".join(f"{' ' * indent}{name}: {value}\n" for name, value in reported.items())
 
     text = "version: 1\ndefaults:\n" + block(defaults, 2) + "models:\n"
     text += "".join(f"  {name}:\n" + block(model, 4) for name, model in models.items())

@@ -55,10 +55,10 @@ def test_the_first_example_comes_to_what_its_comments_say(tmp_path):
     assert flights.segments == ("country=NO", "country=SE")
 
 
-def test_the_errors_are_told_as_documented(tmp_path):
+def test_the_errors_are_reported_as_documented(tmp_path):
     (tmp_path / "monitors.yaml").write_text(WRONG)
     with pytest.raises(MonitorsError) as refused:
         read_monitors(tmp_path / "monitors.yaml", DriftSettings())
-    told = re.sub(r"allowed here: [^)]*", "allowed here: ...", str(refused.value))
+    reported = re.sub(r"allowed here: [^)]*", "allowed here: ...", str(refused.value))
     (documented,) = re.findall(r"```text\n(.*?)```", TEXT, flags=re.DOTALL)
-    assert told.replace(f"{tmp_path}/", "") + "\n" == documented
+    assert reported.replace(f"{tmp_path}/", "") + "\n" == documented

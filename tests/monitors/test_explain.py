@@ -1,4 +1,4 @@
-"""What applies is told again as the file tells it, with its line; and as plain values."""
+"""What applies is shown as the file has it, with its line; and as plain values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def flights():
     return read_monitors(FULL, DriftSettings()).of("flight-delay")
 
 
-def test_each_key_is_told_as_the_file_would_with_its_line_or_none_for_a_default(flights):
+def test_each_key_is_reported_as_the_file_would_with_its_line_or_none_for_a_default(flights):
     rows = {row.key: row for row in explain(flights)}
     assert rows["minimum_effect"] == Row("minimum_effect", "1%", 14)
     assert rows["windows_hours"] == Row("windows_hours", "[1h, 12h, 2d]", 16)
@@ -36,9 +36,9 @@ def test_each_key_is_told_as_the_file_would_with_its_line_or_none_for_a_default(
     assert others["segments"] == others["ignore_features"] == "none"
 
 
-def test_every_key_is_told_in_the_order_of_the_tables(flights):
-    told = list(dict.fromkeys(row.key.partition(".")[0] for row in explain(flights)))
-    assert told == [key.name for key in keys_of(Model)]
+def test_every_key_is_reported_in_the_order_of_the_tables(flights):
+    reported = list(dict.fromkeys(row.key.partition(".")[0] for row in explain(flights)))
+    assert reported == [key.name for key in keys_of(Model)]
 
 
 def test_plain_values_are_those_of_the_keys(flights):

@@ -134,7 +134,7 @@ def test_rules_are_those_of_the_name_in_full_else_of_the_first_pattern_the_model
     assert monitor.feature("distance") == FeatureMonitor()
     rules = monitor.rules(["dep_time", "distance", "tmp_x"])
     assert sorted(rules) == ["arr_delay", "carrier", "dep_delay", "dep_time", "hash"]
-    assert rules["arr_delay"] == {"minimum": None, "allowed": None}, "off is told, and not left out"
+    assert rules["arr_delay"] == {"minimum": None, "allowed": None}, "off is listed, and not left out"
 
 
 def test_rules_that_are_off_are_none_and_not_left_out(write):

@@ -1,4 +1,4 @@
-"""What is wrong with a file is told all at once: where, and what to write instead."""
+"""What is wrong with a file is reported all at once: where, and what to write instead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BROKEN = sorted((HERE / "broken").glob("*.yaml"))
 VALID = sorted((HERE / "valid").glob("*.yaml"))
 
 
-def told(path: Path) -> str:
+def reported(path: Path) -> str:
     """Return what reading a file is refused with, the folder left out."""
     with pytest.raises(MonitorsError) as refused:
         read_monitors(path, DriftSettings())
@@ -23,7 +23,7 @@ def told(path: Path) -> str:
 
 
 def unwrapped(text: str) -> str:
-    """Return expected lines as they are told; in the files beside they are wrapped, and indented by four."""
+    """Return expected lines as they are reported; in the files they are wrapped, and indented by four."""
     return text.replace("\n    ", " ").strip()
 
 
@@ -35,7 +35,7 @@ def test_every_broken_file_has_its_text_beside_it_and_no_text_is_left_over():
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
 def test_a_broken_file_is_refused_with_every_problem_at_its_place(path):
-    assert told(path) == unwrapped(path.with_suffix(".txt").read_text())
+    assert reported(path) == unwrapped(path.with_suffix(".txt").read_text())
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
@@ -62,16 +62,19 @@ def test_a_valid_file_is_read(path):
         ),
     ],
 )
-def test_a_file_that_no_editor_shows_well_is_refused_in_words(tmp_path, content, expected):
+def test_a_file_that_no_editor_shows_well_is_refused_with_a_reason(tmp_path, content, expected):
     (tmp_path / "m.yaml").write_bytes(content)
-    assert told(tmp_path / "m.yaml") == expected
+    assert reported(tmp_path / "m.yaml") == expected
 
 
 def test_a_file_that_is_missing_or_a_folder_is_named(tmp_path):
     missing = "m.yaml: the file of monitors can't be read: no such file or directory"
-    assert told(tmp_path / "m.yaml") == missing
+    assert reported(tmp_path / "m.yaml") == missing
     (tmp_path / "folder.yaml").mkdir()
-    assert told(tmp_path / "folder.yaml") == "folder.yaml: the file of monitors can't be read: is a directory"
+    assert (
+        reported(tmp_path / "folder.yaml")
+        == "folder.yaml: the file of monitors can't be read: is a directory"
+    )
 
 
 def test_the_refusal_is_a_wrong_setting_and_holds_its_parts():
@@ -86,7 +89,7 @@ def test_aliases_of_aliases_do_not_grow(tmp_path):
     lines = ["version: 1", "x0: &x0 [a, b, c, d, e, f, g, h, i]"]
     lines += [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 9)]
     (tmp_path / "m.yaml").write_text("\n".join(lines))
-    assert told(tmp_path / "m.yaml").count("there is no such key") == 9
+    assert reported(tmp_path / "m.yaml").count("there is no such key") == 9
 
 
 def test_a_byte_order_mark_is_no_problem(tmp_path):

@@ -27,7 +27,7 @@ BEYOND_A_SCHEMA = frozenset("contradictions inherited time_zones merged anchor_i
 
 SHARES = "1 0 0.5 .5 1. 1e3 1E-3 -0.0 0.5% 5% 100% 101% 0% 0.0%".split()
 NUMBERS = "5 -1 +5 12 168 169 90m 0h 14d 2w 08 0o17 1_000 .inf .nan nan 12:30".split()
-WORDS = "true false yes off warn no null ~ 2026-01-31 carrier carrier=DL a=b=c =DL carrier= UTC v1.2".split()
+TEXTS = "true false yes off warn no null ~ 2026-01-31 carrier carrier=DL a=b=c =DL carrier= UTC v1.2".split()
 SPACED = ["Europe/Berlin", "5 %", "", "a b", " a", "a "]
 NESTED = ["[]", "[1]", "[1, 6]", "[a, a]", "[a, b]", "{}", "{a: b}", "{a: {}}"]
 QUOTED = ['"1"', '"off"', '"true"', '"null"', '""', '"0.5%"', '"14d"', '"UTC"', '["1"]', '["null"]', '[""]']
@@ -99,7 +99,7 @@ def test_what_is_beyond_a_schema_is_not_marked(stem):
 def test_an_editor_marks_nothing_that_the_reader_takes(section, key, tmp_path):
     schema = {"$ref": f"#/$defs/{section.__name__}", "$defs": json_schema()["$defs"]}
     taken = 0
-    for text in [*SHARES, *NUMBERS, *WORDS, *SPACED, *NESTED, *QUOTED]:
+    for text in [*SHARES, *NUMBERS, *TEXTS, *SPACED, *NESTED, *QUOTED]:
         (tmp_path / "value.yaml").write_text(f"{key}: {text}\n")
         root = read_yaml(tmp_path / "value.yaml", Problems("value.yaml"))
         assert isinstance(root, Mapped)

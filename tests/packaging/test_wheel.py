@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT_LIMIT = 4
-"""Times what importing asyncio takes, told by the same process: cores differ, and are busy. It is about 2."""
+"""Times what importing asyncio takes, measured by the same process: cores differ. It is about 2."""
 
 HEAVY = frozenset(
     "numpy scipy pandas pyarrow clickhouse_connect chdb click prometheus_client confluent_kafka".split()

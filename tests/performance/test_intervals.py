@@ -49,7 +49,7 @@ def test_weights_are_worth_as_many_predictions_as_they_vary_like():
     assert (plain.sample, weighted.sample) == (100, 100)
 
 
-def test_where_all_are_told_apart_the_interval_still_has_a_width():
+def test_where_all_are_separated_the_interval_still_has_a_width():
     found = auc(np.array([0.0, 12.0]), np.array([20.0, 0.0]))
     assert (found.value, found.high) == (1.0, 1.0)
     assert 0.7 < found.low < 0.9

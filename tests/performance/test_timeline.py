@@ -59,7 +59,7 @@ def test_early_values_cover_the_final_one_where_what_came_alone_errs(landing):
     assert bases == ["final"] * 19 + ["weighted"] * 2
     last = timeline.periods[-1]
     of_day = hours >= HOURS - 24
-    old = of_day & (hours < HOURS - 4)  # Of hours that are hardly known at all nothing is said.
+    old = of_day & (hours < HOURS - 4)  # Of hours that are hardly known at all nothing is reported.
     right = (score >= 0.5) == truth
     expected = {
         "accuracy": right[old].mean(),

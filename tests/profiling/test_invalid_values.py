@@ -178,16 +178,16 @@ def test_a_negative_latency_is_counted_though_only_other_clients_send_any(landin
 
 
 def test_the_metric_counts_two_hours_unknown_features_together_and_leaves_out_what_is_not_served(landing):
-    register(landing, "told")
-    put(landing, [event(number)[0] for number in range(200)], model_name="told")
-    put(landing, [event(number)[0] for number in range(200)], model_name="told", environment="shadow")
+    register(landing, "shown")
+    put(landing, [event(number)[0] for number in range(200)], model_name="shown")
+    put(landing, [event(number)[0] for number in range(200)], model_name="shown", environment="shadow")
     newest = int(START_S) // 3600 + 2
     wanted = expected(number for number in range(200) if 60 <= number < 180)
     unknown = wanted.pop(("colour", "unknown_feature")) + wanted.pop(("weight", "unknown_feature"))
-    told = dict(recent_invalid(landing.client, {Stream("told", "3", "production"): newest}))
-    assert told.pop(("told", "3", UNKNOWN, "unknown_feature")) == unknown
-    assert told == {("told", "3", *key): count for key, count in wanted.items()}
-    assert recent_invalid(landing.client, {Stream("told", "2", "production"): newest}) == {}
+    shown = dict(recent_invalid(landing.client, {Stream("shown", "3", "production"): newest}))
+    assert shown.pop(("shown", "3", UNKNOWN, "unknown_feature")) == unknown
+    assert shown == {("shown", "3", *key): count for key, count in wanted.items()}
+    assert recent_invalid(landing.client, {Stream("shown", "2", "production"): newest}) == {}
     assert recent_invalid(landing.client, {}) == {}
 
 

@@ -90,16 +90,16 @@ def test_counts_are_those_of_numpy_for_every_shape(landing, monkeypatch, has_gri
 )
 @example([5e-324, 1e308, -0.0, 0.0], ["", "\x00", None])
 @example([1.7976931348623157e308, -1.7976931348623157e308], ["é", "é"])
-def test_any_values_are_counted_once_and_where_they_belong(landing, monkeypatch, numbers, words):
+def test_any_values_are_counted_once_and_where_they_belong(landing, monkeypatch, numbers, texts):
     monkeypatch.setattr(grids, "PRODUCTION_ROWS", 1)
     model = f"any {next(_MODELS)}"
-    size = max(len(numbers), len(words))
+    size = max(len(numbers), len(texts))
     columns = {"x": [*numbers, *[0.25] * (size - len(numbers))]}
-    words = [*words, *["rest"] * (size - len(words))]
-    profile = land_values(landing, model, columns | {"word": words})
+    texts = [*texts, *["rest"] * (size - len(texts))]
+    profile = land_values(landing, model, columns | {"text": texts})
     if "x" in profile.numeric:  # Of a feature that never showed a value nobody knows its kind.
         assert_counted(profile, columns, read_grids(landing.client, model))
-    if any(word is not None for word in words):
-        found = profile.categorical["word"]
-        assert dict(found.counts) == {word: words.count(word) for word in set(words) - {None}}
-        assert (found.nulls, found.folded) == (words.count(None), 0)
+    if any(each is not None for each in texts):
+        found = profile.categorical["text"]
+        assert dict(found.counts) == {each: texts.count(each) for each in set(texts) - {None}}
+        assert (found.nulls, found.folded) == (texts.count(None), 0)

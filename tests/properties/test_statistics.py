@@ -1,4 +1,4 @@
-"""The familiar numbers as verdicts carry them are those of scipy and numpy on the raw rows."""
+"""The descriptive statistics of verdicts are those of scipy and numpy on the raw rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CITIES = np.array(["Ankara", "Bergen", "Cork", "Derby"])
 
 
 def profile_of(hour, columns, grids):
-    """Count one hour: numbers on their grids, words by value."""
+    """Count one hour: numbers on their grids, texts by value."""
     numeric = {name: numeric_counts(grid, columns[name], len(columns[name])) for name, grid in grids.items()}
     values, counts = np.unique(columns["city"], return_counts=True)
     city = CategoricalCounts(dict(zip(values.tolist(), counts.tolist(), strict=True)))
@@ -137,15 +137,15 @@ def test_chi_square_and_its_p_value_are_scipys(rows, verdicts):
 def test_p_values_against_production_are_as_small_as_chance_makes_them():
     """Also where hours of the week are matched, each of which holds few rows of the reference."""
     rng = np.random.default_rng(23)
-    names = [f"word {place}" for place in range(20)]
+    names = [f"text {place}" for place in range(20)]
 
     def hour_of(hour, rows=60):
         counted = {name: rng.multinomial(rows, (0.5, 0.3, 0.15, 0.05)).tolist() for name in names}
-        words = {
+        texts = {
             name: CategoricalCounts(dict(zip(CITIES.tolist(), counts, strict=True)))
             for name, counts in counted.items()
         }
-        return HourProfile(hour, rows, {}, words)
+        return HourProfile(hour, rows, {}, texts)
 
     judge = Judge(grids={}, identity="m")
     for hour in range(START, START + 4 * WEEK + 24):

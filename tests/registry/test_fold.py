@@ -1,4 +1,4 @@
-"""What a model's events come to: who is in production, what was refused, and what is told to whom."""
+"""What a model's events come to: who is in production, what was refused, and what is reported to whom."""
 
 from __future__ import annotations
 
@@ -80,15 +80,15 @@ def test_one_version_is_in_production_in_each_environment():
     assert state.environments == ["production", "eu"]
 
 
-def test_of_two_who_promote_from_one_state_the_second_is_told_who_was_faster_when_and_why():
+def test_of_two_who_promote_from_one_state_the_second_learns_who_was_faster_when_and_why():
     desk = Desk("1", "2", "3")
     bob = Author("bob", clock=NOON.timestamp)
     late = give_stage(desk.state, "3", Stage.PRODUCTION, author=bob, reason="mine")
     assert desk.promote("2") is None
     refusal = desk.add(late)
     assert refusal.reason is Refused.STALE
-    told = "version 2 went from candidate to production by ann at 2026-01-01 12:03:00 UTC: x"
-    assert told in refusal.message
+    reported = "version 2 went from candidate to production by ann at 2026-01-01 12:03:00 UTC: x"
+    assert reported in refusal.message
     assert desk.state.in_production() == "2"
 
 

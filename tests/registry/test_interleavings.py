@@ -120,7 +120,7 @@ class Writers(RuleBasedStateMachine):
             assert not heads or max(heads.values()) == 1
 
     @invariant()
-    def a_stale_one_is_told_by_whom(self):
+    def a_stale_one_is_reported_with_its_author(self):
         for state in fold(self.log).values():
             by_id = {move.event.event_id: move for move in state.moves}
             for refusal in state.refusals.values():
@@ -132,9 +132,9 @@ class Writers(RuleBasedStateMachine):
         for state in fold(self.log).values():
             assert len(state.at_stage(Stage.PRODUCTION)) <= 1
             moves = state.production_moves()
-            said = moves[-1].production_after if moves else ""
-            assert (state.in_production() or "") == said
-            assert state.previous() != said or not said
+            expected = moves[-1].production_after if moves else ""
+            assert (state.in_production() or "") == expected
+            assert state.previous() != expected or not expected
 
     @invariant()
     def a_version_stays_with_the_first_run_that_had_it(self):

@@ -22,7 +22,7 @@ IDENTITY = {"model_name": "flight-delay", "model_version": "3", "training_run_id
 
 
 class MemoryLog:
-    """A writer that keeps what is appended; it can be told to fail or to hang."""
+    """A writer that keeps what is appended; it can be set to fail or to hang."""
 
     def __init__(self) -> None:
         self.appends: list[list[Record]] = []
@@ -33,7 +33,7 @@ class MemoryLog:
         self.attempts = 0
 
     def append(self, records: Sequence[Record], *, may_use_reserve: bool = False) -> None:
-        """Keep the records, unless told otherwise."""
+        """Keep the records, unless it is set to fail."""
         self.attempts += 1
         self.go_on.wait()
         if self.error is not None and not (may_use_reserve and self.takes_reserve):
@@ -59,8 +59,8 @@ class MemoryLog:
         return self.events(OUTCOMES_TOPIC)
 
     @property
-    def beats(self) -> list[dict[str, Any]]:
-        """The beats."""
+    def heartbeats(self) -> list[dict[str, Any]]:
+        """The heartbeats."""
         return self.events(SESSIONS_TOPIC)
 
 

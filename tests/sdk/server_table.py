@@ -97,7 +97,7 @@ def celery(pool: str, *options: str) -> Callable[[World], None]:
     def run(world: World) -> None:
         worker = world.start("celery", "-A", "tasks", "worker", "-P", pool, "-c", "2", *options)
         asking = world.start("python", "-m", "tasks", str(EVENTS))
-        assert asking.wait(TIMEOUT_S) == 0, world.told()
+        assert asking.wait(TIMEOUT_S) == 0, world.output()
         world.wait_accepted(EVENTS, worker)
         world.wait_landed()
         asking = world.start("python", "-m", "tasks", str(EVENTS))
@@ -112,7 +112,7 @@ def program(*arguments: str, status: int = 0) -> Callable[[World], None]:
 
     def run(world: World) -> None:
         process = world.start("python", "-m", "programs", *arguments)
-        assert process.wait(TIMEOUT_S) == status, world.told()
+        assert process.wait(TIMEOUT_S) == status, world.output()
 
     return run
 

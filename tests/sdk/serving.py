@@ -60,21 +60,21 @@ class World:
 
     def start(self, program: str, *arguments: str, **others: str) -> subprocess.Popen[bytes]:
         """Start one of the environment's programs, in a process group of its own."""
-        with (self._folder / "told").open("ab") as told:
+        with (self._folder / "output").open("ab") as output:
             process = subprocess.Popen(
                 [str(self._home / "bin" / program), *arguments],
                 cwd=self._folder,
                 env={**self._environ, **others},
-                stdout=told,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         self._started.append(process)
         return process
 
-    def told(self) -> str:
+    def output(self) -> str:
         """Return what was printed so far."""
-        return (self._folder / "told").read_text(errors="replace")
+        return (self._folder / "output").read_text(errors="replace")
 
     def accepted(self) -> list[tuple[str, str, str]]:
         """Return process, session and event_id of each event that was accepted."""
@@ -87,8 +87,8 @@ class World:
         """Wait until so many events were accepted."""
         end = time.monotonic() + TIMEOUT_S
         while len(self.accepted()) < count:
-            assert time.monotonic() < end, self.told()
-            assert process.poll() is None, self.told()
+            assert time.monotonic() < end, self.output()
+            assert process.poll() is None, self.output()
             time.sleep(0.05)
 
     def wait_landed(self, meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -96,7 +96,7 @@ class World:
         wanted = {event for _, _, event in self.accepted()} - {REFUSED}
         end = time.monotonic() + TIMEOUT_S / 4
         while not wanted <= self.landed():
-            assert time.monotonic() < end, f"{len(wanted - self.landed())} do not land: {self.told()}"
+            assert time.monotonic() < end, f"{len(wanted - self.landed())} do not land: {self.output()}"
             meanwhile()
             time.sleep(0.1)
 
@@ -132,7 +132,7 @@ class World:
         What is in it is there once, and each process had a session of its own.
         """
         accepted = self.accepted()
-        assert accepted, self.told()
+        assert accepted, self.output()
         pairs = {(process, session) for process, session, _ in accepted}
         assert len({session for _, session in pairs}) == len(pairs), "two processes share a session"
         known = self.landed() | {REFUSED}
@@ -150,7 +150,7 @@ def _time_ms(event_id: str) -> int:
 def serve(world: World, program: str, *arguments: str) -> None:
     """Have a server answer requests, some at a time, from two processes; then stop it.
 
-    A worker that is told to stop while it still loads the application may go on without it: uWSGI's do.
+    A worker that is stopped while it still loads the application may go on without it: uWSGI's do.
     """
     port = str(_free_port())
     command = [argument.replace("{port}", port).replace("{home}", world.home) for argument in arguments]
@@ -162,13 +162,13 @@ def serve(world: World, program: str, *arguments: str) -> None:
             _get(url)
             break
         except OSError:
-            assert time.monotonic() < end, world.told()
-            assert process.poll() is None, world.told()
+            assert time.monotonic() < end, world.output()
+            assert process.poll() is None, world.output()
             time.sleep(0.1)
     answered: set[str] = set()
     with ThreadPoolExecutor(4) as clients:
         while len(answered) < WORKERS:
-            assert time.monotonic() < end, world.told()
+            assert time.monotonic() < end, world.output()
             answered.update(filter(None, clients.map(_patiently, [url] * EVENTS)))
         world.wait_landed(partial(_patiently, url))
         list(clients.map(_patiently, [url] * EVENTS))

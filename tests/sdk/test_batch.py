@@ -256,7 +256,7 @@ def test_one_column_that_does_not_fit_leaves_the_others(log, logger):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({}, "features or predictions"),
         ({"features": 5}, "features"),
@@ -270,8 +270,8 @@ def test_one_column_that_does_not_fit_leaves_the_others(log, logger):
         ({"features": {"a": [1.0]}, "event_ids": []}, "event_ids"),
     ],
 )
-def test_columns_that_make_no_table_are_told_before_anything_is_logged(logger, arguments, told):
-    with pytest.raises(SettingError, match=told):
+def test_columns_that_make_no_table_are_reported_before_anything_is_logged(logger, arguments, message):
+    with pytest.raises(SettingError, match=message):
         logger.log_batch(**arguments)
     assert logger.stats().accepted == 0
     assert logger.stats().dropped == {}
@@ -356,9 +356,9 @@ def test_outcomes_in_a_batch_are_numbered_and_marked_row_by_row(log, logger):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [((["x"], [1, 2]), "actuals"), (("x", [1]), "event_ids"), ((["x"], 1), "actuals")],
 )
-def test_outcomes_that_make_no_columns_are_told(logger, arguments, told):
-    with pytest.raises(SettingError, match=told):
+def test_outcomes_that_make_no_columns_are_reported(logger, arguments, message):
+    with pytest.raises(SettingError, match=message):
         logger.log_outcomes(*arguments)

@@ -43,7 +43,7 @@ def test_of_rows_those_are_kept_that_fit_and_the_rest_later(buffer):
     assert buffer.offer_all(PREDICTIONS_TOPIC, rows_of([9_900]), 0, 0) == 1  # Nothing is held any more.
 
 
-def test_only_so_many_names_of_values_are_told_apart(buffer):
+def test_only_so_many_names_of_values_are_distinguished(buffer):
     first = [buffer.count_value(Remark.ROUNDED, f"feature {number} {'x' * 200}") for number in range(1_100)]
     assert sum(first) == 1_001
     counts = buffer.stats().rounded

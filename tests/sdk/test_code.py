@@ -68,7 +68,7 @@ def test_changes_are_a_patch_that_rebuilds_the_tree_with_files_that_git_does_not
     assert not (copy / "data").exists()
 
 
-def test_changes_that_are_too_many_to_be_kept_are_told(tree, monkeypatch):
+def test_changes_that_are_too_many_to_be_kept_are_reported(tree, monkeypatch):
     monkeypatch.setattr(code, "MAX_CHANGES_BYTES", 100)
     (tree / "new.py").write_text("x\n" * 200)
     state = code_state(tree)

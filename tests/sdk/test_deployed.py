@@ -1,4 +1,4 @@
-"""A service asks once which version is in production, logs under it, and is told when that moves."""
+"""A service asks once which version is in production, logs under it, and is called when that changes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_stage_and_an_alias_name_a_version_with_its_artifact(log):
     assert resolve_model("m@production", log=log, environment="eu").model_version == "1"
 
 
-def test_what_names_nothing_is_told_with_what_there_is(log):
+def test_what_names_nothing_is_reported_with_what_there_is(log):
     with pytest.raises(
         NotFoundError, match=r"m@canary names no version in production; there is @production \(2\)"
     ):
@@ -171,7 +171,7 @@ def test_a_watch_goes_on_when_the_log_is_back(log, caplog):
 
 
 class FlakyLog:
-    """A log that is away until it is said to be back; it was looked at once before."""
+    """A log that is away until it is set to be back; it was read once before."""
 
     def __init__(self, log):
         self._log = log

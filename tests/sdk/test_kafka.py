@@ -77,27 +77,29 @@ def check_logged(topics: Topics, expected: list[list[int]], code: str, *script: 
     for _ in range(3):
         known = sessions(topics)
         finished = python(code, topics.url(), *script)
-        said = finished.stderr.splitlines()
-        assert (finished.returncode, [line for line in said if "on disk" not in line]) == (status, [])
-        if said:
+        warned = finished.stderr.splitlines()
+        assert (finished.returncode, [line for line in warned if "on disk" not in line]) == (status, [])
+        if warned:
             forwarded = forward_orphans(topics.settings(), threading.Event())
             assert (forwarded.owned, forwarded.left) == ([], [])
         found = [numbers for session, numbers in sessions(topics).items() if session not in known]
-        assert sorted(sorted(set(numbers)) if said else numbers for numbers in found) == expected
-        if not said:
+        assert sorted(sorted(set(numbers)) if warned else numbers for numbers in found) == expected
+        if not warned:
             return
     pytest.fail("each time the broker was waited for in vain")
 
 
-def check_beats(topics: Topics) -> None:
-    """Check that each session's last beat is final and counts what is there."""
+def check_heartbeats(topics: Topics) -> None:
+    """Check that each session's last heartbeat is final and counts what is there."""
     last = {}
-    for beat in events(topics, SESSIONS_TOPIC):
-        last[beat["session_id"]] = beat
-    assert {session: beat["last_sequence"] for session, beat in last.items() if beat["last_sequence"]} == {
-        session: len(set(numbers)) for session, numbers in sessions(topics).items()
-    }
-    assert all(beat["final"] for beat in last.values())
+    for heartbeat in events(topics, SESSIONS_TOPIC):
+        last[heartbeat["session_id"]] = heartbeat
+    assert {
+        session: heartbeat["last_sequence"]
+        for session, heartbeat in last.items()
+        if heartbeat["last_sequence"]
+    } == {session: len(set(numbers)) for session, numbers in sessions(topics).items()}
+    assert all(heartbeat["final"] for heartbeat in last.values())
 
 
 def test_threads_and_tasks_share_a_logger(topics):
@@ -125,7 +127,7 @@ def test_threads_and_tasks_share_a_logger(topics):
     assert logger.stats().appended == 3_000
     assert sessions(topics) == {logger.session_id: list(range(1, 2_001))}
     assert [event["sequence"] for event in events(topics, OUTCOMES_TOPIC)] == list(range(1, 1_001))
-    check_beats(topics)
+    check_heartbeats(topics)
 
 
 BEGIN = """
@@ -164,7 +166,7 @@ work(logger)
 @pytest.mark.parametrize("code", [PREFORK, FORK], ids=["prefork", "multiprocessing"])
 def test_forked_workers_have_sessions_of_their_own_and_lose_nothing(topics, code):
     check_logged(topics, [list(range(1, 201))] * 4, code)
-    check_beats(topics)
+    check_heartbeats(topics)
 
 
 LOOKING_UP = """
@@ -223,7 +225,7 @@ def test_spawned_workers_lose_nothing(topics, tmp_path):
         "    assert [child.exitcode for child in children] == [0, 0]\n"
     )
     check_logged(topics, [list(range(1, 201))] * 2, "", str(module))
-    check_beats(topics)
+    check_heartbeats(topics)
 
 
 def python(code: str, url: str, *script: str) -> subprocess.CompletedProcess[str]:
@@ -241,18 +243,18 @@ def python(code: str, url: str, *script: str) -> subprocess.CompletedProcess[str
 
 def test_the_end_of_a_process_loses_nothing(topics):
     check_logged(topics, [list(range(1, 501))], "logger = begin()\nwork(logger, 500)")
-    check_beats(topics)
+    check_heartbeats(topics)
 
 
 def test_a_terminated_process_loses_nothing(topics):
     code = "logger = begin()\nwork(logger, 500)\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(30)"
     check_logged(topics, [list(range(1, 501))], code, status=-signal.SIGTERM)
-    check_beats(topics)
+    check_heartbeats(topics)
 
 
 @pytest.mark.parametrize("how", ["kill", "pause"])
 def test_an_outage_is_outlived_and_each_event_arrives_once_in_order(own_kafka, own_topics, how):
-    logger = quick_logger(own_topics.url(), beat_interval_s=0.05)
+    logger = quick_logger(own_topics.url(), heartbeat_interval_s=0.05)
     for _ in range(100):
         logger.log({"x": 1.0})
     assert logger.flush(20)
@@ -275,7 +277,7 @@ def test_an_outage_is_outlived_and_each_event_arrives_once_in_order(own_kafka, o
         time.sleep(0.05)
     assert logger.close(10)
     assert sessions(own_topics) == {logger.session_id: list(range(1, 3_101))}
-    check_beats(own_topics)
+    check_heartbeats(own_topics)
 
 
 def test_closing_while_the_broker_is_away_is_bounded_and_the_next_logger_delivers(own_kafka, own_topics):

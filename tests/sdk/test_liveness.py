@@ -17,8 +17,8 @@ class Watched:
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
-        self.told: list[str] = []
-        self.liveness = Liveness(0.1, lambda: self.now_s, self.told.append)
+        self.warnings: list[str] = []
+        self.liveness = Liveness(0.1, lambda: self.now_s, self.warnings.append)
 
     def log(self, after_s: float) -> None:
         """Have somebody log after some time."""
@@ -34,11 +34,11 @@ def watched() -> Watched:
     return found
 
 
-def test_a_thread_that_never_runs_is_told_once(watched):
+def test_a_thread_that_never_runs_is_reported_once(watched):
     for _ in range(30):
         watched.log(after_s=1.0)
-    (told,) = watched.told
-    assert "does not run" in told
+    (warning,) = watched.warnings
+    assert "does not run" in warning
 
 
 def test_a_thread_that_runs_is_not(watched):
@@ -46,7 +46,7 @@ def test_a_thread_that_runs_is_not(watched):
         watched.liveness.work()
         watched.liveness.wait()
         watched.log(after_s=0.1)
-    assert watched.told == []
+    assert watched.warnings == []
 
 
 def test_a_process_that_sleeps_as_a_whole_says_nothing(watched):
@@ -55,31 +55,31 @@ def test_a_process_that_sleeps_as_a_whole_says_nothing(watched):
         watched.log(after_s=3_600)
         watched.liveness.work()
         watched.liveness.wait()
-    assert watched.told == []
+    assert watched.warnings == []
 
 
 def test_a_clock_that_jumps_says_nothing(watched):
     for jump_s in (1e6, -1e6, 1e6):
         watched.log(after_s=jump_s)
         watched.liveness.wait()
-    assert watched.told == []
+    assert watched.warnings == []
 
 
-def test_a_thread_that_does_not_come_back_from_the_log_is_told_after_long(watched):
+def test_a_thread_that_does_not_come_back_from_the_log_is_reported_after_long(watched):
     watched.liveness.work()
     for _ in range(int(2 * HANGS_S) - 1):
         watched.log(after_s=1.0)
-    assert watched.told == []
+    assert watched.warnings == []
     watched.log(after_s=2 * LATE_S)
-    (told,) = watched.told
-    assert "does not come back" in told
+    (warning,) = watched.warnings
+    assert "does not come back" in warning
 
 
 def test_retrying_is_no_hanging(watched):
     for _ in range(1_000):
         watched.liveness.work()
         watched.log(after_s=2.0)
-    assert watched.told == []
+    assert watched.warnings == []
 
 
 def test_a_logger_says_that_its_thread_does_not_run(monkeypatch, caplog):

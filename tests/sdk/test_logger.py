@@ -192,22 +192,22 @@ def test_outcomes_are_numbered_apart_from_predictions(log, logger):
         ({"prediction": "late", "label": "on time"}, "prediction", "unencodable"),
     ],
 )
-def test_a_value_that_does_not_fit_is_counted_and_told_once_and_its_event_stays(
+def test_a_value_that_does_not_fit_is_counted_and_reported_once_and_its_event_stays(
     logger, caplog, arguments, name, remark
 ):
     with caplog.at_level(logging.WARNING, logger="driftline.sdk"):
         assert None not in [logger.log(**arguments) for _ in range(3)]
     assert getattr(logger.stats(), remark) == {name: 3}
     assert dropped(logger) == {}
-    (told,) = [record.getMessage() for record in caplog.records]
-    assert remark in told
-    assert name.encode("unicode_escape").decode() in told
-    assert ("the time of the call stands in its place" in told) == (name == "event_time")
-    assert "\n" not in told
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert remark in message
+    assert name.encode("unicode_escape").decode() in message
+    assert ("the time of the call stands in its place" in message) == (name == "event_time")
+    assert "\n" not in message
     assert logger.stats().accepted == 3
 
 
-def test_an_event_that_is_too_large_is_dropped_counted_and_told_once(log, logger, caplog):
+def test_an_event_that_is_too_large_is_dropped_counted_and_reported_once(log, logger, caplog):
     with caplog.at_level(logging.WARNING, logger="driftline.sdk"):
         assert [logger.log({f"{i}": "x" * 60_000 for i in range(17)}) for _ in range(3)] == [None] * 3
     assert dropped(logger) == {"too_large": 3}
@@ -288,12 +288,12 @@ def test_a_hung_log_neither_blocks_the_caller_nor_fills_its_memory(log, caplog):
     assert [event["sequence"] for event in log.predictions] == list(range(1, stats.accepted + 1))
 
 
-def test_a_full_log_drops_what_does_not_fit_in_memory_and_still_hears_of_it(tmp_path):
+def test_a_full_log_drops_what_does_not_fit_in_memory_and_still_gets_the_counts(tmp_path):
     url = f"{(tmp_path / 'log').as_uri()}?max_bytes={4 << 20}"
     with open_log(url) as log, suppress(LogFullError):
         while True:
             log.writer().append([Record("other", b"", bytes(900))] * 10)
-    logger = quick_logger(url, queue_bytes=300_000, beat_interval_s=0.05)
+    logger = quick_logger(url, queue_bytes=300_000, heartbeat_interval_s=0.05)
     ids = [logger.log(features={"text": "x" * 900}) for _ in range(3_000)]
     stats = logger.stats()
     assert stats.dropped.keys() == {"queue_full"}
@@ -303,11 +303,11 @@ def test_a_full_log_drops_what_does_not_fit_in_memory_and_still_hears_of_it(tmp_
     stats = logger.stats()
     assert stats.appended + stats.abandoned["log_unusable"] == stats.accepted
     events = events_in(url)
-    last_beat = events["driftline.sessions"][-1]
-    assert last_beat["final"]
-    assert last_beat["last_sequence"] == stats.accepted
-    assert last_beat["abandoned"] == stats.abandoned
-    assert last_beat["dropped"] == stats.dropped
+    last_heartbeat = events["driftline.sessions"][-1]
+    assert last_heartbeat["final"]
+    assert last_heartbeat["last_sequence"] == stats.accepted
+    assert last_heartbeat["abandoned"] == stats.abandoned
+    assert last_heartbeat["dropped"] == stats.dropped
     assert len(events["driftline.predictions"]) == stats.appended
 
 
@@ -361,28 +361,28 @@ def test_a_missing_argument_of_the_constructor_is_named(log, argument):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"queue_bytes": 0}, "queue_bytes"),
         ({"flush_interval_s": math.nan}, "flush_interval_s"),
-        ({"beat_interval_s": "5"}, "beat_interval_s"),
+        ({"heartbeat_interval_s": "5"}, "heartbeat_interval_s"),
         ({"tags": {"region": []}}, "region"),
         ({"tags": {"": "x"}}, "tags"),
         ({"tags": {"x" * 513: "x"}}, "513 characters"),
         ({"tags": {"region": "x" * 65_537}}, r"tags\['region'\].* 65,537 characters"),
     ],
 )
-def test_other_wrong_arguments_of_the_constructor_are_told(log, arguments, told):
-    with pytest.raises(SettingError, match=told):
+def test_other_wrong_arguments_of_the_constructor_are_reported(log, arguments, message):
+    with pytest.raises(SettingError, match=message):
         quick_logger(log, **arguments)
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [("redis://localhost", "redis"), ("kafka://localhost?no.such.option=1", "no.such.option")],
 )
-def test_a_log_that_is_not_supported_is_told_at_construction(url, told):
-    with pytest.raises(SettingError, match=told):
+def test_a_log_that_is_not_supported_is_reported_at_construction(url, message):
+    with pytest.raises(SettingError, match=message):
         quick_logger(url)
 
 

@@ -63,16 +63,16 @@ def run(folder: Path, *arguments: str, options: Sequence[str] = ()) -> str:
 
 
 def sessions(url: str) -> dict[str, list[int]]:
-    """Return the numbers of the events in a log, by session; each of these has said that it is complete."""
+    """Return the numbers of the events in a log, by session; each of these has ended in order."""
     events = events_in(url)
     numbers: dict[str, list[int]] = {}
     for event in events["driftline.predictions"]:
         numbers.setdefault(event["session_id"], []).append(event["sequence"])
-    last = {beat["session_id"]: beat for beat in events["driftline.sessions"]}
-    assert {session: beat["last_sequence"] for session, beat in last.items()} == {
+    last = {heartbeat["session_id"]: heartbeat for heartbeat in events["driftline.sessions"]}
+    assert {session: heartbeat["last_sequence"] for session, heartbeat in last.items()} == {
         session: len(found) for session, found in numbers.items()
     }
-    assert all(beat["final"] for beat in last.values())
+    assert all(heartbeat["final"] for heartbeat in last.values())
     return numbers
 
 
@@ -91,7 +91,7 @@ def test_so_they_do_when_the_parent_logged_before_them(method: str, tmp_path: Pa
     assert list(numbers.values()) == [[1, 2, 3, 4, 5]] * 3
 
 
-def test_a_logger_that_is_sent_elsewhere_says_there_what_it_said_here(tmp_path: Path) -> None:
+def test_a_logger_that_is_sent_elsewhere_has_the_same_settings_there(tmp_path: Path) -> None:
     url = (tmp_path / "log").as_uri()
     with quick_logger(url, environment="shadow", tags={"region": "eu"}, clock=one_moment) as here:
         there = pickle.loads(pickle.dumps(here))
@@ -136,7 +136,7 @@ def test_a_logger_that_never_logs_starts_no_thread_and_leaves_no_trace() -> None
     "call",
     [
         lambda logger: logger.log(features={"x": 1.0}),
-        lambda logger: logger.log(features={"x": []}),  # Refused, which a beat tells.
+        lambda logger: logger.log(features={"x": []}),  # Refused, which a heartbeat tells.
         lambda logger: logger.log_batch(features={"x": [1.0]}),
         lambda logger: logger.log_outcome("018bcfe5-69f4-7000-8000-000000000005", 1),
     ],
@@ -147,7 +147,7 @@ def test_the_first_call_starts_the_thread(call: Callable[[PredictionLogger], obj
     with quick_logger(log) as logger:
         call(logger)
         assert len(shipping() - others) == 1
-    assert log.beats[-1]["final"]
+    assert log.heartbeats[-1]["final"]
 
 
 def test_where_no_thread_can_be_had_events_wait_and_closing_appends_them(
@@ -170,7 +170,7 @@ def test_where_no_thread_can_be_had_events_wait_and_closing_appends_them(
     assert logger.close()
     assert logger.close()
     assert [event["sequence"] for event in log.predictions] == [1, 2, 3]
-    assert [beat["final"] for beat in log.beats] == [True]
+    assert [heartbeat["final"] for heartbeat in log.heartbeats] == [True]
 
 
 def test_a_system_that_had_no_thread_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

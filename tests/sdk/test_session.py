@@ -31,15 +31,15 @@ def wait_for(condition, timeout_s: float = 5.0) -> bool:
     return True
 
 
-def test_a_session_beats_when_it_begins_and_when_it_ends(log):
-    logger = quick_logger(log, beat_interval_s=60)
+def test_a_session_sends_heartbeats_when_it_begins_and_when_it_ends(log):
+    logger = quick_logger(log, heartbeat_interval_s=60)
     logger.log()
-    assert wait_for(lambda: len(log.beats) == 1)
+    assert wait_for(lambda: len(log.heartbeats) == 1)
     logger.log_outcome("018bcfe5-69f4-7000-8000-000000000005", 1)
     logger.log_outcome("x", 1)
     logger.log(features={"x": []})
     logger.close()
-    first, last = log.beats
+    first, last = log.heartbeats
     assert (first["last_sequence"], first["final"]) == (1, False)
     assert (last["last_sequence"], last["last_outcome_sequence"], last["final"]) == (2, 1, True)
     assert (last["dropped"], last["dropped_outcomes"]) == ({}, {"invalid_event_id": 1})
@@ -53,22 +53,22 @@ def test_a_session_beats_when_it_begins_and_when_it_ends(log):
     }
 
 
-def test_a_session_beats_only_when_something_happened(log):
-    with quick_logger(log, beat_interval_s=0.02) as logger:
+def test_a_session_sends_heartbeats_only_when_something_happened(log):
+    with quick_logger(log, heartbeat_interval_s=0.02) as logger:
         logger.log()
-        assert wait_for(lambda: len(log.beats) == 1)
+        assert wait_for(lambda: len(log.heartbeats) == 1)
         time.sleep(0.2)
-        assert len(log.beats) == 1
+        assert len(log.heartbeats) == 1
         logger.log()
-        assert wait_for(lambda: len(log.beats) == 2)
+        assert wait_for(lambda: len(log.heartbeats) == 2)
         logger.log_outcome("x", 1)
-        assert wait_for(lambda: len(log.beats) == 3)
+        assert wait_for(lambda: len(log.heartbeats) == 3)
         time.sleep(0.1)
-        assert len(log.beats) == 3
+        assert len(log.heartbeats) == 3
 
 
-def test_a_beat_stands_in_the_log_together_with_the_events_that_it_counts(log):
-    with quick_logger(log, beat_interval_s=0.001, flush_interval_s=0.001) as logger:
+def test_a_heartbeat_stands_in_the_log_together_with_the_events_that_it_counts(log):
+    with quick_logger(log, heartbeat_interval_s=0.001, flush_interval_s=0.001) as logger:
         for _ in range(5_000):
             logger.log()
     seen = 0
@@ -76,12 +76,12 @@ def test_a_beat_stands_in_the_log_together_with_the_events_that_it_counts(log):
         events = MemoryLog()
         events.appends = [records]
         seen += len(events.predictions)
-        for beat in events.beats:
-            assert beat["last_sequence"] == seen
+        for heartbeat in events.heartbeats:
+            assert heartbeat["last_sequence"] == seen
     assert seen == 5_000
 
 
-def test_of_many_events_the_beat_comes_with_the_last(log):
+def test_of_many_events_the_heartbeat_comes_with_the_last(log):
     with quick_logger(log) as logger:
         assert logger.flush()
         log.go_on.clear()
@@ -95,17 +95,17 @@ def test_of_many_events_the_beat_comes_with_the_last(log):
         events = MemoryLog()
         events.appends = [records]
         seen += len(events.predictions)
-        assert all(beat["last_sequence"] == seen for beat in events.beats)
+        assert all(heartbeat["last_sequence"] == seen for heartbeat in events.heartbeats)
     assert seen == 5_001
 
 
-def test_flushing_leaves_a_beat_that_counts_everything(log):
-    with quick_logger(log, beat_interval_s=60) as logger:
+def test_flushing_leaves_a_heartbeat_that_counts_everything(log):
+    with quick_logger(log, heartbeat_interval_s=60) as logger:
         logger.flush()
         for _ in range(10):
             logger.log()
         assert logger.flush()
-        assert log.beats[-1]["last_sequence"] == 10
+        assert log.heartbeats[-1]["last_sequence"] == 10
 
 
 def test_events_wait_for_a_log_that_fails_and_arrive_once_in_order(log, caplog):
@@ -138,22 +138,22 @@ def test_a_log_that_raises_anything_at_all_does_not_end_the_session(log):
     assert len(log.predictions) == 1
 
 
-def test_a_full_log_still_hears_what_was_dropped(log):
+def test_a_full_log_still_gets_what_was_dropped(log):
     log.error, log.takes_reserve = LogFullError("full"), True
-    logger = quick_logger(log, queue_bytes=5_000, beat_interval_s=0.01)
+    logger = quick_logger(log, queue_bytes=5_000, heartbeat_interval_s=0.01)
     while not logger.stats().dropped:
         logger.log()
-    assert wait_for(lambda: bool(log.beats) and log.beats[-1]["dropped"] == {"queue_full": 1})
-    assert log.beats[-1]["last_sequence"] == 0  # It claims no event that dies with the process.
+    assert wait_for(lambda: bool(log.heartbeats) and log.heartbeats[-1]["dropped"] == {"queue_full": 1})
+    assert log.heartbeats[-1]["last_sequence"] == 0  # It claims no event that dies with the process.
     assert log.predictions == []
     log.error = None
     assert logger.close()
-    assert log.beats[-1]["last_sequence"] == len(log.predictions) == logger.stats().accepted
+    assert log.heartbeats[-1]["last_sequence"] == len(log.predictions) == logger.stats().accepted
 
 
-def test_closing_a_log_that_fails_is_bounded_and_the_loss_is_told(log, caplog):
+def test_closing_a_log_that_fails_is_bounded_and_the_loss_is_reported(log, caplog):
     log.error, log.takes_reserve = LogFullError("full"), True
-    logger = quick_logger(log, beat_interval_s=60)
+    logger = quick_logger(log, heartbeat_interval_s=60)
     for _ in range(7):
         logger.log()
     logger.log_outcome("018bcfe5-69f4-7000-8000-000000000005", 1)
@@ -164,8 +164,8 @@ def test_closing_a_log_that_fails_is_bounded_and_the_loss_is_told(log, caplog):
     assert (stats.accepted, stats.appended, stats.queued) == (8, 0, 0)
     assert stats.abandoned == {"log_unusable": 8}
     assert "8" in caplog.records[-1].getMessage()
-    assert log.beats[-1]["final"]
-    assert log.beats[-1]["abandoned"] == {"log_unusable": 7}  # Predictions; outcomes are numbered apart.
+    assert log.heartbeats[-1]["final"]
+    assert log.heartbeats[-1]["abandoned"] == {"log_unusable": 7}  # Predictions; outcomes are numbered apart.
 
 
 def test_closing_a_log_that_hangs_is_bounded_and_the_loss_is_counted(log):
@@ -182,8 +182,8 @@ def test_closing_a_log_that_hangs_is_bounded_and_the_loss_is_counted(log):
     log.go_on.set()
     time.sleep(0.1)
     assert logger.stats() == stats
-    # What was under way may still have arrived; a beat that arrived with it tells the truth.
-    assert {beat["last_sequence"] for beat in log.beats} <= {0, len(log.predictions)}
+    # What was under way may still have arrived; a heartbeat that arrived with it tells the truth.
+    assert {heartbeat["last_sequence"] for heartbeat in log.heartbeats} <= {0, len(log.predictions)}
 
 
 def test_events_that_were_counted_as_lost_are_not_appended_later(log):
@@ -214,7 +214,7 @@ def test_a_logger_that_nobody_holds_any_more_ends_its_session(log):
     logger.log()
     del logger
     gc.collect()
-    assert wait_for(lambda: bool(log.beats) and log.beats[-1]["final"])
+    assert wait_for(lambda: bool(log.heartbeats) and log.heartbeats[-1]["final"])
     assert len(log.predictions) == 1
 
 
@@ -246,7 +246,7 @@ def test_a_process_that_ends_without_closing_loses_nothing(tmp_path):
     assert events["driftline.sessions"][-1]["final"]
 
 
-def test_a_process_that_is_killed_loses_only_what_was_in_memory_and_the_beats_stay_true(tmp_path):
+def test_a_process_that_is_killed_loses_only_what_was_in_memory_and_the_heartbeats_stay_true(tmp_path):
     url = (tmp_path / "log").as_uri()
     code = (
         "for _ in range(500): logger.log()\nlogger.flush()\n"
@@ -278,11 +278,13 @@ def test_a_forked_child_has_a_session_of_its_own(tmp_path):
         sessions.setdefault(event["session_id"], []).append(event["sequence"])
     assert sorted(sessions.values()) == [list(range(1, 4)), list(range(1, 12))]
     assert sessions[logger.session_id] == list(range(1, 12))
-    final = {beat["session_id"]: beat for beat in events["driftline.sessions"] if beat["final"]}
-    assert {session: beat["last_sequence"] for session, beat in final.items()} == {
+    final = {
+        heartbeat["session_id"]: heartbeat for heartbeat in events["driftline.sessions"] if heartbeat["final"]
+    }
+    assert {session: heartbeat["last_sequence"] for session, heartbeat in final.items()} == {
         session: len(numbers) for session, numbers in sessions.items()
     }
-    assert len({beat["process_id"] for beat in final.values()}) == 2
+    assert len({heartbeat["process_id"] for heartbeat in final.values()}) == 2
 
 
 def test_a_child_that_never_logs_has_no_session(tmp_path):
@@ -293,7 +295,9 @@ def test_a_child_that_never_logs_has_no_session(tmp_path):
         os._exit(0)
     os.waitpid(pid, 0)
     logger.close()
-    assert {beat["session_id"] for beat in events_in(url)["driftline.sessions"]} == {logger.session_id}
+    assert {heartbeat["session_id"] for heartbeat in events_in(url)["driftline.sessions"]} == {
+        logger.session_id
+    }
 
 
 def test_a_child_does_not_report_the_parents_events_as_lost(tmp_path):

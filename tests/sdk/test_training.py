@@ -135,7 +135,7 @@ def test_a_run_is_registered_with_all_that_is_known_of_it(url):
 
 
 @pytest.mark.usefixtures("work_tree")
-def test_a_run_that_does_not_say_what_made_it_is_refused_and_told_how(url):
+def test_a_run_that_does_not_say_what_made_it_is_refused_with_what_to_do(url):
     """Outside of a work tree nothing tells the code."""
     with pytest.raises(SettingError) as refused:
         register_training_run(model_name="m", log=url)
@@ -293,7 +293,7 @@ def test_a_value_that_does_not_fit_is_left_out_of_the_reference_as_it_is_in_serv
     assert "embedding" in caplog.text
 
 
-def test_a_reference_row_that_is_too_large_is_told_and_the_run_not_registered(url):
+def test_a_reference_row_that_is_too_large_is_reported_and_the_run_not_registered(url):
     reference = {f"essay {i}": ["x" * 60_000, "short"] for i in range(17)}
     with pytest.raises(LogError, match="not registered"):
         register_training_run(**MODEL, log=url, reference=reference)
@@ -301,7 +301,7 @@ def test_a_reference_row_that_is_too_large_is_told_and_the_run_not_registered(ur
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"model_name": ""}, "model_name"),
         ({"model_version": 3}, "model_version"),
@@ -326,19 +326,19 @@ def test_a_reference_row_that_is_too_large_is_told_and_the_run_not_registered(ur
         ({"environment": "nowhere/uv.lock"}, "can't be read"),
     ],
 )
-def test_a_wrong_argument_is_told_and_nothing_is_logged(url, arguments, told):
-    with pytest.raises(SettingError, match=told):
+def test_a_wrong_argument_is_reported_and_nothing_is_logged(url, arguments, message):
+    with pytest.raises(SettingError, match=message):
         register_training_run(**{**MODEL, "log": url, **arguments})
     assert not any(events_in(url).values())
 
 
-def test_a_log_that_takes_nothing_is_told(url):
+def test_a_log_that_takes_nothing_is_reported(url):
     full = f"{url}?max_bytes={4 << 20}"
     with open_log(full) as log, pytest.raises(LogFullError):
         register_training_run(**MODEL, log=log, tags={"essay": "x" * (5 << 20)})
 
 
-def test_a_log_that_does_not_take_the_reference_in_time_is_told_and_the_run_not_registered(url):
+def test_a_log_that_does_not_take_the_reference_in_time_is_reported_and_the_run_not_registered(url):
     full = f"{url}?max_bytes={4 << 20}"
     reference = {"essay": ["x" * 60_000] * 100}
     with pytest.raises(LogError, match="not registered"):

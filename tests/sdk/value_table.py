@@ -73,7 +73,7 @@ VALUES: dict[str, Any] = {
 HEAD = ("value", "`log`", "a list", "pandas", "polars", "Arrow", "label, tag, id")
 
 
-def told(value: Any) -> str:
+def described(value: Any) -> str:
     """Return a value of an event as the table has it."""
     if isinstance(value, str):
         return f'`"{value}"`'
@@ -89,7 +89,7 @@ def feature(log: MemoryLog, logger: Any) -> str:
     if event["missing_features"]:
         return "missing"
     (value,) = (event["numeric_features"] | event["categorical_features"]).values()
-    return f"{told(value)}, rounded" if stats.rounded else told(value)
+    return f"{described(value)}, rounded" if stats.rounded else described(value)
 
 
 def as_row(value: Any) -> str:
@@ -123,7 +123,7 @@ def as_label(value: Any) -> str:
     assert len(texts) == 1
     assert len(left_out) in {0, 3}
     (text,) = texts
-    return "left out" if left_out else "missing" if text is None else told(text)
+    return "left out" if left_out else "missing" if text is None else described(text)
 
 
 def table() -> str:

@@ -164,8 +164,8 @@ def test_more_half_requests_than_a_process_may_open_files_stop_nothing_and_fill_
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
             connection.sendall(HALF)
         assert Browser(f"http://127.0.0.1:{port}").get("/") == "here"
-        _, said = process.communicate(timeout=60)
-    assert len(said) < 10_000
+        _, errors = process.communicate(timeout=60)
+    assert len(errors) < 10_000
 
 
 def test_a_process_may_open_as_many_files_as_the_system_lets_it():
@@ -176,7 +176,7 @@ def test_a_process_may_open_as_many_files_as_the_system_lets_it():
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 128
 
 
-def test_connections_that_cant_be_accepted_are_told_of_once_a_minute(caplog):
+def test_connections_that_cant_be_accepted_are_reported_once_a_minute(caplog):
     class Loop:
         now_s = 0.0
         others = 0

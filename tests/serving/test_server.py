@@ -30,7 +30,7 @@ def test_answers_once_started_and_lets_the_port_go_when_stopped():
     again.stop()
 
 
-def test_a_taken_port_is_told_before_anything_starts():
+def test_a_taken_port_is_reported_before_anything_starts():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingError, match=f"can't listen on port {port} of 127.0.0.1"):

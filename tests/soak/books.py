@@ -27,7 +27,7 @@ _OUTCOMES = """
 SELECT session_id, countDistinct(sequence) AS landed, max(sequence) AS last
 FROM outcomes WHERE model_name = 'soak' GROUP BY session_id
 """
-_BEATS = """
+_HEARTBEATS = """
 SELECT session_id, last_sequence, last_outcome_sequence, abandoned
 FROM sessions FINAL WHERE model_name = 'soak'
 """
@@ -74,7 +74,7 @@ class Books:
         accepted: predictions that sessions gave a number, as far as the store knows.
         landed: different predictions in the store.
         rows: rows there.
-        abandoned: predictions that were numbered and given up, told by their session, by reason.
+        abandoned: predictions that were numbered and given up, as their session reported, by reason.
         dropped: events refused before they had a number, by reason; of sessions that ended in order.
         outcomes: outcomes landed.
         dead_lettered: dead letters in the store.
@@ -137,24 +137,24 @@ def _check_odd(client: Client, odd: Mapping[str, int], books: Books) -> None:
         query = "SELECT count(), uniqExact(sequence) FROM predictions WHERE model_name = {model:String}"
         ((rows, landed),) = client.rows(query, parameters=named)
         line = lines.get(MODELS[kind])
-        said = (line.sent, line.landed, line.missing, line.duplicates) if line else (0, 0, 0, 0)
-        if (rows, landed, said) != (accepted, accepted, (accepted, accepted, 0, 0)):
-            books.wrong.append(f"odd, {kind}: logged {accepted}, {rows} rows, ledger {said}")
+        counted = (line.sent, line.landed, line.missing, line.duplicates) if line else (0, 0, 0, 0)
+        if (rows, landed, counted) != (accepted, accepted, (accepted, accepted, 0, 0)):
+            books.wrong.append(f"odd, {kind}: logged {accepted}, {rows} rows, ledger {counted}")
 
 
 def _check_sessions(client: Client, journals: Mapping[str, dict[str, Any]], books: Books) -> None:
     landed = {row["session_id"]: row for row in _rows(client, _SESSIONS)}
     outcomes = {row["session_id"]: row for row in _rows(client, _OUTCOMES)}
-    beats = {row["session_id"]: row for row in _rows(client, _BEATS)}
+    heartbeats = {row["session_id"]: row for row in _rows(client, _HEARTBEATS)}
     for session, line in journals.items():
         rows = landed.get(session, {"landed": 0, "last": 0, "rows": 0})
         truths = outcomes.get(session, {"landed": 0, "last": 0})
-        beat = beats.get(
+        heartbeat = heartbeats.get(
             session, {"last_sequence": 0, "last_outcome_sequence": 0, "abandoned": {}, "final": False}
         )
-        abandoned = sum(beat["abandoned"].values())
-        last = max(rows["last"], beat["last_sequence"])
-        books.abandoned.update(beat["abandoned"])
+        abandoned = sum(heartbeat["abandoned"].values())
+        last = max(rows["last"], heartbeat["last_sequence"])
+        books.abandoned.update(heartbeat["abandoned"])
         books.rows += rows["rows"]
         books.landed += rows["landed"]
         books.outcomes += truths["landed"]
@@ -166,8 +166,8 @@ def _check_sessions(client: Client, journals: Mapping[str, dict[str, Any]], book
             books.sessions["ended in order"] += 1
             books.dropped.update(line["dropped"])
             given_up = sum(line["abandoned"].values())
-            if line["accepted"] != beat["last_sequence"] + beat["last_outcome_sequence"]:
-                problem = f"accepted {line['accepted']}, its last beat says {beat}"
+            if line["accepted"] != heartbeat["last_sequence"] + heartbeat["last_outcome_sequence"]:
+                problem = f"accepted {line['accepted']}, its last heartbeat says {heartbeat}"
             elif rows["landed"] + truths["landed"] + given_up != line["accepted"]:
                 problem = (
                     f"accepted {line['accepted']}, landed {rows} and outcomes {truths}, given up {given_up}"
@@ -175,7 +175,7 @@ def _check_sessions(client: Client, journals: Mapping[str, dict[str, Any]], book
         else:
             books.sessions["killed"] += 1
             if rows["landed"] + abandoned != last or truths["landed"] != truths["last"]:
-                problem = f"holes: landed {rows}, outcomes {truths}, beat {beat}"
+                problem = f"holes: landed {rows}, outcomes {truths}, heartbeat {heartbeat}"
             elif rows["landed"] + truths["landed"] < line["appended"]:
                 problem = f"the log had taken {line['appended']}, landed {rows}, outcomes {truths}"
         if problem:

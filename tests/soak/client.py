@@ -1,4 +1,4 @@
-"""One client of the soak: logs predictions at a steady rate until it is told to end, and keeps a journal.
+"""One client of the soak: logs predictions at a steady rate until it is asked to end, and keeps a journal.
 
 The journal is what the books are compared with: a line every quarter of a second, with what the session had
 accepted and what the log had taken by then; a last one when it ended in order.
@@ -55,7 +55,7 @@ def main() -> None:
         model_version=options.version,
         training_run_id=f"run-{options.version}",
         log=options.log,
-        beat_interval_s=1.0,
+        heartbeat_interval_s=1.0,
         queue_bytes=32 << 20,
     )
     with options.journal.open("a", encoding="utf-8") as journal:

@@ -96,7 +96,7 @@ class Odd:
                 model_version="1",
                 training_run_id="odd",
                 log=self._log,
-                beat_interval_s=1.0,
+                heartbeat_interval_s=1.0,
             )
             for kind in KINDS
         }

@@ -37,7 +37,7 @@ def _prediction(run: str = "r") -> bytes:
     return encode_record(PREDICTION, {**names, **own})
 
 
-def _beat() -> bytes:
+def _heartbeat() -> bytes:
     names = {
         "session_id": "nobody",
         "model_name": "poison",
@@ -53,7 +53,7 @@ KINDS: dict[str, Callable[[], Record]] = {
     "unknown schema": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), b"\xc3\x01" + bytes(8) + b"abc"),
     "cut short": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _prediction()[:-9]),
     "no training run": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _prediction(run="")),
-    "another event": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _beat()),
+    "another event": lambda: Record(PREDICTIONS_TOPIC, os.urandom(8), _heartbeat()),
     "garbage among outcomes": lambda: Record(OUTCOMES_TOPIC, os.urandom(8), b"\xc3" + os.urandom(30)),
 }
 

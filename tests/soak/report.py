@@ -28,7 +28,7 @@ def as_text(outcome: Outcome) -> str:
     ]
     lines.append(f"{sum(outcome.odd.values()):,} odd events: {_reasons(outcome.odd)}")
     lines.append(
-        f"{outcome.largest_lag:,.0f} was the largest lag told; all landed {outcome.caught_up_s:.0f} s "
+        f"{outcome.largest_lag:,.0f} was the largest lag reported; all landed {outcome.caught_up_s:.0f} s "
         "after the clients ended"
     )
     if books.wrong:

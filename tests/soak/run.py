@@ -64,7 +64,7 @@ class Outcome:
         poison: how many records nobody could land, by kind.
         odd: how many events were odd, by kind.
         seconds: how long faults happened.
-        largest_lag: that the landers told Prometheus of.
+        largest_lag: that the landers reported.
         caught_up_s: from the clients' end until everything had landed.
     """
 
@@ -114,7 +114,7 @@ def soak(folder: Path, plan: Plan, tell: Callable[[str], None]) -> Outcome:
 
 
 class LagWatch:
-    """Remembers the largest lag that landers told of."""
+    """Remembers the largest lag that landers reported."""
 
     def __init__(self, world: World) -> None:
         self._largest = 0.0
@@ -125,7 +125,7 @@ class LagWatch:
 
     def _run(self) -> None:
         while not self._stop.wait(1.0):
-            self._largest = max(self._largest, self._world.told_lag())
+            self._largest = max(self._largest, self._world.reported_lag())
 
     def stop(self) -> float:
         """Return the largest lag until now."""

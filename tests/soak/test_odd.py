@@ -1,4 +1,4 @@
-"""Odd events of every kind land once, and books in which one is missing are told of."""
+"""Odd events of every kind land once, and books in which one is missing are reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.running import Place
 EACH = 20
 
 
-def test_every_kind_lands_and_a_missing_one_is_told(tmp_path):
+def test_every_kind_lands_and_a_missing_one_is_reported(tmp_path):
     landing = Landing(Place(tmp_path))
     for kind, event in KINDS.items():
         with PredictionLogger(

@@ -1,4 +1,4 @@
-"""A short soak: the books balance to the event, whatever went wrong; and books that do not are told."""
+"""A short soak: the books balance to the event, whatever went wrong; and books that do not are reported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def journal_of(logger, **changes):
     return {**line, "dropped": {}, "abandoned": {}, "final": True, **changes}
 
 
-def test_books_that_do_not_balance_are_told(tmp_path):
+def test_books_that_do_not_balance_are_reported(tmp_path):
     landing = Landing(Place(tmp_path))
     names = {"model_name": "soak", "model_version": "0"}
     with make_logger(landing.log, **names) as logger:
@@ -53,8 +53,8 @@ def test_books_that_do_not_balance_are_told(tmp_path):
         "DELETE FROM profiles WHERE kind = 'missing' AND feature = 'age'",
     ):
         landing.client.command(broken)
-    told = "\n".join(check_books(landing.client, journals, 0).wrong)
-    assert all(f"{kind}: " in told for kind in ("numeric", "categorical", "missing"))
+    reported = "\n".join(check_books(landing.client, journals, 0).wrong)
+    assert all(f"{kind}: " in reported for kind in ("numeric", "categorical", "missing"))
     landing.log.writer().append([Record(PREDICTIONS_TOPIC, b"", value) for value in _again(landing)])
     landing.land()
     assert "1 rows doubled" in "\n".join(check_books(landing.client, journals, 0).wrong)

@@ -137,7 +137,7 @@ class World:
         with open_log(self.log_url) as log:
             return sum(log.reader(GROUP, TOPICS).lag().values())
 
-    def told_lag(self) -> float:
+    def reported_lag(self) -> float:
         """Return the lag that the landers tell Prometheus of, all of them and all topics together."""
         lag = 0.0
         for url in list(self._metrics.values()):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EVERYTHING = ""
-TOKEN = "pass-word"
+TOKEN = "pass-text"
 
 _USERS = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users>
 <default><no_password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>

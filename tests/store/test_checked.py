@@ -1,4 +1,4 @@
-"""What is told of one event's values is what the engine counted of them."""
+"""What is reported of one event's values is what the engine counted of them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def rows(landing):
     return [trace(landing.client, event_id)["prediction"] for event_id in ids]
 
 
-def test_each_broken_rule_is_told_under_its_reason(client, rows):
-    told = [dict(find_broken(client, row)) for row in rows]
-    assert told == [{} if broken is None else dict([broken]) for _, broken in EVENTS]
+def test_each_broken_rule_is_reported_under_its_reason(client, rows):
+    reported = [dict(find_broken(client, row)) for row in rows]
+    assert reported == [{} if broken is None else dict([broken]) for _, broken in EVENTS]
 
 
 def test_the_engine_counted_the_same(client, rows):
-    told = Counter(pair for row in rows for pair in find_broken(client, row).items())
+    reported = Counter(pair for row in rows for pair in find_broken(client, row).items())
     counted = {(each.feature, each.reason): each.count for each in read_invalid(client, model_name="checked")}
-    assert told == counted
+    assert reported == counted
 
 
 def test_an_event_is_held_to_the_rules_in_force_as_its_hour_is(client, rows):
@@ -50,7 +50,7 @@ def test_a_reference_breaks_no_rule_since_it_makes_them(client, rows):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "expected"),
     [
         ("amount high", {"amount": "the reference held 0 to 10"}),
         ("amount at the upper limit", {"amount": "the reference held 0 to 10"}),
@@ -59,8 +59,8 @@ def test_a_reference_breaks_no_rule_since_it_makes_them(client, rows):
         ("all well", {}),
     ],
 )
-def test_what_the_reference_never_held_is_told_in_words(client, rows, kind, told):
-    assert dict(find_unseen(client, rows[KINDS.index(kind)])) == told
+def test_what_the_reference_never_held_is_described(client, rows, kind, expected):
+    assert dict(find_unseen(client, rows[KINDS.index(kind)])) == expected
 
 
 def test_without_a_reference_nothing_is_unseen(landing, client):

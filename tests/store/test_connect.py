@@ -1,4 +1,4 @@
-"""How a server is reached, over TLS too, and what is told when it is not; never with a secret."""
+"""How a server is reached, over TLS too, and what is reported when it is not; never with a secret."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def ask(owner, caplog):
                 with closing(store.connect()) as client:
                     return client.command("SELECT count() FROM schema_migrations")
             finally:
-                told = "".join(traceback.format_exception(sys.exception()))
-                assert password not in told + caplog.text
+                message = "".join(traceback.format_exception(sys.exception()))
+                assert password not in message + caplog.text
 
     return asked
 
@@ -65,7 +65,7 @@ def test_a_store_behind_tls_is_reached_by_whoever_trusts_its_authority(ask, fron
 
 
 @pytest.mark.parametrize("trusted", ["of the system", "another"])
-def test_a_certificate_of_an_unknown_authority_is_told(ask, front, others, trusted):
+def test_a_certificate_of_an_unknown_authority_is_reported(ask, front, others, trusted):
     options = f"?ca_cert={others.authority}" if trusted == "another" else ""
     with pytest.raises(
         StoreError, match=rf"127.0.0.1:{front.port} shows a certificate.*not to be trusted.*ca_cert="
@@ -73,7 +73,7 @@ def test_a_certificate_of_an_unknown_authority_is_told(ask, front, others, trust
         ask(f"clickhouses://127.0.0.1:{front.port}/driftline{options}")
 
 
-def test_a_certificate_of_another_host_is_told_and_its_name_can_be_given(ask, front, certificates):
+def test_a_certificate_of_another_host_is_reported_and_its_name_can_be_given(ask, front, certificates):
     base = f"clickhouses://127.0.0.1:{front.port}/driftline?ca_cert={certificates.authority}"
     with pytest.raises(StoreError, match=r"not to be trusted: .*db.internal.*server_host_name"):
         ask(f"{base}&server_host_name=db.internal")
@@ -96,7 +96,7 @@ def test_a_client_shows_its_certificate(ask, owner, certificates):
             ask(base)
 
 
-def test_tls_to_a_port_without_it_is_told(ask, owner):
+def test_tls_to_a_port_without_it_is_reported(ask, owner):
     with pytest.raises(StoreError, match="don't agree on TLS"):
         ask(f"clickhouses://127.0.0.1:{owner['port']}/driftline?verify=false")
 
@@ -108,16 +108,16 @@ def test_a_setting_of_the_url_holds_for_each_query(owner):
         assert client.command("SELECT getSetting('max_threads')") == 3
 
 
-def test_a_wrong_password_is_told_with_the_user_and_where_both_come_from(ask, owner):
-    told = rf":{owner['port']} refuses user 'me'.*DRIFTLINE_STORE_USER and DRIFTLINE_STORE_PASSWORD_FILE"
-    with pytest.raises(StoreError, match=told):
+def test_a_wrong_password_is_reported_with_the_user_and_where_both_come_from(ask, owner):
+    message = rf":{owner['port']} refuses user 'me'.*DRIFTLINE_STORE_USER and DRIFTLINE_STORE_PASSWORD_FILE"
+    with pytest.raises(StoreError, match=message):
         ask(f"clickhouse://me@127.0.0.1:{owner['port']}/driftline", "wrong-password")
-    with pytest.raises(StoreError, match=told) as refused:
+    with pytest.raises(StoreError, match=message) as refused:
         ask(f"clickhouse://me:another-wrong-one@127.0.0.1:{owner['port']}/driftline")
     assert "another-wrong-one" not in str(refused.value)
 
 
-def test_a_server_that_does_not_answer_is_told_without_its_proxys_password(ask):
+def test_a_server_that_does_not_answer_is_reported_without_its_proxys_password(ask):
     with pytest.raises(StoreAwayError, match=r"127.0.0.1:1 does not answer"):
         ask("clickhouse://me@127.0.0.1:1/driftline?query_retries=0")
     with pytest.raises(StoreAwayError) as refused:

@@ -58,7 +58,7 @@ def test_a_store_that_does_not_answer_is_away_however_it_is_asked(error, way):
 
 
 @pytest.mark.parametrize("way", range(5))
-def test_what_a_store_refuses_comes_with_its_number_and_what_was_said(way):
+def test_what_a_store_refuses_comes_with_its_number_and_message(way):
     error = DatabaseError("Code: 60. DB::Exception: no table t. (UNKNOWN_TABLE)", code=60)
     with pytest.raises(StatementError, match="UNKNOWN_TABLE") as refused:
         ways(Connection(Failing(error), "driftline"))[way]()
@@ -85,7 +85,7 @@ def test_whatever_else_the_client_raises_is_an_error_of_the_store():
 
 
 class Describing:
-    """A client that notes how it is asked, and whose inserts fail as long as it is told to."""
+    """A client that notes how it is asked, and whose inserts fail as long as it is set to."""
 
     database = ""
 

@@ -13,7 +13,7 @@ DAY_US = 86_400_000_000
 
 
 def say(landing, model, *sessions, ago_us=0):
-    """Land a beat of each session."""
+    """Land a heartbeat of each session."""
     time_us = int(time.time() * 1e6) - ago_us
     records = [
         Record(
@@ -75,7 +75,7 @@ def test_a_stream_whose_sessions_fell_silent_a_day_ago_is_not_recent(landing, cl
     assert (drops_of(client, "old").is_recent, drops_of(client, "new").is_recent) == (False, True)
 
 
-def test_what_is_said_again_is_counted_once(landing, client):
+def test_what_is_reported_again_is_counted_once(landing, client):
     for _ in range(2):
         say(landing, "again", {"dropped": {"closed": 5}})
     by_hour = read_drops_by_hour(client, Stream("again", "1", "production"))

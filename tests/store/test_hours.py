@@ -20,7 +20,7 @@ def test_what_is_derived_is_what_the_slowest_of_the_profilers_that_share_the_mod
     write(client, 1, shards=1, shard=0)
     assert read_derived_until(client) == NOON + timedelta(minutes=1)
     write(client, 5, shards=2, shard=1)
-    assert read_derived_until(client) == NEVER, "the other half's profiler has told nothing yet"
+    assert read_derived_until(client) == NEVER, "the other half's profiler has derived nothing yet"
     write(client, 3, shards=2, shard=0)
     assert read_derived_until(client) == NOON + timedelta(minutes=3)
     write(client, 9, shards=2, shard=0)

@@ -1,4 +1,4 @@
-"""Incidents as they are written and read, and what was said of them."""
+"""Incidents as they are written and read, and their acknowledgements."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def incident_of(model, **changes):
     return replace(INCIDENT, stream=STREAM._replace(model_name=model), **changes)
 
 
-def said(client, incident_id, name="real", at=NOW, **changes):
+def acknowledge(client, incident_id, name="real", at=NOW, **changes):
     given = {"given_by": "Ada", "note": "it's the feed", **changes}
     return write_acknowledgement(client, incident_id, name=name, given_at=at, **given)
 
@@ -117,47 +117,47 @@ def test_an_incident_is_found_by_the_beginning_of_its_id(client):
 
 
 @pytest.mark.parametrize("incident_id", ["", "ffff", "%"])
-def test_an_incident_that_is_not_there_is_told_with_where_incidents_are_listed(client, incident_id):
+def test_an_incident_that_is_not_there_is_reported_with_where_incidents_are_listed(client, incident_id):
     with pytest.raises(
         NotFoundError, match=f"there is no incident '{incident_id}'; `driftline incidents` lists"
     ):
         find_incident(client, incident_id)
 
 
-def test_what_was_said_is_known_from_the_newest_judged_hour_on(client):
+def test_an_acknowledgement_is_known_from_the_newest_judged_hour_on(client):
     incident = incident_of("judged-incident", incident_id="ee11")
     write_incidents(client, [incident])
-    _, unjudged = said(client, "ee")
+    _, unjudged = acknowledge(client, "ee")
     assert unjudged.known_from == incident.last
     stream = Stream("judged-incident", "3", "production")
     write_verdicts(client, stream, [replace(VERDICT, window_end=HOUR + 9)])
-    told, word = said(client, "ee11", "noise", NOW + timedelta(seconds=1))
-    assert told == replace(incident, acknowledged="noise", state="dismissed")
-    assert word.known_from == HOUR + 9
-    assert read_acknowledgements(client, stream) == {stream: [unjudged, word]}
-    assert [(one.name, one.given_by, one.note) for one in (unjudged, word)] == [
+    reported, acknowledged = acknowledge(client, "ee11", "noise", NOW + timedelta(seconds=1))
+    assert reported == replace(incident, acknowledged="noise", state="dismissed")
+    assert acknowledged.known_from == HOUR + 9
+    assert read_acknowledgements(client, stream) == {stream: [unjudged, acknowledged]}
+    assert [(one.name, one.given_by, one.note) for one in (unjudged, acknowledged)] == [
         ("real", "Ada", "it's the feed"),
         ("noise", "Ada", "it's the feed"),
     ]
-    assert word in read_acknowledgements(client)[stream]
+    assert acknowledged in read_acknowledgements(client)[stream]
     assert read_acknowledgements(client, Stream("judged-incident", "3", "shadow")) == {}
 
 
-def test_a_word_that_is_written_again_is_one(client):
+def test_an_acknowledgement_that_is_written_again_is_one(client):
     write_incidents(client, [incident_of("again", incident_id="f011")])
-    said(client, "f011")
-    said(client, "f011")
+    acknowledge(client, "f011")
+    acknowledge(client, "f011")
     assert len(read_acknowledgements(client)[Stream("again", "3", "production")]) == 1
 
 
-def test_words_that_mean_nothing_are_refused(client):
+def test_unknown_acknowledgements_are_refused(client):
     write_incidents(client, [incident_of("refused", incident_id="f111", state="withdrawn")])
     with pytest.raises(
         SettingError, match="'maybe' is nothing to say of an incident; say one of real, noise, acc"
     ):
-        said(client, "f111", "maybe")
+        acknowledge(client, "f111", "maybe")
     with pytest.raises(SettingError, match="incident f111 was withdrawn: events that arrived late"):
-        said(client, "f111")
+        acknowledge(client, "f111")
     assert read_acknowledgements(client, Stream("refused", "3", "production")) == {}
     with pytest.raises(StatementError, match="acknowledgement_is_known"):
         client.command("INSERT INTO acknowledgements (incident_id, acknowledgement) VALUES ('f111', 'maybe')")

@@ -20,14 +20,14 @@ def test_migrating_again_changes_nothing(client):
 
 
 class Asked:
-    """A client that notes what it is told to do."""
+    """A client that notes what it is asked to do."""
 
     def __init__(self, client):
-        self.client, self.told = client, []
+        self.client, self.sent = client, []
 
     def __getattr__(self, name):
         if name in {"command", "insert"}:
-            self.told.append(name)
+            self.sent.append(name)
         return getattr(self.client, name)
 
 
@@ -35,16 +35,16 @@ def test_a_store_that_is_up_to_date_is_only_read(client):
     """So that a service needs no right to create anything."""
     asked = Asked(client)
     migrate(asked)
-    assert asked.told == []
+    assert asked.sent == []
     migrate(
         asked,
         [*load_migrations(), Migration(9000, "one_more", "CREATE TABLE more (x UInt8) ENGINE = Null;\n")],
     )
-    assert asked.told == ["command", "insert"]
+    assert asked.sent == ["command", "insert"]
     client.command("DELETE FROM schema_migrations WHERE number = 9000")
 
 
-def test_tables_that_are_newer_than_the_program_are_told(client):
+def test_tables_that_are_newer_than_the_program_are_reported(client):
     known = load_migrations()
     with pytest.raises(
         StoreError, match=rf"are at {known[-1].number:04d}_{known[-1].name}, it knows 0002; update"
@@ -54,7 +54,7 @@ def test_tables_that_are_newer_than_the_program_are_told(client):
 
 def test_an_edited_migration_is_refused_by_name(client):
     shipped = load_migrations()
-    edited = [replace(shipped[0], text=shipped[0].text + "-- one more word\n"), *shipped[1:]]
+    edited = [replace(shipped[0], text=shipped[0].text + "-- one more comment\n"), *shipped[1:]]
     with pytest.raises(StoreError, match=r"0001_predictions was edited"):
         migrate(client, edited)
 

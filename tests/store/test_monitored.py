@@ -76,7 +76,9 @@ def test_what_is_too_many_is_cut_and_warned_of(client):
 
 
 def ruled(**rules):
-    features = {name.replace("_any", "_*"): FeatureMonitor(rules=told) for name, told in rules.items()}
+    features = {
+        name.replace("_any", "_*"): FeatureMonitor(rules=reported) for name, reported in rules.items()
+    }
     return ModelMonitor(settings=DriftSettings(), features=features)
 
 

@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Said:
+class Logged:
     """One outcome, as a record holds it."""
 
     revision: int
@@ -46,7 +46,7 @@ def arrivals(draw):
     """Some outcomes of one prediction, and what arrived in each hour: copies too, in any order."""
     count = draw(st.integers(1, 4))
     outcomes = [
-        Said(
+        Logged(
             revision=draw(st.integers(0, 2)),
             logged=draw(st.integers(0, 3)),
             observed=draw(st.integers(0, 3)),
@@ -66,18 +66,18 @@ def landed(client, event_id, arrived):
         rows = [
             [
                 event_id,
-                START + timedelta(minutes=said.observed),
+                START + timedelta(minutes=entry.observed),
                 time,
                 "truth",
                 "session",
-                said.sequence,
-                None if isinstance(said.actual, str) else said.actual,
-                said.actual if isinstance(said.actual, str) else None,
-                START + timedelta(minutes=said.logged),
-                said.revision,
-                said.acted_on,
+                entry.sequence,
+                None if isinstance(entry.actual, str) else entry.actual,
+                entry.actual if isinstance(entry.actual, str) else None,
+                START + timedelta(minutes=entry.logged),
+                entry.revision,
+                entry.acted_on,
             ]
-            for when, said in arrived
+            for when, entry in arrived
             if when == hour
         ]
         if rows:
@@ -90,19 +90,19 @@ def landed(client, event_id, arrived):
 
 def expected(arrived, until):
     """Return what is known of the outcomes that arrived up to an hour: a plain reading of the rules."""
-    known = {said for hour, said in arrived if hour <= until}
+    known = {entry for hour, entry in arrived if hour <= until}
     if not known:
         return None
-    ordered = sorted(known, key=lambda said: said.order)
-    truths = [said for said in ordered if said.has_truth]
-    told = [said.acted_on for said in ordered if said.acted_on is not None]
-    first = [hour for hour, said in arrived if said.has_truth and hour <= until]
+    ordered = sorted(known, key=lambda entry: entry.order)
+    truths = [entry for entry in ordered if entry.has_truth]
+    reported = [entry.acted_on for entry in ordered if entry.acted_on is not None]
+    first = [hour for hour, entry in arrived if entry.has_truth and hour <= until]
     return (
         truths[-1].actual if truths else None,
-        bool(told and told[-1]),
+        bool(reported and reported[-1]),
         len(known),
         HOURS[min(first)] if first else None,
-        START + timedelta(minutes=min(said.observed for said in truths)) if truths else None,
+        START + timedelta(minutes=min(entry.observed for entry in truths)) if truths else None,
     )
 
 
@@ -131,7 +131,7 @@ def test_every_order_of_arrival_ends_in_the_same_truth(client, arrived, order):
     """The time at which something landed first is all that differs."""
     first, second = (str(UUID(int=next(_numbers))) for _ in range(2))
     landed(client, first, arrived)
-    landed(client, second, [(order[hour], said) for hour, said in arrived])
+    landed(client, second, [(order[hour], entry) for hour, entry in arrived])
     truths = read_truths(client, [first, second])
     assert replace(truths[first], first_landed=None) == replace(truths[second], first_landed=None)
 

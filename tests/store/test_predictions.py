@@ -104,10 +104,10 @@ def test_values_parts_and_times_choose(found, wanted, places):
     assert set(found(**wanted)[1]) == places
 
 
-def test_the_value_of_the_feature_that_is_asked_for_is_told(found):
+def test_the_value_of_the_feature_that_is_asked_for_is_reported(found):
     rows, places = found(feature="city")
-    told = dict(zip(places, [row.value for row in rows], strict=True))
-    assert (told[0], told[1], told[20], told[22]) == ("Bergen", "Cork", None, "Oslo")
+    reported = dict(zip(places, [row.value for row in rows], strict=True))
+    assert (reported[0], reported[1], reported[20], reported[22]) == ("Bergen", "Cork", None, "Oslo")
 
 
 def test_a_cursor_is_read_as_it_was_written(found):
@@ -123,7 +123,7 @@ def test_versions_and_features_are_those_that_there_are(found):
     assert names == ["amount", "city", "note", "prediction.label", "prediction.number"]
 
 
-def test_what_takes_too_long_is_told_as_a_question_to_narrow(found, monkeypatch):
+def test_what_takes_too_long_is_reported_as_a_question_to_narrow(found, monkeypatch):
     monkeypatch.setattr(
         predictions, "_ROWS", predictions._ROWS.replace("WHERE", "WHERE sleepEachRow(0.2) = 0 AND")
     )

@@ -50,7 +50,7 @@ def event(stream, sequence, hour, *, session="a", run="run-7f3a"):
     return Record(PREDICTIONS_TOPIC, b"", encode_record(PREDICTION, names_of(stream, session) | own))
 
 
-def beat(stream, last_sequence, hour, *, session="a", **counts):
+def heartbeat(stream, last_sequence, hour, *, session="a", **counts):
     own = {"beat_time": (HOUR + hour) * HOUR_US, "last_sequence": last_sequence, "last_outcome_sequence": 0}
     own |= counts
     return Record(SESSIONS_TOPIC, b"", encode_record(SESSION, names_of(stream, session) | own))
@@ -67,7 +67,7 @@ def arrived(client, stream, *, since=0):
 
 
 def test_all_that_was_sent_has_landed(landing, client, stream):
-    land(landing, [*(event(stream, 1 + hour, hour) for hour in range(30)), beat(stream, 30, 29)])
+    land(landing, [*(event(stream, 1 + hour, hour) for hour in range(30)), heartbeat(stream, 30, 29)])
     found = read_arrived(client, stream, since_hour=HOUR + 6, hours=24)
     assert found == Arrived(newest_s=(HOUR + 29) * 3600, sent=24, landed=24)
     assert found.ratio == 1.0
@@ -79,13 +79,13 @@ def test_a_gap_counts_until_the_number_behind_it_is_too_old(landing, client, str
     assert arrived(client, stream, since=6) == (2, 2)
 
 
-def test_what_is_missing_at_a_sessions_end_is_known_from_its_beat(landing, client, stream):
-    land(landing, [event(stream, 1, 0), event(stream, 2, 1), beat(stream, 9, 1)])
+def test_what_is_missing_at_a_sessions_end_is_known_from_its_heartbeat(landing, client, stream):
+    land(landing, [event(stream, 1, 0), event(stream, 2, 1), heartbeat(stream, 9, 1)])
     assert arrived(client, stream) == (9, 2)
 
 
 def test_what_is_missing_at_the_end_counts_though_an_earlier_event_landed_last(landing, client, stream):
-    land(landing, [event(stream, 1, 5), event(stream, 2, 30), event(stream, 3, 6), beat(stream, 9, 30)])
+    land(landing, [event(stream, 1, 5), event(stream, 2, 30), event(stream, 3, 6), heartbeat(stream, 9, 30)])
     assert arrived(client, stream, since=30) == (8, 2)
 
 
@@ -97,22 +97,25 @@ def test_numbers_that_stand_in_earlier_hours_are_not_missed(landing, client, str
     assert arrived(client, stream, since=21) == (7 + 5, 7 + 2)  # 6, 7 and 8 of b are missing.
 
 
-def test_a_session_of_which_nothing_landed_counts_by_its_beat(landing, client, stream):
-    silent = beat(stream, 5, 3, session="silent"), beat(stream, 7, 60, session="of another time")
-    land(landing, [event(stream, 1, 0), beat(stream, 1, 0), *silent])
+def test_a_session_of_which_nothing_landed_counts_by_its_heartbeat(landing, client, stream):
+    silent = heartbeat(stream, 5, 3, session="silent"), heartbeat(stream, 7, 60, session="of another time")
+    land(landing, [event(stream, 1, 0), heartbeat(stream, 1, 0), *silent])
     assert arrived(client, stream) == (6, 1)
     assert arrived(client, stream, since=4) == (0, 0)
 
 
 def test_what_was_refused_counts_against_what_arrived_once_a_session_says_so(landing, client, stream):
-    land(landing, [event(stream, 1, 0), beat(stream, 1, 0, dropped={"queue_full": 3}), event(stream, 2, 30)])
-    land(landing, [beat(stream, 2, 30, dropped={"queue_full": 4})])
+    land(
+        landing,
+        [event(stream, 1, 0), heartbeat(stream, 1, 0, dropped={"queue_full": 3}), event(stream, 2, 30)],
+    )
+    land(landing, [heartbeat(stream, 2, 30, dropped={"queue_full": 4})])
     assert read_arrived(client, stream, since_hour=HOUR, hours=24).ratio == pytest.approx(2 / 6)
     assert read_arrived(client, stream, since_hour=HOUR + 7, hours=24).ratio == pytest.approx(1 / 2)
 
 
 def test_a_session_that_ended_before_is_left_out(landing, client, stream):
-    land(landing, [event(stream, 1, 0), beat(stream, 50, 0), event(stream, 1, 30, session="b")])
+    land(landing, [event(stream, 1, 0), heartbeat(stream, 50, 0), event(stream, 1, 30, session="b")])
     assert arrived(client, stream, since=7) == (1, 1)
 
 

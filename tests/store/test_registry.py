@@ -46,7 +46,7 @@ def test_what_landed_comes_to_the_state_that_stands_in_the_log_also_when_it_land
     assert client.rows(counted) == [(7, 7)]
 
 
-def test_a_stale_decision_lands_is_refused_and_told_to_who_wrote_it(landing, client):
+def test_a_stale_decision_lands_is_refused_and_reported_to_who_wrote_it(landing, client):
     decide(landing, "raced")
     with closing(Registry(landing.log)) as registry:
         late = give_stage(registry.model("raced"), "1", Stage.PRODUCTION, author=Author("bob"), reason="mine")

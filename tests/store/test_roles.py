@@ -82,13 +82,13 @@ def privileges(grant):
 
 
 def covers(held, used):
-    """Say whether a privilege is held by its name, or on the whole database."""
+    """Return whether a privilege is held by its name, or on the whole database."""
     name, _, place = used.partition(" ON ")
     return used in held or f"{name} ON {place.partition('.')[0]}.*" in held
 
 
 def implied(privilege):
-    """Say whether whoever may do anything with a table may see that it is there."""
+    """Return whether whoever may do anything with a table may see that it is there."""
     return privilege.startswith(("SHOW COLUMNS", "SHOW TABLES", "SHOW DATABASES"))
 
 
@@ -275,10 +275,10 @@ def play(tmp_path_factory):
     played.judged = played.acting("watcher", judge)
     played.judged_jointly = played.acting("watcher", judge_jointly)
     played.segment = played.acting("watcher", read_segment)
-    (told,) = played.acting("watcher", incident)
-    played.responses = played.acting("responder", lambda store: respond(store, told.incident_id))
+    (reported,) = played.acting("watcher", incident)
+    played.responses = played.acting("responder", lambda store: respond(store, reported.incident_id))
     played.answers, played.pages = played.acting(
-        "reader", lambda store: read(store, event_id, told.incident_id)
+        "reader", lambda store: read(store, event_id, reported.incident_id)
     )
     return played
 
@@ -315,8 +315,8 @@ def test_what_a_role_holds_is_what_its_service_uses(play, service):
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_role_may_do_nothing_else(play, service):
     tried = DENIED[service] + DENIED_TO_ALL
-    told = with_grants(play, granted(service), lambda client: [code(client, text) for text in tried])
-    assert dict(zip(tried, told, strict=True)) == dict.fromkeys(tried, ACCESS_DENIED)
+    reported = with_grants(play, granted(service), lambda client: [code(client, text) for text in tried])
+    assert dict(zip(tried, reported, strict=True)) == dict.fromkeys(tried, ACCESS_DENIED)
 
 
 def code(client, statement):
@@ -328,12 +328,12 @@ def code(client, statement):
 
 
 @pytest.mark.parametrize("service", ["lander", "profiler", "watcher", "reader"])
-def test_tables_that_are_missing_are_told_to_a_service_that_may_not_create_them(tmp_path, service):
+def test_tables_that_are_missing_are_reported_to_a_service_that_may_not_create_them(tmp_path, service):
     with pytest.raises(StoreError, match=r"are missing, .* run `driftline migrate` with a user who may"):
         Play(tmp_path).acting(service, ready_connection)
 
 
-def test_tables_of_another_version_are_told_to_a_service(tmp_path):
+def test_tables_of_another_version_are_reported_to_a_service(tmp_path):
     play = Play(tmp_path)
     play.acting("admin", create)
     play.as_owner(lambda client: client.command("DELETE FROM schema_migrations WHERE number = 5"))
@@ -347,7 +347,7 @@ def test_tables_of_another_version_are_told_to_a_service(tmp_path):
         play.acting("watcher", lambda store: ready_connection(store).close())
 
 
-def test_a_user_without_a_role_is_told_where_roles_come_from(play):
+def test_a_user_without_a_role_learns_where_roles_come_from(play):
     with pytest.raises(
         StoreError, match=r"give it one of driftline's roles, which `driftline migrate --users`"
     ):

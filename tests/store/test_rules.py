@@ -197,7 +197,7 @@ def test_profilers_that_learn_at_once_learn_the_same(landing, client):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         ({"amount": {"least": 0}}, r"rule of amount: no field 'least'; there are kind, minimum"),
         ({"amount": {"minimum": "0"}}, r"rule of amount: '0' is no value of minimum"),
@@ -211,7 +211,7 @@ def test_profilers_that_learn_at_once_learn_the_same(landing, client):
     ],
     ids=json.dumps,
 )
-def test_what_is_no_rule_is_refused_and_changes_nothing(client, overrides, told):
-    with pytest.raises(SettingError, match=told):
+def test_what_is_no_rule_is_refused_and_changes_nothing(client, overrides, message):
+    with pytest.raises(SettingError, match=message):
         set_rules(client, "refused", {"age": {"maximum": 3}, **overrides})
     assert read_rules(client, "refused") == {}

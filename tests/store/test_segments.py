@@ -198,25 +198,25 @@ def test_an_hour_that_is_not_counted_in_the_segments_in_force_is_not_read(landin
 
 
 def test_only_values_that_a_hundredth_of_the_rows_have_become_segments(landing, client):
-    words = ["often"] * 197 + ["seldom"] * 2 + ["once"]
-    rows = [{"features": {"word": word}, "event_time": float(HOUR * 3600)} for word in words]
+    texts = ["often"] * 197 + ["seldom"] * 2 + ["once"]
+    rows = [{"features": {"text": text}, "event_time": float(HOUR * 3600)} for text in texts]
     rows = [
-        {**row, "tags": {"t": word} if word != "often" else {}} for row, word in zip(rows, words, strict=True)
+        {**row, "tags": {"t": text} if text != "often" else {}} for row, text in zip(rows, texts, strict=True)
     ]
     put(landing, rows, model_name="rare")
-    assert set_segments(client, "rare", ["word"]) == ["word=often", "word=seldom"]
+    assert set_segments(client, "rare", ["text"]) == ["text=often", "text=seldom"]
     assert set_segments(client, "rare", ["t"]) == ["t=seldom"]
 
 
 def test_of_a_key_with_very_many_values_the_most_frequent_are_taken(landing, client):
     rows = [
-        {"features": {"word": f"w{number % 60:02}"}, "event_time": float(HOUR * 3600)}
+        {"features": {"text": f"w{number % 60:02}"}, "event_time": float(HOUR * 3600)}
         for number in range(630)
     ]
     put(landing, rows, model_name="many")
-    chosen = set_segments(client, "many", ["word"])
+    chosen = set_segments(client, "many", ["text"])
     assert len(chosen) == MAX_VALUES
-    assert {f"word=w{number:02}" for number in range(30)} <= set(chosen)
+    assert {f"text=w{number:02}" for number in range(30)} <= set(chosen)
 
 
 def test_what_can_not_be_counted_is_refused(client):

@@ -106,7 +106,7 @@ def test_an_event_ahead_of_its_landing_is_of_the_hour_that_it_landed_in_or_set_a
     assert 0 <= span.last_hour - now.timestamp() // 3600 <= 1
 
 
-def test_a_stream_of_which_everything_was_set_aside_is_told(landing, client):
+def test_a_stream_of_which_everything_was_set_aside_is_reported(landing, client):
     put(landing, [{"features": {"amount": 1.0}, "event_time": 0} for _ in range(3)], model_name="epoch")
     assert read_set_aside(client, model_name="epoch") == {Stream("epoch", "3", "production"): {"old": 3}}
     (span,) = (span for span in read_streams(client) if span.stream.model_name == "epoch")

@@ -126,11 +126,11 @@ def test_figures_are_kept_to_three_digits_and_shares_to_a_hundredth_of_a_percent
 
 def test_a_reason_is_read_with_the_figures_of_its_verdict(client):
     form = "{channel}: {observed} where past weeks lead to expect {expected}; {detectable} would have paged"
-    told = replace(VERDICT, channel=Channel(ChannelKind.VALUE, "{expected}"), reason=form)
-    nothing = replace(told, feature="none", channel=None, effect=None, expected=None, observed=None)
+    shown = replace(VERDICT, channel=Channel(ChannelKind.VALUE, "{expected}"), reason=form)
+    nothing = replace(shown, feature="none", channel=None, effect=None, expected=None, observed=None)
     nothing = replace(nothing, reason="3 events in 6 h, 30 are needed")
-    write(client, [told, nothing], "told")
-    assert {row["reason"] for row in read(client, model_name="told")} == {
+    write(client, [shown, nothing], "shown")
+    assert {row["reason"] for row in read(client, model_name="shown")} == {
         "value '{expected}': 75.00% where past weeks lead to expect 50.00%; 1.6% would have paged",
         "3 events in 6 h, 30 are needed",
     }
@@ -176,10 +176,10 @@ def test_verdicts_of_episodes_are_read_with_their_evidence_or_those_that_page_al
 
     assert {each.feature for each in found()} == {"amount", "after"}
     (paging,) = found(verdict="page")
-    told = {
+    shown = {
         name: getattr(paging, name) for name in ("segment", "channel", "z", "window_start", "episode_start")
     }
-    assert told == {
+    assert shown == {
         "segment": "",
         "channel": Channel(ChannelKind.AT_MOST, 5.0),
         "z": 9.0,
@@ -246,17 +246,17 @@ ODD_CHANNELS = [
 ]
 
 
-def test_the_store_tells_channels_in_the_words_that_we_tell_them_in(client):
-    told = [
+def test_the_store_describes_channels_as_we_describe_them(client):
+    shown = [
         replace(VERDICT, feature=f"{place:02}", channel=channel, reason="{channel}")
         for place, channel in enumerate(ODD_CHANNELS)
     ]
-    write(client, told, "channels")
+    write(client, shown, "channels")
     rows = sorted(read(client, model_name="channels"), key=lambda row: row["feature"])
     assert [row["channel"] for row in rows] == [channel.text for channel in ODD_CHANNELS]
     assert [row["reason"] for row in rows] == [channel.text for channel in ODD_CHANNELS]
     windows = read_windows(client, Stream("channels", "3", "production"), first_end=HOUR, last_end=HOUR + 6)
-    assert sorted(windows, key=lambda each: each.feature) == told
+    assert sorted(windows, key=lambda each: each.feature) == shown
 
 
 def test_verdicts_on_a_number_and_on_a_text_of_one_name_stand_side_by_side(client):

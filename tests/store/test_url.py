@@ -1,4 +1,4 @@
-"""What a store's URL and the environment mean; no secret is told."""
+"""What a store's URL and the environment mean; no secret is shown."""
 
 from __future__ import annotations
 
@@ -78,21 +78,21 @@ def test_a_token_stands_for_user_and_password():
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "message"),
     [
         ({"DRIFTLINE_STORE_PASSWORD_FILE": "/nowhere"}, "PASSWORD_FILE=/nowhere can't be read: No such file"),
         ({"DRIFTLINE_STORE_PASSWORD_FILE": "/dev/null"}, "PASSWORD_FILE=/dev/null is empty"),
         ({"DRIFTLINE_STORE_PASSWORD_FILE": "/x", "DRIFTLINE_STORE_PASSWORD": "s3cret"}, "are both set"),
     ],
 )
-def test_a_password_that_can_not_be_had_is_told(environ, told):
-    with pytest.raises(SettingError, match=told) as refused:
+def test_a_password_that_can_not_be_had_is_reported(environ, message):
+    with pytest.raises(SettingError, match=message) as refused:
         parse("clickhouse://db", **environ)
     assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("", "is not known"),
         ("chdb://folder", "absolute/folder"),
@@ -114,8 +114,8 @@ def test_a_password_that_can_not_be_had_is_told(environ, told):
         ("postgres://db/x", "is not known"),
     ],
 )
-def test_what_is_no_store_is_refused_with_what_is_wrong(url, told):
-    with pytest.raises(SettingError, match=told) as refused:
+def test_what_is_no_store_is_refused_with_what_is_wrong(url, message):
+    with pytest.raises(SettingError, match=message) as refused:
         parse(url)
     assert "s3cret" not in str(refused.value)
 
@@ -190,6 +190,6 @@ def test_whatever_is_given_as_an_address_is_one_or_is_refused(text):
     assert isinstance(parsed, EmbeddedUrl | ServerUrl)
 
 
-def test_a_plain_folder_is_told_the_url_that_it_would_be():
+def test_a_plain_folder_is_refused_with_the_url_that_it_would_be():
     with pytest.raises(SettingError, match=r"write chdb:///data/my%20store"):
         parse("/data/my store")

@@ -15,7 +15,7 @@ from tests.store.test_roles import Play
 
 
 class WithoutUsers:
-    """A client of an engine that keeps no users: what is said of them is parsed, and noted."""
+    """A client of an engine that keeps no users: statements about them are parsed, and noted."""
 
     def __init__(self, client):
         self.client, self.noted = client, []

@@ -91,10 +91,10 @@ def _routes(fake: FakeGrafana) -> list[Route]:
         async def guarded(request: Request) -> Response:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if given not in TOKENS:
-                return _said(401, "Invalid API key")
+                return _answer(401, "Invalid API key")
             if _RANK.index(TOKENS[given]) < _RANK.index(role):
-                said = "You'll need additional permissions to perform this action. Permissions needed: "
-                return _said(403, said + action, accessErrorId="ACE0", title="Access denied")
+                refusal = "You'll need additional permissions to perform this action. Permissions needed: "
+                return _answer(403, refusal + action, accessErrorId="ACE0", title="Access denied")
             body = await request.json() if method != "GET" else None
             if body is not None:
                 fake.writes.append(f"{method} {path}")
@@ -114,44 +114,44 @@ def _routes(fake: FakeGrafana) -> list[Route]:
     ]
 
 
-def _said(code: int, message: str, **more: Any) -> Response:
+def _answer(code: int, message: str, **more: Any) -> Response:
     return JSONResponse({"message": message, **more}, code)
 
 
 def _get_folder(fake: FakeGrafana, uid: str, _: None) -> Response:
     known = fake.folders.get(uid)
-    return JSONResponse(known) if known else _said(404, "folder not found", status="not-found")
+    return JSONResponse(known) if known else _answer(404, "folder not found", status="not-found")
 
 
 def _create_folder(fake: FakeGrafana, _: str, body: dict[str, Any]) -> Response:
     if not body.get("title"):
-        return _said(400, "folder title cannot be empty")
+        return _answer(400, "folder title cannot be empty")
     if body["uid"] in fake.folders or any(
         folder["title"] == body["title"] for folder in fake.folders.values()
     ):
-        return _said(409, "a folder with the same name already exists in the current location")
+        return _answer(409, "a folder with the same name already exists in the current location")
     fake.folders[body["uid"]] = {"id": len(fake.folders) + 1, **body, "version": 1}
     return JSONResponse(fake.folders[body["uid"]])
 
 
 def _get_source(fake: FakeGrafana, uid: str, _: None) -> Response:
     if uid not in fake.sources:
-        return _said(404, "Data source not found")
+        return _answer(404, "Data source not found")
     return JSONResponse({**fake.sources[uid], "secureJsonFields": dict.fromkeys(fake.secrets[uid], True)})
 
 
 def _create_source(fake: FakeGrafana, _: str, body: dict[str, Any]) -> Response:
     if any(source["name"] == body["name"] for source in fake.sources.values()):
-        return _said(409, "data source with the same name already exists")
+        return _answer(409, "data source with the same name already exists")
     return _put_source(fake, body, 1, "Datasource added")
 
 
 def _update_source(fake: FakeGrafana, uid: str, body: dict[str, Any]) -> Response:
     known = fake.sources.get(uid)
     if known is None:
-        return _said(404, "Data source not found")
+        return _answer(404, "Data source not found")
     if known["readOnly"]:
-        return _said(403, "Cannot update read-only data source")
+        return _answer(403, "Cannot update read-only data source")
     return _put_source(fake, body, known["version"] + 1, "Datasource updated")
 
 
@@ -165,7 +165,7 @@ def _put_source(fake: FakeGrafana, body: dict[str, Any], version: int, message: 
 
 def _get_dashboard(fake: FakeGrafana, uid: str, _: None) -> Response:
     if uid not in fake.dashboards:
-        return _said(404, "Dashboard not found", traceID="")
+        return _answer(404, "Dashboard not found", traceID="")
     meta = {"folderUid": fake.folder_of[uid], "provisioned": uid in fake.provisioned, "slug": uid}
     return JSONResponse({"dashboard": fake.dashboards[uid], "meta": meta})
 
@@ -184,12 +184,12 @@ def _save_dashboard(fake: FakeGrafana, _: str, body: dict[str, Any]) -> Response
     if fake.before_save is not None:
         fake.before_save(uid)
     if not dashboard.get("title"):
-        return _said(400, "Dashboard title cannot be empty", status="empty-name")
+        return _answer(400, "Dashboard title cannot be empty", status="empty-name")
     if body["folderUid"] and body["folderUid"] not in fake.folders:
-        return _said(400, "folder not found")
+        return _answer(400, "folder not found")
     known = fake.dashboards.get(uid)
     if known is not None and uid in fake.provisioned:
-        return _said(400, "Cannot save provisioned dashboard")
+        return _answer(400, "Cannot save provisioned dashboard")
     if known is not None and not body["overwrite"] and dashboard.get("version") != known["version"]:
-        return _said(412, "The dashboard has been changed by someone else", status="version-mismatch")
+        return _answer(412, "The dashboard has been changed by someone else", status="version-mismatch")
     return JSONResponse(fake._save(dashboard, body["folderUid"], body["message"]))

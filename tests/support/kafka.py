@@ -151,7 +151,7 @@ class Kafka:
     def wait_until_up(self, broker: int | None = None) -> None:
         """Wait until brokers have joined the cluster and answer clients."""
         for process in self._chosen(broker):
-            process.wait_until(lambda now=process: _STARTED in now.said(), timeout_s=START_TIMEOUT_S)
+            process.wait_until(lambda now=process: _STARTED in now.output(), timeout_s=START_TIMEOUT_S)
 
     def stop(self, broker: int | None = None) -> None:
         """End brokers as an operator would."""
@@ -225,9 +225,9 @@ class Kafka:
             for number in numbers
         ]
         for run in runs:
-            said, _ = run.communicate(timeout=START_TIMEOUT_S)
+            output, _ = run.communicate(timeout=START_TIMEOUT_S)
             if run.returncode:
-                raise ServerError(f"a broker's folder can't be made:\n{said}")
+                raise ServerError(f"a broker's folder can't be made:\n{output}")
 
     def _broker_settings(self, number: int) -> dict[str, str]:
         own = [name for name in self._ports if name != "CONTROLLER" or number in self._voters]
@@ -274,7 +274,7 @@ def _security(certificates: Certificates) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run brokers until told to stop."""
+    """Run brokers until stopped."""
     parser = argparse.ArgumentParser(description="Run Apache Kafka on this machine until interrupted.")
     parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument("--port", type=int, help="of the first broker; the next ports are taken as well")
@@ -286,8 +286,8 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.resolve()
     certificates = make_certificates(folder / "certificates") if options.secure else None
-    told = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, told)  # Taken up below, also when it comes while we start.
+    reported = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, reported)  # Taken up below, also when it comes while we start.
     try:
         kafka = Kafka(
             folder,
@@ -302,7 +302,7 @@ def main() -> None:
     print(kafka.bootstrap, flush=True)  # noqa: T201  its answer
     if certificates:
         print(f"tls {kafka.tls_bootstrap}\nsasl {kafka.sasl_bootstrap}", flush=True)  # noqa: T201  its answer
-    signal.sigwait(told)
+    signal.sigwait(reported)
     kafka.stop()
 
 

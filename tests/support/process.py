@@ -27,7 +27,7 @@ _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def answers(url: str) -> bool:
-    """Say whether a server answers an address, with anything but an error."""
+    """Return whether a server answers an address, with anything but an error."""
     try:
         with urllib.request.urlopen(url, timeout=5.0):
             return True
@@ -116,11 +116,11 @@ class ServerProcess:
             time.sleep(0.05)
 
     def wait_until_gone(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Wait until it has ended, as it was told to or by itself."""
+        """Wait until it has ended, as it was asked to or by itself."""
         if self._process is not None:
             self._process.wait(timeout_s)
 
-    def said(self) -> str:
+    def output(self) -> str:
         """Return what it has written since it was last started."""
         with self.log.open("rb") as log:
             log.seek(self._log_begin)
@@ -128,12 +128,12 @@ class ServerProcess:
 
     def log_tail(self) -> str:
         """Return the last lines it has written."""
-        return "\n".join(self.said().splitlines()[-_TAIL_LINES:])
+        return "\n".join(self.output().splitlines()[-_TAIL_LINES:])
 
     def terminate(self) -> None:
         """Ask it to end, and do not wait."""
         self._signal(signal.SIGTERM)
-        self._signal(signal.SIGCONT)  # Else one that is paused would not hear of it.
+        self._signal(signal.SIGCONT)  # Else one that is paused would not receive it.
 
     def stop(self) -> None:
         """End it as an operator would; kill it where that takes too long. Blocks."""
@@ -198,7 +198,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether someone takes connections at a port of 127.0.0.1."""
+    """Return whether someone takes connections at a port of 127.0.0.1."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
         return True
     return False

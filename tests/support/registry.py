@@ -59,7 +59,7 @@ class Registry(ServerProcess):
         """
         super().start()
         self.wait_until(lambda: answers(f"{self.url}/subjects"), timeout_s=START_TIMEOUT_S)
-        # Its own setting for this is enforced, but clients that ask are told that there is none.
+        # Its own setting for this is enforced, but clients that ask get the answer that there is none.
         self._send("config", {"compatibility": self._compatibility})
 
     def _send(self, path: str, content: object) -> None:

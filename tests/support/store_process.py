@@ -1,6 +1,6 @@
 """A ClickHouse server's stand-in: the embedded engine behind its HTTP interface, in a process of its own.
 
-It keeps its port, password and data however it ended, and fails when it is told to.
+It keeps its port, password and data however it ended, and fails on request.
 """
 
 from __future__ import annotations
@@ -150,17 +150,17 @@ class _NoAnswer(Response):
 
 
 def main() -> None:
-    """Serve a folder until told to stop."""
+    """Serve a folder until stopped."""
     parser = argparse.ArgumentParser(description="Serve an embedded store as a ClickHouse server would.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
-    told = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, told)
+    reported = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, reported)
     keeper = chdb.connect(str(options.folder / "engine"))
     gateway = FailingGateway(options.folder, token=os.environ[_PASSWORD], port=options.port)
     gateway.start()
-    signal.sigwait(told)
+    signal.sigwait(reported)
     gateway.stop()
     keeper.close()
 

@@ -161,7 +161,7 @@ def serve(log_url: str, total: int, seconds: float, *, with_reference: bool = Fa
         )
     began_s = time.monotonic()
     event_ids = []
-    logger = make_logger(log_url, beat_interval_s=0.5)
+    logger = make_logger(log_url, heartbeat_interval_s=0.5)
     for number in range(total):
         event_ids.append(logger.log(**event(number, total)))
         if number % 100 == 0:

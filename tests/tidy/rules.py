@@ -28,7 +28,7 @@ _LONG_LINES_ALLOWED = (".md", ".ipynb", ".html", ".json", ".avsc", "LICENSE", "p
 # Written in parts, so that this file does not trip over itself.
 _MARK_PARTS = (("TO", "DO"), ("FIX", "ME"), ("XX", "X"), ("NotImplemented", "Error"))
 _MARKS = re.compile("|".join(rf"\b{first}{rest}\b" for first, rest in _MARK_PARTS))
-_FOREIGN_WORDS = tuple(
+_FOREIGN_NAMES = tuple(
     "".join(parts)
     for parts in (
         ("pypi", ".org"),
@@ -182,10 +182,12 @@ def unfinished(path: str, text: str) -> Iterator[str]:
     yield from (f"{_at(path, stub)} {stub.name} is a stub" for stub in _stubs(_parsed(path, text)))
 
 
-def foreign_words(path: str, text: str) -> Iterator[str]:
+def foreign_names(path: str, text: str) -> Iterator[str]:
     """Nothing is tied to the place where it was written, or to one package registry."""
     for number, line in enumerate(text.splitlines(), 1):
-        yield from (f"{path}:{number}: names {word}" for word in _FOREIGN_WORDS if word in line.lower())
+        yield from (
+            f"{path}:{number}: names {foreign}" for foreign in _FOREIGN_NAMES if foreign in line.lower()
+        )
 
 
 def tests_assert(path: str, text: str) -> Iterator[str]:
@@ -280,7 +282,7 @@ FILE_RULES: tuple[Rule, ...] = (
     line_length,
     whitespace,
     unfinished,
-    foreign_words,
+    foreign_names,
     tests_assert,
     module_state,
     reaching_in,

@@ -44,7 +44,7 @@ EXAMPLES = {
     "a carriage return": Example(rules.whitespace, "a\r\nb\n", "a\n\nb\n"),
     "no newline at the end": Example(rules.whitespace, "a", "a\n"),
     "empty lines at the end": Example(rules.whitespace, "a\n\n", ""),
-    "a mark": Example(rules.unfinished, f"Later. {MARK}: more.\n", "todos are a word\n", "docs/page.md"),
+    "a mark": Example(rules.unfinished, f"Later. {MARK}: more.\n", "todos are a noun\n", "docs/page.md"),
     "a missing body": Example(
         rules.unfinished, f"def f():\n    raise {UNWRITTEN}\n", "def f():\n    raise E\n"
     ),
@@ -69,7 +69,7 @@ EXAMPLES = {
     ),
     "a statement": Example(rules.foreign_sql, "RUN = 'DROP TABLE x'\n", "RUN = 'DROPPED'\n"),
     "a registry's host": Example(
-        rules.foreign_words, f"https://{HOST}/x\n", "the package index\n", "docs/page.md"
+        rules.foreign_names, f"https://{HOST}/x\n", "the package index\n", "docs/page.md"
     ),
     "a test without an assertion": Example(
         rules.tests_assert,

@@ -68,7 +68,7 @@ def test_where_skips_are_forbidden_each_fails_and_says_why(tmp_path: Path) -> No
     assert "skipped, which TESTS_FORBID_SKIPS forbids" in done.stdout
 
 
-def test_elsewhere_they_are_told_at_the_end(tmp_path: Path) -> None:
+def test_elsewhere_they_are_reported_at_the_end(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, forbid=False, passes=PASSES, skips=SKIPS, skipped_module=SKIPPED_MODULE)
     assert done.returncode == 0
     end = done.stdout.partition("NOT PROVEN")[2]

@@ -39,11 +39,6 @@ def test_test_folders_mirror_the_package() -> None:
     assert not findings, "\n".join(findings)
 
 
-def test_a_room_without_private_words_is_held_to_that() -> None:
-    findings = list(words.clean_rooms(sources()))
-    assert not findings, "\n".join(findings)
-
-
 def test_a_test_that_reaches_in_no_more_leaves_the_list() -> None:
     texts = {path: sources()[path] for path in rules.STILL_REACHING_IN if path in sources()}
     assert texts.keys() == rules.STILL_REACHING_IN
@@ -74,7 +69,7 @@ def sources() -> Mapping[str, str]:
 
 def files_of_git() -> set[str]:
     """Return the files that git tracks, or would."""
-    # The checkout may belong to another user than the one who tests it: git wants to hear that this is fine.
+    # The checkout may belong to another user than the one who tests it: git needs it as a safe directory.
     command = [
         "git",
         "-c",
@@ -90,7 +85,7 @@ def files_of_git() -> set[str]:
 
 
 def files_on_disk() -> Iterator[str]:
-    """Yield the files outside of every folder that git is told to ignore: of an archive that was unpacked."""
+    """Yield the files outside of every folder that git ignores: of an archive that was unpacked."""
     ignored = [name.rstrip("/") for name in (ROOT / ".gitignore").read_text().split()]
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if name != ".git" and not is_any(name, ignored)]

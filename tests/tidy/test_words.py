@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy.words import PRIVATE, STILL_PRIVATE, clean_rooms, private_words
+from tests.tidy.words import PRIVATE, private_words
 
 CLEAN = "services/driftline/wire/codec.py"
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
@@ -49,13 +49,10 @@ def test_what_is_neither_prose_nor_code_is_not_looked_at():
     )
 
 
-def test_a_room_on_the_list_is_left_alone_until_it_is_clean():
-    room = STILL_PRIVATE[0]
-    assert list(private_words(f"{room}x.py", "told = 1\n")) == []
-    assert [
-        finding for finding in clean_rooms({f"{room}x.py": "told = 1\n"}) if finding.startswith(room)
-    ] == []
-    assert [finding for finding in clean_rooms({f"{room}x.py": "given = 1\n"}) if finding.startswith(room)]
+def test_a_panel_is_grafanas_where_grafana_is_and_private_elsewhere():
+    assert list(private_words("dashboards/grafana/source/panels.py", "panel = Panel()")) == []
+    assert list(private_words(CLEAN, "panel = Panel()"))
+    assert list(private_words("dashboards/grafana/source/panels.py", "told = 1"))
 
 
 def test_the_glossary_defines_each_word_once_in_a_sentence():

@@ -38,7 +38,7 @@ COLUMNS = {
     "latency_us": "Nullable(Int64)",
     "compute_us": "Nullable(Int64)",
 }
-"""How ClickHouse is told to read a PredictionEvent."""
+"""How ClickHouse reads a PredictionEvent."""
 
 _EXACT = {"event_id": "toString(event_id)", "event_time": "toUnixTimestamp64Micro(event_time)"}
 _SYNC = bytes(range(16))

@@ -22,7 +22,7 @@ from driftline.wire import (
     split_frame,
 )
 
-BEAT = {
+HEARTBEAT = {
     "session_id": "s",
     "beat_time": 1_000_000,
     "model_name": "m",
@@ -41,7 +41,7 @@ def reason_of(function, *arguments) -> str:
 
 
 def test_a_record_comes_back_with_defaults_filled_in():
-    name, event = decode_record(encode_record(SESSION, BEAT))
+    name, event = decode_record(encode_record(SESSION, HEARTBEAT))
     assert name == SESSION
     assert event["beat_time"] == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
     assert event["dropped"] == {"queue_full": 3}
@@ -50,34 +50,34 @@ def test_a_record_comes_back_with_defaults_filled_in():
 
 
 def test_a_record_of_a_schema_registry_is_read_by_its_id():
-    record = encode_record(SESSION, BEAT, schema_id=12)
+    record = encode_record(SESSION, HEARTBEAT, schema_id=12)
     assert split_frame(record)[0] == SchemaRef(schema_id=12)
     assert decode_record(record, {12: SESSION})[1]["last_sequence"] == 7
 
 
-def test_a_record_of_an_unknown_schema_is_told():
-    assert reason_of(decode_record, encode_record(SESSION, BEAT, schema_id=12)) == "unknown_schema"
+def test_a_record_of_an_unknown_schema_is_reported():
+    assert reason_of(decode_record, encode_record(SESSION, HEARTBEAT, schema_id=12)) == "unknown_schema"
     unknown = frame_header(SchemaRef(fingerprint=bytes(8))) + b"x"
     assert reason_of(decode_record, unknown) == "unknown_schema"
 
 
-def test_an_event_that_does_not_fit_its_schema_is_told():
-    assert reason_of(encode_datum, SESSION, BEAT | {"last_sequence": "7"}) == "unencodable"
+def test_an_event_that_does_not_fit_its_schema_is_reported():
+    assert reason_of(encode_datum, SESSION, HEARTBEAT | {"last_sequence": "7"}) == "unencodable"
     assert reason_of(encode_datum, SESSION, {"session_id": "s"}) == "unencodable"
-    assert reason_of(encode_datum, SESSION, BEAT | {"last_sequence": 2**63}) == "unencodable"
+    assert reason_of(encode_datum, SESSION, HEARTBEAT | {"last_sequence": 2**63}) == "unencodable"
 
 
 @given(st.binary(max_size=60))
-def test_garbage_is_told(garbage):
-    datum = encode_datum(SESSION, BEAT)
+def test_garbage_is_reported(garbage):
+    datum = encode_datum(SESSION, HEARTBEAT)
     assert reason_of(decode_datum, TRAINING_RUN, b"\xff" + garbage) == "undecodable"
     if garbage:
         assert reason_of(decode_datum, SESSION, datum + garbage) == "undecodable"
 
 
 @given(st.integers(0, 30))
-def test_a_datum_cut_short_is_told(length):
-    datum = encode_datum(SESSION, BEAT)
+def test_a_datum_cut_short_is_reported(length):
+    datum = encode_datum(SESSION, HEARTBEAT)
     assert reason_of(decode_datum, SESSION, datum[:length]) == "undecodable"
 
 

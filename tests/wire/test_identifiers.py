@@ -19,11 +19,11 @@ seeds = st.integers(0, 2**32)
 @given(st.lists(times_ms, min_size=1, max_size=4), seeds, st.integers(0, 3000))
 def test_an_id_is_a_canonical_uuid_of_version_7_with_its_time_in_front(times, seed, count):
     ids = Ids(Random(seed).getrandbits)
-    told = [(time_ms, ids.new(time_ms)) for time_ms in times for _ in range(300)]
-    told += [(times[0], text) for text in ids.several(times[0], count)]
-    told += [(times[0], text.decode()) for text in dashed(*ids.digits(times[0], count))]
-    assert len({text for _, text in told}) == 300 * len(times) + 2 * count
-    for time_ms, text in told:
+    reported = [(time_ms, ids.new(time_ms)) for time_ms in times for _ in range(300)]
+    reported += [(times[0], text) for text in ids.several(times[0], count)]
+    reported += [(times[0], text.decode()) for text in dashed(*ids.digits(times[0], count))]
+    assert len({text for _, text in reported}) == 300 * len(times) + 2 * count
+    for time_ms, text in reported:
         uuid = UUID(text)
         assert str(uuid) == text
         assert uuid.version == 7

@@ -51,7 +51,7 @@ def test_who_may_not_register_only_looks_up(registry, prefix):
     assert reading.schema_id(PREDICTION) == registered
 
 
-def test_a_schema_that_does_not_fit_the_versions_before_it_is_told(registry, prefix):
+def test_a_schema_that_does_not_fit_the_versions_before_it_is_reported(registry, prefix):
     other = {"type": "record", "name": "Other", "fields": [{"name": "x", "type": "int"}]}
     with SchemaRegistryClient({"url": registry.url}) as client:
         client.register_schema(f"{prefix}{PREDICTIONS_TOPIC}-value", Schema(json.dumps(other), "AVRO"))
@@ -63,7 +63,7 @@ def test_an_id_that_nobody_gave_has_no_schema(registry):
     assert Registry(registry.url, {}).schema_text(999_999) is None
 
 
-def test_a_registry_that_is_away_is_told_without_waiting_long():
+def test_a_registry_that_is_away_is_reported_without_waiting_long():
     with pytest.raises(LogError, match=r"http://127\.0\.0\.1:1"):
         Registry("http://127.0.0.1:1", {}).schema_id(PREDICTION)
 
@@ -102,7 +102,7 @@ def test_while_the_registry_is_away_events_wait_on_disk(topics, tmp_path):
     server = Server(tmp_path / "registry")
     with (
         open_log(topics.url(registry=server.url)) as log,
-        quick_logger(log, beat_interval_s=60) as logger,
+        quick_logger(log, heartbeat_interval_s=60) as logger,
     ):
         for _ in range(10):
             logger.log()

@@ -157,7 +157,7 @@ def test_ten_thousand_features_survive(engine):
     assert_same(engine.read(container(PREDICTION, [datum]))[0], prediction)
 
 
-def test_clickhouse_is_told_of_every_field():
+def test_clickhouse_is_given_every_field():
     assert list(COLUMNS) == [field["name"] for field in event_schema(PREDICTION).parsed["fields"]]
 
 
@@ -276,7 +276,7 @@ UNENCODABLE, ROUNDED = Remark.UNENCODABLE, Remark.ROUNDED
         ((2**53 + 1, None, None), (2.0**53, None, {}), [(ROUNDED, "prediction")]),
     ],
 )
-def test_what_can_not_be_told_of_an_answer_is_left_out_and_remarked(noted, arguments, expected, remarks):
+def test_what_can_not_be_logged_of_an_answer_is_left_out_and_remarked(noted, arguments, expected, remarks):
     assert answer_of(noted, *arguments) == expected
     assert noted.all == remarks
 

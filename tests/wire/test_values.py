@@ -226,13 +226,20 @@ def test_a_text_is_no_number():
 
 
 @given(times_us)
-def test_a_time_is_the_same_however_it_is_told(micros):
+def test_a_time_is_the_same_however_it_is_given(micros):
     aware = time_of(micros)
     elsewhere = aware.astimezone(timezone(timedelta(hours=-5)))
     naive = aware.replace(tzinfo=None)
-    told = (aware, elsewhere, naive, pd.Timestamp(aware), np.datetime64(micros, "us"), pd.Timestamp(naive))
-    told += (aware.isoformat(), naive.isoformat(), Decimal(micros) / 1_000_000)
-    assert {event_time_us(time) for time in told} == {micros}
+    reported = (
+        aware,
+        elsewhere,
+        naive,
+        pd.Timestamp(aware),
+        np.datetime64(micros, "us"),
+        pd.Timestamp(naive),
+    )
+    reported += (aware.isoformat(), naive.isoformat(), Decimal(micros) / 1_000_000)
+    assert {event_time_us(time) for time in reported} == {micros}
     assert event_time_us(micros // 1_000_000) == micros // 1_000_000 * 1_000_000
     assert abs(event_time_us(micros / 1e6) - micros) <= 1
 
@@ -302,14 +309,14 @@ def test_an_impossible_duration_is_refused(value):
     assert refusal(duration_us, value) is Reason.UNENCODABLE
 
 
-def test_a_duration_in_words_is_refused():
+def test_a_duration_as_text_is_refused():
     assert refusal(duration_us, "1 ms") is Reason.UNENCODABLE
 
 
 @given(st.uuids())
 def test_an_event_id_becomes_canonical(uuid):
-    for told in (uuid, str(uuid), str(uuid).upper(), uuid.hex, f"{{{uuid}}}"):
-        assert event_id_text(told) == str(uuid)
+    for reported in (uuid, str(uuid), str(uuid).upper(), uuid.hex, f"{{{uuid}}}"):
+        assert event_id_text(reported) == str(uuid)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class Choice(Enum):
 
 
 def in_calendar(time: np.datetime64) -> bool:
-    """Say whether Python has this time, too."""
+    """Return whether Python has this time, too."""
     return isinstance(time.item(), datetime)
 
 
@@ -104,14 +104,14 @@ def expected_features(given: dict[str, Any]) -> Expected:
 
 
 def same_number(left: float, right: float) -> bool:
-    """Say whether two doubles are the same, the sign of zero and NaN included."""
+    """Return whether two doubles are the same, the sign of zero and NaN included."""
     if math.isnan(left) or math.isnan(right):
         return math.isnan(left) and math.isnan(right)
     return left == right and math.copysign(1, left) == math.copysign(1, right)
 
 
 def same_numbers(left: dict[str, float], right: dict[str, float]) -> bool:
-    """Say whether two maps hold the same doubles under the same names."""
+    """Return whether two maps hold the same doubles under the same names."""
     return left.keys() == right.keys() and all(same_number(left[name], right[name]) for name in left)
 
 

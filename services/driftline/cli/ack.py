@@ -1,4 +1,4 @@
-"""``driftline incidents`` and ``driftline ack``: what paged, and the engineer's word on it."""
+"""``driftline incidents`` and ``driftline ack``: what paged, and how the engineer on call acknowledges it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def incidents(
 @click.option("--real", is_flag=True, help="A fault: confirmed, its hours stay out of the reference.")
 @click.option("--noise", is_flag=True, help="A false page: its hours are as good a reference as any.")
 @click.option("--accept", is_flag=True, help="The new normal: judge against it from now on.")
-@click.option("--by", "given_by", help="Who says it; default: your user name.")
+@click.option("--by", "given_by", help="Who decides; default: your user name.")
 @click.option("--note", default="", help="Why.")
 @click.option("--list", "as_list", is_flag=True, help="List incidents, as `driftline incidents` does.")
 @store_option
@@ -74,33 +74,33 @@ def ack(
     store_url: str,
     as_json: bool,
 ) -> None:
-    """Say what an incident was: it steers how sure incidents have to be, and what counts as reference.
+    """Acknowledge an incident: it steers how sure incidents have to be, and what counts as reference.
 
-    INCIDENT is an incident's id, or as much of its beginning as no other one's begins with. The last word
-    counts; what was accepted stays so.
+    INCIDENT is an incident's id, or as much of its beginning as no other one's begins with. The last
+    acknowledgement counts; what was accepted stays accepted.
     """
     if as_list:
         _list(store_url, as_json, limit=100)
         return
-    words = [word for word, is_said in zip(MEANINGS, (real, noise, accept), strict=True) if is_said]
-    if incident_id is None or len(words) != 1:
+    chosen = [each for each, is_given in zip(MEANINGS, (real, noise, accept), strict=True) if is_given]
+    if incident_id is None or len(chosen) != 1:
         raise click.UsageError(
-            "name one incident and say one of --real, --noise, --accept; `driftline incidents` lists them"
+            "give one incident and one of --real, --noise, --accept; `driftline incidents` lists them"
         )
     name = _user() if given_by is None else given_by
     now = datetime.now(UTC)
 
-    def say(connection: Connection) -> tuple[Incident, Acknowledgement]:
+    def acknowledge(connection: Connection) -> tuple[Incident, Acknowledgement]:
         return write_acknowledgement(
-            connection, incident_id, name=words[0], given_by=name, note=note, given_at=now
+            connection, incident_id, name=chosen[0], given_by=name, note=note, given_at=now
         )
 
-    incident, said = ask_store(store_url, say, use="write")
+    incident, given = ask_store(store_url, acknowledge, use="write")
     if as_json:
-        echo_json(_row(incident, [said]))
+        echo_json(_row(incident, [given]))
         return
     echo(f"incident {incident.incident_id} of {_whose(incident)}: {incident.headline}")
-    echo(f"  {said.name}: {MEANINGS[said.name].meaning}")
+    echo(f"  {given.name}: {MEANINGS[given.name].meaning}")
 
 
 def _user() -> str:
@@ -116,9 +116,9 @@ def _list(store_url: str, as_json: bool, **chosen: Any) -> None:
         given = read_acknowledgements(connection) if found else {}
         return found, list(chain.from_iterable(given.values()))
 
-    found, said = ask_store(store_url, question)
+    found, acknowledgements = ask_store(store_url, question)
     of_incident = {
-        incident.incident_id: [one for one in said if one.incident_id == incident.incident_id]
+        incident.incident_id: [one for one in acknowledgements if one.incident_id == incident.incident_id]
         for incident in found
     }
     if as_json:
@@ -129,7 +129,7 @@ def _list(store_url: str, as_json: bool, **chosen: Any) -> None:
         _echo(incident, of_incident[incident.incident_id])
 
 
-def _row(incident: Incident, said: Sequence[Acknowledgement]) -> dict[str, Any]:
+def _row(incident: Incident, given: Sequence[Acknowledgement]) -> dict[str, Any]:
     return {
         **incident.stream._asdict(),
         "incident_id": incident.incident_id,
@@ -140,10 +140,10 @@ def _row(incident: Incident, said: Sequence[Acknowledgement]) -> dict[str, Any]:
         "accepted_at": _at(incident.accepted_at),
         "headline": incident.headline,
         "findings": [_finding_row(finding) for finding in incident.findings],
-        "acknowledged": said[-1].name if said else incident.acknowledged,
+        "acknowledged": given[-1].name if given else incident.acknowledged,
         "revision": incident.revision,
         "quiet_hours": incident.quiet_hours,
-        "acknowledgements": [_acknowledgement_row(one) for one in said],
+        "acknowledgements": [_acknowledgement_row(one) for one in given],
     }
 
 
@@ -170,7 +170,7 @@ def _at(hour: int | None) -> datetime | None:
     return None if hour is None else hour_time(hour)
 
 
-def _echo(incident: Incident, said: Sequence[Acknowledgement]) -> None:
+def _echo(incident: Incident, given: Sequence[Acknowledgement]) -> None:
     echo(f"{incident.incident_id}  {incident.state:<9}  {_whose(incident)}", bold=True)
     echo(f"  {incident.headline}")
     accepted = "" if incident.accepted_at is None else f", the new normal from {_time(incident.accepted_at)}"
@@ -179,13 +179,13 @@ def _echo(incident: Incident, said: Sequence[Acknowledgement]) -> None:
         f"last {_time(incident.last)} UTC{accepted}"
     )
     for finding in incident.findings:
-        echo(f"    {_told(finding)}")
-    for one in said:
+        echo(f"    {_finding_line(finding)}")
+    for one in given:
         note = f": {one.note}" if one.note else ""
-        echo(f"  {one.name}, said {one.given_by or 'somebody'} at {_given(one)}{note}")
+        echo(f"  {one.name}, by {one.given_by or 'somebody'} at {_given(one)}{note}")
 
 
-def _told(finding: Finding) -> str:
+def _finding_line(finding: Finding) -> str:
     where = f" in {finding.segment}" if finding.segment else ""
     moved = f"{finding.expected:.2%} -> {finding.observed:.2%}"
     channel = "" if finding.channel is None else finding.channel.text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "ack": Entry(
         "ack:ack",
-        "Say what an incident was: it steers how sure incidents have to be, and what counts as reference.",
+        "Acknowledge an incident: it steers how sure incidents have to be, and what counts as reference.",
     ),
     "calibrate": Entry(
         "calibrate:calibrate_command",

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 _LEAVE_OUT = ("nothing", "real", "incidents")
 _CONFIRMS = ("real", "accept")
-"""Words on an incident that say that it was right."""
+"""Acknowledgements that confirm an incident."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What the store knows of a stream."""
+    """The stored history of a stream."""
 
     stream: Stream
     grids: Mapping[str, Grid]
@@ -151,15 +151,15 @@ def calibrate_command(
 
 
 class _Progress:
-    """A line on the terminal that says how far it is."""
+    """A line on the terminal that shows the progress."""
 
     def __init__(self) -> None:
-        self._told = -1
+        self._shown = -1
 
     def __call__(self, share: float) -> None:
         percent = int(100 * share)
-        if percent != self._told:
-            self._told = percent
+        if percent != self._shown:
+            self._shown = percent
             click.echo(f"\rreplaying: {percent} %" + ("\r" if percent >= 100 else ""), nl=False, err=True)
 
 

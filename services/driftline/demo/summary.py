@@ -140,10 +140,10 @@ def summarize(
     hours = 0.0
     if first_judged is not None and first_fault is not None:
         hours = max((first_fault - first_judged) / timedelta(hours=1), 0.0)
-    told = [_tell(incident, errors) | {"fault": _cause(incident, faults)} for incident in incidents]
+    rows = [_incident_row(incident, errors) | {"fault": _cause(incident, faults)} for incident in incidents]
     before = [
         incident
-        for incident in told
+        for incident in rows
         if first_fault and datetime.fromisoformat(incident["time"]) <= first_fault
     ]
     unexplained = [incident for incident in before if incident["found_in_the_data"] is None]
@@ -160,17 +160,17 @@ def summarize(
         "verdicts_by_name": counted,
         "judged_from": first_judged.isoformat() if first_judged else None,
         "judged_until": last_judged.isoformat() if last_judged else None,
-        "faults": [_tell_fault(fault, find_fault(fault, verdicts)) for fault in faults],
+        "faults": [_fault_row(fault, find_fault(fault, verdicts)) for fault in faults],
         "hours_before_faults": hours,
         "pages_before_faults": before,
         "pages_per_1000_hours_before_faults": 1000 * len(unexplained) / hours if hours else 0.0,
         "pages_after_first_fault_without_fault": [
-            incident for incident in told if incident not in before and incident["fault"] is None
+            incident for incident in rows if incident not in before and incident["fault"] is None
         ],
     }
 
 
-def _tell(incident: Incident, errors: Sequence[FeedError]) -> dict[str, Any]:
+def _incident_row(incident: Incident, errors: Sequence[FeedError]) -> dict[str, Any]:
     return {
         "time": incident.time.isoformat(),
         "until": incident.until.isoformat(),
@@ -191,7 +191,7 @@ def _cause(incident: Incident, faults: Sequence[PlannedFault]) -> str | None:
     return None
 
 
-def _tell_fault(fault: PlannedFault, found: PageVerdict | None) -> dict[str, Any]:
+def _fault_row(fault: PlannedFault, found: PageVerdict | None) -> dict[str, Any]:
     return {
         "fault": fault.name,
         "features": list(fault.features),

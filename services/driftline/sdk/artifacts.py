@@ -1,4 +1,4 @@
-"""The files of a trained model, with what tells whether they are still the same."""
+"""The files of a trained model, with their digests."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def _value_columns(argument: str, table: Any, named: NamedValues) -> dict[str, C
 
 
 def _is_constant(tag: Any) -> bool:
-    """Say whether a tag is one value for all rows."""
+    """Return whether a tag is one value for all rows."""
     return tag is None or isinstance(tag, _SCALARS) or not hasattr(type(tag), "__len__")
 
 
@@ -82,7 +82,7 @@ def prediction_slices(
 def offer_slices(
     session: Session, topic: Topic, slices: Iterable[OpenRows], timeout_s: float
 ) -> list[str | None]:
-    """Have the session keep the rows, waiting for room; return the event_ids, None for dropped rows."""
+    """Offer the rows to the session, waiting for room; return the event_ids, None for dropped rows."""
     end = time.monotonic() + timeout_s
     event_ids: list[str | None] = []
     for rows in slices:
@@ -113,7 +113,7 @@ def _offer(session: Session, topic: Topic, rows: OpenRows, end: float) -> int:
 
 
 class OutcomeColumns(NamedTuple):
-    """The columns that ``log_outcomes`` takes, or what stands in them in one row; None: not given."""
+    """The columns that ``log_outcomes`` takes, or their values in one row; None: not given."""
 
     event_ids: Any
     actuals: Any
@@ -169,8 +169,8 @@ def outcome_slices(
             except ValueRefusedError as error:
                 refused[place] = error
             except Exception as error:  # noqa: BLE001 - a value's own methods may raise anything.
-                told = f"an argument made a {type(error).__name__}"
-                refused[place] = ValueRefusedError(Reason.INTERNAL_ERROR, told)
+                detail = f"an argument made a {type(error).__name__}"
+                refused[place] = ValueRefusedError(Reason.INTERNAL_ERROR, detail)
         return OpenRows(
             [str(event_id) for event_id in ids[first:end]],
             refused,

@@ -1,4 +1,4 @@
-"""What a logger holds in memory between the caller and the log: bounded, counted, in order."""
+"""The queue between a logger's callers and the log: bounded, counted, in order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECORD_OVERHEAD_BYTES: Final = 64
 """What Python takes for a record besides its bytes: the object's head, a list's slot, the allocator."""
 
 OTHER_NAMES: Final = "(others)"
-"""Counts values of all names beyond those that are told apart."""
+"""The name under which values of all names beyond the limit are counted."""
 
 _MAX_NAMES = 1_000
 _NAME_LENGTH = 128
@@ -32,7 +32,7 @@ _WAKE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What became of the events of one logging session so far.
+    """The counts of one logging session's events so far.
 
     accepted = appended + queued + all abandoned. What was dropped was never accepted.
 
@@ -44,8 +44,8 @@ class Stats:
         abandoned: accepted events that were given up, by reason.
         unencodable: values that were left out of events, by the name of the feature or argument.
         rounded: numbers that no double equals, likewise; the nearest double was logged.
-        spilled: records, beats among them, that a log which is not on this host has not taken yet: they
-            count as appended, since they survive on disk, and are forwarded.
+        spilled: records, heartbeats included, that wait on disk for a log which is not on this host: they
+            count as appended, since they survive on disk and are forwarded.
     """
 
     accepted: int
@@ -59,7 +59,7 @@ class Stats:
 
 
 class Progress(NamedTuple):
-    """How far a session is: what a beat says."""
+    """The progress of a session, as a heartbeat reports it."""
 
     last_sequence: int
     last_outcome_sequence: int
@@ -71,7 +71,7 @@ class Progress(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What the shipper took from the buffer at one moment."""
+    """The records that the shipper took from the buffer at one moment."""
 
     values: Mapping[Topic, list[bytes]]
     progress: Progress
@@ -98,11 +98,11 @@ class _Lane:
 class Buffer:
     """Bounded queue of records, which numbers them. Safe to use from several threads.
 
-    Nothing in here waits, but for ``offer_all`` and ``wait_settled``, which say so.
+    No method waits, except for ``offer_all`` and ``wait_settled``.
 
     Args:
         queue_bytes: bound of the memory that records take, those being appended included.
-        wake: set when the shipper should come before its time.
+        wake: set when the shipper should not wait for its interval.
     """
 
     def __init__(self, queue_bytes: int, wake: threading.Event) -> None:
@@ -187,7 +187,7 @@ class Buffer:
     def count_value(self, remark: Remark, name: str) -> bool:
         """Count a value that the wire can't carry as it is; return whether it is the first of this name.
 
-        Only so many names are told apart.
+        Only so many names are counted separately.
         """
         with self._lock:
             counts = self._remarks[remark]
@@ -207,12 +207,12 @@ class Buffer:
             return Load(values, self._progress())
 
     def progress(self) -> Progress:
-        """Return how far the session is."""
+        """Return the progress of the session."""
         with self._lock:
             return self._progress()
 
     def settled_progress(self) -> Progress:
-        """Return how far the log is: what waits in memory is not counted, and dies with the process."""
+        """Return the progress of the log, without what waits in memory, which dies with the process."""
         with self._lock:
             predictions, outcomes = self._lanes[PREDICTIONS_TOPIC], self._lanes[OUTCOMES_TOPIC]
             return self._progress()._replace(
@@ -260,7 +260,7 @@ class Buffer:
             self._settled.notify_all()
 
     def give_up(self) -> None:
-        """Count everything held as abandoned, since whoever took it does not come back."""
+        """Count everything held as abandoned, since the thread that took it does not return."""
         with self._settled:
             self._is_given_up = True
             for lane in self._lanes.values():

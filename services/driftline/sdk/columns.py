@@ -27,7 +27,7 @@ def table_columns(table: Any, argument: str, named: NamedValues) -> dict[str, An
     Args:
         table: a DataFrame (pandas, polars), an Arrow table or record batch, or a mapping of columns.
         argument: what the table is called in messages.
-        named: knows what names are, and is told of columns without one.
+        named: turns names into text, and counts columns without one.
 
     Raises:
         SettingError: it is no table.

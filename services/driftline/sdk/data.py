@@ -1,4 +1,4 @@
-"""References to the data that a run learned from: where it lies, and what tells whether it is the same."""
+"""References to the data that a run learned from: where it lies, and its fingerprint."""
 
 from __future__ import annotations
 

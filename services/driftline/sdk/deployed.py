@@ -1,7 +1,8 @@
-"""Which version of a model is to serve: found once, in the log, and told again when it moves.
+"""Which version of a model is to serve: looked up in the log, once or whenever it changes.
 
 ``flight-delay@production`` is the version in production, ``flight-delay@champion`` the one that an alias
-names. A process reads the registry's topic for that, which is small, with no store and no group in between.
+names. A process reads the registry's topic for that, which is small; it needs neither a store nor a
+consumer group.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from driftline.registry.state import ModelState
 
 WATCH_INTERVAL_S = 3.0
-"""How often a watch looks."""
+"""How often a watch reads the log."""
 
 _SERVING = (Stage.PRODUCTION, Stage.CANARY, Stage.SHADOW)
 _logger = logging.getLogger("driftline.sdk")
@@ -72,7 +73,7 @@ def resolve_model(
 
     Raises:
         SettingError: it is no reference, or names several versions.
-        NotFoundError: it names none; the message says what there is.
+        NotFoundError: it names none; the message lists what can be named.
         LogError: the log can't be used now.
     """
     model_name, name = _parts(reference)
@@ -85,7 +86,7 @@ def resolved(state: ModelState, name: str, environment: str = PRODUCTION) -> Dep
 
     Raises:
         SettingError: it names several.
-        NotFoundError: it names none; the message says what there is.
+        NotFoundError: it names none; the message lists what can be named.
     """
     if name in _SERVING:
         versions = state.at_stage(Stage(name), environment)
@@ -97,8 +98,8 @@ def resolved(state: ModelState, name: str, environment: str = PRODUCTION) -> Dep
             "one of them an alias"
         )
     if not versions:
-        there = _there(state, environment)
-        raise NotFoundError(f"{state.model_name}@{name} names no version in {environment}; {there}")
+        choices = _choices(state, environment)
+        raise NotFoundError(f"{state.model_name}@{name} names no version in {environment}; {choices}")
     version = state.versions[versions[0]]
     return DeployedModel(
         version.model_name,
@@ -159,19 +160,19 @@ def _readable(log: str | EventLog | LogWriter | None, what: str) -> str | EventL
 class ModelWatch:
     """Calls back when the version that a reference names has moved, from a thread of its own.
 
-    To be made in the process that serves, so after a fork. While the log is away it goes on trying.
+    To be made in the process that serves, so after a fork. While the log is unavailable it goes on trying.
 
     Args:
         reference: as in ``resolve_model``.
         on_move: is called with the version before and the version now; None: no version was, or is, named.
-            What it raises is logged, and the watch goes on.
+            An exception in it is logged, and the watch goes on.
         log: as in ``resolve_model``.
         environment: as in ``resolve_model``.
         known: the version that is being served; None: what the reference names when the watch begins.
-        interval_s: how often to look, seconds.
+        interval_s: how often to read the log, seconds.
 
     Raises:
-        SettingError: the reference is none.
+        SettingError: it is no reference.
     """
 
     def __init__(
@@ -197,18 +198,18 @@ class ModelWatch:
         self._thread.start()
 
     def _run(self, log: str | EventLog | None) -> None:
-        is_away = False
+        is_unavailable = False
         while not self._stop.is_set():
             try:
                 with _registry(log) as registry:
                     while not self._stop.is_set():
                         self._look(registry)
-                        is_away = False
+                        is_unavailable = False
                         self._stop.wait(self._interval_s)
             except DriftlineError as error:
-                if not is_away:
+                if not is_unavailable:
                     _logger.warning("%s@%s can't be watched now: %s", self._model_name, self._name, error)
-                is_away = True
+                is_unavailable = True
                 self._stop.wait(self._interval_s)
 
     def _look(self, registry: Registry) -> None:
@@ -246,7 +247,7 @@ def _parts(reference: str) -> tuple[str, str]:
     return model_name, name
 
 
-def _there(state: ModelState, environment: str) -> str:
+def _choices(state: ModelState, environment: str) -> str:
     """Return what can be named, for a message."""
     stages = [
         f"@{stage} ({', '.join(versions)})"

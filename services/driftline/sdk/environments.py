@@ -1,4 +1,4 @@
-"""What rebuilds the environment that a model was trained in."""
+"""The environment that a model was trained in, so that it can be rebuilt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class TrainingEnvironment:
-    """What rebuilds an environment.
+    """The description of an environment.
 
     Args:
         kind: packages, lock, requirements, conda or dockerfile.
@@ -57,10 +57,10 @@ def installed_packages() -> TrainingEnvironment:
 
 
 def read_environment(path: str | os.PathLike[str]) -> TrainingEnvironment:
-    """Return what a file says: a lock file, requirements, a conda file or a Dockerfile, as its name tells.
+    """Return the environment in a file: a lock file, requirements, a conda file or a Dockerfile, by its name.
 
     Raises:
-        SettingError: there is no such file, or its name tells nothing.
+        SettingError: there is no such file, or its name is not one of these kinds.
     """
     place = Path(path)
     kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(place.name)), None)

@@ -1,6 +1,6 @@
-"""Whether a background thread runs while its process does.
+"""Watches whether a background thread runs while its process does.
 
-Whoever logs notices that it does not, and says so. A server that keeps the interpreter to itself while it
+A thread that logs notices that it does not, and warns. A server that keeps the interpreter to itself while it
 waits for requests, as uWSGI may, lets a thread run only amid a request: late, but it does run.
 """
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LATE_S: Final = 5.0
-"""So late a thread that waits for its turn is found; twice, before anything is made of it."""
+"""A waiting thread that is so late is suspected; one that is late twice is reported."""
 
 HANGS_S: Final = 60.0
-"""So long a round may take: what a log's own timeouts allow is shorter."""
+"""So long a round may take; a log's own timeouts are shorter."""
 
-_STANDS_STILL = (
+_NOT_RUNNING = (
     "the background thread does not run in this process, so events wait in memory, and are lost if it is "
     "killed"
 )
@@ -46,11 +46,11 @@ class Liveness:
         """When the thread should have been seen, by the clock."""
 
     def work(self) -> None:
-        """Take note, on the thread, that a round begins, or has tried something."""
+        """Note, on the thread, that a round begins, or that it has tried to append."""
         self._step(HANGS_S, is_waiting=False)
 
     def wait(self) -> None:
-        """Take note that the thread is to wait, or to begin."""
+        """Note that the thread is about to wait, or to start."""
         self._step(self._interval_s + LATE_S, is_waiting=True)
 
     def _step(self, patience_s: float, *, is_waiting: bool) -> None:
@@ -59,7 +59,7 @@ class Liveness:
         self.due_at = self._clock() + patience_s
 
     def look(self, now_s: float) -> None:
-        """See to a thread that is overdue: called by those who log, once ``due_at`` has passed.
+        """Check a thread that is overdue: called by those who log, once ``due_at`` has passed.
 
         A process that slept as a whole wakes up with threads that are late and run a moment later; so what
         is late has to be late again.
@@ -70,5 +70,5 @@ class Liveness:
         self.due_at = now_s + (LATE_S if self.is_waiting else HANGS_S)
         if self._suspected == self._steps and not self._has_warned:
             self._has_warned = True
-            self._warn(_STANDS_STILL if self.is_waiting else _HANGS)
+            self._warn(_NOT_RUNNING if self.is_waiting else _HANGS)
         self._suspected = self._steps

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from driftline.sdk.buffer import Stats
 
 _system_random = random_module.SystemRandom().getrandbits  # Keeps no state: safe across a fork.
-_BEATS_GAP_S = 5.0
+_HEARTBEAT_INTERVAL_S = 5.0
 
 
 class PredictionLogger:
-    """Logs the predictions of one model version, and what became of them.
+    """Logs the predictions of one model version, and their outcomes.
 
     The constructor raises on bad arguments. From then on the caller is safe: ``log`` and
     ``log_outcome`` never raise, never wait and hold bounded memory, whatever happens behind them; an
@@ -63,9 +63,9 @@ class PredictionLogger:
         log: the event log's URL, or a log or writer that is open already (the caller closes it).
             Default: the environment's ``DRIFTLINE_LOG``, else a folder under the user's data folder.
         environment: production (prod, prd and live are the same), shadow, canary or a name of your own.
-        tags: segments such as region or tenant that every event has, unless it says otherwise.
+        tags: segments such as region or tenant that every event has, unless it has its own of that name.
         flush_interval_s: how often events are appended, seconds; what is younger dies with the process.
-        beat_interval_s: how often the session says how far it is, seconds, when anything happened.
+        heartbeat_interval_s: how often the session reports its progress, seconds, when anything happened.
         queue_bytes: bound of the memory that events take while they wait for the log.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         random: gives as many random bits as asked for, as an integer.
@@ -86,7 +86,7 @@ class PredictionLogger:
         environment: str = "production",
         tags: Mapping[str, Any] | None = None,
         flush_interval_s: float = 0.1,
-        beat_interval_s: float = _BEATS_GAP_S,
+        heartbeat_interval_s: float = _HEARTBEAT_INTERVAL_S,
         queue_bytes: int = 64 << 20,
         clock: Callable[[], float] = time.time,
         random: Callable[[int], int] = _system_random,
@@ -99,14 +99,14 @@ class PredictionLogger:
         }
         texts = logger_names(texts, log, environ.get(POLICY_VARIABLE))
         check_positive("flush_interval_s", flush_interval_s)
-        check_positive("beat_interval_s", beat_interval_s)
+        check_positive("heartbeat_interval_s", heartbeat_interval_s)
         check_positive("queue_bytes", queue_bytes)
         self._settings = LoggerSettings(
             **texts,
             default_tags=checked_texts("tags", tags, max_bytes=MAX_TEXT_BYTES),
             log=default_log_url(environ) if log is None else log,
             queue_bytes=int(queue_bytes),
-            pace=Pace(flush_interval_s, beat_interval_s),
+            pace=Pace(flush_interval_s, heartbeat_interval_s),
             clock=clock,
             random=random,
         )
@@ -134,9 +134,9 @@ class PredictionLogger:
     ) -> str | None:
         """Log one prediction. Never raises, never waits.
 
-        Everything is encoded before the call returns, so the arguments may be changed afterwards. What
-        values become is told in ``driftline.wire.values``; what the wire can't carry is left out, counted
-        (``stats``) and told once, and the rest is logged.
+        Everything is encoded before the call returns, so the arguments may be changed afterwards.
+        ``driftline.wire.values`` describes how values are converted; what the wire can't carry is left
+        out, counted (``stats``) and warned of once, and the rest is logged.
 
         Args:
             features: the model's inputs, value by name; None, NA and NaT: the input had no value.
@@ -262,7 +262,7 @@ class PredictionLogger:
 
         Args:
             event_id: what ``log`` returned for the prediction.
-            actual: a number or a label. May be left out where ``acted_on`` is told.
+            actual: a number or a label. May be left out where ``acted_on`` is given.
             observed_time: when the truth became known, as ``event_time`` of ``log``. Default: now.
             revision: a whole number that grows with each correction, such as a row version of your own.
             acted_on: whether somebody acted on it, so that what came true is not what would have been.
@@ -378,7 +378,7 @@ class PredictionLogger:
                 if self._is_closed:  # Before a fork; the child may not log either.
                     session.buffer.close()
                 # A logger that nobody holds any more: its thread appends what is left, and ends.
-                self._finalizer = weakref.finalize(self, session.shipper.request_close, _BEATS_GAP_S)
+                self._finalizer = weakref.finalize(self, session.shipper.request_close, _HEARTBEAT_INTERVAL_S)
                 self._finalizer.atexit = False  # Sessions see to that themselves, and wait.
                 self._session = session
             return self._session

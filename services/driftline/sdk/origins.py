@@ -1,4 +1,4 @@
-"""What made a model and what was measured of it, as a run says it; what is missing is refused or waived."""
+"""The code, environment, data and artifact behind a model, and its measures; each is required or waived."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WAYS = {
     "environment": "give environment= (a lock file, requirements, a conda file or a Dockerfile)",
     "data": "give data= or data_uri=",
 }
-"""What a run says, and how it is said."""
+"""What a run has to give, and how."""
 
 
 def origins_of(
@@ -33,7 +33,7 @@ def origins_of(
     references: Sequence[DataReference],
     waive: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """Return what made the model, and why something of that is missing.
+    """Return what made the model, with the reasons for what is waived.
 
     Raises:
         SettingError: something is wrong, or missing and not waived.
@@ -50,7 +50,7 @@ def measures_of(
     features: Mapping[str, Any] | None,
     tags: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return what is said by name.
+    """Return the values that are given by name, checked.
 
     Raises:
         SettingError: a value is wrong.
@@ -65,7 +65,7 @@ def measures_of(
 
 
 def code_of(git_commit: str | None, git_dirty: bool | None, *, keep_changes: bool) -> dict[str, Any]:
-    """Return what is known of the code: as it was given, else as it is found."""
+    """Return the state of the code: as it was given, else as it is found."""
     if git_commit is None:
         found = code_state(Path.cwd())
     else:
@@ -109,12 +109,12 @@ def _artifact(model: Artifact) -> dict[str, Any]:
 
 
 def _waived(waive: Mapping[str, str] | None, origins: Mapping[str, Any]) -> dict[str, str]:
-    """Return why what is missing is missing.
+    """Return the reason for each part that is missing.
 
     Raises:
-        SettingError: something is missing for which nobody gave a reason; the message says how to give both.
+        SettingError: a part is missing without a reason; the message says how to give either.
     """
-    said = {
+    given = {
         "artifact": origins["artifact_uri"],
         "code": origins["git_commit"],
         "environment": origins["environment_kind"],
@@ -122,14 +122,16 @@ def _waived(waive: Mapping[str, str] | None, origins: Mapping[str, Any]) -> dict
     }
     reasons = dict(checked_texts("waive", waive))
     for name, reason in reasons.items():
-        if name not in said or not reason:
-            raise SettingError(f"waive[{name!r}]={reason!r}: it takes a reason for {', '.join(said)}")
-    missing = [name for name, value in said.items() if not value and name not in reasons]
+        if name not in given or not reason:
+            raise SettingError(f"waive[{name!r}]={reason!r}: it takes a reason for {', '.join(given)}")
+    missing = [name for name, value in given.items() if not value and name not in reasons]
     if missing:
         ways = "; ".join(f"{name}: {_WAYS[name]}" for name in missing)
         example = f"waive={{{missing[0]!r}: 'why it is right without'}}"
-        raise SettingError(f"a training run says what made it, and this one does not. {ways}. Or {example}")
-    return {name: reason for name, reason in reasons.items() if not said[name]}
+        raise SettingError(
+            f"a training run has to give what made it, and this one does not. {ways}. Or {example}"
+        )
+    return {name: reason for name, reason in reasons.items() if not given[name]}
 
 
 def _flat(metrics: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The rows that serving is compared with, logged as predictions of environment ``reference``."""
+"""Reference rows: what serving is compared with, logged as predictions of environment ``reference``."""
 
 from __future__ import annotations
 

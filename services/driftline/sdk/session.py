@@ -41,10 +41,10 @@ class LoggerSettings:
         model_version: which version of it; not empty.
         training_run_id: which run trained it; not empty.
         environment: production or another; not empty.
-        default_tags: tags that each event has unless it says otherwise.
+        default_tags: tags that each event has unless it has others of the name.
         log: the log's URL, a log or a writer.
         queue_bytes: bound of the memory that events take while they wait.
-        pace: how often to append and to beat.
+        pace: how often to append, and how often to send heartbeats.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         random: a source of random bits.
     """
@@ -71,7 +71,7 @@ class LoggerSettings:
             "log": self.log,
             "queue_bytes": self.queue_bytes,
             "flush_interval_s": self.pace.flush_interval_s,
-            "beat_interval_s": self.pace.beat_interval_s,
+            "heartbeat_interval_s": self.pace.heartbeat_interval_s,
             "clock": self.clock,
         }
 
@@ -114,7 +114,7 @@ class Session:
         close_when_terminated(close_all_sessions, EXIT_TIMEOUT_S)
 
     def offer(self, topic: Topic, record: OpenRecord, now_s: float) -> bool:
-        """Number a record and keep it; or count, and say once, why not."""
+        """Number a record and keep it; or count it as dropped, and warn once of the reason."""
         reason = self.buffer.offer(topic, record)
         self.shipper.begin(now_s)
         if reason is None:
@@ -123,13 +123,13 @@ class Session:
         return False
 
     def refuse(self, topic: Topic, reason: Reason, detail: str, count: int = 1) -> None:
-        """Count events that can't be accepted; say why the first time that the reason occurs."""
+        """Count events that can't be accepted; warn the first time that the reason occurs."""
         self.buffer.count_dropped(topic, reason, count)
         self.shipper.begin()
         self.warn(reason, detail)
 
     def refuse_for(self, topic: Topic, error: Exception) -> None:
-        """Count an event that made an error, and say why the first time."""
+        """Count an event that made an error, and warn the first time."""
         if isinstance(error, ValueRefusedError):
             self.refuse(topic, error.reason, error.detail)
         else:
@@ -141,23 +141,23 @@ class Session:
         self.refuse(topic, reason, _HINTS[reason], count)
 
     def remark(self, remark: Remark, name: str, detail: str) -> None:
-        """Count a value that the wire can't carry as it is; say so once for each name."""
+        """Count a value that the wire can't carry as it is; warn once for each name."""
         if self.buffer.count_value(remark, name):
             became = "left out (unencodable)" if remark is Remark.UNENCODABLE else "rounded"
             self._warn(f"values of {printable(name)} are {became}: {detail}", remark.value)
 
     def warn(self, reason: Reason, detail: str) -> None:
-        """Say once per reason that events are dropped."""
+        """Warn once per reason that events are dropped."""
         if reason.value not in self._warned:
             self._warned.add(reason.value)
             self._warn(f"an event was dropped ({reason.value}): {detail}", reason.value)
 
-    def _warn(self, told: str, reason: str) -> None:
+    def _warn(self, message: str, reason: str) -> None:
         """Warn. A logging handler that fails must not reach the caller."""
         with suppress(Exception):
             _logger.warning(
                 "%s %s: %s. Further ones are only counted",
-                *(printable(self.fields.model_name), printable(self.fields.model_version), told),
+                *(printable(self.fields.model_name), printable(self.fields.model_version), message),
                 extra={
                     "model_name": self.fields.model_name,
                     "model_version": self.fields.model_version,
@@ -167,7 +167,7 @@ class Session:
             )
 
     def stats(self) -> Stats:
-        """Return what became of the events so far."""
+        """Return the counts of the events so far."""
         return replace(self.buffer.stats(), spilled=self.shipper.spilled())
 
     def close(self, timeout_s: float) -> bool:
@@ -227,7 +227,7 @@ def close_all_sessions() -> None:
 
 
 def _close_at_the_end_of_a_child(shipper: Shipper) -> None:
-    """See to it that children of multiprocessing and Celery close their sessions: most end without atexit.
+    """Have children of multiprocessing and Celery close their sessions: most end without atexit.
 
     A child of multiprocessing forgets, when its work begins, what it was to do at its end; a logger is
     unpickled before. Celery's have a multiprocessing of their own, and end by ``os._exit``.

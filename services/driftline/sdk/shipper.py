@@ -1,4 +1,4 @@
-"""The background thread of a logging session: appends what the buffer holds, and beats.
+"""The background thread of a logging session: appends what the buffer holds, and heartbeats.
 
 It starts with the first event: a server that makes its logger before it forks its workers forks without it.
 """
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 _APPEND_RECORDS = 2_000
 _APPEND_BYTES = 1 << 20
 _BACKOFF = Backoff(first_s=0.05, last_s=2.0)
-_GIVE_UP_SHARE = 0.8  # Of the time for closing; the rest is for telling the log what was given up.
+_GIVE_UP_SHARE = 0.8  # Of the time for closing; the rest is for reporting to the log what was given up.
 
 _logger = logging.getLogger("driftline.sdk")
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often the shipper does what, seconds."""
+    """How often the shipper appends and sends heartbeats, seconds."""
 
     flush_interval_s: float
-    beat_interval_s: float
+    heartbeat_interval_s: float
 
 
 class Shipper:
@@ -51,9 +51,9 @@ class Shipper:
     Args:
         buffer: where the records come from.
         wake: set when there is more to do than can wait.
-        open_writer: gives the log's writer; called on the thread, again when it failed.
+        open_writer: returns the log's writer; called on the thread, and again after a failure.
         fields: the session's.
-        pace: how often to append and to beat.
+        pace: how often to append, and how often to send heartbeats.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
     """
 
@@ -82,14 +82,14 @@ class Shipper:
         self._clock = clock
         self._closing = threading.Event()
         self._give_up_at = float("inf")
-        self._next_beat_at = float("-inf")
-        self._last_beat: Progress | None = None
+        self._next_heartbeat_at = float("-inf")
+        self._last_heartbeat: Progress | None = None
         self._outage_began_at: float | None = None
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
         self._try_thread_at = float("-inf")
         self._has_ended = False
-        self._liveness = Liveness(pace.flush_interval_s, clock, self._tell_liveness)
+        self._liveness = Liveness(pace.flush_interval_s, clock, self._warn_of_liveness)
         # Not on the thread: a fork amid its imports would leave half a module to the child.
         self._client = client()
 
@@ -97,7 +97,7 @@ class Shipper:
         """Start the thread, unless it runs or ran. A system that has no thread left is tried again later.
 
         Args:
-            now_s: the time now by the clock, if the caller knows it: then a thread that is late is seen to.
+            now_s: the time now by the clock, if the caller knows it: then a thread that is late is noticed.
         """
         if self._thread is not None:
             if now_s > self._liveness.due_at and not self._buffer.is_closed:
@@ -107,14 +107,14 @@ class Shipper:
             return
         if not self._has_thread():
             if self._try_thread_at < 0:
-                told = "no thread can be started, so events stay in memory"
-                _logger.warning(told, extra=self._context)
+                message = "no thread can be started, so events stay in memory"
+                _logger.warning(message, extra=self._context)
             self._try_thread_at = time.monotonic() + _BACKOFF.last_s
 
     def _has_thread(self, timeout_s: float = 0.0) -> bool:
         """Start the thread, unless it runs or ran; return whether there is one, or will be in a moment.
 
-        The caller may have interrupted the one that starts it, and waits for that no longer than told to.
+        The caller may have interrupted the one that starts it, and waits for that no longer than the timeout.
         """
         if not self._start_lock.acquire(timeout=timeout_s):
             return True
@@ -131,22 +131,22 @@ class Shipper:
         return True
 
     def spilled(self) -> int:
-        """Return how many records the log's writer has on disk, for want of the log itself."""
+        """Return how many records the log's writer has on disk, until the log itself takes them."""
         count = getattr(self._writer, "spilled", None)  # Not every kind of log has such a disk.
         return 0 if count is None else int(count())
 
     def flush(self, timeout_s: float) -> bool:
-        """Have everything accepted so far appended, and a beat; return whether that came to pass in time."""
+        """Have everything accepted so far appended, and a heartbeat; return whether that was done in time."""
         self._has_thread(max(0.0, timeout_s))
-        self._next_beat_at = float("-inf")
+        self._next_heartbeat_at = float("-inf")
         self._wake.set()
         return self._buffer.wait_settled(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
-        """Append what is left, with a last beat, and end. Return whether everything was appended.
+        """Append what is left, with a last heartbeat, and end. Return whether everything was appended.
 
-        Comes back after ``timeout_s`` at the latest, even if the log hangs; what is then left in memory
-        counts as abandoned. Closing twice is allowed. A session that nothing was asked of leaves no trace.
+        Returns after ``timeout_s`` at the latest, even if the log hangs; what is then left in memory
+        counts as abandoned. Closing twice is allowed. A session that logged nothing leaves no trace.
         """
         timeout_s = max(0.0, timeout_s)
         end = time.monotonic() + timeout_s
@@ -161,8 +161,8 @@ class Shipper:
             self._buffer.give_up()
         lost = sum(self._buffer.stats().abandoned.values())
         if lost:
-            told = "events are lost, since the event log took nothing until closing: %d"
-            _logger.error(told, lost, extra=self._context)
+            message = "events are lost, since the event log took nothing until closing: %d"
+            _logger.error(message, lost, extra=self._context)
         return not lost
 
     def request_close(self, timeout_s: float) -> None:
@@ -175,7 +175,7 @@ class Shipper:
     def _run(self) -> None:
         is_last = False
         while not is_last:
-            # Looked at before the buffer is: what was accepted before closing is in this round.
+            # Read before the buffer is: what was accepted before closing is in this round.
             is_last = self._closing.is_set()
             self._liveness.work()
             try:
@@ -190,40 +190,40 @@ class Shipper:
         self._has_ended = True
 
     def _ship(self, *, is_last: bool) -> None:
-        """Append everything that is pending, and a beat when one is due."""
-        if self._buffer.has_given_up():  # Counted as lost already, so that a late success would be a lie.
+        """Append everything that is pending, and a heartbeat when one is due."""
+        if self._buffer.has_given_up():  # Its records are counted as lost already.
             return
         load = self._buffer.take()
-        beat = self._due_beat(load.progress, is_last=is_last)
+        heartbeat = self._due_heartbeat(load.progress, is_last=is_last)
         runs = list(_runs(load.values.items()))
         # The first one goes in front, so that a session that dies amid its first events is known, and how
-        # many they were. No other stands in the log without the events that it counts: it goes with the last.
-        is_first = self._last_beat is None and len(runs) > is_last
-        front = self._beat(load.progress, is_final=False) if is_first else None
-        back = beat if is_last or not is_first else None
+        # many they were. Each later one is appended with the last of the events that it counts.
+        is_first = self._last_heartbeat is None and len(runs) > is_last
+        front = self._heartbeat(load.progress, is_final=False) if is_first else None
+        back = heartbeat if is_last or not is_first else None
         if back is not None and not runs and self._append([back]):
-            self._last_beat = load.progress
+            self._last_heartbeat = load.progress
         for index, (topic, values) in enumerate(runs):
             if self._buffer.has_given_up():
                 return
-            beats = (front if index == 0 else None, back if index == len(runs) - 1 else None)
-            is_appended = self._append(_with_beats(Run(topic, self._key, values), *beats))
-            if is_appended and any(beats):
-                self._last_beat = load.progress
+            heartbeats = (front if index == 0 else None, back if index == len(runs) - 1 else None)
+            is_appended = self._append(_with_heartbeats(Run(topic, self._key, values), *heartbeats))
+            if is_appended and any(heartbeats):
+                self._last_heartbeat = load.progress
             self._buffer.settle(topic, values, None if is_appended else Reason.LOG_UNUSABLE)
         if is_last and self._buffer.progress().abandoned:
-            self._try_append([self._beat(self._buffer.progress(), is_final=True)])
+            self._try_append([self._heartbeat(self._buffer.progress(), is_final=True)])
 
-    def _due_beat(self, progress: Progress, *, is_last: bool) -> Record | None:
-        """Return a beat: the first one, the last one, and one per interval in which anything happened."""
+    def _due_heartbeat(self, progress: Progress, *, is_last: bool) -> Record | None:
+        """Return a heartbeat: the first, the last, and one an interval in which anything happened."""
         now = time.monotonic()
-        is_due = now >= self._next_beat_at and progress != self._last_beat
+        is_due = now >= self._next_heartbeat_at and progress != self._last_heartbeat
         if not is_due and not is_last:
             return None
-        self._next_beat_at = now + self._pace.beat_interval_s
-        return self._beat(progress, is_final=is_last)
+        self._next_heartbeat_at = now + self._pace.heartbeat_interval_s
+        return self._heartbeat(progress, is_final=is_last)
 
-    def _beat(self, progress: Progress, *, is_final: bool) -> Record:
+    def _heartbeat(self, progress: Progress, *, is_final: bool) -> Record:
         event = {
             "session_id": self._fields.session_id,
             "beat_time": int(self._clock() * 1e6),
@@ -245,13 +245,13 @@ class Shipper:
         return Record(SESSIONS_TOPIC, self._key, encode_record(SESSION, event))
 
     def _append(self, records: Sequence[Record]) -> bool:
-        """Append, again and again until it works; return False once closing has used up its time."""
+        """Append, and retry until it works; return False once closing has used up its time."""
         failures = 0
         while (error := self._try_append(records)) is not None:
             self._liveness.work()
-            self._tell_outage(error)
+            self._warn_of_outage(error)
             if isinstance(error, LogFullError):
-                self._beat_on_reserve()
+                self._heartbeat_on_reserve()
             failures += 1
             delay_s = _BACKOFF.wait_s(failures)
             remaining_s = self._give_up_at - time.monotonic()
@@ -261,55 +261,55 @@ class Shipper:
                 time.sleep(min(delay_s, remaining_s))
             else:
                 self._closing.wait(delay_s)
-        if not _is_beat(records):  # Which may have taken the reserve.
-            self._tell_recovery()
+        if not _is_heartbeat(records):  # Which may have taken the reserve.
+            self._warn_of_recovery()
         return True
 
     def _try_append(self, records: Sequence[Record]) -> Exception | None:
-        """Append once; return what went wrong. Whatever a log raises, the thread lives on."""
+        """Append once; return what went wrong. Whatever a log raises, the thread goes on."""
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
-            self._writer.append(records, may_use_reserve=_is_beat(records))
+            self._writer.append(records, may_use_reserve=_is_heartbeat(records))
         except Exception as error:  # noqa: BLE001 - see above.
             return error
         return None
 
-    def _beat_on_reserve(self) -> None:
-        """Say, through the log's reserve, what was dropped: it shows although the log is full."""
+    def _heartbeat_on_reserve(self) -> None:
+        """Report what was dropped, by the log's reserve, so that it is known although the log is full."""
         progress = self._buffer.settled_progress()
-        if time.monotonic() >= self._next_beat_at and progress != self._last_beat:
-            self._next_beat_at = time.monotonic() + self._pace.beat_interval_s
-            if self._try_append([self._beat(progress, is_final=False)]) is None:
-                self._last_beat = progress
+        if time.monotonic() >= self._next_heartbeat_at and progress != self._last_heartbeat:
+            self._next_heartbeat_at = time.monotonic() + self._pace.heartbeat_interval_s
+            if self._try_append([self._heartbeat(progress, is_final=False)]) is None:
+                self._last_heartbeat = progress
 
-    def _tell_liveness(self, told: str) -> None:
-        with suppress(Exception):  # A logging handler that fails must not reach who logs.
-            _logger.warning(told, extra=self._context)
+    def _warn_of_liveness(self, message: str) -> None:
+        with suppress(Exception):  # A logging handler that fails must not reach the caller.
+            _logger.warning(message, extra=self._context)
 
-    def _tell_outage(self, error: Exception) -> None:
+    def _warn_of_outage(self, error: Exception) -> None:
         if self._outage_began_at is None:
             self._outage_began_at = time.monotonic()
-            told = "the event log takes nothing, events wait in memory: %s"
-            _logger.warning(told, error, extra=self._context)
+            message = "the event log takes nothing, events wait in memory: %s"
+            _logger.warning(message, error, extra=self._context)
 
-    def _tell_recovery(self) -> None:
+    def _warn_of_recovery(self) -> None:
         if self._outage_began_at is not None:
             lasted_s = time.monotonic() - self._outage_began_at
             self._outage_began_at = None
-            told = "the event log takes events again, after %.1f s"
-            _logger.warning(told, lasted_s, extra=self._context)
+            message = "the event log takes events again, after %.1f s"
+            _logger.warning(message, lasted_s, extra=self._context)
 
 
-def _with_beats(run: Run, front: Record | None, back: Record | None) -> Sequence[Record]:
-    """Return records with what goes in front of them and behind them."""
+def _with_heartbeats(run: Run, front: Record | None, back: Record | None) -> Sequence[Record]:
+    """Return records with heartbeats in front of them and behind them."""
     if front is None and back is None:
-        return run  # Which some logs take as a whole.
+        return run  # Some logs take a run as a whole.
     return [record for record in (front, *run, back) if record is not None]
 
 
-def _is_beat(records: Sequence[Record]) -> bool:
-    """Say whether this is a beat that stands alone."""
+def _is_heartbeat(records: Sequence[Record]) -> bool:
+    """Return whether this is a single heartbeat."""
     return len(records) == 1 and records[0].topic == SESSIONS_TOPIC
 
 

@@ -1,4 +1,4 @@
-"""What SIGTERM does to a process that logs."""
+"""Closing all loggers when SIGTERM ends the process."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def close_when_terminated(close: Callable[[], None], timeout_s: float) -> None:
 
 
 def _is_default() -> bool:
-    """Say whether the signal would kill at once: a server in C may handle it, and Python does not know."""
+    """Return whether the signal would kill at once: a server in C may handle it, and Python does not know."""
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return False
     with suppress(ImportError, AttributeError):  # Of another Python.
-        import ctypes  # noqa: PLC0415 - an import for who logs, not for who imports this.
+        import ctypes  # noqa: PLC0415 - only loggers need it, not everybody who imports this.
 
         ask = ctypes.pythonapi.PyOS_getsig
         ask.restype = ctypes.c_void_p
@@ -55,7 +55,7 @@ def _is_default() -> bool:
 
 
 def _is_worker() -> bool:
-    """Say whether multiprocessing made this process: a pool ends its workers by the signal."""
+    """Return whether multiprocessing made this process: a pool ends its workers by the signal."""
     process: Any = sys.modules.get("multiprocessing.process")
     return process is not None and process.parent_process() is not None
 
@@ -63,7 +63,7 @@ def _is_worker() -> bool:
 class _Ending:
     """Handles the signal without waiting for anything.
 
-    The main thread stands wherever the signal met it and may hold any lock, so that it has to go on. Other
+    The signal interrupts the main thread anywhere, where it may hold any lock, so that it has to go on. Other
     threads close and kill; they are begun without ``threading``, whose own lock may be held as well.
     """
 
@@ -110,7 +110,7 @@ def _kill() -> None:
 
 
 class _ForkGuard:
-    """Lets a child begin with the default, and workers of multiprocessing hear of the signal.
+    """Gives a child the default handler, and lets workers of multiprocessing receive the signal.
 
     Python forgets a signal that comes amid a fork, and runs no handler where the main thread is about to
     wait for a semaphore, as a pool's workers do most of the time: the pool would wait for such a worker for

@@ -20,7 +20,7 @@ _BY_NAME = ("parameters", "metrics", "cost", "features", "tags", "waive")
 
 
 class OpenTrainingRun:
-    """Measures a training, takes what it says of itself, and registers it at the end.
+    """Measures a training, collects the arguments of its registration, and registers it at the end.
 
     Args:
         monotonic: a clock in seconds.

@@ -103,7 +103,7 @@ def test_a_feature_that_pages_again_while_its_incident_goes_on_belongs_to_it_how
     assert shown(book) == [(1, 124, "ended", {"a", "b"}), (149, 149, "open", {"a"})]
 
 
-def test_an_incident_ends_after_a_quiet_day_and_is_told_when_it_changes_only():
+def test_an_incident_ends_after_a_quiet_day_and_is_reported_when_it_changes_only():
     book = new_book()
     (opened,) = book.take(START, [verdict("a", START + 1)])
     assert (opened.state, opened.revision) == ("open", 1)
@@ -202,16 +202,16 @@ def test_what_was_confirmed_to_be_a_fault_is_never_accepted_by_its_age():
     assert [incident.state for incident in book.incidents] == ["open"]
 
 
-def said(book, word, at, incident=0):
+def ack(book, decided, at, incident=0):
     known = book.incidents[incident]
-    return Acknowledgement(known.incident_id, known.detected, word, at)
+    return Acknowledgement(known.incident_id, known.detected, decided, at)
 
 
 def test_an_accepted_incident_ends_the_cause_and_decides_on_all_its_episodes():
     book = new_book()
     both = [verdict("a", START + 1), verdict("b", START + 1, segment="carrier=DL")]
     book.take(START, both)
-    (incident,) = book.acknowledge([said(book, "accept", START + 1)])
+    (incident,) = book.acknowledge([ack(book, "accept", START + 1)])
     assert (incident.state, incident.acknowledged, incident.accepted_at) == ("accepted", "accept", START + 1)
     decided = {(one.segment, one.feature.name, one.episode_id, one.name, one.at) for one in book.decisions()}
     assert decided == {(one.segment, one.feature, one.episode_id, "accept", START + 1) for one in both}
@@ -228,7 +228,7 @@ def test_what_was_quiet_for_a_day_when_its_incident_was_accepted_is_no_new_norma
         *lasting("c", START + 40, START + 60),
     ]
     run(book, paging, START, START + 60)
-    book.acknowledge([said(book, "accept", START + 60)])
+    book.acknowledge([ack(book, "accept", START + 60)])
     decided = {(one.feature.name, one.episode_id.partition("@")[2], one.name) for one in book.decisions()}
     since = [str(START + hour) for hour in (0, 1, 39)]
     assert decided == {
@@ -239,16 +239,16 @@ def test_what_was_quiet_for_a_day_when_its_incident_was_accepted_is_no_new_norma
     }
 
 
-def test_a_word_that_is_said_again_changes_nothing():
+def test_a_repeated_acknowledgement_changes_nothing():
     book = new_book()
     book.take(START, [verdict("a", START + 1)])
-    words = [said(book, "noise", START + 1)]
-    assert len(book.acknowledge(words)) == 1
-    assert book.acknowledge(list(words)) == []
+    given = [ack(book, "noise", START + 1)]
+    assert len(book.acknowledge(given)) == 1
+    assert book.acknowledge(list(given)) == []
     assert book.take(START + 1, []) == []
 
 
-def test_a_word_holds_for_an_incident_whose_detection_late_events_moved():
+def test_an_acknowledgement_holds_for_an_incident_whose_detection_late_events_moved():
     book = new_book()
     book.take(START, [verdict("a", START + 1)])
     (incident,) = book.acknowledge([Acknowledgement("of before", START + 3, "real", START + 1)])
@@ -282,8 +282,8 @@ def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
     paging, split, end = busy(5, 700), START + 400, START + 700
     steady = new_book()
     run(steady, paging, START, START + 250)
-    words = [said(steady, "real", START + 250), said(steady, "accept", START + 250, incident=-1)]
-    steady.acknowledge(words)
+    given = [ack(steady, "real", START + 250), ack(steady, "accept", START + 250, incident=-1)]
+    steady.acknowledge(given)
     run(steady, paging, START + 250, split)
     rebuilt = new_book()
     earlier = [one for one in paging if one.window_end <= split]
@@ -291,7 +291,7 @@ def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
         rebuilt.resume(
             stored=list(reversed(steady.incidents)),
             verdicts=reversed(earlier),
-            acknowledgements=words,
+            acknowledgements=given,
             since=since,
             next_hour=split,
         )
@@ -306,7 +306,7 @@ def test_a_book_rebuilt_from_what_is_stored_goes_on_alike(since):
     assert rebuilt.decisions() == steady.decisions()
 
 
-def test_incidents_that_a_crash_kept_from_being_stored_are_told_again():
+def test_incidents_that_a_crash_kept_from_being_stored_are_reported_again():
     paging = busy(6, 300)
     steady = new_book()
     run(steady, paging, START, START + 200)
@@ -363,21 +363,21 @@ def test_the_controller_can_be_switched_off():
 
 
 @pytest.mark.parametrize(
-    ("word", "level"), [("real", 0.0), ("accept", 0.0), ("noise", pytest.approx(0.3 - 0.3 * 49 / 1000))]
+    ("decided", "level"), [("real", 0.0), ("accept", 0.0), ("noise", pytest.approx(0.3 - 0.3 * 49 / 1000))]
 )
-def test_a_word_counts_from_when_it_was_said(word, level):
+def test_an_acknowledgement_counts_from_when_it_was_given(decided, level):
     book = new_book()
     book.take(START, [verdict("a", START + 1)])
     before = book.level(START + 40)
-    book.acknowledge([said(book, word, START + 50)])
+    book.acknowledge([ack(book, decided, START + 50)])
     assert book.level(START + 40) == before > 0
     assert book.level(START + 50) == level
 
 
-def test_the_last_word_counts():
+def test_the_last_acknowledgement_counts():
     book = new_book()
     book.take(START, [verdict("a", START + 1)])
-    book.acknowledge([said(book, "real", START + 50), said(book, "noise", START + 60)])
+    book.acknowledge([ack(book, "real", START + 50), ack(book, "noise", START + 60)])
     assert book.level(START + 50) == 0
     assert book.level(START + 60) > 0
 

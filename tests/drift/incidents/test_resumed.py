@@ -12,7 +12,7 @@ from driftline.drift.incidents.book import IncidentBook
 from tests.drift.test_judge import LEARNED, START, judge_with_history, renamed, shifted
 
 SETTINGS = DriftSettings(controller_step=0.7)
-SAID, SPLIT, END = LEARNED + 45, LEARNED + 60, LEARNED + 100
+ACKNOWLEDGED, SPLIT, END = LEARNED + 45, LEARNED + 60, LEARNED + 100
 
 
 def slightly(columns):
@@ -45,29 +45,29 @@ class Watch:
             self.verdicts += given
             self.keep(self.book.take(hour, given))
 
-    def hear(self, said):
-        self.keep(self.book.acknowledge(said))
+    def take_acknowledgements(self, decided):
+        self.keep(self.book.acknowledge(decided))
 
     def keep(self, incidents):
         self.incidents.update((incident.incident_id, incident) for incident in incidents)
         self.judge.decide(self.book.decisions())
 
 
-@pytest.mark.parametrize("word", ["real", "noise", "accept", None])
-def test_a_worker_that_is_started_again_says_the_same(traffic, grids, word):
+@pytest.mark.parametrize("name", ["real", "noise", "accept", None])
+def test_a_worker_that_is_started_again_says_the_same(traffic, grids, name):
     steady = Watch(traffic, grids)
-    steady.run(LEARNED, SAID)
+    steady.run(LEARNED, ACKNOWLEDGED)
     newest = steady.book.incidents[-1]
     assert newest.findings[0].feature == "city"
-    said = [Acknowledgement(newest.incident_id, newest.detected, word, SAID)] if word else []
-    steady.hear(said)
-    steady.run(SAID, SPLIT)
+    decided = [Acknowledgement(newest.incident_id, newest.detected, name, ACKNOWLEDGED)] if name else []
+    steady.take_acknowledgements(decided)
+    steady.run(ACKNOWLEDGED, SPLIT)
     judge = Judge(grids=grids, settings=SETTINGS, identity="model/1/production")
     again = Watch(traffic, grids, judge)
     unkept = again.book.resume(
         stored=list(steady.incidents.values()),
         verdicts=steady.verdicts,
-        acknowledgements=said,
+        acknowledgements=decided,
         next_hour=SPLIT,
     )
     assert unkept == []
@@ -80,8 +80,8 @@ def test_a_worker_that_is_started_again_says_the_same(traffic, grids, word):
     assert again.verdicts == steady.verdicts
     assert again.book.incidents == steady.book.incidents
     levels = {None: 1.4, "noise": 1.4, "real": 0.7, "accept": 0.7}
-    assert again.book.level(SPLIT) == pytest.approx(levels[word], abs=0.1)
+    assert again.book.level(SPLIT) == pytest.approx(levels[name], abs=0.1)
     afterwards = {
         one.verdict for one in again.verdicts if one.feature == "city" and one.window_end <= SPLIT + 9
     }
-    assert afterwards == ({"learning"} if word == "accept" else {"page"})
+    assert afterwards == ({"learning"} if name == "accept" else {"page"})

@@ -94,12 +94,12 @@ def kept(verdicts):
 
 
 def test_a_relation_that_turns_is_found_in_its_first_hour(landing):
-    told = JointWatch(landing.client, STREAM).judge(range(END - 14, END))
-    warned = [one for one in told if one.verdict == "warn"]
-    assert {one.verdict for one in told} == {"ok", "warn"}
+    reported = JointWatch(landing.client, STREAM).judge(range(END - 14, END))
+    warned = [one for one in reported if one.verdict == "warn"]
+    assert {one.verdict for one in reported} == {"ok", "warn"}
     assert min(one.window_end for one in warned) == END - 11
     assert "age × height" in warned[0].drivers
-    assert len(told) == 14 * 3
+    assert len(reported) == 14 * 3
 
 
 def test_judged_hour_by_hour_by_watches_of_their_own_it_says_the_same(landing):
@@ -116,9 +116,9 @@ def test_judged_hour_by_hour_by_watches_of_their_own_it_says_the_same(landing):
 
 def test_hours_that_warned_are_no_reference_also_after_a_restart(landing):
     """What is found would be the new normal after days, or only for a worker that ran all the time."""
-    told = JointWatch(landing.client, STREAM).judge(range(END - 12, END + 50))
+    reported = JointWatch(landing.client, STREAM).judge(range(END - 12, END + 50))
     again = JointWatch(landing.client, STREAM).judge([END + 48, END + 49])
-    assert kept(again) == kept(told[-6:])
+    assert kept(again) == kept(reported[-6:])
     assert {one.verdict for one in again} == {"warn"}
     landing.client.command("TRUNCATE TABLE joint_findings")
     forgetful = JointWatch(landing.client, STREAM).judge([END + 48, END + 49])
@@ -128,11 +128,11 @@ def test_hours_that_warned_are_no_reference_also_after_a_restart(landing):
 def test_a_new_week_is_fitted_anew_and_that_alone_changes_nothing(landing):
     border = START + 2 * WEEK
     watch = JointWatch(landing.client, STREAM)
-    told = watch.judge(range(border - 3, border + 3))
-    assert {one.window_end for one in told} == {border + end for end in range(-2, 4)}
-    assert {one.verdict for one in told} == {"ok"}
+    reported = watch.judge(range(border - 3, border + 3))
+    assert {one.window_end for one in reported} == {border + end for end in range(-2, 4)}
+    assert {one.verdict for one in reported} == {"ok"}
     assert count(landing, "joint_projections") == 2
-    assert JointWatch(landing.client, STREAM).judge(range(border, border + 3)) == told[9:]
+    assert JointWatch(landing.client, STREAM).judge(range(border, border + 3)) == reported[9:]
     assert count(landing, "joint_projections") == 2
 
 
@@ -182,8 +182,8 @@ def test_what_late_rows_take_back_is_found_no_more_and_what_they_bring_is_found(
     assert {one.verdict for one in calm} == {"ok"}
     assert found() == set()
     replace_hour(landing.client, late, hour + 1, rows=ROWS + 40, turned=True)
-    told = JointWatch(landing.client, late).judge_anew([hour + 1])
-    assert "warn" in {one.verdict for one in told}
+    reported = JointWatch(landing.client, late).judge_anew([hour + 1])
+    assert "warn" in {one.verdict for one in reported}
     assert {end for end, _ in found()} == {2}
 
 
@@ -221,22 +221,22 @@ def test_a_model_with_a_single_feature_has_no_verdict(landing):
 def test_a_new_version_begins_with_the_history_of_the_one_before(landing):
     newer = Stream("till", "4", "production")
     insert(landing.client, range(END - 14, END - 12), newer)
-    told = JointWatch(landing.client, newer, since_hour=END - 14).judge(range(END - 14, END - 12))
-    assert {one.verdict for one in told} == {"ok"}
+    reported = JointWatch(landing.client, newer, since_hour=END - 14).judge(range(END - 14, END - 12))
+    assert {one.verdict for one in reported} == {"ok"}
     forget(landing)
     assert JointWatch(landing.client, newer).judge(range(END - 14, END - 12)) == []
 
 
 def test_an_hour_that_did_not_arrive_in_whole_is_incomplete(landing):
-    told = JointWatch(landing.client, STREAM).judge([END - 14], missing={END - 14: ROWS})
-    states = {one.scale_hours: one.verdict for one in told}
+    reported = JointWatch(landing.client, STREAM).judge([END - 14], missing={END - 14: ROWS})
+    states = {one.scale_hours: one.verdict for one in reported}
     assert states[1] == "incomplete"
     assert states[24] == "ok"
 
 
 def test_of_a_busy_hour_a_sample_is_judged_and_completeness_is_that_of_the_hour(landing, monkeypatch):
     monkeypatch.setattr("driftline.drift.joint.judge.SAMPLED_ROWS", 40)
-    told = JointWatch(landing.client, STREAM, DriftSettings()).judge([END - 14], missing={END - 14: 2.0})
-    hourly = next(one for one in told if one.scale_hours == 1)
+    reported = JointWatch(landing.client, STREAM, DriftSettings()).judge([END - 14], missing={END - 14: 2.0})
+    hourly = next(one for one in reported if one.scale_hours == 1)
     assert 20 <= hourly.sample_size <= 60
     assert hourly.completeness == pytest.approx(ROWS / (ROWS + 2))

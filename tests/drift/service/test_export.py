@@ -28,12 +28,12 @@ def served(*environments, last_hour=100):
         (("shadow", "canary"), set()),
     ],
 )
-def test_a_model_is_told_of_where_it_serves_whatever_that_is_called(environments, expected):
+def test_a_model_is_reported_where_it_serves_whatever_that_is_called(environments, expected):
     assert served(*environments) == expected
     assert served(*environments, last_hour=76) == set()
 
 
-def test_several_environments_of_a_version_are_told_as_one_by_the_gravest():
+def test_several_environments_of_a_version_are_reported_as_one_by_the_gravest():
     metrics = Metrics(WORKER_METRICS)
 
     def given(verdict):
@@ -46,10 +46,10 @@ def test_several_environments_of_a_version_are_told_as_one_by_the_gravest():
     export_verdicts(
         metrics, {Stream("m", "1", "prod-eu"): given("page"), Stream("m", "1", "prod-us"): given("ok")}
     )
-    told = metrics.expose().decode()
+    reported = metrics.expose().decode()
     series = f'{VERDICT}{{feature="f",kind="numeric",model_name="m",model_version="1",verdict='
-    assert f'{series}"page"}} 1.0' in told
-    assert f'{series}"ok"}}' not in told
+    assert f'{series}"page"}} 1.0' in reported
+    assert f'{series}"ok"}}' not in reported
     values = [(Stream("m", "1", "prod-eu"), 0.5), (Stream("m", "1", "prod-us"), 1.0)]
     assert by_version(values, min) == {("m", "1"): 0.5}
 
@@ -61,7 +61,7 @@ def test_a_quiet_night_looks_as_on_the_incidents_where_a_longer_window_was_judge
         for verdict in ("insufficient_data", "ok")
     ]
     export_verdicts(metrics, {Stream("m", "1", "production"): given})
-    told = metrics.expose().decode()
+    reported = metrics.expose().decode()
     series = f'{VERDICT}{{feature="f",kind="numeric",model_name="m",model_version="1",verdict='
-    assert f'{series}"ok"}} 1.0' in told
-    assert "insufficient_data" not in told
+    assert f'{series}"ok"}} 1.0' in reported
+    assert "insufficient_data" not in reported

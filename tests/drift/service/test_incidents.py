@@ -1,4 +1,4 @@
-"""Incidents from the traffic to the engineer's word and back into the verdicts, with a worker and a store."""
+"""Incidents from the traffic to the engineer's acknowledgement and back, with a worker and a store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from driftline.cli.app import driftline
 from driftline.domain.incidents import Answer
 from driftline.store.incidents import read_acknowledgements
 from driftline.store.profiles import read_streams
-from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, put_hours, told
+from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing, put_hours, reported
 
 BROKEN = 300
 """From this hour on all amounts are far too large."""
@@ -39,12 +39,14 @@ def ask(place, *arguments):
 
 def newest(place, hour):
     end = (HOUR + hour) * HOUR_S
-    rows = [row for row in told(place) if row["window_end"].timestamp() == end and row["feature"] == "amount"]
+    rows = [
+        row for row in reported(place) if row["window_end"].timestamp() == end and row["feature"] == "amount"
+    ]
     return {row["verdict"] for row in rows if row["reference"] == "production"}
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-def test_an_incident_is_told_acknowledged_and_accepted_while_the_worker_goes_on(landing, restarts):
+def test_an_incident_is_reported_acknowledged_and_accepted_while_the_worker_goes_on(landing, restarts):
     put_hours(landing, 0, BROKEN + 4, shift=shift)
     worker = make_worker(landing)
     worker.watch_once()
@@ -82,10 +84,10 @@ def test_who_answers_at_once_is_known_from_the_hour_that_paged_on_however_judgin
                 put_hours(landing, first, end, shift=shift)
                 worker.watch_once()
             (incident,) = ask(landing, "incidents")
-            said = read_acknowledgements(landing.client, worker_stream(landing))
-            rows = sorted(str({**row, "judged_at": None}) for row in told(landing))
+            given = read_acknowledgements(landing.client, worker_stream(landing))
+            rows = sorted(str({**row, "judged_at": None}) for row in reported(landing))
         assert asked == [incident["incident_id"]], "of an incident that is answered nothing is asked"
-        found.append((rows, incident, said))
+        found.append((rows, incident, given))
     assert found[0] == found[1]
     ((acknowledgement,),) = found[0][2].values()
     assert (acknowledgement.name, acknowledgement.known_from) == ("real", acknowledgement.detected)

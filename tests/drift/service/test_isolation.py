@@ -107,9 +107,11 @@ def test_readiness_names_what_fails_alone_and_fails_where_nothing_is_judged(land
         with failing_for_bad("history", ValueError("odd")):
             run_once(worker, monkeypatch)
         answer = health._answer_ready(None)
-        told = json.loads(answer.body)
+        reported = json.loads(answer.body)
         assert answer.status_code == (200 if others else 503)
-        assert "bad 3 production: ValueError: odd" in " ".join(told.get("warnings", []) + told["problems"])
+        assert "bad 3 production: ValueError: odd" in " ".join(
+            reported.get("warnings", []) + reported["problems"]
+        )
 
 
 def run_once(worker, monkeypatch):

@@ -1,10 +1,10 @@
-"""Late events change what is said of the features together, too."""
+"""Late events change the verdicts on the features together, too."""
 
 import numpy as np
 import pytest
 
 from driftline.domain.names import JOINT
-from tests.drift.service.watching import HOUR, HOUR_S, ends_of, make_worker, opened_landing, told
+from tests.drift.service.watching import HOUR, HOUR_S, ends_of, make_worker, opened_landing, reported
 from tests.support.landing import put
 
 DAYS = 9
@@ -38,7 +38,7 @@ def put_related(landing, hours, *, sign=1.0, rows=ROWS, begin=0):
 
 
 def together(landing):
-    return [row for row in told(landing) if row["feature"] == JOINT]
+    return [row for row in reported(landing) if row["feature"] == JOINT]
 
 
 def at(rows, hour, scale):
@@ -62,7 +62,7 @@ def test_windows_that_hold_the_late_hour_are_judged_anew_once_and_say_why(landin
 
 
 def test_a_second_look_changes_nothing(landing):
-    before = told(landing)
+    before = reported(landing)
     assert landing.worker.watch_once() == 0
     assert make_worker(landing).watch_once() == 0
-    assert told(landing) == before
+    assert reported(landing) == before

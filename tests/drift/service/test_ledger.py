@@ -17,7 +17,7 @@ from tests.drift.service.watching import (
     make_worker,
     opened_landing,
     put_hours,
-    told,
+    reported,
 )
 from tests.support.traffic import MODEL, VERSION
 
@@ -28,8 +28,8 @@ def landing(tmp_path):
         yield opened
 
 
-def append(landing, numbers, *, beat=None, hour_of):
-    """Land events of one session by their numbers, and its beat."""
+def append(landing, numbers, *, heartbeat=None, hour_of):
+    """Land events of one session by their numbers, and its heartbeat."""
     names = {"session_id": "numbered", "model_name": MODEL, "model_version": VERSION}
     names["environment"] = "production"
     records = []
@@ -38,10 +38,14 @@ def append(landing, numbers, *, beat=None, hour_of):
         time = (HOUR + hour_of(number)) * HOUR_S * 1_000_000 + number
         event = {**names, **own, "sequence": number, "event_time": time, "numeric_features": {"amount": 1.0}}
         records.append(Record(PREDICTIONS_TOPIC, b"", encode_record(PREDICTION, event)))
-    if beat is not None:
-        said = {"beat_time": HOUR * HOUR_S * 1_000_000, "last_sequence": beat, "last_outcome_sequence": 0}
+    if heartbeat is not None:
+        reported = {
+            "beat_time": HOUR * HOUR_S * 1_000_000,
+            "last_sequence": heartbeat,
+            "last_outcome_sequence": 0,
+        }
         process = {"final": True, "host": "h", "process_id": 1, "client": "test"}
-        value = encode_record(SESSION, {**names, **said, **process, "dropped": {}, "abandoned": {}})
+        value = encode_record(SESSION, {**names, **reported, **process, "dropped": {}, "abandoned": {}})
         records.append(Record(SESSIONS_TOPIC, b"", value))
     landing.log.writer().append(records)
     landing.land()
@@ -59,10 +63,10 @@ def test_what_the_ledger_misses_later_makes_an_hour_incomplete_and_what_arrives_
     put_hours(landing, 6, 8)
     worker = make_worker(landing)
     worker.watch_once()
-    assert {row["verdict"] for row in of_hour(told(landing), 5)} == {"learning"}
-    append(landing, [], beat=281, hour_of=hour_of)
+    assert {row["verdict"] for row in of_hour(reported(landing), 5)} == {"learning"}
+    append(landing, [], heartbeat=281, hour_of=hour_of)
     worker.watch_once()
-    (row,) = of_hour(told(landing), 5)
+    (row,) = of_hour(reported(landing), 5)
     assert (row["verdict"], row["revision"], row["completeness"]) == ("incomplete", 2, 0.5)
     assert row["revised_because"] == (
         "of this hour 41 events are missing by the ledger now, where it was 0; "
@@ -70,7 +74,7 @@ def test_what_the_ledger_misses_later_makes_an_hour_incomplete_and_what_arrives_
     )
     append(landing, range(241, 282), hour_of=hour_of)
     worker.watch_once()
-    (row,) = of_hour(told(landing), 5)
+    (row,) = of_hour(reported(landing), 5)
     assert (row["verdict"], row["revision"], row["completeness"]) == ("learning", 3, 1.0)
     assert row["revised_because"].endswith("it was judged incomplete (50% there)")
     assert worker.watch_once() == 0
@@ -78,16 +82,16 @@ def test_what_the_ledger_misses_later_makes_an_hour_incomplete_and_what_arrives_
 
 def test_an_hour_that_is_missing_altogether_is_noted_and_its_neighbours_are_incomplete(landing):
     """Nobody knows in which of the three hours the missing events were, until they arrive."""
-    append(landing, [*range(1, 200), *range(240, 401)], beat=400, hour_of=lambda number: number // 40)
+    append(landing, [*range(1, 200), *range(240, 401)], heartbeat=400, hour_of=lambda number: number // 40)
     worker = make_worker(landing)
     worker.watch_once()
-    hourly = [row for row in told(landing) if row["scale_hours"] == 1]
+    hourly = [row for row in reported(landing) if row["scale_hours"] == 1]
     assert ends_of(row for row in hourly if row["verdict"] == "incomplete") == {5, 7}
     judged = read_judged_hours(landing.client, STREAM, hours=LATE_HOURS)[HOUR + 5]
     assert (judged.rows, round(judged.missing, 3)) == (0, 13.333)
     append(landing, range(200, 240), hour_of=lambda number: number // 40)
     worker.watch_once()
-    hourly = [row for row in told(landing) if row["scale_hours"] == 1]
+    hourly = [row for row in reported(landing) if row["scale_hours"] == 1]
     assert {row["verdict"] for row in hourly} == {"learning"}
     assert {row["completeness"] for row in hourly} == {1.0}
     assert [row["revision"] for hour in (4, 5, 6) for row in of_hour(hourly, hour)] == [2, 1, 2]
@@ -104,7 +108,7 @@ def test_an_hour_that_was_deleted_by_hand_is_judged_by_what_is_left(landing):
     landing.client.command(f"DELETE FROM derived_hours WHERE hour = {hour}")
     put_hours(landing, 12, 13)
     worker.watch_once()
-    long = [row for row in told(landing) if row["scale_hours"] == 6 and ends_of([row]) == {8}]
+    long = [row for row in reported(landing) if row["scale_hours"] == 6 and ends_of([row]) == {8}]
     assert {row["sample_size"] for row in long} == {5 * PER_HOUR}
     assert {row["revised_because"].partition(";")[0] for row in long} == {
         "40 events of 3 hours since 2025-11-25 04:00 UTC are in the store no more"

@@ -57,5 +57,5 @@ def test_what_only_warns_is_a_warning_that_says_why_and_keeps_its_episode():
 
 
 def test_nothing_pages_of_a_model_that_only_warns():
-    told = as_monitored([page("age"), page("city")], ModelMonitor(settings=SETTINGS, warn_only=True))
-    assert [verdict.verdict for verdict in told] == ["warn", "warn"]
+    reported = as_monitored([page("age"), page("city")], ModelMonitor(settings=SETTINGS, warn_only=True))
+    assert [verdict.verdict for verdict in reported] == ["warn", "warn"]

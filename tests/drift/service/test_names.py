@@ -18,7 +18,7 @@ from driftline.store.predictions import Filter, read_predictions
 from driftline.store.rules import set_rules
 from driftline.web import create_app
 from driftline.web.addresses import feature_path
-from tests.drift.service.watching import HOUR, HOUR_S, STREAM, Clock, opened_landing, told
+from tests.drift.service.watching import HOUR, HOUR_S, STREAM, Clock, opened_landing, reported
 from tests.support.landing import put
 
 OURS = ["prediction", "prediction.number", "prediction.label", "prediction.latency_us", "(joint)"]
@@ -52,7 +52,7 @@ def broken(tmp_path_factory):
 def test_each_feature_drifts_by_itself_and_the_answer_does_not(broken):
     landing, _ = broken
     end = (HOUR + END - 1) * HOUR_S
-    newest = [row for row in told(landing) if row["window_end"].timestamp() == end]
+    newest = [row for row in reported(landing) if row["window_end"].timestamp() == end]
     assert {row["feature"] for row in newest if row["verdict"] == "page"} == KEYS
     assert {row["verdict"] for row in newest if row["feature"] == NUMBER} == {"ok"}
 

@@ -1,4 +1,4 @@
-"""A worker that is told to stop does so between two steps, and leaves nothing half done."""
+"""A worker that is asked to stop does so between two steps, and leaves nothing half done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from driftline.errors import DriftlineError
 from driftline.health import STALL_S, Pulse
-from tests.drift.service.watching import Clock, make_worker, opened_landing, put_hours, told
+from tests.drift.service.watching import Clock, make_worker, opened_landing, put_hours, reported
 
 WEEKS_HOURS = 2 * 7 * 24 + 5
 
@@ -30,18 +30,18 @@ def test_weeks_that_are_caught_up_with_are_left_between_two_of_them_and_taken_up
     with opened_landing(tmp_path / "landing") as landing:
         put_hours(landing, 0, WEEKS_HOURS, rows=2)
         make_worker(landing, reference_patience_s=0.0).run(StopsAfter(3))
-        first = told(landing)
+        first = reported(landing)
         make_worker(landing, reference_patience_s=0.0).watch_once()
-        everything = told(landing)
+        everything = reported(landing)
     with opened_landing(tmp_path / "whole") as whole:
         put_hours(whole, 0, WEEKS_HOURS, rows=2)
         make_worker(whole, reference_patience_s=0.0).watch_once()
-        expected = told(whole)
+        expected = reported(whole)
     assert 0 < len(first) < len(everything)
     assert sorted(map(str, everything)) == sorted(map(str, expected))
 
 
-def test_a_worker_that_is_told_to_stop_judges_no_further_stream(tmp_path, monkeypatch):
+def test_a_worker_that_is_asked_to_stop_judges_no_further_stream(tmp_path, monkeypatch):
     """With a thousand models, what each of them takes adds up to more than an orchestrator waits."""
     looked_at = []
     with opened_landing(tmp_path) as landing:
@@ -53,7 +53,7 @@ def test_a_worker_that_is_told_to_stop_judges_no_further_stream(tmp_path, monkey
     assert len(looked_at) == 2
 
 
-def test_a_worker_beats_while_it_judges(tmp_path):
+def test_a_worker_shows_that_it_is_alive_while_it_judges(tmp_path):
     clock = Clock()
     pulse = Pulse("drift worker", clock)
     clock.now_s = STALL_S + 1

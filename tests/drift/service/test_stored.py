@@ -106,7 +106,7 @@ def test_what_nobody_has_to_look_at_is_not_exported(incident):
     assert exported([incident]) == {}
 
 
-def test_after_a_restart_the_newest_verdicts_are_told_at_once_and_read_once(landing, monkeypatch):
+def test_after_a_restart_the_newest_verdicts_are_reported_at_once_and_read_once(landing, monkeypatch):
     put_hours(landing, 0, 12)
     before = make_and_watch(landing)
     assert len(before[VERDICT]) > 0
@@ -114,7 +114,7 @@ def test_after_a_restart_the_newest_verdicts_are_told_at_once_and_read_once(land
     asked = []
     read = stored.read_windows
     monkeypatch.setattr(
-        stored, "read_windows", lambda *told, **named: asked.append(1) or read(*told, **named)
+        stored, "read_windows", lambda *reported, **named: asked.append(1) or read(*reported, **named)
     )
     for _ in range(2):
         assert again.watch_once() == 0
@@ -123,7 +123,7 @@ def test_after_a_restart_the_newest_verdicts_are_told_at_once_and_read_once(land
     assert asked == [1]
 
 
-def test_after_a_restart_open_incidents_and_what_was_judged_are_told_at_once(landing):
+def test_after_a_restart_open_incidents_and_what_was_judged_are_reported_at_once(landing):
     put_hours(landing, 0, 5)
     worker = make_worker(landing)
     assert worker.watch_once() > 0
@@ -134,7 +134,7 @@ def test_after_a_restart_open_incidents_and_what_was_judged_are_told_at_once(lan
     assert again._metrics._series[EVALUATED] == {(NAME, VERSION): float((HOUR + 4) * HOUR_S)}
 
 
-def test_an_incident_is_told_with_its_verdicts_and_not_ten_seconds_later(landing, monkeypatch):
+def test_an_incident_is_reported_with_its_verdicts_and_not_ten_seconds_later(landing, monkeypatch):
     put_hours(landing, 0, 5)
     worker = make_worker(landing)
     worker.watch_once()
@@ -168,7 +168,7 @@ def test_the_disk_is_looked_at_while_nothing_lands(landing, monkeypatch):
     assert len(asked) == 4
 
 
-def test_a_model_is_told_with_the_team_of_its_monitors(landing):
+def test_a_model_is_reported_with_the_team_of_its_monitors(landing):
     put_hours(landing, 0, 3)
     labelled = ModelMonitor(settings=DriftSettings(), labels={"team": "flights", "city": "Oslo"})
     others = ModelMonitor(settings=DriftSettings())
@@ -179,7 +179,7 @@ def test_a_model_is_told_with_the_team_of_its_monitors(landing):
 
 
 @pytest.mark.parametrize("environment", ["production", "prod"])
-def test_a_model_of_which_everything_was_dropped_is_told_with_its_team(landing, environment):
+def test_a_model_of_which_everything_was_dropped_is_reported_with_its_team(landing, environment):
     with make_logger(landing.log, model_name="silent", environment=environment) as logger:
         for _ in range(3):
             logger.log({str(place): 60_000 * "x" for place in range(20)})
@@ -193,7 +193,7 @@ def test_a_model_of_which_everything_was_dropped_is_told_with_its_team(landing, 
     assert worker._metrics._series[MODEL] == {("silent", "flights"): 1.0}
 
 
-def test_values_that_were_left_out_or_rounded_are_told_by_feature(landing):
+def test_values_that_were_left_out_or_rounded_are_reported_by_feature(landing):
     put(landing, [{"features": {"vector": [1.0], "price": Decimal("0.1")}}] * 3)
     assert make_and_watch(landing)[CHANGED] == {
         (NAME, VERSION, "vector", "left_out"): 3.0,

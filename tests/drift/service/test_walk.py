@@ -122,7 +122,7 @@ def test_an_hour_goes_the_way_that_is_drawn(walked):
 
 
 def test_an_hour_that_is_judged_again_goes_the_same_way(walked_again):
-    """But for what compares it with what was said before."""
+    """But for what compares it with earlier verdicts."""
     aside = ("domain/", "drift/statistics/")
     others = {path for path in walked_again if not path.startswith(aside)} ^ drawn()
     assert others == {"drift/service/late.py"}

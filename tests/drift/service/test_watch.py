@@ -22,7 +22,7 @@ from tests.drift.service.watching import (
     opened_landing,
     put_hours,
     put_late,
-    told,
+    reported,
     without_revisions,
 )
 from tests.support.landing import put
@@ -46,7 +46,7 @@ def test_late_events_are_in_every_window_that_holds_their_hour_and_in_no_other(l
     worker.watch_once()
     put_late(landing, 10)
     assert worker.watch_once() > 0
-    revised = [row for row in told(landing) if row["revision"] > 1]
+    revised = [row for row in reported(landing) if row["revision"] > 1]
     assert {row["revision"] for row in revised} == {2}
     for scale in (1, 6, 24):
         expected = set(range(11, 11 + scale))
@@ -61,7 +61,7 @@ def test_the_reason_says_how_many_events_of_when_and_what_was_judged_without_the
     put_late(landing, 9, rows=1)
     put_late(landing, 10)
     worker.watch_once()
-    revised = [row for row in told(landing) if row["revision"] == 2 and row["feature"] == "amount"]
+    revised = [row for row in reported(landing) if row["revision"] == 2 and row["feature"] == "amount"]
     because = {row["scale_hours"]: row["revised_because"] for row in revised if ends_of([row]) == {11}}
     landed = landing.client.rows(
         "SELECT formatDateTime(max(landed_at), '%Y-%m-%d %H:%i', 'UTC') FROM predictions"
@@ -83,15 +83,15 @@ def test_a_second_look_changes_nothing_and_neither_does_a_restart(landing):
     worker.watch_once()
     put_late(landing, 5)
     assert worker.watch_once() > 0
-    after = told(landing)
+    after = reported(landing)
     assert worker.watch_once() == 0
     worker = make_worker(landing)
     assert worker.watch_once() == 0
-    assert told(landing) == after
+    assert reported(landing) == after
     assert len(after) == len({tuple(row[name] for name in KEY) for row in after})
 
 
-def test_in_the_end_it_says_what_it_had_said_if_nothing_had_been_late(tmp_path):
+def test_in_the_end_it_judges_as_if_nothing_had_been_late(tmp_path):
     """A fault of nine hours, four of which came a day late: verdicts, incidents and episodes are the same.
 
     But for windows without a late hour, whose reference was what it was then.
@@ -115,7 +115,7 @@ def test_in_the_end_it_says_what_it_had_said_if_nothing_had_been_late(tmp_path):
             put_hours(landing, fault, fault + 4, shift=shift, begin=10)
         put_hours(landing, arrives, end, shift=shift)
         worker.watch_once()
-        return told(landing)
+        return reported(landing)
 
     def touched(rows):
         return [
@@ -174,12 +174,12 @@ def test_an_incident_that_had_come_of_missing_events_is_gone_with_them_and_its_e
     put_city(weeks + 1, "Cork", range(50))
     put_city(weeks + 2, "Cork", range(1))
     worker.watch_once()
-    assert {1} < {row["scale_hours"] for row in told(landing, verdicts=["page"])} | {1, 6}
-    assert ends_of(told(landing, verdicts=["page"])) >= {weeks + 1}
+    assert {1} < {row["scale_hours"] for row in reported(landing, verdicts=["page"])} | {1, 6}
+    assert ends_of(reported(landing, verdicts=["page"])) >= {weeks + 1}
     put_city(weeks, "Cork", range(50))
     worker.watch_once()
-    assert told(landing, verdicts=["page"]) == []
-    assert {row["episode_id"] for row in told(landing)} == {None}
+    assert reported(landing, verdicts=["page"]) == []
+    assert {row["episode_id"] for row in reported(landing)} == {None}
 
 
 def test_several_late_hours_are_one_pass_and_each_is_revised_once(landing):
@@ -192,9 +192,9 @@ def test_several_late_hours_are_one_pass_and_each_is_revised_once(landing):
     judged = read_judged_hours(landing.client, STREAM, hours=LATE_HOURS)
     assert {hour - HOUR for hour, one in judged.items() if one.revision == 2} == {10, 12, 70}
     assert {one.revision for one in judged.values()} == {1, 2}
-    hourly = [row for row in told(landing) if row["revision"] > 1 and row["scale_hours"] == 1]
+    hourly = [row for row in reported(landing) if row["revision"] > 1 and row["scale_hours"] == 1]
     assert ends_of(hourly) == {11, 13, 71}
-    assert max(row["revision"] for row in told(landing)) == 2
+    assert max(row["revision"] for row in reported(landing)) == 2
     assert worker._metrics._series[REVISED][()] == 3
 
 
@@ -210,7 +210,7 @@ def test_a_trickle_is_one_revision_once_it_has_been_quiet(landing, clock):
     assert worker.watch_once() == 0
     clock.now_s += 1.0
     assert worker.watch_once() > 0
-    assert max(row["revision"] for row in told(landing)) == 2
+    assert max(row["revision"] for row in reported(landing)) == 2
 
 
 def test_a_trickle_that_never_ends_is_judged_all_the_same(landing, clock):
@@ -230,10 +230,10 @@ def test_an_hour_of_which_nothing_was_there_is_judged_when_it_arrives(landing):
     put_hours(landing, 6, 12)
     worker = make_worker(landing)
     worker.watch_once()
-    assert 6 not in ends_of(told(landing))
+    assert 6 not in ends_of(reported(landing))
     put_hours(landing, 5, 6)
     worker.watch_once()
-    hourly = [row for row in told(landing) if row["scale_hours"] == 1 and ends_of([row]) == {6}]
+    hourly = [row for row in reported(landing) if row["scale_hours"] == 1 and ends_of([row]) == {6}]
     assert {(row["revision"], row["sample_size"]) for row in hourly} == {(1, PER_HOUR)}
     assert {row["revised_because"].rpartition("; ")[2] for row in hourly} == {
         "nothing of this window was judged before"
@@ -245,10 +245,10 @@ def test_events_that_are_later_than_five_weeks_change_no_verdict(landing):
     put_hours(landing, LATE_HOURS + 2, LATE_HOURS + 6)
     worker = make_worker(landing)
     worker.watch_once()
-    before = told(landing)
+    before = reported(landing)
     put_late(landing, 1)
     assert worker.watch_once() == 0
-    assert told(landing) == before
+    assert reported(landing) == before
 
 
 @pytest.mark.parametrize("table", ["verdict_records", "judged_hours"])
@@ -269,11 +269,11 @@ def test_a_revision_that_was_cut_short_is_found_again_and_leaves_nothing_doubled
         worker.watch_once()
     assert set(worker.failing) == {STREAM}
     worker.close()
-    cut_short = told(landing)
+    cut_short = reported(landing)
     assert max(row["revision"] for row in cut_short) == (1 if table == "verdict_records" else 2)
     worker = make_worker(landing)
     worker.watch_once()
-    after = told(landing)
+    after = reported(landing)
     assert max(row["revision"] for row in after) == 2
     assert {row["sample_size"] for row in after if row["scale_hours"] == 1 and ends_of([row]) == {6}} == {
         PER_HOUR + 12
@@ -302,12 +302,12 @@ def test_what_was_judged_and_not_noted_is_judged_again_and_written_only_where_it
         worker.watch_once()
     assert set(worker.failing) == {STREAM}
     worker.close()
-    before = told(landing)
+    before = reported(landing)
     assert before
     put_late(landing, 3)
     worker = make_worker(landing)
     worker.watch_once()
-    after = told(landing)
+    after = reported(landing)
     assert ends_of(row for row in after if row["revision"] == 2) == {4, 5}
     assert {row["revised_because"] for row in after if row["revision"] == 2} == {
         "judged again after the worker was interrupted; events had landed meanwhile"
@@ -323,10 +323,10 @@ def test_a_model_is_judged_by_its_own_settings_and_anew_when_they_change(landing
     entries = {MODEL: ModelMonitor(settings=DriftSettings(scales_hours=(1, 3)))}
     worker = make_worker(landing, monitors=Monitors(ModelMonitor(settings=DriftSettings()), entries))
     worker.watch_once()
-    assert {row["scale_hours"] for row in told(landing, model_name=MODEL)} == {1, 3}
-    assert {row["scale_hours"] for row in told(landing, model_name="other")} == {1, 6, 24}
+    assert {row["scale_hours"] for row in reported(landing, model_name=MODEL)} == {1, 3}
+    assert {row["scale_hours"] for row in reported(landing, model_name="other")} == {1, 6, 24}
     entries[MODEL] = ModelMonitor(settings=DriftSettings(scales_hours=(1, 2)))
     put_hours(landing, 4, 6)
     worker.watch_once()
-    late = [row for row in told(landing, model_name=MODEL) if ends_of([row]) == {5}]
+    late = [row for row in reported(landing, model_name=MODEL) if ends_of([row]) == {5}]
     assert {row["scale_hours"] for row in late} == {1, 2}

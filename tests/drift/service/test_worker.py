@@ -64,7 +64,7 @@ def put_hours(landing, first, end, *, rows=PER_HOUR, **names):
     )
 
 
-def told(landing):
+def reported(landing):
     """All verdicts, without what no two runs have in common."""
     rows = read_verdicts(landing.client, limit=100_000)
     return [{name: value for name, value in row.items() if name != "judged_at"} for row in rows]
@@ -74,9 +74,9 @@ def test_an_hour_is_judged_once_it_has_closed_and_only_once(landing):
     put_hours(landing, 0, 5)
     worker = make_worker(landing)
     given = worker.watch_once()
-    assert given == len(told(landing)) > 0
-    assert {row["window_end"].timestamp() % HOUR_S for row in told(landing)} == {0.0}
-    hourly = sorted({row["window_end"] for row in told(landing) if row["scale_hours"] == 1})
+    assert given == len(reported(landing)) > 0
+    assert {row["window_end"].timestamp() % HOUR_S for row in reported(landing)} == {0.0}
+    hourly = sorted({row["window_end"] for row in reported(landing) if row["scale_hours"] == 1})
     assert len(hourly) == 4  # The fifth hour is open.
     assert worker.watch_once() == 0
 
@@ -94,7 +94,7 @@ def test_after_a_restart_it_goes_on_as_if_there_had_been_none(tmp_path):
                 landing.again()
                 worker = make_worker(landing)
                 assert worker.watch_once() == 0
-        verdicts = told(landing)
+        verdicts = reported(landing)
         worker.close()
         landing.close()
         return verdicts
@@ -139,7 +139,7 @@ def test_it_judges_once_the_reference_has_landed_and_is_derived_on_its_grid(land
     assert grids.is_reference_complete(landing.client, "till")
     assert grids.read_grids(landing.client, "till").keys() == {"amount"}
     assert worker.watch_once() > 0
-    assert "training" in {row["reference"] for row in told(landing)}
+    assert "training" in {row["reference"] for row in reported(landing)}
 
 
 def test_a_reference_that_lands_after_the_first_verdicts_is_judged_against_as_well(landing):
@@ -152,7 +152,7 @@ def test_a_reference_that_lands_after_the_first_verdicts_is_judged_against_as_we
     worker.watch_once()
     put_hours(landing, 305, 308)
     worker.watch_once()
-    late = [row for row in told(landing) if row["window_end"].timestamp() > (HOUR + 306) * HOUR_S]
+    late = [row for row in reported(landing) if row["window_end"].timestamp() > (HOUR + 306) * HOUR_S]
     assert {row["reference"] for row in late} == {"production", "training"}
 
 
@@ -162,7 +162,9 @@ def test_a_new_version_begins_with_the_history_of_the_one_before_it(landing):
     put_hours(landing, 220, 223, model_version="4")
     worker = make_worker(landing)
     worker.watch_once()
-    (first, *_) = [row for row in told(landing) if row["model_version"] == "4" and row["feature"] == "amount"]
+    (first, *_) = [
+        row for row in reported(landing) if row["model_version"] == "4" and row["feature"] == "amount"
+    ]
     assert first["verdict"] == "ok"
     assert first["reference_size"] >= 7 * PER_HOUR  # The same hour of seven days, all of the other version.
 
@@ -190,7 +192,7 @@ def test_a_reference_and_a_shadow_are_not_exported(landing):
     worker = make_worker(landing)
     assert worker.watch_once() > 0
     assert worker._metrics._series[VERDICT] == {}
-    assert {row["environment"] for row in told(landing)} == {"shadow"}
+    assert {row["environment"] for row in reported(landing)} == {"shadow"}
 
 
 def test_verdicts_that_the_store_did_not_take_are_given_again(landing, monkeypatch):
@@ -202,13 +204,13 @@ def test_verdicts_that_the_store_did_not_take_are_given_again(landing, monkeypat
             worker._connection, "insert", lambda *_, **__: (_ for _ in ()).throw(StoreError("full"))
         )
         assert worker.watch_once() == 0
-    assert told(landing) == []
+    assert reported(landing) == []
     assert [failure.detail for failure in worker.failing.values()] == ["StoreError: full"]
     assert worker.watch_once() == 0, "it waits"
     clock.now_s += 1.0
     given = worker.watch_once()
     assert not worker.failing
-    assert given == len(told(landing)) > 0
+    assert given == len(reported(landing)) > 0
 
 
 def test_running_it_outlives_the_trouble_of_its_store(landing, monkeypatch):
@@ -226,7 +228,7 @@ def test_running_it_outlives_the_trouble_of_its_store(landing, monkeypatch):
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
-    wait_until(lambda: len(told(landing)) > 0, what="a verdict")
+    wait_until(lambda: len(reported(landing)) > 0, what="a verdict")
     stop.set()
     thread.join()
     assert worker._metrics._series[FAILURES][()] == 1
@@ -251,7 +253,7 @@ def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypat
     assert worker.watch_once() > 0
 
 
-def test_how_complete_streams_are_is_told_every_half_minute_at_most_and_not_forgotten(landing):
+def test_how_complete_streams_are_is_reported_every_half_minute_at_most_and_not_forgotten(landing):
     put_hours(landing, 0, 3)
     clock = Clock()
     worker = make_worker(landing, clock=clock)

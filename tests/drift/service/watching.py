@@ -60,7 +60,7 @@ def put_hours(landing, first, end, *, rows=PER_HOUR, shift=lambda _: 0.0, begin=
     )
 
 
-def told(landing, **conditions):
+def reported(landing, **conditions):
     rows = read_verdicts(landing.client, limit=1_000_000, **conditions)
     volatile = {"judged_at"}
     return [{name: value for name, value in row.items() if name not in volatile} for row in rows]

@@ -1,4 +1,4 @@
-"""The familiar numbers, computed from counts per bucket, against scipy on the raw rows."""
+"""The descriptive statistics, computed from counts per bucket, against scipy on the raw rows."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_chi_square_is_scipys_for_any_table(first, second):
         for hour, row in enumerate(table)
     ]
     found = statistics_of(*profiles, {})
-    # Values that only the window holds are told apart from the reference's, but not from each other.
+    # Values that only the window holds are distinguished from the reference's, but not from each other.
     known = table[0] > 0
     merged = np.column_stack([table[:, known], table[:, ~known].sum(1)])
     merged = merged[:, merged.sum(0) > 0]

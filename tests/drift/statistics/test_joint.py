@@ -69,16 +69,16 @@ def judged(projection, remembered, hours, **change):
     judge = Judge(grids=projection.grid_of, settings=DriftSettings(), identity="joint")
     for one in remembered:
         judge.remember(one)
-    told = []
+    reported = []
     for hour in range(START + 2 * WEEK, START + 2 * WEEK + hours):
         (counts,) = count(projection, sample_of(hour, **change))
-        told += report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
-    return told
+        reported += report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
+    return reported
 
 
-def test_a_correlation_that_turns_is_told_with_its_pair_and_only_warns(projection, remembered):
-    told = judged(projection, remembered, 1, correlation=-0.8)
-    (verdict,) = (each for each in told if each.scale_hours == 1)
+def test_a_correlation_that_turns_is_reported_with_its_pair_and_only_warns(projection, remembered):
+    reported = judged(projection, remembered, 1, correlation=-0.8)
+    (verdict,) = (each for each in reported if each.scale_hours == 1)
     assert (verdict.feature, verdict.verdict, verdict.episode_id) == (JOINT, "warn", None)
     assert next(iter(verdict.drivers)) == "age × height"
     assert "age above" in verdict.reason
@@ -88,9 +88,9 @@ def test_a_correlation_that_turns_is_told_with_its_pair_and_only_warns(projectio
     assert 75 <= int(expected) <= 85
 
 
-def test_a_relation_that_breaks_is_told_with_its_culprit(projection, remembered):
-    told = judged(projection, remembered, 2, tight=False)
-    warned = [each for each in told if each.verdict == "warn"]
+def test_a_relation_that_breaks_is_reported_with_its_culprit(projection, remembered):
+    reported = judged(projection, remembered, 2, tight=False)
+    warned = [each for each in reported if each.verdict == "warn"]
     assert warned
     assert any("sum given the others" in each.drivers for each in warned)
     assert any("sum is not what the other features lead to expect" in each.reason for each in warned)
@@ -121,7 +121,7 @@ def test_a_residual_alone_is_no_finding_and_names_what_the_distance_found(projec
     assert list(both.drivers) == ["age given the others", "sum given the others", "all features"]
 
 
-def test_independent_features_that_begin_to_go_together_are_told(projection, remembered):
+def test_independent_features_that_begin_to_go_together_are_reported(projection, remembered):
     def mixed(hour, **_):
         sample = sample_of(hour)
         numeric = dict(sample.numeric)
@@ -133,15 +133,15 @@ def test_independent_features_that_begin_to_go_together_are_told(projection, rem
     for one in remembered:
         judge.remember(one)
     (counts,) = count(projection, mixed(START + 2 * WEEK))
-    told = report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
-    assert any("age × price" in each.drivers for each in told)
+    reported = report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
+    assert any("age × price" in each.drivers for each in reported)
 
 
-def test_while_nothing_changes_nothing_is_told(projection, remembered):
-    told = judged(projection, remembered, 24)
-    assert {each.verdict for each in told} == {"ok"}
-    assert {each.scale_hours for each in told} == {1, 6, 24}
-    assert all(each.drivers == {} and "go together as they did" in each.reason for each in told)
+def test_while_nothing_changes_nothing_is_reported(projection, remembered):
+    reported = judged(projection, remembered, 24)
+    assert {each.verdict for each in reported} == {"ok"}
+    assert {each.scale_hours for each in reported} == {1, 6, 24}
+    assert all(each.drivers == {} and "go together as they did" in each.reason for each in reported)
 
 
 def test_a_feature_that_drifts_by_itself_shows_too_and_the_reason_says_so(projection, remembered):
@@ -153,9 +153,9 @@ def test_a_feature_that_drifts_by_itself_shows_too_and_the_reason_says_so(projec
     for one in remembered:
         judge.remember(one)
     (counts,) = count(projection, moved(START + 2 * WEEK))
-    told = report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
-    assert told[0].verdict == "warn"
-    assert "a feature that drifts by itself shows here too" in told[0].reason
+    reported = report_joint(judge.judge(profile(projection, counts)), pair_phrases(projection))
+    assert reported[0].verdict == "warn"
+    assert "a feature that drifts by itself shows here too" in reported[0].reason
 
 
 def test_every_row_is_counted_once(projection):

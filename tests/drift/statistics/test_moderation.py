@@ -66,7 +66,7 @@ def test_noise_that_follows_the_share_does_not_look_like_features_that_differ():
 
 
 def test_where_all_shares_are_alike_no_trend_is_drawn_through_them():
-    """Flags that are true half of the time: a share of nulls is not told by their line."""
+    """Flags that are true half of the time: a share of nulls is not predicted by their line."""
     half = np.full(FEATURE.size, 0.5)
     half[0] = 0.001
     drawn = moderate(estimates(4.0), DF, half, FEATURE, like=half == 0.5, independent=float(FEATURES))

@@ -31,7 +31,7 @@ GROUP = "lander"
 
 
 class Stage:
-    """A topic and a group, told apart from those of other tests by a prefix.
+    """A topic and a group, distinguished from those of other tests by a prefix.
 
     Args:
         bootstrap: brokers.
@@ -108,10 +108,10 @@ class Reading:
         command = [sys.executable, __file__, url]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def tell(self, word: str) -> None:
+    def tell(self, request: str) -> None:
         """Tell it what to do next: fetch, intend or commit."""
         assert self.process.stdin is not None
-        self.process.stdin.write(word + "\n")
+        self.process.stdin.write(request + "\n")
         self.process.stdin.flush()
 
     def answer(self) -> list[object]:
@@ -119,8 +119,8 @@ class Reading:
         assert self.process.stdout is not None
         return json.loads(self.process.stdout.readline())
 
-    def ask(self, word: str) -> list[object]:
-        self.tell(word)
+    def ask(self, request: str) -> list[object]:
+        self.tell(request)
         return self.answer()
 
     def end(self) -> None:
@@ -152,7 +152,7 @@ def fetched(reader: KafkaReader, partition: int = 0, timeout_s: float = 20.0) ->
 
 
 def main() -> None:
-    """Read as told."""
+    """Read as commanded."""
     reader = open_log(sys.argv[1], {}).reader(GROUP, [TOPIC])
     batch: Batch | None = None
     for line in sys.stdin:
@@ -163,8 +163,8 @@ def main() -> None:
                     batch = reader.fetch(TOPIC, max_records=5)
                 case "stay":
                     reader.stay()
-                case word:
-                    getattr(reader, word)(batch)
+                case request:
+                    getattr(reader, request)(batch)
             answer = [] if batch is None else [batch.token, [value.decode() for value in batch.values]]
         except LogError as error:
             answer = [type(error).__name__]

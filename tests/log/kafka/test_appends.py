@@ -27,7 +27,7 @@ class FakeDelivery:
 
 
 class FakeSender:
-    """Says of each wait what it was told to say."""
+    """Answers each wait as it was set up to."""
 
     def __init__(self, answers):
         self.sent = []
@@ -58,12 +58,12 @@ def relay_of():
 
 def test_an_append_that_arrives_while_another_one_is_tried_is_not_sent_again(relay_of):
     relay = relay_of([False, True, True], None)
-    events, beat = records(3), records(1, topic=SESSIONS_TOPIC)
+    events, heartbeat = records(3), records(1, topic=SESSIONS_TOPIC)
     with pytest.raises(LogError):
         relay.append(events)
-    relay.append(beat)
+    relay.append(heartbeat)
     relay.append(events)
-    assert relay._sender.sent == [events, beat]
+    assert relay._sender.sent == [events, heartbeat]
     relay.close()
 
 
@@ -71,14 +71,14 @@ def test_an_append_that_goes_to_disk_while_another_one_is_tried_is_not_put_there
     relay_of, tmp_path, monkeypatch
 ):
     relay = relay_of([False] * 1_000, tmp_path / "spill")
-    events, beat = records(3), records(1, topic=SESSIONS_TOPIC)
+    events, heartbeat = records(3), records(1, topic=SESSIONS_TOPIC)
     with monkeypatch.context() as patched:
         patched.setattr(Spill, "put_first", _full)
         with pytest.raises(LogFullError):
             relay.append(events)
-    relay.append(beat)
+    relay.append(heartbeat)
     relay.append(events)
-    assert relay.spilled() == len(events) + len(beat)
+    assert relay.spilled() == len(events) + len(heartbeat)
     assert relay._sender.sent == [events]
     relay.close()
 

@@ -35,7 +35,7 @@ def test_topics_that_are_gone_are_made_again(topics_with):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"cleanup.policy": "compact"}, r"is compacted \(cleanup.policy=compact\)"),
         ({"cleanup.policy": "compact,delete"}, "is compacted"),
@@ -43,8 +43,8 @@ def test_topics_that_are_gone_are_made_again(topics_with):
         ({"retention.ms": "3599999"}, "set an hour at least"),
     ],
 )
-def test_a_topic_that_drops_records_before_they_land_is_refused(topics_with, settings, told):
-    with opened(topics_with(settings)) as log, pytest.raises(SettingError, match=told):
+def test_a_topic_that_drops_records_before_they_land_is_refused(topics_with, settings, message):
+    with opened(topics_with(settings)) as log, pytest.raises(SettingError, match=message):
         log.ensure_topics(TOPICS)
 
 
@@ -67,7 +67,9 @@ def test_a_topic_that_is_read_from_its_beginning_is_made_to_be_kept_and_else_war
     with opened(finite) as log:
         log.ensure_topics(TOPICS)
         log.ensure_topics(TOPICS)
-    told = [record.getMessage() for record in caplog.records if "deletes old records" in record.getMessage()]
-    assert len(told) == 1
-    assert "driftline.model-registry deletes old records (retention.ms=86400000)" in told[0]
-    assert "set retention.ms=-1 and retention.bytes=-1" in told[0]
+    messages = [
+        record.getMessage() for record in caplog.records if "deletes old records" in record.getMessage()
+    ]
+    assert len(messages) == 1
+    assert "driftline.model-registry deletes old records (retention.ms=86400000)" in messages[0]
+    assert "set retention.ms=-1 and retention.bytes=-1" in messages[0]

@@ -106,8 +106,8 @@ def test_a_reader_that_was_killed_before_it_intended_leaves_nothing(stage, other
     assert (len(batch.values), batch.repeated) == (20, False)
 
 
-@pytest.mark.parametrize("word", ["intend", "commit"])
-def test_a_reader_that_slept_past_its_session_is_told_and_doubles_nothing(stage, other, word):
+@pytest.mark.parametrize("command", ["intend", "commit"])
+def test_a_reader_that_slept_past_its_session_gets_an_error_and_doubles_nothing(stage, other, command):
     token, _ = other.ask("fetch")
     other.ask("intend")
     other.process.send_signal(signal.SIGSTOP)
@@ -117,8 +117,8 @@ def test_a_reader_that_slept_past_its_session_is_told_and_doubles_nothing(stage,
     processed = [value.decode() for value in batch.values]
     reader.commit(batch)
     other.process.send_signal(signal.SIGCONT)
-    assert other.ask(word) == ["LogMovedError"]
-    assert other.ask(word) == ["LogMovedError"]
+    assert other.ask(command) == ["LogMovedError"]
+    assert other.ask(command) == ["LogMovedError"]
     rest = fetched(reader)
     processed += [value.decode() for value in rest.values]
     reader.commit(rest)
@@ -209,7 +209,7 @@ def test_brokers_that_know_only_the_classic_protocol_are_read(make_broker):
         log.reader(GROUP, [TOPIC]).partitions(TOPIC)
 
 
-def test_a_broker_that_is_killed_is_told_and_read_on_when_it_is_back(make_broker):
+def test_a_broker_that_is_killed_is_reported_and_read_on_when_it_is_back(make_broker):
     broker = make_broker()
     stage = Stage(broker.bootstrap, **{"queued.max.messages.kbytes": 1})
     stage.put([b"%d" % number for number in range(10)])
@@ -235,7 +235,7 @@ def test_a_broker_that_is_killed_is_told_and_read_on_when_it_is_back(make_broker
     stage.log.close()
 
 
-def test_a_broker_that_does_not_answer_is_told_and_asked_again(make_broker):
+def test_a_broker_that_does_not_answer_is_reported_and_asked_again(make_broker):
     broker = make_broker()
     stage = Stage(broker.bootstrap)
     stage.put([b"a", b"b"])
@@ -271,7 +271,7 @@ def held(reader: KafkaReader) -> int:
     return -1
 
 
-def test_a_partition_changes_hands_although_the_answer_that_said_so_came_too_late(make_broker):
+def test_a_partition_changes_hands_although_the_answer_came_too_late(make_broker):
     """A coordinator says once what a member shall give up; librdkafka takes no notice of a late answer."""
     broker = make_broker()
     stage = Stage(broker.bootstrap, partitions=2)

@@ -19,6 +19,6 @@ def test_what_others_wrote_is_no_note(text):
 
 
 @pytest.mark.parametrize("text", ["driftline:2:x", "driftline:1:x:5", "driftline:1:x:1-2:more", "driftline:"])
-def test_what_is_not_understood_is_told(text):
+def test_what_is_not_understood_is_reported(text):
     with pytest.raises(LogError, match="newer driftline"):
         parse_note(text)

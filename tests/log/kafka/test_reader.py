@@ -53,7 +53,7 @@ def process_own(reader) -> list[bytes]:
     ]
 
 
-def test_records_that_may_repeat_are_told(stage):
+def test_records_that_may_repeat_are_reported(stage):
     stage.put([b"a"])
     stage.put([b"b"], headers=[("trace", b"1"), ("driftline-may-repeat", b"1")])
     stage.put([b"c"], headers=[("trace", b"1")])
@@ -122,7 +122,7 @@ def test_lag_grows_while_a_reader_stays(stage):
         now_s[0] += 1.5
     assert reader.lag() == {TOPIC: 5}
     stage.put(numbers(4))
-    assert reader.lag() == {TOPIC: 5}  # As the brokers said less than a second ago.
+    assert reader.lag() == {TOPIC: 5}  # As the brokers reported less than a second ago.
     now_s[0] += 1.5
     assert reader.lag() == {TOPIC: 9}
     reader.close()
@@ -292,7 +292,7 @@ def test_a_topic_created_anew_is_read_from_its_beginning_and_has_another_source(
     assert batch.source != earlier.source
 
 
-def test_a_position_in_a_topic_that_was_created_anew_is_told_and_not_used(stage, caplog):
+def test_a_position_in_a_topic_that_was_created_anew_is_reported_and_not_used(stage, caplog):
     stage.put(numbers(8))
     stage.reader()._offsets.set_position((TOPIC, 0), 3, str(Note("another-topic", (3, 4))))
     batch = stage.reader().fetch(TOPIC)
@@ -300,7 +300,7 @@ def test_a_position_in_a_topic_that_was_created_anew_is_told_and_not_used(stage,
     assert "created anew" in caplog.text
 
 
-def test_a_position_behind_the_end_is_told_until_it_is_set(stage):
+def test_a_position_behind_the_end_is_reported_until_it_is_set(stage):
     stage.put(numbers(8))
     stage.reader().rewind(TOPIC, 9)
     reader = stage.reader()

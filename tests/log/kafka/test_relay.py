@@ -23,7 +23,7 @@ from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, SESSIONS_TOPIC
 from tests.log.kafka.topics import Topics
 from tests.support.sampling import sampled
 
-EVENTS, OUTCOMES, BEATS = PREDICTIONS_TOPIC, OUTCOMES_TOPIC, SESSIONS_TOPIC
+EVENTS, OUTCOMES, HEARTBEATS = PREDICTIONS_TOPIC, OUTCOMES_TOPIC, SESSIONS_TOPIC
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def kafka(own_kafka):
 
 @pytest.fixture
 def topics(kafka, tmp_path):
-    return Topics(kafka, tmp_path / "spill", [EVENTS, OUTCOMES, BEATS])
+    return Topics(kafka, tmp_path / "spill", [EVENTS, OUTCOMES, HEARTBEATS])
 
 
 def events(first: int, count: int, key: bytes = b"session", topic: str = EVENTS) -> list[Record]:
@@ -84,8 +84,8 @@ def test_events_of_an_outage_wait_on_disk_and_arrive_once_in_order(kafka, topics
     def append(count: int) -> None:
         nonlocal last
         for key in sessions:
-            beat = Record(BEATS, key, b"%d" % (last + count))
-            relay.append([*events(last + 1, count, key), *events(last + 1, 1, key, OUTCOMES), beat])
+            heartbeat = Record(HEARTBEATS, key, b"%d" % (last + count))
+            relay.append([*events(last + 1, count, key), *events(last + 1, 1, key, OUTCOMES), heartbeat])
         last += count
 
     def is_direct() -> bool:
@@ -117,15 +117,15 @@ def test_events_of_an_outage_wait_on_disk_and_arrive_once_in_order(kafka, topics
     assert "wait on disk" in caplog.text
     assert "takes events again" in caplog.text
     seen = topics.read(EVENTS)
-    beats = topics.read(BEATS)
+    heartbeats = topics.read(HEARTBEATS)
     for key in sessions:
         mine = [one for one in seen if one.key == key]
         assert [int(one.value) for one in mine] == list(range(1, last + 1))
-        counted = [one for one in beats if one.key == key]
+        counted = [one for one in heartbeats if one.key == key]
         assert len(counted) == len(numbers(topics, OUTCOMES, key))
-        for beat in counted:
-            # Times are the brokers': an event that a beat counts was there before it.
-            assert mine[int(beat.value) - 1].time_ms <= beat.time_ms
+        for heartbeat in counted:
+            # Times are the brokers': an event that a heartbeat counts was there before it.
+            assert mine[int(heartbeat.value) - 1].time_ms <= heartbeat.time_ms
     assert not any(one.headers for one in seen)
 
 
@@ -188,7 +188,7 @@ def test_an_append_that_neither_cluster_nor_disk_takes_is_sent_once_however_ofte
         with pytest.raises(LogError, match="can't be made"):
             relay.append(events(10, 10))
     with pytest.raises(LogError, match="can't be made"):
-        relay.append(events(20, 1))  # A beat on the reserve, say: it must not overtake.
+        relay.append(events(20, 1))  # A heartbeat on the reserve, say: it must not overtake.
     kafka.resume()
     wait_for(lambda: appended(relay, events(10, 10)))
     relay.append(events(20, 1))

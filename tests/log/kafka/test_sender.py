@@ -1,4 +1,4 @@
-"""What librdkafka has taken is delivered once; what is refused is told, and blocks nothing."""
+"""What librdkafka has taken is delivered once; what is refused is reported, and blocks nothing."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from driftline.wire import MAX_EVENT_BYTES, PREDICTIONS_TOPIC, SESSION, SESSIONS
 from driftline.wire.schemas import PREDICTION, event_schema
 from tests.log.kafka.topics import Topics
 
-EVENTS, BEATS = PREDICTIONS_TOPIC, SESSIONS_TOPIC
+EVENTS, HEARTBEATS = PREDICTIONS_TOPIC, SESSIONS_TOPIC
 
 
 def an_event(number: int, key: bytes = b"session") -> Record:
     return Record(EVENTS, key, b"%d" % number)
 
 
-def a_beat(number: int) -> Record:
-    return Record(BEATS, b"session", b"%d" % number)
+def a_heartbeat(number: int) -> Record:
+    return Record(HEARTBEATS, b"session", b"%d" % number)
 
 
 @pytest.fixture
 def topics(kafka, tmp_path):
-    return Topics(kafka, tmp_path / "spill", [EVENTS, BEATS])
+    return Topics(kafka, tmp_path / "spill", [EVENTS, HEARTBEATS])
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_an_event_of_the_largest_size_is_taken(topics, sender):
     assert topics.values(EVENTS) == [largest.value]
 
 
-def test_a_beat_waits_until_the_events_before_it_are_delivered():
-    records = [an_event(0), an_event(1), a_beat(1), a_beat(2), an_event(3), a_beat(3)]
+def test_a_heartbeat_waits_until_the_events_before_it_are_delivered():
+    records = [an_event(0), an_event(1), a_heartbeat(1), a_heartbeat(2), an_event(3), a_heartbeat(3)]
     delivery = Delivery(records)
     stages = []
     while stage := delivery.stage(1 << 20):
@@ -105,7 +105,9 @@ def test_what_is_on_its_way_may_repeat_and_what_waits_does_not():
     assert [record.may_repeat for record in delivery.remaining()] == [False, True, False]
 
 
-def test_what_no_broker_takes_for_its_size_is_given_up_and_told_and_the_rest_arrives(kafka, tmp_path, caplog):
+def test_what_no_broker_takes_for_its_size_is_given_up_and_reported_and_the_rest_arrives(
+    kafka, tmp_path, caplog
+):
     topics = Topics(kafka, tmp_path, [EVENTS], {"max.message.bytes": "20000"})
     sender = Sender(topics.settings())
     records = [Record(EVENTS, b"k", b"%03d" % i + os.urandom(60_000 if i == 7 else 300)) for i in range(300)]
@@ -120,7 +122,7 @@ def test_what_no_broker_takes_for_its_size_is_given_up_and_told_and_the_rest_arr
 
 def test_a_topic_that_is_not_there_is_waited_for_and_only_its_records_are_sent_again(topics):
     sender = Sender(topics.settings(**{"topic.metadata.propagation.max.ms": 300}))
-    delivery = sender.send([an_event(0), Record("late", b"k", b"1"), Record(BEATS, b"k", b"2")])
+    delivery = sender.send([an_event(0), Record("late", b"k", b"1"), Record(HEARTBEATS, b"k", b"2")])
     end = time.monotonic() + 15
     while not delivery.is_stalled:
         assert not sender.wait(delivery, 0.5)
@@ -130,7 +132,7 @@ def test_a_topic_that_is_not_there_is_waited_for_and_only_its_records_are_sent_a
     assert not any(record.may_repeat for record in delivery.remaining())
     topics.make("late")
     deliver(sender, delivery)
-    assert [topics.values(topic) for topic in (EVENTS, "late", BEATS)] == [[b"0"], [b"1"], [b"2"]]
+    assert [topics.values(topic) for topic in (EVENTS, "late", HEARTBEATS)] == [[b"0"], [b"1"], [b"2"]]
     sender.close()
 
 
@@ -199,13 +201,13 @@ def test_a_registry_that_is_away_stalls_and_nothing_is_sent(topics):
         | {"last_sequence": 0, "last_outcome_sequence": 0, "dropped": {}, "abandoned": {}, "final": False}
         | {"host": "h", "process_id": 1, "client": "c"},
     )
-    delivery = sender.send([Record(BEATS, b"k", event)])
+    delivery = sender.send([Record(HEARTBEATS, b"k", event)])
     assert delivery.is_stalled
     assert delivery.error == "no SessionBeat today"
-    assert delivery.remaining() == [Record(BEATS, b"k", event)]
+    assert delivery.remaining() == [Record(HEARTBEATS, b"k", event)]
     sender._registry = SimpleNamespace(schema_id=lambda _: 1)
     deliver(sender, delivery)
-    assert topics.values(BEATS) == [b"\x00\x00\x00\x00\x01" + event[10:]]
+    assert topics.values(HEARTBEATS) == [b"\x00\x00\x00\x00\x01" + event[10:]]
     sender.close()
 
 

@@ -173,7 +173,7 @@ def test_a_secret_is_shown_nowhere(caplog):
     consumer.poll(0.5)
     consumer.close()
     make_producer(producer_config(settings)).poll(0.5)
-    assert "sasl.username" in caplog.text  # librdkafka has told how it is configured,
+    assert "sasl.username" in caplog.text  # librdkafka has logged how it is configured,
     assert SECRET not in caplog.text  # but for that.
 
 
@@ -207,7 +207,7 @@ def test_what_delivery_rests_on_is_not_to_be_changed(name):
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "message"),
     [
         ("colour_scheme=red", "colour_scheme"),
         ("Linger.MS=1", "Linger.MS"),
@@ -225,21 +225,21 @@ def test_what_delivery_rests_on_is_not_to_be_changed(name):
         ("session.timeout.ms=6000", "group.protocol=classic"),
     ],
 )
-def test_a_wrong_option_is_told(query, told):
-    with pytest.raises(SettingError, match=told):
+def test_a_wrong_option_is_reported(query, message):
+    with pytest.raises(SettingError, match=message):
         parsed(query)
 
 
 @pytest.mark.parametrize(
     "url", ["kafka://", "kafka://a b:1", "kafka://host:port", "kafka://h:1/path", "kafka://h#f"]
 )
-def test_a_wrong_place_is_told(url):
+def test_a_wrong_place_is_reported(url):
     with pytest.raises(SettingError, match="kafka://"):
         parse_kafka_url(url, {})
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "message"),
     [
         ({"DRIFTLINE_KAFKA_SASL_PASSWORD_FILE": "/nowhere/x"}, "/nowhere/x"),
         ({"DRIFTLINE_KAFKA_A_B": "1", "DRIFTLINE_KAFKA_A_B_FILE": "/x"}, "with and without"),
@@ -247,8 +247,8 @@ def test_a_wrong_place_is_told(url):
         ({"DRIFTLINE_KAFKA_ERROR_CB": "x"}, "error.cb"),
     ],
 )
-def test_a_wrong_variable_is_told(environ, told):
-    with pytest.raises(SettingError, match=told):
+def test_a_wrong_variable_is_reported(environ, message):
+    with pytest.raises(SettingError, match=message):
         check_options(parse_kafka_url(URL, environ))
 
 
@@ -259,7 +259,7 @@ def test_classic_members_may_have_a_session_of_their_own():
     make_consumer(config).close()
 
 
-def test_options_that_do_not_go_together_are_told_when_they_are_used():
+def test_options_that_do_not_go_together_are_reported_when_they_are_used():
     settings = parsed("security.protocol=SSL&ssl.ca.location=/nowhere/ca.pem")
     check_options(settings)
     with pytest.raises(SettingError, match=r"ssl\.ca\.location"):

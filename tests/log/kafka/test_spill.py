@@ -197,7 +197,7 @@ def test_a_spill_whose_oldest_record_waits_too_long_takes_no_more(settings):
     spill.close()
 
 
-def test_a_folder_that_cant_be_made_is_told(tmp_path):
+def test_a_folder_that_cant_be_made_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(LogError, match="can't be made"):
         Spill.create(SpillSettings(tmp_path / "file" / "spill", 8 * MIB, 3600.0))

@@ -1,4 +1,4 @@
-"""What a coordinator left unanswered is told by librdkafka's statistics, once the coordinator is back."""
+"""What a coordinator left unanswered is known from librdkafka's statistics, once the coordinator is back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def statistics(**coordinator):
 
 
 @pytest.mark.parametrize(
-    ("told", "is_over"),
+    ("coordinators", "is_over"),
     [
         ([], False),
         ([{}], False),
@@ -24,9 +24,9 @@ def statistics(**coordinator):
         ([{"state": "INIT", "req_timeouts": 1}, {"state": "UP", "req_timeouts": 1}], True),
     ],
 )
-def test_something_was_left_unanswered_and_is_over_once_the_coordinator_is_up(told, is_over):
+def test_something_was_left_unanswered_and_is_over_once_the_coordinator_is_up(coordinators, is_over):
     """Other brokers' timeouts are not the group's."""
     unanswered = Unanswered()
-    for coordinator in told:
+    for coordinator in coordinators:
         unanswered(statistics(**coordinator))
     assert unanswered.is_over is is_over

@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 class Topics:
-    """Topics of one test, told apart by a prefix.
+    """Topics of one test, distinguished by a prefix.
 
     Args:
         kafka: a broker that is up.
@@ -71,10 +71,10 @@ class Topics:
         resource = ConfigResource(ConfigResource.Type.TOPIC, self.prefix + topic)
         (answer,) = admin.describe_configs([resource]).values()
         try:
-            told = answer.result(20)
+            reported = answer.result(20)
         except KafkaException:
             return False
-        return all(told[name].value == value for name, value in config.items())
+        return all(reported[name].value == value for name, value in config.items())
 
     def url(self, **options: object) -> str:
         """Return the log's URL."""

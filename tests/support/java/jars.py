@@ -45,11 +45,11 @@ def fetch(name: str) -> Path:
 def _check_java() -> None:
     if shutil.which("java") is None:
         raise JavaMissingError("there is no `java` here (openjdk-17-jre-headless has it)")
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
-    version = said.partition('version "')[2].partition(".")[0]
+    output = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    version = output.partition('version "')[2].partition(".")[0]
     if not version.isdigit() or int(version) < JAVA_VERSION:
         raise JavaMissingError(
-            f"Java {JAVA_VERSION} or newer is needed; `java -version` says: {said.strip()}"
+            f"Java {JAVA_VERSION} or newer is needed; `java -version` says: {output.strip()}"
         )
 
 
