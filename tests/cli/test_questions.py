@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from driftline.cli.app import driftline
 from driftline.cli.options import clean_errors
 from driftline.cli.output import plain
-from driftline.cli.questions import parse_time
 from driftline.cli.settings import leaves_of
 from driftline.embedded import open_store
 from driftline.store import migrate
@@ -46,20 +45,6 @@ def test_a_server_that_is_not_there_is_reported_in_one_line():
     refused = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     assert done.returncode == 1
     assert done.stderr == f"Error: the store at 127.0.0.1:9 does not answer: {refused}\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "hours"), [("90m", 1.5), ("36h", 36), ("7d", 168), ("2w", 336), ("0d", 0), (" 1 d ", 24)]
-)
-def test_a_time_can_be_an_age(text, hours):
-    now = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    assert (now - parse_time(text, now)).total_seconds() == hours * 3600
-
-
-@pytest.mark.parametrize("text", ["7", "d", "-1d", "1y", "999999999w", "7days", ""])
-def test_what_is_neither_a_time_nor_an_age_is_refused(text):
-    with pytest.raises(click.BadParameter):
-        parse_time(text)
 
 
 @pytest.mark.parametrize(

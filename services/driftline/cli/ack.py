@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.cli.options import clean_errors, json_option, model_option, store_option
 from driftline.cli.output import echo, echo_json
-from driftline.cli.questions import ask_store, parse_time
+from driftline.cli.questions import ask_store
+from driftline.cli.times import since_option
 from driftline.domain.channels import ChannelKind, channel_row
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import MEANINGS, STATES
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
 @click.command("incidents")
 @store_option
-@click.option("--model", "model_name", help="Of this model only.")
-@click.option(
-    "--since", help="Paged after this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
-)
+@model_option
+@since_option("Paged after")
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="In this state only.")
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @json_option
@@ -42,14 +41,13 @@ if TYPE_CHECKING:
 def incidents(
     store_url: str,
     model_name: str | None,
-    since: str | None,
+    since: datetime | None,
     states: tuple[str, ...],
     limit: int,
     as_json: bool,
 ) -> None:
     """List incidents, the newest first: what each found, since when, and how it was acknowledged."""
-    after = parse_time(since) if since else None
-    _list(store_url, as_json, model_name=model_name, since=after, states=states, limit=limit)
+    _list(store_url, as_json, model_name=model_name, since=since, states=states, limit=limit)
 
 
 @click.command()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from driftline.cli.options import clean_errors, json_option, log_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table, plain
-from driftline.cli.questions import ask_store, parse_time
+from driftline.cli.questions import ask_store
+from driftline.cli.times import since_option
 from driftline.embedded import open_store
 from driftline.errors import NotFoundError, WireError
 from driftline.lander.replay import replay_dead_letters
 from driftline.log import open_log
 from driftline.store.dead_letters import DeadLetterFilter, StoredDeadLetter, read_dead_letters
 from driftline.wire import decode_record
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _place = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)@(?P<offset>\d+)").fullmatch
 _BYTES_A_LINE = 16
@@ -33,9 +37,7 @@ def dead_letters() -> None:
 @click.option("--topic", help="Of this topic only.")
 @click.option("--reason", help="Refused for this reason only.")
 @click.option("--model", "model_name", help="Of this model's sessions only, as far as they are known.")
-@click.option(
-    "--since", help="Refused after this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
-)
+@since_option("Refused after")
 @click.option("--all", "with_replayed", is_flag=True, help="Also those that were landed since.")
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @json_option
@@ -45,7 +47,7 @@ def list_command(
     topic: str | None,
     reason: str | None,
     model_name: str | None,
-    since: str | None,
+    since: datetime | None,
     with_replayed: bool,
     limit: int,
     as_json: bool,
@@ -56,7 +58,7 @@ def list_command(
         reason=reason,
         waiting=not with_replayed,
         model_name=model_name,
-        since=parse_time(since) if since else None,
+        since=since,
     )
     found = [
         _row(dead_letter)

@@ -11,7 +11,8 @@ import click
 from driftline.cli.models import decisions, environment_option
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
-from driftline.cli.questions import ask_store, parse_time
+from driftline.cli.questions import ask_store
+from driftline.cli.times import TIME_HELP, parse_time
 from driftline.registry.client import known_model
 from driftline.registry.history import declared_periods, was_declared
 from driftline.store.answered import read_answered
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 _WINDOW = timedelta(hours=1)
-_TIME = "(ISO 8601, UTC unless it says otherwise), or age, such as 7d"
 
 
 @click.command()
 @click.argument("model_name", metavar="MODEL")
-@click.option("--at", help=f"At this moment {_TIME}: what answered is taken from the hour before it.")
-@click.option("--since", default="7d", show_default=True, help=f"From this time {_TIME}.")
+@click.option("--at", help=f"At this moment {TIME_HELP}: what answered is taken from the hour before it.")
+@click.option("--since", default="7d", show_default=True, help=f"From this time {TIME_HELP}.")
 @click.option("--until", help="To this time; default: now.")
 @environment_option
 @store_option

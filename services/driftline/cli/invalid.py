@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.cli.options import clean_errors, json_option, model_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
-from driftline.cli.questions import ask_store, parse_time
+from driftline.cli.questions import ask_store
+from driftline.cli.times import since_option
 from driftline.store.invalid import read_invalid
 from driftline.store.rules import read_rules, set_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from driftline.store.connection import Connection
     from driftline.store.rules import Rule
@@ -24,19 +26,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @store_option
-@click.option("--model", "model_name", help="Of this model only.")
+@model_option
 @click.option("--version", "model_version", help="Of this version only.")
-@click.option(
-    "--since", help="Of events since this time (ISO 8601, UTC unless it says otherwise), or age, such as 7d."
-)
+@since_option("Of events since")
 @json_option
 @clean_errors
 def invalid(
-    store_url: str, model_name: str | None, model_version: str | None, since: str | None, as_json: bool
+    store_url: str, model_name: str | None, model_version: str | None, since: datetime | None, as_json: bool
 ) -> None:
     """Count values that broke a rule, by feature and reason, with events to trace."""
-    after = parse_time(since) if since else None
-    question = partial(read_invalid, model_name=model_name, model_version=model_version, since=after)
+    question = partial(read_invalid, model_name=model_name, model_version=model_version, since=since)
     found = [dataclasses.asdict(count) for count in ask_store(store_url, question)]
     if as_json:
         echo_json(found)

@@ -134,6 +134,11 @@ def policy_option(command: Callable[P, R]) -> Callable[P, R]:
     )(command)
 
 
+def model_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command ``--model``: a model's name, or None for all."""
+    return click.option("--model", "model_name", help="Of this model only.")(command)
+
+
 def json_option(command: Callable[P, R]) -> Callable[P, R]:
     """Give a command ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)

@@ -9,7 +9,7 @@ import click
 
 from driftline.cli.options import clean_errors, json_option, log_option, store_option
 from driftline.cli.output import echo, echo_json
-from driftline.cli.questions import parse_age
+from driftline.cli.times import parse_age
 from driftline.embedded import open_store
 from driftline.log import open_log
 from driftline.performance.files import read_rows

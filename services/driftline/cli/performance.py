@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.cli.options import clean_errors, json_option, model_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
-from driftline.cli.questions import ask_store, parse_age, parse_time
+from driftline.cli.questions import ask_store
+from driftline.cli.times import parse_age, parse_time, since_option
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.streams import PRODUCTION
 from driftline.performance.task import MAIN
@@ -19,6 +20,7 @@ from driftline.store.performance import Asked, Moment, read_performance_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from driftline.performance.timeline import Period, Timeline
     from driftline.store.connection import Connection
@@ -33,13 +35,11 @@ _BASIS = {
 
 @click.command()
 @store_option
-@click.option("--model", "model_name", help="Of this model only.")
+@model_option
 @click.option("--version", "model_version", default="", help="Of this version only.")
 @click.option("--environment", default=PRODUCTION, show_default=True, help="Where it served.")
 @click.option("--segment", default="", help="Of this part of the traffic, key=value of a monitored segment.")
-@click.option(
-    "--since", help="Of predictions after this time (ISO 8601, UTC unless it says otherwise), or age, as 7d."
-)
+@since_option("Of predictions after")
 @click.option("--period", default="7d", show_default=True, help="How long a period is, in whole hours.")
 @click.option("--metric", "metrics", multiple=True, help="This one only, such as roc_auc; may be repeated.")
 @click.option(
@@ -57,7 +57,7 @@ def performance(
     model_version: str,
     environment: str,
     segment: str,
-    since: str | None,
+    since: datetime | None,
     period: str,
     metrics: tuple[str, ...],
     as_of: str | None,
@@ -79,7 +79,7 @@ def performance(
         environment=environment,
         model_version=model_version,
         segment=segment,
-        since=hour_of(parse_time(since)) if since else 0,
+        since=hour_of(since) if since else 0,
         hours=hours,
     )
 

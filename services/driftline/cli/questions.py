@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.cli.options import clean_errors, json_option, model_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
-from driftline.domain.hours import utc
+from driftline.cli.times import since_option
 from driftline.embedded import open_store
 from driftline.store import ask
 from driftline.store.ledger import read_ledger
@@ -22,15 +19,13 @@ from driftline.store.verdicts import read_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from driftline.store.connect import Use
     from driftline.store.connection import Connection
 
 
 T = TypeVar("T")
-
-_UNITS = MappingProxyType({"m": "minutes", "h": "hours", "d": "days", "w": "weeks"})
-_AGE = re.compile(r"(\d{1,9})\s*([mhdw])")
 
 
 def ask_store(store_url: str, question: Callable[[Connection], T], *, use: Use = "read") -> T:
@@ -50,17 +45,13 @@ def patience_with(store_url: str) -> float:
 
 @click.command()
 @store_option
-@click.option("--model", "model_name", help="Of this model only.")
-@click.option(
-    "--since",
-    help="Of sessions that logged after this time (ISO 8601, UTC unless it says otherwise), or age, as 7d.",
-)
+@model_option
+@since_option("Of sessions that logged after")
 @json_option
 @clean_errors
-def completeness(store_url: str, model_name: str | None, since: str | None, as_json: bool) -> None:
+def completeness(store_url: str, model_name: str | None, since: datetime | None, as_json: bool) -> None:
     """Show, per model version, what was sent, landed, is missing or doubled."""
-    after = parse_time(since) if since else None
-    found = ask_store(store_url, partial(read_ledger, model_name=model_name or "", since=after))
+    found = ask_store(store_url, partial(read_ledger, model_name=model_name or "", since=since))
     lines = [dataclasses.asdict(line) for line in found]
     if as_json:
         echo_json(lines)
@@ -77,11 +68,8 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 @click.command()
 @store_option
-@click.option("--model", "model_name", help="Of this model only.")
-@click.option(
-    "--since",
-    help="Of windows that ended after this time (ISO 8601, UTC unless it says otherwise), or age, as 7d.",
-)
+@model_option
+@since_option("Of windows that ended after")
 @click.option("--verdict", "names", multiple=True, help="Of this name only, such as page; may be repeated.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many.")
 @json_option
@@ -89,14 +77,13 @@ def _counts(counts: Mapping[str, int]) -> str:
 def verdicts(
     store_url: str,
     model_name: str | None,
-    since: str | None,
+    since: datetime | None,
     names: tuple[str, ...],
     limit: int,
     as_json: bool,
 ) -> None:
     """List drift verdicts, the newest first."""
-    after = parse_time(since) if since else None
-    chosen = partial(read_verdicts, model_name=model_name, since=after, verdicts=names, limit=limit)
+    chosen = partial(read_verdicts, model_name=model_name, since=since, verdicts=names, limit=limit)
     found = ask_store(store_url, chosen)
     if as_json:
         echo_json(found)
@@ -109,38 +96,3 @@ def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a verdict as it is listed: the reason of its revision behind its own."""
     because = row["revised_because"]
     return {**row, "reason": f"{row['reason']} [revised: {because}]"} if because else row
-
-
-def parse_age(text: str) -> timedelta:
-    """Return how long something is that was given as text, such as ``7d``.
-
-    Raises:
-        click.BadParameter: it is none.
-    """
-    age = _AGE.fullmatch(text.strip())
-    try:
-        if age is not None:
-            return timedelta(**{_UNITS[age[2]]: int(age[1])})
-    except OverflowError as error:
-        raise click.BadParameter(f"{text!r} is longer than there are dates") from error
-    raise click.BadParameter(f"{text!r} is no age, such as 7d, 36h or 90m")
-
-
-def parse_time(text: str, now: datetime | None = None) -> datetime:
-    """Return a time that was given as text: in ISO 8601, UTC unless it says otherwise, or as an age, ``7d``.
-
-    Raises:
-        click.BadParameter: it is neither.
-    """
-    if age := _AGE.fullmatch(text.strip()):
-        try:
-            return (now or datetime.now(UTC)) - timedelta(**{_UNITS[age[2]]: int(age[1])})
-        except OverflowError as error:
-            raise click.BadParameter(f"{text!r} is longer ago than there are dates") from error
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{text!r} is no time, such as 2026-01-31T12:00 (ISO 8601), and no age, such as 7d, 36h or 90m"
-        ) from error
-    return utc(time)
