@@ -94,7 +94,10 @@ def test_incidents_are_listed_for_people(store_url):
 def test_one_incident_and_one_acknowledgement_have_to_be_given(store_url, arguments):
     done = run(store_url, "ack", *arguments)
     assert done.exit_code == 2
-    assert "give one incident and one of --real, --noise, --accept; `driftline incidents` lists them" in done.output
+    assert (
+        "give one incident and one of --real, --noise, --accept; `driftline incidents` lists them"
+        in done.output
+    )
 
 
 def test_an_incident_that_is_not_there_is_reported_in_one_line(store_url):
