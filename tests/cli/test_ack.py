@@ -15,7 +15,7 @@ from driftline.domain.hours import hour_time
 from driftline.embedded import open_store
 from driftline.store import ready_connection
 from driftline.store.incidents import write_incidents
-from tests.store.test_incidents import FINDING, HOUR, INCIDENT
+from tests.store.stored_incident import FINDING, HOUR, INCIDENT
 
 OLDER = replace(
     INCIDENT,

@@ -17,7 +17,7 @@ from driftline.log import Record
 from driftline.store.incidents import write_incidents
 from driftline.wire import PREDICTIONS_TOPIC
 from tests.dashboards.rules import RUNBOOKS
-from tests.drift.service.test_stored import INCIDENT
+from tests.drift.service.incident import INCIDENT
 from tests.support.landing import Landing, put
 from tests.support.running import Place
 from tests.support.traffic import MODEL, RUN, VERSION

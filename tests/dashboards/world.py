@@ -101,7 +101,7 @@ def make_world(landing: Landing, folder: Path) -> World:
     worker.watch_once()
     worker.watch_once()
     _export_performance(landing)
-    return World(landing.client, {"lander": landing.metrics, "watcher": worker._metrics}, event_ids)
+    return World(landing.client, {"lander": landing.metrics, "watcher": worker.metrics}, event_ids)
 
 
 def _reference() -> dict[str, list[Any]]:

@@ -10,35 +10,19 @@ import pytest
 from driftline.drift import DriftSettings, Judge
 from driftline.profiles import CategoricalCounts, HourProfile
 from tests.drift.conftest import CITIES, START, WEEK, profile_of
-from tests.drift.judging import LEARNED, judge_with_history, pages, run
-
-
-def shifted(columns):
-    return columns | {"age": columns["age"] + 1.0}
-
-
-def renamed(columns):
-    return columns | {"city": np.where(columns["city"] == "Bergen", "BERGEN", columns["city"])}
-
-
-def half_null(columns):
-    return columns | {"age": np.where(np.arange(columns["age"].size) % 2, np.nan, columns["age"])}
-
-
-def kept_constant(columns):
-    return columns | {"amount": np.full(columns["amount"].size, 9.5)}
-
-
-def in_pence(columns):
-    return columns | {"amount": columns["amount"] * 100}
-
-
-def infinite(columns):
-    return columns | {"amount": np.where(np.arange(columns["amount"].size) % 4, columns["amount"], np.inf)}
-
-
-def absent(columns):
-    return {name: values for name, values in columns.items() if name != "age"}
+from tests.drift.judging import (
+    LEARNED,
+    absent,
+    half_null,
+    in_pence,
+    infinite,
+    judge_with_history,
+    kept_constant,
+    pages,
+    renamed,
+    run,
+    shifted,
+)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from driftline.drift import DriftSettings, Feature, Judge
 from driftline.drift.hygiene import Decision
 from tests.drift.conftest import START, WEEK
-from tests.drift.test_judge import (
+from tests.drift.judging import (
     LEARNED,
     half_null,
     in_pence,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from driftline.embedded.gateway import _MAX_BODY_BYTES
+from driftline.embedded.gateway import MAX_BODY_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_requests_at_once_are_answered_each_with_its_own(http, owner):
 
 @pytest.mark.parametrize("packed", [True, False], ids=["compressed", "plain"])
 def test_a_body_that_is_too_large_is_refused(http, packed):
-    body = bytes(_MAX_BODY_BYTES + 1)
+    body = bytes(MAX_BODY_BYTES + 1)
     headers = {"Content-Encoding": "gzip"} if packed else {}
     answer = http.post("/", content=gzip.compress(body, 1) if packed else body, headers=headers)
     assert answer.status_code == 413

@@ -33,6 +33,15 @@ def ownership(folder):
     taken.release()
 
 
+@pytest.fixture
+def unattended(folder):
+    """An ownership of which nobody looks after the files."""
+    taken = Ownership.take(folder)
+    taken.announce(OWNER, looks_after=False)
+    yield taken
+    taken.release()
+
+
 DAMAGED = {
     "gone": None,
     "empty": b"",
@@ -48,14 +57,13 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_owner_file_says_nothing_and_the_owner_writes_it_anew(folder, ownership, damage):
+def test_a_damaged_owner_file_says_nothing_and_the_owner_writes_it_anew(folder, unattended, damage):
     path = folder / "owner.json"
-    ownership._ended.set()  # Until it has been looked at.
     path.unlink()
     if DAMAGED[damage] is not None:
         path.write_bytes(DAMAGED[damage])
     assert read_owner(folder) is None
-    ownership._heal()
+    unattended.heal()
     assert read_owner(folder) == OWNER
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -74,13 +82,12 @@ def test_an_owner_whose_lock_file_was_deleted_locks_a_new_one(folder, ownership)
     assert Ownership.take(folder) is None
 
 
-def test_an_owner_whose_lock_file_another_process_has_says_so(folder, ownership):
-    ownership._ended.set()
+def test_an_owner_whose_lock_file_another_process_has_says_so(folder, unattended):
     (folder / "owner.lock").unlink()
     other = Ownership.take(folder)
-    ownership._heal()
+    unattended.heal()
     with pytest.raises(StoreError, match="was deleted, or replaced, while this process had it open"):
-        ownership.check()
+        unattended.check()
     other.release()
 
 

@@ -59,6 +59,6 @@ def test_drift_in_a_slice_of_two_percent_is_found_and_named_and_no_other_slice_i
     assert all(list(each) == [f"tenant={BROKEN}"] for each in drivers if each)
     (incident,) = read_incidents(landing.client)
     assert f"tenant={BROKEN}" in {finding.segment for finding in incident.findings}
-    exposed = [line for line in worker._metrics.expose().decode().splitlines() if line.startswith(INCIDENTS)]
+    exposed = [line for line in worker.metrics.expose().decode().splitlines() if line.startswith(INCIDENTS)]
     assert len(exposed) == 1
     assert f'incident_id="{incident.incident_id}"' in exposed[0]

@@ -61,6 +61,7 @@ class PartitionedLog:
         self.source = source
         self.lock = threading.RLock()
         self.partitions: dict[tuple[str, int], Partition] = {}
+        self.readers: list[PartitionedReader] = []
 
     def at(self, topic, partition=0) -> Partition:
         return self.partitions.setdefault((topic, partition), Partition())
@@ -92,7 +93,8 @@ class PartitionedLog:
 
     def reader(self, group="lander", topics=()):
         del group, topics
-        return PartitionedReader(self)
+        self.readers.append(PartitionedReader(self))
+        return self.readers[-1]
 
     def writer(self):
         return PartitionedWriter(self)

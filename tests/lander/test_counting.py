@@ -8,6 +8,7 @@ import pytest
 
 from driftline.errors import LogError, StoreError
 from driftline.lander.metrics import EVENTS, LOG_FAILURES, LOST, STORE_FAILURES
+from driftline.log.local import LocalReader
 from driftline.wire import PREDICTIONS_TOPIC, TOPICS
 from tests.support.running import wait_until
 
@@ -48,10 +49,12 @@ def test_trouble_is_counted_for_what_it_is_of(landing, monkeypatch, error, count
 def test_a_log_that_does_not_say_how_much_waits_is_counted_as_away(landing, monkeypatch):
     """A broker that is away may look like one that has nothing new."""
 
-    def fail():
+    def fail(_reader):
         raise LogError("no broker answers")
 
-    monkeypatch.setattr(landing.lander._reader, "lag", fail)
-    landing.lander._next_lag_check_s = 0.0
+    now_s = [100.0]
+    landing.again(monotonic=lambda: now_s[0])
+    monkeypatch.setattr(LocalReader, "lag", fail)
+    now_s[0] += 10
     landing.lander.land_once()
     assert landing.metrics.series(LOG_FAILURES)[()] == 1

@@ -97,7 +97,7 @@ class TestInTheLander:
         log = PartitionedLog()
         lander = Lander(log, landing.store, metrics=Metrics(LANDER_METRICS), monotonic=clock, clock=clock)
         for topic in (PREDICTIONS_TOPIC, SESSIONS_TOPIC):
-            log.give(topic, 0, lander._reader)
+            log.give(topic, 0, log.readers[-1])
         self.log, self.landed = log, []
         land = Inserter.land
 

@@ -8,12 +8,17 @@ import pytest
 
 from driftline.errors import LogError, StatementError, StoreAwayError, StoreError
 from driftline.lander import insert, service
+from driftline.lander.insert import Inserter
 from driftline.lander.metrics import EVENTS, SETTLED, STORE_FAILURES
+from driftline.lander.service import GROUP, make_inserters
+from driftline.lander.table import StoredTable
 from driftline.log import Record
+from driftline.log.local import LocalReader
+from driftline.log.schemas import WriterSchemas
+from driftline.store.connection import Connection
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, encode_record
 from tests.lander.partitioned import record
 from tests.lander.records import refused_record
-from tests.support.landing import Landing
 from tests.support.running import wait_until
 from tests.support.traffic import event, expected_books, make_logger, read_books
 
@@ -57,24 +62,24 @@ def test_a_crash_at_a_step_of_the_lander_is_mended_by_the_next_one(
 ):
     serve(landing, refused_after=refused_after)
     lander = landing.lander
-    inserter = lander._inserters[PREDICTIONS_TOPIC]
     if point == "after intend":
-        monkeypatch.setattr(inserter, "land", crash)
+        monkeypatch.setattr(Inserter, "land", crash)
     elif point == "between pieces":
-        whole, calls = inserter._insert, []
+        whole, calls = StoredTable.insert, []
         monkeypatch.setattr(
-            inserter,
-            "_insert",
+            StoredTable,
+            "insert",
             lambda *given, **more: crash() if len(calls) == 3 else (calls.append(1), whole(*given, **more)),
         )
     elif point == "after insert":
-        land = inserter.land
-        monkeypatch.setattr(inserter, "land", lambda *given, **more: crash(land(*given, **more)))
+        land = Inserter.land
+        monkeypatch.setattr(Inserter, "land", lambda *given, **more: crash(land(*given, **more)))
     else:
-        monkeypatch.setattr(lander._reader, "commit", crash)
+        monkeypatch.setattr(LocalReader, "commit", crash)
     if point != "between pieces" or refused_after:
         with pytest.raises(Crash):
             lander.land_once()
+    monkeypatch.undo()
     landing.again()
     landing.lander.run_until_idle()
     assert_exact(landing, dead=len(refused_after))
@@ -82,10 +87,10 @@ def test_a_crash_at_a_step_of_the_lander_is_mended_by_the_next_one(
 
 def test_a_batch_that_has_landed_in_whole_is_repeated_without_effect(landing):
     serve(landing, refused_after=(3, 40))
-    reader = landing.lander._reader
-    batch = reader.fetch(PREDICTIONS_TOPIC)
+    batch = landing.log.reader(GROUP, [PREDICTIONS_TOPIC]).fetch(PREDICTIONS_TOPIC)
+    inserters = make_inserters(landing.client, landing.store.database, WriterSchemas(landing.log))
     for _ in range(3):
-        landing.lander._inserters[PREDICTIONS_TOPIC].land(batch)
+        inserters[PREDICTIONS_TOPIC].land(batch)
     landing.lander.run_until_idle()
     assert_exact(landing, dead=2)
 
@@ -130,7 +135,7 @@ def test_trouble_of_the_store_is_nobodys_dead_letter(landing, monkeypatch, error
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(landing.lander._connection, "insert_avro", fail)
+        patched.setattr(Connection, "insert_avro", fail)
         with pytest.raises(StoreError):
             landing.lander.land_once()
     assert landing.count("dead_letters") == 0
@@ -184,7 +189,7 @@ def test_a_repeated_batch_whose_rows_are_gone_is_put_in_anew(landing, monkeypatc
     """The engine remembers inserts that it does not hold: they are taken away behind its back."""
     serve(landing)
     with monkeypatch.context() as patched:
-        patched.setattr(landing.lander._reader, "commit", crash)
+        patched.setattr(LocalReader, "commit", crash)
         with pytest.raises(Crash):
             landing.lander.land_once()
     landing.client.command("DELETE FROM predictions WHERE toYYYYMM(event_time) = 202602")
@@ -200,7 +205,7 @@ def test_landers_of_two_logs_are_distinguished(landing, tmp_path):
     landing.lander.run_until_idle()
     landing.close()
     (tmp_path / "log").rename(tmp_path / "old log")
-    Landing._open(landing)
+    landing.open()
     with make_logger(landing.log, model_name="anew") as logger:
         for number in range(TOTAL):
             logger.log(**event(number, TOTAL))
@@ -237,7 +242,7 @@ def test_a_heartbeat_waits_for_what_follows_a_repeated_batch(landing, monkeypatc
             if number == 9:
                 assert logger.flush()
                 with monkeypatch.context() as patch:
-                    patch.setattr(landing.lander._reader, "commit", crash)
+                    patch.setattr(LocalReader, "commit", crash)
                     with pytest.raises(Crash):
                         landing.lander.land_once()
     landing.again()

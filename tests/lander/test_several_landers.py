@@ -7,6 +7,7 @@ profiler derives all the time, and is killed with its store.
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 import threading
@@ -89,8 +90,10 @@ class Crowd:
             metrics = Metrics(LANDER_METRICS)
             # The store may be away while one is born.
             with suppress(StoreError, Died), open_store(self.url) as store:
-                lander = Lander(self.log, MortalStore(store, chance), metrics=metrics)
-                self.readers[number] = lander._reader
+                log = copy.copy(self.log)  # Of the same partitions, with readers of its own.
+                log.readers = []
+                lander = Lander(log, MortalStore(store, chance), metrics=metrics)
+                (self.readers[number],) = log.readers
                 try:
                     lander.run(self.stop)
                 finally:
@@ -199,7 +202,7 @@ def test_an_insert_whose_answer_is_lost_is_looked_for_before_it_is_made_again(st
         log = PartitionedLog()
         log.append(PREDICTIONS_TOPIC, 0, [record("s", number + 1) for number in range(10)])
         lander = Lander(log, opened, metrics=Metrics(LANDER_METRICS))
-        log.give(PREDICTIONS_TOPIC, 0, lander._reader)
+        log.give(PREDICTIONS_TOPIC, 0, log.readers[-1])
         store.fail_next(1, "after", matching=PREDICTIONS)
         with pytest.raises(StoreError, match="Remote end closed"):
             lander.land_once()

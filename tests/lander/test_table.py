@@ -201,14 +201,15 @@ def test_a_partition_that_was_anothers_meanwhile_is_asked_about(store, client, m
     monkeypatch.setattr(service, "BATCH_RECORDS", 10)
     world = World(client, records=10)
     lander = Lander(world.log, store, metrics=Metrics(LANDER_METRICS))
-    world.log.give(PREDICTIONS_TOPIC, 0, lander._reader)
+    own = world.log.readers[-1]
+    world.log.give(PREDICTIONS_TOPIC, 0, own)
     assert lander.land_once() == 10
     world.log.give(PREDICTIONS_TOPIC, 0, world.reader)
     world.append(20)
     assert lander.land_once() == 0
     world.land_all(8)
     world.rewind(10)
-    world.log.give(PREDICTIONS_TOPIC, 0, lander._reader)
+    world.log.give(PREDICTIONS_TOPIC, 0, own)
     while lander.land_once():
         pass
     lander.close()

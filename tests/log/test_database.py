@@ -16,13 +16,23 @@ def path(tmp_path):
 
 
 def test_who_finds_an_old_file_malformed_leaves_the_new_one_where_it_is(path):
+    """Another process made the file anew while this one was reading the damaged one."""
     slow, fast = (Database(LocalLogSettings(path.parent), clock=lambda: 1.0) for _ in range(2))
     slow.run(lambda connection: connection.execute("SELECT 1"), write=False)
-    path.unlink()
-    fast.run(lambda connection: connection.execute("SELECT 1"), write=False)
-    new_file = path.stat().st_ino
-    slow._set_aside(sqlite3.DatabaseError("malformed"))
-    assert path.stat().st_ino == new_file
+    new_files = []
+
+    def work(_connection):
+        if not new_files:
+            path.unlink()
+            fast.run(lambda connection: connection.execute("SELECT 1"), write=False)
+            new_files.append(path.stat().st_ino)
+            error = sqlite3.DatabaseError("malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
+    slow.run(work, write=False)
+    assert [path.stat().st_ino] == new_files
+    slow.close()
     fast.close()
 
 
@@ -30,7 +40,7 @@ def test_a_child_does_not_use_the_connection_of_its_parent(path):
     database = Database(LocalLogSettings(path.parent), clock=lambda: 1.0)
     database.run(lambda connection: connection.execute("SELECT 1"), write=False)
     if (pid := os.fork()) == 0:
-        os._exit(0 if database._connection is None else 1)
+        os._exit(1 if database.is_open else 0)
     assert os.waitpid(pid, 0)[1] == 0
-    assert database._connection is not None
+    assert database.is_open
     database.close()

@@ -144,7 +144,7 @@ def test_what_is_used_after_its_log_was_closed_is_closed_with_it_again(url):
     log.close()
     writer.append(run(range(3)))
     log.close()
-    assert writer._database._connection is None
+    assert not writer.is_open
 
 
 def break_file(path: Path) -> None:

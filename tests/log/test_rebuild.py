@@ -133,10 +133,10 @@ def read_all(path, caplog):
             while batch := reader.fetch(topic, max_records=700):
                 values[topic] += zip(batch.offsets, batch.values, strict=True)
                 missing[topic] += batch.missing_count
+                source = batch.source
                 reader.intend(batch)
                 reader.commit(batch)
         assert not any(reader.lag().values())
-        source = batch.source if batch else reader._database.source
     return values, missing, source
 
 

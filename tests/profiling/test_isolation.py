@@ -10,6 +10,7 @@ from driftline.errors import StoreError
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler, service
 from driftline.profiling.metrics import FAILING
+from driftline.store.connection import Connection
 from driftline.store.hours import read_pointers
 from driftline.store.rules import read_rules
 from tests.support.landing import Landing, put
@@ -46,7 +47,7 @@ def hours(count):
 
 
 def failing(landing):
-    return landing.profiler._metrics._series[FAILING]
+    return landing.profiler.metrics.series(FAILING)
 
 
 @pytest.mark.parametrize("error", [StoreError("odd"), OverflowError("odd")], ids=["foreseen", "not foreseen"])
@@ -65,7 +66,7 @@ def test_an_hour_that_fails_holds_up_no_other(landing, monkeypatch, error):
         derived = {(each.stream.model_name, each.hour - HOUR) for each in read_pointers(landing.client)}
         assert derived == {(BAD, 0), (BAD, 2), (GOOD, 0), (GOOD, 1), (GOOD, 2)}
         assert set(failing(landing)) == {(BAD, "3", "production")}
-        assert "bad 3 production 2025-11-25 01:00: " in landing.profiler._failing.described()
+        assert "bad 3 production 2025-11-25 01:00: " in landing.profiler.failing
     landing.clock.now_s += 1000
     landing.profiler.run_until_idle()
     assert len(read_pointers(landing.client)) == 6
@@ -109,9 +110,10 @@ def test_a_store_that_is_away_is_no_hours_fault(landing, monkeypatch):
     def away(*_, **__):
         raise StoreError("away")
 
-    monkeypatch.setattr(landing.profiler._connection, "rows", away)
-    monkeypatch.setattr(landing.profiler._connection, "command", away)
-    with pytest.raises(StoreError, match="away"):
-        landing.profiler.step(is_patient=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "rows", away)
+        patched.setattr(Connection, "command", away)
+        with pytest.raises(StoreError, match="away"):
+            landing.profiler.step(is_patient=False)
     assert failing(landing) == {}
     assert {each.stream for each in read_pointers(landing.client)} == {Stream(GOOD, "3", "production")}

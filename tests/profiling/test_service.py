@@ -21,8 +21,8 @@ from driftline.store.ledger import read_ledger
 from driftline.store.rules import set_rules
 from driftline.store.segments import name_segments
 from driftline.store.visible import visible
-from tests.store.test_profiles import HOUR, assert_equal_to_numpy, events, made
-from tests.store.test_segments import CITIES, assert_all_counted
+from tests.store.counted import HOUR, assert_equal_to_numpy, events, made
+from tests.store.counted_segments import CITIES, assert_all_counted
 from tests.support.landing import put
 from tests.support.profiling import Died, insert_rows, together
 

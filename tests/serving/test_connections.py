@@ -102,13 +102,12 @@ def test_an_answer_that_nobody_takes_is_given_up(serve, connect):
     server = serve(QUICK)
     connect(server, WHOLE.replace(b"/ ", b"/large "))
     ended = threading.Event()
-    connections = server._server.server_state.connections
-    while not connections:
+    while not server.connections:
         ended.wait(0.01)
     for _ in range(3000):  # It is not read, so only the server can tell.
-        if not connections or ended.wait(0.01):
+        if not server.connections or ended.wait(0.01):
             break
-    assert not connections
+    assert not server.connections
 
 
 def test_a_request_that_takes_long_to_answer_is_not_given_up(serve, connect):

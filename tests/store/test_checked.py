@@ -10,7 +10,7 @@ from driftline.store.checked import find_broken, find_unseen
 from driftline.store.invalid import read_invalid
 from driftline.store.rules import set_rules
 from driftline.store.trace import trace
-from tests.profiling.test_invalid_values import KINDS, event, register
+from tests.profiling.broken_values import KINDS, event, register
 from tests.support.landing import put
 
 EVENTS = [event(number) for number in range(3 * len(KINDS))]

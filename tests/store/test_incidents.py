@@ -7,9 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.domain.incidents import Finding, Incident
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError, SettingError, StatementError
 from driftline.store.incidents import (
@@ -20,39 +18,10 @@ from driftline.store.incidents import (
     write_incidents,
 )
 from driftline.store.verdicts import write_verdicts
-from tests.store.test_trace_and_verdicts import VERDICT
+from tests.store.stored_incident import FINDING, HOUR, INCIDENT, STREAM
+from tests.store.stored_verdict import VERDICT
 
-HOUR = 490_000
 NOW = hour_time(HOUR + 2) + timedelta(microseconds=17)
-
-FINDING = Finding(
-    segment="carrier=DL",
-    feature="amount",
-    kind="numeric",
-    reference="production",
-    channel=Channel(ChannelKind.AT_MOST, 5.0),
-    effect=0.1 + 0.2,
-    expected=1 / 3,
-    observed=0.75,
-    z=9.0,
-    scale_hours=6,
-    since=HOUR,
-    detected=HOUR + 1,
-    last=HOUR + 5,
-    episode_ids=("e1", "e2"),
-    accepted_at=None,
-)
-STREAM = Stream("paged", "3", "production")
-INCIDENT = Incident(
-    stream=STREAM,
-    incident_id="aa11",
-    detected=HOUR + 1,
-    state="open",
-    findings=(
-        FINDING,
-        replace(FINDING, feature="b", z=None, accepted_at=HOUR + 5, episode_ids=()),
-    ),
-)
 
 
 def incident_of(model, **changes):

@@ -125,7 +125,7 @@ def test_versions_and_features_are_those_that_there_are(found):
 
 def test_what_takes_too_long_is_reported_as_a_question_to_narrow(found, monkeypatch):
     monkeypatch.setattr(
-        predictions, "_ROWS", predictions._ROWS.replace("WHERE", "WHERE sleepEachRow(0.2) = 0 AND")
+        predictions, "ROWS", predictions.ROWS.replace("WHERE", "WHERE sleepEachRow(0.2) = 0 AND")
     )
     monkeypatch.setattr(predictions, "_PATIENCE_S", 1)
     with pytest.raises(SettingError, match="name a shorter time"):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from driftline.domain.streams import Stream
 from driftline.errors import SettingError, StatementError
 from driftline.profiles import Grid
 from driftline.store import grids
 from driftline.store.grids import read_grids
-from driftline.store.profiles import read_hours, read_segment_hours
+from driftline.store.profiles import read_segment_hours
 from driftline.store.segments import (
     MAX_SEGMENTS,
     MAX_VALUES,
@@ -19,16 +18,12 @@ from driftline.store.segments import (
     set_segments,
     wanted_segments,
 )
-from tests.store.test_profiles import HOUR, assert_equal_to_numpy, events, made
+from tests.store.counted import HOUR, assert_equal_to_numpy, events, made
+from tests.store.counted_segments import CITIES, assert_all_counted, assert_counted, read, stream
 from tests.support.landing import put
 from tests.support.profiling import together
 
-CITIES = ["city=", "city=Ankara", "city=Bergen"]
 REGIONS = np.array(["north", "south"])
-
-
-def stream(model):
-    return Stream(model, "3", "production")
 
 
 def tagged(columns):
@@ -39,42 +34,6 @@ def tagged(columns):
 
 def region_of(columns):
     return REGIONS[np.arange(len(columns["hour"])) % 2]
-
-
-def read(client, model, segment, end=10):
-    return read_hours(client, stream(model), first_hour=HOUR, end_hour=HOUR + end, segment=segment)
-
-
-def assert_counted(client, model, columns, segment, own):
-    """A segment's profiles are those that numpy makes of its rows."""
-    grid_of = read_grids(client, model)
-    hours = read(client, model, segment)
-    assert hours.end_hour == HOUR + 10
-    assert [profile.hour - HOUR for profile in hours.profiles] == sorted(set(columns["hour"][own].tolist()))
-    for profile in hours.profiles:
-        rows = own & (columns["hour"] == profile.hour - HOUR)
-        assert profile.rows == rows.sum()
-        amount, age = columns["amount"][rows], columns["age"][rows & ~columns["is_null"]]
-        for name, values in (("amount", amount), ("age", age)):
-            finite = values[np.isfinite(values)]
-            buckets, counts = np.unique(grid_of.get(name, Grid()).bucket(finite), return_counts=True)
-            np.testing.assert_array_equal(profile.numeric[name].buckets, buckets)
-            np.testing.assert_array_equal(profile.numeric[name].counts, counts)
-            assert (profile.numeric[name].minimum, profile.numeric[name].maximum) == (
-                finite.min(),
-                finite.max(),
-            )
-        assert profile.numeric["amount"].nans == np.isnan(amount).sum()
-        assert profile.numeric["age"].nulls == (rows & columns["is_null"]).sum()
-        assert profile.categorical["prediction.label"].counts == {"yes": rows.sum()}
-
-
-def assert_all_counted(client, model, columns):
-    """By city; and the whole traffic as without segments."""
-    assert_equal_to_numpy(client, model, columns)
-    assert sorted(read_segments(client, stream(model))) == CITIES
-    for segment in CITIES:
-        assert_counted(client, model, columns, segment, columns["city"] == segment.removeprefix("city="))
 
 
 def test_a_model_without_segments_has_none(landing, client):

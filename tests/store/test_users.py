@@ -11,7 +11,7 @@ from driftline.errors import SettingError, StatementError, StoreError
 from driftline.store import migrate
 from driftline.store.migrate import load_migrations
 from driftline.store.users import SERVICES, Account, migrate_with_users, read_accounts, role_statements
-from tests.store.test_roles import Play
+from tests.store.play import Play
 
 
 class WithoutUsers:

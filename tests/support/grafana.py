@@ -44,9 +44,9 @@ class FakeGrafana:
 
     def edit(self, uid: str, **changes: Any) -> None:
         """Change a dashboard as a person does in the browser."""
-        self._save({**self.dashboards[uid], **changes}, self.folder_of[uid], "")
+        self.save({**self.dashboards[uid], **changes}, self.folder_of[uid], "")
 
-    def _save(self, dashboard: dict[str, Any], folder_uid: str, message: str) -> dict[str, Any]:
+    def save(self, dashboard: dict[str, Any], folder_uid: str, message: str) -> dict[str, Any]:
         uid = dashboard["uid"]
         known = self.dashboards.get(uid)
         number = len(self.dashboards) + 1 if known is None else known["id"]
@@ -192,4 +192,4 @@ def _save_dashboard(fake: FakeGrafana, _: str, body: dict[str, Any]) -> Response
         return _answer(400, "Cannot save provisioned dashboard")
     if known is not None and not body["overwrite"] and dashboard.get("version") != known["version"]:
         return _answer(412, "The dashboard has been changed by someone else", status="version-mismatch")
-    return JSONResponse(fake._save(dashboard, body["folderUid"], body["message"]))
+    return JSONResponse(fake.save(dashboard, body["folderUid"], body["message"]))

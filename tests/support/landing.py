@@ -32,9 +32,9 @@ class Landing:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.workers: list[DriftWorker] = []
-        self._open()
+        self.open()
 
-    def _open(self, **options: Any) -> None:
+    def open(self, **options: Any) -> None:
         self.log = open_log(self.place.log_url)
         self.store = open_store(self.place.store_url)
         self.client = self.store.connect()
@@ -66,7 +66,7 @@ class Landing:
 
     def again(self, **options: Any) -> None:
         self.close()
-        self._open(**options)
+        self.open(**options)
 
     def count(self, table: str) -> int:
         return self.client.rows(f"SELECT count() FROM {table} FINAL")[0][0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.store.test_profiles import events
+from tests.store.counted import events
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -39,13 +39,6 @@ def test_test_folders_mirror_the_package() -> None:
     assert not findings, "\n".join(findings)
 
 
-def test_a_test_that_reaches_in_no_more_leaves_the_list() -> None:
-    texts = {path: sources()[path] for path in rules.STILL_REACHING_IN if path in sources()}
-    assert texts.keys() == rules.STILL_REACHING_IN
-    clean = [path for path, text in texts.items() if not list(rules.reaching_in(f"tests/./{path}", text))]
-    assert clean == []
-
-
 def test_the_tree_is_looked_at() -> None:
     assert {"pyproject.toml", "services/driftline/__init__.py", "tests/tidy/rules.py"} <= sources().keys()
 

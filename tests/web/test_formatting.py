@@ -7,33 +7,10 @@ import dataclasses
 import pytest
 
 from driftline.domain.channels import Channel, ChannelKind
-from driftline.domain.streams import Stream
 from driftline.domain.verdicts import gravest
 from driftline.web import formatting
 from driftline.web.addresses import feature_path, model_path
-from driftline.web.episodes import Episode
-
-EPISODE = Episode(
-    stream=Stream("m", "1", "production"),
-    segment="",
-    feature="temp",
-    kind="numeric",
-    reference="production",
-    episode_id="e",
-    since=0,
-    until=5,
-    channel=Channel(ChannelKind.NULLS),
-    effect=0.3,
-    observed=0.31,
-    expected=0.01,
-    reason="",
-    scale_hours=24,
-    is_open=True,
-)
-
-
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
+from tests.web.episode import EPISODE, plain
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from driftline.web.gate import _WAITING, Gate
+from driftline.web.gate import MAX_WAITING, Gate
 
 
 class Maker:
@@ -132,7 +132,7 @@ def test_a_request_for_yet_another_page_when_many_wait_is_asked_to_retry(maker):
     async def ask():
         page = Gate(maker.monotonic)("model", maker.page)
         maker.may_end.clear()
-        waiting = [asyncio.create_task(page(asked(f"/{number}"))) for number in range(_WAITING)]
+        waiting = [asyncio.create_task(page(asked(f"/{number}"))) for number in range(MAX_WAITING)]
         await asyncio.sleep(0)
         refused = await page(asked("/one-more"))
         maker.may_end.set()

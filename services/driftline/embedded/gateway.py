@@ -46,7 +46,7 @@ _INSERT_DATA = re.compile(
     (?P<settings>SETTINGS\s(?:'[^']*'|[^'])*?)?\bFORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|\Z)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_MAX_BODY_BYTES = 64 << 20
+MAX_BODY_BYTES = 64 << 20
 """Four times what a lander sends at once."""
 
 _ERROR_CODE = re.compile(r"Code: (\d+)")
@@ -90,7 +90,7 @@ class Gateway:
         params, content_type = dict(request.query_params), request.headers.get("content-type", "")
         try:
             received = await _received(request)
-            body = decoded(received, request.headers.get("content-encoding", ""), limit=_MAX_BODY_BYTES)
+            body = decoded(received, request.headers.get("content-encoding", ""), limit=MAX_BODY_BYTES)
             if content_type.startswith("multipart/form-data"):
                 params, body = params | form_fields(body, content_type), b""
         except ClientDisconnect:
@@ -167,8 +167,8 @@ async def _received(request: Request) -> bytes:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > _MAX_BODY_BYTES:
-            raise TooLargeError(f"Code: 354. The body has more than {_MAX_BODY_BYTES:,} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLargeError(f"Code: 354. The body has more than {MAX_BODY_BYTES:,} bytes")
     return bytes(body)
 
 

@@ -71,14 +71,20 @@ class Ownership:
         lock = _locked(folder)
         return None if lock is None else cls(folder, lock)
 
-    def announce(self, owner: Owner) -> None:
+    def announce(self, owner: Owner, *, looks_after: bool = True) -> None:
         """Write how this owner is reached, and go on writing it while somebody deletes or garbles the file.
+
+        Args:
+            owner: what is written.
+            looks_after: whether a thread calls `heal` now and then; else the caller does.
 
         Raises:
             OSError: the file can't be written.
         """
         self._owner = owner
         _write_private(self.folder / _OWNER_FILE, json.dumps(asdict(owner)))
+        if not looks_after:
+            return
         threading.Thread(target=self._keep_announcing, name="store-owner", daemon=True).start()
 
     def check(self) -> None:
@@ -111,9 +117,9 @@ class Ownership:
     def _keep_announcing(self) -> None:
         while not self._ended.wait(_LOOK_S):
             with suppress(OSError):
-                self._heal()
+                self.heal()
 
-    def _heal(self) -> None:
+    def heal(self) -> None:
         """Lock anew where only the lock file is gone, and write the owner file anew where it differs."""
         if not (self.folder / _LOCK_FILE).exists() and (self.folder / ENGINE_FOLDER).is_dir():
             again = _locked(self.folder)

@@ -112,13 +112,18 @@ class FollowingStore(Store):
         self._current: ServerStore | OwnedStore = owner
         self._lock = threading.Lock()
 
+    @property
+    def is_owned(self) -> bool:
+        """Whether this process has come to own the store."""
+        return isinstance(self._current, OwnedStore)
+
     def connect(self, *, patient: bool = False) -> Connection:
         """Return a new connection. Blocks while the store goes from one owner to the next."""
         with self._lock:
             try:
                 return self._current.connect(patient=patient)
             except StoreError:
-                if isinstance(self._current, OwnedStore):
+                if self.is_owned:
                     raise
                 self._current = _reach(self._url, patience_s=_PATIENCE_S, reads=self._reads)
                 return self._current.connect(patient=patient)

@@ -103,6 +103,11 @@ class Database:
         """Identity of the file, given when it was made. Known once ``run`` has been called."""
         return self._source
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has the file open."""
+        return self._connection is not None
+
     def run(self, work: Callable[[sqlite3.Connection], Result], *, write: bool) -> Result:
         """Return what ``work`` returns, called in a transaction of its own.
 

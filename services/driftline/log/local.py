@@ -131,6 +131,11 @@ class LocalWriter:
         self._clock = clock
         self._max_bytes = database.settings.max_bytes
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has the log's file open."""
+        return self._database.is_open
+
     def append(self, records: Sequence[Record], *, may_use_reserve: bool = False) -> None:
         """Append all records or none, in one transaction.
 

@@ -94,7 +94,7 @@ class Profiler:
         pulse: Pulse | None = None,
     ) -> None:
         self._store = store
-        self._metrics = metrics
+        self.metrics = metrics
         self._monotonic = monotonic
         self._shard, self._shards = shard, shards
         self._random_below = random_below
@@ -125,6 +125,11 @@ class Profiler:
             failing=self._failing,
         )
 
+    @property
+    def failing(self) -> str:
+        """What could not be derived, and why, for a person; empty: nothing failed."""
+        return self._failing.described()
+
     def run(self, stop: threading.Event) -> None:
         """Derive until ``stop`` is set. While the store is away, waits and tries again."""
         has_failed = False
@@ -142,7 +147,7 @@ class Profiler:
                 has_failed = True
                 derived = 0
                 self._pulse.fail(error)
-                self._metrics.count(FAILURES)
+                self.metrics.count(FAILURES)
                 context = {"error": type(error).__name__}
                 foreseen = isinstance(error, StoreError)
                 _logger.warning(
@@ -182,7 +187,7 @@ class Profiler:
             derived += self._learn()
         with self._pulse.busy():
             derived += self._performance.step(stop, is_patient=is_patient)
-            self._performance.export(self._metrics)
+            self._performance.export(self.metrics)
         self._tell(now)
         self._clean()
         return derived
@@ -278,7 +283,7 @@ class Profiler:
                     describe=lambda hour: (_key(hour), {**hour.stream._asdict(), "hour": _time_of(hour)}),
                     goes_on=lambda: stop is None or not stop.is_set(),
                 )
-                self._metrics.count(FAILURES, tried.failed)
+                self.metrics.count(FAILURES, tried.failed)
                 derived += tried.done
         return derived
 
@@ -307,9 +312,9 @@ class Profiler:
             }
         )
         self._must_learn |= {each.stream.model_name for each in rows}
-        self._metrics.count(SECONDS, seconds)
-        self._metrics.count(HOURS, len(rows))
-        self._metrics.count(ROWS, total)
+        self.metrics.count(SECONDS, seconds)
+        self.metrics.count(HOURS, len(rows))
+        self.metrics.count(ROWS, total)
 
     def _learn(self) -> int:
         """Choose grids and learn rules where there is enough by now; return how many models that changes."""
@@ -343,14 +348,14 @@ class Profiler:
         if (self._derived_until - self._noted_until).total_seconds() >= _NOTE_GAP_S:
             write_derived_until(self._connection, self._derived_until, shards=self._shards, shard=self._shard)
             self._noted_until = self._derived_until
-        self._metrics.set(DIRTY, len(self._dirty))
+        self.metrics.set(DIRTY, len(self._dirty))
         failing: dict[tuple[str, ...], float] = {}
         for key, failure in self._failing.known.items():
             names = (*key, "", "")[:3]
             failing[names] = max(failing.get(names, 0.0), float(failure.attempts))
-        self._metrics.replace(FAILING, failing)
+        self.metrics.replace(FAILING, failing)
         lag_s = (now - self._derived_until).total_seconds() if len(self._dirty) else 0.0
-        self._metrics.set(LAG, max(lag_s, 0.0))
+        self.metrics.set(LAG, max(lag_s, 0.0))
 
     def _clean(self) -> None:
         """Delete now and then what no pointer names any more."""

@@ -86,6 +86,11 @@ class WebServer:
         asyncio.get_running_loop().set_exception_handler(AcceptErrors(self.url))
         await self._server.serve(sockets=[self._socket])
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._server.server_state.connections)
+
     def start(self) -> None:
         """Begin to serve; returns when requests are answered.
 

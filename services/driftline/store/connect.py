@@ -85,10 +85,13 @@ class ServerStore(Store):
         url: where it is.
         is_owner: whether it is an owner's gateway on this host. What is asked of it, and its token, never
             goes through a proxy that the environment names.
+
+    Attributes:
+        url: where it is.
     """
 
     def __init__(self, url: ServerUrl, *, is_owner: bool = False) -> None:
-        self._url = url
+        self.url = url
         self._is_owner = is_owner
         self.database = url.database
 
@@ -100,7 +103,7 @@ class ServerStore(Store):
             StoreAwayError: the store does not answer.
             StoreError: it refuses the user, or its certificate is not to be trusted.
         """
-        url = self._url
+        url = self.url
         own: dict[str, Any] = {"pool_mgr": default_pool_manager()} if self._is_owner else {}
         try:
             client = clickhouse_connect.get_client(

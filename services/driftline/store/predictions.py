@@ -25,7 +25,7 @@ _PATIENCE_S = 10
 _TOO_SLOW = frozenset({159, 160})  # TIMEOUT_EXCEEDED, TOO_SLOW
 
 # In the order of the table's key as far as that goes, so that reading stops once there are enough.
-_ROWS = """
+ROWS = """
 SELECT event_id, counted_time, prediction_number, prediction_label, tags,
     {number} AS number, {category} AS category
 FROM predictions WHERE {conditions}
@@ -188,7 +188,7 @@ def _rows(
 ) -> Sequence[Sequence[Any]]:
     conditions, bound = _conditions(stream, wanted, after)
     number, category = _shown(wanted.feature)
-    query = _ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
+    query = ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
     try:
         return connection.rows(
             query,

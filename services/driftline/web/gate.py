@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Key = tuple[str, str, str]
 
-_WAITING = 100
+MAX_WAITING = 100
 """So many different pages may wait for their turn; a further request is asked to retry later."""
 
 _FRESH_S = 1.0
@@ -59,7 +59,7 @@ class Gate:
             if key in self._kept:
                 return self._kept[key][1]
             if key not in self._making:
-                if len(self._making) >= _WAITING:
+                if len(self._making) >= MAX_WAITING:
                     return _busy()
                 self._making[key] = asyncio.create_task(self._make(key, endpoint, request))
             # A client that disconnects does not cancel the page for the others.

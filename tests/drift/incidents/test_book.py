@@ -7,48 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.incidents import Acknowledgement
 from driftline.domain.streams import Stream
-from driftline.drift import DriftSettings, Verdict
+from driftline.drift import DriftSettings
 from driftline.drift.incidents.book import IncidentBook
+from tests.drift.incidents.books import START, STUCK, busy, run, verdict
 
-START = 400_000
 SETTINGS = DriftSettings()
 TWO_WEEKS = 14 * 24
-NULLS, STUCK = Channel(ChannelKind.NULLS), Channel(ChannelKind.STUCK)
-
-
-def verdict(feature, end, *, reference="production", since=None, **changes):
-    since = end - 1 if since is None else since
-    evidence = {"channel": NULLS, "effect": 0.3, "expected": 0.01, "observed": 0.31, "z": 9.0}
-    return Verdict(
-        **{
-            "feature": feature,
-            "kind": "numeric",
-            "reference": reference,
-            "scale_hours": 1,
-            "window_start": end - 1,
-            "window_end": end,
-            "verdict": "page",
-            "episode_id": f"{feature}/{changes.get('segment', '')}/{reference}@{since}",
-            "episode_start": since,
-            **evidence,
-            **changes,
-        }
-    )
 
 
 def new_book(**changes):
     return IncidentBook(Stream("m", "1", "production"), settings=replace(SETTINGS, **changes))
-
-
-def run(book, paging, first, end):
-    """Feed a book with all hours, of which some page for some features; return the incidents that changed."""
-    changed = []
-    for hour in range(first, end):
-        changed += book.take(hour, [one for one in paging if one.window_end == hour + 1])
-    return changed
 
 
 def lasting(feature, first, last, **changes):
@@ -256,25 +226,6 @@ def test_an_acknowledgement_holds_for_an_incident_whose_detection_late_events_mo
     far = new_book()
     far.take(START, [verdict("a", START + 1)])
     assert far.acknowledge([Acknowledgement("of another", START + 26, "real", START + 1)]) == []
-
-
-def busy(seed, hours):
-    """Page verdicts of several features, segments and references, with many gaps."""
-    rng = np.random.default_rng(seed)
-    found, running = [], {}
-    for end in range(START + 1, START + hours + 1):
-        for feature in "abcde":
-            for segment, reference in (("", "production"), ("", "training"), ("x=1", "production")):
-                key = (feature, segment, reference)
-                if rng.random() < (0.9 if key in running else 0.01):
-                    since = running.setdefault(key, end - 1)
-                    z = float(rng.normal(8, 1))
-                    found.append(
-                        verdict(feature, end, since=since, segment=segment, reference=reference, z=z)
-                    )
-                else:
-                    running.pop(key, None)
-    return found
 
 
 @pytest.mark.parametrize("since", [0, START + 200, START + 333, START + 400])

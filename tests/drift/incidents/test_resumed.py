@@ -9,7 +9,7 @@ from driftline.domain.incidents import Acknowledgement
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.incidents.book import IncidentBook
-from tests.drift.test_judge import LEARNED, START, judge_with_history, renamed, shifted
+from tests.drift.judging import LEARNED, START, judge_with_history, renamed, shifted
 
 SETTINGS = DriftSettings(controller_step=0.7)
 ACKNOWLEDGED, SPLIT, END = LEARNED + 45, LEARNED + 60, LEARNED + 100

@@ -16,7 +16,7 @@ from driftline.drift.incidents.store import keep_incidents, open_book
 from driftline.drift.service.pipeline import as_kept
 from driftline.store.incidents import read_acknowledgements, read_incidents, write_acknowledgement
 from driftline.store.verdicts import write_verdicts
-from tests.drift.incidents.test_book import START, busy, run, verdict
+from tests.drift.incidents.books import START, busy, run, verdict
 from tests.support.landing import Landing
 from tests.support.running import Place
 

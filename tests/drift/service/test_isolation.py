@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from driftline.cli.app import driftline
 from driftline.domain.streams import Stream
 from driftline.drift.service import pipeline, stored, watch
 from driftline.drift.service.metrics import EVALUATED, FAILING, NEWEST, SET_ASIDE
 from driftline.drift.service.source import StreamSource
-from driftline.drift.service.worker import DriftWorker
+from driftline.drift.service.watch import StreamWatch
 from driftline.errors import DriftlineError, StoreError
 from driftline.health import Health, Pulse
+from driftline.store.connection import Connection
 from driftline.store.verdicts import read_verdicts
 from tests.drift.service.watching import HOUR, HOUR_S, Clock, make_worker, opened_landing, put_hours
 from tests.support.landing import put
@@ -77,14 +79,14 @@ def test_a_stream_that_fails_holds_up_no_other(landing, step, error):
     with failing_for_bad(step, error):
         worker.watch_once()
         assert read_verdicts(landing.client, model_name=GOOD)
-        assert (GOOD, "3") in worker._metrics._series[EVALUATED]
-        assert (GOOD, "3") in worker._metrics._series[NEWEST]
-        assert worker._metrics._series[FAILING] == {(BAD, "3", "production"): 1.0}
+        assert (GOOD, "3") in worker.metrics.series(EVALUATED)
+        assert (GOOD, "3") in worker.metrics.series(NEWEST)
+        assert worker.metrics.series(FAILING) == {(BAD, "3", "production"): 1.0}
         put_hours(landing, 4, 6, model_name=GOOD)
         clock.now_s += 100
         worker.watch_once()
         if step != "keeping incidents":  # By then there are none to be kept.
-            assert worker._metrics._series[FAILING] == {(BAD, "3", "production"): 2.0}
+            assert worker.metrics.series(FAILING) == {(BAD, "3", "production"): 2.0}
         ends = {
             row["window_end"].timestamp() // HOUR_S for row in read_verdicts(landing.client, model_name=GOOD)
         }
@@ -92,7 +94,7 @@ def test_a_stream_that_fails_holds_up_no_other(landing, step, error):
     clock.now_s += 100
     worker.watch_once()
     assert not worker.failing
-    assert worker._metrics._series[FAILING] == {}
+    assert worker.metrics.series(FAILING) == {}
     assert read_verdicts(landing.client, model_name=BAD)
 
 
@@ -106,8 +108,8 @@ def test_readiness_names_what_fails_alone_and_fails_where_nothing_is_judged(land
         worker = make_worker(landing, pulse=pulse)
         with failing_for_bad("history", ValueError("odd")):
             run_once(worker, monkeypatch)
-        answer = health._answer_ready(None)
-        reported = json.loads(answer.body)
+        answer = TestClient(Starlette(routes=health.routes())).get("/readyz")
+        reported = answer.json()
         assert answer.status_code == (200 if others else 503)
         assert "bad 3 production: ValueError: odd" in " ".join(
             reported.get("warnings", []) + reported["problems"]
@@ -128,7 +130,7 @@ def test_a_store_that_is_away_is_nobodys_fault_alone(landing, monkeypatch):
     def away(*_, **__):
         raise StoreError("away")
 
-    monkeypatch.setattr(worker._connection, "rows", away)
+    monkeypatch.setattr(Connection, "rows", away)
     with pytest.raises(StoreError):
         worker.watch_once()
     assert not worker.failing
@@ -166,11 +168,11 @@ def test_only_streams_that_moved_are_looked_at(landing, monkeypatch):
     worker = make_worker(landing)
     worker.watch_once()
     worker.watch_once()
-    looked, healthy = [], DriftWorker._watch
+    looked, healthy = [], StreamWatch.receive
     monkeypatch.setattr(
-        DriftWorker,
-        "_watch",
-        lambda self, span, **more: looked.append(span.stream) or healthy(self, span, **more),
+        StreamWatch,
+        "receive",
+        lambda self, source, *more: looked.append(source.span.stream) or healthy(self, source, *more),
     )
     worker.watch_once()
     assert looked == []
@@ -183,16 +185,16 @@ def test_a_stop_is_looked_at_between_streams_of_the_export(landing, monkeypatch)
     for model in ("one", "two", "three"):
         put_hours(landing, 0, 4, model_name=model)
     worker = make_worker(landing)
-    worker._stop = threading.Event()
+    stop = threading.Event()
     read, healthy = [], stored.read_arrived
 
     def reads(client, stream, **more):
         read.append(stream)
-        worker._stop.set()
+        stop.set()
         return healthy(client, stream, **more)
 
     monkeypatch.setattr(stored, "read_arrived", reads)
-    worker.watch_once()
+    worker.run(stop)
     assert len(read) == 1
 
 
@@ -202,7 +204,7 @@ def test_what_was_set_aside_is_exported_by_reason(landing):
     put(landing, [{"features": {"amount": 1.0}, "event_time": 0}], model_name="nothing-else")
     worker = make_worker(landing)
     worker.watch_once()
-    series = worker._metrics._series[SET_ASIDE]
+    series = worker.metrics.series(SET_ASIDE)
     assert {key: count for key, count in series.items() if count} == {
         ("till", "3", "old"): 2.0,
         ("till", "3", "future"): 1.0,

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from driftline.domain.channels import Channel, ChannelKind
-from driftline.domain.hours import hour_of
-from driftline.domain.incidents import Finding, Incident
 from driftline.drift.service import stored
 from driftline.drift.service.metrics import (
     CHANGED,
@@ -32,6 +28,7 @@ from driftline.drift.settings import DriftSettings
 from driftline.metrics import Metrics
 from driftline.monitors import ModelMonitor, Monitors
 from driftline.store.incidents import write_incidents
+from tests.drift.service.incident import FINDING, INCIDENT, SINCE
 from tests.drift.service.watching import (
     HOUR,
     HOUR_S,
@@ -46,29 +43,6 @@ from tests.support.landing import put
 from tests.support.traffic import MODEL as NAME
 from tests.support.traffic import VERSION, make_logger
 
-SINCE = datetime(2026, 2, 3, 4, tzinfo=UTC)
-
-FINDING = Finding(
-    segment="city=Bergen",
-    feature="amount",
-    kind="numeric",
-    reference="production",
-    channel=Channel(ChannelKind.OUT_OF_RANGE),
-    effect=0.1,
-    expected=0.1,
-    observed=0.2,
-    z=9.0,
-    scale_hours=1,
-    since=hour_of(SINCE),
-    detected=hour_of(SINCE),
-    last=hour_of(SINCE),
-    episode_ids=(),
-    accepted_at=None,
-)
-INCIDENT = Incident(
-    stream=STREAM, incident_id="p1", detected=hour_of(SINCE), state="open", findings=(FINDING,)
-)
-
 
 @pytest.fixture
 def landing(tmp_path):
@@ -79,7 +53,7 @@ def landing(tmp_path):
 def exported(incidents, served=(STREAM,)):
     metrics = Metrics(WORKER_METRICS)
     export_incidents(metrics, incidents, served)
-    return metrics._series[INCIDENTS]
+    return metrics.series(INCIDENTS)
 
 
 def test_an_incident_tells_since_when_and_what_it_is_about():
@@ -109,7 +83,7 @@ def test_what_nobody_has_to_look_at_is_not_exported(incident):
 def test_after_a_restart_the_newest_verdicts_are_reported_at_once_and_read_once(landing, monkeypatch):
     put_hours(landing, 0, 12)
     before = make_and_watch(landing)
-    assert len(before[VERDICT]) > 0
+    assert len(before(VERDICT)) > 0
     again = make_worker(landing)
     asked = []
     read = stored.read_windows
@@ -118,8 +92,8 @@ def test_after_a_restart_the_newest_verdicts_are_reported_at_once_and_read_once(
     )
     for _ in range(2):
         assert again.watch_once() == 0
-        assert again._metrics._series[VERDICT] == before[VERDICT]
-        assert again._metrics._series[SCORE] == before[SCORE]
+        assert again.metrics.series(VERDICT) == before(VERDICT)
+        assert again.metrics.series(SCORE) == before(SCORE)
     assert asked == [1]
 
 
@@ -130,8 +104,8 @@ def test_after_a_restart_open_incidents_and_what_was_judged_are_reported_at_once
     write_incidents(landing.client, [INCIDENT])
     again = make_worker(landing)
     assert again.watch_once() == 0
-    assert [key[2] for key in again._metrics._series[INCIDENTS]] == ["p1"]
-    assert again._metrics._series[EVALUATED] == {(NAME, VERSION): float((HOUR + 4) * HOUR_S)}
+    assert [key[2] for key in again.metrics.series(INCIDENTS)] == ["p1"]
+    assert again.metrics.series(EVALUATED) == {(NAME, VERSION): float((HOUR + 4) * HOUR_S)}
 
 
 def test_an_incident_is_reported_with_its_verdicts_and_not_ten_seconds_later(landing, monkeypatch):
@@ -143,16 +117,16 @@ def test_an_incident_is_reported_with_its_verdicts_and_not_ten_seconds_later(lan
     monkeypatch.setattr(stored, "read_incidents", lambda *_, **__: asked.append(1) or [INCIDENT])
     assert worker.watch_once() > 0
     assert asked == [1]
-    assert len(worker._metrics._series[INCIDENTS]) == 1
+    assert len(worker.metrics.series(INCIDENTS)) == 1
 
 
 def test_it_tells_of_the_last_day_and_of_the_disk(landing):
     put_hours(landing, 0, 30)
     series = make_and_watch(landing)
-    assert series[NEWEST] == {(NAME, VERSION): (HOUR + 29) * HOUR_S + PER_HOUR - 1.0}
-    assert series[COMPLETENESS] == {(NAME, VERSION): 1.0}
-    assert series[UNREGISTERED] == {(NAME, VERSION): 24 * PER_HOUR}
-    assert 0 < series[DISK_FREE][()] < series[DISK_SIZE][()]
+    assert series(NEWEST) == {(NAME, VERSION): (HOUR + 29) * HOUR_S + PER_HOUR - 1.0}
+    assert series(COMPLETENESS) == {(NAME, VERSION): 1.0}
+    assert series(UNREGISTERED) == {(NAME, VERSION): 24 * PER_HOUR}
+    assert 0 < series(DISK_FREE)[()] < series(DISK_SIZE)[()]
 
 
 def test_the_disk_is_looked_at_while_nothing_lands(landing, monkeypatch):
@@ -172,10 +146,10 @@ def test_a_model_is_reported_with_the_team_of_its_monitors(landing):
     put_hours(landing, 0, 3)
     labelled = ModelMonitor(settings=DriftSettings(), labels={"team": "flights", "city": "Oslo"})
     others = ModelMonitor(settings=DriftSettings())
-    assert make_and_watch(landing, monitors=Monitors(others, {NAME: labelled}))[MODEL] == {
+    assert make_and_watch(landing, monitors=Monitors(others, {NAME: labelled}))(MODEL) == {
         (NAME, "flights"): 1.0
     }
-    assert make_and_watch(landing, monitors=Monitors(others))[MODEL] == {(NAME, ""): 1.0}
+    assert make_and_watch(landing, monitors=Monitors(others))(MODEL) == {(NAME, ""): 1.0}
 
 
 @pytest.mark.parametrize("environment", ["production", "prod"])
@@ -186,16 +160,16 @@ def test_a_model_of_which_everything_was_dropped_is_reported_with_its_team(landi
     landing.land()
     monitors = Monitors(ModelMonitor(settings=DriftSettings(), labels={"team": "flights"}))
     series = make_and_watch(landing, monitors=monitors)
-    assert series[DROPPED] == {("silent", VERSION, "too_large"): 3.0}
-    assert series[COMPLETENESS] == {("silent", VERSION): 0.0}
+    assert series(DROPPED) == {("silent", VERSION, "too_large"): 3.0}
+    assert series(COMPLETENESS) == {("silent", VERSION): 0.0}
     worker = make_worker(landing, Clock(), monitors=monitors)
     worker.watch_once()
-    assert worker._metrics._series[MODEL] == {("silent", "flights"): 1.0}
+    assert worker.metrics.series(MODEL) == {("silent", "flights"): 1.0}
 
 
 def test_values_that_were_left_out_or_rounded_are_reported_by_feature(landing):
     put(landing, [{"features": {"vector": [1.0], "price": Decimal("0.1")}}] * 3)
-    assert make_and_watch(landing)[CHANGED] == {
+    assert make_and_watch(landing)(CHANGED) == {
         (NAME, VERSION, "vector", "left_out"): 3.0,
         (NAME, VERSION, "price", "rounded"): 3.0,
     }
@@ -204,7 +178,7 @@ def test_values_that_were_left_out_or_rounded_are_reported_by_feature(landing):
 def make_and_watch(landing, **arguments):
     worker = make_worker(landing, Clock(), **arguments)
     worker.watch_once()
-    return worker._metrics._series
+    return worker.metrics.series
 
 
 def test_what_may_have_changed_is_read_once_and_not_too_soon():

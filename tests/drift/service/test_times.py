@@ -7,6 +7,7 @@ import time
 import pytest
 
 from driftline.drift.service.metrics import EVALUATED, NEWEST
+from driftline.store.connection import Connection
 from driftline.store.set_aside import read_set_aside
 from driftline.store.verdicts import read_judged_hours, read_verdicts
 from tests.drift.service.watching import HOUR, HOUR_S, STREAM, make_worker, opened_landing, put_hours
@@ -55,8 +56,8 @@ def test_one_odd_time_changes_no_verdict_of_live_traffic(landing, name):
     assert len([hour for hour in judged if hour < end - 1]) >= 7
     assert max(judged) < hour_of_now()
     assert {each.revision for each in judged.values()} == {1}
-    evaluated = worker._metrics._series[EVALUATED]["till", "3"]
-    newest = worker._metrics._series[NEWEST]["till", "3"]
+    evaluated = worker.metrics.series(EVALUATED)["till", "3"]
+    newest = worker.metrics.series(NEWEST)["till", "3"]
     assert evaluated <= time.time()
     assert newest <= time.time() + 1
     assert newest - evaluated < 2 * 3600
@@ -112,9 +113,10 @@ def test_the_years_between_a_stray_and_the_traffic_cost_nothing(landing, monkeyp
     worker = make_worker(landing)
     worker.watch_once()
     put_hours(landing, 0, 6)
-    asked, rows = [], worker._connection.rows
-    monkeypatch.setattr(worker._connection, "rows", lambda *a, **o: asked.append(a) or rows(*a, **o))
-    worker.watch_once()
+    asked, rows = [], Connection.rows
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "rows", lambda *a, **o: asked.append(a) or rows(*a, **o))
+        worker.watch_once()
     assert len(asked) < 100
     judged = read_judged_hours(landing.client, STREAM, hours=100)
     assert [hour for hour in judged if hour >= HOUR] == list(range(HOUR, HOUR + 5))

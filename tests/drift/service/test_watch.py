@@ -9,6 +9,7 @@ from driftline.drift.service.metrics import REVISED
 from driftline.drift.service.watch import LATE_HOURS
 from driftline.errors import StoreError
 from driftline.monitors import ModelMonitor, Monitors
+from driftline.store.connection import Connection
 from driftline.store.verdicts import read_judged_hours
 from tests.drift.service.watching import (
     HOUR,
@@ -195,7 +196,7 @@ def test_several_late_hours_are_one_pass_and_each_is_revised_once(landing):
     hourly = [row for row in reported(landing) if row["revision"] > 1 and row["scale_hours"] == 1]
     assert ends_of(hourly) == {11, 13, 71}
     assert max(row["revision"] for row in reported(landing)) == 2
-    assert worker._metrics._series[REVISED][()] == 3
+    assert worker.metrics.series(REVISED)[()] == 3
 
 
 def test_a_trickle_is_one_revision_once_it_has_been_quiet(landing, clock):
@@ -257,15 +258,15 @@ def test_a_revision_that_was_cut_short_is_found_again_and_leaves_nothing_doubled
     worker = make_worker(landing)
     worker.watch_once()
     put_late(landing, 5)
-    insert = worker._connection.insert
+    insert = Connection.insert
 
-    def fail(name, *arguments, **options):
+    def fail(connection, name, *arguments, **options):
         if name == table:
             raise StoreError("killed")
-        return insert(name, *arguments, **options)
+        return insert(connection, name, *arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(worker._connection, "insert", fail)
+        patched.setattr(Connection, "insert", fail)
         worker.watch_once()
     assert set(worker.failing) == {STREAM}
     worker.close()
@@ -290,15 +291,15 @@ def test_what_was_judged_and_not_noted_is_judged_again_and_written_only_where_it
     """Killed between an hour's verdicts and the note of it: events that landed since make a revision."""
     put_hours(landing, 0, 6)
     worker = make_worker(landing)
-    insert = worker._connection.insert
+    insert = Connection.insert
 
-    def fail(name, *arguments, **options):
+    def fail(connection, name, *arguments, **options):
         if name == "judged_hours":
             raise StoreError("killed")
-        return insert(name, *arguments, **options)
+        return insert(connection, name, *arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(worker._connection, "insert", fail)
+        patched.setattr(Connection, "insert", fail)
         worker.watch_once()
     assert set(worker.failing) == {STREAM}
     worker.close()

@@ -14,6 +14,7 @@ from driftline.errors import StoreError
 from driftline.log import Record
 from driftline.metrics import Metrics
 from driftline.store import grids
+from driftline.store.connection import Connection
 from driftline.store.verdicts import read_verdicts
 from driftline.wire import TRAINING_RUN, TRAINING_RUNS_TOPIC, encode_record
 from tests.support.landing import Landing, put
@@ -174,16 +175,16 @@ def test_only_versions_that_are_served_are_exported(landing):
     clock = Clock()
     worker = make_worker(landing, clock=clock)
     worker.watch_once()
-    exported = worker._metrics._series
-    assert {key[:2] for key in exported[VERDICT]} == {("till", "old")}
+    exported = worker.metrics.series
+    assert {key[:2] for key in exported(VERDICT)} == {("till", "old")}
     put_hours(landing, 2, 50, model_version="new")
     clock.now_s = 30.0
     worker.watch_once()
-    exported = worker._metrics._series
+    exported = worker.metrics.series
     for metric in (VERDICT, EVALUATED, COMPLETENESS, SCORE):
-        assert {key[:2] for key in exported[metric]} <= {("till", "new")}
-    assert exported[EVALUATED] == {("till", "new"): float((HOUR + 49) * HOUR_S)}
-    assert exported[COMPLETENESS] == {("till", "new"): 1.0}
+        assert {key[:2] for key in exported(metric)} <= {("till", "new")}
+    assert exported(EVALUATED) == {("till", "new"): float((HOUR + 49) * HOUR_S)}
+    assert exported(COMPLETENESS) == {("till", "new"): 1.0}
 
 
 def test_a_reference_and_a_shadow_are_not_exported(landing):
@@ -191,7 +192,7 @@ def test_a_reference_and_a_shadow_are_not_exported(landing):
     put_hours(landing, 0, 3, environment="reference", model_name="other")
     worker = make_worker(landing)
     assert worker.watch_once() > 0
-    assert worker._metrics._series[VERDICT] == {}
+    assert worker.metrics.series(VERDICT) == {}
     assert {row["environment"] for row in reported(landing)} == {"shadow"}
 
 
@@ -200,9 +201,7 @@ def test_verdicts_that_the_store_did_not_take_are_given_again(landing, monkeypat
     clock = Clock()
     worker = make_worker(landing, clock=clock)
     with monkeypatch.context() as patched:
-        patched.setattr(
-            worker._connection, "insert", lambda *_, **__: (_ for _ in ()).throw(StoreError("full"))
-        )
+        patched.setattr(Connection, "insert", lambda *_, **__: (_ for _ in ()).throw(StoreError("full")))
         assert worker.watch_once() == 0
     assert reported(landing) == []
     assert [failure.detail for failure in worker.failing.values()] == ["StoreError: full"]
@@ -231,7 +230,7 @@ def test_running_it_outlives_the_trouble_of_its_store(landing, monkeypatch):
     wait_until(lambda: len(reported(landing)) > 0, what="a verdict")
     stop.set()
     thread.join()
-    assert worker._metrics._series[FAILURES][()] == 1
+    assert worker.metrics.series(FAILURES)[()] == 1
 
 
 def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypatch):
@@ -242,12 +241,13 @@ def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypat
     clock.now_s = 100.0
     worker.watch_once()  # It may look again at what its own verdicts left.
     asked = []
-    rows = worker._connection.rows
-    monkeypatch.setattr(
-        worker._connection, "rows", lambda *given, **named: asked.append(given) or rows(*given, **named)
-    )
-    clock.now_s = 200.0
-    assert worker.watch_once() == 0
+    rows = Connection.rows
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Connection, "rows", lambda *given, **named: asked.append(given) or rows(*given, **named)
+        )
+        clock.now_s = 200.0
+        assert worker.watch_once() == 0
     assert len(asked) == 1
     put_hours(landing, 5, 6)
     assert worker.watch_once() > 0
@@ -258,14 +258,14 @@ def test_how_complete_streams_are_is_reported_every_half_minute_at_most_and_not_
     clock = Clock()
     worker = make_worker(landing, clock=clock)
     worker.watch_once()
-    assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0}
+    assert worker.metrics.series(COMPLETENESS) == {("till", "3"): 1.0}
     put_hours(landing, 0, 3, model_version="4")
     clock.now_s = 29.0
     worker.watch_once()
-    assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0}
+    assert worker.metrics.series(COMPLETENESS) == {("till", "3"): 1.0}
     clock.now_s = 30.0
     worker.watch_once()
-    assert worker._metrics._series[COMPLETENESS] == {("till", "3"): 1.0, ("till", "4"): 1.0}
+    assert worker.metrics.series(COMPLETENESS) == {("till", "3"): 1.0, ("till", "4"): 1.0}
 
 
 def test_watch_once_ends_by_itself_and_a_second_one_finds_nothing_to_do(tmp_path):

@@ -48,29 +48,28 @@ class FakeSender:
 @pytest.fixture
 def relay_of():
     def make(answers, spill):
-        relay = Relay(parse_kafka_url(f"kafka://127.0.0.1:9?spill={spill or 'off'}", {}))
-        relay._sender.close()
-        relay._sender = FakeSender(answers)
-        return relay
+        sender = FakeSender(answers)
+        settings = parse_kafka_url(f"kafka://127.0.0.1:9?spill={spill or 'off'}", {})
+        return Relay(settings, make_sender=lambda _: sender), sender
 
     return make
 
 
 def test_an_append_that_arrives_while_another_one_is_tried_is_not_sent_again(relay_of):
-    relay = relay_of([False, True, True], None)
+    relay, sender = relay_of([False, True, True], None)
     events, heartbeat = records(3), records(1, topic=SESSIONS_TOPIC)
     with pytest.raises(LogError):
         relay.append(events)
     relay.append(heartbeat)
     relay.append(events)
-    assert relay._sender.sent == [events, heartbeat]
+    assert sender.sent == [events, heartbeat]
     relay.close()
 
 
 def test_an_append_that_goes_to_disk_while_another_one_is_tried_is_not_put_there_again(
     relay_of, tmp_path, monkeypatch
 ):
-    relay = relay_of([False] * 1_000, tmp_path / "spill")
+    relay, sender = relay_of([False] * 1_000, tmp_path / "spill")
     events, heartbeat = records(3), records(1, topic=SESSIONS_TOPIC)
     with monkeypatch.context() as patched:
         patched.setattr(Spill, "put_first", _full)
@@ -79,7 +78,7 @@ def test_an_append_that_goes_to_disk_while_another_one_is_tried_is_not_put_there
     relay.append(heartbeat)
     relay.append(events)
     assert relay.spilled() == len(events) + len(heartbeat)
-    assert relay._sender.sent == [events]
+    assert sender.sent == [events]
     relay.close()
 
 

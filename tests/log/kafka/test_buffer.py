@@ -96,8 +96,8 @@ def test_a_batch_is_full_at_either_bound(buffer):
 def test_records_from_before_a_seek_are_dropped(buffer):
     member = Member(Cluster(parse_kafka_url("kafka://host", {})), "group", ["t"], lambda: 0.0)
     member.buffers[PLACE] = buffer
-    member._sort([Fetched(900)])
+    member.sort([Fetched(900)])
     assert buffer.next_batch(10, 100) is None
     buffer.is_to_seek = False
-    member._sort([Fetched(5)])
+    member.sort([Fetched(5)])
     assert buffer.next_batch(10, 100).offsets == [5]

@@ -10,6 +10,7 @@ import pytest
 from driftline.errors import LogError, LogMovedError
 from driftline.log import open_log
 from driftline.log.kafka import reader as reader_module
+from driftline.log.kafka.cluster import Cluster
 from driftline.log.kafka.note import Note
 from tests.log.kafka.groups import GROUP, TOPIC, Stage, fetched, wait_for
 
@@ -113,7 +114,7 @@ def test_lag_and_positions_are_those_of_a_readers_own_partitions_once_it_has_joi
 
 def test_lag_grows_while_a_reader_stays(stage):
     now_s = [0.0]
-    reader = reader_module.KafkaReader(stage.log._cluster, GROUP, [TOPIC], clock=lambda: now_s[0])
+    reader = reader_module.KafkaReader(Cluster(stage.log.settings), GROUP, [TOPIC], clock=lambda: now_s[0])
     stage.put(numbers(3))
     process(reader)
     for count in (2, 3):
@@ -132,13 +133,12 @@ def test_staying_takes_in_nothing(stage):
     reader = stage.reader()
     assert list(reader.partitions(TOPIC)) == [0]
     assert reader.fetch(TOPIC) is None
-    buffer = reader._member.buffers[TOPIC, 0]
     reader.stay()
     stage.put(numbers(1000))
     for _ in range(15):
         reader.stay()
         time.sleep(0.1)
-    assert buffer.held_bytes == 0
+    assert reader.held_bytes == 0
     assert len(reader.fetch(TOPIC).values) == 1000
 
 
@@ -188,7 +188,7 @@ def test_what_waits_is_bounded_and_nothing_is_left_out(make, monkeypatch):
                 range(counts[partition], counts[partition] + len(values))
             )
             counts[partition] += len(values)
-            sizes.append(sum(buffer.held_bytes for buffer in reader._member.buffers.values()))
+            sizes.append(reader.held_bytes)
     assert counts == [15_000, 15_000]
     # Each its share, and what one look at librdkafka's queue brings beyond it.
     assert max(sizes) < 6 << 20

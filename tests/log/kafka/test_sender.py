@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from driftline.errors import LogError
 from driftline.log import Record
+from driftline.log.kafka import clients
 from driftline.log.kafka.delivery import Delivery
 from driftline.log.kafka.sender import MAY_REPEAT_HEADER, Sender
 from driftline.wire import MAX_EVENT_BYTES, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
@@ -161,10 +162,11 @@ class DyingProducer:
         self.is_purged = True
 
 
-def test_after_a_failure_for_good_another_producer_sends_what_may_be_there_already(topics):
-    sender = Sender(topics.settings())
-    dying = sender._producer = DyingProducer()
-    delivery = sender.send([an_event(number) for number in range(3)])
+def test_after_a_failure_for_good_another_producer_sends_what_may_be_there_already(topics, monkeypatch):
+    sender, dying = Sender(topics.settings()), DyingProducer()
+    with monkeypatch.context() as patched:
+        patched.setattr(clients, "make_producer", lambda _config: dying)
+        delivery = sender.send([an_event(number) for number in range(3)])
     assert not sender.wait(delivery, 1)
     assert delivery.is_stalled
     deliver(sender, delivery)
@@ -194,7 +196,8 @@ def test_a_registry_that_is_away_stalls_and_nothing_is_sent(topics):
     def away(name):
         raise LogError(f"no {name} today")
 
-    sender = Sender(topics.settings(), SimpleNamespace(schema_id=away))
+    registry = SimpleNamespace(schema_id=away)
+    sender = Sender(topics.settings(), registry)
     event = encode_record(
         SESSION,
         {"session_id": "s", "beat_time": 0, "model_name": "m", "model_version": "1", "environment": "e"}
@@ -205,7 +208,7 @@ def test_a_registry_that_is_away_stalls_and_nothing_is_sent(topics):
     assert delivery.is_stalled
     assert delivery.error == "no SessionBeat today"
     assert delivery.remaining() == [Record(HEARTBEATS, b"k", event)]
-    sender._registry = SimpleNamespace(schema_id=lambda _: 1)
+    registry.schema_id = lambda _: 1
     deliver(sender, delivery)
     assert topics.values(HEARTBEATS) == [b"\x00\x00\x00\x00\x01" + event[10:]]
     sender.close()

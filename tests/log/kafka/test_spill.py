@@ -14,6 +14,7 @@ import pytest
 from driftline.errors import LogError, LogFullError
 from driftline.log import Record
 from driftline.log.kafka.spill import Spill, SpillSettings, spill_folders, sweep
+from driftline.log.local import LocalReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,12 +163,12 @@ def test_the_spill_of_a_killed_process_is_adopted_although_its_child_lives(setti
             os.kill(child, signal.SIGKILL)
 
 
-def fill(spills: Sequence[Spill]) -> int:
+def fill(spills: Sequence[Spill], now_s: list[float]) -> int:
     """Put into each spill in turn, without an end; return how many MiB were taken when one refused."""
     chunk = [Record("driftline.predictions", b"", os.urandom(1024))] * 512
     for puts in range(100):
         spill = spills[puts % len(spills)]
-        spill._others = (0.0, 0)  # What others take is looked at once a second.
+        now_s[0] += 2  # What others take is looked at once a second.
         try:
             spill.put(chunk)
         except LogFullError:
@@ -177,8 +178,9 @@ def fill(spills: Sequence[Spill]) -> int:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_all_spills_of_a_host_share_one_bound(settings, count):
-    spills = [Spill.create(settings) for _ in range(count)]
-    assert 4 <= fill(spills) <= 8
+    now_s = [1_000_000.0]
+    spills = [Spill.create(settings, lambda: now_s[0]) for _ in range(count)]
+    assert 4 <= fill(spills, now_s) <= 8
     for spill in spills:
         spill.close()
 
@@ -219,8 +221,8 @@ def full(*_arguments, **_options):
 def test_on_a_full_disk_everything_is_forwarded_without_notes_and_the_room_given_back(settings, monkeypatch):
     spill = Spill.create(settings)
     spill.put(some_records(5_000))
-    monkeypatch.setattr(spill._reader, "intend", full)
-    monkeypatch.setattr(spill._reader, "commit", full)
+    monkeypatch.setattr(LocalReader, "intend", full)
+    monkeypatch.setattr(LocalReader, "commit", full)
     taken = []
     while (run := spill.take()) is not None:
         taken += run.records
@@ -235,7 +237,7 @@ def test_a_disk_that_fills_up_while_a_run_is_on_its_way_loses_and_repeats_nothin
     spill = Spill.create(settings)
     spill.put(some_records(4_500))
     first = spill.take()
-    monkeypatch.setattr(spill._reader, "commit", full)
+    monkeypatch.setattr(LocalReader, "commit", full)
     spill.done(first)
     assert spill.waiting() == 2_500
     second = spill.take()
@@ -253,7 +255,7 @@ def test_who_adopts_a_spill_without_notes_takes_every_record_for_one_that_may_ha
 ):
     spill = Spill.create(settings)
     spill.put(some_records(3_000))
-    monkeypatch.setattr(spill._reader, "intend", full)
+    monkeypatch.setattr(LocalReader, "intend", full)
     spill.done(spill.take())
     spill.begin_anew()  # Its process dies.
     adopted = Spill.adopt(settings, spill.folder)

@@ -7,7 +7,7 @@ import dataclasses
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.streams import Stream
 from driftline.web.views.stories import gather
-from tests.web.test_formatting import EPISODE, plain
+from tests.web.episode import EPISODE, plain
 
 
 def episode(feature, since=100, until=110, **changes):

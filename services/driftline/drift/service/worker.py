@@ -97,7 +97,7 @@ class DriftWorker:
     ) -> None:
         self._store = store
         self._answer = answer
-        self._metrics = metrics
+        self.metrics = metrics
         self._monotonic = monotonic
         self._pulse = pulse or Pulse("drift worker", monotonic)
         self._stop: threading.Event | None = None
@@ -133,7 +133,7 @@ class DriftWorker:
             except Exception as error:
                 has_failed = True
                 self._pulse.fail(error)
-                self._metrics.count(FAILURES)
+                self.metrics.count(FAILURES)
                 foreseen = isinstance(error, StoreError)
                 context = {"error": type(error).__name__}
                 form = "judging failed, trying again: %s"
@@ -205,7 +205,7 @@ class DriftWorker:
         if has_judged or self._has_news or self._failing.known or self._stored.is_due(now_s):
             newest = self._streams.newest
             served = served_streams([s for s in self._streams.all if self._is_judged(s.stream)], newest)
-            export_evaluated(self._metrics, {s: self._next_hour(s) for s in served})
+            export_evaluated(self.metrics, {s: self._next_hour(s) for s in served})
             latest: dict[Stream, Sequence[Verdict]] = {}
             for stream in served:
                 if not self._goes_on():
@@ -215,7 +215,7 @@ class DriftWorker:
             self._stored.refresh(
                 self._connection, served, newest, now_s=now_s, has_judged=has_judged, goes_on=self._goes_on
             )
-            export_verdicts(self._metrics, latest, self._stored.incidents)
+            export_verdicts(self.metrics, latest, self._stored.incidents)
             wanted = set(served)
             reported = [
                 span
@@ -226,10 +226,10 @@ class DriftWorker:
             self._stored.export_set_aside(self._connection, reported, self._late_moves)
             self._late_moves = set()
             named = [*(span.stream for span in reported), *self._stored.dropping]
-            export_teams(self._metrics, named, self._monitors)
+            export_teams(self.metrics, named, self._monitors)
             self._has_news = False
         failing = {tuple(stream): float(known.attempts) for stream, known in self.failing.items()}
-        self._metrics.replace(FAILING, failing)
+        self.metrics.replace(FAILING, failing)
 
     def _next_hour(self, stream: Stream) -> int:
         """Return up to where a stream is judged."""
@@ -344,12 +344,12 @@ class DriftWorker:
             raise
         verdicts = Verdicts.joined(given)
         for name, count in verdicts.counted().items():
-            self._metrics.count(JUDGED, count, verdict=name)
+            self.metrics.count(JUDGED, count, verdict=name)
         if late := sum(len(revision.hours) for revision in revisions):
             names = (stream.model_name, stream.model_version, late)
             form = "%s %s: %d hours were judged anew, since events arrived late"
             _logger.info(form, *names, extra=stream._asdict())
-        self._metrics.count(REVISED, late)
+        self.metrics.count(REVISED, late)
         return len(verdicts)
 
     def _source(self, span: StreamSpan) -> StreamSource:

@@ -186,9 +186,9 @@ class Member:
         except KafkaException as error:
             self.leave()
             raise log_error(error, f"{self._cluster.settings.bootstrap}: can't read") from error
-        self._sort(messages)
+        self.sort(messages)
 
-    def _sort(self, messages: list[Message]) -> None:
+    def sort(self, messages: list[Message]) -> None:
         """Give each message to its partition, and look at what is none."""
         buffer, current = None, None
         run: list[Message] = []

@@ -67,6 +67,11 @@ class KafkaReader:
         """The group protocol that it speaks: ``consumer`` or ``classic``; known once it has joined."""
         return self._member.protocol
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of all partitions together waits in Python."""
+        return sum(buffer.held_bytes for buffer in self._member.buffers.values())
+
     def partitions(self, topic: str) -> Sequence[int]:
         """Return the partitions of a topic that are this reader's now, rising.
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from driftline.log.base import Record
     from driftline.log.kafka.delivery import Delivery
+    from driftline.log.kafka.sender import Sender
     from driftline.log.kafka.settings import KafkaSettings
 
 DIRECT_TIMEOUT_S = 1.0
@@ -60,18 +61,21 @@ class Relay:
         first_timeout_s: the same until the cluster has answered for the first time, which takes longer.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         monotonic: a clock in seconds.
+        make_sender: makes what sends to the cluster.
     """
 
     def __init__(
         self,
         settings: KafkaSettings,
         *,
+        make_sender: Callable[[KafkaSettings], Sender] = open_sender,
         direct_timeout_s: float = DIRECT_TIMEOUT_S,
         first_timeout_s: float = FIRST_TIMEOUT_S,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._make_sender = make_sender
         self._direct_timeout_s = direct_timeout_s
         self._first_timeout_s = max(direct_timeout_s, first_timeout_s)
         self._clock = clock
@@ -82,7 +86,7 @@ class Relay:
     def begin_anew(self) -> None:
         """Be as new: in a forked child, whose parent goes on with what was under way."""
         self._lock = threading.Lock()
-        self._sender = open_sender(self._settings)
+        self._sender = self._make_sender(self._settings)
         self._timeout_s = self._first_timeout_s
         self._flight: Delivery | None = None
         # What was taken after its append had failed: the same append, tried again, has nothing left to do.

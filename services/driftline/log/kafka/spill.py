@@ -302,8 +302,8 @@ class Spill:
 
     def _others_bytes(self) -> int:
         """Return what the other spills take, as it was a moment ago."""
-        now_s = time.monotonic()
-        if now_s >= self._others[0]:
+        now_s = self._clock()
+        if not self._others[0] - _OTHERS_AGE_S <= now_s < self._others[0]:
             folders = (folder for folder in spill_folders(self._settings.root) if folder != self.folder)
             self._others = now_s + _OTHERS_AGE_S, sum(map(_disk_bytes, folders))
         return self._others[1]
