@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.store.play import play
 from tests.support.landing import Landing
 from tests.support.running import Place
+
+__all__ = ["play"]
 
 
 @pytest.fixture(scope="module")
