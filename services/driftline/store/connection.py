@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from clickhouse_connect.driver import options
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.datatypes.base import ClickHouseType
     from clickhouse_connect.driver.client import Client
+
+_CHUNK_BYTES = 1 << 20
 
 
 class Connection:
@@ -92,8 +95,9 @@ class Connection:
         *,
         column_names: Sequence[str],
         column_oriented: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        """Insert rows, or columns where ``column_oriented``, as one block."""
+        """Insert rows, or columns where ``column_oriented``, as one block, with settings of the engine."""
         names = list(column_names)
         place = table, tuple(names)
         with _store_errors(f"the store did not take rows of {table}"):
@@ -102,7 +106,12 @@ class Connection:
             if types is None:
                 types = self._client.create_insert_context(table, names).column_types
             self._client.insert(
-                table, data, column_names=names, column_types=types, column_oriented=column_oriented
+                table,
+                data,
+                column_names=names,
+                column_types=types,
+                column_oriented=column_oriented,
+                settings=_dict(settings),
             )
             self._types[place] = types
 
@@ -114,6 +123,24 @@ class Connection:
         view: Any = memoryview(container)
         with _store_errors(f"the store did not take a block of {table}"):
             self._client.raw_insert(table, columns, view, dict(settings), fmt="Avro")
+
+    def write(
+        self,
+        query: str,
+        file: IO[bytes],
+        *,
+        fmt: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write what a query gives into a file, in one of the engine's formats, as it comes."""
+        with (
+            _store_errors(),
+            self._client.raw_stream(
+                query, parameters=_dict(parameters), settings=_dict(settings), fmt=fmt
+            ) as answer,
+        ):
+            shutil.copyfileobj(answer, file, _CHUNK_BYTES)
 
     def set(self, settings: Mapping[str, str]) -> None:
         """Have settings of the engine hold for all that is asked from now on."""
