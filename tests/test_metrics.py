@@ -7,12 +7,21 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from driftline.audit import SEALER_METRICS
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
 from driftline.profiling import PROFILER_METRICS
+from driftline.web import WEB_METRICS
 
-TABLES = (*COMMON_METRICS, *LANDER_METRICS, *PROFILER_METRICS, *WORKER_METRICS)
+TABLES = (
+    *COMMON_METRICS,
+    *LANDER_METRICS,
+    *PROFILER_METRICS,
+    *SEALER_METRICS,
+    *WORKER_METRICS,
+    *WEB_METRICS,
+)
 _UNITS = (
     "_total",
     "_attempts",

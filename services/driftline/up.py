@@ -1,4 +1,4 @@
-"""``driftline up``: lander, profiler, drift worker and pages in one process, over one log and one store."""
+"""``driftline up``: everything in one process, over one log and one store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from driftline.audit import SEALER_METRICS, Sealer
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
 from driftline.embedded import open_store
@@ -16,10 +17,10 @@ from driftline.log import open_log
 from driftline.metrics import Metrics
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store.ready import check_store
-from driftline.web import WebServer, create_app
+from driftline.web import WEB_METRICS, WebServer, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from driftline.domain.incidents import Answer, Incident
@@ -38,6 +39,7 @@ class Up:
         host: address that the pages listen on.
         port: their port; 0 takes a free one.
         allowed_hosts: names that requests may give for this host, besides addresses and loopback names.
+        user_header: of requests, in which a proxy says who asks.
         monitors: what is monitored of each model, and how.
         policy: what becomes of versions that nobody registered.
         dead_letter_limit: share of the records that may be refused before the lander stops.
@@ -55,6 +57,7 @@ class Up:
         host: str = "127.0.0.1",
         port: int = 0,
         allowed_hosts: Sequence[str] = (),
+        user_header: str = "",
         monitors: Monitors[DriftSettings] | None = None,
         policy: Policy | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
@@ -62,11 +65,12 @@ class Up:
     ) -> None:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.metrics = Metrics(LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS)
+        self.metrics = Metrics(LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS, SEALER_METRICS, WEB_METRICS)
         self.log = open_log(log_url)
         self.store: Store = open_store(store_url)
         try:
-            pulses = {name: Pulse(name, time.monotonic) for name in ("lander", "profiler", "drift worker")}
+            names = ("lander", "profiler", "drift worker", "sealer")
+            pulses = {name: Pulse(name, time.monotonic) for name in names}
             self._lander = Lander(
                 self.log,
                 self.store,
@@ -84,18 +88,14 @@ class Up:
                 pulse=pulses["drift worker"],
                 answer=answer,
             )
-            health = Health(
-                alive={name: pulse.check for name, pulse in pulses.items()},
-                ready={
-                    "log": self.log.topics,
-                    "store": lambda: check_store(self.store),
-                    "landing": pulses["lander"].check_work,
-                    "deriving": pulses["profiler"].check_work,
-                    "judging": pulses["drift worker"].check_work,
-                },
-                pulses=pulses,
+            self._sealer = Sealer(self.store, metrics=self.metrics, pulse=pulses["sealer"])
+            app = create_app(
+                self.store,
+                self.metrics,
+                clock=time.time,
+                health=self._health(pulses),
+                user_header=user_header,
             )
-            app = create_app(self.store, self.metrics, clock=time.time, health=health)
             self._web = WebServer(app, host, port, allowed_hosts=allowed_hosts)
             self._web.start()
         except BaseException:
@@ -105,6 +105,21 @@ class Up:
         self._start("lander", self._lander.run)
         self._start("profiler", self._profiler.run)
         self._start("drift-worker", self._worker.run)
+        self._start("sealer", self._sealer.run)
+
+    def _health(self, pulses: Mapping[str, Pulse]) -> Health:
+        return Health(
+            alive={name: pulse.check for name, pulse in pulses.items()},
+            ready={
+                "log": self.log.topics,
+                "store": lambda: check_store(self.store),
+                "landing": pulses["lander"].check_work,
+                "deriving": pulses["profiler"].check_work,
+                "judging": pulses["drift worker"].check_work,
+                "sealing": pulses["sealer"].check_work,
+            },
+            pulses=pulses,
+        )
 
     def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
@@ -125,6 +140,7 @@ class Up:
         self._lander.close()
         self._profiler.close()
         self._worker.close()
+        self._sealer.close()
         self.store.close()
         self.log.close()
 

@@ -33,9 +33,12 @@ COMMANDS = {
     "serve": ("serve", "--port", "0"),
 }
 CHECKS = {
-    "up": {"lander", "profiler", "drift worker", "log", "store", "landing", "deriving", "judging"},
+    "up": {
+        *("lander", "profiler", "drift worker", "sealer"),
+        *("log", "store", "landing", "deriving", "judging", "sealing"),
+    },
     "land": {"lander", "log", "store", "landing"},
-    "profile": {"profiler", "store", "deriving"},
+    "profile": {"profiler", "sealer", "store", "deriving", "sealing"},
     "watch": {"drift worker", "store", "judging"},
     "serve": {"store"},
 }

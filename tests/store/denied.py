@@ -23,6 +23,8 @@ DENIED = {
         "DELETE FROM derived_hours WHERE 1",
         "TRUNCATE TABLE profiles",
         "ALTER TABLE profiles UPDATE count = 0 WHERE 1",
+        "ALTER TABLE audit_rows UPDATE hour = hour + 1 WHERE 1",
+        "DELETE FROM audit_links WHERE 1",
     ],
     "watcher": [
         "SELECT * FROM outcomes",
@@ -39,6 +41,8 @@ DENIED = {
         "INSERT INTO training_runs (model_name) VALUES ('m')",
         "DELETE FROM profiles WHERE 1",
         "DROP TABLE outcomes",
+        "INSERT INTO audit_links (model_name) VALUES ('m')",
+        "DELETE FROM access_log WHERE 1",
         "INSERT INTO acknowledgements (incident_id, acknowledgement) VALUES ('p', 'real')",
     ],
     "responder": [

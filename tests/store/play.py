@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import time
 from contextlib import ExitStack, closing
+from datetime import date
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
+from driftline.audit import SEALER_METRICS, Sealer
 from driftline.cli.app import driftline
+from driftline.domain.chain import Head
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.drift.incidents.store import keep_incidents, open_book
@@ -26,6 +29,7 @@ from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.store import migrate, ready_connection
+from driftline.store.chain import read_heads, read_last_links, write_heads
 from driftline.store.dead_letters import DeadLetterFilter
 from driftline.store.derive import DERIVED_TABLES, delete_superseded
 from driftline.store.joint import (
@@ -220,11 +224,23 @@ def respond(store, incident_id):
     return [CliRunner().invoke(driftline, question, env=environment(store)) for question in asked]
 
 
-def read(store, event_id, incident_id):
+def seal(store):
+    """Seal, and keep heads as the sealer does once a day is over."""
+    with closing(Sealer(store, metrics=Metrics(SEALER_METRICS))) as sealer:
+        sealed = sealer.seal_everything()
+    with closing(store.connect()) as client:
+        kept = read_heads(client)
+        write_heads(client, [Head(MODEL, date(2026, 2, 1), 1, read_last_links(client)[MODEL].hash)])
+        return sealed, len(kept)
+
+
+def read(store, event_id, incident_id, folder):
     ready_connection(store).close()
     env = environment(store)
     asked = ("trace", event_id), ("completeness",), ("verdicts",), ("incidents",), ("dead-letters", "list")
     asked += ("invalid",), ("rules", MODEL), ("performance", "--model", MODEL)
+    asked += ("audit", "verify"), ("audit", "head"), ("audit", "accesses")
+    asked += (("audit", "export", str(folder / "export"), "--model", MODEL),)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
     below = ("", "/features/amount", "/features/city", "/predictions?feature=amount&low=0")
@@ -254,12 +270,13 @@ def play(tmp_path_factory):
     played.acting("watcher", judge)
     played.derived_again = played.acting("profiler", derive)
     played.superseded = played.as_owner(superseded)
+    played.sealed = played.acting("profiler", seal)
     played.judged = played.acting("watcher", judge)
     played.judged_jointly = played.acting("watcher", judge_jointly)
     played.segment = played.acting("watcher", read_segment)
     (reported,) = played.acting("watcher", incident)
     played.responses = played.acting("responder", lambda store: respond(store, reported.incident_id))
     played.answers, played.pages = played.acting(
-        "reader", lambda store: read(store, event_id, reported.incident_id)
+        "reader", lambda store: read(store, event_id, reported.incident_id, played.folder)
     )
     return played

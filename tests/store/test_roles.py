@@ -40,6 +40,7 @@ def test_each_service_does_its_work_with_its_role(play):
     # The hours that the traffic spans, and again when its segments and rules change.
     assert min(play.derived, play.derived_again) >= 36
     assert play.superseded == [0, 0, 0]
+    assert play.sealed == (1, 0)
     assert play.judged > 0
     assert play.judged_jointly
     assert sum(profile.rows for profile in play.segment) == EVENTS // 3

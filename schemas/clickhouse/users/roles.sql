@@ -20,7 +20,8 @@ TO driftline_lander WITH REPLACE OPTION;
 
 CREATE ROLE IF NOT EXISTS driftline_profiler;
 
--- Deletes what no pointer names any more. Inserting into an AggregateFunction takes nothing more.
+-- Deletes what no pointer names any more. Inserting into an AggregateFunction takes nothing more. It seals,
+-- too, and can change nothing that it has sealed.
 GRANT
     SELECT ON $database.schema_migrations,
     SELECT ON $database.predictions,
@@ -37,6 +38,9 @@ GRANT
     INSERT, SELECT ON $database.feature_grids,
     SELECT ON $database.monitored_segments,
     INSERT, SELECT ON $database.feature_rules,
+    INSERT, SELECT ON $database.audit_rows,
+    INSERT, SELECT ON $database.audit_links,
+    INSERT, SELECT ON $database.audit_heads,
     SELECT(database, table, partition_id, active, max_block_number) ON system.parts
 TO driftline_profiler WITH REPLACE OPTION;
 
@@ -72,6 +76,7 @@ GRANT
     SELECT ON $database.acknowledgements
 TO driftline_watcher WITH REPLACE OPTION;
 
+-- Changes nothing; that it looked at a prediction is added to the access log.
 CREATE ROLE IF NOT EXISTS driftline_reader;
 
 GRANT
@@ -100,7 +105,12 @@ GRANT
     SELECT ON $database.drift_verdicts,
     SELECT ON $database.judged_hours,
     SELECT ON $database.incidents,
-    SELECT ON $database.acknowledgements
+    SELECT ON $database.acknowledgements,
+    SELECT ON $database.audit_rows,
+    SELECT ON $database.audit_links,
+    SELECT ON $database.audit_heads,
+    INSERT, SELECT ON $database.access_log,
+    SELECT(database, name, engine_full) ON system.tables
 TO driftline_reader WITH REPLACE OPTION;
 
 -- Who is on call: reads incidents, and says what they were.

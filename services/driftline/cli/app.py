@@ -22,6 +22,10 @@ COMMANDS: Final = {
         "ack:ack",
         "Acknowledge an incident: it steers how sure incidents have to be, and what counts as reference.",
     ),
+    "audit": Entry(
+        "audit:audit_group",
+        "Prove what landed: that none of it was changed, that all of it is there, and who looked at it.",
+    ),
     "calibrate": Entry(
         "calibrate:calibrate_command",
         "Replay your own stream: how often it would page by itself, and how soon shifts would be found.",
@@ -61,7 +65,8 @@ COMMANDS: Final = {
         "Show how right models were, period by period: metrics with intervals, and what they rest on.",
     ),
     "profile": Entry(
-        "services:profile", "Derive profiles, sessions and invalid values from what has landed, hour by hour."
+        "deriving:profile",
+        "Derive profiles, sessions and invalid values from what has landed, hour by hour, and seal it.",
     ),
     "report": Entry("report:report", "Write what the pages show into one HTML file that needs nothing else."),
     "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
@@ -72,7 +77,8 @@ COMMANDS: Final = {
         "Show one prediction, back to what made its model; or, backwards, the predictions of something.",
     ),
     "up": Entry(
-        "services:up", "Run everything in one process: lander, profiler, drift worker, pages and metrics."
+        "services:up",
+        "Run everything in one process: lander, profiler, drift worker, sealer, pages and metrics.",
     ),
     "verdicts": Entry("questions:verdicts", "List drift verdicts, the newest first."),
     "watch": Entry("services:watch", "Judge windows as they close."),

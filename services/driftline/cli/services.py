@@ -18,7 +18,6 @@ from starlette.routing import Mount
 from driftline.cli.logs import FailureError, announce
 from driftline.cli.once import judge_once, land_once
 from driftline.cli.options import (
-    Shard,
     clean_errors,
     load_monitors,
     log_option,
@@ -26,7 +25,6 @@ from driftline.cli.options import (
     policy_option,
     store_option,
 )
-from driftline.cli.output import echo
 from driftline.cli.questions import patience_with
 from driftline.cli.settings import LinkedOption
 from driftline.drift import DriftSettings
@@ -39,22 +37,25 @@ from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.dead_letters import LIMIT_SHARE
 from driftline.log import open_log
 from driftline.metrics import Metrics
-from driftline.profiling import PROFILER_METRICS, Profiler
 from driftline.registry.policy import read_policy
 from driftline.store import migrate, ready_connection
 from driftline.store.ready import act, check_store
 from driftline.store.users import SERVICES, migrate_with_users, read_accounts
 from driftline.up import Up
-from driftline.web import WebServer, create_app
+from driftline.web import WEB_METRICS, WebServer, create_app
 from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import ParamSpec
 
     from driftline.health import Check
     from driftline.store.connection import Connection
     from driftline.store.migrate import Migration
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 T = TypeVar("T")
 
@@ -92,6 +93,13 @@ _allowed_host_option = click.option(
     help="Name that requests may give for this host, such as driftline.example or *.example.com; may be "
     "repeated. Addresses and localhost are always allowed.",
 )
+_user_header_option = click.option(
+    "--user-header",
+    default="",
+    envvar="DRIFTLINE_USER_HEADER",
+    help="Header of requests in which your proxy says who asks, for the access log; only where nobody comes "
+    "past the proxy. Default: the address that asks.",
+)
 _metrics_port_option = click.option(
     "--metrics-port",
     cls=LinkedOption,
@@ -109,8 +117,13 @@ _dead_letter_limit_option = click.option(
 )
 
 
+def metrics_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command ``--metrics-port`` and ``--allowed-host``."""
+    return _metrics_port_option(_allowed_host_option(command))
+
+
 @contextmanager
-def _exposed(
+def exposed(
     metrics: Metrics, health: Health, port: int | None, allowed_hosts: Sequence[str]
 ) -> Iterator[None]:
     """Serve metrics and health while the block runs, unless no port is given."""
@@ -155,6 +168,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @_host_option
 @_port_option
 @_allowed_host_option
+@_user_header_option
 @_timezone_option
 @monitors_option
 @policy_option
@@ -166,12 +180,13 @@ def up(
     host: str,
     port: int,
     allowed_hosts: tuple[str, ...],
+    user_header: str,
     timezone: str,
     monitors: Path | None,
     policy: str | None,
     dead_letter_limit: float,
 ) -> None:
-    """Run everything in one process: lander, profiler, drift worker, pages and metrics."""
+    """Run everything in one process: lander, profiler, drift worker, sealer, pages and metrics."""
     stop = stop_on_signals()
     watched = load_monitors(monitors, drift_settings(timezone))
     with Up(
@@ -180,6 +195,7 @@ def up(
         host=host,
         port=port,
         allowed_hosts=allowed_hosts,
+        user_header=user_header,
         monitors=watched,
         policy=read_policy(policy),
         dead_letter_limit=dead_letter_limit,
@@ -276,14 +292,14 @@ def land(
     """Land events from the log in the store. Several may land one Kafka log, and share its partitions."""
     stop = stop_on_signals()
     metrics, pulse = Metrics(LANDER_METRICS), Pulse("lander", time.monotonic)
-    with open_log(log_url) as log, open_store(store_url) as store, ExitStack() as exposed:
+    with open_log(log_url) as log, open_store(store_url) as store, ExitStack() as stack:
         ready: dict[str, Check] = {
             "log": log.topics,
             "store": lambda: check_store(store),
             "landing": pulse.check_work,
         }
         health = Health(alive={"lander": pulse.check}, ready=ready)
-        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
+        stack.enter_context(exposed(metrics, health, metrics_port, allowed_hosts))
         lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit, pulse=pulse)
         try:
             if from_start:
@@ -294,44 +310,6 @@ def land(
                 lander.run(stop)
         finally:
             lander.close()
-
-
-@click.command()
-@store_option
-@click.option("--until-idle", is_flag=True, help="End when everything that landed is derived.")
-@click.option(
-    "--shard",
-    type=Shard(),
-    default="0/1",
-    show_default=True,
-    envvar="DRIFTLINE_PROFILE_SHARD",
-    help="Derive part i of n of the models, where n of these services share them; i counts from 0.",
-)
-@_metrics_port_option
-@_allowed_host_option
-@clean_errors
-def profile(
-    store_url: str,
-    until_idle: bool,
-    shard: tuple[int, int],
-    metrics_port: int | None,
-    allowed_hosts: tuple[str, ...],
-) -> None:
-    """Derive profiles, sessions and invalid values from what has landed, hour by hour."""
-    stop = stop_on_signals()
-    metrics, pulse = Metrics(PROFILER_METRICS), Pulse("profiler", time.monotonic)
-    with open_store(store_url) as store, ExitStack() as exposed:
-        ready: dict[str, Check] = {"store": lambda: check_store(store), "deriving": pulse.check_work}
-        health = Health(alive={"profiler": pulse.check}, ready=ready, pulses={"profiler": pulse})
-        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
-        profiler = Profiler(store, metrics=metrics, shard=shard[0], shards=shard[1], pulse=pulse)
-        try:
-            if until_idle:
-                echo(f"{profiler.run_until_idle()} hours derived")
-            else:
-                profiler.run(stop)
-        finally:
-            profiler.close()
 
 
 @click.command()
@@ -357,10 +335,10 @@ def watch(
     """Judge windows as they close."""
     stop = stop_on_signals()
     metrics, pulse = Metrics(WORKER_METRICS), Pulse("drift worker", time.monotonic)
-    with open_store(store_url) as store, ExitStack() as exposed:
+    with open_store(store_url) as store, ExitStack() as stack:
         ready: dict[str, Check] = {"store": lambda: check_store(store), "judging": pulse.check_work}
         health = Health(alive={"drift worker": pulse.check}, ready=ready, pulses={"drift worker": pulse})
-        exposed.enter_context(_exposed(metrics, health, metrics_port, allowed_hosts))
+        stack.enter_context(exposed(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
         asked: dict[str, Any] = {"monitors": watched, "policy": read_policy(policy)}
         patience: dict[str, Any] = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
@@ -381,13 +359,14 @@ def watch(
 @_host_option
 @_port_option
 @_allowed_host_option
+@_user_header_option
 @clean_errors
-def serve(store_url: str, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
+def serve(store_url: str, host: str, port: int, allowed_hosts: tuple[str, ...], user_header: str) -> None:
     """Serve the pages over a store."""
     stop = stop_on_signals()
     with open_store(store_url) as store:
         ready_connection(store).close()
-        app = create_app(store, Metrics(), clock=time.time)
+        app = create_app(store, Metrics(WEB_METRICS), clock=time.time, user_header=user_header)
         server = WebServer(app, host, port, allowed_hosts=allowed_hosts)
         server.start()
         announce(f"page    {server.url}/")

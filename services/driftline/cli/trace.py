@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.cli.access import log_access
 from driftline.cli.options import clean_errors, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table, plain
 from driftline.cli.questions import ask_store
@@ -65,12 +66,11 @@ def trace(
         raise click.UsageError(f"name one prediction, or one of {options}")
     if event_id is None:
         key, value = given[0]
-        found = ask_store(
-            store_url, partial(find_predictions, key=key, value=value, model_name=model_name, limit=limit)
-        )
+        ask = partial(_find, key=key, value=value, model_name=model_name, limit=limit)
+        found = ask_store(store_url, ask, use="write")
         _echo_found(found, f"{key} {value}", as_json=as_json)
         return
-    traced, lineage = ask_store(store_url, partial(_read, event_id=event_id))
+    traced, lineage = ask_store(store_url, partial(_read, event_id=event_id), use="write")
     if as_json:
         echo_json({**traced, **_lineage_row(lineage)})
     else:
@@ -79,7 +79,17 @@ def trace(
 
 def _read(connection: Connection, *, event_id: str) -> tuple[Mapping[str, Any], Lineage]:
     traced = trace_prediction(connection, event_id)
-    return traced, read_lineage(connection, traced["prediction"])
+    lineage = read_lineage(connection, traced["prediction"])
+    prediction = traced["prediction"]
+    names = {"model_name": prediction["model_name"], "event_id": str(prediction["event_id"])}
+    log_access(connection, "trace", f"event {prediction['event_id']}", **names)
+    return traced, lineage
+
+
+def _find(connection: Connection, *, key: str, value: str, model_name: str | None, limit: int) -> Found:
+    found = find_predictions(connection, key, value, model_name=model_name, limit=limit)
+    log_access(connection, "trace", f"{key} {value}", model_name=model_name or "")
+    return found
 
 
 def _lineage_row(lineage: Lineage) -> dict[str, Any]:

@@ -78,3 +78,10 @@ def models_of_run(connection: Connection, training_run_id: str) -> Sequence[str]
     )
     rows = connection.rows(query, {"run": training_run_id})
     return [str(row[0]) for row in rows]
+
+
+def runs_of_model(connection: Connection, model_name: str) -> Sequence[str]:
+    """Return the ids of the runs that were registered for a model, in the order in which they landed."""
+    query = """SELECT training_run_id FROM training_run_events WHERE model_name = {model:String}
+        GROUP BY training_run_id ORDER BY min(landed_at), training_run_id"""
+    return [str(row[0]) for row in connection.rows(query, {"model": model_name})]

@@ -1,6 +1,7 @@
 """The built-in web pages: which model and which feature drifted, and since when."""
 
 from driftline.serving import WebServer
+from driftline.web.access import WEB_METRICS
 from driftline.web.app import create_app
 
-__all__ = ["WebServer", "create_app"]
+__all__ = ["WEB_METRICS", "WebServer", "create_app"]

@@ -10,6 +10,7 @@ from starlette.routing import Match, Route
 from driftline.errors import DriftlineError, NotFoundError
 from driftline.health import Health
 from driftline.store.ready import check_store
+from driftline.web.access import AccessLog
 from driftline.web.endpoints import Endpoints
 from driftline.web.gate import Gate
 from driftline.web.pages import PAGES
@@ -48,7 +49,12 @@ class PageRoute(Route):
 
 
 def create_app(
-    store: Store, metrics: Metrics, *, clock: Callable[[], float], health: Health | None = None
+    store: Store,
+    metrics: Metrics,
+    *,
+    clock: Callable[[], float],
+    health: Health | None = None,
+    user_header: str = "",
 ) -> Starlette:
     """Return the web pages of a store, with `/metrics`, `/healthz` and `/readyz`.
 
@@ -57,11 +63,13 @@ def create_app(
         metrics: of this process.
         clock: the time in seconds since the Unix epoch; only for the age of the newest window.
         health: of this process; default: it is ready while the store is.
+        user_header: of requests, which a proxy sets to who asks, for the access log.
     """
     endpoints, gate = Endpoints(store, metrics, clock), Gate()
+    log = AccessLog(store, metrics, user_header)
     return Starlette(
         routes=[
-            *(PageRoute(page, gate(page.name, endpoints.page(page))) for page in PAGES),
+            *(PageRoute(page, log.around(page, gate(page.name, endpoints.page(page)))) for page in PAGES),
             Route("/metrics", endpoints.metrics),
             *(health or store_health(store)).routes(),
             Route("/style.css", endpoints.style),

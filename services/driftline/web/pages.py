@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from driftline.web import addresses
 from driftline.web.draw.charts import time_axis
@@ -94,6 +94,8 @@ class Page:
         example: an address of it, in which ``EVENT`` stands for the id of an event.
         label: what the foot of each page calls it; empty: it is not linked there.
         submits: whether it holds a form that leads to itself.
+        shows: what its address names first, ``event`` or ``model``, where it shows single predictions: then
+            it is logged who looked; empty: it shows none.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Page:
     example: str
     label: str = ""
     submits: bool = False
+    shows: Literal["", "event", "model"] = ""
 
 
 def _fleet(request: PageRequest) -> PageContent:
@@ -220,6 +223,7 @@ PAGES: Final = (
         _explorer,
         example="/models/flight-delay/predictions?feature=temp",
         submits=True,
+        shows="model",
     ),
     Page(
         "performance",
@@ -237,6 +241,7 @@ PAGES: Final = (
         "its outcome, the run, commit and data behind it, and what was judged around it.",
         _prediction,
         example="/predictions/EVENT",
+        shows="event",
     ),
     Page(
         "runbooks",
