@@ -21,15 +21,20 @@ CREATE TABLE registry_events
     expected_head String COMMENT 'the decision that the writer knew as the last one; empty: none',
     written_by String,
     reason String,
+    origin String COMMENT 'the registry that it was copied from; empty: decided here',
+    origin_sha256 Nullable(String) COMMENT 'of what that one said of the version',
     CONSTRAINT model_name_given CHECK model_name != '',
     CONSTRAINT names_bounded CHECK
         greatest(
             length(model_name), length(kind), length(model_version), length(training_run_id),
-            length(environment), length(stage), length(alias), length(expected_head), length(written_by)
+            length(environment), length(stage), length(alias), length(expected_head), length(written_by),
+            length(origin)
         ) <= 2048,
     CONSTRAINT texts_bounded CHECK
-        greatest(length(ifNull(artifact_uri, '')), length(ifNull(artifact_sha256, '')), length(reason))
-        <= 65536
+        greatest(
+            length(ifNull(artifact_uri, '')), length(ifNull(artifact_sha256, '')), length(reason),
+            length(ifNull(origin_sha256, ''))
+        ) <= 65536
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (model_name, log_id, log_partition, log_offset);

@@ -195,3 +195,16 @@ def test_a_clock_that_was_fast_does_not_decide_what_was_declared_after_it():
     desk.promote("2")
     assert desk.state.declared(NOON + timedelta(hours=1)).production_after == "2"
     assert desk.state.declared(datetime(2099, 1, 1, tzinfo=UTC)).production_after == "2"
+
+
+def test_a_version_keeps_what_another_registry_said_of_it_until_that_says_something_else():
+    author = Author("bridge", origin="http://mlflow:5000")
+    run = {"model_version": "1", "training_run_id": "run-1"}
+    events = [
+        author.event("till", Kind.VERSION, **run, origin_sha256="a" * 64),
+        Author("ann").event("till", Kind.VERSION, **run),
+        author.event("till", Kind.VERSION, **run, origin_sha256="b" * 64),
+    ]
+    known = [fold(events[:first])["till"].versions["1"].origin_sha256 for first in (1, 2, 3)]
+    assert known == ["a" * 64, "a" * 64, "b" * 64]
+    assert [event.origin for event in events] == ["http://mlflow:5000", "", "http://mlflow:5000"]

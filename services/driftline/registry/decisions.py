@@ -41,11 +41,13 @@ class Author:
         name: who.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         random: a source of random bits.
+        origin: the other registry that decisions are copied from; empty: they are made here.
     """
 
     name: str
     clock: Callable[[], float] = time.time
     random: Callable[[int], int] = _system_random
+    origin: str = ""
 
     def event(self, model_name: str, kind: Kind, **fields: Any) -> RegistryEvent:
         """Return an event of now."""
@@ -55,6 +57,7 @@ class Author:
             model_name=model_name,
             kind=kind,
             written_by=self.name,
+            origin=self.origin,
             **fields,
         )
 

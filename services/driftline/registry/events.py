@@ -62,6 +62,8 @@ class RegistryEvent:
     expected_head: str = ""
     written_by: str = ""
     reason: str = ""
+    origin: str = ""
+    origin_sha256: str | None = None
 
     def encode(self) -> bytes:
         """Return the event as a record of the log.

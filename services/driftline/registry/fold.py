@@ -120,10 +120,14 @@ class _Fold:
                 event.written_by,
                 event.artifact_uri,
                 event.artifact_sha256,
+                event.origin_sha256,
             )
         else:  # Registered again: a new revision of its run, maybe with the artifact elsewhere.
             self.versions[name] = replace(
-                known, artifact_uri=event.artifact_uri, artifact_sha256=event.artifact_sha256
+                known,
+                artifact_uri=event.artifact_uri,
+                artifact_sha256=event.artifact_sha256,
+                origin_sha256=event.origin_sha256 or known.origin_sha256,
             )
 
     def _expect(self, event: RegistryEvent, slot: str) -> None:
