@@ -14,10 +14,10 @@ import click
 from driftline.audit import SEALER_METRICS, Sealer
 from driftline.audit.accept import accept, acceptable
 from driftline.audit.verify import verify
+from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
 from driftline.cli.options import clean_errors, json_option, model_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store
-from driftline.cli.services import exposed, metrics_options, stop_on_signals
 from driftline.cli.times import parse_time, since_option
 from driftline.domain.chain import Head, day_root
 from driftline.embedded import open_store
@@ -47,7 +47,8 @@ _SHOWN = 50
     is_flag=True,
     help="Seal also what landed a moment ago, and end: only while nothing lands.",
 )
-@metrics_options
+@metrics_port_option
+@allowed_host_option
 @clean_errors
 def seal(
     store_url: str,
@@ -64,7 +65,7 @@ def seal(
         health = Health(alive={"sealer": pulse.check}, ready=ready)
         sealer = Sealer(store, metrics=metrics, pulse=pulse)
         try:
-            with exposed(metrics, health, metrics_port, allowed_hosts):
+            with exposed_metrics(metrics, health, metrics_port, allowed_hosts):
                 if everything:
                     echo(f"{sealer.seal_everything()} links made")
                 elif until_idle:

@@ -67,7 +67,7 @@ def demo(events: int, folder: str, port: int, keep_serving: bool, as_json: bool)
         if as_json:
             echo(json.dumps(summary, ensure_ascii=False))
         if keep_serving:
-            from driftline.cli.services import stop_on_signals  # noqa: PLC0415  only here
+            from driftline.cli.exposing import stop_on_signals  # noqa: PLC0415  only here
 
             echo(f"serving {running.up.url}/ until interrupted", err=True)
             stop_on_signals().wait()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from driftline.audit import SEALER_METRICS, Sealer
+from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
 from driftline.cli.options import Shard, clean_errors, store_option
 from driftline.cli.output import echo
-from driftline.cli.services import exposed, metrics_options, stop_on_signals
 from driftline.embedded import open_store
 from driftline.health import Health, Pulse
 from driftline.metrics import Metrics
@@ -48,7 +48,8 @@ def _beside(run: Callable[[threading.Event], None], stop: threading.Event) -> It
     envvar="DRIFTLINE_PROFILE_SHARD",
     help="Derive part i of n of the models, where n of these services share them; i counts from 0.",
 )
-@metrics_options
+@metrics_port_option
+@allowed_host_option
 @clean_errors
 def profile(
     store_url: str,
@@ -72,7 +73,7 @@ def profile(
             stack.callback(sealer.close)
             alive["sealer"], ready["sealing"] = sealing.check, sealing.check_work
         health = Health(alive=alive, ready=ready, pulses={"profiler": pulse})
-        stack.enter_context(exposed(metrics, health, metrics_port, allowed_hosts))
+        stack.enter_context(exposed_metrics(metrics, health, metrics_port, allowed_hosts))
         if until_idle:
             echo(f"{profiler.run_until_idle()} hours derived")
             if sealer is not None:

@@ -6,9 +6,9 @@ import threading
 
 import click
 
+from driftline.cli.exposing import stop_on_signals
 from driftline.cli.options import clean_errors, log_option
 from driftline.cli.output import echo
-from driftline.cli.services import stop_on_signals
 from driftline.errors import SettingError
 from driftline.log import open_log
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import signal
-import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
+from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
 from driftline.cli.logs import FailureError, announce
 from driftline.cli.once import judge_once, land_once
 from driftline.cli.options import (
@@ -26,7 +23,6 @@ from driftline.cli.options import (
     store_option,
 )
 from driftline.cli.questions import patience_with
-from driftline.cli.settings import LinkedOption
 from driftline.drift import DriftSettings
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
@@ -46,7 +42,8 @@ from driftline.web import WEB_METRICS, WebServer, create_app
 from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    import threading
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import ParamSpec
 
@@ -74,39 +71,12 @@ _timezone_option = click.option(
 _port_option = click.option(
     "--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one."
 )
-
-
-def _split_hosts(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return all names, also of several that stand in one variable, with commas or spaces between them."""
-    del context, parameter
-    return tuple(name for value in values for name in value.replace(",", " ").split())
-
-
-_allowed_host_option = click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    envvar="DRIFTLINE_ALLOWED_HOSTS",
-    callback=_split_hosts,
-    help="Name that requests may give for this host, such as driftline.example or *.example.com; may be "
-    "repeated. Addresses and localhost are always allowed.",
-)
 _user_header_option = click.option(
     "--user-header",
     default="",
     envvar="DRIFTLINE_USER_HEADER",
     help="Header of requests in which your proxy says who asks, for the access log; only where nobody comes "
     "past the proxy. Default: the address that asks.",
-)
-_metrics_port_option = click.option(
-    "--metrics-port",
-    cls=LinkedOption,
-    type=int,
-    envvar="DRIFTLINE_METRICS_PORT",
-    help="Serve this service's /metrics, /healthz and /readyz on this port of every address; 0: a free one. "
-    "Default: not at all.",
 )
 _dead_letter_limit_option = click.option(
     "--dead-letter-limit",
@@ -115,39 +85,6 @@ _dead_letter_limit_option = click.option(
     show_default=True,
     help="Stop when more than this share of the records can't be landed; 1: never.",
 )
-
-
-def metrics_options(command: Callable[P, R]) -> Callable[P, R]:
-    """Give a command ``--metrics-port`` and ``--allowed-host``."""
-    return _metrics_port_option(_allowed_host_option(command))
-
-
-@contextmanager
-def exposed(
-    metrics: Metrics, health: Health, port: int | None, allowed_hosts: Sequence[str]
-) -> Iterator[None]:
-    """Serve metrics and health while the block runs, unless no port is given."""
-    if port is None:
-        yield
-        return
-    app = Starlette(routes=[*health.routes(), Mount("/", metrics.app())])
-    # Prometheus asks from afar.
-    everywhere = "0.0.0.0"  # noqa: S104  see above
-    server = WebServer(app, everywhere, port, name="metrics", allowed_hosts=allowed_hosts)
-    server.start()
-    announce(f"metrics http://127.0.0.1:{server.port}/metrics")
-    try:
-        yield
-    finally:
-        server.stop()
-
-
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def drift_settings(timezone: str) -> DriftSettings:
@@ -167,7 +104,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @store_option
 @_host_option
 @_port_option
-@_allowed_host_option
+@allowed_host_option
 @_user_header_option
 @_timezone_option
 @monitors_option
@@ -277,8 +214,8 @@ def migrate_command(store_url: str, log_url: str | None, with_users: bool, wait_
     "--from-start", is_flag=True, help="Go through the whole log once more; what has landed does not again."
 )
 @_dead_letter_limit_option
-@_metrics_port_option
-@_allowed_host_option
+@metrics_port_option
+@allowed_host_option
 @clean_errors
 def land(
     log_url: str,
@@ -299,7 +236,7 @@ def land(
             "landing": pulse.check_work,
         }
         health = Health(alive={"lander": pulse.check}, ready=ready)
-        stack.enter_context(exposed(metrics, health, metrics_port, allowed_hosts))
+        stack.enter_context(exposed_metrics(metrics, health, metrics_port, allowed_hosts))
         lander = Lander(log, store, metrics=metrics, dead_letter_limit=dead_letter_limit, pulse=pulse)
         try:
             if from_start:
@@ -320,8 +257,8 @@ def land(
 @_timezone_option
 @monitors_option
 @policy_option
-@_metrics_port_option
-@_allowed_host_option
+@metrics_port_option
+@allowed_host_option
 @clean_errors
 def watch(
     store_url: str,
@@ -338,7 +275,7 @@ def watch(
     with open_store(store_url) as store, ExitStack() as stack:
         ready: dict[str, Check] = {"store": lambda: check_store(store), "judging": pulse.check_work}
         health = Health(alive={"drift worker": pulse.check}, ready=ready, pulses={"drift worker": pulse})
-        stack.enter_context(exposed(metrics, health, metrics_port, allowed_hosts))
+        stack.enter_context(exposed_metrics(metrics, health, metrics_port, allowed_hosts))
         watched = load_monitors(monitors, drift_settings(timezone))
         asked: dict[str, Any] = {"monitors": watched, "policy": read_policy(policy)}
         patience: dict[str, Any] = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
@@ -358,7 +295,7 @@ def watch(
 @store_option
 @_host_option
 @_port_option
-@_allowed_host_option
+@allowed_host_option
 @_user_header_option
 @clean_errors
 def serve(store_url: str, host: str, port: int, allowed_hosts: tuple[str, ...], user_header: str) -> None:
