@@ -11,6 +11,7 @@ from driftline.audit import SEALER_METRICS
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
+from driftline.mlflow.metrics import MLFLOW_METRICS
 from driftline.profiling import PROFILER_METRICS
 from driftline.web import WEB_METRICS
 
@@ -21,6 +22,7 @@ TABLES = (
     *SEALER_METRICS,
     *WORKER_METRICS,
     *WEB_METRICS,
+    *MLFLOW_METRICS,
 )
 _UNITS = (
     "_total",

@@ -10,6 +10,7 @@ import pytest
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import COMMON_METRICS
+from driftline.mlflow.metrics import MLFLOW_METRICS
 from driftline.profiling import PROFILER_METRICS
 from driftline.web.addresses import explorer_path, feature_path, incident_path, model_path, runbook_path
 from tests.dashboards.rules import (
@@ -25,7 +26,7 @@ from tests.dashboards.rules import (
 )
 from tests.support.prometheus import promtool
 
-TABLES = (COMMON_METRICS, LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS)
+TABLES = (COMMON_METRICS, LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS, MLFLOW_METRICS)
 METRICS = {metric.name: metric for table in TABLES for metric in table}
 ALERTS = read_alerts()
 NAMES = sorted({alert.name for alert in ALERTS})

@@ -54,6 +54,9 @@ COMMANDS: Final = {
         "services:migrate_command",
         "Create or update the store's tables, and the log's topics where a log is given.",
     ),
+    "mlflow": Entry(
+        "mlflow:mlflow_group", "MLflow: its runs, versions and aliases, copied into the model registry."
+    ),
     "models": Entry(
         "registry:models_group",
         "Which versions there are, which is in production, and who decided that, when and why.",

@@ -26,6 +26,10 @@ FILE = "driftline.toml"
 
 GRAFANA_TOKEN, GRAFANA_TOKEN_FILE = "DRIFTLINE_GRAFANA_TOKEN", "DRIFTLINE_GRAFANA_TOKEN_FILE"
 
+WEBHOOK_SECRET, WEBHOOK_SECRET_FILE = (
+    "DRIFTLINE_MLFLOW_WEBHOOK_SECRET",
+    "DRIFTLINE_MLFLOW_WEBHOOK_SECRET_FILE",
+)
 _PREFIX = "DRIFTLINE_"
 # Kubernetes and Docker set these for each service whose name begins with driftline.
 _LINK = re.compile(
@@ -221,10 +225,16 @@ def known_variables(root: click.Group) -> frozenset[str]:
 
 
 def _variables_of(commands: Iterable[click.Command]) -> frozenset[str]:
-    given = {str(option.envvar) for command in commands for option in command.params if option.envvar}
+    given = {
+        name
+        for command in commands
+        for option in command.params
+        for name in ([option.envvar] if isinstance(option.envvar, str) else option.envvar or ())
+    }
     passwords = {f"{_PREFIX}{name.upper()}_PASSWORD{end}" for name in SERVICES for end in ("", "_FILE")}
     store = {USER_VARIABLE, PASSWORD_VARIABLE, PASSWORD_FILE_VARIABLE}
-    return frozenset(given | passwords | store | {GRAFANA_TOKEN, GRAFANA_TOKEN_FILE})
+    tokens = {GRAFANA_TOKEN, GRAFANA_TOKEN_FILE, WEBHOOK_SECRET, WEBHOOK_SECRET_FILE}
+    return frozenset(given | passwords | store | tokens)
 
 
 def leaves_of(command: click.Command) -> Iterator[click.Command]:
