@@ -13,8 +13,9 @@ from driftline.domain.verdicts import Feature, Reference
 from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
-from driftline.drift.statistics.baseline import Baseline, Span, build_baseline
+from driftline.drift.statistics.baseline import Baseline, build_baseline
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
+from driftline.drift.statistics.lessons import Span
 from driftline.drift.statistics.pooled import build_pooled_baseline, has_usable_times, with_noise_of
 from driftline.drift.statistics.recent import Recent
 from driftline.profiles import Grid

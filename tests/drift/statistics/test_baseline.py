@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.drift.statistics.baseline import Span, build_baseline
+from driftline.drift.statistics.baseline import build_baseline
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
+from driftline.drift.statistics.lessons import Span
 from tests.drift.conftest import START, WEEK
 
 WEEKS = 4

@@ -14,7 +14,8 @@ from driftline.drift.statistics.descriptive import DescriptivePlan, typical_chan
 from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
 from driftline.drift.statistics.hours import Stack, Vocabulary, stack
 from driftline.drift.statistics.layout import Layout
-from driftline.drift.statistics.noise import Noise, critical_values, learn_noise, lend_noise
+from driftline.drift.statistics.lessons import Span, learn, lessons_of
+from driftline.drift.statistics.noise import Noise, critical_values
 from driftline.drift.statistics.ranges import Extremes, KnownValues
 from driftline.drift.statistics.stuck import longest_constant_run
 
@@ -25,41 +26,6 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.hours import HourCounts
     from driftline.profiles import Grid
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A run of local hours that serves as reference.
-
-    Args:
-        start: its first hour.
-        weeks: its length.
-        lag_weeks: the noise is learned from as many weeks, that begin and end so long before.
-    """
-
-    start: int
-    weeks: int
-    lag_weeks: int = 0
-
-    @property
-    def end(self) -> int:
-        """The hour after its last."""
-        return self.start + self.weeks * HOURS_PER_WEEK
-
-    @property
-    def lag(self) -> int:
-        """Hours before the reference from which only the noise is learned."""
-        return self.lag_weeks * HOURS_PER_WEEK
-
-    @property
-    def earliest(self) -> int:
-        """The first hour from which anything is learned."""
-        return self.start - self.lag
-
-    @property
-    def hours(self) -> int:
-        """How many hours lie between that and its end."""
-        return self.end - self.earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +185,8 @@ def build_baseline(
     columns, hourly = _count_hours(
         stacked, layout, channels, rare_hours, position, column=column, lag=span.lag
     )
-    lessons = _lessons(span, first[channels.feature], by_day[channels.feature])
-    noise = _noise(hourly, sizes, channels, lessons, settings.scales_hours)
+    lessons = lessons_of(span, first[channels.feature], by_day[channels.feature])
+    noise = learn(hourly, sizes, channels, lessons, settings.scales_hours)
     level = noise.level[typical_channels(channels, noise.level)]
     column_shares, _ = _matched(columns, slot_groups, layout.column_feature, level[layout.column_feature])
     channel_shares, slot_sizes = _matched(
@@ -313,77 +279,3 @@ def _count_hours(
     rare = rare_hours.reshape(span_hours, -1, RARE_PER_FEATURE)
     by_slot = columns.astype(np.float64, copy=False).reshape(HOURS_PER_WEEK, -1)
     return by_slot, ranges.collect(held.astype(np.float64, copy=False), rare)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lesson:
-    """Channels whose noise is learned from the same hours.
-
-    Args:
-        channels: which, (c,).
-        cycle_hours: the cycle by which they are matched, a week or a day.
-        hours: from which they learn, of those in the span.
-    """
-
-    channels: BoolArray
-    cycle_hours: int
-    hours: slice
-
-
-def _lessons(span: Span, first: IntArray, by_day: BoolArray) -> tuple[_Lesson, ...]:
-    """Return what the noise of each channel is learned from: features too young to lag behind learn from all.
-
-    Args:
-        span: of the reference.
-        first: each channel's first known hour in it, (c,).
-        by_day: channels too young for weeks, (c,).
-    """
-    lags = ~by_day & (first < span.lag)
-    recent = slice(span.lag, span.hours)
-    return (
-        _Lesson(lags, HOURS_PER_WEEK, slice(0, span.hours - span.lag)),
-        _Lesson(~by_day & ~lags, HOURS_PER_WEEK, recent),
-        _Lesson(by_day, HOURS_PER_DAY, recent),
-    )
-
-
-def _noise(
-    counts: FloatArray,
-    sizes: FloatArray,
-    channels: Channels,
-    lessons: tuple[_Lesson, ...],
-    scales_hours: tuple[int, ...],
-) -> Noise:
-    """Learn the noise of all channels."""
-    phi = np.ones((len(scales_hours), channels.size))
-    dependence, blocks, effective = np.ones_like(phi), np.zeros_like(phi), np.zeros_like(phi)
-    information, share = np.zeros(channels.size), np.zeros(channels.size)
-    level = np.zeros(channels.size, dtype=np.int64)
-    independent = np.full(len(scales_hours), np.inf)
-    for lesson in lessons:
-        chosen, slots = lesson.channels, lesson.cycle_hours
-        if chosen.any():
-            learned = learn_noise(
-                counts[lesson.hours, chosen].reshape(-1, slots, int(chosen.sum())),
-                sizes[lesson.hours].reshape(-1, slots, sizes.shape[1]),
-                scales_hours,
-                channels.group[chosen],
-                ~channels.is_rare[chosen],
-            )
-            phi[:, chosen], dependence[:, chosen] = learned.phi, learned.dependence
-            blocks[:, chosen], effective[:, chosen] = learned.blocks, learned.effective
-            information[chosen], share[chosen] = learned.information, learned.share
-            level[chosen] = learned.level
-            independent = np.minimum(independent, learned.independent)
-    noise = Noise(
-        phi=phi,
-        dependence=dependence,
-        blocks=blocks,
-        effective=effective,
-        independent=independent,
-        added=np.zeros_like(phi),
-        share=share,
-        information=information,
-        level=level,
-    )
-    return lend_noise(noise, channels)

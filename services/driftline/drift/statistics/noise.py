@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,15 +14,13 @@ from driftline.drift.statistics.expected import (
     shares_by_level,
     sizes_by_level,
 )
-from driftline.drift.statistics.moderation import FeaturePower, moderate
+from driftline.drift.statistics.moderation import FeaturePower
 
 if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
-    from driftline.drift.statistics.channels import Channels
 
 _LARGEST_CORRELATION = 0.95
 _BLOCK_WORTH = 1.5
-_LITTLE_INFORMATION = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,69 +311,6 @@ def _by_scale(hours: FloatArray, scales_hours: tuple[int, ...]) -> list[FloatArr
             else _blocks(found[shorter], scale // scales_hours[shorter])
         )
     return found
-
-
-def lend_noise(noise: Noise, channels: Channels) -> Noise:
-    """Give channels that hardly ever varied the noise of their feature, or that of the model.
-
-    Forty rows that share one reading are one observation, also when the reading goes missing, or is
-    something else than 0 for the first time in a month.
-
-    Args:
-        noise: as it was learned, (scales, c).
-        channels: whose noise it is.
-
-    Returns:
-        The noise with phi as a running maximum over scales.
-    """
-    measured, noise = noise.phi, replace(noise, phi=np.maximum(noise.phi, 1.0))
-    rare, owner = channels.is_rare, channels.feature
-    information = np.where(rare, 0.0, noise.information)
-    known = np.bincount(owner, weights=information, minlength=channels.features)
-
-    def of_features(values: FloatArray) -> FloatArray:
-        """Return the informed mean of each feature, drawn to the model's median where little is known."""
-        sums = np.bincount(owner, weights=information * values, minlength=channels.features)
-        own = sums / np.maximum(known, 1e-9)
-        typical = float(np.median(own[known > 0])) if (known > 0).any() else 1.0
-        return (sums + needed * typical) / (known + needed)
-
-    needed = _LITTLE_INFORMATION
-    needed *= float(np.median(of_features(noise.phi[0])))
-    by_scale = np.stack([of_features(phi) for phi in noise.phi])[:, owner]
-    phi_lent = np.where(channels.is_invalid, by_scale[0], by_scale)
-    lent = np.stack([of_features(dependence) for dependence in noise.dependence])[:, owner]
-    # New values come as the feature's values come: in a burst of rain, or one by one.
-    own = np.maximum(known, 1e-9)[owner]
-    of_values = np.stack(
-        [np.bincount(owner, weights=information * blocks)[owner] / own for blocks in noise.effective]
-    )
-    of_values = np.where(known[owner] > 0, of_values, noise.blocks)
-    trust = information / (information + _LITTLE_INFORMATION * by_scale[0])
-    phi = np.maximum(noise.phi, trust * noise.phi + (1 - trust) * phi_lent)
-    dependence = np.maximum(noise.dependence, trust * noise.dependence + (1 - trust) * lent)
-    lent_noise = replace(
-        noise,
-        phi=phi,
-        blocks=np.select([channels.is_invalid, rare], [noise.blocks, of_values], noise.effective),
-        dependence=np.where(channels.is_invalid, noise.dependence, dependence),
-    )
-    drawn = [
-        moderate(
-            np.where(phi[scale] > 1, phi[scale], measured[scale]),
-            lent_noise.df[scale],
-            noise.share,
-            owner,
-            like=~rare & (information > 0),
-            independent=noise.independent[scale],
-        )
-        for scale in range(phi.shape[0])
-    ]
-    return replace(
-        lent_noise,
-        phi=np.maximum.accumulate(np.maximum([one.phi for one in drawn], 1.0), axis=0),
-        added=np.stack([one.added for one in drawn]),
-    )
 
 
 def critical_values(df: FloatArray, alpha: float) -> FloatArray:
