@@ -103,3 +103,29 @@ def test_what_no_reference_reaches_is_forgotten():
     page(log, 1060)
     log.forget(before=1030)
     assert held(log, as_of=1100) == list(range(1054, 1060))
+
+
+def test_an_episode_is_held_out_as_a_whole():
+    """The hours between two windows that page belong to what paged, and shift what is expected."""
+    log = new_log()
+    page(log, 1050)
+    page(log, 1070)
+    assert held(log, as_of=1060) == list(range(1044, 1050))
+    assert held(log, as_of=1070) == list(range(1044, 1070))
+    page(log, 1095)
+    assert held(log, as_of=1095) == [*range(1044, 1070), *range(1089, 1095)]
+
+
+@pytest.mark.parametrize(("word", "is_told"), [(None, True), ("noise", True), ("real", False)])
+def test_what_paged_may_become_a_habit_once_a_weekend_has_passed_without_objection(word, is_told):
+    log = new_log()
+    episode = page(log, 1020)
+    if word is not None:
+        log.decide(AGE, episode.episode_id, word, at=1030)
+
+    def told(as_of):
+        return HOURS[log.precedents(HOURS, [AGE], as_of=as_of)[:, 0]].tolist()
+
+    hours = list(range(1014, 1020))
+    assert told(1020 + 71) == (hours if word == "noise" else [])
+    assert told(1020 + 72) == (hours if is_told else [])

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Feature, Reference
     from driftline.drift.statistics.arrays import BoolArray, IntArray
 
-"""What an engineer says of an incident: a fault; nothing, these hours were normal; the new normal."""
+OBJECTION_HOURS = 72
+"""What paged may pass for a habit once it has been over for so long: a weekend to call it a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ class PageLog:
             window_start: the first hour of its longest window that pages.
             window_end: when these windows end.
         """
-        episodes = self._episodes.setdefault(feature, [])
+        episodes, begins = self._episodes.setdefault(feature, []), window_start
         if episodes and self._continues(episodes[-1], window_end):
+            begins = min(window_start, episodes[-1].last)
             episode = replace(episodes[-1], last=window_end)
             episodes[-1] = episode
             is_fault = self._newest(episode.episode_id, by=window_end - 1) == "real"
@@ -106,7 +108,7 @@ class PageLog:
         else:
             episode = Episode(self._episode_id(feature, first), first, window_end)
             episodes.append(episode)
-        hold = _Hold(window_start, window_end, window_end, episode.episode_id)
+        hold = _Hold(begins, window_end, window_end, episode.episode_id)
         self._holds.setdefault(feature, []).append(hold)
         return episode
 
@@ -169,6 +171,29 @@ class PageLog:
             if accepted:
                 usable[hours < max(accepted), index] = False
         return usable
+
+    def precedents(self, hours: IntArray, features: Sequence[Feature], *, as_of: int) -> BoolArray:
+        """Return which hours were under a page that is over, and that nobody called a fault, (h, f).
+
+        Whoever would object to their becoming a habit had a weekend to do so, or said that they are noise.
+
+        Args:
+            hours: ascending, (h,).
+            features: (f,).
+            as_of: only pages and decisions made by then count.
+        """
+        found = np.zeros((hours.size, len(features)), dtype=np.bool_)
+        for index, feature in enumerate(features):
+            over = {
+                episode.episode_id
+                for episode in self._episodes.get(feature, ())
+                if self._newest(episode.episode_id, by=as_of)
+                in (("noise", None) if as_of - episode.last >= OBJECTION_HOURS else ("noise",))
+            }
+            for hold in self._holds.get(feature, ()):
+                if hold.episode_id in over:
+                    found[(hours >= hold.start) & (hours < hold.end), index] = True
+        return found
 
     def forget(self, *, before: int) -> None:
         """Drop what ended before an hour that no reference reaches any more."""

@@ -302,6 +302,7 @@ class Judge:
             vocabulary=self._vocabulary,
             settings=settings,
             lent=None if self._training_baseline is None else self._training_baseline.extremes(),
+            held=self._pages["production"].precedents(when, features, as_of=as_of)[:, learned],
         )
 
     def _judge_production(self, hour: HourCounts, margin: float) -> list[Verdicts]:

@@ -114,7 +114,9 @@ def report_comparison(
             own[small, TEXT["reason"]] = _SMALL.format(past)
     table = _table(comparison.numbers.copy(), texts, windows)
     paging = comparison.pages & judged
-    episodes = _record(baseline, paging, windows, pages)
+    # What is held back would have paged, so its hours teach the reference no more than a page's.
+    held_back = comparison.held_back & judged
+    episodes = _record(baseline, paging | held_back, windows, pages)
     changed = (paging | comparison.warns) & judged
     own_verdicts: dict[int, Verdict] = {}
     for scale, index in np.argwhere(changed | comparison.stuck).tolist():
@@ -124,9 +126,12 @@ def report_comparison(
             verdict = replace(verdict, **_STUCK)
         if changed[scale, index]:
             window = windows[scale]
-            episode = episodes[index] if paging[scale, index] else None
-            is_held_back = bool(comparison.held_back[scale, index])
-            verdict = _changed(verdict, past, episode, window, pages, is_held_back=is_held_back)
+            if paging[scale, index]:
+                verdict = _paging(verdict, past, episodes[index], window)
+            elif held_back[scale, index]:
+                verdict = _held_back(verdict, past, episodes[index], window)
+            else:
+                verdict = _warning(verdict, past, window, pages, recurs=comparison.recurs[scale, index])
             if _has_changed_type(verdict, baseline, window):
                 other = Channel(ChannelKind.TYPE_CHANGED, other_kind(verdict.kind))
                 verdict = replace(verdict, channel=other)
@@ -218,35 +223,46 @@ def _past(baseline: Baseline, reference: Reference) -> str:
     return {"production": "the same hours of past weeks", "training": "the training data"}[reference]
 
 
-def _changed(
-    verdict: Verdict,
-    past: str,
-    episode: Episode | None,
-    window: Window,
-    pages: PageLog,
-    *,
-    is_held_back: bool,
-) -> Verdict:
-    """Return a verdict that pages where it belongs to an episode, and that warns else, with the reason."""
-    what = _MOVED.format(past)
+def _what(verdict: Verdict, past: str, window: Window) -> str:
     if verdict.channel == _STUCK["channel"]:
-        what = f"one single value for {window.scale_hours} h, which {past} never showed"
-    if episode is not None:
-        return replace(
-            verdict,
-            verdict=VerdictName.PAGE,
-            reason=f"{what}; since {_time(episode.start)}",
-            episode_id=episode.episode_id,
-            episode_start=episode.start,
-        )
+        return f"one single value for {window.scale_hours} h, which {past} never showed"
+    return _MOVED.format(past)
+
+
+def _paging(verdict: Verdict, past: str, episode: Episode, window: Window) -> Verdict:
+    return replace(
+        verdict,
+        verdict=VerdictName.PAGE,
+        reason=f"{_what(verdict, past, window)}; since {_time(episode.start)}",
+        episode_id=episode.episode_id,
+        episode_start=episode.start,
+    )
+
+
+def _held_back(verdict: Verdict, past: str, episode: Episode, window: Window) -> Verdict:
+    """Return a warning that keeps its episode: it would have paged."""
+    because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
+    return replace(
+        verdict,
+        verdict=VerdictName.WARN,
+        reason=f"{_what(verdict, past, window)}; {because}",
+        episode_id=episode.episode_id,
+        episode_start=episode.start,
+    )
+
+
+def _warning(
+    verdict: Verdict, past: str, window: Window, pages: PageLog, *, recurs: tuple[int, int] | None
+) -> Verdict:
     because = "surely changed, not surely by more than a page needs"
-    if is_held_back:
-        because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
+    if recurs is not None:
+        days = " and ".join(f"{hour_time(hour):%Y-%m-%d}" for hour in recurs)
+        because = f"no page, since it strayed as far on {days}, which nobody called a fault"
     elif window.reference == "training" and pages.is_accepted(
         Feature(verdict.feature, verdict.kind), by=window.end - 1
     ):
         because = "surely changed, and accepted as the new normal"
-    return replace(verdict, verdict=VerdictName.WARN, reason=f"{what}; {because}")
+    return replace(verdict, verdict=VerdictName.WARN, reason=f"{_what(verdict, past, window)}; {because}")
 
 
 def _time(hour: int) -> str:

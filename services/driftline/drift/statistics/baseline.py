@@ -16,6 +16,7 @@ from driftline.drift.statistics.hours import Stack, Vocabulary, stack
 from driftline.drift.statistics.layout import Layout
 from driftline.drift.statistics.lessons import Span, learn, lessons_of
 from driftline.drift.statistics.noise import Noise, critical_values
+from driftline.drift.statistics.precedents import Past
 from driftline.drift.statistics.ranges import Extremes, KnownValues
 from driftline.drift.statistics.stuck import longest_constant_run
 
@@ -41,6 +42,7 @@ class Counted:
         borrowed: N^2 over the rows of the reference behind each channel, (h, c).
         minimum: smallest value, NaN where none, (h, f).
         maximum: largest value, NaN where none, (h, f).
+        slots: the local hour of the week, (h,).
     """
 
     columns: FloatArray
@@ -51,6 +53,7 @@ class Counted:
     borrowed: FloatArray
     minimum: FloatArray
     maximum: FloatArray
+    slots: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Baseline:
         critical: critical values, (scales, c).
         longest_constant_hours: the longest run of hours with one single value, (f,).
         timed: the reference has usable times; else every slot holds all of it.
+        past: where precedents are looked for; None: nowhere.
     """
 
     features: tuple[Feature, ...]
@@ -90,6 +94,7 @@ class Baseline:
     critical: FloatArray
     longest_constant_hours: IntArray
     timed: bool = True
+    past: Past | None = None
 
     def count(self, stacked: Stack, local_hours: IntArray) -> Counted:
         """Project hours, stacked over this baseline's features, onto its columns, with what it expects.
@@ -111,6 +116,7 @@ class Baseline:
             borrowed=sizes**2 / np.maximum(self.slot_sizes[slots], 1.0),
             minimum=stacked.minimum,
             maximum=stacked.maximum,
+            slots=(local_hours % HOURS_PER_WEEK).astype(np.float64),
         )
 
     def extremes(self) -> Extremes:
@@ -148,6 +154,7 @@ def build_baseline(
     vocabulary: Vocabulary,
     settings: DriftSettings,
     lent: Extremes | None = None,
+    held: BoolArray | None = None,
 ) -> Baseline:
     """Build the baseline of a reference.
 
@@ -159,8 +166,9 @@ def build_baseline(
         grids: of every numeric feature.
         vocabulary: that knows the categorical values.
         settings: scales, budget, ages.
-        lent: smallest and largest values of another reference, for the range of features whose own is not
-            known yet: those that are younger than the span, or that only ever showed one value.
+        lent: extremes of another reference, for the range of features that are younger than the span, or that
+            only ever showed one value.
+        held: where precedents are looked for, too, (h, f); left out: nowhere.
     """
     position = np.array([hour.local_hour for hour in hours], dtype=np.int64) - span.earliest
     inside = np.flatnonzero((position >= 0) & (position < span.hours))
@@ -177,13 +185,11 @@ def build_baseline(
     novel = known.novel_among_cycles(stacked, entries, position, weeks=weeks, by_day=by_day, grids=grids)
     rare = np.concatenate([stacked.invalid, novel], axis=-1)
     rare_hours = _over_span(rare.reshape(len(hours), len(features) * RARE_PER_FEATURE), position, span)
-    sizes = _over_span(
-        _groups(stacked.present, np.where(stacked.known, stacked.rows[:, None], 0.0)), position, span
-    )
+    rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
+    sizes = _over_span(_groups(stacked.present, rows), position, span)
     slot_groups = _sum_weeks(sizes[span.lag :])
-    column = layout.locate_all(*entries)
     columns, hourly = _count_hours(
-        stacked, layout, channels, rare_hours, position, column=column, lag=span.lag
+        stacked, layout, channels, rare_hours, position, column=layout.locate_all(*entries), lag=span.lag
     )
     lessons = lessons_of(span, first[channels.feature], by_day[channels.feature])
     noise = learn(hourly, sizes, channels, lessons, settings.scales_hours)
@@ -193,7 +199,7 @@ def build_baseline(
         _sum_weeks(hourly[span.lag :]), slot_groups, channels.group, noise.level
     )
     alpha = 1 / (settings.page_budget_hours * channels.size * len(settings.scales_hours))
-    return Baseline(
+    baseline = Baseline(
         features=features,
         layout=layout,
         channels=channels,
@@ -209,6 +215,43 @@ def build_baseline(
         critical=critical_values(noise.df, alpha),
         longest_constant_hours=longest_constant_run(stacked, settings.minimum_sample),
     )
+    under_page = None if held is None else (held[inside], usable[inside])
+    return replace(baseline, past=_past(baseline, hours, under_page, (hourly, sizes), span))
+
+
+def _past(
+    baseline: Baseline,
+    hours: Sequence[HourCounts],
+    under_page: tuple[BoolArray, BoolArray] | None,
+    ordinary: tuple[FloatArray, FloatArray],
+    span: Span,
+) -> Past | None:
+    """Return what precedents are looked for in: the reference's hours, and others that were under pages.
+
+    Args:
+        baseline: of the reference.
+        hours: within the span, (h,).
+        under_page: which of them were, and which are reference all the same, (h, f); None: precedents are not
+            looked for.
+        ordinary: the counts of the reference, (span, c), and the rows behind them, (span, 2 f).
+        span: of the reference.
+    """
+    if under_page is None:
+        return None
+    paged, usable = under_page
+    position = np.array([hour.local_hour for hour in hours], dtype=np.int64) - span.earliest
+    counts, sizes = (values.astype(np.float32) for values in ordinary)
+    held = np.zeros((span.hours, len(baseline.features)), dtype=np.bool_)
+    held[position] = paged
+    some = np.flatnonzero((paged & ~usable).any(1))
+    if some.size:
+        stacked = stack([hours[at] for at in some.tolist()], baseline.features).only((paged & ~usable)[some])
+        counted = baseline.count(stacked, span.earliest + position[some])
+        rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
+        values = baseline.channels.collect(counted.columns, counted.rare)
+        counts += _over_span(values, position[some], span)
+        sizes += _over_span(_groups(stacked.present, rows), position[some], span)
+    return Past(counts, sizes, held, span.earliest, span.hours - span.lag)
 
 
 def _over_span(values: FloatArray, position: IntArray, span: Span) -> FloatArray:

@@ -12,6 +12,7 @@ from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.verdict_table import NUMBER, NUMBERS
 from driftline.drift.statistics.descriptive import descriptive_statistics, typical_channels
 from driftline.drift.statistics.minimum_effect import detectable_effect, effect_interval, surprise
+from driftline.drift.statistics.precedents import Recurring, find_recurring
 from driftline.drift.statistics.ranking import feature_p_values, rank_features
 from driftline.drift.statistics.stuck import is_stuck
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from driftline.drift.settings import DriftSettings
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.baseline import Baseline, Counted
+    from driftline.drift.statistics.channels import Channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Comparison:
         pages: whether it pages, (ends, scales, f).
         warns: whether it warns, should it not page, (ends, scales, f).
         held_back: whether it would page without margin, (ends, scales, f).
+        recurs: the hours of two precedents where it would page but for these, else None, objects,
+            (ends, scales, f).
         stuck: whether the feature is stuck, (ends, scales, f).
     """
 
@@ -44,6 +48,7 @@ class Comparison:
     pages: BoolArray
     warns: BoolArray
     held_back: BoolArray
+    recurs: NDArray[np.object_]
     stuck: BoolArray
 
     def at(self, end: int) -> Comparison:
@@ -54,6 +59,7 @@ class Comparison:
             self.pages[end],
             self.warns[end],
             self.held_back[end],
+            self.recurs[end],
             self.stuck[end],
         )
 
@@ -69,6 +75,7 @@ class _Tests:
     z: FloatArray
     pages: BoolArray
     held_back: BoolArray
+    recurring: Recurring
     warns: BoolArray
     score: FloatArray
 
@@ -92,8 +99,7 @@ def compare(
         scales_hours: window lengths; one per row of the baseline's noise.
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
-        margins: what a page needs is multiplied by them: critical values, not the rule of stuck features; at
-            least 1, (ends,).
+        margins: what critical values are multiplied by, at least 1, (ends,).
     """
     features, channels = len(baseline.features), baseline.channels
     margin = margins[:, None, None]
@@ -101,7 +107,6 @@ def compare(
     columns = windows.sums(recent.columns)
     tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, margin=margin)
     stuck = _stuck(baseline, recent, windows, settings)
-    may_be_stuck = may_page[channels.by_feature].any(-1)
     worst = channels.by_feature[np.arange(features), tests.score[..., channels.by_feature].argmax(-1)]
     scale = np.arange(len(scales_hours))[:, None]
 
@@ -115,9 +120,7 @@ def compare(
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
-    typical = typical_channels(channels, baseline.noise.level)
-    pages = tests.pages[..., channels.by_feature].any(-1) | (stuck & may_be_stuck)
-    held_back = tests.held_back[..., channels.by_feature].any(-1) & ~pages
+    pages, held_back = _of_features(tests, channels, stuck, may_page)
     ranking = rank_features(effects, feature_p_values(z, df, channels.sizes, stuck))
     known = {
         "sample_size": np.rint(sample),
@@ -135,7 +138,7 @@ def compare(
         "detectable_effect": detectable_effect(
             expected, sample / phi, behind / phi, critical, settings.minimum_effect
         ),
-        **_descriptive(baseline, recent, windows, columns, tests.reference[..., typical]),
+        **_descriptive(baseline, recent, windows, columns, tests.reference),
     }
     return Comparison(
         numbers=_numbers(known, stuck.shape),
@@ -143,6 +146,7 @@ def compare(
         pages=pages,
         warns=tests.warns[..., channels.by_feature].any(-1) | stuck | held_back,
         held_back=held_back,
+        recurs=_recurs(tests.recurring, channels.feature, pages | held_back),
         stuck=stuck,
     )
 
@@ -203,7 +207,17 @@ def _test(
     n = np.maximum(totals, 1e-9)
     z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
-    may = (z > baseline.critical) & may_page
+    beyond = (z > baseline.critical) & may_page
+    recurring = find_recurring(
+        baseline,
+        beyond,
+        z,
+        p - e,
+        recent.slots[windows.ends].astype(np.int64),
+        scales_hours=windows.scales_hours,
+        delta=settings.minimum_effect,
+    )
+    may = beyond & ~recurring.is_known
     pages = may & (z > baseline.critical * margin)
     surest = np.where(z > 0, 1 + z / baseline.critical, any_z / (any_z + baseline.critical))
     return _Tests(
@@ -214,15 +228,35 @@ def _test(
         z=z,
         pages=pages,
         held_back=may & ~pages,
-        warns=(any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect),
+        recurring=recurring,
+        warns=recurring.is_known | ((any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect)),
         # Two values that share all rows move alike: of equals the first is shown, whatever their last bits.
         score=np.round(surest + 1e6 * pages, 6),
     )
 
 
+def _of_features(
+    tests: _Tests, channels: Channels, stuck: BoolArray, may_page: BoolArray
+) -> tuple[BoolArray, BoolArray]:
+    """Return which features page, and which others would without margin."""
+    pages = tests.pages[..., channels.by_feature].any(-1)
+    pages |= stuck & may_page[channels.by_feature].any(-1)
+    return pages, tests.held_back[..., channels.by_feature].any(-1) & ~pages
+
+
+def _recurs(recurring: Recurring, feature: IntArray, is_paging: BoolArray) -> NDArray[np.object_]:
+    """Return the hours of the precedents of each feature, unless it pages or would page all the same."""
+    recurs = np.full(is_paging.shape, None, dtype=np.object_)
+    for (end, scale, channel), hours in recurring.hours.items():
+        if not is_paging[end, scale, feature[channel]]:
+            recurs[end, scale, feature[channel]] = hours
+    return recurs
+
+
 def _descriptive(
     baseline: Baseline, recent: Counted, windows: Windows, columns: FloatArray, reference: FloatArray
 ) -> dict[str, FloatArray]:
+    reference = reference[..., typical_channels(baseline.channels, baseline.noise.level)]
     totals = windows.sums(recent.groups)[..., : len(baseline.features)]
     present = np.maximum(totals, 1.0)[..., baseline.layout.column_feature]
     expected = windows.sums(recent.expected_columns) / present
