@@ -58,7 +58,7 @@ class Finding:
         observed: the share that was seen.
         z: how surely; None: the feature is stuck, which needs no test.
         scale_hours: the length of the surest window.
-        since: the first hour of its shortest windows that page.
+        since: since when it has moved; at the latest the first hour of its shortest windows that page.
         detected: when the window that paged first ended.
         last: when the last window that pages ended.
         episode_ids: of the episodes that its verdicts name, the earliest first.

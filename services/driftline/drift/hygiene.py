@@ -88,16 +88,21 @@ class PageLog:
         self._named: dict[str, list[tuple[int, AcknowledgementName]]] = {}
         self._accepted_features: dict[Feature, int] = {}
 
+    def is_new(self, feature: Feature, window_end: int) -> bool:
+        """Return whether a page of the feature would begin an episode."""
+        episodes = self._episodes.get(feature)
+        return not episodes or not self._continues(episodes[-1], window_end)
+
     def record(self, feature: Feature, *, first: int, window_start: int, window_end: int) -> Episode:
         """Note that a feature pages, and return the episode this belongs to.
 
         Args:
             feature: that pages.
-            first: the first hour of its shortest window that pages.
+            first: since when it has moved; at the latest the first hour of its shortest window that pages.
             window_start: the first hour of its longest window that pages.
             window_end: when these windows end.
         """
-        episodes, begins = self._episodes.setdefault(feature, []), window_start
+        episodes, begins = self._episodes.setdefault(feature, []), min(first, window_start)
         if episodes and self._continues(episodes[-1], window_end):
             begins = min(window_start, episodes[-1].last)
             episode = replace(episodes[-1], last=window_end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -327,7 +328,14 @@ class Judge:
     ) -> Verdicts:
         may_page = self._may_page(recent.baseline, reference)
         comparison = recent.compare(may_page=may_page, margin=margin, later=self._margin)
-        return report_comparison(recent.baseline, comparison, windows, self._pages[reference], self._settings)
+        return report_comparison(
+            recent.baseline,
+            comparison,
+            windows,
+            self._pages[reference],
+            self._settings,
+            onset=partial(recent.onset, comparison),
+        )
 
     def _may_page(self, baseline: Baseline, reference: Reference) -> BoolArray:
         """Return which channels may page, (c,).

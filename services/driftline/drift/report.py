@@ -14,7 +14,7 @@ from driftline.domain.verdict_table import FIGURES, NUMBER, NUMBERS, TEXT, TEXTS
 from driftline.domain.verdicts import Feature, Reference, Verdict, VerdictName, other_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,6 +92,8 @@ def report_comparison(
     windows: Sequence[Window],
     pages: PageLog,
     settings: DriftSettings,
+    *,
+    onset: Callable[[int, int], int],
 ) -> Verdicts:
     """Write the verdicts of all features and windows, and note the pages among them.
 
@@ -101,6 +103,7 @@ def report_comparison(
         windows: by scale, ascending.
         pages: the episodes of this reference.
         settings: samples and completeness.
+        onset: returns since when a feature has moved, by the places of the window that shows it and its own.
     """
     unjudged = [_unjudged(window, settings) for window in windows]
     judged = np.array([reason is None for reason in unjudged])[:, None]
@@ -116,7 +119,7 @@ def report_comparison(
     paging = comparison.pages & judged
     # What is held back would have paged, so its hours teach the reference no more than a page's.
     held_back = comparison.held_back & judged
-    episodes = _record(baseline, paging | held_back, windows, pages)
+    episodes = _record(baseline, paging | held_back, windows, pages, onset)
     changed = (paging | comparison.warns) & judged
     own_verdicts: dict[int, Verdict] = {}
     for scale, index in np.argwhere(changed | comparison.stuck).tolist():
@@ -177,15 +180,22 @@ def _has_changed_type(verdict: Verdict, baseline: Baseline, window: Window) -> b
 
 
 def _record(
-    baseline: Baseline, paging: np.ndarray[Any, Any], windows: Sequence[Window], pages: PageLog
+    baseline: Baseline,
+    paging: np.ndarray[Any, Any],
+    windows: Sequence[Window],
+    pages: PageLog,
+    onset: Callable[[int, int], int],
 ) -> Mapping[int, Episode]:
     episodes = {}
     for index in np.flatnonzero(paging.any(0)).tolist():
         scales = np.flatnonzero(paging[:, index])
         shortest, longest = windows[int(scales[0])], windows[int(scales[-1])]
+        feature, first = baseline.features[index], shortest.end - shortest.scale_hours
+        if pages.is_new(feature, shortest.end):
+            first = min(first, onset(int(scales[0]), index))
         episodes[index] = pages.record(
-            baseline.features[index],
-            first=shortest.end - shortest.scale_hours,
+            feature,
+            first=first,
             window_start=longest.end - longest.scale_hours,
             window_end=longest.end,
         )

@@ -43,6 +43,10 @@ class _Draft:
     def last(self) -> int:
         return max((finding.last for finding in self.findings.values()), default=self.detected)
 
+    @property
+    def since(self) -> int:
+        return min((finding.since for finding in self.findings.values()), default=self.detected)
+
     def holds(self, feature: str, end: int, quiet: int) -> bool:
         """Return whether a feature is part of it by an hour, and was not its new normal for a while already.
 
@@ -192,10 +196,12 @@ class IncidentBook:
         """Write the paging verdicts of the windows that end at an hour into their incidents."""
         paging = sorted((each for each in verdicts if each.verdict == "page"), key=_order)
         for key, group in groupby(paging, key=FindingKey.of):
-            draft = self._draft(key, end)
+            own = list(group)
+            starts = [each.window_start if each.episode_start is None else each.episode_start for each in own]
+            draft = self._draft(key, end, min(starts))
             self._touched.add(draft.incident_id)
             finding = draft.findings.get(key)
-            for verdict in group:
+            for verdict in own:
                 finding = Finding.of(verdict) if finding is None else finding.with_verdict(verdict)
                 start = verdict.window_start if verdict.episode_start is None else verdict.episode_start
                 is_old = end - start >= self._settings.accept_after_hours
@@ -207,8 +213,17 @@ class IncidentBook:
                     finding = replace(finding, accepted_at=end)
                 draft.findings[key] = finding
 
-    def _draft(self, key: FindingKey, end: int) -> _Draft:
-        """Return the incident that a finding belongs to, a new one where it belongs to none."""
+    def _draft(self, key: FindingKey, end: int, start: int) -> _Draft:
+        """Return the incident that a finding belongs to, a new one where it belongs to none.
+
+        A feature that moved less than others of the same cause pages days after them: what tells that it
+        belongs to them is that it has moved since they did.
+
+        Args:
+            key: of the finding.
+            end: when the windows end that page.
+            start: since when it has moved.
+        """
         quiet = self._settings.quiet_hours
         newest_first = [draft for draft in reversed(self._drafts.values()) if self._may_hold(draft, key, end)]
         for draft in newest_first:
@@ -219,7 +234,7 @@ class IncidentBook:
                 return draft
         for draft in newest_first:
             is_accepted = self._acknowledged_at(draft.incident_id, "accept", by=end - 1) is not None
-            if end - draft.detected <= quiet and not is_accepted:
+            if min(end - draft.detected, abs(start - draft.since)) <= quiet and not is_accepted:
                 return draft
         text = f"{self._stream.identity}\x1f{end}"
         incident_id = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()

@@ -34,7 +34,8 @@ class Comparison:
     Args:
         numbers: what verdicts tell, by the columns of `NUMBERS`; what is the window's own is left at 0,
             (ends, scales, f, numbers).
-        channel: the worst channel, objects, (ends, scales, f).
+        worst: the place of the worst channel, (ends, scales, f).
+        channel: what that is, objects, (ends, scales, f).
         pages: whether it pages, (ends, scales, f).
         warns: whether it warns, should it not page, (ends, scales, f).
         held_back: whether it would page without margin, (ends, scales, f).
@@ -44,6 +45,7 @@ class Comparison:
     """
 
     numbers: FloatArray
+    worst: IntArray
     channel: NDArray[np.object_]
     pages: BoolArray
     warns: BoolArray
@@ -55,6 +57,7 @@ class Comparison:
         """Return what came out for the windows of one end; arrays have no first axis then."""
         return Comparison(
             self.numbers[end],
+            self.worst[end],
             self.channel[end],
             self.pages[end],
             self.warns[end],
@@ -142,6 +145,7 @@ def compare(
     }
     return Comparison(
         numbers=_numbers(known, stuck.shape),
+        worst=worst,
         channel=channels.objects[worst],
         pages=pages,
         warns=tests.warns[..., channels.by_feature].any(-1) | stuck | held_back,

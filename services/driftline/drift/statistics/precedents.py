@@ -90,6 +90,19 @@ class Past:
             self._known.update(zip(unknown, found, strict=True))
         return [self._known[key] for key in keys]
 
+    def before(self, baseline: Baseline, channel: int, end: int) -> tuple[FloatArray, FloatArray]:
+        """Return the rows of a channel's hours before a local one, and what it held beyond what is expected.
+
+        Args:
+            baseline: of which this is the past.
+            channel: its place.
+            end: hours from it on are left out.
+        """
+        until = max(min(end - self.first, len(self.counts)), 0)
+        slots = (self.first + np.arange(until) - baseline.origin) % HOURS_PER_WEEK
+        rows = self.sizes[:until, baseline.channels.group[channel]].astype(np.float64)
+        return rows, self.counts[:until, channel] - rows * baseline.channel_shares[slots, channel]
+
     def _look(
         self,
         baseline: Baseline,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.verdict_table import NUMBER
 from driftline.drift.statistics.baseline import Counted
 from driftline.drift.statistics.comparison import compare
 from driftline.drift.statistics.hours import stack
+from driftline.drift.statistics.onset import EARLIEST_HOURS, moved_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +53,7 @@ class Recent:
         self.baseline = baseline
         self._scales, self._settings = scales_hours, settings
         self._first = newest - scales_hours[-1] + 1
+        self._offset = hours[-1].local_hour - hours[-1].hour
         inside = [hour for hour in hours if self._first <= hour.hour <= newest]
         self._counted = _projected(baseline, [*inside, *coming], first=self._first)
         self._ends = [newest, *(hour.hour for hour in coming)]
@@ -83,6 +86,46 @@ class Recent:
         self._first = max(first, self._first)
         self._ends = [hour.hour, *(each.hour for each in coming)]
         self._place, self._compared = 0, None
+
+    def onset(self, comparison: Comparison, scale: int, feature: int) -> int:
+        """Return since which hour a channel has moved, at the latest the first of the window that shows it.
+
+        Args:
+            comparison: of the windows that end with the newest hour.
+            scale: the place of the window's length.
+            feature: its place; what moved is its worst channel.
+        """
+        newest = self._ends[self._place]
+        start, past = newest + 1 - self._scales[scale], self.baseline.past
+        if past is None:
+            return start
+        channel = int(comparison.worst[scale, feature])
+        numbers = comparison.numbers[scale, feature]
+        observed, expected, phi = (
+            numbers[NUMBER[name]] for name in ("observed", "expected", "overdispersion")
+        )
+        rows, excess = (np.zeros(EARLIEST_HOURS) for _ in range(2))
+        # Hours that both know are the newer one's.
+        known = past.before(self.baseline, channel, self._first + self._offset)
+        later = self._excess(channel, start)
+        for end, values in ((past.first + known[0].size - self._offset, known), (start, later)):
+            first = end - values[0].size - start + EARLIEST_HOURS
+            kept = max(-first, 0)
+            if values[0].size > kept:
+                place = slice(first + kept, first + values[0].size)
+                rows[place], excess[place] = values[0][kept:], values[1][kept:]
+        variance = phi * expected * (1 - expected)
+        return start - moved_before(rows, excess, effect=observed - expected, variance=variance)
+
+    def _excess(self, channel: int, end: int) -> tuple[FloatArray, FloatArray]:
+        """Return the rows of a channel's hours before one, and what it held beyond what was expected."""
+        until = end - self._first
+        if until <= 0:
+            return np.zeros(0), np.zeros(0)
+        channels, counted = self.baseline.channels, self._counted
+        held = channels.collect(counted.columns[:until], counted.rare[:until])[:, channel]
+        rows = counted.groups[:until, channels.group[channel]]
+        return rows, held - counted.expected_channels[:until, channel]
 
     def compare(
         self, *, may_page: BoolArray, margin: float, later: Callable[[int], float] | None = None
