@@ -292,3 +292,14 @@ def test_training_without_times_is_compared_by_whole_weeks(traffic, grids):
 def test_settings_that_cannot_be_honoured_are_refused(wrong):
     with pytest.raises(ValueError, match="must"):
         DriftSettings(**wrong)
+
+
+@pytest.mark.parametrize(("once", "after"), [(7, 21), (11, 33)])
+def test_a_feature_that_was_constant_once_for_hours_can_be_stuck_again(traffic, grids, once, after):
+    judge = Judge(grids=grids, identity="m")
+    for hour in range(START, LEARNED):
+        is_constant = START + 400 <= hour < START + 400 + once
+        judge.remember(traffic.hour(hour, kept_constant if is_constant else None))
+    found = pages(run(judge, traffic, range(LEARNED, LEARNED + after), kept_constant), "amount")
+    ends = [one.window_end for one in found if one.channel.text == "stuck"]
+    assert min(ends) == LEARNED + after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from driftline.drift.statistics.ranking import feature_p_values, rank_features
 from driftline.drift.statistics.stuck import is_stuck
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -92,6 +93,7 @@ def compare(
     settings: DriftSettings,
     may_page: BoolArray,
     margins: FloatArray,
+    constant_before: Callable[[int, int, float], int],
 ) -> Comparison:
     """Compare the windows that end with some of these hours.
 
@@ -103,13 +105,14 @@ def compare(
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
         margins: what critical values are multiplied by, at least 1, (ends,).
+        constant_before: returns for how many hours before one, by its place, a feature had a value.
     """
     features, channels = len(baseline.features), baseline.channels
     margin = margins[:, None, None]
     windows = Windows(ends, scales_hours)
     columns = windows.sums(recent.columns)
     tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, margin=margin)
-    stuck = _stuck(baseline, recent, windows, settings)
+    stuck = _stuck(baseline, recent, windows, settings, constant_before)
     worst = channels.by_feature[np.arange(features), tests.score[..., channels.by_feature].argmax(-1)]
     scale = np.arange(len(scales_hours))[:, None]
 
@@ -268,7 +271,23 @@ def _descriptive(
     return {name: found[name] for name in STATISTIC_NAMES}
 
 
-def _stuck(baseline: Baseline, recent: Counted, windows: Windows, settings: DriftSettings) -> BoolArray:
+def _before(
+    constant_before: Callable[[int, int, float], int],
+    first: IntArray,
+    place: tuple[int, ...],
+    value: float,
+) -> int:
+    """Ask by the places of a window and a feature what is known by the place of the window's first hour."""
+    return constant_before(int(first[place[0]]), place[1], value)
+
+
+def _stuck(
+    baseline: Baseline,
+    recent: Counted,
+    windows: Windows,
+    settings: DriftSettings,
+    constant_before: Callable[[int, int, float], int],
+) -> BoolArray:
     features = len(baseline.features)
     stuck = np.zeros((windows.ends.size, len(windows.scales_hours), features), dtype=np.bool_)
     for index, scale in enumerate(windows.scales_hours):
@@ -281,5 +300,6 @@ def _stuck(baseline: Baseline, recent: Counted, windows: Windows, settings: Drif
                 stuck_hours=settings.stuck_hours,
                 minimum_sample=settings.minimum_sample,
                 longest_known=baseline.longest_constant_hours,
+                before=partial(_before, constant_before, inside[:, 0]),
             )
     return stuck

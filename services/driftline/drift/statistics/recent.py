@@ -12,6 +12,7 @@ from driftline.drift.statistics.baseline import Counted
 from driftline.drift.statistics.comparison import compare
 from driftline.drift.statistics.hours import stack
 from driftline.drift.statistics.onset import EARLIEST_HOURS, moved_before
+from driftline.drift.statistics.stuck import LONGEST_HOURS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +54,8 @@ class Recent:
         self.baseline = baseline
         self._scales, self._settings = scales_hours, settings
         self._first = newest - scales_hours[-1] + 1
+        self._known = [hour for hour in hours if newest - LONGEST_HOURS < hour.hour <= newest]
+        self._known += coming
         self._offset = hours[-1].local_hour - hours[-1].hour
         inside = [hour for hour in hours if self._first <= hour.hour <= newest]
         self._counted = _projected(baseline, [*inside, *coming], first=self._first)
@@ -74,6 +77,7 @@ class Recent:
         if self._place < len(self._ends) and self._ends[self._place] == hour.hour:
             return
         known = self._ends[self._place - 1] + 1
+        self._known = [each for each in self._known if each.hour < known] + [hour, *coming]
         first = hour.hour - self._scales[-1] + 1
         kept = {
             name: getattr(self._counted, name)[max(first - self._first, 0) : known - self._first]
@@ -127,6 +131,24 @@ class Recent:
         rows = counted.groups[:until, channels.group[channel]]
         return rows, held - counted.expected_channels[:until, channel]
 
+    def _constant_before(self, place: int, feature: int, value: float) -> int:
+        """Return for how many hours before one a feature had one single value; hours without any are bridged.
+
+        Args:
+            place: of the hour, counted from the first that is counted.
+            feature: its place.
+            value: the only one.
+        """
+        name, hours = self.baseline.features[feature], 0
+        for hour in reversed(self._known):
+            if hour.hour >= self._first + place or name not in hour.features:
+                continue
+            present, _, _, least, most = hour.tallies[hour.features.index(name)].tolist()
+            if present and not least == most == value:
+                break
+            hours += bool(present)
+        return hours
+
     def compare(
         self, *, may_page: BoolArray, margin: float, later: Callable[[int], float] | None = None
     ) -> Comparison:
@@ -154,6 +176,7 @@ class Recent:
                 settings=self._settings,
                 may_page=may_page,
                 margins=self._margins,
+                constant_before=self._constant_before,
             )
             self._compared_place, place = self._place, 0
         return self._compared.at(place)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.hours import Stack
+
+LONGEST_HOURS = 7 * 24
+"""A run that must be longer to be one that was never seen is not waited for."""
+
+_AS_LONG = 3
 
 
 def longest_constant_run(stacked: Stack, minimum_sample: int) -> IntArray:
@@ -54,11 +61,12 @@ def is_stuck(
     stuck_hours: int,
     minimum_sample: int,
     longest_known: IntArray,
+    before: Callable[[tuple[int, ...], float], int] = lambda _place, _value: 0,
 ) -> BoolArray:
     """Return which features show one single value throughout a window although the reference never did.
 
-    The reference must not hold a run of that length, and the window must be three times as long as any: where
-    the longest of 700 hours is L, one of 2 L comes too often by chance among a hundred features and segments.
+    The run must be three times as long as any of the reference: where the longest of 700 hours is L, one of
+    2 L comes too often by chance among a hundred features and segments.
 
     Args:
         minimum: smallest value of each hour of the window, NaN where none, (..., h, f).
@@ -67,6 +75,8 @@ def is_stuck(
         stuck_hours: hours with values that a run needs.
         minimum_sample: windows with fewer values say nothing.
         longest_known: the reference's longest constant run in hours, (f,).
+        before: returns for how many hours before a window, up to `LONGEST_HOURS`, a feature had a value, by
+            the window's place and the feature's; asked where the window alone is too short to tell.
 
     Returns:
         (..., f).
@@ -76,5 +86,9 @@ def is_stuck(
     high = np.where(held, maximum, -np.inf).max(-2)
     hours = held.sum(-2)
     enough = (hours >= stuck_hours) & (present.sum(-2) >= minimum_sample)
-    unknown = (longest_known < stuck_hours) & (hours >= 3 * longest_known)
-    return np.asarray(enough & unknown & (low == high), dtype=np.bool_)
+    needed = _AS_LONG * longest_known
+    constant = enough & (low == high)
+    stuck = np.asarray(constant & (hours >= needed), dtype=np.bool_)
+    for place in map(tuple, np.argwhere(constant & ~stuck & (needed <= LONGEST_HOURS)).tolist()):
+        stuck[place] = hours[place] + before(place, float(low[place])) >= needed[place[-1]]
+    return stuck
