@@ -153,7 +153,7 @@ def _verdicts() -> Timeline:
     return verdict_timeline(
         "Verdicts by feature",
         "The gravest verdict of all windows and references, whole traffic; (joint) is the check of features "
-        "together, which only warns.",
+        "together, which only warns; (volume) is the number of predictions.",
         series(
             f"""
             SELECT

@@ -21,6 +21,7 @@ class ChannelKind(StrEnum):
     STUCK = "stuck"
     TOGETHER = "together"
     TYPE_CHANGED = "type_changed"
+    VOLUME = "volume"
 
 
 _PHRASES = {
@@ -32,6 +33,7 @@ _PHRASES = {
     ChannelKind.OUT_OF_RANGE: "out of range",
     ChannelKind.STUCK: "stuck",
     ChannelKind.TOGETHER: "both or neither",
+    ChannelKind.VOLUME: "predictions (of those expected)",
 }
 
 

@@ -184,6 +184,8 @@ class Incident:
         where = f" in {first.segment}" if first.segment else ""
         if first.channel is not None and first.channel.kind is ChannelKind.STUCK:
             return f"{listed}: one single value{where}"
+        if first.channel is not None and first.channel.kind is ChannelKind.VOLUME:
+            return f"{listed}: {first.observed:.0%} of the predictions that were to be expected{where}"
         if first.channel is not None and first.channel.kind is ChannelKind.TYPE_CHANGED:
             return f"{listed}: {first.channel.text} in {first.observed:.2%} of rows{where}"
         moved = "rose" if first.effect >= 0 else "fell"

@@ -15,8 +15,11 @@ ANSWERED, NUMBER, LABEL = "prediction", "prediction.number", "prediction.label"
 JOINT = "(joint)"
 """Under which verdicts on all features together stand."""
 
+VOLUME = "(volume)"
+"""Under which verdicts on the number of predictions stand."""
+
 PREFIX = "feature:"
-PATTERN = rf"^({PREFIX}|prediction\z|prediction\.|\(joint\)\z)"
+PATTERN = rf"^({PREFIX}|prediction\z|prediction\.|\(joint\)\z|\(volume\)\z)"
 """Names that could be taken for one of ours, as RE2 has it."""
 
 _OURS = re.compile(PATTERN.replace(r"\z", r"\Z"))

@@ -42,8 +42,10 @@ class StreamHour:
         hour: hours since the Unix epoch, UTC.
         arrived: how much of it is there.
         profiles: by segment; that of the whole traffic is always there.
+        elsewhere: events of the model's other versions in the same environment.
     """
 
     hour: int
     arrived: Arrival
     profiles: Mapping[str, HourProfile]
+    elsewhere: float = 0.0

@@ -1,16 +1,23 @@
-"""What all judges of a stream's hours have in common; those of its whole traffic and of its segments."""
+"""What all judges of a stream's hours have in common; those of its traffic, its segments and its volume."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
+from driftline.domain.names import VOLUME
 from driftline.domain.verdict_table import Verdicts
-from driftline.domain.verdicts import VerdictName
+from driftline.domain.verdicts import Feature, VerdictName
 from driftline.drift.hours import WHOLE
+from driftline.drift.hygiene import PageLog
 from driftline.drift.judge import Judge
+from driftline.drift.report import report_volume
 from driftline.drift.segments import segment_settings
-from driftline.drift.settings import DriftSettings
+from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
+from driftline.drift.statistics.hours import Clock
+from driftline.drift.statistics.volume import Made, Outcome, Volume, compare_volumes, learn_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Verdict
     from driftline.drift.hours import StreamHour
     from driftline.drift.hygiene import Decision
+    from driftline.drift.statistics.arrays import BoolArray
     from driftline.profiles import Grid, HourProfile
 
 
@@ -201,3 +209,130 @@ class SegmentJudges(HourJudge):
 
     def _known(self, hour: StreamHour) -> Iterable[tuple[str, HourProfile]]:
         return ((segment, hour.profiles[segment]) for segment in self._judges if segment in hour.profiles)
+
+
+_FEATURE = Feature(VOLUME, "numeric")
+_BUDGET_SHARE = 0.1
+"""Volume is one channel among hundreds; it has this part of the budget besides theirs."""
+
+
+class VolumeJudge(HourJudge):
+    """Judges how many predictions a stream's model makes, its other versions in the environment included.
+
+    What the ledger misses was made, too. An hour that was not given brought nothing.
+
+    Args:
+        settings: budgets, windows, ages.
+        identity: names model, version and environment; episode ids are made of it.
+    """
+
+    def __init__(self, *, settings: DriftSettings, identity: str) -> None:
+        self._settings = settings
+        self._clock = Clock(settings.timezone)
+        self._pages = PageLog(
+            identity=f"{identity}/{VOLUME}",
+            reference="production",
+            quiet_hours=settings.quiet_hours,
+            accept_after_hours=settings.accept_after_hours,
+        )
+        self._hours: dict[int, Made] = {}
+        self._volume: Volume | None = None
+        self._as_of: int | None = None
+
+    def remember(self, hour: StreamHour) -> None:
+        """Take an hour as history, without verdicts."""
+        arrived, local_hour = hour.arrived, self._clock.local(hour.hour)
+        sent = arrived.rows + arrived.missing
+        self._hours[hour.hour] = Made(local_hour, sent + hour.elsewhere, sent, arrived.rows)
+        self._as_of = None
+
+    def resume(self, episodes: Sequence[Verdict], decisions: Sequence[Decision]) -> None:
+        """Take up what paged before."""
+        self.decide(decisions)
+        own = [each for each in paging(episodes) if each.feature == VOLUME and each.segment == WHOLE]
+        by_end: dict[int, list[Verdict]] = {}
+        for each in own:
+            by_end.setdefault(each.window_end, []).append(each)
+        for end, group in sorted(by_end.items()):
+            starts = [each.window_start for each in group]
+            first = min(each.episode_start for each in group if each.episode_start is not None)
+            self._pages.record(_FEATURE, first=first, window_start=min(starts), window_end=end)
+
+    def decide(self, decisions: Iterable[Decision]) -> None:
+        """Take what was decided of its episodes; repeating it is harmless."""
+        for one in decisions:
+            is_own = one.feature == _FEATURE and one.segment == WHOLE
+            if is_own and self._pages.decide(one.feature, one.episode_id, one.name, at=one.at):
+                self._as_of = None
+
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
+        """Do nothing: an hour costs next to nothing."""
+
+    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
+        """Return the verdicts on all windows that end with an hour."""
+        as_of = self._as_of
+        self.remember(hour)
+        decided = self._pages.last_decided(by=hour.hour)
+        midnight = hour.hour // HOURS_PER_DAY * HOURS_PER_DAY
+        self._as_of = max(midnight, decided or midnight)
+        if self._as_of != as_of:
+            self._learn(self._as_of)
+        if hour.arrived.rows + hour.arrived.missing < hour.elsewhere:
+            return Verdicts.of(())  # Another version makes most of them, and is judged by it.
+        end, scales = hour.hour + 1, self._settings.scales_hours
+        made = [self._made(each) for each in range(end - scales[-1], end)]
+        found = compare_volumes(self._volume, made, scales, margin)
+        held = [one for one in found if one.outcome in (Outcome.PAGES, Outcome.HELD_BACK)]
+        episode = None
+        if held:
+            longest = max(one.scale_hours for one in held)
+            first = end - min(one.scale_hours for one in held)
+            episode = self._pages.record(_FEATURE, first=first, window_start=end - longest, window_end=end)
+        return Verdicts.of([report_volume(one, end, episode, self._settings) for one in found])
+
+    def _made(self, hour: int) -> Made:
+        """Return what was made in an hour: nothing where none was given."""
+        return self._hours.get(hour) or Made(self._clock.local(hour), 0.0, 0.0, 0.0)
+
+    def _learn(self, as_of: int) -> None:
+        settings = self._settings
+        weeks = settings.reference_weeks + NOISE_LAG_WEEKS
+        end = as_of - settings.longest_scale_hours
+        start = end - weeks * HOURS_PER_WEEK
+        oldest = start - settings.longest_scale_hours
+        self._hours = {hour: made for hour, made in self._hours.items() if hour >= oldest}
+        self._pages.forget(before=oldest)
+        since = max(min(self._hours, default=end), start)
+        if end - since < settings.hour_of_day_after_hours:
+            self._volume = None
+            return
+        hours = np.arange(start, end)
+        every = [self._made(hour) for hour in hours.tolist()]
+        local = np.array([each.local_hour for each in every])
+        first = self._clock.local(end) - hours.size
+        place = local - first
+        inside = (place >= 0) & (hours >= since)
+        made = [every[at] for at in np.flatnonzero(inside).tolist()]
+        counted = np.bincount(place[inside], minlength=hours.size)
+        events = np.bincount(place[inside], [each.events for each in made], hours.size)
+        # What arrived by less than is judged teaches nothing.
+        whole = [each.rows >= each.sent * settings.minimum_completeness for each in made]
+        # When the clock is put forward an hour is none, when it is put back one is two: neither counts.
+        there = (counted == 1) & (np.bincount(place[inside], whole, hours.size) == 1)
+
+        def by_place(known: BoolArray) -> BoolArray:
+            held = np.bincount(place[inside], known[inside], hours.size) > 0
+            return np.asarray(there & held, dtype=np.bool_)
+
+        lag = NOISE_LAG_WEEKS * HOURS_PER_WEEK
+        age = end - since
+        self._volume = learn_volume(
+            events.astype(np.float64),
+            by_place(self._pages.usable(hours, [_FEATURE], as_of=as_of)[:, 0]),
+            by_place(self._pages.precedents(hours, [_FEATURE], as_of=as_of)[:, 0]),
+            first=first,
+            scales_hours=settings.scales_hours,
+            by_week=age >= settings.hour_of_week_after_hours,
+            ordinary=hours.size - (lag if age >= settings.hour_of_week_after_hours + lag else 0),
+            alpha=_BUDGET_SHARE / (settings.page_budget_hours * len(settings.scales_hours)),
+        )

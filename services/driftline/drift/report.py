@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,10 @@ import numpy as np
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
+from driftline.domain.names import VOLUME
 from driftline.domain.verdict_table import FIGURES, NUMBER, NUMBERS, TEXT, TEXTS, Verdicts
 from driftline.domain.verdicts import Feature, Reference, Verdict, VerdictName, other_kind
+from driftline.drift.statistics.volume import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
+    from driftline.drift.statistics.volume import VolumeFound
 
 _STUCK: Mapping[str, Any] = {
     "channel": Channel(ChannelKind.STUCK),
@@ -277,3 +281,81 @@ def _warning(
 
 def _time(hour: int) -> str:
     return f"{hour_time(hour):%Y-%m-%d %H:00} UTC"
+
+
+_OF_VOLUME = {
+    Outcome.PAGES: VerdictName.PAGE,
+    Outcome.HELD_BACK: VerdictName.WARN,
+    Outcome.RECURS: VerdictName.WARN,
+    Outcome.OK: VerdictName.OK,
+    Outcome.LEARNING: VerdictName.LEARNING,
+    Outcome.TOO_FEW: VerdictName.INSUFFICIENT_DATA,
+}
+
+
+def report_volume(found: VolumeFound, end: int, episode: Episode | None, settings: DriftSettings) -> Verdict:
+    """Return the verdict on a window.
+
+    Args:
+        found: what was found in it.
+        end: the hour after its last.
+        episode: that it belongs to, if it pages or would have.
+        settings: ages.
+    """
+    is_held = found.outcome in (Outcome.PAGES, Outcome.HELD_BACK)
+    own = episode if is_held else None
+    return Verdict(
+        feature=VOLUME,
+        kind="numeric",
+        reference="production",
+        scale_hours=found.scale_hours,
+        window_start=end - found.scale_hours,
+        window_end=end,
+        verdict=_OF_VOLUME[found.outcome],
+        completeness=found.completeness,
+        reason=_volume_reason(found, own, settings),
+        episode_id=None if own is None else own.episode_id,
+        episode_start=None if own is None else own.start,
+        **_volume_evidence(found),
+    )
+
+
+def _volume_evidence(found: VolumeFound) -> dict[str, Any]:
+    """Return what is given in figures: events as a share of those expected."""
+    if found.outcome in (Outcome.LEARNING, Outcome.TOO_FEW):
+        return {"sample_size": round(found.events * found.completeness)}
+    expected = max(round(found.expected), 1)
+    observed = found.events / expected
+    width = 1.96 * math.sqrt(found.spread + 1 / max(found.events, 1.0))
+    return {
+        "channel": Channel(ChannelKind.VOLUME),
+        "expected": 1.0,
+        "observed": observed,
+        "effect": observed - 1.0,
+        "effect_low": observed * math.exp(-width) - 1.0,
+        "effect_high": observed * math.exp(width) - 1.0,
+        "z": found.z,
+        "critical": found.critical,
+        # What the store keeps of a share is its rows, of so many.
+        "sample_size": expected,
+        "reference_size": expected,
+    }
+
+
+def _volume_reason(found: VolumeFound, episode: Episode | None, settings: DriftSettings) -> str:
+    if found.outcome is Outcome.LEARNING:
+        days = settings.hour_of_day_after_hours // 24
+        return f"how many predictions are usual is known once there are {days} days of them"
+    made = f"{found.events:,.0f} predictions in {found.scale_hours} h"
+    if found.outcome is Outcome.TOO_FEW:
+        return f"{made}; so few are usual that nothing follows"
+    counted = f"{made} where the same hours of past weeks lead to expect {found.expected:,.0f}"
+    if found.outcome is Outcome.PAGES and episode is not None:
+        return f"{counted}; since {hour_time(episode.start):%Y-%m-%d %H:00} UTC"
+    return counted + _BECAUSE.get(found.outcome, "")
+
+
+_BECAUSE = {
+    Outcome.HELD_BACK: "; would have paged, but pages that nobody confirmed make the next ones ask for more",
+    Outcome.RECURS: "; no page, since as many or as few came twice before, which nobody called a fault",
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.domain.streams import Stream
 from driftline.store.hours import KEYS, read_signs
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from driftline.store.connection import Connection
+
+_TO_LAND_S = 600
 
 _SIGN_TABLES = (
     "derived_hours",
@@ -29,10 +31,24 @@ def read_landing_signs(connection: Connection) -> Mapping[str, int]:
     return read_signs(connection, _SIGN_TABLES)
 
 
-def read_heartbeat_signs(connection: Connection) -> Mapping[Stream, int]:
-    """Return a number by stream that changes when one of its sessions reports how far it is."""
+class Heartbeats(NamedTuple):
+    """What the sessions of a stream reported last.
+
+    Args:
+        sign: a number that changes when one of them reports how far it is.
+        until_hour: hours before it, since the Unix epoch, are over by the newest report: what was logged in
+            them has had ten minutes to land.
+    """
+
+    sign: int
+    until_hour: int
+
+
+def read_heartbeats(connection: Connection) -> Mapping[Stream, Heartbeats]:
+    """Return what the sessions of each stream reported last."""
     rows = connection.rows(
-        f"SELECT {KEYS}, groupBitXor(cityHash64(session_id, beat_time, last_sequence)) "
+        f"SELECT {KEYS}, groupBitXor(cityHash64(session_id, beat_time, last_sequence)), "
+        f"intDiv(toUnixTimestamp(max(beat_time)) - {_TO_LAND_S}, 3600) "
         f"FROM sessions GROUP BY {KEYS}"
     )
-    return {Stream(*names): sign for *names, sign in rows}
+    return {Stream(*names): Heartbeats(sign, int(until)) for *names, sign, until in rows}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_of, hour_time
-from driftline.domain.names import JOINT
+from driftline.domain.names import JOINT, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,7 +199,7 @@ def listing(names: Sequence[str]) -> str:
 
 def feature_name(feature: str) -> str:
     """Return what people call a feature."""
-    return "features together" if feature == JOINT else feature
+    return {JOINT: "features together", VOLUME: "number of predictions"}.get(feature, feature)
 
 
 def clock(time: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+from driftline.domain.names import VOLUME
 from driftline.domain.streams import Stream
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
@@ -61,7 +62,9 @@ def put_hours(landing, first, end, *, rows=PER_HOUR, shift=lambda _: 0.0, begin=
 
 
 def reported(landing, **conditions):
+    """Return the verdicts on features, without those on how many predictions there are."""
     rows = read_verdicts(landing.client, limit=1_000_000, **conditions)
+    rows = [row for row in rows if row["feature"] != VOLUME]
     volatile = {"judged_at"}
     return [{name: value for name, value in row.items() if name not in volatile} for row in rows]
 

@@ -6,13 +6,14 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.names import VOLUME
 from driftline.domain.verdict_table import Verdicts
 from driftline.domain.verdicts import VerdictName
 from driftline.drift.hours import WHOLE
 from driftline.drift.incidents.book import IncidentTracker
 from driftline.drift.incidents.store import open_book
 from driftline.drift.judge import Judge
-from driftline.drift.judges import SegmentJudges, WholeJudge
+from driftline.drift.judges import SegmentJudges, VolumeJudge, WholeJudge
 from driftline.drift.segments import name_drivers, whole_settings
 from driftline.drift.service.source import read_all_hours, read_history
 from driftline.store.grids import read_grids
@@ -44,6 +45,7 @@ class Pipeline:
         whole: judges the whole traffic.
         parts: judges its segments.
         together: judges its features together; None: nobody does.
+        volume: judges how many predictions there are; None: nobody does.
         tracker: of the stream's incidents.
         segments: that are judged.
         grids: that the judges count on.
@@ -56,6 +58,7 @@ class Pipeline:
         whole: HourJudge,
         parts: HourJudge,
         together: HourJudge | None,
+        volume: HourJudge | None,
         tracker: IncidentTracker,
         *,
         segments: Sequence[str],
@@ -64,7 +67,8 @@ class Pipeline:
         monitor: ModelMonitor[DriftSettings],
     ) -> None:
         self._whole, self._parts, self._together = whole, parts, together
-        self._judges = [whole, parts] if together is None else [whole, parts, together]
+        self._volume = volume
+        self._judges = [each for each in (whole, parts, together, volume) if each is not None]
         self.tracker = tracker
         self.segments, self.grids = segments, grids
         self._reference_state = reference_state
@@ -113,7 +117,8 @@ class Pipeline:
     def _judge(self, hour: StreamHour) -> Verdicts:
         margin = self.tracker.margin(hour.hour)
         attributed = name_drivers(self._whole.judge(hour, margin), self._parts.judge(hour, margin))
-        verdicts = Verdicts.joined([attributed.whole, attributed.segments])
+        volume = Verdicts.of(()) if self._volume is None else self._volume.judge(hour, margin)
+        verdicts = Verdicts.joined([attributed.whole, attributed.segments, volume])
         own = as_monitored(verdicts.own.values(), self._monitor)
         as_written = [one if one.episode_start is None else as_kept(one) for one in own]
         verdicts = verdicts.replaced(dict(zip(verdicts.own, as_written, strict=True)))
@@ -165,11 +170,13 @@ def build_pipeline(source: StreamSource, *, as_of: int, together: JointJudge | N
     parts = SegmentJudges(
         segments, grids=grids, training=training, settings=source.settings, identity=stream.identity
     )
+    volume = VolumeJudge(settings=source.settings, identity=stream.identity)
     tracker = IncidentTracker(*open_book(source.connection, stream, source.settings, next_hour=as_of))
     pipeline = Pipeline(
         WholeJudge(whole),
         parts,
         together,
+        None if source.monitor.ignores(VOLUME) else volume,
         tracker,
         segments=segments,
         grids=grids,

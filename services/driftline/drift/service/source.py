@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -132,12 +133,25 @@ def read_stream_hours(
     for hour in (*also, *(hour for hour, count in missing.items() if count >= 1)):
         if first_hour <= hour:
             profiles.setdefault(hour, {WHOLE: HourProfile(hour, 0, {}, {})})
+    elsewhere = _elsewhere(source, stream, min(profiles, default=end_hour), whole_hour)
     known = [
-        StreamHour(hour, Arrival(parts[WHOLE].rows, missing.get(hour, 0.0)), parts)
+        StreamHour(hour, Arrival(parts[WHOLE].rows, missing.get(hour, 0.0)), parts, elsewhere.get(hour, 0.0))
         for hour, parts in sorted(profiles.items())
         if hour < whole_hour
     ]
     return StreamHours(known, whole_hour, end_hour)
+
+
+def _elsewhere(source: StreamSource, stream: Stream, first_hour: int, end_hour: int) -> Mapping[int, float]:
+    """Return how many events the model's other versions had in the same environment, by hour."""
+    found: Counter[int] = Counter()
+    for span in source.spans:
+        same_model = span.stream._replace(model_version=stream.model_version) == stream
+        is_there = span.first_hour < end_hour and span.last_hour >= first_hour
+        if same_model and is_there and span.stream != stream:
+            span_hours = {"first_hour": first_hour, "end_hour": end_hour}
+            found.update(read_counted_hours(source.connection, span.stream, **span_hours))
+    return found
 
 
 def read_history(

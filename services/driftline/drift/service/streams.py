@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from driftline.domain.streams import REFERENCE
-from driftline.drift.service.beginning import newest_hour
+from driftline.drift.service.beginning import PAUSE_HOURS, newest_hour
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
+from driftline.store.incidents import SERVED_HOURS
 from driftline.store.profiles import read_moved_streams, read_streams
-from driftline.store.signs import read_heartbeat_signs
+from driftline.store.signs import Heartbeats, read_heartbeats
 from driftline.store.verdicts import read_judged_until
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from driftline.domain.streams import Stream
     from driftline.store.connection import Connection
+    from driftline.store.ledger import Ledger
     from driftline.store.profiles import StreamSpan
 
 _MARGIN = timedelta(seconds=LONGEST_INSERT_S)
@@ -37,7 +39,7 @@ class Streams:
         self._spans: dict[Stream, StreamSpan] = {}
         self._by_model: dict[str, dict[Stream, StreamSpan]] = defaultdict(dict)
         self._read_at: datetime | None = None
-        self._heartbeats: Mapping[Stream, int] = {}
+        self._heartbeats: Mapping[Stream, Heartbeats] = {}
         self._judged: Mapping[Stream, int] | None = None
         self.newest: dict[str, int] = {}
 
@@ -105,5 +107,25 @@ class Streams:
 
     def beaten(self) -> set[Stream]:
         """Return the streams whose sessions reported something else since this was asked last."""
-        known, self._heartbeats = self._heartbeats, read_heartbeat_signs(self._connection)
-        return {stream for stream, sign in self._heartbeats.items() if known.get(stream) != sign}
+        known, self._heartbeats = self._heartbeats, read_heartbeats(self._connection)
+        return {stream for stream, newest in self._heartbeats.items() if known.get(stream) != newest}
+
+    def closed_until(self, span: StreamSpan, ledger: Ledger) -> int:
+        """Return up to which hour a stream is to be judged: hours close with an event of a later one.
+
+        Where its model has none any more, the hours of a week close with the reports of sessions that go on
+        and made no prediction: none that the ledger misses. They tell nothing where events are of other times
+        than the reports, as in a replay.
+
+        Args:
+            span: of the stream.
+            ledger: what is missing.
+        """
+        newest = self.newest[span.stream.model_name]
+        reported = self._heartbeats.get(span.stream)
+        is_served = span.last_hour > newest - SERVED_HOURS
+        if reported is not None and is_served and newest < reported.until_hour <= newest + PAUSE_HOURS:
+            missing = ledger.missing(span.stream, since_hour=span.last_hour)
+            if sum(missing.values()) < 1:
+                return reported.until_hour
+        return min(span.last_hour + 1, newest)

@@ -151,6 +151,8 @@ class StreamWatch:
                 first_hour=self.next_hour,
                 end_hour=wanted,
                 segments=self._pipeline.segments,
+                # Of what closed though no event came, somebody has to know.
+                also=range(max(source.span.last_hour + 1, self.next_hour), wanted),
             )
             if read_grids(source.connection, self._stream.model_name) != self._pipeline.grids:
                 break  # The buckets just read may be of either grid: begin again with the new one.

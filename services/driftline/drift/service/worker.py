@@ -313,7 +313,7 @@ class DriftWorker:
     def _watch(self, span: StreamSpan, *, looks_at_s: float | None) -> int:
         """Do what there is to do for a stream; once there is nothing, it is closed until it moves."""
         stream = span.stream
-        end_hour = min(span.last_hour + 1, self._streams.newest[stream.model_name])
+        end_hour = self._streams.closed_until(span, self._ledger)
         source = self._source(span)
         try:
             watch = self._watches.get(stream)
@@ -333,7 +333,7 @@ class DriftWorker:
                 return 0
             revisions = watch.revise(source) if is_late else ()
             given = [Verdicts.of(revision.verdicts) for revision in revisions]
-            given.append(watch.judge_closed(source, end_hour, goes_on=self._goes_on))
+            given.append(watch.judge_closed(self._settled(source, end_hour), end_hour, goes_on=self._goes_on))
         except BeingWrittenError as error:
             _logger.info("%s", error, extra=stream._asdict())  # In a moment it is whole.
             return 0
@@ -360,6 +360,16 @@ class DriftWorker:
         known = self._reference_states.get(span.stream)
         self._reference_states[span.stream] = source.reference_state
         return replace(source, is_settled=known == source.reference_state)
+
+    def _settled(self, source: StreamSource, end_hour: int) -> StreamSource:
+        """Return a source of which the newest hour is known to be derived in whole, if it is to be judged."""
+        stream = source.span.stream
+        if end_hour <= self._streams.newest[stream.model_name]:
+            return source
+        own = {each for each in source.unsettled if each.stream == stream}
+        return replace(
+            source, unsettled=frozenset(source.unsettled) - settled_after_all(self._connection, own)
+        )
 
     def _must_wait(self, model_name: str) -> bool:
         """Return whether the model's reference or its grids are on their way, and worth waiting for."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
-from driftline.domain.names import JOINT
+from driftline.domain.names import JOINT, VOLUME
 from driftline.domain.verdicts import Feature, gravest
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
@@ -142,6 +142,11 @@ class FeatureView:
         """Whether it is the check of all features together."""
         return self.feature == JOINT
 
+    @property
+    def is_volume(self) -> bool:
+        """Whether it is the number of predictions."""
+        return self.feature == VOLUME
+
 
 def view_feature(
     connection: Connection, name: str, feature: str, choice: Choice, *, at: int | None, kind: str = ""
@@ -232,7 +237,7 @@ def window_explorer(stream: Stream, feature: str, first: int, end: int) -> str:
         environment=stream.environment,
         since=formatting.minute(hour_time(first)),
         until=formatting.minute(hour_time(end)),
-        feature=None if feature == JOINT else feature,
+        feature=None if feature in (JOINT, VOLUME) else feature,
     )
 
 

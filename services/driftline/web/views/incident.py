@@ -153,6 +153,8 @@ def example_filter(finding: Finding, since: int, last: int) -> Filter:
     channel, has_grown = finding.channel, finding.effect >= 0
     if channel is None:
         return of_hours
+    if channel.kind is ChannelKind.VOLUME:
+        return replace(of_hours, feature="")
     if isinstance(channel.value, float):
         low, high = (None, channel.value) if has_grown else (channel.value, None)
         return replace(of_hours, low=low, high=high)
