@@ -1,4 +1,4 @@
-"""What the command is told wrongly it says at once, and no password stands in a list of processes."""
+"""A wrong argument is reported at once, and no password stands in a list of processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "Missing option '--uri'"),
         (("--uri", "http://ann:hunter2@mlflow"), "which every user of this host can read"),
@@ -42,10 +42,10 @@ def run(tmp_path):
         (("--uri", "http://mlflow", "--stage", "champion=live"), "'live' is no stage; there are candidate"),
     ],
 )
-def test_what_is_wrong_is_said_and_no_password_is(run, arguments, said):
+def test_what_is_wrong_is_reported_and_no_password_is(run, arguments, message):
     done = run(*arguments)
     assert done.exit_code in {1, 2}
-    assert said in " ".join(done.output.replace("\u2502", " ").split())
+    assert message in " ".join(done.output.replace("\u2502", " ").split())
     assert "hunter2" not in done.output
 
 

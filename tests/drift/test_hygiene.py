@@ -116,16 +116,16 @@ def test_an_episode_is_held_out_as_a_whole():
     assert held(log, as_of=1095) == [*range(1044, 1070), *range(1089, 1095)]
 
 
-@pytest.mark.parametrize(("word", "is_told"), [(None, True), ("noise", True), ("real", False)])
-def test_what_paged_may_become_a_habit_once_a_weekend_has_passed_without_objection(word, is_told):
+@pytest.mark.parametrize(("acknowledged", "is_habit"), [(None, True), ("noise", True), ("real", False)])
+def test_what_paged_may_become_a_habit_once_a_weekend_has_passed_without_objection(acknowledged, is_habit):
     log = new_log()
     episode = page(log, 1020)
-    if word is not None:
-        log.decide(AGE, episode.episode_id, word, at=1030)
+    if acknowledged is not None:
+        log.decide(AGE, episode.episode_id, acknowledged, at=1030)
 
-    def told(as_of):
+    def precedents(as_of):
         return HOURS[log.precedents(HOURS, [AGE], as_of=as_of)[:, 0]].tolist()
 
     hours = list(range(1014, 1020))
-    assert told(1020 + 71) == (hours if word == "noise" else [])
-    assert told(1020 + 72) == (hours if is_told else [])
+    assert precedents(1020 + 71) == (hours if acknowledged == "noise" else [])
+    assert precedents(1020 + 72) == (hours if is_habit else [])

@@ -128,8 +128,8 @@ def test_a_young_stream_learns_and_few_events_say_nothing():
     sparse = new_judge()
     for hour in range(START, LEARNED):
         sparse.remember(hour_of(hour, 0 if hour % 3 else 1))
-    said = {one.scale_hours: one.verdict for one in sparse.judge(hour_of(LEARNED, 1), 1.0)}
-    assert said == {1: "insufficient_data", 6: "insufficient_data", 24: "insufficient_data"}
+    given = {one.scale_hours: one.verdict for one in sparse.judge(hour_of(LEARNED, 1), 1.0)}
+    assert given == {1: "insufficient_data", 6: "insufficient_data", 24: "insufficient_data"}
 
 
 def test_what_the_controller_holds_back_warns_and_keeps_its_episode():
@@ -156,7 +156,7 @@ def test_a_judge_rebuilt_from_hours_and_episodes_goes_on_alike():
         assert rebuilt.judge(now, 1.0) == steady.judge(now, 1.0)
 
 
-def test_its_pages_become_incidents_that_say_it_in_words():
+def test_its_pages_become_incidents_that_name_it():
     judge, book = learned(), IncidentBook(Stream("m", "1", "production"), settings=DriftSettings())
     for hour in range(LEARNED, LEARNED + 12):
         rows = usual(hour) // (10 if hour >= LEARNED + 10 else 1)

@@ -1,4 +1,4 @@
-"""A training script is told at once that it has no MLflow, and nobody who does not ask for one gets it."""
+"""A training script learns at once that it has no MLflow, and nobody who does not ask for one gets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks an MLflow is said as for MLflow's own client, and no secret gets into a message."""
+"""Who asks an MLflow is given as for MLflow's own client, and no secret gets into a message."""
 
 from __future__ import annotations
 

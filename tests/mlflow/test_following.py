@@ -1,4 +1,4 @@
-"""An MLflow is looked at again and again; what fails is told once, counted, and tried again."""
+"""An MLflow is looked at again and again; what fails is reported once, counted, and tried again."""
 
 from __future__ import annotations
 

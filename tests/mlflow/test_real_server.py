@@ -205,7 +205,7 @@ def test_a_webhook_of_mlflow_has_it_look_at_once(place, server, tree, tmp_path):
     bridge = ServerProcess("bridge", [*command, "--uri", server.url, *intervals], log, variables)
     bridge.start()
     try:
-        bridge.wait_until(lambda: "version 3: registered" in bridge.said(), timeout_s=300)
+        bridge.wait_until(lambda: "version 3: registered" in bridge.reported(), timeout_s=300)
         change(server, tree, "webhook", f"http://127.0.0.1:{port}/mlflow/webhook", "of both")
         change(server, tree, "alias", MODEL, "hinted", "1")
         bridge.wait_until(lambda: state(place).aliases.get("hinted") == "1", timeout_s=300)

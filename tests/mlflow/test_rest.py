@@ -105,7 +105,7 @@ def test_credentials_are_sent(mlflow, environ, sent):
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "said"),
+    ("answer", "kind", "reported"),
     [
         (
             (401, "who are you"),
@@ -123,9 +123,9 @@ def test_credentials_are_sent(mlflow, environ, sent):
         ((200, {"registered_models": [{"tags": []}]}), MlflowError, "no registered model"),
     ],
 )
-def test_what_no_mlflow_answers_is_an_error_that_says_what_was_asked(mlflow, answer, kind, said):
+def test_what_no_mlflow_answers_is_an_error_that_says_what_was_asked(mlflow, answer, kind, reported):
     mlflow.answers[MODELS] = answer
-    with pytest.raises(MlflowError, match=said) as raised:
+    with pytest.raises(MlflowError, match=reported) as raised:
         mlflow.source().models()
     assert type(raised.value) is kind
 

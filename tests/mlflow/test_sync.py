@@ -269,19 +269,19 @@ def test_a_rollback_here_stands_until_mlflow_moves_again(mlflow, log):
 
 
 @pytest.mark.parametrize(
-    ("aliases", "said"),
+    ("aliases", "reported"),
     [
         ({"champion": "7"}, "names version 7, which was not copied or is gone; there are 1, 2, 3"),
         ({"1st": "2"}, "is no alias"),
         ({"candidate": "2"}, "is no alias"),
     ],
 )
-def test_an_alias_that_can_not_stand_here_is_named_and_costs_no_other(mlflow, log, aliases, said):
+def test_an_alias_that_can_not_stand_here_is_named_and_costs_no_other(mlflow, log, aliases, reported):
     mlflow.name(MODEL, **aliases, second="2")
     sync(mlflow, log)
     before = sizes(log)
     done = sync(mlflow, log)
-    assert said in str(done.problems[0])
+    assert reported in str(done.problems[0])
     assert state(log).aliases == {"second": "2"}
     assert sizes(log) == before, "what does not count is not appended at each look"
 

@@ -50,7 +50,7 @@ def test_a_signature_is_the_one_that_mlflow_makes():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reported"),
     [
         ({}, "are needed"),
         ({**headers(), SIGNATURE: ""}, "are needed"),
@@ -63,10 +63,10 @@ def test_a_signature_is_the_one_that_mlflow_makes():
         ({**headers(), TIMESTAMP: "today"}, "look at both clocks"),
     ],
 )
-def test_any_other_call_is_refused_and_says_why(client, hints, outcomes, given, said):
+def test_any_other_call_is_refused_and_says_why(client, hints, outcomes, given, reported):
     answer = client.post(PATH, content=BODY, headers={k: v.encode("latin-1") for k, v in given.items()})
     assert answer.status_code == 401
-    assert said in answer.text
+    assert reported in answer.text
     assert not hints.take()
     assert outcomes == ["refused"]
 

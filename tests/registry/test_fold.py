@@ -197,7 +197,7 @@ def test_a_clock_that_was_fast_does_not_decide_what_was_declared_after_it():
     assert desk.state.declared(datetime(2099, 1, 1, tzinfo=UTC)).production_after == "2"
 
 
-def test_a_version_keeps_what_another_registry_said_of_it_until_that_says_something_else():
+def test_a_version_keeps_what_another_registry_held_of_it_until_that_holds_something_else():
     author = Author("bridge", origin="http://mlflow:5000")
     run = {"model_version": "1", "training_run_id": "run-1"}
     events = [

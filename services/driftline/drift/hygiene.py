@@ -180,7 +180,7 @@ class PageLog:
     def precedents(self, hours: IntArray, features: Sequence[Feature], *, as_of: int) -> BoolArray:
         """Return which hours were under a page that is over, and that nobody called a fault, (h, f).
 
-        Whoever would object to their becoming a habit had a weekend to do so, or said that they are noise.
+        Whoever would object to their becoming a habit had a weekend to do so, or called them noise.
 
         Args:
             hours: ascending, (h,).

@@ -80,7 +80,7 @@ def autolog(
     To be called once, before training. A version has MLflow's number; a run whose model is not registered
     in MLflow is version ``run-`` and the beginning of its id, so that it is in no number's way. Runs that
     failed are not registered, nor are runs within another one, unless MLflow registered their model. Calling
-    it again replaces what was said before.
+    it again replaces what was given before.
 
     What MLflow does not know is found here: the commit and the changes of the work tree around the current
     folder, and the packages that are installed.
@@ -168,7 +168,7 @@ class _Hook:
             self._register(client, run_id)
 
     def finish(self) -> None:
-        """Register what was made of runs since they ended, by ways that nobody was told of."""
+        """Register what was made of runs since they ended, by ways that this process does not see."""
         for run_id, client in list(self._ended.items()):
             try:
                 self._register(client, run_id)
@@ -196,7 +196,10 @@ class _Hook:
             opened.without_spill() as log,
             closing(Registry(log)) as registry,
         ):
-            bounds = {"limit_bytes": self.settings.limit_bytes, "timeout_s": self.settings.timeout_s}
+            bounds: dict[str, Any] = {
+                "limit_bytes": self.settings.limit_bytes,
+                "timeout_s": self.settings.timeout_s,
+            }
             copier = Copier(source, registry, log, **bounds)
             for version in versions:
                 state = registry.read().get(version.model_name) or ModelState(version.model_name)

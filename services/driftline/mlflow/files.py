@@ -82,8 +82,8 @@ def read_model_files(source: Source, place: Place | None, *, limit_bytes: int = 
         files.append(ArtifactFile(path, digest, read_bytes))
         if is_text:
             texts[path] = text
-    said = _Said(source, texts)
-    return ModelFiles([] if unread else files, said.environment(), said.runtime(), said.features(), unread)
+    given = _Given(source, texts)
+    return ModelFiles([] if unread else files, given.environment(), given.runtime(), given.features(), unread)
 
 
 def _too_much(sizes: Mapping[str, int], limit_bytes: int) -> str:
@@ -108,7 +108,7 @@ def _read(source: Source, place: Place, path: str, *, keep: bool) -> tuple[str, 
     return digest.hexdigest(), size, b"".join(kept).decode("utf-8", "replace")
 
 
-class _Said:
+class _Given:
     """What the texts among the files say.
 
     Args:

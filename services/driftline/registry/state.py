@@ -34,7 +34,7 @@ class Version:
         registered_by: who did; empty: not known.
         artifact_uri: where the model lies; None: not given.
         artifact_sha256: digest of the artifact; None: not known.
-        origin_sha256: digest of what another registry said of it, as it was copied last; None: it was not.
+        origin_sha256: digest of what another registry held of it, as it was copied last; None: it was not.
     """
 
     model_name: str

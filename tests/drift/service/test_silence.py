@@ -51,8 +51,8 @@ def report(landing, hour, *, lost=0):
     """Land what the session reports eleven minutes into an hour."""
     process = {"final": False, "host": "h", "process_id": 1, "client": "test"}
     counts = {"last_sequence": HISTORY * PER_HOUR + lost, "last_outcome_sequence": 0}
-    beat = {"beat_time": ((HOUR + hour) * HOUR_S + 660) * 1_000_000, "dropped": {}, "abandoned": {}}
-    value = encode_record(SESSION, {**NAMES, **process, **counts, **beat})
+    heartbeat = {"beat_time": ((HOUR + hour) * HOUR_S + 660) * 1_000_000, "dropped": {}, "abandoned": {}}
+    value = encode_record(SESSION, {**NAMES, **process, **counts, **heartbeat})
     landing.log.writer().append([Record(SESSIONS_TOPIC, b"", value)])
     landing.land()
 
