@@ -108,6 +108,17 @@ def test_whoever_wrote_the_whole_chain_anew_is_found_by_heads_kept_elsewhere(sit
     assert "the head was link 1 with hash" in found.output
 
 
+def test_heads_are_printed_as_they_were_kept_of_a_day(site):
+    place, _ = site
+    run(place, "audit", "seal", "--now")
+    by_hand(place, f"INSERT INTO audit_heads VALUES ('{MODEL}', '2026-01-30', 1, repeat('a', 64), now())")
+    by_hand(place, f"INSERT INTO audit_heads VALUES ('{MODEL}', '2026-02-01', 2, repeat('b', 64), now())")
+    (kept,) = ask(place, "audit", "head", "--day", "2026-01-31")["heads"]
+    assert (kept["day"], kept["number"], kept["hash"]) == ("2026-01-30", 1, "a" * 64)
+    refused = run(place, "audit", "head", "--day", "yesterday")
+    assert (refused.exit_code, "'yesterday' is no day" in refused.output) == (2, True)
+
+
 def test_heads_that_were_changed_where_they_were_kept_are_refused(site, tmp_path):
     place, _ = site
     run(place, "audit", "seal", "--now")

@@ -116,16 +116,16 @@ def test_an_episode_is_held_out_as_a_whole():
     assert held(log, as_of=1095) == [*range(1044, 1070), *range(1089, 1095)]
 
 
-@pytest.mark.parametrize(("acknowledged", "is_habit"), [(None, True), ("noise", True), ("real", False)])
-def test_what_paged_may_become_a_habit_once_a_weekend_has_passed_without_objection(acknowledged, is_habit):
+@pytest.mark.parametrize(("name", "is_found"), [(None, True), ("noise", True), ("real", False)])
+def test_what_paged_may_become_a_habit_once_a_weekend_has_passed_without_objection(name, is_found):
     log = new_log()
     episode = page(log, 1020)
-    if acknowledged is not None:
-        log.decide(AGE, episode.episode_id, acknowledged, at=1030)
+    if name is not None:
+        log.decide(AGE, episode.episode_id, name, at=1030)
 
-    def precedents(as_of):
+    def found(as_of):
         return HOURS[log.precedents(HOURS, [AGE], as_of=as_of)[:, 0]].tolist()
 
     hours = list(range(1014, 1020))
-    assert precedents(1020 + 71) == (hours if acknowledged == "noise" else [])
-    assert precedents(1020 + 72) == (hours if is_habit else [])
+    assert found(1020 + 71) == (hours if name == "noise" else [])
+    assert found(1020 + 72) == (hours if is_found else [])

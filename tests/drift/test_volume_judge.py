@@ -156,7 +156,7 @@ def test_a_judge_rebuilt_from_hours_and_episodes_goes_on_alike():
         assert rebuilt.judge(now, 1.0) == steady.judge(now, 1.0)
 
 
-def test_its_pages_become_incidents_that_name_it():
+def test_its_pages_become_incidents_that_say_it():
     judge, book = learned(), IncidentBook(Stream("m", "1", "production"), settings=DriftSettings())
     for hour in range(LEARNED, LEARNED + 12):
         rows = usual(hour) // (10 if hour >= LEARNED + 10 else 1)

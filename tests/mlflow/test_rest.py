@@ -26,6 +26,7 @@ class Answering:
     def __init__(self):
         self.answers = {}
         self.headers = []
+        self.logged = []
         answering = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,8 +44,8 @@ class Answering:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, *_args):
-                pass
+            def log_message(self, *given):
+                answering.logged.append(given)
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"

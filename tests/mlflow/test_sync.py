@@ -14,6 +14,7 @@ from driftline.mlflow.sync import Sync, Wanted
 from driftline.registry.client import Registry
 from driftline.registry.decisions import Author, give_stage, name_alias
 from driftline.registry.events import Kind, Stage
+from driftline.registry.policy import Policy
 from driftline.testing import MemoryLog
 from driftline.wire import MODEL_REGISTRY_TOPIC, TRAINING_RUNS_TOPIC, decode_record
 from tests.mlflow.fake import URL, FakeMlflow
@@ -189,6 +190,15 @@ def test_a_model_that_is_larger_than_is_read_is_registered_without_digests(mlflo
     sync(mlflow, log, limit_bytes=10)
     assert runs(log)[0]["artifacts"] == []
     assert runs(log)[0]["environment_text"] == "scikit-learn==1.7.0\n"
+
+
+def test_a_version_that_lacks_what_the_policy_asks_for_is_named_and_costs_no_other(mlflow, log):
+    run = mlflow.runs["run-flight-delay-2"]
+    mlflow.runs["run-flight-delay-2"] = replace(run, tags={})
+    done = sync(mlflow, log, policy=Policy("policy.toml", frozenset({"data"})))
+    assert done.new == [(MODEL, "1"), (MODEL, "3")]
+    assert "code may not be waived, says the policy in policy.toml" in str(done.problems[0])
+    assert len(runs(log)) == 2
 
 
 def test_prompts_and_models_that_are_not_wanted_are_left(mlflow, log):

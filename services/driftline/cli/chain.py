@@ -147,12 +147,12 @@ def _echo_reports(reports: Sequence[Report]) -> None:
 
 @click.command()
 @store_option
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="As it was kept when this day had ended, UTC.")
+@click.option("--day", help="As it was kept when this day, such as 2026-01-31, had ended, UTC.")
 @json_option
 @clean_errors
-def head(store_url: str, day: datetime | None, as_json: bool) -> None:
+def head(store_url: str, day: str | None, as_json: bool) -> None:
     """Print the last link of each model's chain, and one hash over all: to be kept or signed elsewhere."""
-    heads = ask_store(store_url, partial(_heads, day=day.date() if day else None))
+    heads = ask_store(store_url, partial(_heads, day=_parse_day(day) if day else None))
     root = day_root((each.model_name, each.number, each.hash) for each in heads)
     if as_json:
         echo_json({"root": root, "heads": [dataclasses.asdict(each) for each in heads]})
@@ -160,6 +160,13 @@ def head(store_url: str, day: datetime | None, as_json: bool) -> None:
     if heads:
         echo_table([dataclasses.asdict(each) for each in heads], ["model_name", "day", "number", "hash"])
     echo(f"root {root}")
+
+
+def _parse_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no day, such as 2026-01-31") from error
 
 
 def _heads(connection: Connection, *, day: date | None) -> Sequence[Head]:

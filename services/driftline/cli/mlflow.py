@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
-from driftline.cli.options import clean_errors, json_option, log_option
+from driftline.cli.options import clean_errors, json_option, log_option, policy_option
 from driftline.cli.output import echo, echo_json
 from driftline.cli.settings import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE
 from driftline.errors import SettingError
@@ -29,6 +29,7 @@ from driftline.mlflow.rest import RestSource
 from driftline.mlflow.sync import Sync, Wanted
 from driftline.mlflow.webhook import Hints, webhook_route
 from driftline.registry.decisions import parse_stage
+from driftline.registry.policy import read_policy
 from driftline.store.url import read_secret
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _stages(
     show_default=True,
     help="With --watch: how often to look at each run that was copied, too, seconds.",
 )
+@policy_option
 @metrics_port_option
 @allowed_host_option
 @log_option
@@ -133,6 +135,7 @@ def sync(
     watch: bool,
     interval_s: float,
     deep_interval_s: float,
+    policy: str | None,
     metrics_port: int | None,
     allowed_hosts: tuple[str, ...],
     log_url: str,
@@ -146,7 +149,7 @@ def sync(
     webhook is read from DRIFTLINE_MLFLOW_WEBHOOK_SECRET_FILE.
     """
     source = _source(uri)
-    wanted = Wanted(models=models, stages=stages, limit_bytes=limit_bytes)
+    wanted = Wanted(models=models, stages=stages, limit_bytes=limit_bytes, policy=read_policy(policy))
     with open_log(log_url) as log, closing(Sync(source, log, wanted=wanted)) as copying:
         if watch:
             intervals = {"interval_s": interval_s, "deep_interval_s": deep_interval_s}

@@ -10,6 +10,7 @@ import atexit
 import functools
 import json
 import logging
+import os
 import threading
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,13 +24,13 @@ from driftline.mlflow.copying import TIMEOUT_S, Copier
 from driftline.mlflow.files import LIMIT_BYTES
 from driftline.mlflow.seen import READY, SeenVersion
 from driftline.registry.client import Registry
+from driftline.registry.policy import POLICY_VARIABLE, read_policy
 from driftline.registry.state import ModelState
 from driftline.sdk.code import code_state
 from driftline.sdk.environments import PACKAGES, installed_packages, read_environment
 from driftline.sdk.runtime import runtime_versions
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from driftline.log import EventLog
@@ -196,11 +197,14 @@ class _Hook:
             opened.without_spill() as log,
             closing(Registry(log)) as registry,
         ):
-            bounds: dict[str, Any] = {
-                "limit_bytes": self.settings.limit_bytes,
-                "timeout_s": self.settings.timeout_s,
-            }
-            copier = Copier(source, registry, log, **bounds)
+            copier = Copier(
+                source,
+                registry,
+                log,
+                limit_bytes=self.settings.limit_bytes,
+                policy=read_policy(os.environ.get(POLICY_VARIABLE)),
+                timeout_s=self.settings.timeout_s,
+            )
             for version in versions:
                 state = registry.read().get(version.model_name) or ModelState(version.model_name)
                 if copier.copy(version, state, more=more):

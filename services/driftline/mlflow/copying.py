@@ -15,6 +15,7 @@ from driftline.mlflow.intake import Subject, take_in
 from driftline.mlflow.source import place_of
 from driftline.registry.decisions import Author
 from driftline.registry.events import Kind
+from driftline.registry.policy import Policy
 from driftline.sdk.arguments import check_name
 from driftline.wire import TRAINING_RUNS_TOPIC
 
@@ -31,6 +32,7 @@ TIMEOUT_S: Final = 60.0
 """How long to wait for the log."""
 
 _LONGEST_ORIGIN = 500
+_ANYTHING: Final = Policy()
 _system_random = random_module.SystemRandom().getrandbits
 
 
@@ -62,6 +64,7 @@ class Copier:
         registry: of the log.
         log: where runs go; one without a spill.
         limit_bytes: of larger models no digests are made.
+        policy: says what a run may leave out.
         random: a source of random bits.
         timeout_s: how long to wait for the log.
     """
@@ -73,6 +76,7 @@ class Copier:
         log: EventLog,
         *,
         limit_bytes: int = LIMIT_BYTES,
+        policy: Policy = _ANYTHING,
         random: Callable[[int], int] = _system_random,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
@@ -80,6 +84,7 @@ class Copier:
         self._registry = registry
         self._log = log
         self._limit_bytes = limit_bytes
+        self._policy = policy
         self._random = random
         self._timeout_s = timeout_s
 
@@ -97,7 +102,8 @@ class Copier:
             more: as in ``take_in``.
 
         Raises:
-            SettingError: the model's name is none for driftline, or another run has the version here.
+            SettingError: the model's name is none for driftline, another run has the version here, or the
+                policy forbids to leave out what MLflow does not say.
             MlflowError: MLflow does not answer, or refuses.
             RefusedEventError: somebody registered the version meanwhile, by another run.
             LogError: the log does not take it.
@@ -117,6 +123,7 @@ class Copier:
         if known is not None:
             more = {**earlier_fields(self._log, version.model_name, subject.run_id), **(more or {})}
         intake = take_in(subject, files=files, place=place, url=self._source.url, more=more)
+        self._policy.check_waivers(intake.waived)
         record = Record(TRAINING_RUNS_TOPIC, subject.run_id.encode(), intake.record)
         append_patiently(self._log, record, timeout_s=self._timeout_s)
         registered = Author(

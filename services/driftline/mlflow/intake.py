@@ -90,11 +90,13 @@ class Intake:
     Args:
         record: its training run, encoded.
         artifact: where its files lie, with their digests.
+        waived: what the run does not say, and why.
         notes: what MLflow says and the run does not, and why.
     """
 
     record: bytes
     artifact: Artifact
+    waived: Mapping[str, str]
     notes: Sequence[str]
 
 
@@ -138,7 +140,7 @@ def take_in(
     event["waived"] = _waived(subject, files, event)
     if files.unread:
         notes.append(f"no digests of its files: {files.unread}")
-    return Intake(_fitted(event, notes), artifact, notes)
+    return Intake(_fitted(event, notes), artifact, event["waived"], notes)
 
 
 def _gaps(event: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

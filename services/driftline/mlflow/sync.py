@@ -17,6 +17,7 @@ from driftline.mlflow.files import LIMIT_BYTES
 from driftline.mlflow.seen import READY
 from driftline.registry.client import Registry
 from driftline.registry.decisions import Author
+from driftline.registry.policy import Policy
 from driftline.registry.state import ModelState
 from driftline.wire import MODEL_REGISTRY_TOPIC, TRAINING_RUNS_TOPIC
 
@@ -82,6 +83,7 @@ class Wanted:
         models: names of these alone; none: all.
         stages: the stage that each alias stands for.
         limit_bytes: of larger models no digests are made.
+        policy: says what a run may leave out.
     """
 
     models: Collection[str] = ()
@@ -89,6 +91,7 @@ class Wanted:
         default_factory=lambda: MappingProxyType({str(stage): stage for stage in STANDS_FOR})
     )
     limit_bytes: int = LIMIT_BYTES
+    policy: Policy = field(default_factory=Policy)
 
 
 class Sync:
@@ -126,6 +129,7 @@ class Sync:
             self._registry,
             self._log,
             limit_bytes=self._wanted.limit_bytes,
+            policy=self._wanted.policy,
             random=random,
             timeout_s=timeout_s,
         )
