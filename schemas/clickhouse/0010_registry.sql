@@ -22,7 +22,7 @@ CREATE TABLE registry_events
     written_by String,
     reason String,
     origin String COMMENT 'the registry that it was copied from; empty: decided here',
-    origin_sha256 Nullable(String) COMMENT 'of what that one held of the version',
+    origin_sha256 Nullable(String) COMMENT 'of what that one reported of the version',
     CONSTRAINT model_name_given CHECK model_name != '',
     CONSTRAINT names_bounded CHECK
         greatest(

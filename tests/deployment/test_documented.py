@@ -33,7 +33,13 @@ def variables():
         for command in driftline.commands.values()
         for inner in getattr(command, "commands", {}).values()
     ]
-    given = {option.envvar for command in commands for option in command.params if option.envvar}
+    given = {
+        name
+        for command in commands
+        for option in command.params
+        for name in ([option.envvar] if isinstance(option.envvar, str) else option.envvar or ())
+        if name.startswith("DRIFTLINE_")
+    }
     users = {f"DRIFTLINE_{service.upper()}_PASSWORD_FILE" for service in SERVICES}
     store = {USER_VARIABLE, PASSWORD_VARIABLE, PASSWORD_FILE_VARIABLE}
     grafana = {"DRIFTLINE_GRAFANA_TOKEN", "DRIFTLINE_GRAFANA_TOKEN_FILE"}

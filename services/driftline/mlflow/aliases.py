@@ -1,7 +1,7 @@
 """Aliases that moved in MLflow move here, and stages that aliases stand for; what was decided here stands.
 
 MLflow says where an alias is, and not who moved it or when. So a look there is compared with what the last
-look had decided here, as the log has it: where MLflow says what it held then, nothing has moved there, and
+look had decided here, as the log has it: where MLflow says what it did then, nothing has moved there, and
 whatever was decided here since stands.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Decide = Callable[[ModelState], RegistryEvent]
 
 STANDS_FOR = (Stage.PRODUCTION, Stage.CANARY, Stage.SHADOW)
-"""Stages that an alias of their name stands for, unless something else was given."""
+"""Stages that an alias of their name stands for, unless something else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def autolog(
     To be called once, before training. A version has MLflow's number; a run whose model is not registered
     in MLflow is version ``run-`` and the beginning of its id, so that it is in no number's way. Runs that
     failed are not registered, nor are runs within another one, unless MLflow registered their model. Calling
-    it again replaces what was given before.
+    it again replaces what was asked for before.
 
     What MLflow does not know is found here: the commit and the changes of the work tree around the current
     folder, and the packages that are installed.
@@ -169,7 +169,7 @@ class _Hook:
             self._register(client, run_id)
 
     def finish(self) -> None:
-        """Register what was made of runs since they ended, by ways that this process does not see."""
+        """Register what was made of runs since they ended, by ways that nobody reported."""
         for run_id, client in list(self._ended.items()):
             try:
                 self._register(client, run_id)

@@ -1,4 +1,4 @@
-"""What a run held when it was registered before; what MLflow never knew is not to go with a new revision."""
+"""What a run was registered with before; what MLflow never knew is not to go with a new revision."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KEPT: Final = (
 
 
 def earlier_fields(log: EventLog, model_name: str, training_run_id: str) -> Mapping[str, Any]:
-    """Return what a run held last; nothing where the log keeps it no more. Blocks for the log.
+    """Return what a run was registered with last; nothing where the log keeps it no more. Blocks for the log.
 
     Args:
         log: an open log.

@@ -82,8 +82,9 @@ def read_model_files(source: Source, place: Place | None, *, limit_bytes: int = 
         files.append(ArtifactFile(path, digest, read_bytes))
         if is_text:
             texts[path] = text
-    given = _Given(source, texts)
-    return ModelFiles([] if unread else files, given.environment(), given.runtime(), given.features(), unread)
+    found = _Described(source, texts)
+    whole = [] if unread else files
+    return ModelFiles(whole, found.environment(), found.runtime(), found.features(), unread)
 
 
 def _too_much(sizes: Mapping[str, int], limit_bytes: int) -> str:
@@ -108,7 +109,7 @@ def _read(source: Source, place: Place, path: str, *, keep: bool) -> tuple[str, 
     return digest.hexdigest(), size, b"".join(kept).decode("utf-8", "replace")
 
 
-class _Given:
+class _Described:
     """What the texts among the files say.
 
     Args:
