@@ -72,6 +72,7 @@ class Renderer:
             "age": lambda hour: formatting.ago(clock() - hour * 3600),
         }
         self._environment.globals |= {
+            **{name: each for name, each in vars(addresses).items() if isinstance(each, addresses.Address)},
             "formatting": formatting,
             "meanings": MEANINGS,
             "out_of_training": OUT_OF_TRAINING,
@@ -79,14 +80,6 @@ class Renderer:
             "default_days": period.DEFAULT_DAYS,
             "layer_labels": LAYER_LABELS,
             "statistic_titles": titles_of,
-            "model_path": addresses.model_path,
-            "explorer_path": addresses.explorer_path,
-            "history_path": addresses.history_path,
-            "run_path": addresses.run_path,
-            "performance_path": addresses.performance_path,
-            "incident_path": addresses.incident_path,
-            "prediction_path": addresses.prediction_path,
-            "runbook_path": addresses.runbook_path,
             "feature_path": streams.stream_feature_path,
             "episode_path": streams.episode_path,
             "legend_cell": charts.cell,
