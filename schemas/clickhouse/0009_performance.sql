@@ -27,6 +27,8 @@ ORDER BY (model_name, model_version, environment, hour);
 --            that number, else empty. The score is the predicted number
 --   class    one row for each class that has a probability: decision: the class. truth: 1 where it came true,
 --            0 where another did. The score is its probability
+--   chosen   one row for each answer whose class has a probability: decision: that class. truth: 1 where the
+--            answer was right, 0 where it was wrong. The score is the probability
 CREATE TABLE performance_counts
 (
     model_name LowCardinality(String),
@@ -61,7 +63,11 @@ CREATE TABLE performance_counts
     error_relative Float64 COMMENT 'sum of absolute error by absolute truth' CODEC(ZSTD),
     error_relative_squared Float64 CODEC(ZSTD),
     moments Array(Tuple(UInt64, Float64, Float64))
-        COMMENT 'of truths that are numbers: how many, their mean, the sum of squares about it' CODEC(ZSTD)
+        COMMENT 'of truths that are numbers: how many, their mean, the sum of squares about it' CODEC(ZSTD),
+    errors Tuple(Array(Int32), Array(UInt64), Array(Float64), Array(Float64), Array(Float64), Array(Float64),
+        Array(Float64), Array(Float64))
+        COMMENT 'where truth is empty: bins of scores; by bin numbers, error, error_absolute and so on, as above'
+        CODEC(ZSTD)
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -70,3 +71,49 @@ def test_at_an_age_there_is_what_was_known_by_then(place):
 @pytest.mark.parametrize("option", [("--period", "10m"), ("--as-of", "never"), ("--age", "x")])
 def test_what_is_no_time_is_refused(place, option):
     assert run(place, *option).exit_code == 2
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory):
+    """Thirteen days of a model whose truths come two hours later, and of the last day not yet."""
+    landing = Landing(Place(tmp_path_factory.mktemp("waiting")))
+    random = np.random.default_rng(1)
+    with make_logger(landing.log, model_name="waiting") as logger:
+        for day in range(13):
+            score = random.random(100)
+            truth = (random.random(100) < score).astype(float)
+            times = [START + timedelta(days=day, seconds=30 * place) for place in range(100)]
+            event_ids = logger.log_batch(predictions=score, event_times=times)
+            if day < 12:
+                known = [time + timedelta(hours=2) for time in times]
+                logger.log_outcomes(event_ids, truth, observed_times=known)
+    landing.land()
+    landing.close()
+    return landing.place
+
+
+def test_before_truths_come_there_is_an_estimate_and_what_it_was_off_by(waiting):
+    asked = ("--model", "waiting", "--period", "24h", "--metric", "accuracy")
+    rows = json.loads(run(waiting, *asked, "--json").output)
+    assert [row["basis"] for row in rows] == ["final"] * 12 + ["estimated"]
+    assert rows[0]["estimate"] is None
+    last = rows[-1]
+    assert last["value"] is None
+    estimate = last["estimate"]
+    assert estimate["low"] < 0.75 < estimate["high"]
+    assert (estimate["tested_periods"], estimate["is_withdrawn"]) == (8, False)
+    assert 0 < estimate["error"] < 0.1
+    assert estimate["calibrated_by"] == "known truths"
+    lines = run(waiting, *asked).output.splitlines()
+    assert "estimated" in lines[-2]
+    assert "concept drift" in lines[-1]
+
+
+def test_drops_are_listed_with_what_they_are_compared_with(place):
+    assert "enough truths" in run(place, "--drops", "--model", "nobody").output
+    done = run(place, "--drops", "--model", "till", "--json")
+    rows = json.loads(done.output)
+    assert {(row["metric"], row["segment"]) for row in rows} == {("roc_auc", ""), ("brier_score", "")}
+    assert [row["drop"] for row in rows] == sorted((row["drop"] for row in rows), reverse=True)
+    assert rows[0]["drop"] > 0.1
+    assert run(place, "--drops").output.split()[:3] == ["model_name", "version", "metric"]

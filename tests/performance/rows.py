@@ -49,6 +49,11 @@ def groups_of(rows: Sequence[Made]) -> list[Group]:
         truth = row.truth if isinstance(row.truth, str) else {0: "0", 1: "1"}.get(row.truth, "")
         truth = truth if status == "known" else ""
         held["answer", status, row.label or "", truth].append(row)
+        if row.label in row.probabilities and not isinstance(row.truth, float | int):
+            right = str(int(row.truth == row.label)) if status == "known" else ""
+            held["chosen", status, row.label, right].append(
+                Made(score=row.probabilities[row.label], weight=row.weight)
+            )
         for name, share in row.probabilities.items():
             if status == "known" and not isinstance(row.truth, str):
                 continue
@@ -60,13 +65,13 @@ def groups_of(rows: Sequence[Made]) -> list[Group]:
 def _group(key, rows) -> Group:
     kind, status, _, truth = key
     weights = np.array([row.weight for row in rows])
-    measured = status == "known" and truth == "" and kind == "answer"
-    places = np.array([NO_SCORE if measured else bin_of(row.score) for row in rows])
+    places = np.array([bin_of(row.score) for row in rows])
     numbers = np.array([np.nan if row.score is None else row.score for row in rows])
     finite = np.where(np.isfinite(numbers), numbers, 0.0)
     bins, index = np.unique(places, return_inverse=True)
     sums = dict.fromkeys(SUMS, 0.0)
     moments, largest = np.zeros((0, 3)), 0.0
+    error_bins, errors = np.zeros(0, dtype=int), np.zeros((7, 0))
     if status == "known" and kind == "answer":
         losses = [_scores(row) for row in rows]
         for weight, found in zip(weights, losses, strict=True):
@@ -91,6 +96,8 @@ def _group(key, rows) -> Group:
             middle = float(np.average(truths, weights=own))
             moments = np.array([[own.sum(), middle, float(own @ (truths - middle) ** 2)]])
             largest = float(np.abs(error).max())
+            if not truth:
+                error_bins, errors = by_bin(places[both], [own * value for value in values])
     return Group(
         kind=kind,
         status=status,
@@ -105,13 +112,22 @@ def _group(key, rows) -> Group:
         sums=np.array([sums[name] for name in SUMS]),
         largest=largest,
         moments=moments,
+        error_bins=error_bins,
+        errors=errors,
     )
 
 
+def by_bin(places, values):
+    """Return bins, and the sums of each of several values in them."""
+    bins, index = np.unique(places, return_inverse=True)
+    return bins, np.array([np.bincount(index, value) for value in values])
+
+
 def groups_of_columns(score: np.ndarray, truth: np.ndarray) -> list[Group]:
-    """Return the groups of answers that are numbers, without labels: many at once."""
+    """Return the groups of many answers that are numbers, without labels. NaN: the truth is not known."""
     found = []
-    for name, own in (("0", truth == 0), ("1", truth == 1), ("", (truth != 0) & (truth != 1))):
+    others = ~np.isin(truth, [0, 1]) & ~np.isnan(truth)
+    for name, own in (("0", truth == 0), ("1", truth == 1), ("", others)):
         if not own.any():
             continue
         answer, came = score[own], truth[own]
@@ -121,9 +137,12 @@ def groups_of_columns(score: np.ndarray, truth: np.ndarray) -> list[Group]:
         likely = np.clip(np.where(came == 1, answer, 1 - answer), SMALLEST, 1 - SMALLEST)
         proper = [np.ones_like(error), -np.log(likely), np.log(likely) ** 2, error**2, error**4]
         sums = [each.sum() for each in proper] if name else [0.0] * 5
-        odds = np.log(answer / (1 - answer)) if name else np.zeros(len(answer))
-        bins, index = np.unique(np.floor(RESOLUTION * odds).astype(int), return_inverse=True)
+        places = bins_of(answer)
+        bins, index = np.unique(places, return_inverse=True)
         count = float(len(answer))
+        error_bins, errors = by_bin(
+            places[:0] if name else places, [each[: len(each) * (not name)] for each in values]
+        )
         found.append(
             Group(
                 kind="answer",
@@ -134,14 +153,49 @@ def groups_of_columns(score: np.ndarray, truth: np.ndarray) -> list[Group]:
                 count=count,
                 squared=count,
                 largest=float(np.abs(error).max()),
-                bins=bins if name else np.array([NO_SCORE]),
+                bins=bins,
                 counts=np.bincount(index).astype(float),
                 scores=np.bincount(index, answer),
                 sums=np.array([*sums, *(each.sum() for each in values)]),
                 moments=np.array([[count, came.mean(), ((came - came.mean()) ** 2).sum()]]),
+                error_bins=error_bins,
+                errors=errors,
             )
         )
+    if np.isnan(truth).any():
+        found.append(unknown_group(score[np.isnan(truth)]))
     return found
+
+
+def unknown_group(score: np.ndarray) -> Group:
+    """Return the group of answers that are numbers, of which no truth is known."""
+    bins, index = np.unique(bins_of(score), return_inverse=True)
+    return Group(
+        kind="answer",
+        status="unknown",
+        decision="",
+        truth="",
+        replayed=0.0,
+        count=float(len(score)),
+        squared=float(len(score)),
+        largest=0.0,
+        bins=bins,
+        counts=np.bincount(index).astype(float),
+        scores=np.bincount(index, score),
+        sums=np.zeros(len(SUMS)),
+        moments=np.zeros((0, 3)),
+        error_bins=np.zeros(0, dtype=int),
+        errors=np.zeros((7, 0)),
+    )
+
+
+def bins_of(score: np.ndarray) -> np.ndarray:
+    """Return the bins of many scores."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds = np.clip(np.floor(RESOLUTION * np.log(score / (1 - score))), LOWEST, HIGHEST)
+    size = np.floor(RESOLUTION * np.arcsinh(score))
+    outside = np.where(score < 0, np.maximum(size, -50000) - OUTSIDE, np.minimum(size, 50000) + OUTSIDE)
+    return np.where((score < 0) | (score > 1), outside, odds).astype(int)
 
 
 def _scores(row: Made) -> tuple[float, float] | None:

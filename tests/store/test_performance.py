@@ -87,6 +87,8 @@ def assert_same(found, expected):
         assert own.bins.tolist() == each.bins.tolist()
         assert own.counts.tolist() == each.counts.tolist()
         assert own.scores == pytest.approx(each.scores)
+        assert own.error_bins.tolist() == each.error_bins.tolist()
+        assert own.errors == pytest.approx(each.errors, rel=1e-9, abs=1e-9)
         if each.kind == "answer":
             assert own.sums == pytest.approx(each.sums, rel=1e-12, abs=1e-12)
             held = own.moments[own.moments[:, 0] > 0]

@@ -10,7 +10,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from driftline.performance.drops import standings_of
-from driftline.performance.metrics import DROP, HIGH, LOW, VALUE
+from driftline.performance.estimate.standing import outlooks_of
+from driftline.performance.metrics import (
+    DROP,
+    ESTIMATE,
+    ESTIMATE_DROP,
+    ESTIMATE_ERROR,
+    ESTIMATE_HIGH,
+    ESTIMATE_LOW,
+    HIGH,
+    LOW,
+    PERFORMANCE_METRICS,
+    VALUE,
+    WITHDRAWN,
+)
 from driftline.store.grouping import MOST_HOURS, batches, by_segments
 from driftline.store.hours import derivation_id, read_signs, read_store_time
 from driftline.store.performance import read_performance_streams
@@ -35,6 +48,7 @@ if TYPE_CHECKING:
     from driftline.failing import Failing
     from driftline.metrics import Metrics
     from driftline.performance.drops import Standing
+    from driftline.performance.estimate.standing import Outlook
     from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
 
@@ -191,12 +205,15 @@ class PerformanceDeriver:
         if not self._to_export:
             streams = read_performance_streams(self._connection)
             self._to_export = [each for each in streams if self._is_own(each.model_name)]
-            self._standing = {name: {} for name in (VALUE, LOW, HIGH, DROP)}
+            self._standing = {each.name: {} for each in PERFORMANCE_METRICS}
         if self._to_export:
             stream = self._to_export.pop()
             now_s = read_store_time(self._connection).timestamp()
             with self._failing.apart((*stream, "standing"), **stream._asdict(), step="performance"):
-                _publish(self._standing, stream, standings_of(self._connection, stream, now_s=now_s))
+                standings = standings_of(self._connection, stream, now_s=now_s)
+                _publish(self._standing, stream, standings)
+                outlooks = outlooks_of(self._connection, stream, standings, now_s=now_s)
+                _publish_outlooks(self._standing, stream, outlooks)
         gap_s = (self._monotonic() - began_s) / _LOOK_SHARE
         if not self._to_export:
             for name, series in self._standing.items():
@@ -219,6 +236,22 @@ def _publish(
                 found[name][labels] = value
         if each.past is not None:
             found[DROP][*labels, each.against] = each.drop
+
+
+def _publish_outlooks(
+    found: Mapping[str, dict[tuple[str, ...], float]], stream: Stream, outlooks: Sequence[Outlook]
+) -> None:
+    for each in outlooks:
+        labels = (stream.model_name, stream.model_version, each.metric)
+        trust, measured = each.estimate.trust, each.estimate.measured
+        found[WITHDRAWN][labels] = float(trust.is_withdrawn)
+        found[ESTIMATE_DROP][labels] = 0.0 if trust.is_withdrawn else each.drop
+        if trust.error is not None:
+            found[ESTIMATE_ERROR][labels] = trust.error
+        ends = ((ESTIMATE, measured.value), (ESTIMATE_LOW, measured.low), (ESTIMATE_HIGH, measured.high))
+        for name, value in ends:
+            if value is not None and not trust.is_withdrawn:
+                found[name][labels] = value
 
 
 def _key(hour: HourKey) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from driftline.performance.intervals import Z
 from driftline.performance.tally import add_up, group_of
 from driftline.performance.task import LOWER_IS_BETTER, Kind, task_of
 from driftline.performance.timeline import read_recent_delays
-from driftline.store.performance import Asked, read_counted
+from driftline.store.performance import Asked, read_counted, read_counted_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,16 +62,22 @@ class Standing:
     drop: float
 
 
-def standings_of(connection: Connection, stream: Stream, *, now_s: float) -> Sequence[Standing]:
+def standings_of(
+    connection: Connection, stream: Stream, *, now_s: float, segment: str = ""
+) -> Sequence[Standing]:
     """Return how the watched metrics of a stream stand; none: too little of it is final.
 
     Args:
         connection: to the store.
         stream: which.
         now_s: the time now, seconds since the epoch.
+        segment: of this part of the traffic; empty: of the whole.
     """
     asked = Asked(
-        model_name=stream.model_name, environment=stream.environment, model_version=stream.model_version
+        model_name=stream.model_name,
+        environment=stream.environment,
+        model_version=stream.model_version,
+        segment=segment,
     )
     hours = read_recent_delays(connection, asked, now_s=now_s)
     delays = delays_of(hours, now_s=now_s)
@@ -82,7 +88,7 @@ def standings_of(connection: Connection, stream: Stream, *, now_s: float) -> Seq
     recent = _groups(connection, asked, end - RECENT_HOURS, end)
     past, against = _groups(connection, asked, end - RECENT_HOURS - PAST_HOURS, end - RECENT_HOURS), stream
     if _known(past) < _ENOUGH:
-        past, against = _version_before(connection, stream, end)
+        past, against = _version_before(connection, stream, end, segment)
     task = task_of([*recent, *past])
     if task is None or _known(recent) < _ENOUGH:
         return []
@@ -93,11 +99,32 @@ def standings_of(connection: Connection, stream: Stream, *, now_s: float) -> Seq
             now[name],
             before.get(name),
             against.model_version if name in before else "",
-            _drop(name, now[name], before.get(name)),
+            drop_of(name, now[name], before.get(name)),
         )
         for name in WATCHED[task.kind]
         if name in now and now[name].value is not None
     ]
+
+
+def drops_by_segment(
+    connection: Connection, stream: Stream, *, now_s: float
+) -> Mapping[str, Sequence[Standing]]:
+    """Return how each part of a stream's traffic stands, by its segment; where it fell, drives a drop of all.
+
+    A drop of one part need not show in the whole, so each is looked at by itself.
+
+    Args:
+        connection: to the store.
+        stream: which.
+        now_s: the time now, seconds since the epoch.
+    """
+    asked = Asked(
+        model_name=stream.model_name, environment=stream.environment, model_version=stream.model_version
+    )
+    return {
+        segment: standings_of(connection, stream, now_s=now_s, segment=segment)
+        for segment in read_counted_segments(connection, asked)
+    }
 
 
 def _groups(connection: Connection, asked: Asked, since: int, until: int) -> Sequence[Group]:
@@ -110,12 +137,15 @@ def _known(groups: Sequence[Group]) -> float:
     return sum(each.count for each in groups if each.kind == "answer" and each.status == "known")
 
 
-def _version_before(connection: Connection, stream: Stream, end: int) -> tuple[Sequence[Group], Stream]:
+def _version_before(
+    connection: Connection, stream: Stream, end: int, segment: str
+) -> tuple[Sequence[Group], Stream]:
     """Return what is known of the version that served last before a stream's own past, and which that is."""
     since = max(end - RECENT_HOURS - PAST_HOURS, 0)
     asked = Asked(
         model_name=stream.model_name,
         environment=stream.environment,
+        segment=segment,
         since=since,
         until=end,
         hours=24,
@@ -134,7 +164,14 @@ def _version_before(connection: Connection, stream: Stream, end: int) -> tuple[S
     return add_up(groups), before
 
 
-def _drop(name: str, now: Measured, before: Measured | None) -> float:
+def drop_of(name: str, now: Measured, before: Measured | None) -> float:
+    """Return how much worse a metric is, in its unit, where that is sure and not small; else 0.
+
+    Args:
+        name: of the metric.
+        now: as it is.
+        before: as it was; None: not known.
+    """
     if before is None or now.value is None or before.value is None:
         return 0.0
     worse = now.value - before.value if name in LOWER_IS_BETTER else before.value - now.value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.store.performance import SUMS
+from driftline.store.performance import BY_BIN, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ class Group:
     """Predictions with the same answer and truth, counted.
 
     Args:
-        kind: ``answer``, or ``class``: the probability of one class.
+        kind: ``answer``; ``class``: the probability of one class; ``chosen``: of the one that was answered.
         status: ``known``, ``unknown`` or ``acted_on``.
         decision: the predicted label, or the class; empty: none.
         truth: the label that came true, or ``0`` or ``1``; empty: a number, or not known.
@@ -37,6 +37,8 @@ class Group:
         sums: as `SUMS` names them. Shape (12,).
         largest: the largest absolute error.
         moments: of truths that are numbers: how many, mean, and sum of squares about it. Shape (m, 3).
+        error_bins: of scores, ascending, where truths are other numbers than 0 and 1. Shape (e,).
+        errors: sums by bin, as `BY_BIN` names them. Shape (7, e).
     """
 
     kind: str
@@ -52,6 +54,8 @@ class Group:
     sums: Floats
     largest: float
     moments: Floats
+    error_bins: Integers
+    errors: Floats
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -72,6 +76,7 @@ class Group:
             scores=self.scores * weight,
             sums=self.sums * weight,
             moments=self.moments * np.array([weight, 1.0, weight]),
+            errors=self.errors * weight,
         )
 
 
@@ -92,6 +97,8 @@ def group_of(counted: CountedGroup) -> Group:
         sums=np.asarray(counted.sums, dtype=float),
         largest=counted.largest,
         moments=np.asarray(counted.moments, dtype=float).reshape(-1, 3),
+        error_bins=np.asarray(counted.errors[0], dtype=np.int64),
+        errors=np.asarray(counted.errors[1:], dtype=float).reshape(len(BY_BIN), -1),
     )
 
 
@@ -109,6 +116,10 @@ def _sum(groups: Sequence[Group]) -> Group:
         [each.counts for each in groups],
         [each.scores for each in groups],
     )
+    error_bins, errors = sum_by(
+        [each.error_bins for each in groups],
+        *([each.errors[place] for each in groups] for place in range(len(BY_BIN))),
+    )
     return replace(
         groups[0],
         count=sum(each.count for each in groups),
@@ -120,6 +131,8 @@ def _sum(groups: Sequence[Group]) -> Group:
         sums=np.sum([each.sums for each in groups], axis=0),
         largest=max(each.largest for each in groups),
         moments=np.concatenate([each.moments for each in groups]),
+        error_bins=error_bins,
+        errors=np.array(errors),
     )
 
 

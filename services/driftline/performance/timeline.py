@@ -1,11 +1,15 @@
-"""How right a model was, period by period, with what is known of each by now, and what that is worth."""
+"""How right a model was, period by period, with what is known of each by now, and what that is worth.
+
+Beside it, how right it was likely to be, which is known before any truth.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from driftline.performance.delay import HOUR_S, Delays, delays_of
+from driftline.performance.estimate.reading import Served, estimate_all, read_reference
 from driftline.performance.intervals import Measured, effective
 from driftline.performance.tally import add_up, group_of, of_status
 from driftline.performance.task import Task, task_of
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.domain.streams import Stream
+    from driftline.performance.estimate.reading import Estimate
     from driftline.performance.tally import Group
     from driftline.store.connection import Connection
     from driftline.store.performance import Asked, HourDelays, Moment
@@ -59,6 +64,7 @@ class Period:
         acted_on: those that somebody acted on.
         expected: the share of the others that is expected to be known by now, and in the end.
         values: by metric.
+        estimates: by metric, as it was likely to be by the scores; none: not estimated.
     """
 
     stream: Stream
@@ -69,6 +75,7 @@ class Period:
     acted_on: int
     expected: tuple[float, float]
     values: Mapping[str, Value]
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def unknown(self) -> int:
@@ -80,13 +87,21 @@ class Period:
         """Whether nearly all truths are there that will come."""
         return bool(self.values) and all(value.basis == "final" for value in self.values.values())
 
+    @property
+    def finals(self) -> Mapping[str, float]:
+        """The final values by metric, as far as they can be measured."""
+        measured = {
+            name: value.measured.value for name, value in self.values.items() if value.basis == "final"
+        }
+        return {name: value for name, value in measured.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """How right a model was.
 
     Args:
-        task: what it answers; None: no truth is known.
+        task: what it answers; None: no truth is known, of its reference rows neither.
         delays: how long truths take.
         periods: by stream, the oldest first.
     """
@@ -113,14 +128,15 @@ def read_timeline(
     delays = delays_of(hours, now_s=now_s)
     counted = read_counted(connection, asked, moment)
     periods = {key: [group_of(each) for each in own] for key, own in counted.items()}
-    task = task_of([group for own in periods.values() for group in own])
+    groups = [group for own in periods.values() for group in own]
+    task = task_of(groups) or task_of([*read_reference(connection, asked), *groups])
     if task is None:
         return Timeline(None, delays, [_bare(*key, own, asked, delays) for key, own in periods.items()])
     if task.kind == "regression":
         delays = delays_of([replace(each, truth="") for each in hours], now_s=now_s)
     young = [each.hour for each in hours if not delays.is_mature(each.hour)]
     by_hour = _read_young(connection, asked, min(young), moment) if young and delays.by_truth else {}
-    found = []
+    found, served = [], []
     for (stream, start), own in periods.items():
         hourly = {
             hour: groups
@@ -129,7 +145,10 @@ def read_timeline(
         }
         bare = _bare(stream, start, own, asked, delays)
         found.append(replace(bare, values=values_of(own, hourly, delays, task)))
-    return Timeline(task, delays, found)
+        served.append(Served(stream, bare.start, bare.end, own, found[-1].finals))
+    estimates = estimate_all(connection, asked, served, delays, task, moment=moment)
+    with_both = [replace(each, estimates=estimates.get((each.stream, each.start), {})) for each in found]
+    return Timeline(task, delays, with_both)
 
 
 def read_recent_delays(

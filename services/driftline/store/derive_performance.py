@@ -72,12 +72,10 @@ _COMMON = f"""
 _ANSWERS = f"""
 SELECT
     {_COMMON}, 'answer' AS kind, ifNull(prediction_label, '') AS decision,
-    multiIf(
+    assumeNotNull(multiIf(
         status != 'known', '', actual_label IS NOT NULL, actual_label, actual = 0, '0', actual = 1, '1', ''
-    ) AS truth,
-    is_number AND truth = '' AS is_measured,
-    ifNull(prediction_number, nan) AS score,
-    if(is_measured, {NO_SCORE}, {_SCORE_BIN}) AS bin,
+    )) AS truth,
+    ifNull(prediction_number, nan) AS score, {_SCORE_BIN} AS bin,
     multiIf(
         status != 'known', nan,
         actual_label IS NOT NULL,
@@ -96,7 +94,7 @@ FROM ({_JOINED})
 _CLASSES = f"""
 SELECT
     {_COMMON}, 'class' AS kind, decision,
-    if(status != 'known', '', if(actual_label = decision, '1', '0')) AS truth, 0 AS is_measured,
+    if(status != 'known', '', if(actual_label = decision, '1', '0')) AS truth,
     share AS score, {_SHARE_BIN} AS bin,
     if(truth = '', nan, if(truth = '1', share, 1 - share)) AS likelihood,
     if(isNaN(likelihood), 0, pow(1 - likelihood, 2)) AS brier,
@@ -108,6 +106,16 @@ FROM
     ARRAY JOIN mapKeys(class_probabilities) AS decision, mapValues(class_probabilities) AS share
     WHERE status != 'known' OR actual_label IS NOT NULL
 )
+"""
+_CHOSEN = f"""
+SELECT
+    {_COMMON}, 'chosen' AS kind, assumeNotNull(prediction_label) AS decision,
+    if(status != 'known', '', if(actual_label = decision, '1', '0')) AS truth,
+    class_probabilities[decision] AS share, share AS score, {_SHARE_BIN} AS bin,
+    nan AS likelihood, 0. AS brier, 0. AS loss, 0 AS has_error, 0. AS error
+FROM ({_JOINED})
+WHERE mapContains(class_probabilities, ifNull(prediction_label, ''))
+    AND (status != 'known' OR actual_label IS NOT NULL)
 """
 # First by bin and place, so that what is put together afterwards are counts and no longer rows.
 _CELLS = f"""
@@ -138,7 +146,9 @@ SELECT
     sum(relative_1) AS error_relative, sum(relative_2) AS error_relative_squared,
     if(truth = '',
         groupArrayIf((moment.1, moment.2, moment.1 * moment.3), moment.1 > 0),
-        [(numbers, toFloat64OrZero(truth), 0.)]) AS moments
+        [(numbers, toFloat64OrZero(truth), 0.)]) AS moments,
+    sumMapIf([bin], [moment.1], [error_1], [error_0], [error_2], [error_4], [relative_1], [relative_2],
+        truth = '' AND moment.1 > 0) AS errors
 FROM ({_CELLS})
 GROUP BY {_GROUP}
 """
@@ -146,7 +156,7 @@ COLUMNS = (
     "model_name model_version environment hour segment kind status decision truth count outcomes replayed "
     "bins counts scores delays delay_counts proper log_loss log_loss_squared brier brier_squared numbers "
     "error error_absolute error_squared error_fourth error_largest error_relative error_relative_squared "
-    "moments"
+    "moments errors"
 )
 
 
@@ -158,7 +168,7 @@ def counted(condition: str, *, has_classes: bool = True) -> str:
         has_classes: whether classes are counted that have a probability.
     """
     rows = f"{condition} AND {COUNTS.sql} AND landed_at <= {{as_of:DateTime64(3, 'UTC')}}"
-    kinds = [_ANSWERS, _CLASSES] if has_classes else [_ANSWERS]
+    kinds = [_ANSWERS, _CLASSES, _CHOSEN] if has_classes else [_ANSWERS]
     parts = [COUNTED % {"rows": kind % {"rows": rows}} for kind in kinds]
     listed = COLUMNS.replace(" ", ", ")
     return " UNION ALL ".join(f"SELECT {listed} FROM ({part})" for part in parts)

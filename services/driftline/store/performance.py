@@ -28,12 +28,16 @@ SUMS: Final = (
 ).split()
 """The columns that are plain sums."""
 
+BY_BIN: Final = SUMS[SUMS.index("numbers") :]
+"""The sums that are also kept by bin of the score, where truths are numbers."""
+
 _SUMMED = ", ".join(f"sum({name})" for name in SUMS)
+_ERRORS = ", ".join(f"errors.{place + 1}" for place in range(len(BY_BIN) + 1))
 _PERIODS = f"""
 SELECT
     {KEYS}, period * {{hours:UInt32}} + {{shift:UInt32}} AS start, kind, status, decision, truth,
     sum(count), sum(outcomes), sum(replayed), sumMap(bins, counts, scores), sumMap(delays, delay_counts),
-    [{_SUMMED}], max(error_largest), groupArrayArray(moments)
+    [{_SUMMED}], max(error_largest), groupArrayArray(moments), sumMap({_ERRORS})
 FROM
 (
     SELECT *, intDiv({HOUR} - {{shift:UInt32}}, {{hours:UInt32}}) AS period FROM (%s)
@@ -135,7 +139,7 @@ class CountedGroup:
     """Predictions of one period with the same answer and truth; see the table `performance_counts`.
 
     Args:
-        kind: ``answer``, or ``class``.
+        kind: ``answer``, ``class`` or ``chosen``.
         status: ``known``, ``unknown`` or ``acted_on``.
         decision: the predicted label, or the class; empty: none.
         truth: the label that came true, or ``0`` or ``1``; empty: a number, or not known.
@@ -147,6 +151,8 @@ class CountedGroup:
         sums: as `SUMS` names them.
         largest: the largest absolute error.
         moments: of truths that are numbers: how many, mean, and sum of squares about it.
+        errors: of truths that are other numbers than 0 and 1: bins of scores, ascending, and sums as `BY_BIN`
+            names them. Eight of the same length.
     """
 
     kind: str
@@ -161,6 +167,7 @@ class CountedGroup:
     sums: Sequence[float]
     largest: float
     moments: Sequence[tuple[int, float, float]]
+    errors: Sequence[Sequence[float]]
 
 
 _GROUP = tuple(field.name for field in fields(CountedGroup))

@@ -229,8 +229,8 @@ PAGES: Final = (
         "performance",
         addresses.performance_path,
         "How right is the model? Each metric over time with its interval, what is final and what is partial, "
-        "the value of the known truths alone, and that of a constant answer; in all of the traffic "
-        "or in a part (`segment=`).",
+        "the value of the known truths alone, that of a constant answer, and what it was likely to be by the "
+        "scores before any truth; in all of the traffic or in a part (`segment=`).",
         _performance,
         example="/models/flight-delay/performance",
     ),

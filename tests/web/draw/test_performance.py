@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from driftline.web.draw.performance import Point, timeline_chart
 from driftline.web.period import Period
 
@@ -44,3 +46,16 @@ def test_values_without_interval_or_that_do_not_vary_are_drawn_and_none_is_no_ch
     assert of_class(chart, "interval") == []
     assert timeline_chart([], PERIOD, title="", description="") is None
     assert timeline_chart([replace(POINT, first=900, end=920)], PERIOD, title="", description="") is None
+
+
+def test_an_estimate_is_a_band_with_and_without_a_value():
+    estimated = replace(POINT, first=24, end=48, value=None, low=None, high=None, estimate=(0.8, 0.7, 0.9))
+    chart = drawn(replace(POINT, estimate=(0.75, 0.7, 0.78)), estimated)
+    assert len(of_class(chart, "estimate")) == len(of_class(chart, "estimated")) == 2
+    assert len(of_class(chart, "point")) == 1
+    band, line = of_class(chart, "estimate")[1], of_class(chart, "estimated")[1]
+    top, height, middle = (
+        float(shape.rstrip("%")) for shape in (band.get("y"), band.get("height"), line.get("y1"))
+    )
+    assert middle == pytest.approx(top + height / 2, abs=0.02)
+    assert 0 < top < top + height < 100

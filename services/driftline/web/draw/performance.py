@@ -1,4 +1,4 @@
-"""A metric over time: each period's value with its interval, whether it is final, its unweighted value."""
+"""A metric over time: what was estimated, each period's value with its interval, whether it is final."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from driftline.web.draw.histogram import nice_step
 from driftline.web.draw.svg import element, join, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from markupsafe import Markup
 
@@ -29,24 +29,26 @@ class Point:
     Args:
         first: its first hour.
         end: the hour behind its last.
-        value: the value.
+        value: the value; None: no truths are there.
         low: of its interval; None: it has none.
         high: of its interval.
         is_final: whether nearly all truths that will ever be known are known.
         naive: the value of the truths known so far, unweighted; None: not to be shown.
         baseline: the value of a constant answer; None: not defined.
         text: its description, for people.
+        estimate: the estimate, and where its interval begins and ends; None: not estimated, or withdrawn.
     """
 
     first: int
     end: int
-    value: float
+    value: float | None
     low: float | None
     high: float | None
     is_final: bool
     naive: float | None
     baseline: float | None
     text: str
+    estimate: tuple[float, float, float] | None = None
 
 
 def timeline_chart(points: Sequence[Point], period: Period, *, title: str, description: str) -> Markup | None:
@@ -73,6 +75,9 @@ def timeline_chart(points: Sequence[Point], period: Period, *, title: str, descr
         for tick in ticks
     ]
     for each in shown:
+        if each.estimate is not None:
+            shapes += _estimated(each, period, height)
+    for each in shown:
         left, right = period.fraction(each.first), period.fraction(each.end)
         middle = percent((left + right) / 2)
         if each.baseline is not None:
@@ -86,6 +91,8 @@ def timeline_chart(points: Sequence[Point], period: Period, *, title: str, descr
         if each.naive is not None:
             cross = element("path", class_="naive", d="M-4,-4 l8,8 m0,-8 l-8,8")
             shapes.append(element("svg", cross, x=middle, y=height(each.naive), overflow="visible"))
+        if each.value is None:
+            continue
         kind = "final" if each.is_final else "partial"
         place = {"cx": middle, "cy": height(each.value)}
         shapes.append(element("circle", element("title", each.text), class_=f"point {kind}", r=4.5, **place))
@@ -95,8 +102,26 @@ def timeline_chart(points: Sequence[Point], period: Period, *, title: str, descr
     return join([drawn, time_axis(period)])
 
 
+def _estimated(point: Point, period: Period, height: Callable[[float], str]) -> list[Markup]:
+    """Draw an estimate: a band from end to end of its interval, and a line where it is likely to be."""
+    value, low, high = point.estimate or (0.0, 0.0, 0.0)
+    left, right = (period.fraction(hour) for hour in (point.first, point.end))
+    top, bottom = (float(height(each).rstrip("%")) for each in (high, low))
+    across = {"x": percent(left), "width": percent(right - left)}
+    band = element(
+        "rect",
+        element("title", point.text),
+        class_="estimate",
+        y=height(high),
+        height=percent((bottom - top) / 100),
+        **across,
+    )
+    ends = {"x1": percent(left), "x2": percent(right), "y1": height(value), "y2": height(value)}
+    return [band, element("line", class_="estimated", **ends)]
+
+
 def _values(point: Point) -> Sequence[float]:
-    given = (point.value, point.low, point.high, point.naive, point.baseline)
+    given = (point.value, point.low, point.high, point.naive, point.baseline, *(point.estimate or ()))
     return [value for value in given if value is not None and math.isfinite(value)]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from driftline.domain.hours import hour_of
 from driftline.domain.streams import PRODUCTION
 from driftline.errors import NotFoundError
+from driftline.performance.intervals import insufficient
 from driftline.performance.task import MAIN
 from driftline.performance.timeline import read_timeline
 from driftline.store.hours import read_store_time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from driftline.performance.estimate.reading import Estimate
+    from driftline.performance.intervals import Measured
     from driftline.performance.timeline import Period as Counted
     from driftline.performance.timeline import Timeline, Value
     from driftline.store.connection import Connection
@@ -65,12 +68,14 @@ class MetricView:
         title: for people.
         drawn: its chart; None: there is no value.
         latest: its value in the newest period in which there is one; None: in none.
+        estimate: in the newest period that is estimated; None: in none.
     """
 
     name: str
     title: str
     drawn: Markup | None
     latest: Value | None
+    estimate: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,39 +154,63 @@ def view_performance(
 
 
 def _metric(name: str, timeline: Timeline, period: Period) -> MetricView:
+    periods = sorted(timeline.periods, key=lambda each: each.start)
     valued = [
-        (each, each.values[name])
-        for each in sorted(timeline.periods, key=lambda each: each.start)
+        each.values[name]
+        for each in periods
         if name in each.values and each.values[name].measured.value is not None
     ]
+    estimates = [each.estimates[name] for each in periods if name in each.estimates]
     title = TITLES[name]
-    points = [_point(each, value) for each, value in valued]
+    points = [point for each in periods if (point := _point(each, name)) is not None]
     finals = sum(point.is_final for point in points)
     description = f"{len(points)} values, {finals} of them final."
     if points:
         description += f" The newest: {points[-1].text}."
     drawn = timeline_chart(points, period, title=f"{title} over time", description=description)
-    return MetricView(name, title, drawn, valued[-1][1] if valued else None)
+    newest = valued[-1] if valued else None
+    return MetricView(name, title, drawn, newest, estimates[-1] if estimates else None)
 
 
-def _point(counted: Counted, value: Value) -> Point:
-    measured = value.measured
-    number = measured.value if measured.value is not None else 0.0
-    is_final = value.basis == "final"
-    naive = value.naive if value.basis == "weighted" else None
-    text = f"{formatting.at(counted.start)} to {formatting.at(counted.end)}, "
-    text += f"version {counted.stream.model_version}: {formatting.number(number)}"
-    if measured.low is not None and measured.high is not None:
-        text += f" ({formatting.number(measured.low)} to {formatting.number(measured.high)})"
-    text += f", {BASES[value.basis]}"
+def _point(counted: Counted, name: str) -> Point | None:
+    """Return what is drawn of a metric in a period; None: nothing is known of it."""
+    value, estimate = counted.values.get(name), _shown(counted.estimates.get(name))
+    measured = value.measured if value else insufficient()
+    if measured.value is None and estimate is None:
+        return None
+    says = []
+    if value is not None and measured.value is not None:
+        says.append(f"{_with_range(measured)}, {BASES[value.basis]}")
+    if estimate is not None:
+        says.append(f"{_with_range(estimate)}, estimated by the scores")
+    text = f"{formatting.at(counted.start)} to {formatting.at(counted.end)}, version {counted.stream.model_version}: "
     return Point(
         counted.start,
         counted.end,
-        number,
+        measured.value,
         measured.low,
         measured.high,
-        is_final,
-        naive,
+        value is not None and value.basis == "final",
+        value.naive if value is not None and value.basis == "weighted" else None,
         measured.baseline,
-        text,
+        text + "; ".join(says),
+        None if estimate is None else _ends(estimate),
     )
+
+
+def _shown(estimate: Estimate | None) -> Measured | None:
+    """Return what is shown of an estimate: of one that is withdrawn, nothing."""
+    return None if estimate is None or estimate.trust.is_withdrawn else estimate.measured
+
+
+def _ends(measured: Measured) -> tuple[float, float, float]:
+    value = measured.value or 0.0
+    low, high = (value if each is None else each for each in (measured.low, measured.high))
+    return value, low, high
+
+
+def _with_range(measured: Measured) -> str:
+    text = formatting.number(measured.value or 0.0)
+    if measured.low is not None and measured.high is not None:
+        text += f" ({formatting.number(measured.low)} to {formatting.number(measured.high)})"
+    return text
