@@ -6,6 +6,8 @@ The streams are those that nannyml's package brings (californian houses, car loa
 kinds, prices of cars), fetched by pip without what it depends on, and the demo's flights. Both are
 calibrated by the same reference rows. Beside them stands what the reference came to, which is what anybody
 says who expects no change.
+
+`--simulate 400` says instead how often intervals hold what so many simulated periods came to.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from bench.flights_labels import scored_flights
 from bench.peers import PEERS, PeerError, environment
 from driftline.performance.estimate.reading import estimate
 from driftline.performance.task import Task
+from tests.performance.estimate.streams import binary_periods, covered
 from tests.performance.rows import groups_of_columns
 
 if TYPE_CHECKING:
@@ -145,6 +148,7 @@ def flights() -> Stream:
 STREAMS: Mapping[str, Callable[[], Stream]] = {
     each.__name__: each for each in (california, flights, loans, cards, cars)
 }
+_TASK_OF_SCORES = Task("binary")
 _TASK = {
     "binary": Task("binary", frozenset({"1"}), frozenset({"0"})),
     "multiclass": Task("multiclass"),
@@ -276,12 +280,29 @@ def _rms(errors: np.ndarray) -> float:
     return float(np.sqrt(np.nanmean(np.square(errors))))
 
 
+def simulate(periods: int) -> None:
+    """Print how often intervals hold what simulated periods came to."""
+    for name, wander, days in (
+        ("days alike", 0.0, 28),
+        ("days that differ", 0.3, 28),
+        ("one reference", 0.0, 1),
+    ):
+        rows = 150 if days > 1 else 2_000
+        past, own = binary_periods(periods, wander=wander, seed=1, days=days, rows=rows)
+        held, seen = covered(_TASK_OF_SCORES, past, own)
+        print(f"{name}:", *(f"{metric} {held[metric] / seen[metric]:.1%}" for metric in seen))
+
+
 def main() -> None:
     """Compare all streams."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=list(STREAMS))
     parser.add_argument("--without-peer", action="store_true")
+    parser.add_argument("--simulate", type=int, default=0)
     options = parser.parse_args()
+    if options.simulate:
+        simulate(options.simulate)
+        return
     streams = [STREAMS[name]() for name in options.only or STREAMS]
     peer: Mapping[str, Any] = {}
     if not options.without_peer:

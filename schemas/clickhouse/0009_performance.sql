@@ -66,7 +66,7 @@ CREATE TABLE performance_counts
         COMMENT 'of truths that are numbers: how many, their mean, the sum of squares about it' CODEC(ZSTD),
     errors Tuple(Array(Int32), Array(UInt64), Array(Float64), Array(Float64), Array(Float64), Array(Float64),
         Array(Float64), Array(Float64))
-        COMMENT 'where truth is empty: bins of scores; by bin numbers, error, error_absolute and so on, as above'
+        COMMENT 'where truth is empty: bins of scores; by bin numbers, error, error_absolute and so on'
         CODEC(ZSTD)
 )
 ENGINE = MergeTree

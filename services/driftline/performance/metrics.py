@@ -62,7 +62,7 @@ PERFORMANCE_METRICS = (
         WITHDRAWN,
         "gauge",
         _LABELS,
-        "Whether the estimate is withdrawn, since it erred by more than it said where truths have come: 1, "
-        "else 0.",
+        "Whether the estimate is withdrawn, since it erred by more than it allowed for where truths have "
+        "come: 1, else 0.",
     ),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
 
 import numpy as np
 
-from driftline.performance.tally import add_up
+from driftline.performance.estimate.reading import estimate
 from tests.performance.rows import groups_of_columns
 
 
@@ -28,15 +28,28 @@ def binary_day(random, rows, *, shift=0.0, flip=0.0, wander=0.0):
     return expit(odds), truth.astype(float)
 
 
-def as_unknown(groups):
-    """Return groups as they are counted before any truth."""
-    return add_up(
-        [
-            replace(each, status="unknown", truth="" if each.kind == "answer" else each.truth)
-            for each in groups
-        ]
-    )
-
-
 def counted(score, truth, *, is_known=True):
     return groups_of_columns(score, truth if is_known else np.full(len(truth), np.nan))
+
+
+def covered(task, past, periods):
+    """Return how often the interval of each metric held what came true, and how many periods there were."""
+    held, seen = Counter(), Counter()
+    for days, (unknown, known) in zip(past, periods, strict=True):
+        came = task.measure(known)
+        for name, drawn in estimate(unknown, days, task).items():
+            if name in came and came[name].value is not None:
+                own = drawn.measured()
+                held[name] += own.low <= came[name].value <= own.high
+                seen[name] += 1
+    return held, seen
+
+
+def binary_periods(count, *, wander, seed, days=28, rows=150, period=400):
+    random = np.random.default_rng(seed)
+    past, periods = [], []
+    for _ in range(count):
+        past.append([counted(*binary_day(random, rows, wander=wander)) for _ in range(days)])
+        score, truth = binary_day(random, period, wander=wander)
+        periods.append((counted(score, truth, is_known=False), counted(score, truth)))
+    return past, periods

@@ -42,7 +42,7 @@ def test_scores_that_nobody_saw_follow_the_curve():
     assert np.all(np.diff(found) > -0.02)
 
 
-def test_how_much_days_differ_is_told_apart_from_chance():
+def test_how_much_days_differ_is_more_than_chance():
     random = np.random.default_rng(4)
     real = expit(np.log(SCORES / (1 - SCORES)))
     counts = np.full((40, len(SCORES)), 20.0)

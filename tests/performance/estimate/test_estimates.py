@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -10,33 +9,10 @@ import pytest
 
 from driftline.performance.estimate.reading import estimate, is_enough
 from driftline.performance.task import Task
-from tests.performance.estimate.streams import binary_day, counted
+from tests.performance.estimate.streams import binary_day, binary_periods, counted, covered
 from tests.performance.rows import groups_of_columns
 
 BINARY, REGRESSION, LABELS = Task("binary"), Task("regression"), Task("multiclass")
-
-
-def covered(task, past, periods):
-    """Return how often the interval of each metric held what came true, and how many periods there were."""
-    held, seen = Counter(), Counter()
-    for days, (unknown, known) in zip(past, periods, strict=True):
-        came = task.measure(known)
-        for name, drawn in estimate(unknown, days, task).items():
-            if name in came and came[name].value is not None:
-                own = drawn.measured()
-                held[name] += own.low <= came[name].value <= own.high
-                seen[name] += 1
-    return held, seen
-
-
-def binary_periods(count, *, wander, seed, days=28, rows=150, period=400):
-    random = np.random.default_rng(seed)
-    past, periods = [], []
-    for _ in range(count):
-        past.append([counted(*binary_day(random, rows, wander=wander)) for _ in range(days)])
-        score, truth = binary_day(random, period, wander=wander)
-        periods.append((counted(score, truth, is_known=False), counted(score, truth)))
-    return past, periods
 
 
 @pytest.mark.parametrize(("wander", "days"), [(0.0, 28), (0.3, 28), (0.0, 1)])
@@ -52,7 +28,7 @@ def test_intervals_hold_what_comes_true_be_days_alike_or_not(wander, days):
 
 
 def test_other_cases_are_seen_before_any_truth():
-    """Scores that move up make the alarms truer: the estimate goes along, though nobody told it."""
+    """Scores that move up make the alarms truer: the estimate goes along, though no truth is there."""
     random = np.random.default_rng(2)
     days = [counted(*binary_day(random, 500)) for _ in range(20)]
     for shift in (-1.0, 1.5):
@@ -131,8 +107,8 @@ def label_rows(random, rows):
             for other, label in enumerate("abc"):
                 both = mine & (truth == other) if is_known else mine & (other == 0)
                 blank = groups_of_columns(np.full(both.sum(), 0.5), np.full(both.sum(), np.nan))
-                status, said = ("known", label) if is_known else ("unknown", "")
-                own += [replace(each, decision=name, status=status, truth=said) for each in blank]
+                status, came = ("known", label) if is_known else ("unknown", "")
+                own += [replace(each, decision=name, status=status, truth=came) for each in blank]
         groups.append(own)
     likely = np.clip(shares[np.arange(rows), truth], 1e-15, 1)
     brier = (shares**2).sum(axis=1) - 2 * likely + 1

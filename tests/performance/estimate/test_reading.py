@@ -74,7 +74,7 @@ def timeline(landing, model, **more):
     return read_timeline(landing.client, Asked(model_name=model, hours=24, shift=0, **more), now_s=2e9)
 
 
-def test_other_cases_are_told_before_labels_come_and_confirmed_after(landing):
+def test_other_cases_are_seen_before_labels_come_and_confirmed_after(landing):
     """In the last two days surer scores come, whose truths are not there yet; then they are."""
     moved = {origin: {"shift": -2.0} for origin in ("EWR", "JFK")}
     days = [{}] * 30 + [moved] * 2

@@ -103,9 +103,9 @@ def by_place(values: Floats, places: Integers) -> Floats:
 
 def _decided(expected: Expected) -> Mapping[str, Floats]:
     positive, negative = expected.positive, expected.counts - expected.positive
-    said = expected.yes == 1
-    hit, missed = positive[:, said].sum(axis=1), positive[:, ~said].sum(axis=1)
-    false, rejected = negative[:, said].sum(axis=1), negative[:, ~said].sum(axis=1)
+    yes = expected.yes == 1
+    hit, missed = positive[:, yes].sum(axis=1), positive[:, ~yes].sum(axis=1)
+    false, rejected = negative[:, yes].sum(axis=1), negative[:, ~yes].sum(axis=1)
     return {
         "accuracy": over(hit + rejected, hit + rejected + false + missed),
         "precision": over(hit, hit + false),

@@ -204,7 +204,7 @@ def _curve(shape: Floats, positive: Floats, counts: Floats) -> Floats:
 
 
 def _isotonic(positive: Floats, counts: Floats, curve: Floats) -> Floats:
-    """Return rising shares: of each stretch that rows hold to be level, theirs and the curve's.
+    """Return rising shares: of each span that rows hold to be level, theirs and the curve's.
 
     Where there are no rows, the curve says it alone.
     """

@@ -107,7 +107,7 @@ def worth_of(days: Sequence[Scored], period: Scored, random: Generator) -> Worth
 
     Args:
         days: whose truths are known; what has none by now will have none.
-        period: whose scores are to be told apart.
+        period: among whose scores differences matter.
         random: draws.
     """
     held = [each for each in days if each.known.sum() > 0]

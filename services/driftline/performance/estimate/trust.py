@@ -2,7 +2,7 @@
 
 An estimate sees scores alone. When the same scores come to mean something else (concept drift) it cannot see
 it, until truths do. So it is compared with every period whose truths have come, and withdrawn once it errs by
-more than it said.
+more than its interval allows.
 """
 
 from __future__ import annotations
