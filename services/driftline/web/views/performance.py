@@ -183,7 +183,8 @@ def _point(counted: Counted, name: str) -> Point | None:
         says.append(f"{_with_range(measured)}, {BASES[value.basis]}")
     if estimate is not None:
         says.append(f"{_with_range(estimate)}, estimated by the scores")
-    text = f"{formatting.at(counted.start)} to {formatting.at(counted.end)}, version {counted.stream.model_version}: "
+    text = f"{formatting.at(counted.start)} to {formatting.at(counted.end)}, "
+    text += f"version {counted.stream.model_version}: "
     return Point(
         counted.start,
         counted.end,
