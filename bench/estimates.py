@@ -242,7 +242,7 @@ def theirs(streams: Sequence[Stream]) -> tuple[str, Mapping[str, Any]]:
             [python, "-W", "ignore", script, question, answers], check=False, capture_output=True, text=True
         )
         if ran.returncode:
-            raise PeerError(f"failed: {(ran.stderr.strip() or 'without a word').splitlines()[-1]}")
+            raise PeerError(f"failed: {(ran.stderr.strip() or 'without a message').splitlines()[-1]}")
         answered = json.loads(answers.read_text())
         return answered["version"], answered["answers"]
 
