@@ -47,6 +47,14 @@ def serve(landing):
     landing.land()
 
 
+def let_land_at_once(landing):
+    """Make the events those of a live service: each landed as soon as it was made."""
+    landing.client.command(
+        "ALTER TABLE predictions UPDATE landed_at = event_time + INTERVAL 3 SECOND WHERE true",
+        settings={"mutations_sync": 2},
+    )
+
+
 def report(landing, hour, *, lost=0):
     """Land what the session reports eleven minutes into an hour."""
     process = {"final": False, "host": "h", "process_id": 1, "client": "test"}
@@ -64,6 +72,7 @@ def silence(landing):
 
 def test_silence_is_an_incident_by_the_reports_of_sessions_that_go_on(landing):
     serve(landing)
+    let_land_at_once(landing)
     worker = make_worker(landing)
     while worker.watch_once():
         pass
@@ -76,8 +85,19 @@ def test_silence_is_an_incident_by_the_reports_of_sessions_that_go_on(landing):
     assert "0% of the predictions" in incident.headline
 
 
+def test_the_end_of_a_replay_is_not_called_silence(landing):
+    """Its sessions go on, and its events are of another time than their reports."""
+    serve(landing)
+    worker = make_worker(landing)
+    report(landing, HISTORY + 3)
+    while worker.watch_once():
+        pass
+    assert silence(landing) == set()
+
+
 def test_what_the_ledger_misses_is_not_called_silence(landing):
     serve(landing)
+    let_land_at_once(landing)
     worker = make_worker(landing)
     report(landing, HISTORY + 3, lost=120)
     while worker.watch_once():

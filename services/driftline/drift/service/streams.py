@@ -11,7 +11,7 @@ from driftline.drift.service.beginning import PAUSE_HOURS, newest_hour
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
 from driftline.store.incidents import SERVED_HOURS
 from driftline.store.profiles import read_moved_streams, read_streams
-from driftline.store.signs import Heartbeats, read_heartbeats
+from driftline.store.signs import Heartbeats, read_delay_s, read_heartbeats
 from driftline.store.verdicts import read_judged_until
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
     from driftline.store.ledger import Ledger
     from driftline.store.profiles import StreamSpan
+
+_LIVE_S = 3600
+"""Events that land within an hour of their time are of now, so that none means silence."""
 
 _MARGIN = timedelta(seconds=LONGEST_INSERT_S)
 
@@ -114,8 +117,8 @@ class Streams:
         """Return up to which hour a stream is to be judged: hours close with an event of a later one.
 
         Where its model has none any more, the hours of a week close with the reports of sessions that go on
-        and made no prediction: none that the ledger misses. They tell nothing where events are of other times
-        than the reports, as in a replay.
+        and made no prediction: none that the ledger misses. They tell nothing where events landed long after
+        their time, as in a replay or a nightly batch.
 
         Args:
             span: of the stream.
@@ -126,6 +129,7 @@ class Streams:
         is_served = span.last_hour > newest - SERVED_HOURS
         if reported is not None and is_served and newest < reported.until_hour <= newest + PAUSE_HOURS:
             missing = ledger.missing(span.stream, since_hour=span.last_hour)
-            if sum(missing.values()) < 1:
+            delay_s = read_delay_s(self._connection, span.stream, span.last_hour)
+            if sum(missing.values()) < 1 and delay_s is not None and delay_s < _LIVE_S:
                 return reported.until_hour
         return min(span.last_hour + 1, newest)
