@@ -108,14 +108,15 @@ class Judge:
         """Take up the episodes of pages given before; call it once, before the first `judge`.
 
         Args:
-            pages: stored verdicts, in any order; those that are no pages are left aside. They need
-                `feature`, `kind`, `reference`, `window_start`, `window_end` and `episode_start`.
+            pages: stored verdicts, in any order; those that are no pages, and would not have been any, are
+                left aside. They need `feature`, `kind`, `reference`, `window_start`, `window_end` and
+                `episode_start`.
             decisions: all that were made of this judge's episodes.
         """
         self.decide(decisions)
         grouped: dict[tuple[int, Reference, Feature], list[Verdict]] = {}
         for page in pages:
-            if page.verdict == "page":
+            if page.verdict == "page" or page.episode_start is not None:  # Or the controller held it back.
                 key = (page.window_end, page.reference, Feature(page.feature, page.kind))
                 grouped.setdefault(key, []).append(page)
         for (end, reference, feature), group in sorted(grouped.items()):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from driftline.domain.names import VOLUME
 from driftline.domain.verdict_table import Verdicts
-from driftline.domain.verdicts import Feature, VerdictName
+from driftline.domain.verdicts import Feature
 from driftline.drift.hours import WHOLE
 from driftline.drift.hygiene import PageLog
 from driftline.drift.judge import Judge
@@ -83,7 +82,7 @@ class WholeJudge(HourJudge):
 
     def resume(self, episodes: Sequence[Verdict], decisions: Sequence[Decision]) -> None:
         """Take up the episodes of the whole traffic."""
-        self._judge.resume(paging(each for each in episodes if each.segment == WHOLE), decisions)
+        self._judge.resume([each for each in episodes if each.segment == WHOLE], decisions)
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Take what was decided of them."""
@@ -98,14 +97,6 @@ class WholeJudge(HourJudge):
         """Return the verdicts on the whole traffic."""
         completeness = hour.arrived.completeness
         return self._judge.judge(hour.profiles[WHOLE], completeness=completeness, margin=margin)
-
-
-def paging(episodes: Iterable[Verdict]) -> Sequence[Verdict]:
-    """Return verdicts that have an episode as the pages that they were.
-
-    A warning that has an episode would have paged, and its hours are held out all the same.
-    """
-    return [replace(each, verdict=VerdictName.PAGE) for each in episodes if each.episode_start is not None]
 
 
 class SegmentJudges(HourJudge):
@@ -162,7 +153,7 @@ class SegmentJudges(HourJudge):
             decisions: all that were made of this stream's episodes.
         """
         by_segment: dict[str, list[Verdict]] = {}
-        for verdict in paging(episodes):
+        for verdict in episodes:
             by_segment.setdefault(verdict.segment, []).append(verdict)
         for segment, judge in self._judges.items():
             judge.resume(by_segment.get(segment, ()), decisions)
@@ -249,7 +240,7 @@ class VolumeJudge(HourJudge):
     def resume(self, episodes: Sequence[Verdict], decisions: Sequence[Decision]) -> None:
         """Take up what paged before."""
         self.decide(decisions)
-        own = [each for each in paging(episodes) if each.feature == VOLUME and each.segment == WHOLE]
+        own = [each for each in episodes if each.feature == VOLUME and each.episode_start is not None]
         by_end: dict[int, list[Verdict]] = {}
         for each in own:
             by_end.setdefault(each.window_end, []).append(each)

@@ -146,8 +146,15 @@ def take_in(
 def _gaps(event: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known besides and MLflow does not say; of another commit, nothing of the code."""
     commits = {event["git_commit"], more.get("git_commit")} - {None, ""}
-    filled = {name: value for name, value in more.items() if value and not event.get(name)}
+    filled = {
+        name: value for name, value in more.items() if not _is_open(value) and _is_open(event.get(name))
+    }
     return {name: value for name, value in filled.items() if len(commits) < 2 or not name.startswith("git_")}
+
+
+def _is_open(value: object) -> bool:
+    """Return whether nothing is known; that there were no changes is something."""
+    return value is None or value in ("", {}, [], ())
 
 
 def _code(subject: Subject) -> dict[str, Any]:
