@@ -98,6 +98,8 @@ def build() -> Dashboard:
         .with_row(row("Performance"))
         .with_panel(performance.performance())
         .with_panel(performance.drops())
+        .with_panel(performance.estimates())
+        .with_panel(performance.trust())
     )
 
 

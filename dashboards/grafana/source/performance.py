@@ -42,3 +42,41 @@ def drops() -> Lines:
         ),
         unit="short",
     )
+
+
+def estimates() -> Lines:
+    """Return how right a version is likely to be, before its truths come."""
+    return lines(
+        "Estimated performance",
+        "How right the version is likely to be on the newest day whose truths are not all there, by its "
+        "scores, with its interval of 95 %. Empty while the estimate is withdrawn. It cannot see concept drift.",
+        *(
+            metric(f"max by (metric) (driftline_performance_estimate_{name}score{_SERVED})", legend, ref)
+            for name, legend, ref in (
+                ("", "{{metric}}", "A"),
+                ("low_", "{{metric}}, from", "B"),
+                ("high_", "{{metric}}, to", "C"),
+            )
+        ),
+        unit="short",
+    )
+
+
+def trust() -> Lines:
+    """Return how far estimates were off, and whether they are withdrawn."""
+    return lines(
+        "Trust in the estimate",
+        "By how much estimates of earlier days were off, how much worse the newest one is than the newest "
+        "known week, and whether it is withdrawn (1).",
+        *(
+            metric(
+                f"max by (metric) (driftline_performance_estimate_{name}{_SERVED}) or vector(0)", legend, ref
+            )
+            for name, legend, ref in (
+                ("error_score", "{{metric}}, error", "A"),
+                ("drop_score", "{{metric}}, drop", "B"),
+                ("withdrawn_verdict", "{{metric}}, withdrawn", "C"),
+            )
+        ),
+        unit="short",
+    )
