@@ -49,7 +49,8 @@ def estimates() -> Lines:
     return lines(
         "Estimated performance",
         "How right the version is likely to be on the newest day whose truths are not all there, by its "
-        "scores, with its interval of 95 %. Empty while the estimate is withdrawn. It cannot see concept drift.",
+        "scores, with its interval of 95 %. Empty while the estimate is withdrawn. It cannot see concept "
+        "drift.",
         *(
             metric(f"max by (metric) (driftline_performance_estimate_{name}score{_SERVED})", legend, ref)
             for name, legend, ref in (
