@@ -44,11 +44,14 @@ def test_a_waiver_that_is_not_allowed_is_refused_by_name_and_file(policy):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('waivabel = ["data"]', "'waivabel' is unknown; did you mean 'waivable'"),
-        ('waivable = ["dta"]', "waivable: 'dta' is unknown; did you mean 'data'"),
+        ('waivabel = ["data"]', "'waivabel' is unknown; there are waivable, unregistered"),
+        ('waivable = ["dta"]', "waivable: 'dta' is unknown; there are data, "),
         ("waivable = true", "waivable is a list of artifact, code, environment, data"),
         ('unregistered = "refuse"', "unregistered is a table"),
-        ('[unregistered]\nproduction = "deny"', "unregistered.production: 'deny' is unknown; there is flag"),
+        (
+            '[unregistered]\nproduction = "deny"',
+            "unregistered.production: 'deny' is unknown; there are refuse, alert, flag",
+        ),
         ("[unregistered]\nproduction = 3", "unregistered.production: 3 is unknown"),
         ("waivable = [", "Invalid value|Unclosed|Unterminated|invalid"),
     ],

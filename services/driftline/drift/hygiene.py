@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.domain.verdicts import Feature
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from driftline.domain.incidents import AcknowledgementName
-    from driftline.domain.verdicts import Feature, Reference
+    from driftline.domain.verdicts import Reference, Verdict
     from driftline.drift.statistics.arrays import BoolArray, IntArray
 
 OBJECTION_HOURS = 72
@@ -116,6 +118,23 @@ class PageLog:
         hold = _Hold(begins, window_end, window_end, episode.episode_id)
         self._holds.setdefault(feature, []).append(hold)
         return episode
+
+    def resume(self, verdicts: Iterable[Verdict]) -> None:
+        """Take up what paged before, or would have but for the controller; call it once, at the beginning.
+
+        Args:
+            verdicts: stored ones on windows against this reference, in any order; others than these are left
+                aside. They need `feature`, `kind`, `window_start`, `window_end` and `episode_start`.
+        """
+        grouped: dict[tuple[int, Feature], list[Verdict]] = {}
+        for each in verdicts:
+            if each.verdict == "page" or each.episode_start is not None:
+                grouped.setdefault((each.window_end, Feature(each.feature, each.kind)), []).append(each)
+        for (end, feature), group in sorted(grouped.items()):
+            starts = [each.window_start for each in group]
+            known = [each.episode_start for each in group if each.episode_start is not None]
+            first = min(known, default=max(starts))
+            self.record(feature, first=first, window_start=min(starts), window_end=end)
 
     def decide(self, feature: Feature, episode_id: str, name: AcknowledgementName, *, at: int) -> bool:
         """Note what became of an episode, and say whether that was news.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.domain.verdict_table import Verdicts
-from driftline.domain.verdicts import Feature, Reference
 from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
@@ -24,7 +23,7 @@ from driftline.profiles import Grid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from driftline.domain.verdicts import Verdict
+    from driftline.domain.verdicts import Feature, Reference, Verdict
     from driftline.drift.hygiene import Decision
     from driftline.drift.statistics.arrays import BoolArray
     from driftline.profiles import HourProfile
@@ -114,17 +113,9 @@ class Judge:
             decisions: all that were made of this judge's episodes.
         """
         self.decide(decisions)
-        grouped: dict[tuple[int, Reference, Feature], list[Verdict]] = {}
-        for page in pages:
-            if page.verdict == "page" or page.episode_start is not None:  # Or the controller held it back.
-                key = (page.window_end, page.reference, Feature(page.feature, page.kind))
-                grouped.setdefault(key, []).append(page)
-        for (end, reference, feature), group in sorted(grouped.items()):
-            starts = [page.window_start for page in group]
-            first = min(
-                (page.episode_start for page in group if page.episode_start is not None), default=max(starts)
-            )
-            self._pages[reference].record(feature, first=first, window_start=min(starts), window_end=end)
+        stored = list(pages)
+        for reference, log in self._pages.items():
+            log.resume(each for each in stored if each.reference == reference)
 
     def decide(self, decisions: Iterable[Decision]) -> None:
         """Take back into the reference, or keep out of it, what somebody decided; repeating it is harmless.

@@ -240,14 +240,7 @@ class VolumeJudge(HourJudge):
     def resume(self, episodes: Sequence[Verdict], decisions: Sequence[Decision]) -> None:
         """Take up what paged before."""
         self.decide(decisions)
-        own = [each for each in episodes if each.feature == VOLUME and each.episode_start is not None]
-        by_end: dict[int, list[Verdict]] = {}
-        for each in own:
-            by_end.setdefault(each.window_end, []).append(each)
-        for end, group in sorted(by_end.items()):
-            starts = [each.window_start for each in group]
-            first = min(each.episode_start for each in group if each.episode_start is not None)
-            self._pages.record(_FEATURE, first=first, window_start=min(starts), window_end=end)
+        self._pages.resume(each for each in episodes if each.feature == VOLUME and each.segment == WHOLE)
 
     def decide(self, decisions: Iterable[Decision]) -> None:
         """Take what was decided of its episodes; repeating it is harmless."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.comparison import Comparison
     from driftline.drift.statistics.volume import VolumeFound
 
+_UNCONFIRMED = "would have paged, but pages that nobody confirmed make the next ones ask for more"
+
 _STUCK: Mapping[str, Any] = {
     "channel": Channel(ChannelKind.STUCK),
     "effect": 1.0,
@@ -133,10 +135,9 @@ def report_comparison(
             verdict = replace(verdict, **_STUCK)
         if changed[scale, index]:
             window = windows[scale]
-            if paging[scale, index]:
-                verdict = _paging(verdict, past, episodes[index], window)
-            elif held_back[scale, index]:
-                verdict = _held_back(verdict, past, episodes[index], window)
+            if paging[scale, index] or held_back[scale, index]:
+                is_page = bool(paging[scale, index])
+                verdict = _in_episode(verdict, past, episodes[index], window, pages=is_page)
             else:
                 verdict = _warning(verdict, past, window, pages, recurs=comparison.recurs[scale, index])
             if _has_changed_type(verdict, baseline, window):
@@ -243,23 +244,13 @@ def _what(verdict: Verdict, past: str, window: Window) -> str:
     return _MOVED.format(past)
 
 
-def _paging(verdict: Verdict, past: str, episode: Episode, window: Window) -> Verdict:
+def _in_episode(verdict: Verdict, past: str, episode: Episode, window: Window, *, pages: bool) -> Verdict:
+    """Return a page, or the warning that would have been one; both keep their episode."""
+    why = f"since {_time(episode.start)}" if pages else _UNCONFIRMED
     return replace(
         verdict,
-        verdict=VerdictName.PAGE,
-        reason=f"{_what(verdict, past, window)}; since {_time(episode.start)}",
-        episode_id=episode.episode_id,
-        episode_start=episode.start,
-    )
-
-
-def _held_back(verdict: Verdict, past: str, episode: Episode, window: Window) -> Verdict:
-    """Return a warning that keeps its episode: it would have paged."""
-    because = "would have paged, but pages that nobody confirmed make the next ones ask for more"
-    return replace(
-        verdict,
-        verdict=VerdictName.WARN,
-        reason=f"{_what(verdict, past, window)}; {because}",
+        verdict=VerdictName.PAGE if pages else VerdictName.WARN,
+        reason=f"{_what(verdict, past, window)}; {why}",
         episode_id=episode.episode_id,
         episode_start=episode.start,
     )
@@ -351,11 +342,11 @@ def _volume_reason(found: VolumeFound, episode: Episode | None, settings: DriftS
         return f"{made}; so few are usual that nothing follows"
     counted = f"{made} where the same hours of past weeks lead to expect {found.expected:,.0f}"
     if found.outcome is Outcome.PAGES and episode is not None:
-        return f"{counted}; since {hour_time(episode.start):%Y-%m-%d %H:00} UTC"
+        return f"{counted}; since {_time(episode.start)}"
     return counted + _BECAUSE.get(found.outcome, "")
 
 
 _BECAUSE = {
-    Outcome.HELD_BACK: "; would have paged, but pages that nobody confirmed make the next ones ask for more",
+    Outcome.HELD_BACK: f"; {_UNCONFIRMED}",
     Outcome.RECURS: "; no page, since as many or as few came twice before, which nobody called a fault",
 }

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.errors import SettingError
+from driftline.registry.fold import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -136,9 +136,9 @@ def _policy(source: str, values: Mapping[str, Any]) -> Policy:
 
 
 def _check_known(source: str, where: str, given: Collection[Any], known: Collection[str]) -> None:
-    """Refuse what has no meaning here, with the nearest that has one."""
+    """Refuse what has no meaning here; the message names what has one, the nearest first."""
     for each in given:
         if each not in known:
-            near = difflib.get_close_matches(str(each), known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(known)}"
-            raise SettingError(f"the policy in {source}: {where}{each!r} is unknown{hint}")
+            raise SettingError(
+                f"the policy in {source}: {where}{each!r} is unknown; {listed(known, str(each))}"
+            )

@@ -163,6 +163,22 @@ def count_predictions(connection: Connection, stream: Stream, *, since_hour: int
     return int(connection.rows(query, {**stream_parameters(stream), "since": since_hour})[0][0])
 
 
+def read_delay_s(connection: Connection, stream: Stream, hour: int) -> int | None:
+    """Return how long after its time the quickest event of a stream's hour landed, in seconds.
+
+    Args:
+        connection: to the store.
+        stream: whose events.
+        hour: hours since the Unix epoch; where it has no event, None is returned.
+    """
+    query = (
+        f"SELECT min(dateDiff('second', event_time, landed_at)), count() FROM predictions WHERE {STREAM} "
+        "AND hour = toDateTime({hour:UInt32} * 3600, 'UTC')"
+    )
+    ((delay_s, events),) = connection.rows(query, {**stream_parameters(stream), "hour": hour})
+    return int(delay_s) if events else None
+
+
 _NEWEST = """
 SELECT max(newest) FROM
 (

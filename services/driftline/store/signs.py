@@ -31,31 +31,6 @@ def read_landing_signs(connection: Connection) -> Mapping[str, int]:
     return read_signs(connection, _SIGN_TABLES)
 
 
-_DELAY = """
-SELECT min(dateDiff('second', event_time, landed_at)), count() FROM predictions
-WHERE model_name = {model:String} AND model_version = {version:String}
-    AND environment = {environment:String} AND hour = toDateTime({hour:Int64} * 3600, 'UTC')
-"""
-
-
-def read_delay_s(connection: Connection, stream: Stream, hour: int) -> int | None:
-    """Return how long after its time the quickest event of a stream's hour landed, in seconds.
-
-    Args:
-        connection: to the store.
-        stream: whose events.
-        hour: hours since the Unix epoch; where it has no event, None is returned.
-    """
-    bound = {
-        "model": stream.model_name,
-        "version": stream.model_version,
-        "environment": stream.environment,
-        "hour": hour,
-    }
-    ((delay_s, rows),) = connection.rows(_DELAY, bound)
-    return int(delay_s) if rows else None
-
-
 class Heartbeats(NamedTuple):
     """What the sessions of a stream reported last.
 

@@ -146,9 +146,9 @@ def _elsewhere(source: StreamSource, stream: Stream, first_hour: int, end_hour: 
     """Return how many events the model's other versions had in the same environment, by hour."""
     found: Counter[int] = Counter()
     for span in source.spans:
-        same_model = span.stream._replace(model_version=stream.model_version) == stream
-        is_there = span.first_hour < end_hour and span.last_hour >= first_hour
-        if same_model and is_there and span.stream != stream:
+        if span.stream.model_name != stream.model_name or span.stream.environment != stream.environment:
+            continue
+        if span.stream != stream and span.first_hour < end_hour and span.last_hour >= first_hour:
             span_hours = {"first_hour": first_hour, "end_hour": end_hour}
             found.update(read_counted_hours(source.connection, span.stream, **span_hours))
     return found

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.streams import REFERENCE
 from driftline.drift.service.beginning import PAUSE_HOURS, newest_hour
+from driftline.store.answered import read_delay_s
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
 from driftline.store.incidents import SERVED_HOURS
 from driftline.store.profiles import read_moved_streams, read_streams
-from driftline.store.signs import Heartbeats, read_delay_s, read_heartbeats
+from driftline.store.signs import Heartbeats, read_heartbeats
 from driftline.store.verdicts import read_judged_until
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Streams:
         self._by_model: dict[str, dict[Stream, StreamSpan]] = defaultdict(dict)
         self._read_at: datetime | None = None
         self._heartbeats: Mapping[Stream, Heartbeats] = {}
+        self._live: dict[Stream, tuple[int, bool]] = {}
         self._judged: Mapping[Stream, int] | None = None
         self.newest: dict[str, int] = {}
 
@@ -129,7 +131,15 @@ class Streams:
         is_served = span.last_hour > newest - SERVED_HOURS
         if reported is not None and is_served and newest < reported.until_hour <= newest + PAUSE_HOURS:
             missing = ledger.missing(span.stream, since_hour=span.last_hour)
-            delay_s = read_delay_s(self._connection, span.stream, span.last_hour)
-            if sum(missing.values()) < 1 and delay_s is not None and delay_s < _LIVE_S:
+            if sum(missing.values()) < 1 and self._is_live(span):
                 return reported.until_hour
         return min(span.last_hour + 1, newest)
+
+    def _is_live(self, span: StreamSpan) -> bool:
+        """Return whether a stream's newest events landed soon after their time; once an hour it is asked."""
+        hour, is_live = self._live.get(span.stream, (-1, False))
+        if hour != span.last_hour:
+            delay_s = read_delay_s(self._connection, span.stream, span.last_hour)
+            is_live = delay_s is not None and delay_s < _LIVE_S
+            self._live[span.stream] = span.last_hour, is_live
+        return is_live
