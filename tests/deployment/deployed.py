@@ -2,7 +2,7 @@
 
 What stands for what: Apache Kafka and Apicurio as the tests start them; the gateway over ClickHouse's engine
 in the server's place, which keeps no users, so that nobody creates any and all have one password; Prometheus
-and Alertmanager of this machine, with the shipped files, which ask and call every second and never wait.
+and Alertmanager of this machine, with the shipped files, which ask and call every second.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Deployed:
             targets=jobs,
             alertmanager=self.alertmanager.address,
             links={"driftline_url": self.url("web")},
+            is_hurried=False,
         )
 
     def _secrets(self) -> Path:

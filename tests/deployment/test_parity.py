@@ -108,7 +108,9 @@ def act(play):
     begun_s = time.monotonic()
     play.wait(play.called, "a page")
     play.page_took_s = time.monotonic() - begun_s
-    (play.found,) = deployed.ask("incidents")
+    incidents = deployed.ask("incidents")
+    assert len(incidents) == 1, (incidents, play.called())
+    play.found = incidents[0]
     play.links = {url: status_of(url) for url in links_of(play.called()[0])}
     play.send(MENDED_HOUR, LAST_HOUR)
     play.wait(lambda: play.called("resolved"), "the page's end")

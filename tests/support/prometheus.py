@@ -39,7 +39,7 @@ def promtool(*arguments: str | Path, folder: Path | None = None) -> subprocess.C
 
 
 class Prometheus(ServerProcess):
-    """Prometheus on 127.0.0.1. It asks every second, and its alerts wait for as many scrapes as ever.
+    """Prometheus on 127.0.0.1. It asks every second.
 
     Args:
         folder: for its data, its log and the configuration that it runs with.
@@ -47,6 +47,8 @@ class Prometheus(ServerProcess):
         alertmanager: `host:port`; None: nobody is called.
         links: external labels, such as `driftline_url`, that replace the shipped ones.
         config: what it is configured with; its rules stand beside the file.
+        is_hurried: whether alerts wait for as many scrapes as the shipped rules say, so for seconds, and not
+            for as long: a busy machine that stands still for a moment then calls somebody.
 
     Raises:
         PrometheusMissingError: it is not installed.
@@ -60,12 +62,13 @@ class Prometheus(ServerProcess):
         alertmanager: str | None = None,
         links: Mapping[str, str] | None = None,
         config: Path = SHIPPED,
+        is_hurried: bool = True,
     ) -> None:
         self.port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         settings = yaml.safe_load(config.read_text())
-        interval_s = _seconds(settings["global"]["scrape_interval"])
+        interval_s = _seconds(settings["global"]["scrape_interval"]) if is_hurried else 1
         _aim(settings, targets, alertmanager)
         settings["global"]["external_labels"].update(links or {})
         (folder / config.name).write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -117,10 +120,7 @@ def _aim(settings: dict[str, Any], targets: Mapping[str, str], alertmanager: str
 
 
 def _hurried(rules: str, interval_s: int) -> str:
-    """Return rules whose alerts wait for as many scrapes as the shipped ones do, and do not linger.
-
-    Without any wait, one scrape that a busy machine missed would call somebody.
-    """
+    """Return rules whose alerts wait for a second per interval of the shipped ones, and do not linger."""
     read = yaml.safe_load(rules)
     for rule in (rule for group in read["groups"] for rule in group["rules"]):
         if "for" in rule:
