@@ -23,7 +23,10 @@ CREATE TABLE sessions
     client SimpleAggregateFunction(anyLast, String),
     CONSTRAINT session_id_given CHECK session_id != '',
     CONSTRAINT names_bounded CHECK
-        greatest(length(session_id), length(model_name), length(model_version), length(environment)) <= 2048
+        greatest(
+            length(session_id), length(model_name), length(model_version), length(environment),
+            length(host), length(client)
+        ) <= 2048
         AND arrayAll(
             name -> length(name) <= 2048,
             arrayConcat(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import uuid
 
@@ -62,6 +63,7 @@ LARGEST = {
     OUTCOME: {"sequence": MAX_COUNT, "actual_label": TEXT[1:]},
     SESSION: {"last_sequence": MAX_COUNT, "dropped": {NAME[1:]: MAX_COUNT}},
 }
+COUNTED = ("dropped", "dropped_outcomes", "abandoned", "unencodable", "rounded")
 TOO_LARGE = [
     *((PREDICTION, {name: NAME}, "violates_names_bounded") for name in (*NAMES, "training_run_id")),
     (PREDICTION, {"sequence": MAX_COUNT + 1}, "violates_sequence_bounded"),
@@ -88,11 +90,11 @@ TOO_LARGE = [
         }.items()
     ),
     (PREDICTION, {"missing_features": ["n" * 1_000] * 1_100}, "too_large"),
-    (OUTCOME, {"model_name": NAME}, "violates_names_bounded"),
+    *((OUTCOME, {name: NAME}, "violates_names_bounded") for name in ("model_name", "session_id")),
     (OUTCOME, {"sequence": 2**62}, "violates_sequence_bounded"),
     (OUTCOME, {"actual_label": TEXT}, "violates_texts_bounded"),
-    (SESSION, {"model_name": NAME}, "violates_names_bounded"),
-    (SESSION, {"unencodable": {NAME: 1}}, "violates_names_bounded"),
+    *((SESSION, {name: NAME}, "violates_names_bounded") for name in (*NAMES, "host", "client")),
+    *((SESSION, {counted: {NAME: 1}}, "violates_names_bounded") for counted in COUNTED),
     (SESSION, {"last_sequence": 2**62}, "violates_counts_bounded"),
     (SESSION, {"dropped": {"closed": 2**62}}, "violates_counts_bounded"),
 ]
@@ -152,6 +154,20 @@ def test_bytes_that_are_left_over_are_not_passed_over(landing, event, rest):
     """Two records in one: the second would be lost silently."""
     rest = encode_record(event, SOUND[event] | other())[10:] if rest is None else rest
     assert land(landing, event, other(), other(), rest=rest) == (["undecodable"], 1)
+
+
+IDENTIFIERS = {"event_id"}
+"""Texts whose form is checked, which bounds them."""
+
+
+@pytest.mark.parametrize("event", SOUND)
+def test_each_text_of_the_wire_has_been_too_large_once(event):
+    """A new field of the wire is in this file's list, or anybody can fill the store with it."""
+    (path,) = schema_folder("avro").glob(f"{event}.avsc")
+    fields = json.loads(path.read_text())["fields"]
+    texts = {field["name"] for field in fields if re.search('"(string|map)"', json.dumps(field["type"]))}
+    tried = {name for of, change, _ in TOO_LARGE if of == event for name in change}
+    assert texts - tried - IDENTIFIERS == set()
 
 
 def test_the_tables_have_the_bounds_of_the_wire():
