@@ -7,23 +7,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from driftline.audit import SEALER_METRICS
-from driftline.drift.service.metrics import WORKER_METRICS
-from driftline.lander import LANDER_METRICS
-from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
-from driftline.mlflow.metrics import MLFLOW_METRICS
-from driftline.profiling import PROFILER_METRICS
-from driftline.web import WEB_METRICS
+from driftline.metrics import BUILD, Metric, Metrics
+from tests.support.metric_tables import ALL_METRICS
 
-TABLES = (
-    *COMMON_METRICS,
-    *LANDER_METRICS,
-    *PROFILER_METRICS,
-    *SEALER_METRICS,
-    *WORKER_METRICS,
-    *WEB_METRICS,
-    *MLFLOW_METRICS,
-)
 _UNITS = (
     "_total",
     "_attempts",
@@ -80,7 +66,7 @@ def test_a_label_that_the_table_does_not_have_is_refused() -> None:
         Metrics(EXAMPLE).set("example_ratio", 1.0, colour="red")
 
 
-@pytest.mark.parametrize("metric", TABLES, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", ALL_METRICS, ids=lambda metric: metric.name)
 def test_names_follow_the_conventions(metric: Metric) -> None:
     """driftline_<noun>_<unit>; counters end in _total. Source: Prometheus, "Metric and label naming"."""
     assert metric.name.startswith("driftline_")
@@ -97,7 +83,7 @@ def test_the_documentation_has_each_metric_as_the_tables_have_it_and_no_other() 
     ]
     expected = [
         [f"`{m.name}`", m.kind, ", ".join(f"`{x}`" for x in m.labels) or "-", m.help, _links(m) or "-"]
-        for m in TABLES
+        for m in ALL_METRICS
     ]
     assert documented == expected
 

@@ -7,11 +7,6 @@ from collections import defaultdict
 
 import pytest
 
-from driftline.drift.service.metrics import WORKER_METRICS
-from driftline.lander import LANDER_METRICS
-from driftline.metrics import COMMON_METRICS
-from driftline.mlflow.metrics import MLFLOW_METRICS
-from driftline.profiling import PROFILER_METRICS
 from driftline.web.addresses import explorer_path, feature_path, incident_path, model_path, runbook_path
 from tests.dashboards.rules import (
     PROMETHEUS,
@@ -24,10 +19,10 @@ from tests.dashboards.rules import (
     read_rules,
     selected_labels,
 )
+from tests.support.metric_tables import ALL_METRICS
 from tests.support.prometheus import promtool
 
-TABLES = (COMMON_METRICS, LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS, MLFLOW_METRICS)
-METRICS = {metric.name: metric for table in TABLES for metric in table}
+METRICS = {metric.name: metric for metric in ALL_METRICS}
 ALERTS = read_alerts()
 NAMES = sorted({alert.name for alert in ALERTS})
 TARGET_LABELS = {"job", "instance", "service"}

@@ -17,7 +17,9 @@ SEALER_METRICS = (
         SEALED_UNTIL,
         "gauge",
         (),
-        "Up to when what landed is sealed, seconds since the Unix epoch. Seven minutes back is usual.",
+        "Up to when what landed is sealed, seconds since the Unix epoch. Seven minutes back is usual. Before "
+        "the first time, when this process began to seal.",
+        ("DriftlineSealingLag",),
     ),
     Metric(SECONDS, "counter", (), "Time spent sealing, seconds."),
     Metric(

@@ -77,6 +77,7 @@ class Sealer:
         for name in (SEALED_ROWS, SEALED_LINKS, SECONDS, FAILURES):
             metrics.count(name, 0)
         self._connection = ready_connection(store)
+        metrics.set(SEALED_UNTIL, read_store_ms(self._connection) / 1000)
         self._begin()
 
     def _begin(self) -> None:
