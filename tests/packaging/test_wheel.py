@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+
+from tests.support.installing import make_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT_LIMIT = 4
@@ -58,7 +59,7 @@ print(json.dumps([returned, [str(event["event_id"]) for event in events]]))
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the wheel, built from this tree by way of the source distribution, which holds all of it."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT))
+    run(sys.executable, "-m", "build", "--installer", "uv", "--outdir", str(folder), str(ROOT))
     (built,) = folder.glob("*.whl")
     return built
 
@@ -67,10 +68,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the Python of a new environment that holds the wheel and what it asks for."""
     folder = tmp_path_factory.mktemp("service")
-    venv.create(folder, with_pip=True)
-    interpreter = folder / "bin" / "python"
-    run(str(interpreter), "-m", "pip", "install", "-c", str(ROOT / "constraints.txt"), str(wheel))
-    return interpreter
+    return make_environment(folder / "venv", ("-c", str(ROOT / "constraints.txt"), str(wheel)))
 
 
 def run(*command: str) -> str:

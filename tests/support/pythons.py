@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.installing import install, make_environment
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -86,16 +88,14 @@ class Environment:
         self._folder = FOLDER / name
         self._bin = self._folder / "bin"
         shutil.rmtree(self._folder, ignore_errors=True)
-        _run(python.path, "-m", "venv", str(self._folder))
+        make_environment(self._folder, ["uv"], python=python.path)
 
     def install(self, *arguments: str) -> None:
-        """Install with pip."""
-        command = (str(self._bin / "python"), "-m", "pip", "install", "--disable-pip-version-check")
-        _run(*command, "--quiet", *arguments)
+        """Install what pip would."""
+        install(self._bin / "python", arguments)
 
     def install_lowest(self) -> None:
         """Install the lowest versions allowed of what users install, and tests' tools that go with them."""
-        self.install("uv")
         uv = (str(self._bin / "uv"), "pip", "install", "--quiet", "--python", str(self._bin / "python"))
         _run(*uv, "--resolution", "lowest-direct", "-e", ".[demo,registry]")
         lowest = self._folder / "lowest.txt"

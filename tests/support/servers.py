@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from unittest import SkipTest
 
 from tests.support.caches import cache
+from tests.support.installing import make_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = cache("servers")
-INSTALL_TIMEOUT_S = 900.0
 BASE = ("confluent-kafka>=2.10,<3", "fastavro>=1.12,<2")
 """What driftline's SDK needs."""
 
@@ -72,15 +72,11 @@ def environ(folder: Path, **others: str) -> dict[str, str]:
 
 def _make(folder: Path, packages: Sequence[str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    _run(sys.executable, "-m", "venv", str(folder))
-    pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    _run(*pip, *BASE, *packages)
-
-
-def _run(*command: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False)
+        make_environment(folder, (*BASE, *packages))
+    except subprocess.CalledProcessError as error:
+        raise EnvironmentMissingError(
+            f"servers could not be installed: {error.stderr.strip()[-500:]}"
+        ) from error
     except subprocess.TimeoutExpired as error:
-        raise EnvironmentMissingError(f"{command[-1]}: not there in {INSTALL_TIMEOUT_S:.0f} s") from error
-    if done.returncode:
-        raise EnvironmentMissingError(f"servers could not be installed: {done.stderr.strip()[-500:]}")
+        raise EnvironmentMissingError(f"{packages[-1]}: not there in {error.timeout:.0f} s") from error

@@ -104,43 +104,50 @@ def test_the_form_of_the_explorer_is_filled_in_by_its_labels_and_sent(chromium, 
         assert page.get_by_label("feature").input_value() == "temp"
 
 
-@pytest.mark.parametrize("name", PATHS)
-def test_nothing_is_loaded_from_elsewhere_and_nothing_is_refused(chromium, addresses, name):
+@pytest.fixture(scope="module", params=PATHS)
+def looked_at(request, chromium, addresses):
+    """Return a page's name, the page as it was opened once, and what was asked for and logged by then."""
+    name = request.param
     asked, logged = [], []
     with opened(chromium) as page:
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: logged.append(message.text))
         page.goto(addresses[name])
+        yield name, page, asked, logged
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_is_refused(looked_at, addresses):
+    name, _, asked, logged = looked_at
     place = addresses[name].rpartition("/")[0] if name == "report" else addresses["fleet"]
     assert asked
     assert [url for url in asked if not url.startswith((place, "data:"))] == []
     assert [text for text in logged if "404" not in text] == []
 
 
-@pytest.mark.parametrize("name", PATHS)
-def test_nothing_is_wider_than_a_phone(chromium, addresses, name):
-    with opened(chromium, screen="phone") as page:
-        page.goto(addresses[name])
-        for width in (SCREENS["phone"][0], NARROWEST):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_nothing_is_wider_than_a_phone(looked_at):
+    _, page, _, _ = looked_at
+    for width in (SCREENS["phone"][0], NARROWEST):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize(("screen", "scheme"), [("desk", "light"), ("phone", "dark")])
-@pytest.mark.parametrize("name", PATHS)
-def test_everybody_can_use_it(chromium, addresses, name, screen, scheme):
-    """By axe-core: contrast, landmarks, headings, labels, names, tables and what else it knows."""
-    with opened(chromium, scheme=scheme, screen=screen, bypass_csp=True) as page:
-        page.goto(addresses[name])
-        found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-
-
-@pytest.mark.parametrize("name", PATHS)
-def test_night_is_dark(chromium, addresses, name):
+def test_night_is_dark(looked_at):
+    _, page, _, _ = looked_at
     backgrounds = []
     for scheme in ("light", "dark"):
-        with opened(chromium, scheme=scheme) as page:
-            page.goto(addresses[name])
-            backgrounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        page.emulate_media(color_scheme=scheme)
+        backgrounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert backgrounds == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_everybody_can_use_it(chromium, addresses, name):
+    """By axe-core: contrast, landmarks, headings, labels, names, tables and what else it knows."""
+    with opened(chromium, bypass_csp=True) as page:
+        page.goto(addresses[name])
+        for screen, scheme in (("desk", "light"), ("phone", "dark")):
+            width, height = SCREENS[screen]
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page)
+            assert found.violations_count == 0, (screen, scheme, found.generate_report())

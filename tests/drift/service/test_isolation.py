@@ -22,6 +22,7 @@ from driftline.store.connection import Connection
 from driftline.store.verdicts import read_verdicts
 from tests.drift.service.watching import HOUR, HOUR_S, Clock, make_worker, opened_landing, put_hours
 from tests.support.landing import put
+from tests.support.sampling import sampled
 
 BAD, GOOD = "bad", "good"
 STEPS = {
@@ -38,6 +39,12 @@ STEPS = {
     "what arrived": (stored, "read_arrived", 1),
     "runs": (stored, "count_unregistered", 1),
 }
+ERRORS = StoreError("odd"), OverflowError("odd")
+"""One that is foreseen, and one that nobody foresaw."""
+
+FAILURES = [
+    (step, error) for at, step in enumerate(STEPS) for error in (reversed(ERRORS) if at % 2 else ERRORS)
+]
 
 
 @pytest.fixture
@@ -69,8 +76,7 @@ def owner(argument):
     return repr(argument)
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("error", [StoreError("odd"), OverflowError("odd")], ids=["foreseen", "not foreseen"])
+@pytest.mark.parametrize(("step", "error"), sampled(FAILURES, 2), ids=lambda one: one if isinstance(one, str) else type(one).__name__)
 def test_a_stream_that_fails_holds_up_no_other(landing, step, error):
     for model in (BAD, GOOD):
         put_hours(landing, 0, 4, model_name=model)

@@ -219,8 +219,8 @@ def test_a_trickle_that_never_ends_is_judged_all_the_same(landing, clock):
     worker = make_worker(landing, clock, late_quiet_s=60.0)
     worker.watch_once()
     given = []
-    for number in range(21):
-        clock.now_s += 31.0
+    for number in range(12):
+        clock.now_s += 55.0
         put_hours(landing, 6, 7, begin=PER_HOUR + number, rows=PER_HOUR + number + 1)
         given.append(worker.watch_once())
     assert sum(map(bool, given)) == 1
