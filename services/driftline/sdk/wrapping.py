@@ -299,6 +299,12 @@ class WrappedModel:
         return self._driftline_model
 
     @property
+    def driftline_logger(self) -> PredictionLogger:
+        """The logger that answers go to, to be closed or flushed."""
+        logger: PredictionLogger = self._driftline_calls.logger
+        return logger
+
+    @property
     def event_ids(self) -> Sequence[str | None]:
         """The ids of what the last call in this thread, or task, logged, row by row; None: it was dropped."""
         return _event_ids.get()
@@ -324,7 +330,7 @@ class WrappedModel:
         delattr(self._driftline_model, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*dir(self._driftline_model), "event_ids"})
+        return sorted({*dir(self._driftline_model), "driftline_logger", "event_ids"})
 
     def __bool__(self) -> bool:
         return bool(self._driftline_model)
