@@ -3,8 +3,8 @@
 Run: python -m bench.middleware [--requests 20000] [--json]
 
 Four applications answer alike: one does nothing else, one logs a prediction, each of them again within the
-middleware. Requests go to them in turns, one at a time, over a connection to each worker, so that whatever
-else the machine does meets all of them.
+middleware. All of them stand in the same two workers, by their path, since where a process runs decides more
+than what it does. Requests go to them in turns, one at a time.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 REQUEST = (
-    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nx-request-id: r1\r\n"
-    b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n{}"
+    "POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nx-request-id: r1\r\n"
+    "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n{}"
 )
 FEATURES = {f"feature_{number:02}": float(number) for number in range(15)}
-APPS = ("bare", "bare_within", "logging", "logging_within")
 WORKERS = 2
 _CHUNK = 50
 
@@ -62,14 +61,26 @@ async def logging(
     await bare(scope, receive, send)
 
 
-bare_within = DriftlineMiddleware(bare)
-logging_within = DriftlineMiddleware(logging)
+_APPS = {
+    "/bare": bare,
+    "/bare_within": DriftlineMiddleware(bare),
+    "/logging": logging,
+    "/logging_within": DriftlineMiddleware(logging),
+}
+
+
+async def app(
+    scope: Mapping[str, Any], receive: Callable[..., Any], send: Callable[..., Awaitable[None]]
+) -> None:
+    """Answer as the path says."""
+    if scope["type"] == "http":
+        await _APPS[scope["path"]](scope, receive, send)
 
 
 class Server:
-    """uvicorn with one application, and a connection to each of its workers."""
+    """uvicorn with two workers, and a connection to each of them, or two to one."""
 
-    def __init__(self, app: str, log: str) -> None:
+    def __init__(self, log: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -87,7 +98,7 @@ class Server:
                 sys.executable,
                 "-m",
                 "uvicorn",
-                f"bench.middleware:{app}",
+                "bench.middleware:app",
                 *options,
                 "--log-level",
                 "error",
@@ -110,12 +121,13 @@ class Server:
                     raise
                 time.sleep(0.1)
 
-    def times_ns(self, count: int) -> Iterator[int]:
+    def times_ns(self, path: str, count: int) -> Iterator[int]:
         """Yield how long each of some requests takes."""
+        request = (REQUEST % path).encode()
         for number in range(count):
             connection = self._connections[number % WORKERS]
             began = time.perf_counter_ns()
-            connection.sendall(REQUEST)
+            connection.sendall(request)
             answer = b""
             while not answer.endswith(b"\r\n\r\n{}"):
                 # Its head and body are two packets, and the second waits until the first is acknowledged.
@@ -136,18 +148,18 @@ class Server:
 
 def measure(requests: int, folder: Path) -> dict[str, dict[str, float]]:
     """Return the median and the 99th percentile of each application, microseconds."""
-    servers = {app: Server(app, (folder / app).as_uri()) for app in APPS}
-    times: dict[str, list[int]] = {app: [] for app in APPS}
+    names = [path[1:] for path in _APPS]
+    times: dict[str, list[int]] = {name: [] for name in names}
+    server = Server((folder / "log").as_uri())
     try:
-        for server in servers.values():
-            server.connect()
-            list(server.times_ns(200))
+        server.connect()
+        for name in names:
+            list(server.times_ns(name, 200))
         for turn in range(requests // _CHUNK):
-            for app in APPS if turn % 2 else APPS[::-1]:
-                times[app] += servers[app].times_ns(_CHUNK)
+            for name in names if turn % 2 else names[::-1]:
+                times[name] += server.times_ns(name, _CHUNK)
     finally:
-        for server in servers.values():
-            server.stop()
+        server.stop()
     return {app: percentiles(found) for app, found in times.items()}
 
 

@@ -54,6 +54,14 @@ def test_an_append_is_all_or_nothing(url):
     assert values_of(url) == []
 
 
+def test_what_may_repeat_says_so_and_keeps_its_key(url):
+    records = [Record("t", b"k", b"1"), Record("t", b"k", b"2", may_repeat=True), Record("t", b"", b"3")]
+    with open_log(url) as log:
+        log.writer().append(records)
+        batch = log.reader("g", ["t"]).fetch("t")
+    assert (batch.may_repeat, batch.keys, batch.values) == ({1}, [b"k", b"k", b""], [b"1", b"2", b"3"])
+
+
 def test_several_processes_append_at_once_and_nothing_is_lost_or_torn_apart(url):
     context = get_context("spawn")
     names = ("a", "b", "c")
