@@ -76,12 +76,15 @@ def test_what_is_wrong_is_named_and_costs_no_neighbour(client, log):
         ({"prediction": 1, "event_time": "yesterday"}, "invalid_event_time"),
         ({**TIMED, "event_id": "7"}, "invalid_event_id"),
         ({**TIMED, "id": ["a"]}, "invalid_id"),
+        ({**TIMED, "id": "\ud800"}, "invalid_id"),
         ({**ROW}, "repeated_id"),
         ({**TIMED, "features": [1, 2]}, "features"),
         ({**TIMED, "model_version": ""}, "names"),
         ({**TIMED, "features": {f"f{n}": "x" * 60_000 for n in range(20)}}, "too_large"),
     ]
-    answer = client.post(PATH, json=batch(ROW, *(item for item, _ in wrong), {**TIMED, "prediction": 2}))
+    answer = client.post(
+        PATH, content=json.dumps(batch(ROW, *(item for item, _ in wrong), {**TIMED, "prediction": 2}))
+    )
     refused = answer.json()["refused"]
     assert answer.status_code == 200
     assert sorted((one["place"], one["reason"]) for one in refused) == [
@@ -145,6 +148,7 @@ def test_a_batch_without_a_key_is_refused_since_it_could_not_be_repeated(client,
         (b"{", {}, (400, "json")),
         (b"[" * 100_000, {}, (400, "json")),
         (b"[]", {}, (400, "json")),
+        (b'{"batch": "\\ud800"}', {}, (400, "missing_batch")),
         (b'{"batch": "b", "predictions": {}}', {}, (400, "json")),
         (b'{"batch": "b", "colour": 1}', {}, (400, "unknown_field")),
         (json.dumps({"batch": "b", "predictions": [0] * (MOST_ITEMS + 1)}).encode(), {}, (400, "too_many")),
@@ -157,7 +161,7 @@ def test_a_batch_without_a_key_is_refused_since_it_could_not_be_repeated(client,
         (b"{}", {"Authorization": "Bearer wrong"}, (401, "token")),
         (b"{}", {"Authorization": "Basic YTpi"}, (401, "token")),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_a_body_that_can_t_be_taken_is_refused_as_a_whole(client, log, body, headers, told):
     answer = client.post(PATH, content=body, headers=headers)

@@ -118,6 +118,11 @@ def test_the_same_export_again_is_the_same_session(post, log):
         (b"[]", "application/json", "otlp"),
         (b'{"resourceLogs": [1]}', "application/json", "otlp"),
         (b'{"resourceLogs": 1}', "application/json", "otlp"),
+        (
+            b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [1]}]}]}',
+            "application/json",
+            "otlp",
+        ),
         (b"\xff\xff", "application/x-protobuf", "protobuf"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from driftline.errors import WireError
-from driftline.intake.payloads import MOST_CELLS, request_rows, response_rows
+from driftline.intake.payloads import MOST_CELLS, MOST_ROWS, request_rows, response_rows
 
 
 def tensor(data, shape, name="t"):
@@ -63,6 +63,8 @@ def test_a_response_is_an_answer_a_row(body, rows):
         [],
         {},
         {"data": {"strData": "a"}},
+        {"data": {"names": 1}},
+        {"instances": [0] * (MOST_ROWS + 1), "predictions": [0] * (MOST_ROWS + 1)},
         {"inputs": [1], "outputs": [1]},
         {"inputs": [tensor([1], [2])], "outputs": [tensor([1], [2])]},
         {"inputs": [tensor([1], [1, 1, 1])], "outputs": [tensor([1], [1, 1, 1])]},

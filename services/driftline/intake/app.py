@@ -18,7 +18,7 @@ from driftline.intake.batches import encode_batch
 from driftline.intake.bodies import BodyError, Room
 from driftline.intake.cloudevents import parsed, read_events
 from driftline.intake.inferences import Inferences, Told
-from driftline.intake.items import NAMES
+from driftline.intake.items import NAMES, is_key
 from driftline.intake.metrics import EVENTS, LOG_FAILURES, REQUESTS, UNPAIRED, WAITING
 from driftline.intake.otlp import PROTOBUF, answered, read_export
 from driftline.intake.pairs import EXPIRY_S, Pairs
@@ -145,7 +145,7 @@ class Intake:
         if unknown := sorted(whole.keys() - _BATCH_FIELDS):
             raise WireError("unknown_field", f"{unknown[0][:100]!r} is no field of a batch")
         key = request.headers.get("idempotency-key") or whole.get("batch")
-        if not isinstance(key, str) or not 0 < len(key) <= 512:
+        if not isinstance(key, str) or not is_key(key):
             detail = (
                 "name the batch, the same each time that it is sent: Idempotency-Key, or batch in the body"
             )

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES: Final = 8 << 20
 """As it is sent."""
 
-MAX_UNPACKED_BYTES: Final = 32 << 20
+MAX_UNPACKED_BYTES: Final = 16 << 20
 """What it may be once it is unpacked."""
 
-MAX_HELD_BYTES: Final = 256 << 20
+MAX_HELD_BYTES: Final = 64 << 20
 """What all bodies that are being read and worked on may be together, each as large as it may become."""
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS

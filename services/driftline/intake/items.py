@@ -20,6 +20,8 @@ NAMESPACE: Final = UUID("0f7c9c54-6a3b-5c51-9d0a-5d2c7f1b8e11")
 NO_VERSION: Final = "-"
 """Of an outcome whose sender names its model alone: it need not know which version answered."""
 
+_LONGEST_KEY = 512
+
 NAMES: Final = ("model_name", "model_version", "training_run_id", "environment")
 _COMMON = frozenset({*NAMES, "id", "event_id"})
 FIELDS: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
@@ -91,6 +93,14 @@ class Refusal:
         return {"list": self.kind, "place": self.place, "reason": self.reason, "detail": self.detail}
 
 
+def is_key(text: object) -> bool:
+    """Return whether something may be what a sender calls a batch or a prediction."""
+    try:
+        return isinstance(text, str) and 0 < len(text) <= _LONGEST_KEY and bool(text.encode())
+    except UnicodeEncodeError:  # A lone surrogate.
+        return False
+
+
 def own_event_id(model_name: str, own_id: str) -> str:
     """Return the event_id of a prediction that its sender calls by an id of its own; always the same."""
     return str(uuid5(NAMESPACE, f"{model_name}\0{own_id}"))
@@ -153,7 +163,7 @@ def _event_id(kind: Kind, stream: Stream, fields: Mapping[str, Any]) -> str:
         raise ItemError("missing_id", "an outcome names its prediction: by event_id, or by the sender's id")
     if own is None:
         return ""
-    if not isinstance(own, (str, int)) or isinstance(own, bool) or own == "" or len(str(own)) > 512:
+    if not isinstance(own, (str, int)) or isinstance(own, bool) or not is_key(str(own)):
         raise ItemError("invalid_id", "an id is a text of 1 to 512 characters, or a whole number")
     return own_event_id(stream.model_name, str(own))
 

@@ -136,6 +136,7 @@ def _records(whole: Any) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
             resource = _attributes((of_resource.get("resource") or {}).get("attributes"))
             for scope in of_resource.get("scopeLogs", ()):
                 for record in scope.get("logRecords", ()):
+                    record.keys()  # An object.
                     yield resource, record
     except (AttributeError, TypeError) as error:
         raise WireError(

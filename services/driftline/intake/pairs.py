@@ -16,7 +16,7 @@ EXPIRY_S: Final = 60.0
 """A half that has waited so long waits in vain."""
 
 MOST_WAITING: Final = 10_000
-MOST_BYTES: Final = 64 << 20
+MOST_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_CELLS = 1_000_000
 """An input of more values is no table of features."""
 
+MOST_ROWS = 10_000
+"""So many rows does one request have."""
+
 
 def request_rows(body: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the features of each row that was asked about.
@@ -31,10 +34,10 @@ def request_rows(body: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
         if isinstance(body.get("inputs"), list):
             return _rows_of_tensors(body["inputs"], names)
         if isinstance(body.get("instances"), list):
-            return [_row(each, names) for each in body["instances"]]
+            return [_row(each, names) for each in _bounded(body["instances"])]
         if isinstance(body.get("data"), Mapping):
             matrix, own = _seldon(body["data"])
-            return [_row(each, own or names) for each in matrix]
+            return [_row(each, own or names) for each in _bounded(matrix)]
     raise WireError("payload", "a request has inputs (v2), instances (v1) or data (Seldon)")
 
 
@@ -52,11 +55,17 @@ def response_rows(body: Any, classes: Sequence[str] = ()) -> list[dict[str, Any]
         if isinstance(body.get("outputs"), list):
             return _answers_of_tensors(body["outputs"], classes)
         if isinstance(body.get("predictions"), list):
-            return [_answer(each, classes) for each in body["predictions"]]
+            return [_answer(each, classes) for each in _bounded(body["predictions"])]
         if isinstance(body.get("data"), Mapping):
             matrix, own = _seldon(body["data"])
-            return [_answer(each, own or classes) for each in matrix]
+            return [_answer(each, own or classes) for each in _bounded(matrix)]
     raise WireError("payload", "a response has outputs (v2), predictions (v1) or data (Seldon)")
+
+
+def _bounded(rows: list[Any]) -> list[Any]:
+    if len(rows) > MOST_ROWS:
+        raise WireError("payload", f"{len(rows):,} rows; at most {MOST_ROWS:,}")
+    return rows
 
 
 def _row(values: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -95,7 +104,8 @@ def _named(names: Sequence[str], width: int, prefix: str) -> list[str]:
 
 def _seldon(data: Mapping[str, Any]) -> tuple[list[Any], Sequence[str]]:
     """Return rows and the names of their columns; empty: they have none."""
-    names = [str(name) for name in data.get("names") or ()]
+    given = data.get("names")
+    names = [str(name) for name in given] if isinstance(given, list) else []
     if isinstance(data.get("ndarray"), list):
         matrix = data["ndarray"]
         return (matrix if any(isinstance(row, list) for row in matrix) else [matrix]), names
@@ -120,8 +130,9 @@ def _matrix(tensor: Any) -> tuple[list[list[Any]], str]:
     if not shape or len(shape) > 2 or not all(type(size) is int and size >= 0 for size in shape):
         raise WireError("payload", f"{name}: a shape of one or two dimensions is a table; {shape} is none")
     rows, width = shape[0], shape[1] if len(shape) > 1 else 1
-    if rows * width > MOST_CELLS:
-        raise WireError("payload", f"{name}: {rows * width:,} values; at most {MOST_CELLS:,}")
+    if rows > MOST_ROWS or rows * width > MOST_CELLS:
+        detail = f"{name}: {rows:,} rows of {width:,}; at most {MOST_ROWS:,}, and {MOST_CELLS:,} values"
+        raise WireError("payload", detail)
     flat = [cell for row in tensor["data"] for cell in (row if isinstance(row, list) else [row])]
     if len(flat) != rows * width:
         raise WireError("payload", f"{name}: {len(flat)} values for a shape of {shape}")
