@@ -25,7 +25,7 @@ class Delays:
 
     @bentoml.api
     def predict(self, flights: list[list[float]]) -> list[float]:
-        """Say how many minutes each flight is late."""
+        """Return how many minutes each flight is late."""
         late = self._model.predict(np.array(flights))
         with bentoml.monitor("flight-delay", **MONITOR) as monitor:
             for name, values in zip(FEATURES, zip(*flights, strict=True), strict=True):

@@ -22,21 +22,21 @@ def check(name: str, answer: object, expected: object) -> None:
         raise SystemExit(f"{name}: the answer changed")
 
 
-trained = {
+TRAINED = {
     "xgboost": xgb.XGBClassifier(n_estimators=5).fit(frame, late),
     "lightgbm": lgb.LGBMClassifier(n_estimators=5, verbose=-1).fit(frame, late),
 }
-for name, model in trained.items():
+for name, model in TRAINED.items():
     wrapped = wrap(model, logger=logger(name))
     check(name, wrapped.predict_proba(frame[:20]), model.predict_proba(frame[:20]))
     check(name, wrapped.predict(frame[:20]), model.predict(frame[:20]))
 
-booster = trained["xgboost"].get_booster()
+booster = TRAINED["xgboost"].get_booster()
 matrix = xgb.DMatrix(frame[:20])
 wrapped = wrap(booster, logger=logger("xgboost.Booster"), classes=["on time", "late"])
 check("Booster", wrapped.predict(matrix), booster.predict(matrix))
 
-booster = trained["lightgbm"].booster_
+booster = TRAINED["lightgbm"].booster_
 wrapped = wrap(booster, logger=logger("lightgbm.Booster"), classes=["on time", "late"])
 check("Booster", wrapped.predict(frame[:20]), booster.predict(frame[:20]))
 check("Booster", wrapped.predict(frame[:20].to_numpy()), booster.predict(frame[:20].to_numpy()))

@@ -23,7 +23,7 @@ app.add_middleware(DriftlineMiddleware)
 
 @app.post("/predict")
 def predict(flights: list[Flight]) -> dict[str, list]:
-    """Say how likely each flight is late, and under which id that was logged."""
+    """Return how likely each flight is late, and under which id that was logged."""
     frame = pd.DataFrame([flight.model_dump() for flight in flights], columns=FEATURES)
     late = model.predict_proba(frame)[:, 0]
     return {"late": late.tolist(), "event_ids": list(model.event_ids)}

@@ -13,6 +13,6 @@ app.wsgi_app = DriftlineWSGIMiddleware(app.wsgi_app)
 
 @app.post("/predict")
 def predict() -> list[float]:
-    """Say how likely each flight is late."""
+    """Return how likely each flight is late."""
     late = model.predict_proba(pd.DataFrame(request.get_json(), columns=FEATURES))[:, 0]
     return late.tolist()

@@ -22,7 +22,7 @@ class Flight:
 
 @post("/predict", sync_to_thread=True)
 def predict(data: list[Flight]) -> list[float]:
-    """Say how likely each flight is late."""
+    """Return how likely each flight is late."""
     frame = pd.DataFrame([asdict(flight) for flight in data])
     return [float(late) for late in model.predict_proba(frame)[:, 0]]
 

@@ -15,9 +15,9 @@ def headers(request_id):
     return {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "x-request-id": request_id}
 
 
-answers = [
+answers = (
     TestClient(fastapi_service.app).post("/predict", json=[FLIGHT], headers=headers("fastapi")),
     LitestarClient(litestar_service.app).post("/predict", json=[FLIGHT], headers=headers("litestar")),
     flask_service.app.test_client().post("/predict", json=[FLIGHT], headers=headers("flask")),
-]
+)
 assert [answer.status_code for answer in answers] == [200, 201, 200], [answer.text for answer in answers]

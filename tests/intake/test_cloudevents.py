@@ -19,10 +19,10 @@ REQUEST = {"instances": [{"distance": 733, "carrier": "UA"}, {"distance": 1400, 
 RESPONSE = {"predictions": [0.25, 0.75]}
 
 
-def send(client, half, body, *, id="r1", family=KSERVE, path=PATH, **headers):  # noqa: A002  as CloudEvents call it
+def send(client, half, body, *, family=KSERVE, path=PATH, **headers):
     attributes = {
         "ce-specversion": "1.0",
-        "ce-id": id,
+        "ce-id": "r1",
         "ce-type": family + half,
         "ce-source": "http://predictor",
         "ce-time": "2026-01-01T00:00:00Z",

@@ -129,7 +129,7 @@ def test_outcomes_name_their_prediction_by_the_senders_id(client, log):
     assert second.acted_on is True
 
 
-def test_what_holds_for_all_is_said_once(client, log):
+def test_what_holds_for_all_is_given_once(client, log):
     client.post(
         PATH, json=batch({"prediction": 1}, {"prediction": 2, "tags": {"a": "b"}}, **TIMED, tags={"c": "d"})
     )
@@ -143,7 +143,7 @@ def test_a_batch_without_a_key_is_refused_since_it_could_not_be_repeated(client,
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "told"),
+    ("body", "headers", "problem"),
     [
         (b"{", {}, (400, "json")),
         (b"[" * 100_000, {}, (400, "json")),
@@ -163,9 +163,9 @@ def test_a_batch_without_a_key_is_refused_since_it_could_not_be_repeated(client,
     ],
     ids=range(15),
 )
-def test_a_body_that_can_t_be_taken_is_refused_as_a_whole(client, log, body, headers, told):
+def test_a_body_that_can_t_be_taken_is_refused_as_a_whole(client, log, body, headers, problem):
     answer = client.post(PATH, content=body, headers=headers)
-    assert (answer.status_code, answer.json()["reason"]) == told
+    assert (answer.status_code, answer.json()["reason"]) == problem
     assert list(log.predictions) == []
 
 
@@ -175,7 +175,7 @@ def test_a_packed_body_is_unpacked(client, log):
     assert len(log.predictions) == 1
 
 
-def test_while_the_log_takes_nothing_the_sender_is_told_to_try_again(client, log, metrics, monkeypatch):
+def test_while_the_log_takes_nothing_the_sender_is_asked_to_try_again(client, log, metrics, monkeypatch):
     def refuse(*_, **__):
         raise LogError("away")
 

@@ -67,11 +67,11 @@ def post(request, client):
         headers = {"Content-Type": "application/x-protobuf"}
         answer = client.post(PATH, content=message.SerializeToString(), headers=headers)
         partial = ExportLogsServiceResponse.FromString(answer.content).partial_success
-        told = {
+        reported = {
             "rejectedLogRecords": str(partial.rejected_log_records),
             "errorMessage": partial.error_message,
         }
-        return answer.status_code, told if partial.rejected_log_records else {}
+        return answer.status_code, reported if partial.rejected_log_records else {}
 
     return {"json": in_json, "protobuf": in_protobuf}[request.param]
 

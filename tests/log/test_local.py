@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sqlite3
-import struct
 import subprocess
 import sys
 import threading
@@ -20,7 +19,6 @@ import pytest
 from driftline.errors import LogError, LogFullError
 from driftline.log import LocalLog, Record, open_log
 from driftline.log.database import FILE_NAME, LocalLogSettings
-from driftline.log.pages import garbled_frame
 from driftline.wire import MODEL_REGISTRY_TOPIC
 from tests.log import writing_processes
 
@@ -54,14 +52,6 @@ def test_an_append_is_all_or_nothing(url):
     with open_log(url) as log, pytest.raises(LogError):
         log.writer().append([*run(range(3)), Record("No Topic", b"", b"")])
     assert values_of(url) == []
-
-
-def test_what_may_repeat_says_so_and_keeps_its_key(url):
-    records = [Record("t", b"k", b"1"), Record("t", b"k", b"2", may_repeat=True), Record("t", b"", b"3")]
-    with open_log(url) as log:
-        log.writer().append(records)
-        batch = log.reader("g", ["t"]).fetch("t")
-    assert (batch.may_repeat, batch.keys, batch.values) == ({1}, [b"k", b"k", b""], [b"1", b"2", b"3"])
 
 
 def test_several_processes_append_at_once_and_nothing_is_lost_or_torn_apart(url):
@@ -138,22 +128,6 @@ def test_a_wal_with_a_garbled_end_loses_only_the_end(url, path):
     with open_log(url) as log:
         log.writer().append(run(range(5)))
     assert len(values_of(url)) == len(values) + 5
-
-
-def test_a_wal_whose_next_round_has_just_begun_is_not_garbled(url, path):
-    """SQLite writes the header of a round, has it synced, and only then the first frame: that may take long."""
-    left_behind(url, path, 40)
-    with wal_of(path).open("r+b") as wal:
-        begin = bytearray(wal.read(24))
-        begin[16:24] = b"a salt!!"
-        first = second = 0
-        order = ">" if begin[3] & 1 else "<"
-        for one, other in struct.iter_unpack(f"{order}II", begin):
-            first = (first + one + second) & 0xFFFFFFFF
-            second = (second + other + first) & 0xFFFFFFFF
-        wal.seek(0)
-        wal.write(bytes(begin) + struct.pack(">II", first, second))
-    assert garbled_frame(path, 0) is None
 
 
 def test_a_wal_of_garbage_loses_what_was_in_it_and_the_log_goes_on(url, path):

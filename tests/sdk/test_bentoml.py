@@ -49,6 +49,6 @@ def test_what_comes_outside_of_a_record_is_none(monitor, log):
     assert list(log.predictions) == []
 
 
-def test_what_is_missing_is_said_when_it_is_made():
+def test_what_is_missing_is_reported_when_it_is_made():
     with pytest.raises(SettingError, match="model_version"):
         DriftlineMonitor("flight-delay")

@@ -252,11 +252,11 @@ def test_probabilities_of_a_model_that_knows_no_classes_have_those_that_are_give
 def test_a_functions_arguments_are_its_features(logger, log):
     @logged(logger)
     def late(distance, carrier="UA"):
-        """Say how likely a flight is late."""
+        """Return how likely a flight is late."""
         return distance / 1000 if carrier == "UA" else None
 
     assert late(250.0) == 0.25
-    assert late.__doc__.startswith("Say")
+    assert late.__doc__.startswith("Return")
     (only,) = log.predictions
     assert (dict(only.features), only.prediction) == ({"distance": 250.0, "carrier": "UA"}, 0.25)
 

@@ -1,4 +1,4 @@
-"""The routes of the intake: who may come in, what is taken, and what each sender is told."""
+"""The routes of the intake: who may come in, what is taken, and what each sender is answered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from driftline.errors import DriftlineError, LogError, WireError
 from driftline.intake.batches import encode_batch
 from driftline.intake.bodies import BodyError, Room
 from driftline.intake.cloudevents import parsed, read_events
-from driftline.intake.inferences import Inferences, Told
+from driftline.intake.inferences import Address, Inferences
 from driftline.intake.items import NAMES, is_key
 from driftline.intake.metrics import EVENTS, LOG_FAILURES, REQUESTS, UNPAIRED, WAITING
 from driftline.intake.otlp import PROTOBUF, answered, read_export
@@ -194,18 +194,18 @@ class Intake:
         encoded = self._append(key, export.lists, {})
         first = encoded.refusals[0] if encoded.refusals else None
         message = f"{first.kind}[{first.place}]: {first.reason}: {first.detail}" if first else ""
-        told = answered(content_type, len(encoded.refusals), message)
-        return Response(told, media_type=PROTOBUF) if isinstance(told, bytes) else JSONResponse(told)
+        content = answered(content_type, len(encoded.refusals), message)
+        return Response(content, media_type=PROTOBUF) if isinstance(content, bytes) else JSONResponse(content)
 
     def _cloudevents(self, request: Request, body: bytes) -> Response:
-        told = _told(request.query_params)
+        address = _address(request.query_params)
         accepted, refused = 0, []
         for half in read_events(request.headers, body):
             pair = self._pairs.take(half, len(body))
             if pair is None:
                 continue
             try:
-                accepted += self._inferences.log(pair, told)
+                accepted += self._inferences.log(pair, address)
             except DriftlineError as error:
                 self._metrics.count(EVENTS, kind="predictions", outcome="refused")
                 refused.append(str(error))
@@ -214,14 +214,14 @@ class Intake:
         return JSONResponse({"accepted": accepted, "refused": refused})
 
 
-def _told(query: Mapping[str, str]) -> Told:
+def _address(query: Mapping[str, str]) -> Address:
     """Return what the address says of the model."""
     texts = {
         name: query.get(name, "")
         for name in ("model_name", "model_version", "training_run_id", "environment")
     }
     lists = {name: tuple(query[name].split(",")) for name in ("features", "classes") if query.get(name)}
-    return Told(**texts, **lists)  # type: ignore[arg-type]  # Texts, and lists of texts, by their names.
+    return Address(**texts, **lists)  # type: ignore[arg-type]  # Texts, and lists of texts, by their names.
 
 
 def _problem(status: int, reason: str, detail: str) -> Response:

@@ -187,12 +187,12 @@ class _BatchEncoder:
             counts.update(session.sequences)
             left_out.update(session.remarks[Remark.UNENCODABLE])
         named = [one for one in self._sessions.values() if one.stream.model_version != NO_VERSION]
-        beats = [self._heartbeat(session) for session in named]
-        return Encoded([*self._records, *beats], self._event_ids, self._refusals, counts, left_out)
+        heartbeats = [self._heartbeat(session) for session in named]
+        return Encoded([*self._records, *heartbeats], self._event_ids, self._refusals, counts, left_out)
 
     def _heartbeat(self, session: _Session) -> Record:
         stream, remarks = session.stream, session.remarks
-        beat = {
+        heartbeat = {
             "session_id": session.session_id,
             "beat_time": int(self._now_s * 1e6),
             "model_name": stream.model_name,
@@ -207,7 +207,7 @@ class _BatchEncoder:
             "final": True,
             "client": f"driftline-intake/{package_version('driftline') or 'unknown'}",
         }
-        return Record(SESSIONS_TOPIC, session.session_id.encode(), encode_record(SESSION, beat))
+        return Record(SESSIONS_TOPIC, session.session_id.encode(), encode_record(SESSION, heartbeat))
 
 
 def _parts(stream: Stream) -> tuple[str, str, str, str]:

@@ -32,7 +32,7 @@ _ENDPOINTS: Mapping[str, str] = MappingProxyType({"": PRODUCTION, "default": PRO
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Address:
     """What the address that a server logs to says of its model, beside what the server says.
 
     Args:
@@ -52,14 +52,14 @@ class Told:
     classes: tuple[str, ...] = ()
 
 
-def predictions_of(pair: Pair, told: Told) -> Sequence[Mapping[str, Any]]:
+def predictions_of(pair: Pair, address: Address) -> Sequence[Mapping[str, Any]]:
     """Return the arguments of ``log`` for each row of a request and its response.
 
     Raises:
         WireError: ``payload``: they are of no protocol that is known, or differ in their rows.
     """
-    rows = request_rows(pair.request.body, told.features)
-    answers = response_rows(pair.response.body, told.classes)
+    rows = request_rows(pair.request.body, address.features)
+    answers = response_rows(pair.response.body, address.classes)
     if len(rows) != len(answers):
         raise WireError("payload", f"{len(rows)} rows, and answers for {len(answers)}")
     first = pair.request
@@ -70,7 +70,7 @@ def predictions_of(pair: Pair, told: Told) -> Sequence[Mapping[str, Any]]:
             "request_id": first.request_id,
             "trace_id": first.trace_id or pair.response.trace_id,
             "event_time": first.time,
-            "event_id": own_event_id(told.model_name or first.model_name, f"{first.key}/{place}"),
+            "event_id": own_event_id(address.model_name or first.model_name, f"{first.key}/{place}"),
         }
         for place, (row, answer) in enumerate(zip(rows, answers, strict=True))
     ]
@@ -95,24 +95,24 @@ class Inferences:
         self._runs: Mapping[tuple[str, str], str] = {}
         self._look_at_s = float("-inf")
 
-    def log(self, pair: Pair, told: Told) -> int:
+    def log(self, pair: Pair, address: Address) -> int:
         """Log what a request was answered with; return how many predictions were accepted.
 
         Raises:
             DriftlineError: it can't be understood, its version is not known, or may not be logged.
         """
-        arguments = predictions_of(pair, told)
-        logger = self._logger(self._stream(pair, told))
+        arguments = predictions_of(pair, address)
+        logger = self._logger(self._stream(pair, address))
         return sum(logger.log(**each) is not None for each in arguments)
 
-    def _stream(self, pair: Pair, told: Told) -> Stream:
+    def _stream(self, pair: Pair, address: Address) -> Stream:
         body = pair.response.body
-        said = body.get("model_version") if isinstance(body, Mapping) else None
-        model_name, version = told.model_name or pair.request.model_name, told.model_version or said
+        own = body.get("model_version") if isinstance(body, Mapping) else None
+        model_name, version = address.model_name or pair.request.model_name, address.model_version or own
         if not version or not isinstance(version, str):
             raise WireError("no_version", f"{model_name}: give model_version in the logger's address")
-        run = told.training_run_id or self._run_of(model_name, version)
-        environment = told.environment or _ENDPOINTS.get(pair.request.endpoint, pair.request.endpoint)
+        run = address.training_run_id or self._run_of(model_name, version)
+        environment = address.environment or _ENDPOINTS.get(pair.request.endpoint, pair.request.endpoint)
         return Stream(model_name, version, run, environment)
 
     def _run_of(self, model_name: str, version: str) -> str:

@@ -89,7 +89,7 @@ class Refusal:
     stream: Stream | None = None
 
     def shown(self) -> Mapping[str, Any]:
-        """Return what the sender is told."""
+        """Return what the sender is answered."""
         return {"list": self.kind, "place": self.place, "reason": self.reason, "detail": self.detail}
 
 

@@ -94,7 +94,7 @@ def read_export(content_type: str, body: bytes, parse: Any) -> Export:
 
 
 def answered(content_type: str, rejected: int, message: str) -> bytes | Mapping[str, Any]:
-    """Return what the exporter is told: how many records were refused, and why the first of them were."""
+    """Return what the exporter is answered: how many records were refused, and why the first of them were."""
     partial = {"rejectedLogRecords": str(rejected), "errorMessage": message} if rejected else {}
     whole = {"partialSuccess": partial} if partial else {}
     if content_type != PROTOBUF:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_FEATURES: Final = 1_000
-"""An input with more columns is no table of features: a text as counted words, an image."""
+"""An input with more columns is no table of features: a text that was counted, an image."""
 
 
 @dataclass(frozen=True, slots=True)

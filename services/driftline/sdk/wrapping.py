@@ -217,7 +217,8 @@ class Calls:
                 if problem:
                     leave_out(self.logger, name, problem)
             if inputs.count not in {None, answers.count}:
-                raise SettingError(f"{inputs.count} rows, and answers for {answers.count}")  # noqa: TRY301
+                detail = f"{inputs.count} rows, and answers for {answers.count}"
+                raise SettingError(detail)  # noqa: TRY301 - it is counted below, as all are
             self._log_answers(inputs, answers, took_s * 1e6 / max(1, answers.count))
         except Exception as error:  # noqa: BLE001 - the model has answered; that counts.
             with suppress(Exception):
