@@ -91,6 +91,24 @@ def gunicorn(*options: str, app: str = "application") -> Callable[[World], None]
     return lambda world: serve(world, "gunicorn", *base, *options)
 
 
+def reloaded(world: World) -> None:
+    """Run uvicorn as developers do: it starts the application anew whenever a file changes."""
+    watched = world.folder / "watched"
+    watched.mkdir()
+    (watched / "settings.py").write_text("")
+    command = ["served:asgi_within", "--reload", "--reload-dir", str(watched)]
+    changes = iter(range(2))
+
+    def change() -> bool:
+        """Change the file; return whether the server is to be asked again."""
+        number = next(changes, None)
+        if number is not None:
+            (watched / "settings.py").write_text(f"CHANGED = {number}")
+        return number is not None
+
+    serve(world, "uvicorn", *command, "--port", "{port}", workers=1, again=change)
+
+
 def celery(pool: str, *options: str) -> Callable[[World], None]:
     """Return what runs a worker of Celery and gives it tasks."""
 
@@ -178,6 +196,28 @@ CASES = (
         "two workers",
         STOPPED,
         lambda world: serve(world, "uvicorn", "served:asgi", "--port", "{port}", "--workers", "2"),
+        SERVERS,
+    ),
+    Case(
+        "uvicorn",
+        "two workers, `DriftlineMiddleware`",
+        STOPPED,
+        lambda world: serve(world, "uvicorn", "served:asgi_within", "--port", "{port}", "--workers", "2"),
+        SERVERS,
+    ),
+    Case(
+        "uvicorn",
+        "`reload`, `DriftlineMiddleware`",
+        "a file changes twice; then SIGTERM",
+        reloaded,
+        SERVERS,
+        is_long=False,
+    ),
+    Case(
+        "gunicorn",
+        "`gthread`, `DriftlineWSGIMiddleware`",
+        STOPPED,
+        gunicorn("-k", "gthread", "--threads", "4", app="application_within"),
         SERVERS,
     ),
     Case("Celery", "`prefork`", STOPPED, celery("prefork"), SERVERS, is_long=False),

@@ -54,6 +54,11 @@ class World:
         self._started: list[subprocess.Popen[bytes]] = []
 
     @property
+    def folder(self) -> Path:
+        """Where it runs."""
+        return self._folder
+
+    @property
     def home(self) -> str:
         """The environment's folder."""
         return str(self._home)
@@ -147,10 +152,23 @@ def _time_ms(event_id: str) -> int:
     return int(event_id.replace("-", "")[:12], 16)
 
 
-def serve(world: World, program: str, *arguments: str) -> None:
-    """Have a server answer requests, some at a time, from two processes; then stop it.
+def serve(
+    world: World,
+    program: str,
+    *arguments: str,
+    workers: int = WORKERS,
+    again: Callable[[], bool] = lambda: False,
+) -> None:
+    """Have a server answer requests, some at a time, from so many processes; then stop it.
 
     A worker that is stopped while it still loads the application may go on without it: uWSGI's do.
+
+    Args:
+        world: where it runs.
+        program: the server.
+        arguments: of its command line.
+        workers: how many processes answer.
+        again: does something to it, after which others answer; returns whether it did.
     """
     port = str(_free_port())
     command = [argument.replace("{port}", port).replace("{home}", world.home) for argument in arguments]
@@ -167,9 +185,13 @@ def serve(world: World, program: str, *arguments: str) -> None:
             time.sleep(0.1)
     answered: set[str] = set()
     with ThreadPoolExecutor(4) as clients:
-        while len(answered) < WORKERS:
-            assert time.monotonic() < end, world.output()
-            answered.update(filter(None, clients.map(_patiently, [url] * EVENTS)))
+        while True:
+            wanted = len(answered) + workers
+            while len(answered) < wanted:
+                assert time.monotonic() < end, world.output()
+                answered.update(filter(None, clients.map(_patiently, [url] * EVENTS)))
+            if not again():
+                break
         world.wait_landed(partial(_patiently, url))
         list(clients.map(_patiently, [url] * EVENTS))
     world.stop(process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from driftline.audit import SEALER_METRICS
 from driftline.drift.service.metrics import WORKER_METRICS
+from driftline.intake import INTAKE_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import COMMON_METRICS
 from driftline.mlflow.metrics import MLFLOW_METRICS
@@ -18,4 +19,5 @@ ALL_METRICS = (
     *WORKER_METRICS,
     *WEB_METRICS,
     *MLFLOW_METRICS,
+    *INTAKE_METRICS,
 )

@@ -46,6 +46,10 @@ COMMANDS: Final = {
         "ack:incidents",
         "List incidents, the newest first: what each found, since when, and how it was acknowledged.",
     ),
+    "intake": Entry(
+        "intake:intake",
+        "Take events over HTTP: JSON, CloudEvents of KServe and Seldon, OpenTelemetry's logs.",
+    ),
     "invalid": Entry(
         "invalid:invalid", "Count values that broke a rule, by feature and reason, with events to trace."
     ),

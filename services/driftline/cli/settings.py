@@ -30,6 +30,7 @@ WEBHOOK_SECRET, WEBHOOK_SECRET_FILE = (
     "DRIFTLINE_MLFLOW_WEBHOOK_SECRET",
     "DRIFTLINE_MLFLOW_WEBHOOK_SECRET_FILE",
 )
+INTAKE_TOKEN, INTAKE_TOKEN_FILE = "DRIFTLINE_INTAKE_TOKEN", "DRIFTLINE_INTAKE_TOKEN_FILE"
 _PREFIX = "DRIFTLINE_"
 # Kubernetes and Docker set these for each service whose name begins with driftline.
 _LINK = re.compile(
@@ -233,8 +234,9 @@ def _variables_of(commands: Iterable[click.Command]) -> frozenset[str]:
     }
     passwords = {f"{_PREFIX}{name.upper()}_PASSWORD{end}" for name in SERVICES for end in ("", "_FILE")}
     store = {USER_VARIABLE, PASSWORD_VARIABLE, PASSWORD_FILE_VARIABLE}
-    tokens = {GRAFANA_TOKEN, GRAFANA_TOKEN_FILE, WEBHOOK_SECRET, WEBHOOK_SECRET_FILE}
-    return frozenset(given | passwords | store | tokens)
+    tokens = {GRAFANA_TOKEN, GRAFANA_TOKEN_FILE, INTAKE_TOKEN, INTAKE_TOKEN_FILE}
+    secrets = {WEBHOOK_SECRET, WEBHOOK_SECRET_FILE}
+    return frozenset(given | passwords | store | tokens | secrets)
 
 
 def leaves_of(command: click.Command) -> Iterator[click.Command]:

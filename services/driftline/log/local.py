@@ -11,10 +11,12 @@ from driftline.errors import LogFullError, LogMovedError
 from driftline.log.base import Batch, runs_of
 from driftline.log.database import Database, LocalLogSettings
 from driftline.log.rows import (
+    MAY_REPEAT,
     check_topic,
     checksum,
     insert_rows,
     make_topic,
+    marked,
     quoted,
     select_next,
     select_range,
@@ -166,7 +168,7 @@ class LocalWriter:
         now_ms = int(self._clock() * 1000)
         ends = _end_offsets(connection)
         topics = set()
-        for topic, keys, values in runs_of(records):
+        for topic, keys, values in runs_of(marked(records)):
             topics.add(topic)
             if topic not in ends:
                 make_topic(connection, topic)
@@ -267,6 +269,7 @@ class LocalReader:
                 *(self._database.settings.path, len(rows) - len(intact), topic, bounds[0]),
             )
         offsets, times, keys, values, _ = map(list, zip(*intact, strict=True)) if intact else ([],) * 5
+        may_repeat = frozenset(place for place, key in enumerate(keys) if key.startswith(MAY_REPEAT))
         return Batch(
             source=self._database.source,
             topic=topic,
@@ -274,9 +277,10 @@ class LocalReader:
             first_offset=bounds[0],
             last_offset=bounds[1],
             values=values,
-            keys=keys,
+            keys=[key.removeprefix(MAY_REPEAT) for key in keys] if may_repeat else keys,
             offsets=offsets,
             timestamps_ms=times,
+            may_repeat=may_repeat,
             missing_count=bounds[1] + 1 - start - len(intact),
             repeated=repeated,
         )

@@ -105,6 +105,8 @@ def garbled_frame(path: Path, valid_frames: int) -> tuple[bytes, int] | None:
         header = _read(wal, 0, _WAL_HEADER)
         if count and _checksum(header[:24], header, (0, 0)) != struct.unpack(">II", header[24:]):
             return header, 0
+        if count and header[16:24] != _read(wal, last - _FRAME_HEADER + 8, 8):
+            return None  # A round has just begun: its header is there, and the frames are of the one before.
         for index in range(valid_frames, count):
             place = _WAL_HEADER + index * _FRAME
             content = _read(wal, place, 8) + _read(wal, place + _FRAME_HEADER, PAGE_BYTES)

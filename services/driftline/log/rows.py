@@ -9,10 +9,13 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from driftline.errors import LogError
+from driftline.log.base import Run
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
+
+    from driftline.log.base import Record
 
 StoredRow: TypeAlias = tuple[int, int, bytes, bytes, int]
 """offset, timestamp_ms, key, value and checksum of a record."""
@@ -27,9 +30,21 @@ CREATE TABLE IF NOT EXISTS "log/positions" (
 """
 """What every log has; each topic has a table besides."""
 
+MAY_REPEAT: Final = b"\0may-repeat\0"
+"""What stands before the key of a record that may stand in the log twice."""
+
 _FETCH_STEP = 1_000
 _ROWS_PER_STATEMENT = 50
 _topic_name = re.compile(r"(?!sqlite_)[a-z][a-z0-9._-]{0,248}").fullmatch
+
+
+def marked(records: Sequence[Record]) -> Sequence[Record]:
+    """Return records whose keys say which of them may stand in the log twice."""
+    if isinstance(records, Run) or not any(record.may_repeat for record in records):
+        return records
+    return [
+        record._replace(key=MAY_REPEAT + record.key) if record.may_repeat else record for record in records
+    ]
 
 
 def check_topic(topic: str) -> str:

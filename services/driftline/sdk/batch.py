@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.errors import SettingError
 from driftline.sdk.columns import check_length, listed, table_columns, value_column
+from driftline.sdk.request import current_request
 from driftline.wire import (
     OpenRecord,
     OpenRows,
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 
 _SLICE_ROWS = 1_000  # Numbered under one lock: a thread that logs meanwhile waits that long, some 0.2 ms.
 _SCALARS = (str, bool, int, float)
+_PLURALS = MappingProxyType(
+    {
+        "entity_id": "entity_ids",
+        "request_id": "request_ids",
+        "trace_id": "trace_ids",
+        "latency_us": "latencies_us",
+    }
+)
 
 
 def prediction_table(
@@ -50,6 +60,12 @@ def prediction_table(
     if not sizes:
         raise SettingError("a batch needs features or predictions")
     length = next(iter(sizes.values()))
+    request = current_request.get()
+    if request is not None:
+        tags = request.merged(tags)
+        for name, value in request.values().items():
+            if value is not None:
+                given.setdefault(_PLURALS[name], [value] * length)
     by_tag = {
         name: [value] * length if _is_constant(value) else listed(value, f"tags[{name!r}]")
         for name, value in table_columns(tags, "tags", named).items()

@@ -23,6 +23,7 @@ from driftline.sdk.batch import (
 )
 from driftline.sdk.deployed import logger_names
 from driftline.sdk.loggers import known_loggers
+from driftline.sdk.request import note_logged
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
 from driftline.wire import MAX_TEXT_BYTES, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
@@ -160,9 +161,8 @@ class PredictionLogger:
         try:
             if session is None or not is_noticed[0]:
                 session = self._own_session()
-            now_s = self._settings.clock()
-            identity, record = session.encoder.prediction(
-                now_s,
+            return session.log_prediction(
+                self._settings.clock(),
                 features,
                 prediction,
                 label,
@@ -176,7 +176,6 @@ class PredictionLogger:
                 compute_us,
                 event_id,
             )
-            return identity if session.offer(PREDICTIONS_TOPIC, record, now_s) else None
         except Exception as error:  # noqa: BLE001 - as in ``log``.
             if session is not None:
                 session.refuse_for(PREDICTIONS_TOPIC, error)
@@ -245,7 +244,7 @@ class PredictionLogger:
             event_ids=event_ids,
         )
         slices = prediction_slices(session.encoder, table, self._settings.clock)
-        return offer_slices(session, PREDICTIONS_TOPIC, slices, timeout_s)
+        return note_logged(offer_slices(session, PREDICTIONS_TOPIC, slices, timeout_s))
 
     def log_outcome(
         self,

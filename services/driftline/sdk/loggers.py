@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from driftline.forks import when_forked
+from driftline.wire import PREDICTIONS_TOPIC, Remark
 
 if TYPE_CHECKING:
     from driftline.log import EventLog
@@ -24,6 +25,16 @@ def flush_loggers(log: EventLog, timeout: float) -> bool:
     known = list(known_loggers)
     theirs = [each for each in known if each._settings.log is log]  # noqa: SLF001 - see below
     return [logger.flush(timeout) for logger in theirs].count(False) == 0
+
+
+def leave_out(logger: PredictionLogger, name: str, detail: str) -> None:
+    """Count a value that no event can hold; warn once for each name."""
+    logger._own_session().remark(Remark.UNENCODABLE, name, detail)  # noqa: SLF001 - as below
+
+
+def refuse(logger: PredictionLogger, error: Exception) -> None:
+    """Count a prediction that could not be logged as dropped; warn once."""
+    logger._own_session().refuse_for(PREDICTIONS_TOPIC, error)  # noqa: SLF001 - as below
 
 
 def _forget_sessions() -> None:

@@ -3,7 +3,7 @@
 import os
 import time
 
-from driftline import PredictionLogger
+from driftline import DriftlineMiddleware, DriftlineWSGIMiddleware, PredictionLogger
 
 SLOW_S = float(os.environ.get("SERVED_SLOW_S", "0"))
 logger = PredictionLogger(
@@ -43,3 +43,7 @@ async def asgi(scope, receive, send):
     body = str(predict()).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": body})
+
+
+application_within = DriftlineWSGIMiddleware(application)
+asgi_within = DriftlineMiddleware(asgi)
