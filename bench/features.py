@@ -1,0 +1,113 @@
+"""The feature store: how long a training set takes, and how quick values come online.
+
+    python -m bench.features                  # all of it: minutes
+    python -m bench.features --part training  # 300,000 rows with 15 features of three views
+    python -m bench.features --part online    # SQLite, and Redis where redis-server is installed
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from driftline.embedded import open_store
+from driftline.features import Entity, FeatureService, FeatureView
+from driftline.features.history import push
+from driftline.features.training import get_training_set
+from driftline.store import migrate
+
+if TYPE_CHECKING:
+    from driftline.store import Connection
+
+_PLANE = Entity("plane", key="tailnum")
+_START_S = 1_767_225_600
+_DAYS = 90
+_VIEWS = 3
+_FEATURES = 5
+
+
+def _views() -> list[FeatureView]:
+    kinds = ["numeric", "numeric", "numeric", "numeric", "categorical"]
+    return [
+        FeatureView(
+            f"view{view}",
+            _PLANE,
+            {f"f{view}_{place}": kind for place, kind in enumerate(kinds)},  # type: ignore[misc]
+            ttl=timedelta(days=30),
+        )
+        for view in range(_VIEWS)
+    ]
+
+
+def _times(generator: np.random.Generator, rows: int) -> pa.Array:
+    seconds = generator.uniform(0, _DAYS * 86_400, rows)
+    return pa.array(((_START_S + seconds) * 1e6).astype("int64"), pa.timestamp("us", tz="UTC"))
+
+
+def _fill(connection: Connection, view: FeatureView, *, rows: int, entities: int, seed: int) -> float:
+    generator = np.random.default_rng(seed)
+    events = _times(generator, rows)
+    late = generator.exponential(3600e6, rows).astype("int64")
+    columns = {
+        "tailnum": pa.array(generator.integers(0, entities, rows)),
+        "event_time": events,
+        "known": pa.array(events.cast(pa.int64()).to_numpy() + late, pa.timestamp("us", tz="UTC")),
+        **{name: pa.array(generator.normal(size=rows)) for name in view.numbers},
+        **{name: pa.array(generator.integers(0, 50, rows).astype(str)) for name in view.texts},
+    }
+    began = time.perf_counter()
+    done = push(connection, view, columns, available_time="known")
+    assert done.rows == rows
+    return time.perf_counter() - began
+
+
+def training(connection: Connection, *, rows: int, history: int, entities: int) -> None:
+    """Print how long a training set takes, and of what."""
+    views = _views()
+    took = sum(
+        _fill(connection, view, rows=history, entities=entities, seed=place)
+        for place, view in enumerate(views)
+    )
+    print(f"history: {history * len(views):,} rows of {_FEATURES} features pushed, {took:.1f} s")
+    generator = np.random.default_rng(99)
+    asked = {"tailnum": pa.array(generator.integers(0, entities, rows)), "event_time": _times(generator, rows)}
+    service = FeatureService("all", views)
+    for attempt in range(3):
+        began, cpu = time.perf_counter(), time.process_time()
+        found = get_training_set(connection, service, pa.table(asked))
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+        known = found.num_rows - found.column("f0_0").null_count
+        print(
+            f"training set {attempt + 1}: {found.num_rows:,} rows x {_VIEWS * _FEATURES} features in {wall:.1f} s, "
+            f"{cpu:.1f} s of processor time; {known / found.num_rows:.1%} have the first feature"
+        )
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=["training", "online", "all"], default="all")
+    parser.add_argument("--rows", type=int, default=300_000, help="of the training set")
+    parser.add_argument("--history", type=int, default=200_000, help="rows of each of the three views")
+    parser.add_argument("--entities", type=int, default=5_000)
+    options = parser.parse_args()
+    random.seed(1)
+    with TemporaryDirectory() as folder:
+        if options.part != "online":
+            with open_store(f"chdb://{Path(folder)}/store") as store, store.connect() as connection:
+                migrate(connection)
+                training(
+                    connection, rows=options.rows, history=options.history, entities=options.entities
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Values of features online: what a service asks while a request waits."""
