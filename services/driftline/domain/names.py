@@ -18,6 +18,9 @@ JOINT = "(joint)"
 VOLUME = "(volume)"
 """Under which verdicts on the number of predictions stand."""
 
+PROVENANCE_TAG = "driftline.features"
+"""The tag that holds where a prediction's features came from; it makes no segment."""
+
 PREFIX = "feature:"
 PATTERN = rf"^({PREFIX}|prediction\z|prediction\.|\(joint\)\z|\(volume\)\z)"
 """Names that could be taken for one of ours, as RE2 has it."""

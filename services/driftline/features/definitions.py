@@ -182,6 +182,12 @@ class FeatureView:
         """The ttl in microseconds."""
         return None if self.ttl is None else self.ttl // timedelta(microseconds=1)
 
+    @cached_property
+    def places(self) -> Mapping[str, tuple[bool, int]]:
+        """Where each feature stands in a row: whether among the numbers, and where there."""
+        numbers = {name: (True, place) for place, name in enumerate(self.numbers)}
+        return numbers | {name: (False, place) for place, name in enumerate(self.texts)}
+
     @property
     def numbers(self) -> Sequence[str]:
         """The numeric features, in the order of their places in a row."""

@@ -59,7 +59,9 @@ def plain_column(column: Any, name: str) -> list[Any]:
 
 def key_texts(column: Any, name: str) -> list[str]:
     """Return keys as text: 7 and 7.0 are one; an empty text where there is none."""
-    return [text_value(value) or "" for value in plain_column(column, name)]
+    values = plain_column(column, name)
+    texts = {value: text_value(value) or "" for value in set(values)}
+    return [texts[value] for value in values]
 
 
 def times_us(column: Any, name: str) -> list[int]:

@@ -63,10 +63,13 @@ def get_training_set(
     at = times_us(column_of(columns, event_time, "the time of each row"), event_time)
     given = {name: _given(arrow, name, column) for name, column in columns.items()}
     known_times: dict[str, Any] = {}
+    keys: dict[str, list[str]] = {}
     for selected in service.selected:
-        key = selected.view.entity.key
-        keys = key_texts(column_of(columns, key, f"the key of {selected.view.entity.name}"), key)
-        found = _values_as_of(connection, arrow, selected, keys, at)
+        entity = selected.view.entity
+        if entity.key not in keys:
+            column = column_of(columns, entity.key, f"the key of {entity.name}")
+            keys[entity.key] = key_texts(column, entity.key)
+        found = _values_as_of(connection, arrow, selected, keys[entity.key], at)
         moments = found.column("event_us").cast(arrow.timestamp("us", tz="UTC"))
         known_times[f"{selected.view.name}{TIME_SUFFIX}"] = moments
         for name in selected.names:
