@@ -27,7 +27,7 @@ class Redis:
             self.port = free.getsockname()[1]
         options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder))
         self._process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-        wait_until(self._answers, 30)
+        wait_until(self._answers, what="Redis")
 
     @property
     def url(self) -> str:
@@ -39,6 +39,12 @@ class Redis:
         except OSError:
             return False
         return True
+
+    def empty(self) -> None:
+        """Have it forget everything."""
+        with socket.create_connection(("127.0.0.1", self.port), 10) as asked:
+            asked.sendall(b"FLUSHALL\r\n")
+            assert asked.recv(16).startswith(b"+OK")
 
     def stop(self) -> None:
         self._process.terminate()

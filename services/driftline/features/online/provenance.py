@@ -72,11 +72,11 @@ def read_provenance(tags: Mapping[str, str]) -> Provenance | None:
         form, service, version, read_us, views = json.loads(tags.get(PROVENANCE_TAG, ""))
         if form != _FORMAT:
             return None
-        reads = {str(name): ViewRead(*map(str, read[:3]), _age(read[3])) for name, read in views.items()}
+        reads = {str(name): _view_read(*read) for name, read in views.items()}
         return Provenance(str(service), str(version), int(read_us), reads)
     except (ValueError, TypeError, AttributeError, IndexError):
         return None
 
 
-def _age(age: object) -> int | None:
-    return int(age) if isinstance(age, int) else None
+def _view_read(version: str, computation: str, entity: str, age_us: int | None) -> ViewRead:
+    return ViewRead(str(version), str(computation), str(entity), None if age_us is None else int(age_us))

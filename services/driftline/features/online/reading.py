@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from driftline.errors import SettingError
@@ -15,7 +15,7 @@ from driftline.wire.values import number_value, text_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from driftline.features.definitions import FeatureService, FeatureView, OnDemandView
+    from driftline.features.definitions import FeatureService, OnDemandView, Selected
     from driftline.features.online.base import OnlineRow, OnlineStore
 
 Status = Literal["present", "null", "missing", "expired"]
@@ -85,37 +85,46 @@ def get_online_many(
         OnlineError: the back end can't be used.
     """
     now_us = int(clock() * 1e6)
-    features: list[dict[str, float | str | None]] = [{} for _ in entities]
-    statuses: list[dict[str, Status]] = [{} for _ in entities]
-    reads: list[dict[str, ViewRead]] = [{} for _ in entities]
-    single = len({selected.view.entity.key for selected in service.selected}) == 1
+    found = [_Gathered() for _ in entities]
+    is_single = len({selected.view.entity.key for selected in service.selected}) == 1
     for selected in service.selected:
         view = selected.view
-        keys = [_key(entity, view.entity.key, single=single) for entity in entities]
-        version, computation = view.version, view.computation
-        rows = store.get(ViewKey(view.name, computation), keys)
-        places = view.places
-        for place, (key, row) in enumerate(zip(keys, rows, strict=True)):
-            status = _row_status(row, view, now_us)
-            is_read = row is not None and status == "present"
-            age = now_us - row.event_us if row is not None and is_read else None
-            reads[place][view.name] = ViewRead(version, computation, key, age)
-            for name in selected.names:
-                if row is None or not is_read:
-                    statuses[place][name] = status
-                    continue
-                is_number, at = places[name]
-                value = row.numbers[at] if is_number else row.texts[at]
-                features[place][name] = value
-                statuses[place][name] = "null" if value is None else "present"
-    for place in range(len(entities)):
-        for on_demand in service.on_demand:
-            _compute(on_demand, service, features[place], requests[place] if requests else {})
+        keys = [_key(entity, view.entity.key, is_single=is_single) for entity in entities]
+        rows = store.get(ViewKey(view.name, view.computation), keys)
+        for gathered, key, row in zip(found, keys, rows, strict=True):
+            gathered.take(selected, key, row, now_us)
     version = service.version
+    for place, gathered in enumerate(found):
+        for on_demand in service.on_demand:
+            _compute(on_demand, service, gathered.features, requests[place] if requests else {})
     return [
-        Online(*each, Provenance(service.name, version, now_us, read))
-        for *each, read in zip(features, statuses, reads, strict=True)
+        Online(each.features, each.statuses, Provenance(service.name, version, now_us, each.reads))
+        for each in found
     ]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What is known of one entity so far."""
+
+    features: dict[str, float | str | None] = field(default_factory=dict)
+    statuses: dict[str, Status] = field(default_factory=dict)
+    reads: dict[str, ViewRead] = field(default_factory=dict)
+
+    def take(self, selected: Selected, key: str, row: OnlineRow | None, now_us: int) -> None:
+        """Take what a view holds of it."""
+        view = selected.view
+        status = _row_status(row, view.ttl_us, now_us)
+        if row is None or status != "present":
+            self.reads[view.name] = ViewRead(view.version, view.computation, key, None)
+            self.statuses.update(dict.fromkeys(selected.names, status))
+            return
+        self.reads[view.name] = ViewRead(view.version, view.computation, key, now_us - row.event_us)
+        for name in selected.names:
+            is_number, place = view.places[name]
+            value = row.numbers[place] if is_number else row.texts[place]
+            self.features[name] = value
+            self.statuses[name] = "null" if value is None else "present"
 
 
 def _compute(
@@ -137,10 +146,10 @@ def _compute(
             raise SettingError(f"on-demand view {view.name}: {name}: {error}") from error
 
 
-def _key(entity: Any, name: str, *, single: bool) -> str:
+def _key(entity: Any, name: str, *, is_single: bool) -> str:
     if hasattr(entity, "get"):
         entity = entity.get(name)
-    elif not single:
+    elif not is_single:
         raise SettingError(f"{entity!r}: the service has several entities; give a mapping, key by column")
     text = text_value(entity)
     if not text:
@@ -148,9 +157,7 @@ def _key(entity: Any, name: str, *, single: bool) -> str:
     return text
 
 
-def _row_status(row: OnlineRow | None, view: FeatureView, now_us: int) -> Status:
+def _row_status(row: OnlineRow | None, ttl_us: int | None, now_us: int) -> Status:
     if row is None:
         return "missing"
-    ttl_us = view.ttl_us
     return "present" if ttl_us is None or row.event_us >= now_us - ttl_us else "expired"
-

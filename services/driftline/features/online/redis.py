@@ -74,7 +74,7 @@ class RedisOnlineStore:
         with self._errors():
             found = self._client.hmget(self._rows(key), [entity.encode() for entity in entities])
         return [
-            None if value is None else unpack(entity, *_HEAD.unpack_from(value), value[_HEAD.size :])
+            None if value is None else _row(entity, value)
             for entity, value in zip(entities, found, strict=True)
         ]
 
@@ -105,3 +105,8 @@ class RedisOnlineStore:
             yield
         except self._failures as error:
             raise OnlineError(f"Redis can't be used: {error}") from error
+
+
+def _row(entity: str, value: bytes) -> OnlineRow:
+    event_us, arrival = _HEAD.unpack_from(value)
+    return unpack(entity, event_us, arrival, value[_HEAD.size :])

@@ -1,4 +1,4 @@
-"""Values online in SQLite: one file on one host, for readers in several processes and one writer at a time."""
+"""Values online in SQLite: one file on one host, for many readers and one writer at a time."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SqliteOnlineStore:
         """See `OnlineStore.put`: all of them, or where the process dies none."""
         with self._transaction() as connection:
             connection.executemany(
-                _PUT, [(*key, row.entity, row.event_us, row.arrival, pack(row)) for row in rows]
+                _PUT, ((*key, row.entity, row.event_us, row.arrival, pack(row)) for row in rows)
             )
 
     def get(self, key: ViewKey, entities: Sequence[str]) -> Sequence[OnlineRow | None]:
