@@ -1,0 +1,224 @@
+"""Who is to blame for an incident: upstream, serving, or the model.
+
+The value that the model got is compared with the one that was stored as of when it was read. Where they
+differ, serving is: it is said how. Where they are equal and moved all the same, what was stored moved:
+upstream. Where they are equal and did not move, and answers or their performance did, the model is. Where
+nothing says what the model was to get, that is the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from driftline.domain.channels import number_text
+from driftline.domain.hours import hour_time
+from driftline.domain.names import JOINT, VOLUME, feature_of, is_answer
+from driftline.features.consistency import SAMPLE, compare_window
+from driftline.performance.drops import standings_of
+from driftline.store.feature_events import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from driftline.domain.incidents import Incident
+    from driftline.domain.streams import Stream
+    from driftline.features.compare import Consistency
+    from driftline.features.consistency import Report
+    from driftline.store.connection import Connection
+
+Blame = Literal["upstream", "serving", "model", "unknown", "none"]
+
+_LEAST_SHARE = 0.01
+"""Of the values of a feature: fewer that differ explain nothing."""
+
+_EXPLAINED = 0.5
+"""So much of a shift has to be values that differ, for serving to have made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBlame:
+    """What is to blame for what one feature does.
+
+    Args:
+        feature: its name.
+        blame: upstream, serving or unknown; none: it is as it should be.
+        why: one sentence.
+        effect: the share of rows that moved; None: it did not.
+        consistency: logged beside stored; None: nothing of it could be compared.
+    """
+
+    feature: str
+    blame: Blame
+    why: str
+    effect: float | None
+    consistency: Consistency | None
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """Who is to blame.
+
+    Args:
+        blame: upstream, serving, model or unknown; none: nothing is wrong.
+        why: one sentence.
+        window: whose predictions were looked at, and of when.
+        report: logged beside stored.
+        features: those that moved first, then those that differ from what was stored.
+        drops: metrics of performance that surely got worse.
+    """
+
+    blame: Blame
+    why: str
+    window: Window
+    report: Report
+    features: Sequence[FeatureBlame]
+    drops: Sequence[str]
+
+
+def triage_incident(
+    connection: Connection, incident: Incident, *, now_s: float, limit: int = SAMPLE
+) -> Triage:
+    """Return who is to blame for an incident.
+
+    Args:
+        connection: to the store.
+        incident: which.
+        now_s: the time now, seconds since 1970.
+        limit: compare at most so many predictions.
+
+    Raises:
+        StoreError: the store can't be asked.
+    """
+    since, until = hour_time(incident.since), hour_time(max(incident.last, incident.since + 1))
+    window = Window(incident.stream, since, until)
+    segments = {finding.segment for finding in incident.findings}
+    segment = segments.pop() if len(segments) == 1 else ""
+    moved: dict[str, float] = {}
+    for finding in incident.findings:
+        moved.setdefault(finding.feature, finding.effect)
+        if finding.feature == JOINT and finding.channel is not None and finding.channel.feature:
+            moved.setdefault(finding.channel.feature, finding.effect)
+    return _triage(connection, window, moved, now_s=now_s, limit=limit, segment=segment)
+
+
+def triage_window(connection: Connection, window: Window, *, now_s: float, limit: int = SAMPLE) -> Triage:
+    """Return who is to blame for what a model did in a window, where no incident says what moved.
+
+    Raises:
+        StoreError: the store can't be asked.
+    """
+    return _triage(connection, window, {}, now_s=now_s, limit=limit, segment="")
+
+
+def recent_window(stream: Stream, until_hour: int, hours: int) -> Window:
+    """Return the window of so many hours that ends with an hour."""
+    end = hour_time(until_hour)
+    return Window(stream, end - timedelta(hours=hours), end)
+
+
+def _triage(
+    connection: Connection, window: Window, moved: dict[str, float], *, now_s: float, limit: int, segment: str
+) -> Triage:
+    report = compare_window(connection, window, limit=limit, segment=segment)
+    features = list(_blames(report, moved))
+    drops = [
+        standing.metric
+        for standing in standings_of(connection, window.stream, now_s=now_s)
+        if standing.drop > 0
+    ]
+    blame, why = _together(report, features, moved, drops)
+    return Triage(blame, why, window, report, features, drops)
+
+
+def _blames(report: Report, moved: dict[str, float]) -> Iterator[FeatureBlame]:
+    named = [key for key in moved if not is_answer(key) and key not in {JOINT, VOLUME}]
+    for key in named:
+        feature = feature_of(key) or key
+        yield _blame(feature, moved[key], report.of(feature), report)
+    seen = {feature_of(key) or key for key in named}
+    for each in report.features:
+        if each.feature not in seen and each.share >= _LEAST_SHARE:
+            yield _blame(each.feature, None, each, report)
+
+
+def _blame(feature: str, effect: float | None, found: Consistency | None, report: Report) -> FeatureBlame:
+    if found is None:
+        return FeatureBlame(feature, "unknown", _why_unknown(feature, report), effect, None)
+    needed = max(_LEAST_SHARE, _EXPLAINED * min(abs(effect), 1.0) if effect is not None else 0.0)
+    if found.share >= needed:
+        return FeatureBlame(feature, "serving", describe(found), effect, found)
+    if effect is None:
+        return FeatureBlame(feature, "none", "it is what was stored", None, found)
+    rest = f"; {describe(found)}, which is too little to explain it" if found.mismatches else ""
+    why = f"the model got what was stored, so what was stored moved{rest}"
+    return FeatureBlame(feature, "upstream", why, effect, found)
+
+
+def describe(found: Consistency) -> str:
+    """Return in words how a feature differs from what was stored."""
+    parts = []
+    stale = found.counts["stale"]
+    if stale:
+        late = f", {_duration(found.behind_s)} late in the middle" if found.behind_s is not None else ""
+        parts.append(f"{stale} of {found.compared} values are older ones{late}")
+    different = found.counts["different"]
+    if different and found.change is not None:
+        parts.append(f"{different} of {found.compared} values are {found.change.text}")
+    elif different:
+        parts.append(f"{different} of {found.compared} values differ from what was stored")
+    if found.constant is not None:
+        constant = found.constant
+        text = number_text(constant) if isinstance(constant, float) else repr(constant)
+        parts.append(f"all that differ are {text}, as a default would be")
+    if found.counts["missing"]:
+        parts.append(f"{found.counts['missing']} of {found.compared} values were stored and not logged")
+    if found.counts["extra"]:
+        parts.append(f"{found.counts['extra']} of {found.compared} values were logged and not stored")
+    return "; ".join(parts) or "all values are what was stored"
+
+
+def _why_unknown(feature: str, report: Report) -> str:
+    if not report.events:
+        return "no prediction of this window is kept"
+    if not report.with_provenance:
+        return (
+            "no prediction says where its features came from; log them with tags=online.provenance.tags "
+            "(docs/features.md)"
+        )
+    if report.unregistered:
+        return (
+            f"predictions name versions of views that nobody registered: {', '.join(report.unregistered)}; "
+            "`driftline features register FILE` does"
+        )
+    return f"{feature!r} is no feature of a view that these predictions were made from"
+
+
+def _together(
+    report: Report, features: Sequence[FeatureBlame], moved: dict[str, float], drops: Sequence[str]
+) -> tuple[Blame, str]:
+    for blame in ("serving", "upstream", "unknown"):
+        named = [each for each in features if each.blame == blame]
+        # What moved counts before what merely differs.
+        chosen = [each for each in named if each.effect is not None] or named
+        if chosen:
+            more = f" (and {len(chosen) - 1} more)" if len(chosen) > 1 else ""
+            return chosen[0].blame, f"{chosen[0].feature}{more}: {chosen[0].why}"
+    if VOLUME in moved and len(moved) == 1:
+        return "unknown", "the number of predictions moved, which no feature explains"
+    if not any(each.compared for each in report.features):
+        return "unknown", _why_unknown("", report)
+    if moved or drops:
+        what = "the answers moved" if moved else f"{', '.join(drops)} got worse"
+        return "model", f"{what}, and every feature is what was stored and did not move"
+    return "none", "every feature is what was stored, none moved, and no metric got worse"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
