@@ -38,6 +38,10 @@ COMMANDS: Final = {
     "demo": Entry(
         "demo:demo", "Run the whole pipeline on real flights, break the upstream, and see what is found."
     ),
+    "features": Entry(
+        "features:features_group",
+        "The feature store: what is defined, training sets, values online, and logged beside stored.",
+    ),
     "forward": Entry(
         "forward:forward",
         "Forward events that processes which are gone had left on this host's disk, and end.",
@@ -78,6 +82,10 @@ COMMANDS: Final = {
     "trace": Entry(
         "trace:trace",
         "Show one prediction, back to what made its model; or, backwards, the predictions of something.",
+    ),
+    "triage": Entry(
+        "triage:triage",
+        "Say who is to blame for an incident, upstream, serving or the model, or that nothing says so.",
     ),
     "up": Entry(
         "services:up",

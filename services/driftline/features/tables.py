@@ -104,6 +104,7 @@ def import_arrow(what: str) -> Any:
     """
     try:
         import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.csv  # noqa: PLC0415
         import pyarrow.ipc  # noqa: PLC0415
         import pyarrow.parquet  # noqa: PLC0415
     except ImportError as error:
