@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from driftline.audit import SEALER_METRICS
 from driftline.drift.service.metrics import WORKER_METRICS
+from driftline.features.metrics import FEATURE_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
 from driftline.mlflow.metrics import MLFLOW_METRICS
@@ -23,6 +24,7 @@ TABLES = (
     *WORKER_METRICS,
     *WEB_METRICS,
     *MLFLOW_METRICS,
+    *FEATURE_METRICS,
 )
 _UNITS = (
     "_total",

@@ -152,6 +152,6 @@ def test_what_is_not_there_is_reported(world, arguments, message):
     assert message in done.output
 
 
-def test_a_triage_is_of_an_incident_or_of_a_model(world):
+def test_a_triage_is_of_an_incident_or_of_a_model():
     assert CliRunner().invoke(driftline, ["triage"]).exit_code == 2
     assert CliRunner().invoke(driftline, ["triage", "one", "--model", "m"]).exit_code == 2

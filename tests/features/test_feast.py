@@ -1,4 +1,4 @@
-"""A Feast repository's definitions become driftline's, without Feast, and what has no counterpart is named."""
+"""A Feast repository's definitions become driftline's, without Feast; what has no counterpart is named."""
 
 from __future__ import annotations
 

@@ -61,3 +61,8 @@ def read_registrations(connection: Connection, *, kind: str = "", name: str = ""
         Registration(**dict(zip(_NAMES, row, strict=False)), registered_at=row[-1].replace(tzinfo=UTC))
         for row in rows
     ]
+
+
+def has_definitions(connection: Connection) -> bool:
+    """Return whether any feature was ever registered."""
+    return bool(connection.rows("SELECT 1 FROM feature_definitions LIMIT 1"))
