@@ -47,6 +47,7 @@ SERVED = {
     "filled": {"change": filled},
     "stuck": {"stuck_at": 1},
     "silent": {"provenance": False},
+    "slow clock": {"clock_behind": timedelta(seconds=62)},
 }
 NOBODYS = FeatureView("nobodys", WEATHER.entity, {"temp": "numeric"})
 
@@ -135,6 +136,11 @@ def test_an_unknown_provenance_is_its_own_answer_with_the_reason(client, model, 
     found = triage(client, model, feature)
     assert found.blame == "unknown"
     assert why in found.why
+
+
+def test_a_clock_that_is_a_little_behind_makes_no_difference(client):
+    """By its own time the service reads values two seconds before they can be known."""
+    assert triage(client, "slow clock", "temp").blame == "upstream"
 
 
 def test_too_few_values_that_differ_do_not_explain_a_shift(client):

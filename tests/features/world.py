@@ -16,6 +16,7 @@ from driftline.features.materialize import materialize
 from driftline.features.online import get_online, open_online
 from tests.support.traffic import make_logger
 
+ZERO = timedelta(0)
 START = datetime(2026, 2, 2, tzinfo=UTC)
 AIRPORTS = [f"A{number}" for number in range(10)]
 HOURS = 4
@@ -46,7 +47,9 @@ def store_weather(connection, view=WEATHER):
     push(connection, view, frame, available_time="event_time")
 
 
-def events_of(connection, folder, *, change=dict, stuck_at=None, service=SERVICE, provenance=True):
+def events_of(
+    connection, folder, *, change=dict, stuck_at=None, service=SERVICE, provenance=True, clock_behind=ZERO
+):
     """Return the arguments of ``log`` of each airport every quarter of an hour, for four hours.
 
     Args:
@@ -56,6 +59,7 @@ def events_of(connection, folder, *, change=dict, stuck_at=None, service=SERVICE
         stuck_at: materialized until this hour only; None: always.
         service: whose features.
         provenance: whether the events have it.
+        clock_behind: how far the service's clock is behind the store's.
     """
     made = []
     with closing(open_online(f"sqlite://{folder}/online.db")) as online:
@@ -65,13 +69,14 @@ def events_of(connection, folder, *, change=dict, stuck_at=None, service=SERVICE
                 for selected in service.selected:
                     materialize(connection, online, selected.view, now_us=int(now.timestamp() * 1e6))
             for airport in AIRPORTS:
-                found = get_online(online, service, airport, clock=now.timestamp)
+                then = now - clock_behind
+                found = get_online(online, service, airport, clock=then.timestamp)
                 made.append(
                     {
                         "features": change(found.features),
                         "prediction": 0.5,
                         "entity_id": airport,
-                        "event_time": now,
+                        "event_time": then,
                         "tags": {"half": "low" if airport < "A5" else "high"}
                         | (found.provenance.tags if provenance else {}),
                     }

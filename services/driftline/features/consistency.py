@@ -29,6 +29,8 @@ SAMPLE: Final = 2_000
 
 _HISTORY_ROWS = 1_000
 _HISTORY_ENTITIES = 500
+_SKEW_US = 60_000_000
+"""A service's clock may be so far behind the store's: then it got what by its own time was not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +144,12 @@ def _pairs(connection: Connection, view: FeatureView, reads: Sequence[_Read]) ->
     for each, row in zip(reads, rows, strict=True):
         at = each.provenance.read_us
         is_expired = row is not None and view.ttl_us is not None and row.event_us < at - view.ttl_us
-        history = [held for held in earlier.get(each.read.entity, ()) if _begins(held) <= at]
+        served = _Served(view, each, row, earlier.get(each.read.entity, ()))
         for feature in each.names:
             stored = None if row is None or is_expired else value_of(view, row, feature)
             logged = each.event.features.get(feature)
             pair = Pair(each.event.event_id, logged, stored, at)
-            if row is not None and not are_equal(logged, stored):
-                pair = _Served(view, each, row, history).explain(feature, pair)
-            yield feature, pair
+            yield feature, pair if are_equal(logged, stored) else served.explain(feature, pair)
 
 
 def value_of(view: FeatureView, row: FeatureRow, feature: str) -> Value:
@@ -166,12 +166,13 @@ def _earlier(
     until = 0
     for each, row in zip(reads, rows, strict=True):
         served = None if each.read.age_us is None else each.provenance.read_us - each.read.age_us
-        differs = row is not None and any(
-            not are_equal(each.event.features.get(name), value_of(view, row, name)) for name in each.names
-        )
-        if differs or (row is not None and served != row.event_us):
+        stored = None if row is None else row.event_us
+        if served != stored or any(
+            not are_equal(each.event.features.get(name), value_of(view, row, name) if row else None)
+            for name in each.names
+        ):
             entities[each.read.entity] = None
-            until = max(until, each.provenance.read_us)
+            until = max(until, each.provenance.read_us + _SKEW_US)
     chosen = list(entities)[:_HISTORY_ENTITIES]
     place = Place(view.name, view.computation)
     return read_histories(connection, place, chosen, until, limit=_HISTORY_ROWS) if chosen else {}
@@ -184,35 +185,40 @@ class _Served:
     Args:
         view: the view.
         read: the prediction's part in it.
-        row: what was the newest then.
-        history: of the entity, as far as it could be known then.
+        row: what was the newest then; None: there was none.
+        history: of the entity, as far as it is kept.
     """
 
     view: FeatureView
     read: _Read
-    row: FeatureRow
+    row: FeatureRow | None
     history: Sequence[FeatureRow]
 
     def explain(self, feature: str, pair: Pair) -> Pair:
         """Return a pair with what was served, where the provenance names a row that was not the newest."""
         age_us, at = self.read.read.age_us, pair.read_us
-        if age_us is None:  # Nothing was online: since the first row that it should have been.
-            ttl_us = self.view.ttl_us
-            valid = [held for held in self.history if ttl_us is None or held.event_us >= at - ttl_us]
-            first = min((_begins(held) for held in valid), default=_begins(self.row))
-            return replace(pair, served=None, behind_us=at - first)
+        known = [held for held in self.history if _begins(held) <= at]
+        if age_us is None:
+            return self._without_row(pair, known)
         for held in self.history:
-            if held.event_us == at - age_us and held != self.row:
-                newer = [_begins(one) for one in self.history if _order(one) > _order(held)]
-                behind = at - min(newer, default=_begins(self.row))
-            elif held.event_us == at - age_us and pair.stored is None:  # The newest, though it had expired.
-                behind = max(0, age_us - (self.view.ttl_us or 0))
-            else:
-                continue
             value = value_of(self.view, held, feature)
-            if are_equal(value, pair.logged):
-                return replace(pair, served=value, behind_us=behind)
+            if held.event_us != at - age_us or not are_equal(value, pair.logged):
+                continue
+            if at < _begins(held) <= at + _SKEW_US:  # The service's clock was a little behind the store's.
+                return replace(pair, stored=value)
+            if held == self.row and pair.stored is None:  # The newest, though it had expired.
+                return replace(pair, served=value, behind_us=max(0, age_us - (self.view.ttl_us or 0)))
+            newer = [_begins(one) for one in known if _order(one) > _order(held)]
+            if newer and held in known:
+                return replace(pair, served=value, behind_us=at - min(newer))
         return pair
+
+    def _without_row(self, pair: Pair, known: Sequence[FeatureRow]) -> Pair:
+        """Return a pair of which nothing was online: late since the first row that it should have been."""
+        ttl_us = self.view.ttl_us
+        valid = [held for held in known if ttl_us is None or held.event_us >= pair.read_us - ttl_us]
+        first = min((_begins(held) for held in valid), default=None)
+        return pair if first is None else replace(pair, served=None, behind_us=pair.read_us - first)
 
 
 def _begins(row: FeatureRow) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
@@ -116,8 +117,9 @@ def import_arrow(what: str) -> Any:
 
 def _datetimes(column: Any) -> Any | None:
     """Return times that pandas, numpy or Arrow holds, as an array of whole numbers; None: it holds none."""
-    if str(getattr(column, "type", "")).startswith("timestamp"):
-        column = column.to_pandas()
+    if str(getattr(column, "type", "")).startswith("timestamp") and not column.null_count:
+        in_us = sys.modules["pyarrow"].timestamp("us", tz=column.type.tz)
+        return column.cast(in_us, safe=False).cast("int64").to_numpy()
     if getattr(getattr(column, "dtype", None), "kind", "") != "M":
         return None
     array = column.to_numpy(dtype="datetime64[us]") if hasattr(column, "to_numpy") else column

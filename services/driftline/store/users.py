@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from driftline.store.migrate import Migration
 
 SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "features", "admin")
-"""``land``, ``profile``, ``watch``, who only asks, acknowledges incidents, keeps features, or applies migrations."""
+"""``land``, ``profile``, ``watch``; who asks, acknowledges incidents, keeps features, applies migrations."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497
