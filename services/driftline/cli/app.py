@@ -78,6 +78,11 @@ COMMANDS: Final = {
     "report": Entry("report:report", "Write what the pages show into one HTML file that needs nothing else."),
     "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
     "runs": Entry("runs:runs_group", "Training runs: what made each version of a model."),
+    "score": Entry(
+        "score:score_command",
+        "Score many entities by the models that serve, and log each prediction; features are read once for "
+        "all.",
+    ),
     "serve": Entry("services:serve", "Serve the pages over a store."),
     "trace": Entry(
         "trace:trace",
