@@ -95,7 +95,9 @@ def test_any_mix_of_rows_gives_what_looking_at_every_row_gives(connection, cases
 def test_a_join_that_peeks_or_lets_late_rows_overwrite_would_be_found_out(wrong):
     """The strategy above holds cases in which such a join is wrong, and small ones."""
     rows, asked, ttl = find(
-        st.tuples(ROWS, ASKED, TTL), lambda case: expected(*case) != expected(*case, join=wrong)
+        st.tuples(ROWS, ASKED, TTL),
+        lambda case: expected(*case) != expected(*case, join=wrong),
+        settings=settings(max_examples=300),
     )
     assert len(rows) <= 2
     assert expected(rows, asked, ttl) != expected(rows, asked, ttl, join=wrong)

@@ -47,6 +47,7 @@ SERVED = {
     "filled": {"change": filled},
     "stuck": {"stuck_at": 1},
     "silent": {"provenance": False},
+    "mended": {"change": in_fahrenheit, "until": 2},
     "slow clock": {"clock_behind": timedelta(seconds=62)},
 }
 NOBODYS = FeatureView("nobodys", WEATHER.entity, {"temp": "numeric"})
@@ -136,6 +137,18 @@ def test_an_unknown_provenance_is_its_own_answer_with_the_reason(client, model, 
     found = triage(client, model, feature)
     assert found.blame == "unknown"
     assert why in found.why
+
+
+def test_where_serving_was_wrong_before_and_is_right_now_it_was_serving(client):
+    found = triage(client, "mended", "temp", after=2)
+    assert found.blame == "serving"
+    assert "gets what is stored now, and did not before: 80 of 80 values are 1.8 times" in found.why
+
+
+def test_of_what_moved_upstream_it_is_said_where_it_was_and_where_it_is(client):
+    found = triage(client, "right", "temp", after=2)
+    assert found.blame == "upstream"
+    assert "in the middle it was 14.75, and is 15.75" in found.why
 
 
 def test_a_clock_that_is_a_little_behind_makes_no_difference(client):

@@ -48,7 +48,15 @@ def store_weather(connection, view=WEATHER):
 
 
 def events_of(
-    connection, folder, *, change=dict, stuck_at=None, service=SERVICE, provenance=True, clock_behind=ZERO
+    connection,
+    folder,
+    *,
+    change=dict,
+    stuck_at=None,
+    service=SERVICE,
+    provenance=True,
+    clock_behind=ZERO,
+    until=HOURS,
 ):
     """Return the arguments of ``log`` of each airport every quarter of an hour, for four hours.
 
@@ -59,6 +67,7 @@ def events_of(
         stuck_at: materialized until this hour only; None: always.
         service: whose features.
         provenance: whether the events have it.
+        until: the hour from which on serving changes nothing any more.
         clock_behind: how far the service's clock is behind the store's.
     """
     made = []
@@ -73,7 +82,7 @@ def events_of(
                 found = get_online(online, service, airport, clock=then.timestamp)
                 made.append(
                     {
-                        "features": change(found.features),
+                        "features": change(found.features) if quarter < until * 4 else found.features,
                         "prediction": 0.5,
                         "entity_id": airport,
                         "event_time": then,
@@ -89,9 +98,9 @@ def log_events(log, events, model):
         assert None not in [logger.log(**event) for event in events]
 
 
-def incident(model, *features, effect=0.4, segment=""):
+def incident(model, *features, effect=0.4, segment="", after=0):
     """An incident in which these features moved."""
-    first = hour_of(START)
+    first = hour_of(START) + after
     one = Finding(
         segment=segment,
         feature="",
@@ -105,7 +114,7 @@ def incident(model, *features, effect=0.4, segment=""):
         scale_hours=1,
         since=first,
         detected=first + 1,
-        last=first + HOURS,
+        last=first + HOURS - after,
         episode_ids=("e1",),
     )
     return Incident(

@@ -115,6 +115,8 @@ class Consistency:
         change: what makes the logged values of the stored ones, where one change explains those that differ.
         constant: the one value that stands for all that differ; None: there are several.
         examples: of those that differ.
+        middle: the median of the stored numbers; None: there are none.
+        nulls: the share of values that were stored without a value, or not at all.
     """
 
     feature: str
@@ -126,6 +128,8 @@ class Consistency:
     change: Change | None = None
     constant: Value = None
     examples: Sequence[Pair] = field(default_factory=list)
+    middle: float | None = None
+    nulls: float = 0.0
 
     @property
     def compared(self) -> int:
@@ -161,6 +165,8 @@ def summarize(feature: str, view: str, versions: Sequence[str], pairs: Sequence[
     behind = [pair.behind_us for pair in by_finding["stale"] if pair.behind_us is not None]
     odd = [*by_finding["different"], *by_finding["extra"]]
     change = find_change(by_finding["different"])
+    stored = [pair.stored for pair in pairs]
+    numbers = [value for value in stored if isinstance(value, float) and math.isfinite(value)]
     return Consistency(
         feature=feature,
         view=view,
@@ -171,6 +177,8 @@ def summarize(feature: str, view: str, versions: Sequence[str], pairs: Sequence[
         change=change,
         constant=None if change else _constant(odd),
         examples=[pair for name in FINDINGS[1:] for pair in by_finding[name]][:_EXAMPLES],
+        middle=median(numbers) if numbers else None,
+        nulls=sum(value is None for value in stored) / len(stored) if stored else 0.0,
     )
 
 

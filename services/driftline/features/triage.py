@@ -33,6 +33,9 @@ Blame = Literal["upstream", "serving", "model", "unknown", "none"]
 _LEAST_SHARE = 0.01
 """Of the values of a feature: fewer that differ explain nothing."""
 
+_LEAST_BEFORE, _MOST_BEFORE = timedelta(days=1), timedelta(days=7)
+"""So much of the time before is compared, too: what serving did wrong until then moves what is right now."""
+
 _EXPLAINED = 0.5
 """So much of a shift has to be values that differ, for serving to have made it."""
 
@@ -122,7 +125,10 @@ def _triage(
     connection: Connection, window: Window, moved: dict[str, float], *, now_s: float, limit: int, segment: str
 ) -> Triage:
     report = compare_window(connection, window, limit=limit, segment=segment)
-    features = list(_blames(report, moved))
+    length = min(max(window.until - window.since, _LEAST_BEFORE), _MOST_BEFORE)
+    earlier = Window(window.stream, window.since - length, window.since)
+    before = compare_window(connection, earlier, limit=limit, segment=segment) if moved else None
+    features = list(_blames(report, before, moved))
     drops = [
         standing.metric
         for standing in standings_of(connection, window.stream, now_s=now_s)
@@ -132,28 +138,43 @@ def _triage(
     return Triage(blame, why, window, report, features, drops)
 
 
-def _blames(report: Report, moved: dict[str, float]) -> Iterator[FeatureBlame]:
+def _blames(report: Report, before: Report | None, moved: dict[str, float]) -> Iterator[FeatureBlame]:
     named = [key for key in moved if not is_answer(key) and key not in {JOINT, VOLUME}]
     for key in named:
         feature = feature_of(key) or key
-        yield _blame(feature, moved[key], report.of(feature), report)
+        found = report.of(feature)
+        if found is None:
+            yield FeatureBlame(feature, "unknown", _why_unknown(feature, report), moved[key], None)
+        else:
+            yield _blame_moved(moved[key], found, before.of(feature) if before else None)
     seen = {feature_of(key) or key for key in named}
     for each in report.features:
         if each.feature not in seen and each.share >= _LEAST_SHARE:
-            yield _blame(each.feature, None, each, report)
+            yield FeatureBlame(each.feature, "serving", describe(each), None, each)
 
 
-def _blame(feature: str, effect: float | None, found: Consistency | None, report: Report) -> FeatureBlame:
-    if found is None:
-        return FeatureBlame(feature, "unknown", _why_unknown(feature, report), effect, None)
-    needed = max(_LEAST_SHARE, _EXPLAINED * min(abs(effect), 1.0) if effect is not None else 0.0)
+def _blame_moved(effect: float, found: Consistency, before: Consistency | None) -> FeatureBlame:
+    """Return what is to blame for a feature that moved, of which something could be compared."""
+    feature, needed = found.feature, max(_LEAST_SHARE, _EXPLAINED * min(abs(effect), 1.0))
     if found.share >= needed:
         return FeatureBlame(feature, "serving", describe(found), effect, found)
-    if effect is None:
-        return FeatureBlame(feature, "none", "it is what was stored", None, found)
+    if before is not None and before.share >= needed:
+        why = f"the model gets what is stored now, and did not before: {describe(before)}"
+        return FeatureBlame(feature, "serving", why, effect, found)
     rest = f"; {describe(found)}, which is too little to explain it" if found.mismatches else ""
-    why = f"the model got what was stored, so what was stored moved{rest}"
+    why = f"the model got what was stored, so what was stored moved{_shift(before, found)}{rest}"
     return FeatureBlame(feature, "upstream", why, effect, found)
+
+
+def _shift(before: Consistency | None, now: Consistency) -> str:
+    """Return how what was stored moved, as far as the middle or the share without a value shows it."""
+    if before is None or not before.compared:
+        return ""
+    if abs(now.nulls - before.nulls) >= _LEAST_SHARE:
+        return f": without a value were {before.nulls:.1%} before, and are {now.nulls:.1%}"
+    if before.middle is None or now.middle is None or before.middle == now.middle:
+        return ""
+    return f": in the middle it was {number_text(before.middle)}, and is {number_text(now.middle)}"
 
 
 def describe(found: Consistency) -> str:
