@@ -33,6 +33,7 @@ from driftline.store import migrate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from driftline.features.definitions import Kind
     from driftline.store import Connection
 
 _PLANE = Entity("plane", key="tailnum")
@@ -43,12 +44,12 @@ _FEATURES = 5
 
 
 def _views() -> list[FeatureView]:
-    kinds = ["numeric", "numeric", "numeric", "numeric", "categorical"]
+    kinds: list[Kind] = ["numeric", "numeric", "numeric", "numeric", "categorical"]
     return [
         FeatureView(
             f"view{view}",
             _PLANE,
-            {f"f{view}_{place}": kind for place, kind in enumerate(kinds)},  # type: ignore[misc]
+            {f"f{view}_{place}": kind for place, kind in enumerate(kinds)},
             ttl=timedelta(days=30),
         )
         for view in range(_VIEWS)

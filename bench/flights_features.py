@@ -27,13 +27,16 @@ from driftline.features.training import get_training_set
 from driftline.store import migrate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.features.definitions import Kind
     from driftline.store import Connection
 
 PLANE = Entity("plane", key="tailnum")
 PLANES = FeatureView("planes", PLANE, {"seats": "numeric", "built": "numeric"}, owner="fleet")
-_LEG = {"leg_delay": "numeric"}
-LEGS = FeatureView("legs", PLANE, _LEG, ttl=timedelta(days=2), owner="operations")  # type: ignore[arg-type]
-NAIVE = FeatureView("naive_legs", PLANE, _LEG, ttl=timedelta(days=2))  # type: ignore[arg-type]
+_LEG: Mapping[str, Kind] = {"leg_delay": "numeric"}
+LEGS = FeatureView("legs", PLANE, _LEG, ttl=timedelta(days=2), owner="operations")
+NAIVE = FeatureView("naive_legs", PLANE, _LEG, ttl=timedelta(days=2))
 
 _MONTHS = (1, 2, 3)
 _TEST_MONTH = 3

@@ -1,7 +1,7 @@
 -- The feature store: what was defined, and which value each feature had, beside the predictions made from it.
 
--- Every registration, only added to. What was registered last under a name is in force; earlier versions stay,
--- since predictions name the version that they were made from.
+-- Every registration, only added to. What was registered last under a name is in force; earlier versions
+-- stay, since predictions name the version that they were made from.
 CREATE TABLE feature_definitions
 (
     kind LowCardinality(String) COMMENT 'view, on_demand or service',
@@ -24,13 +24,14 @@ ORDER BY (kind, name, registered_at);
 CREATE TABLE feature_values
 (
     view LowCardinality(String),
-    computation LowCardinality(String) COMMENT 'what made the values; rows of another one are not read with these',
+    computation LowCardinality(String) COMMENT 'what made the values; others are not read with these',
     entity String COMMENT 'what the values are about' CODEC(ZSTD),
     event_time DateTime64(6, 'UTC') COMMENT 'when they came true' CODEC(Delta, ZSTD),
     available_time DateTime64(6, 'UTC') COMMENT 'from when on they could be known' CODEC(Delta, ZSTD),
     arrival UInt64 COMMENT 'the store''s time when the row was pushed, microseconds, and ten random bits'
         CODEC(Delta, ZSTD),
-    numbers Array(Nullable(Float64)) COMMENT 'of the view''s numbers, in the order of its definition' CODEC(ZSTD),
+    numbers Array(Nullable(Float64)) COMMENT 'of the view''s numbers, in the order of its definition'
+        CODEC(ZSTD),
     texts Array(Nullable(String)) COMMENT 'of its texts, likewise' CODEC(ZSTD),
     INDEX arrival_range arrival TYPE minmax GRANULARITY 1,
     CONSTRAINT names_given CHECK view != '' AND entity != '',

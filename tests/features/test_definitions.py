@@ -77,7 +77,7 @@ def test_of_a_transform_that_was_stored_only_the_text_is_known():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Entity("two words"), "'two words' is no name"),
+        (lambda: Entity("two names"), "'two names' is no name"),
         (lambda: replace(PLANES, features={}), "there is no feature in it"),
         (lambda: replace(PLANES, features={"seats": "integer"}), "there are numeric and categorical"),
         (lambda: replace(PLANES, ttl=timedelta(0)), "would expire every value"),

@@ -101,7 +101,7 @@ class Deadly(list):
 
 
 class KilledError(Exception):
-    pass
+    """A process was killed on the way."""
 
 
 class Dying(OnlineStore):

@@ -27,7 +27,7 @@ BEGAN_S = 1_000.0
 
 
 class Refusing:
-    """A back end that refuses one view, as long as it is told so."""
+    """A back end that refuses one view, until its name is taken away."""
 
     def __init__(self, online, view):
         self._online = online

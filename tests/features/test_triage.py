@@ -1,4 +1,4 @@
-"""For an incident it is said who is to blame: upstream, serving or the model, or that nothing says so."""
+"""For an incident somebody is to blame: upstream, serving or the model, or that nothing says so."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_older_values_are_stale_and_by_how_long(client):
     assert "values are older ones, 1.39 h late in the middle" in found.why
 
 
-def test_what_serving_drops_or_fills_in_is_said(client):
+def test_what_serving_drops_or_fills_in_is_named(client):
     dropped = triage(client, "dropped", "sky")
     assert (dropped.blame, dropped.why) == ("serving", "sky: 160 of 160 values were stored and not logged")
     wind = triage(client, "filled", "wind", effect=0.1).report.of("wind")
@@ -145,7 +145,7 @@ def test_where_serving_was_wrong_before_and_is_right_now_it_was_serving(client):
     assert "gets what is stored now, and did not before: 80 of 80 values are 1.8 times" in found.why
 
 
-def test_of_what_moved_upstream_it_is_said_where_it_was_and_where_it_is(client):
+def test_of_what_moved_upstream_it_is_shown_where_it_was_and_where_it_is(client):
     found = triage(client, "right", "temp", after=2)
     assert found.blame == "upstream"
     assert "in the middle it was 14.75, and is 15.75" in found.why

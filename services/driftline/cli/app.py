@@ -90,7 +90,7 @@ COMMANDS: Final = {
     ),
     "triage": Entry(
         "triage:triage",
-        "Say who is to blame for an incident, upstream, serving or the model, or that nothing says so.",
+        "Find who is to blame for an incident: upstream, serving or the model, or that nothing says so.",
     ),
     "up": Entry(
         "services:up",

@@ -44,7 +44,7 @@ def triage(
     store_url: str,
     as_json: bool,
 ) -> None:
-    """Say who is to blame for an incident, upstream, serving or the model, or that nothing says so.
+    """Find who is to blame for an incident: upstream, serving or the model, or that nothing says so.
 
     The values that the model got are compared with those that were stored as of when it got them.
     """

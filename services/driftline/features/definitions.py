@@ -359,8 +359,8 @@ def _check_features(owner: str, features: Mapping[str, Kind]) -> None:
 def _check_name(what: str, name: str) -> None:
     if not _NAME.match(name):
         raise SettingError(
-            f"{what}: {name!r} is no name; it takes letters, digits, dots, dashes and underscores, "
-            "and a letter to begin with"
+            f"{what}: {name!r} is no name; it takes letters, digits and . - _, and "
+            "does not begin with a digit"
         )
 
 

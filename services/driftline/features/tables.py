@@ -104,10 +104,10 @@ def import_arrow(what: str) -> Any:
         SettingError: it is not installed; the message says what needs it.
     """
     try:
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.csv  # noqa: PLC0415
-        import pyarrow.ipc  # noqa: PLC0415
-        import pyarrow.parquet  # noqa: PLC0415
+        import pyarrow as pa  # noqa: PLC0415  see above
+        import pyarrow.csv  # noqa: PLC0415  see above
+        import pyarrow.ipc  # noqa: PLC0415  see above
+        import pyarrow.parquet  # noqa: PLC0415  see above
     except ImportError as error:
         raise SettingError(
             f"{what} needs pyarrow; install it with: pip install 'driftline[features]'"

@@ -1,9 +1,9 @@
 """Who is to blame for an incident: upstream, serving, or the model.
 
 The value that the model got is compared with the one that was stored as of when it was read. Where they
-differ, serving is: it is said how. Where they are equal and moved all the same, what was stored moved:
-upstream. Where they are equal and did not move, and answers or their performance did, the model is. Where
-nothing says what the model was to get, that is the answer.
+differ, serving is, and how is part of the answer. Where they are equal and moved all the same, what was
+stored moved: upstream. Where they are equal and did not move, and answers or their performance did, the model
+is. Where nothing says what the model was to get, that is the answer.
 """
 
 from __future__ import annotations

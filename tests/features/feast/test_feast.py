@@ -15,7 +15,7 @@ from driftline.features import Source
 from driftline.features.feast.importing import import_feast
 from driftline.features.loading import load_definitions
 
-REPOSITORY = Path(__file__).parent / "feast_repository"
+REPOSITORY = Path(__file__).parent / "repository"
 
 
 @pytest.fixture(scope="module")
