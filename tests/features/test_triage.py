@@ -46,7 +46,8 @@ SERVED = {
     "dropped": {"change": without_sky},
     "filled": {"change": filled},
     "stuck": {"stuck_at": 1},
-    "silent": {"provenance": False},
+    "silent": {"provenance": ()},
+    "partly": {"provenance": ("A0", "A1")},
     "mended": {"change": in_fahrenheit, "until": 2},
     "slow clock": {"clock_behind": timedelta(seconds=62)},
 }
@@ -130,6 +131,8 @@ def test_where_nothing_moved_and_all_is_as_stored_there_is_nothing_to_blame(clie
         ("unregistered", "temp", "versions of views that nobody registered: nobodys@"),
         ("right", "amount", "'amount' is no feature of a view that these predictions were made from"),
         ("nobody", "temp", "no prediction of this window is kept"),
+        ("partly", "temp", "only 32 of 160 predictions say where their features came from"),
+        ("partly", "prediction.number", "only 32 of 160 predictions"),
         ("silent", "prediction.number", "no prediction says where its features came from"),
     ],
 )

@@ -54,7 +54,7 @@ def events_of(
     change=dict,
     stuck_at=None,
     service=SERVICE,
-    provenance=True,
+    provenance=AIRPORTS,
     clock_behind=ZERO,
     until=HOURS,
 ):
@@ -66,7 +66,7 @@ def events_of(
         change: what serving makes of the features.
         stuck_at: materialized until this hour only; None: always.
         service: whose features.
-        provenance: whether the events have it.
+        provenance: of which airports the events have it.
         until: the hour from which on serving changes nothing any more.
         clock_behind: how far the service's clock is behind the store's.
     """
@@ -87,7 +87,7 @@ def events_of(
                         "entity_id": airport,
                         "event_time": then,
                         "tags": {"half": "low" if airport < "A5" else "high"}
-                        | (found.provenance.tags if provenance else {}),
+                        | (found.provenance.tags if airport in provenance else {}),
                     }
                 )
     return made

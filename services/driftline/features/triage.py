@@ -8,7 +8,7 @@ is. Where nothing says what the model was to get, that is the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -32,6 +32,9 @@ Blame = Literal["upstream", "serving", "model", "unknown", "none"]
 
 _LEAST_SHARE = 0.01
 """Of the values of a feature: fewer that differ explain nothing."""
+
+_LEAST_KNOWN = 0.5
+"""Of the predictions: where fewer say what they were made from, the others may be what moved."""
 
 _LEAST_BEFORE, _MOST_BEFORE = timedelta(days=1), timedelta(days=7)
 """So much of the time before is compared, too: what serving did wrong until then moves what is right now."""
@@ -146,7 +149,10 @@ def _blames(report: Report, before: Report | None, moved: dict[str, float]) -> I
         if found is None:
             yield FeatureBlame(feature, "unknown", _why_unknown(feature, report), moved[key], None)
         else:
-            yield _blame_moved(moved[key], found, before.of(feature) if before else None)
+            blamed = _blame_moved(moved[key], found, before.of(feature) if before else None)
+            if blamed.blame == "upstream" and not _is_known(report):
+                blamed = replace(blamed, blame="unknown", why=_why_partly(report))
+            yield blamed
     seen = {feature_of(key) or key for key in named}
     for each in report.features:
         if each.feature not in seen and each.share >= _LEAST_SHARE:
@@ -216,6 +222,17 @@ def _why_unknown(feature: str, report: Report) -> str:
     return f"{feature!r} is no feature of a view that these predictions were made from"
 
 
+def _is_known(report: Report) -> bool:
+    return report.with_provenance >= _LEAST_KNOWN * report.events
+
+
+def _why_partly(report: Report) -> str:
+    return (
+        f"only {report.with_provenance} of {report.events} predictions say where their features came from; "
+        "what these got was stored so"
+    )
+
+
 def _together(
     report: Report, features: Sequence[FeatureBlame], moved: dict[str, float], drops: Sequence[str]
 ) -> tuple[Blame, str]:
@@ -230,6 +247,8 @@ def _together(
         return "unknown", "the number of predictions moved, which no feature explains"
     if not any(each.compared for each in report.features):
         return "unknown", _why_unknown("", report)
+    if not _is_known(report):
+        return "unknown", _why_partly(report)
     if moved or drops:
         what = "the answers moved" if moved else f"{', '.join(drops)} got worse"
         return "model", f"{what}, and every feature is what was stored and did not move"
