@@ -165,6 +165,15 @@ def test_too_few_values_that_differ_do_not_explain_a_shift(client):
     assert "16 of 160 values were logged and not stored, which is too little to explain it" in found.why
 
 
+def test_what_merely_differs_is_listed_and_does_not_explain_what_moved(client):
+    found = triage(client, "filled", "temp", effect=0.3)
+    assert (found.blame, found.why.partition(":")[0]) == ("upstream", "temp")
+    assert [(each.feature, each.blame) for each in found.features] == [
+        ("temp", "upstream"),
+        ("wind", "serving"),
+    ]
+
+
 def test_of_a_segment_only_its_predictions_are_compared(client):
     found = triage(client, "fahrenheit", "temp", segment="half=low")
     assert found.report.of("temp").compared == ALL / 2

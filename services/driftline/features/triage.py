@@ -211,8 +211,8 @@ def _why_unknown(feature: str, report: Report) -> str:
         return "no prediction of this window is kept"
     if not report.with_provenance:
         return (
-            "no prediction says where its features came from; log them with tags=online.provenance.tags "
-            "(docs/features.md)"
+            "no prediction says where its features came from; log them with the tags of their "
+            "provenance (docs/features.md)"
         )
     if report.unregistered:
         return (
@@ -236,13 +236,15 @@ def _why_partly(report: Report) -> str:
 def _together(
     report: Report, features: Sequence[FeatureBlame], moved: dict[str, float], drops: Sequence[str]
 ) -> tuple[Blame, str]:
-    for blame in ("serving", "upstream", "unknown"):
-        named = [each for each in features if each.blame == blame]
-        # What moved counts before what merely differs.
-        chosen = [each for each in named if each.effect is not None] or named
-        if chosen:
-            more = f" (and {len(chosen) - 1} more)" if len(chosen) > 1 else ""
-            return chosen[0].blame, f"{chosen[0].feature}{more}: {chosen[0].why}"
+    # What moved counts before what merely differs.
+    for has_moved in (True, False):
+        for blame in ("serving", "upstream", "unknown"):
+            chosen = [
+                each for each in features if each.blame == blame and (each.effect is not None) == has_moved
+            ]
+            if chosen:
+                more = f" (and {len(chosen) - 1} more)" if len(chosen) > 1 else ""
+                return chosen[0].blame, f"{chosen[0].feature}{more}: {chosen[0].why}"
     if VOLUME in moved and len(moved) == 1:
         return "unknown", "the number of predictions moved, which no feature explains"
     if not any(each.compared for each in report.features):
