@@ -75,6 +75,7 @@ bench: .venv/.dev
 	@echo "flights_slices  half an hour; the same flights with each airport as a segment"
 	@echo "peers           an hour; writes .cache/bench/peers.json, and goes on there when run again"
 	@echo "landing, pages, log_latency, joint, segments, intervals, performance, flights_labels   minutes"
+	@echo "features, flights_features   minutes"
 	@echo "verdict_scale   --rows 10000000 100000000 --evidently: two hours; goes on where it stopped"
 	@echo "kafka_outage    ten minutes; needs Java 17 and Maven"
 	@echo "sdk_cost        minutes; needs Java 17 and Maven"

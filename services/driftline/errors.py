@@ -10,6 +10,7 @@ DriftlineError
 │   ├── StoreAwayError     it does not answer; trying again may help
 │   ├── StoreBusyError     another process owns it and does not answer
 │   └── StatementError     it refuses what it is asked
+├── OnlineError            features online can't be used
 ├── DeadLetterLimitError   too many records are refused for single bad ones to explain
 └── NotFoundError          what was asked for is not there
 """
@@ -80,6 +81,10 @@ class StatementError(StoreError):
         super().__init__(f"{failed}: {f'{detail[:half]} [...] {detail[-half:]}' if is_long else detail}")
         self.code = code
         self.detail = detail
+
+
+class OnlineError(DriftlineError):
+    """An online back end of the feature store can't be used; what was written before stands."""
 
 
 class DeadLetterLimitError(DriftlineError):

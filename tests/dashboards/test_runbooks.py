@@ -6,13 +6,19 @@ import re
 import shlex
 import time
 from dataclasses import replace
+from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet
 
 from driftline import register_training_run
 from driftline.cli.app import driftline
 from driftline.embedded import open_store
+from driftline.features import Entity, FeatureView, Source
+from driftline.features.history import backfill
+from driftline.features.registering import register
 from driftline.log import Record
 from driftline.store.incidents import write_incidents
 from driftline.wire import PREDICTIONS_TOPIC
@@ -66,8 +72,19 @@ def place(tmp_path_factory):
     put(landing, [{"features": {"amount": 1.0}, "event_time": NOW_S}], training_run_id="run-of-nobody")
     names |= {"TOPIC/PARTITION@OFFSET": f"{PREDICTIONS_TOPIC}/0@0", "TOPIC": PREDICTIONS_TOPIC}
     register_training_run(RUN, model_name=MODEL, model_version=VERSION, waive=WAIVED, log=landing.log)
+    fleet = place.folder / "fleet.parquet"
+    parquet.write_table(pa.table({"plane": ["N1"], "event_time": [float(NOW_S)], "seats": [9.0]}), fleet)
+    source = Source(path=str(fleet), delay=timedelta(0))
+    view = FeatureView("fleet", Entity("plane"), {"seats": "numeric"}, source=source)
+    register(landing.client, [view], author="a test")
+    backfill(landing.client, view)
     landing.land()
-    names |= {"VERSION": VERSION, "REASON": "unknown_frame", '"$DRIFTLINE_LOG"': place.log_url}
+    names |= {
+        "VIEW": "fleet",
+        "VERSION": VERSION,
+        "REASON": "unknown_frame",
+        '"$DRIFTLINE_LOG"': place.log_url,
+    }
     landing.close()
     return place, names
 
@@ -99,7 +116,12 @@ def test_a_command_of_a_runbook_runs(place, name, line):
     assert options <= {option for parameter in command.params for option in parameter.opts}, name
     if {parts[0], " ".join(parts[:2])} & ELSEWHERE:
         return
-    environment = {"DRIFTLINE_STORE": where.store_url, "DRIFTLINE_LOG": where.log_url}
+    online_url = f"sqlite://{where.folder}/online.db"
+    environment = {
+        "DRIFTLINE_STORE": where.store_url,
+        "DRIFTLINE_LOG": where.log_url,
+        "DRIFTLINE_ONLINE": online_url,
+    }
     done = CliRunner().invoke(driftline, parts, env=environment)
     assert done.exit_code == 0, f"{name}: {done.output}"
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.domain.names import ANSWERED, JOINT, LABEL, NUMBER, feature_key, feature_of, is_answer
+from driftline.domain.names import (
+    ANSWERED,
+    JOINT,
+    LABEL,
+    NUMBER,
+    PROVENANCE_TAG,
+    feature_key,
+    feature_of,
+    is_answer,
+    shown_tags,
+)
 from driftline.domain.streams import Stream
 
 OURS = [ANSWERED, NUMBER, LABEL, "prediction.latency_us", JOINT]
@@ -42,3 +52,7 @@ def test_no_two_streams_have_one_identity(names):
 
 def test_a_slash_belongs_to_its_name():
     assert Stream("a/b", "c", "d").identity != Stream("a", "b/c", "d").identity
+
+
+def test_people_see_their_own_tags_and_not_ours():
+    assert shown_tags({"region": "eu", PROVENANCE_TAG: "[]"}) == {"region": "eu"}

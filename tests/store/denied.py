@@ -43,6 +43,7 @@ DENIED = {
         "DROP TABLE outcomes",
         "INSERT INTO audit_links (model_name) VALUES ('m')",
         "DELETE FROM access_log WHERE 1",
+        "INSERT INTO feature_values (view) VALUES ('v')",
         "INSERT INTO acknowledgements (incident_id, acknowledgement) VALUES ('p', 'real')",
     ],
     "responder": [
@@ -50,6 +51,13 @@ DENIED = {
         "INSERT INTO incidents (incident_id) VALUES ('p')",
         "INSERT INTO verdict_records (model_name) VALUES ('m')",
         "DELETE FROM acknowledgements WHERE 1",
+    ],
+    "features": [
+        "SELECT * FROM predictions",
+        "INSERT INTO predictions (model_name) VALUES ('m')",
+        "DELETE FROM feature_values WHERE 1",
+        "ALTER TABLE feature_values UPDATE entity = 'e' WHERE 1",
+        "DELETE FROM feature_definitions WHERE 1",
     ],
     "admin": [
         "DROP TABLE predictions",

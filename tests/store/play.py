@@ -21,6 +21,9 @@ from driftline.drift.incidents.store import keep_incidents, open_book
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
 from driftline.embedded import open_store
+from driftline.features import Entity, FeatureService, FeatureView
+from driftline.features.history import push
+from driftline.features.registering import register
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.replay import replay_dead_letters
 from driftline.lander.service import GROUP
@@ -234,17 +237,28 @@ def seal(store):
         return sealed, len(kept)
 
 
+def keep_features(store, folder):
+    """Register a view, push a value of it, and bring it online."""
+    view = FeatureView("people", Entity("city"), {"people": "numeric"})
+    with closing(ready_connection(store)) as client:
+        register(client, [FeatureService("towns", [view], model=MODEL)], author="a test")
+        push(client, view, {"city": ["Bergen"], "event_time": [0], "people": [3]})
+    asked = ["features", "materialize", "--online", f"sqlite://{folder}/online.db", "--json"]
+    return CliRunner().invoke(driftline, asked, env=environment(store))
+
+
 def read(store, event_id, incident_id, folder):
     ready_connection(store).close()
     env = environment(store)
     asked = ("trace", event_id), ("completeness",), ("verdicts",), ("incidents",), ("dead-letters", "list")
     asked += ("invalid",), ("rules", MODEL), ("performance", "--model", MODEL)
+    asked += ("triage", incident_id), ("features", "list"), ("features", "consistency", "--model", MODEL)
     asked += ("audit", "verify"), ("audit", "head"), ("audit", "accesses")
     asked += (("audit", "export", str(folder / "export"), "--model", MODEL),)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
     below = ("", "/features/amount", "/features/city", "/predictions?feature=amount&low=0")
-    paths = ["/", f"/predictions/{event_id}", f"/incidents/{incident_id}", "/readyz"]
+    paths = ["/", f"/predictions/{event_id}", f"/incidents/{incident_id}", "/readyz", "/features"]
     paths += [f"/models/{MODEL}{path}" for path in below]
     return [(answer.exit_code, answer.output) for answer in answers], [pages.get(path) for path in paths]
 
@@ -276,6 +290,7 @@ def play(tmp_path_factory):
     played.segment = played.acting("watcher", read_segment)
     (reported,) = played.acting("watcher", incident)
     played.responses = played.acting("responder", lambda store: respond(store, reported.incident_id))
+    played.kept = played.acting("features", lambda store: keep_features(store, played.folder))
     played.answers, played.pages = played.acting(
         "reader", lambda store: read(store, event_id, reported.incident_id, played.folder)
     )

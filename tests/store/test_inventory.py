@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from driftline.domain.names import PROVENANCE_TAG
 from driftline.monitors.known import KnownModel
 from driftline.store.inventory import read_known_models
 from tests.support.landing import put
@@ -16,7 +17,7 @@ def test_each_model_has_its_features_by_kind_and_the_tags_of_its_predictions(lan
                 "prediction": 0.5,
                 "tags": {"country": "NO"},
             },
-            {"features": {"pay": 10.0}, "prediction": 0.5, "tags": {"tenant": "a"}},
+            {"features": {"pay": 10.0}, "prediction": 0.5, "tags": {"tenant": "a", PROVENANCE_TAG: "[]"}},
         ],
         model_name="inventory-churn",
     )

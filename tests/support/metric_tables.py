@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from driftline.audit import SEALER_METRICS
 from driftline.drift.service.metrics import WORKER_METRICS
+from driftline.features.metrics import FEATURE_METRICS
 from driftline.intake import INTAKE_METRICS
 from driftline.lander import LANDER_METRICS
 from driftline.metrics import COMMON_METRICS
@@ -20,4 +21,5 @@ ALL_METRICS = (
     *WEB_METRICS,
     *MLFLOW_METRICS,
     *INTAKE_METRICS,
+    *FEATURE_METRICS,
 )

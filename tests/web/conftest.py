@@ -14,6 +14,11 @@ from driftline.domain.incidents import Finding, Incident
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.embedded import open_store
+from driftline.features import Entity, FeatureService, FeatureView
+from driftline.features.history import push
+from driftline.features.online import Provenance
+from driftline.features.online.provenance import ViewRead
+from driftline.features.registering import register
 from driftline.metrics import Metric, Metrics
 from driftline.store import migrate
 from driftline.store.incidents import write_incidents
@@ -206,7 +211,36 @@ _COLUMNS = [
     "numeric_features",
     "categorical_features",
     "missing_features",
+    "tags",
 ]
+WEATHER = FeatureView(
+    "weather", Entity("station"), {"temp": "numeric"}, ttl=timedelta(hours=2), owner="met", tags={"tier": "1"}
+)
+SERVICE = FeatureService("delays", [WEATHER], model="flight-delay", owner="ds")
+
+
+def _temperature(hour: int, index: int) -> float:
+    return (30.0 if hour >= SINCE else 20.0) + index / 10
+
+
+def _provenance(when: datetime, index: int) -> dict[str, str]:
+    """Return the tags of an event whose temperature was read: it is that of its hour."""
+    age_us = index * 60_000_000
+    read = ViewRead(WEATHER.version, WEATHER.computation, f"S{index}", age_us)
+    read_us = int(when.timestamp() * 1e6)
+    return Provenance("delays", SERVICE.version, read_us, {"weather": read}).tags
+
+
+def _store_features(client: Connection) -> None:
+    """Register what the temperature is, and push each station's of each hour: what was logged."""
+    register(client, [SERVICE], author="met")
+    rows = [(hour, index) for hour in range(END - 8 * 24, END) for index in range(10)]
+    frame = {
+        "station": [f"S{index}" for _, index in rows],
+        "event_time": [hour_time(hour) for hour, _ in rows],
+        "temp": [None if hour >= SINCE and index == 0 else _temperature(hour, index) for hour, index in rows],
+    }
+    push(client, WEATHER, frame, available_time="event_time")
 
 
 def _predictions() -> Iterator[list[Any]]:
@@ -218,10 +252,11 @@ def _predictions() -> Iterator[list[Any]]:
             if sequence == 3:
                 continue  # Sent, never landed.
             drifted = hour >= SINCE
-            temp = {} if drifted and index == 0 else {"temp": (30.0 if drifted else 20.0) + index / 10}
+            temp = {} if drifted and index == 0 else {"temp": _temperature(hour, index)}
             carrier = "DAL" if drifted else "DL"
             when = datetime.fromtimestamp(hour * 3600, UTC) + timedelta(minutes=index)
             values = [temp, {"carrier": carrier if index < 4 else "UA"}, [] if temp else ["temp"]]
+            values.append(_provenance(when, index))
             yield [
                 uuid.uuid4(),
                 when,
@@ -235,7 +270,7 @@ def _predictions() -> Iterator[list[Any]]:
             ]
     for index in range(50):
         when = datetime(2013, 1, 1, tzinfo=UTC)
-        values = [{"temp": 10 + index / 10}, {}, []]
+        values = [{"temp": 10 + index / 10}, {}, [], {}]
         yield [
             uuid.uuid4(),
             when,
@@ -247,7 +282,7 @@ def _predictions() -> Iterator[list[Any]]:
             "reference",
             *values,
         ]
-    hostile = [{}, {HOSTILE_FEATURE: HOSTILE_VALUE}, []]
+    hostile = [{}, {HOSTILE_FEATURE: HOSTILE_VALUE}, [], {}]
     when = datetime.fromtimestamp((END - 1) * 3600, UTC)
     yield [uuid.uuid4(), when, HOSTILE_MODEL, "3", "run-1", "session-2", 1, "production", *hostile]
 
@@ -283,6 +318,7 @@ def _fill(client: Connection) -> None:
         column_names=list(_RUN),
     )
     _decide(client)
+    _store_features(client)
     corrected = [[predictions[0][0], hour_time(END - 182 + 24 * day), "flight-delay", day] for day in (0, 1)]
     names = ["event_id", "observed_time", "model_name", "actual_number"]
     client.insert("outcomes", corrected, column_names=names)

@@ -109,6 +109,8 @@ GRANT
     SELECT ON $database.audit_rows,
     SELECT ON $database.audit_links,
     SELECT ON $database.audit_heads,
+    SELECT ON $database.feature_definitions,
+    SELECT ON $database.feature_values,
     INSERT, SELECT ON $database.access_log,
     SELECT(database, name, engine_full) ON system.tables
 TO driftline_reader WITH REPLACE OPTION;
@@ -123,6 +125,15 @@ GRANT
     SELECT ON $database.incidents,
     INSERT, SELECT ON $database.acknowledgements
 TO driftline_responder WITH REPLACE OPTION;
+
+-- Who registers features, pushes their values, and brings them online. Neither is ever changed.
+CREATE ROLE IF NOT EXISTS driftline_features;
+
+GRANT
+    SELECT ON $database.schema_migrations,
+    INSERT, SELECT ON $database.feature_definitions,
+    INSERT, SELECT ON $database.feature_values
+TO driftline_features WITH REPLACE OPTION;
 
 CREATE ROLE IF NOT EXISTS driftline_admin;
 

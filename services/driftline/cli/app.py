@@ -38,6 +38,10 @@ COMMANDS: Final = {
     "demo": Entry(
         "demo:demo", "Run the whole pipeline on real flights, break the upstream, and see what is found."
     ),
+    "features": Entry(
+        "features:features_group",
+        "The feature store: what is defined, training sets, values online, and logged beside stored.",
+    ),
     "forward": Entry(
         "forward:forward",
         "Forward events that processes which are gone had left on this host's disk, and end.",
@@ -78,10 +82,19 @@ COMMANDS: Final = {
     "report": Entry("report:report", "Write what the pages show into one HTML file that needs nothing else."),
     "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
     "runs": Entry("runs:runs_group", "Training runs: what made each version of a model."),
+    "score": Entry(
+        "score:score_command",
+        "Score many entities by the models that serve, and log each prediction; features are read once for "
+        "all.",
+    ),
     "serve": Entry("services:serve", "Serve the pages over a store."),
     "trace": Entry(
         "trace:trace",
         "Show one prediction, back to what made its model; or, backwards, the predictions of something.",
+    ),
+    "triage": Entry(
+        "triage:triage",
+        "Find who is to blame for an incident: upstream, serving or the model, or that nothing says so.",
     ),
     "up": Entry(
         "services:up",

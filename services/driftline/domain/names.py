@@ -8,6 +8,10 @@ taken for one of ours; then ``feature:`` stands before it.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ANSWERED, NUMBER, LABEL = "prediction", "prediction.number", "prediction.label"
 """Whether there is an answer at all, and two of its parts."""
@@ -18,11 +22,19 @@ JOINT = "(joint)"
 VOLUME = "(volume)"
 """Under which verdicts on the number of predictions stand."""
 
+PROVENANCE_TAG = "driftline.features"
+"""The tag that holds where a prediction's features came from; it makes no segment."""
+
 PREFIX = "feature:"
 PATTERN = rf"^({PREFIX}|prediction\z|prediction\.|\(joint\)\z|\(volume\)\z)"
 """Names that could be taken for one of ours, as RE2 has it."""
 
 _OURS = re.compile(PATTERN.replace(r"\z", r"\Z"))
+
+
+def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that divide traffic, for people: all but driftline's own."""
+    return {name: value for name, value in tags.items() if name != PROVENANCE_TAG}
 
 
 def feature_key(name: str) -> str:

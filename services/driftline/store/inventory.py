@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.domain.names import PROVENANCE_TAG
 from driftline.monitors.known import KnownModel
 from driftline.store.visible import visible
 
@@ -17,8 +18,8 @@ _NAMES = f"""
 SELECT DISTINCT model_name, toString(kind), toString(feature) FROM profiles
 WHERE segment = '' AND kind IN ('numeric', 'categorical') AND {visible()}
 UNION ALL
-SELECT DISTINCT model_name, 'tags', toString(arrayJoin(mapKeys(tags))) FROM predictions
-WHERE hour > (SELECT max(hour) FROM derived_hours) - INTERVAL 1 DAY
+SELECT DISTINCT model_name, 'tags', toString(arrayJoin(mapKeys(tags)) AS tag) FROM predictions
+WHERE tag != '{PROVENANCE_TAG}' AND hour > (SELECT max(hour) FROM derived_hours) - INTERVAL 1 DAY
 UNION ALL
 SELECT DISTINCT model_name, '', '' FROM derived_hours
 """

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from driftline.domain.names import LABEL, NUMBER, feature_of
+from driftline.domain.names import LABEL, NUMBER, feature_of, shown_tags
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError, StatementError
 from driftline.store.hours import STREAM, stream_parameters
@@ -110,7 +110,7 @@ class PredictionLine:
         time: when it was made, in UTC.
         number: what the model answered.
         label: what the model answered.
-        tags: its tags.
+        tags: its tags, without driftline's own.
         value: of the feature that is asked for; None: it has none, or none is asked for.
         actual: the outcome; None: not known yet.
     """
@@ -156,7 +156,7 @@ def read_predictions(
             time.replace(tzinfo=UTC),
             answer,
             label,
-            tags,
+            shown_tags(tags),
             category if value is None else value,
             actuals.get(event_id),
         )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
     from driftline.store.migrate import Migration
 
-SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "admin")
-"""``land``, ``profile``, ``watch``, who only asks, who acknowledges incidents, and who applies migrations."""
+SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "features", "admin")
+"""``land``, ``profile``, ``watch``; who asks, acknowledges incidents, keeps features, applies migrations."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497

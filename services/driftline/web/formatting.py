@@ -53,6 +53,14 @@ REASON_LABELS = {
     "probability_range": "a probability outside of 0 to 1",
     "probability_sum": "probabilities that do not sum to 1",
 }
+BLAMES = {
+    "upstream": "Upstream: what was stored moved",
+    "serving": "Serving: the model got something else than was stored",
+    "model": "The model: its features are as they were",
+    "unknown": "Nothing says so",
+    "none": "Nothing is wrong with the features",
+}
+FEATURE_KINDS = {"view": "view", "on_demand": "on-demand view", "service": "service"}
 DROP_LABELS = {
     "too_large": "an event of more than 1,000,000 bytes",
     "queue_full": "they came faster than the log took them, and the queue was full",
@@ -147,6 +155,14 @@ def ago(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {name}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def age_of(seconds: float) -> str:
+    """Return a length of time with its largest unit: ``3.2 h``, ``14 d``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if abs(seconds) >= size:
+            return f"{seconds / size:.3g}{_GAP}{unit}"
+    return f"{seconds:.3g}{_GAP}s"
 
 
 def percent(share: float) -> str:

@@ -17,6 +17,7 @@ from driftline.web.period import parse_days
 from driftline.web.runbooks import list_runbooks, read_runbook
 from driftline.web.views.explorer import view_explorer
 from driftline.web.views.feature import view_feature
+from driftline.web.views.features import view_features
 from driftline.web.views.fleet import view_fleet
 from driftline.web.views.history import view_history
 from driftline.web.views.incident import view_incident
@@ -145,6 +146,10 @@ def _performance(request: PageRequest) -> PageContent:
     return PageContent({"view": view, "choice": request.choice, "bases": BASES, "inf": math.inf})
 
 
+def _features(request: PageRequest) -> PageContent:
+    return PageContent({"listed": view_features(request.connect())})
+
+
 def _incident(request: PageRequest) -> PageContent:
     return PageContent({"view": view_incident(request.connect(), request.name)})
 
@@ -206,12 +211,21 @@ PAGES: Final = (
         example="/models/flight-delay/runs/run-7f3a",
     ),
     Page(
+        "features",
+        addresses.features_path,
+        "Which features are defined, in which version, who uses them, and how fresh are they?",
+        _features,
+        example="/features",
+        label="Features",
+    ),
+    Page(
         "incident",
         addresses.incident_path,
         "The story of one incident: what moved, since when, how sure, on how much traffic and how much of "
         "that arrived; from which part of the traffic; which version, run and commit, and whether the "
-        "version was new; all findings; predictions that show it; how it was acknowledged, and the commands "
-        "that do so. The beginning of the id is enough.",
+        "version was new; whether the model got what was stored, so whether upstream, serving or the model "
+        "is to blame; all findings; predictions that show it; how it was acknowledged, and the commands that "
+        "do so. The beginning of the id is enough.",
         _incident,
         example="/incidents/a1b2c3d4e5f6",
     ),

@@ -58,6 +58,7 @@ class Renderer:
             "iso": formatting.iso,
             "duration": formatting.duration,
             "percent": formatting.percent,
+            "age_of": formatting.age_of,
             "points": formatting.points,
             "number": formatting.number,
             "count": formatting.count,

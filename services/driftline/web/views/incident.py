@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.channels import ChannelKind
-from driftline.domain.hours import hour_time
+from driftline.domain.hours import HOUR_S, hour_time
 from driftline.domain.incidents import MEANINGS
 from driftline.domain.names import is_answer
+from driftline.features.triage import triage_incident
 from driftline.store.evidence import EvidenceKey, read_evidence, read_joint_reason
+from driftline.store.features import has_definitions
 from driftline.store.incidents import find_incident
 from driftline.store.judged import read_effects, read_training_runs
 from driftline.store.predictions import Filter, read_predictions
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from driftline.domain.incidents import Finding
+    from driftline.features.triage import Triage
     from driftline.store.connection import Connection
     from driftline.store.evidence import Evidence
     from driftline.store.judged import TrainingRun
@@ -75,6 +78,7 @@ class IncidentView:
         explorer: the address of all of them.
         hours: the address of all predictions of the incident's hours and part of the traffic.
         runbook: the name of the alert.
+        triage: who is to blame, by what was logged and what was stored; None: no feature is registered.
     """
 
     known: KnownIncident
@@ -89,6 +93,7 @@ class IncidentView:
     explorer: str
     hours: str
     runbook: str
+    triage: Triage | None
 
     @property
     def evidence(self) -> Evidence | None:
@@ -142,6 +147,9 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
         explorer=_explorer(known, wanted),
         hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
         runbook="DriftlinePredictionDrift" if is_answer(main.feature) else "DriftlineDataDrift",
+        triage=triage_incident(connection, incident, now_s=judged_until * HOUR_S)
+        if has_definitions(connection)
+        else None,
     )
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_of
-from driftline.domain.names import is_answer
+from driftline.domain.names import is_answer, shown_tags
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
+from driftline.features.online.provenance import read_provenance
 from driftline.store.checked import find_broken, find_unseen, values_by_key
 from driftline.store.lineage import read_lineage
 from driftline.store.trace import trace
@@ -20,6 +21,7 @@ from driftline.web.views.streams import spans_by_model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.features.online.provenance import Provenance
     from driftline.store.connection import Connection
     from driftline.store.lineage import Lineage
     from driftline.web.incidents import KnownIncident
@@ -60,6 +62,8 @@ class PredictionView:
         verdicts: the findings in windows around it, one a feature and part of the traffic.
         incidents: those that went on at the time.
         is_judged: whether the hour that it was made in is judged.
+        tags: of the event, without driftline's own.
+        provenance: by which definitions its features were read; None: it does not say.
     """
 
     event: Mapping[str, Any]
@@ -73,6 +77,8 @@ class PredictionView:
     verdicts: Sequence[Mapping[str, Any]]
     incidents: Sequence[KnownIncident]
     is_judged: bool
+    tags: Mapping[str, str]
+    provenance: Provenance | None
 
     @property
     def end_hour(self) -> int:
@@ -114,6 +120,8 @@ def view_prediction(connection: Connection, event_id: str) -> PredictionView:
             span.stream == stream and span.first_end <= end_hour <= span.last_end
             for span in spans_by_model(connection).get(stream.model_name, ())
         ),
+        tags=shown_tags(event["tags"]),
+        provenance=read_provenance(event["tags"]),
     )
 
 
