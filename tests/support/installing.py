@@ -23,8 +23,8 @@ def make_environment(folder: Path, packages: Sequence[str], *, python: str = sys
         python: whose environment it is.
 
     Raises:
-        subprocess.SubprocessError: it could not be made in time, or what is asked for is not to be had; the
-            installer's own words are in its `stderr`.
+        subprocess.SubprocessError: it could not be made in time, or what is asked for is not to be had:
+            its `stderr` is the installer's.
     """
     _run(python, "-m", "venv", str(folder))
     interpreter = folder / "bin" / "python"
