@@ -75,6 +75,10 @@ COMMANDS: Final = {
     "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
     "runs": Entry("runs:runs_group", "Training runs: what made each version of a model."),
     "serve": Entry("services:serve", "Serve the pages over a store."),
+    "snapshot": Entry(
+        "snapshot:snapshot_group",
+        "Training sets out of what was logged: labelled as of a time, and the same for ever.",
+    ),
     "trace": Entry(
         "trace:trace",
         "Show one prediction, back to what made its model; or, backwards, the predictions of something.",
