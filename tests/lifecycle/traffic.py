@@ -54,9 +54,9 @@ def serve(
     return ids
 
 
-def correct(landing: Landing, model: str, truths: Mapping[str, float], **outcome: Any) -> None:
-    """Log outcomes of events that were logged before, and land them."""
+def correct(landing: Landing, model: str, outcomes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Log outcomes of events that were logged before, each the arguments of ``log_outcome``; land them."""
     with make_logger(landing.log, model_name=model, model_version="1") as logger:
-        for event_id, actual in truths.items():
-            logger.log_outcome(event_id, actual=actual, **outcome)
+        for event_id, outcome in outcomes:
+            logger.log_outcome(event_id, **outcome)
     landing.land()

@@ -135,6 +135,11 @@ def snapshot_query(definition: Definition) -> tuple[str, Mapping[str, Any]]:
     return " ".join(query.split()), bound
 
 
+def taken_rows(definition: Definition) -> tuple[str, dict[str, Any]]:
+    """Return SQL for a definition's rows, in the columns of `COLUMNS` and ``split``, and what it binds."""
+    return _query(definition, "*", "status = 'taken'")
+
+
 def count_snapshot(connection: Connection, definition: Definition) -> Mapping[str, int]:
     """Return how many rows of the period are ``taken``, and how many are not, by why."""
     query, bound = _query(definition, "status, count()")
