@@ -42,6 +42,10 @@ COMMANDS: Final = {
         "forward:forward",
         "Forward events that processes which are gone had left on this host's disk, and end.",
     ),
+    "gate": Entry(
+        "gate:gate",
+        "Decide whether a candidate may take production's place, on the same rows for both.",
+    ),
     "incidents": Entry(
         "ack:incidents",
         "List incidents, the newest first: what each found, since when, and how it was acknowledged.",

@@ -79,7 +79,7 @@ class AnsweredRow:
 
 
 def read_answered_rows(
-    connection: Connection, definition: Definition, keys: Sequence[str], *, limit: int
+    connection: Connection, definition: Definition, keys: Sequence[str], *, part: str = "", limit: int
 ) -> Sequence[AnsweredRow]:
     """Return rows of a definition, by time; of more than the limit a sample, always the same.
 
@@ -87,9 +87,10 @@ def read_answered_rows(
         connection: to the store.
         definition: which rows.
         keys: tags or categorical features whose values are wanted.
+        part: of the definition's split; empty: all of it.
         limit: at most so many.
     """
-    source, bound = taken_rows(definition)
+    source, bound = taken_rows(definition, part)
     query = (
         f"SELECT * FROM ({_ANSWERED} FROM ({source}) ORDER BY cityHash64(event_id), event_id "
         "LIMIT {limit:UInt64}) ORDER BY event_id"

@@ -135,9 +135,10 @@ def snapshot_query(definition: Definition) -> tuple[str, Mapping[str, Any]]:
     return " ".join(query.split()), bound
 
 
-def taken_rows(definition: Definition) -> tuple[str, dict[str, Any]]:
-    """Return SQL for a definition's rows, in the columns of `COLUMNS` and ``split``, and what it binds."""
-    return _query(definition, "*", "status = 'taken'")
+def taken_rows(definition: Definition, part: str = "") -> tuple[str, dict[str, Any]]:
+    """Return SQL for a definition's rows, all or those of a part of its split, and what it binds."""
+    query, bound = _query(definition, "*", "status = 'taken' AND {side:String} IN ('', split)")
+    return query, {**bound, "side": part}
 
 
 def count_snapshot(connection: Connection, definition: Definition) -> Mapping[str, int]:
