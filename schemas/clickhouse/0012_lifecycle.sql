@@ -38,7 +38,8 @@ CREATE TABLE retrain_decisions
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(decided_at)
-ORDER BY (model_name, environment, decided_at, decision_id);
+ORDER BY (model_name, environment, decided_at, decision_id)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 -- Who approved that a model is trained again, or stopped it: the last one counts.
 CREATE TABLE retrain_permissions
@@ -46,7 +47,6 @@ CREATE TABLE retrain_permissions
     model_name LowCardinality(String) COMMENT 'empty: every model',
     given_at DateTime64(3, 'UTC') DEFAULT now64(3),
     permission LowCardinality(String) COMMENT 'approve, stop or allow',
-    decision_id String COMMENT 'what is approved; empty: not an approval',
     given_by String,
     reason String
 )

@@ -97,7 +97,9 @@ def test_whatever_lands_later_the_same_definition_has_the_same_rows(
     """As of the time when the first outcomes had landed, which every later one came after."""
     name = f"stays-{tmp_path_factory.mktemp('stays').name}"
     ids = serve(landing, name, range(30))
-    as_of = client.rows("SELECT max(landed_at) FROM outcomes WHERE model_name = {m:String}", {"m": name})[0][0]
+    as_of = client.rows("SELECT max(landed_at) FROM outcomes WHERE model_name = {m:String}", {"m": name})[0][
+        0
+    ]
     definition = defined(as_of.replace(tzinfo=START.tzinfo), name)
     folder = tmp_path_factory.mktemp("made")
 
@@ -107,21 +109,31 @@ def test_whatever_lands_later_the_same_definition_has_the_same_rows(
         )
 
     first = made(definition, "first")
-    corrections = [(ids[number], {"actual": actual, "revision": revision}) for number, actual, revision in later]
+    corrections = [
+        (ids[number], {"actual": actual, "revision": revision}) for number, actual, revision in later
+    ]
     correct(landing, name, corrections)
     if more:
         serve(landing, name, range(30, 30 + more))
     again = made(definition, "again")
     assert (again.row_hash, again.snapshot_id) == (first.row_hash, first.snapshot_id)
-    newest = client.rows("SELECT max(landed_at) FROM outcomes WHERE model_name = {m:String}", {"m": name})[0][0]
+    newest = client.rows("SELECT max(landed_at) FROM outcomes WHERE model_name = {m:String}", {"m": name})[0][
+        0
+    ]
     peeking = replace(definition, as_of=newest.replace(tzinfo=START.tzinfo) + timedelta(hours=1))
     with pytest.raises(SettingError, match="would look at what is still to land"):
         create_snapshot(
-            client, peeking, Location.at(str(folder)), author="me", settled=newest.replace(tzinfo=START.tzinfo)
+            client,
+            peeking,
+            Location.at(str(folder)),
+            author="me",
+            settled=newest.replace(tzinfo=START.tzinfo),
         )
 
 
-def test_a_correction_counts_as_of_when_it_had_landed_and_by_one_rule(landing, make, client, settled, tmp_path):
+def test_a_correction_counts_as_of_when_it_had_landed_and_by_one_rule(
+    landing, make, client, settled, tmp_path
+):
     ids = serve(landing, "corrected", range(10))
     before = settled(0)
     revised = [{"actual": 1, "revision": 2}, {"actual": 0, "revision": 1}]
@@ -218,7 +230,9 @@ def test_the_store_can_be_asked_for_the_same_rows_until_they_are_gone(landing, m
     serve(landing, "expires", range(20))
     manifest = make(defined(landing_time(client), "expires", until=START + HOUR))
     assert rederive_snapshot(client, manifest) == []
-    client.command("ALTER TABLE predictions DELETE WHERE model_name = 'expires'", settings={"mutations_sync": 2})
+    client.command(
+        "ALTER TABLE predictions DELETE WHERE model_name = 'expires'", settings={"mutations_sync": 2}
+    )
     (problem,) = rederive_snapshot(client, manifest)
     assert "rows expired there, or were changed" in problem
     assert verify_snapshot(manifest) == []

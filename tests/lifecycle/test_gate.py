@@ -49,7 +49,12 @@ def test_a_fault_in_one_slice_is_named():
         ({}, {"slices": ("region=south",)}, "hold", "accuracy in region=south: 0 rows do not suffice"),
         ({}, {"slices": (SLICE,), "least_slice_rows": 300}, "hold", "200 rows do not suffice"),
         ({"invalid": 1}, {"slices": ()}, "fail", "1 of 4001 answers are none"),
-        ({"available": {"x": 1.0, "y": 0.5}}, {}, "fail", "trained on what is not served: y in 50.0% of rows"),
+        (
+            {"available": {"x": 1.0, "y": 0.5}},
+            {},
+            "fail",
+            "trained on what is not served: y in 50.0% of rows",
+        ),
     ],
 )
 def test_what_decides_is_named(changes, rules, decision, reason):

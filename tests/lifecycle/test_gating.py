@@ -34,8 +34,13 @@ def answered(number, scale):
 def register(landing, version, data=None, **options):
     waive = WAIVED if data is None else {name: why for name, why in WAIVED.items() if name != "data"}
     register_training_run(
-        f"run-{version}", model_name=MODEL, model_version=version, log=landing.place.log_url,
-        waive=waive, data=data, **options,
+        f"run-{version}",
+        model_name=MODEL,
+        model_version=version,
+        log=landing.place.log_url,
+        waive=waive,
+        data=data,
+        **options,
     )
 
 
@@ -79,7 +84,11 @@ def test_a_candidate_as_good_in_shadow_passes_and_its_report_says_by_what(gate, 
     report = json.loads(done.output)
     assert (report["decision"], report["rows"], report["metric"]) == ("pass", 300, "roc_auc")
     assert {(each["name"], each["segment"]) for each in report["checks"]} >= {
-        ("roc_auc", ""), ("roc_auc", "region=eu"), ("features", ""), ("calibration", ""), ("pairing", ""),
+        ("roc_auc", ""),
+        ("roc_auc", "region=eu"),
+        ("features", ""),
+        ("calibration", ""),
+        ("pairing", ""),
     }
     assert (tmp_path / "report.md").read_text().startswith("# PASS: gated 2 against 1")
 

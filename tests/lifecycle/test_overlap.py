@@ -16,7 +16,10 @@ ENTITIES = Split("entity", 0.2)
 
 def defined(since, until, split=None):
     return Definition(
-        model_name="m", since=START + since * DAY, until=START + until * DAY, as_of=START + 99 * DAY,
+        model_name="m",
+        since=START + since * DAY,
+        until=START + until * DAY,
+        as_of=START + 99 * DAY,
         split=split or Split(),
     )
 
@@ -36,7 +39,12 @@ def learned(*definitions, registered=50):
         (defined(10, 20), "", learned(defined(0, 10, ENTITIES)), "learned from entities apart"),
         (defined(0, 10, ENTITIES), "test", learned(defined(0, 10, ENTITIES)), ""),
         (defined(0, 10, ENTITIES), "train", learned(defined(0, 10, ENTITIES)), "from entities apart"),
-        (defined(0, 10, Split("entity", 0.3)), "test", learned(defined(0, 10, ENTITIES)), "from entities apart"),
+        (
+            defined(0, 10, Split("entity", 0.3)),
+            "test",
+            learned(defined(0, 10, ENTITIES)),
+            "from entities apart",
+        ),
         (defined(50, 60), "", learned(), ""),
         (defined(49, 60), "", learned(), "names no snapshot, and was registered at"),
     ],

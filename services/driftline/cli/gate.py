@@ -60,7 +60,9 @@ EXIT_CODES = {"pass": 0, "fail": 1, "hold": 2}
 @click.option("--slice", "slices", multiple=True, help="Look at this part, too, key=value; may be repeated.")
 @click.option("--slice-margin", type=float, help="The same of each slice; default: three margins.")
 @click.option("--least-rows", type=click.IntRange(min=2), help="Fewer rows hold; default: 200.")
-@click.option("--report", "report_path", type=click.Path(path_type=Path), help="Write the report as Markdown.")
+@click.option(
+    "--report", "report_path", type=click.Path(path_type=Path), help="Write the report as Markdown."
+)
 @log_option
 @store_option
 @json_option
@@ -89,9 +91,7 @@ def gate(
 
     def compare(connection: Connection) -> GateReport:
         comparison = _comparison(connection, state, candidate, against, asked, store_url)
-        made = run_gate(
-            connection, comparison, rules, report_id=uuid4().hex, now=datetime.now(UTC)
-        )
+        made = run_gate(connection, comparison, rules, report_id=uuid4().hex, now=datetime.now(UTC))
         write_gate(connection, line_of(made))
         return made
 

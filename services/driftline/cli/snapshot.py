@@ -69,12 +69,22 @@ def location_option(command: Callable[P, R]) -> Callable[P, R]:
 @click.option("--maturity", help="Predictions are so old at least, such as 14d; default: by their delays.")
 @click.option("--label-age", help="Only truths that were known so long after the prediction, such as 7d.")
 @click.option(
-    "--split", type=click.Choice(["none", "time", "entity"]), default="time", show_default=True,
+    "--split",
+    type=click.Choice(["none", "time", "entity"]),
+    default="time",
+    show_default=True,
     help="Into what is learned from and what is tested on.",
 )
-@click.option("--test-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.2,
-              show_default=True, help="Of the period, or of the entities, that is tested on.")
-@click.option("--leave-out", "named", multiple=True, help="Hours as SINCE/UNTIL: no row is taken; repeatable.")
+@click.option(
+    "--test-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Of the period, or of the entities, that is tested on.",
+)
+@click.option(
+    "--leave-out", "named", multiple=True, help="Hours as SINCE/UNTIL: no row is taken; repeatable."
+)
 @click.option("--label", default="", help="What your team calls it.")
 @store_option
 @json_option
@@ -209,7 +219,8 @@ def _echo(manifest: Manifest) -> None:
         "rows": ", ".join(f"{count} to {part}" for part, count in sorted(parts.items(), reverse=True)),
         "not taken": ", ".join(
             f"{count} {name}" for name, count in plain["counts"].items() if name != "taken"
-        ) or "none",
+        )
+        or "none",
         "served by": ", ".join(f"version {each['model_version']}" for each in plain["served_by"]),
         "hash of rows": manifest.row_hash,
     }

@@ -152,7 +152,8 @@ def incomplete_hours(connection: Connection, wanted: Wanted, span: tuple[int, in
     thin = {
         hour: missing[hour] / (missing[hour] + rows.get(hour, 0))
         for hour in missing
-        if missing[hour] > 0 and rows.get(hour, 0) / (missing[hour] + rows.get(hour, 0)) < wanted.least_completeness
+        if missing[hour] > 0
+        and rows.get(hour, 0) / (missing[hour] + rows.get(hour, 0)) < wanted.least_completeness
     }
     return list(_runs(thin, "incomplete", lambda share: f"of its predictions {share:.0%} are missing"))
 
@@ -182,7 +183,9 @@ def invalid_hours(connection: Connection, wanted: Wanted, span: tuple[int, int])
         connection, wanted.model_name, wanted.environment, first_hour=span[0], end_hour=span[1]
     )
     bad = {
-        hour: count / max(rows, 1) for hour, (count, rows) in found.items() if count > wanted.most_invalid * rows
+        hour: count / max(rows, 1)
+        for hour, (count, rows) in found.items()
+        if count > wanted.most_invalid * rows
     }
     return list(_runs(bad, "invalid", lambda share: f"{share:.2g} invalid values by prediction"))
 

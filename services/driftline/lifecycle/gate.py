@@ -206,7 +206,10 @@ def _features(pairs: Pairs, rules: GateRules) -> Sequence[Check]:
 
 def _compared(pairs: Pairs, rules: GateRules, metric: Metric) -> Sequence[Check]:
     """Return the comparison of the whole and of each slice; what is worse is so after Holm's correction."""
-    masks = {WHOLE: np.ones(len(pairs.truth), dtype=bool), **{name: pairs.slices.get(name) for name in rules.slices}}
+    masks = {
+        WHOLE: np.ones(len(pairs.truth), dtype=bool),
+        **{name: pairs.slices.get(name) for name in rules.slices},
+    }
     least = {name: rules.least_slice_rows if name else rules.least_rows for name in masks}
     found: dict[str, Difference | None] = {}
     for name, mask in masks.items():
@@ -269,6 +272,4 @@ def _latency(pairs: Pairs, rules: GateRules) -> Sequence[Check]:
     other, _, other_high = quantile_bounds(pairs.production_latency, _QUANTILE, rules.level)
     is_slower = own_low > rules.latency_ratio * other_high
     detail = f"95 % of answers take up to {own / 1000:.3g} ms, production's {other / 1000:.3g} ms"
-    return [
-        Check("latency", WHOLE, "fail" if is_slower else "pass", detail, margin=rules.latency_ratio)
-    ]
+    return [Check("latency", WHOLE, "fail" if is_slower else "pass", detail, margin=rules.latency_ratio)]

@@ -118,7 +118,9 @@ def _auc(positive: Flags, candidate: Floats, production: Floats) -> Difference |
     spread += float(np.var(against[0] - against[1], ddof=1)) / others
     error = math.sqrt(spread)
     rows = len(positive)
-    return Difference("roc_auc", *areas, value, error, rows, "DeLong, paired", _tail(value, error))
+    return Difference(
+        "roc_auc", areas[0], areas[1], value, error, rows, "DeLong, paired", _tail(value, error)
+    )
 
 
 def _placements(scores: Floats, positive: Flags) -> tuple[Floats, Floats]:
@@ -171,7 +173,9 @@ def _bootstrapped(
     if np.array_equal(candidate, production):
         value = error = 0.0
     rows = len(candidate)
-    return Difference(metric, *values, value, error, rows, "bootstrap, paired", _tail(value, error))
+    return Difference(
+        metric, values[0], values[1], value, error, rows, "bootstrap, paired", _tail(value, error)
+    )
 
 
 def _resampled_means(columns: Floats) -> Floats:
@@ -218,7 +222,9 @@ def calibration_difference(truth: Floats, candidate: Floats, production: Floats)
     drawn = means[:_CALIBRATION_BINS].sum(axis=0) - means[_CALIBRATION_BINS:].sum(axis=0)
     value, error = values[1] - values[0], float(np.std(drawn, ddof=1))
     method = "bootstrap, paired"
-    return Difference("calibration_error", *values, value, error, rows, method, _tail(value, error))
+    return Difference(
+        "calibration_error", values[0], values[1], value, error, rows, method, _tail(value, error)
+    )
 
 
 def quantile_bounds(values: Floats, quantile: float, level: float) -> tuple[float, float, float]:

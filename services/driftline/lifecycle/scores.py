@@ -35,7 +35,9 @@ def read_scores(path: Path) -> Mapping[str, Answer]:
         if event_id in answers:
             raise SettingError(f"{path}, row {number}: event {event_id} stands there twice")
         label = row.get("label")
-        answers[event_id] = Answer(_number(row.get("prediction")), None if label in (None, "") else str(label), None)
+        answers[event_id] = Answer(
+            _number(row.get("prediction")), None if label in (None, "") else str(label), None
+        )
     return answers
 
 

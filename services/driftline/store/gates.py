@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from driftline.store.connection import Connection
 
-_NAMES = ["report_id", "model_name", "candidate", "production", "made_at", "decision", "reason", "rows", "report"]
+_NAMES = [
+    "report_id",
+    "model_name",
+    "candidate",
+    "production",
+    "made_at",
+    "decision",
+    "reason",
+    "rows",
+    "report",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +63,8 @@ def read_gates(connection: Connection, model_name: str, *, limit: int = 100) -> 
         "ORDER BY made_at DESC, report_id LIMIT {limit:UInt32}",
         {"model": model_name, "limit": limit},
     )
-    return [GateLine(*row[:4], row[4].replace(tzinfo=UTC), *row[5:]) for row in rows]
+    return [_line(dict(zip(_NAMES, row, strict=True))) for row in rows]
+
+
+def _line(row: dict[str, Any]) -> GateLine:
+    return GateLine(**{**row, "made_at": row["made_at"].replace(tzinfo=UTC)})

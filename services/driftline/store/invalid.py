@@ -179,4 +179,5 @@ def read_invalid_hours(
         bound,
     )
     rows = {int(hour): int(count) for hour, count in counted}
-    return {int(hour): (int(count), rows.get(int(hour), 0)) for hour, count in sorted(invalid)}
+    found = {int(hour): int(count) for hour, count in invalid}
+    return {hour: (found[hour], rows.get(hour, 0)) for hour in sorted(found)}

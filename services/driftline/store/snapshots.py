@@ -223,9 +223,13 @@ def find_snapshot(connection: Connection, wanted: str) -> SnapshotLine:
     found = read_snapshot_lines(connection, snapshot_id=wanted) if wanted else []
     ids = Counter(each.snapshot_id for each in found)
     if not found:
-        raise NotFoundError(f"there is no snapshot {wanted!r}; 'driftline snapshot list' lists those there are")
+        raise NotFoundError(
+            f"there is no snapshot {wanted!r}; 'driftline snapshot list' lists those there are"
+        )
     if len(ids) > 1:
-        raise NotFoundError(f"several snapshots are meant by {wanted!r}, such as {' and '.join(list(ids)[:2])}")
+        raise NotFoundError(
+            f"several snapshots are meant by {wanted!r}, such as {' and '.join(list(ids)[:2])}"
+        )
     return found[0]
 
 
