@@ -76,6 +76,10 @@ COMMANDS: Final = {
         "Derive profiles, sessions and invalid values from what has landed, hour by hour, and seal it.",
     ),
     "report": Entry("report:report", "Write what the pages show into one HTML file that needs nothing else."),
+    "retrain": Entry(
+        "retrain:retrain_group",
+        "Whether a model is to be trained again, why not, and who allowed or stopped it.",
+    ),
     "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
     "runs": Entry("runs:runs_group", "Training runs: what made each version of a model."),
     "serve": Entry("services:serve", "Serve the pages over a store."),
