@@ -77,8 +77,8 @@ CREATE TABLE pipeline_steps
 (
     model_name LowCardinality(String),
     run_id String,
-    step LowCardinality(String) COMMENT 'define, snapshot, train, register, gate, promote or end',
-    state LowCardinality(String) COMMENT 'done, failed, held or alive',
+    step LowCardinality(String) COMMENT 'define, snapshot, train, register, shadow, gate, promote, end, alive or request',
+    state LowCardinality(String) COMMENT 'done, failed or held',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3),
     attempt UInt32,
     detail String COMMENT 'what it made, as JSON' CODEC(ZSTD)
@@ -100,4 +100,4 @@ CREATE TABLE gate_reports
     report String COMMENT 'all of it, as JSON' CODEC(ZSTD)
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (model_name, made_at, report_id);
+ORDER BY (model_name, report_id);

@@ -9,14 +9,27 @@ import pytest
 
 from driftline.domain.retraining import RetrainDecision
 from driftline.errors import SettingError
-from driftline.lifecycle.executors import KEY, SIGNATURE, TIMESTAMP, Calling, TrainingError, execute, signature
+from driftline.lifecycle.executors import (
+    KEY,
+    SIGNATURE,
+    TIMESTAMP,
+    Calling,
+    TrainingError,
+    execute,
+    signature,
+)
 from driftline.lifecycle.trigger import TriggerSettings
 from tests.lifecycle.receiver import Receiver
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DECISION = RetrainDecision(
-    decision_id="d1", model_name="m", environment="production", decided_at=NOW, action="retrain",
-    cause="performance_drop", cause_since=NOW,
+    decision_id="d1",
+    model_name="m",
+    environment="production",
+    decided_at=NOW,
+    action="retrain",
+    cause="performance_drop",
+    cause_since=NOW,
 )
 
 
@@ -82,7 +95,10 @@ def test_a_command_finds_the_decision_in_its_environment(tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "problem"),
-    [(f"{sys.executable} -c 'import sys; sys.exit(3)'", "ended with status 3"), ("no-such-program", "can't be run")],
+    [
+        (f"{sys.executable} -c 'import sys; sys.exit(3)'", "ended with status 3"),
+        ("no-such-program", "can't be run"),
+    ],
 )
 def test_a_command_that_fails_is_named(command, problem):
     with pytest.raises(TrainingError, match=problem):

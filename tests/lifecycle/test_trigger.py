@@ -30,9 +30,7 @@ def codes(facts, settings=SETTINGS):
     return decision.action, [why.code for why in decision.reasons]
 
 
-@pytest.mark.parametrize(
-    ("facts", "cause"), [(DROPPED, "performance_drop"), (ACCEPTED, "accepted_drift")]
-)
+@pytest.mark.parametrize(("facts", "cause"), [(DROPPED, "performance_drop"), (ACCEPTED, "accepted_drift")])
 def test_what_training_cures_and_has_lasted_is_trained_for(facts, cause):
     decision = decided(facts)
     assert (decision.action, decision.cause, decision.cause_since) == ("retrain", cause, NOW - 2 * DAY)

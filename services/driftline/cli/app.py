@@ -71,6 +71,10 @@ COMMANDS: Final = {
         "performance:performance",
         "Show how right models were, period by period: metrics with intervals, and what they rest on.",
     ),
+    "pipeline": Entry(
+        "pipeline:pipeline_group",
+        "A pipeline as code: snapshot, train, register, gate, promote; it goes on where it was left.",
+    ),
     "profile": Entry(
         "deriving:profile",
         "Derive profiles, sessions and invalid values from what has landed, hour by hour, and seal it.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +23,11 @@ from driftline.lifecycle.archive import settled_time
 from driftline.lifecycle.defining import Wanted, define
 from driftline.lifecycle.gate import MARGIN_OF, GateRules
 from driftline.lifecycle.gating import Comparison, GateReport, report_as_markdown, report_as_plain, run_gate
+from driftline.lifecycle.keeping import line_of
 from driftline.lifecycle.overlap import learned_of
 from driftline.lifecycle.scores import read_scores
 from driftline.registry.decisions import known_version
-from driftline.store.gates import GateLine, write_gate
+from driftline.store.gates import write_gate
 from driftline.store.runs import read_revisions
 
 if TYPE_CHECKING:
@@ -110,22 +110,6 @@ def rules_of(asked: dict[str, Any]) -> GateRules:
     names = ("metric", "margin", "slices", "slice_margin", "least_rows")
     given = {name: asked[name] for name in names if asked[name] not in (None, ())}
     return replace(GateRules(), **given)
-
-
-def line_of(report: GateReport) -> GateLine:
-    """Return a report as the store keeps it."""
-    verdict = report.verdict
-    return GateLine(
-        report.report_id,
-        report.model_name,
-        report.candidate,
-        report.production,
-        report.made_at,
-        verdict.decision,
-        verdict.reason,
-        verdict.rows,
-        json.dumps(report_as_plain(report)),
-    )
 
 
 def _comparison(

@@ -18,6 +18,7 @@ from driftline.store.incidents import read_incidents
 from driftline.store.invalid import read_invalid_hours
 from driftline.store.ledger import Ledger, read_rows_by_hour
 from driftline.store.performance import Asked, Moment
+from driftline.store.snapshots import read_served_hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -71,6 +72,8 @@ class Wanted:
 def define(connection: Connection, wanted: Wanted) -> Definition:
     """Return the definition of what is wanted, as incidents, the ledger and invalid values stand now.
 
+    Its period begins and ends with hours that have predictions, so that a share of it is one of them.
+
     Raises:
         SettingError: nobody can tell how long truths take, or nothing is old enough.
     """
@@ -82,17 +85,25 @@ def define(connection: Connection, wanted: Wanted) -> Definition:
             f"{wanted.as_of:%Y-%m-%dT%H:%M}: truths are known up to predictions of {until:%Y-%m-%dT%H:%M}; "
             "begin earlier, or name another maturity"
         )
-    span = (hour_of(wanted.since), hour_of(until - timedelta(microseconds=1)) + 1)
+    span = read_served_hours(
+        connection, wanted.model_name, wanted.environment, since=wanted.since, until=until
+    )
+    if span is None:
+        raise SettingError(
+            f"{wanted.model_name} predicted nothing in {wanted.environment} from "
+            f"{wanted.since:%Y-%m-%dT%H:%M} until {until:%Y-%m-%dT%H:%M}"
+        )
+    since, until = max(wanted.since, hour_time(span[0])), min(until, hour_time(span[1]))
     return Definition(
         model_name=wanted.model_name,
         model_version=wanted.model_version,
         environment=wanted.environment,
-        since=wanted.since,
+        since=since,
         until=until,
         as_of=wanted.as_of,
         maturity=wanted.maturity or timedelta(0),
         label_age=wanted.label_age,
-        split=split_of(wanted.split, wanted.test_share, wanted.since, until),
+        split=split_of(wanted.split, wanted.test_share, since, until),
         left_out=tuple(
             [
                 *wanted.named,

@@ -79,16 +79,16 @@ def overlaps(evaluated: Definition, part: str, learned: Sequence[Learned]) -> It
         part: of its split, from which they are; empty: all.
         learned: what each of the models learned from.
     """
+    first = _first(evaluated, part)
     for model in learned:
-        if not model.definitions and evaluated.since < model.registered:
+        if not model.definitions and first < model.registered:
             yield (
                 f"version {model.version} names no snapshot, and was registered at "
-                f"{model.registered:%Y-%m-%d %H:%M}: rows since {evaluated.since:%Y-%m-%d %H:%M} may be those "
+                f"{model.registered:%Y-%m-%d %H:%M}: rows since {first:%Y-%m-%d %H:%M} may be those "
                 "that it learned from; begin later"
             )
         for each in model.definitions:
             is_apart = _same_entities_apart(evaluated.split, part, each.split)
-            first = _first(evaluated, part)
             if each.split.kind == "entity" and not is_apart:
                 yield (
                     f"version {model.version} learned from entities apart; these rows are not of those it was "

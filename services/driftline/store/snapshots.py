@@ -16,6 +16,7 @@ from driftline.store.outcomes import TRUTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from driftline.domain.snapshots import Definition, Split
     from driftline.store.connection import Connection
@@ -133,6 +134,27 @@ def snapshot_query(definition: Definition) -> tuple[str, Mapping[str, Any]]:
     select = ", ".join(COLUMNS)
     query, bound = _query(definition, f"{select}, split", "status = 'taken'")
     return " ".join(query.split()), bound
+
+
+def read_served_hours(
+    connection: Connection, model_name: str, environment: str, *, since: datetime, until: datetime
+) -> tuple[int, int] | None:
+    """Return the first hour of a period that has predictions, and the one behind the last; None: none has.
+
+    Args:
+        connection: to the store.
+        model_name: of all versions of this model.
+        environment: where they were made.
+        since: of this time or later, UTC.
+        until: before this time, UTC.
+    """
+    (row,) = connection.rows(
+        f"SELECT count(), min({HOUR}), max({HOUR}) FROM predictions "
+        "WHERE model_name = {model:String} AND environment = {environment:String} "
+        f"AND hour >= toStartOfHour({_TIME % 'since'}) AND hour < {_TIME % 'until'} AND {COUNTS.sql}",
+        {"model": model_name, "environment": environment, "since": since, "until": until},
+    )
+    return (int(row[1]), int(row[2]) + 1) if row[0] else None
 
 
 def taken_rows(definition: Definition, part: str = "") -> tuple[str, dict[str, Any]]:
