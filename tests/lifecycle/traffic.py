@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.support.traffic import make_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tests.support.landing import Landing
 
@@ -38,6 +38,8 @@ def serve(
     *,
     version: str = "1",
     known: bool = True,
+    truths: Callable[[int], float] = truth,
+    step_s: float = 180,
     events: Mapping[int, Mapping[str, Any]] | None = None,
     **names: Any,
 ) -> Sequence[str]:
@@ -48,7 +50,8 @@ def serve(
         ids = [logger.log(**(events or {}).get(number, event(number))) for number in chosen]
         if known:
             for number, event_id in zip(chosen, ids, strict=True):
-                logger.log_outcome(event_id, actual=truth(number))
+                observed = event(number, step_s=step_s)["event_time"] + 60
+                logger.log_outcome(event_id, actual=truths(number), observed_time=observed)
     assert None not in ids
     landing.land()
     return ids
