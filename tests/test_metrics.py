@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftline.audit import SEALER_METRICS
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
+from driftline.lifecycle.metrics import RETRAIN_METRICS
 from driftline.metrics import BUILD, COMMON_METRICS, Metric, Metrics
 from driftline.mlflow.metrics import MLFLOW_METRICS
 from driftline.profiling import PROFILER_METRICS
@@ -23,6 +24,7 @@ TABLES = (
     *WORKER_METRICS,
     *WEB_METRICS,
     *MLFLOW_METRICS,
+    *RETRAIN_METRICS,
 )
 _UNITS = (
     "_total",

@@ -50,7 +50,7 @@ def test_users_are_created_with_the_tables_and_again_without_harm(tmp_path, was_
     assert ([one.number for one in first], second) == ([one.number for one in shipped], [])
     assert noted[: len(noted) // 2] == noted[len(noted) // 2 :]
     assert noted[-1] == "GRANT driftline_lander TO driftline_lander_user"
-    assert [f"CREATE ROLE IF NOT EXISTS driftline_{service}" in noted for service in SERVICES] == [True] * 6
+    assert [f"CREATE ROLE IF NOT EXISTS driftline_{service}" in noted for service in SERVICES] == [True] * 7
 
 
 def test_an_embedded_store_keeps_no_users(tmp_path):

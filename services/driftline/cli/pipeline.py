@@ -13,13 +13,13 @@ from driftline.cli.options import clean_errors, json_option, log_option, model_o
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store, patience_with
 from driftline.embedded import open_store
-from driftline.lifecycle.pipeline import END, Runner, process_is_gone
+from driftline.lifecycle.pipeline import Runner, process_is_gone
 from driftline.lifecycle.pipeline_file import read_pipeline
 from driftline.lifecycle.steps import STEPS
 from driftline.log import open_log
 from driftline.registry.decisions import somebody
 from driftline.store import ask
-from driftline.store.pipelines import read_claims, read_steps
+from driftline.store.pipelines import read_run_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,7 +116,7 @@ def plan(path: Path, log_url: str, store_url: str, as_json: bool) -> None:
 @clean_errors
 def list_runs(model_name: str | None, store_url: str, as_json: bool) -> None:
     """List runs, the newest first: how far each has come."""
-    rows = ask_store(store_url, lambda connection: run_rows(connection, model_name or ""))
+    rows = ask_store(store_url, lambda connection: _rows(connection, model_name or ""))
     if as_json:
         echo_json(rows)
     elif rows:
@@ -125,23 +125,18 @@ def list_runs(model_name: str | None, store_url: str, as_json: bool) -> None:
         echo("no pipeline was run; 'driftline pipeline run' does")
 
 
-def run_rows(connection: Connection, model_name: str) -> Sequence[dict[str, Any]]:
-    """Return runs with the last step of each, the newest first."""
-    rows = []
-    for claim in read_claims(connection, model_name, limit=100):
-        steps = read_steps(connection, claim.model_name, claim.run_id)
-        last = next((name for name in reversed([*STEPS]) if name in steps), "")
-        ended = steps.get(END)
-        rows.append(
-            {
-                **{name: getattr(claim, name) for name in ("model_name", "number", "run_id", "attempt")},
-                "step": last,
-                "state": ended.state if ended else steps[last].state if last else "begun",
-                "claimed_at": claim.claimed_at,
-                "why": steps[last].detail.get("reason", "") if last else "",
-            }
-        )
-    return rows
+def _rows(connection: Connection, model_name: str) -> Sequence[dict[str, Any]]:
+    """Return runs as they are listed, the newest first."""
+    names = ("model_name", "number", "run_id", "attempt", "claimed_at", "decision_id")
+    return [
+        {
+            **{name: getattr(line.claim, name) for name in names},
+            "step": line.step,
+            "state": line.state,
+            "why": line.why,
+        }
+        for line in read_run_lines(connection, model_name)
+    ]
 
 
 def _echo(result: RunResult, *, as_json: bool) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
 from driftline.cli.logs import FailureError
 from driftline.cli.options import (
     clean_errors,
@@ -25,9 +28,15 @@ from driftline.cli.times import parse_time, since_option
 from driftline.domain.retraining import Permission
 from driftline.domain.streams import PRODUCTION
 from driftline.drift import DriftSettings
+from driftline.embedded import open_store
+from driftline.health import Health, Pulse
+from driftline.lifecycle.metrics import RETRAIN_METRICS
 from driftline.lifecycle.retrain import plan_retraining, run_retraining
 from driftline.lifecycle.trigger import TriggerSettings
+from driftline.lifecycle.watch import INTERVAL_S, RetrainWatch
+from driftline.metrics import Metrics
 from driftline.registry.decisions import somebody
+from driftline.store.ready import check_store
 from driftline.store.retraining import read_decisions, write_permission
 
 if TYPE_CHECKING:
@@ -98,6 +107,44 @@ def run(
     _echo(asked.decision, as_json=as_json, more={"done": asked.done, "problem": asked.problem})
     if asked.problem:
         raise FailureError(asked.problem)
+
+
+@retrain_group.command("watch")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(min=1),
+    default=INTERVAL_S,
+    show_default=True,
+    help="How often to ask, seconds.",
+)
+@monitors_option
+@store_option
+@metrics_port_option
+@allowed_host_option
+@clean_errors
+def watch(
+    interval_s: float,
+    monitors: Path | None,
+    store_url: str,
+    metrics_port: int | None,
+    allowed_hosts: tuple[str, ...],
+) -> None:
+    """Do what 'retrain run' does for every model that the file of monitors enables, again and again."""
+    stop = stop_on_signals()
+    metrics, pulse = Metrics(RETRAIN_METRICS), Pulse("retrain watch", time.monotonic)
+    with open_store(store_url, use="write") as store, ExitStack() as stack:
+        health = Health(
+            alive={"retrain watch": pulse.check},
+            ready={"store": lambda: check_store(store), "asking": pulse.check_work},
+            pulses={"retrain watch": pulse},
+        )
+        stack.enter_context(exposed_metrics(metrics, health, metrics_port, allowed_hosts))
+        watched = load_monitors(monitors, DriftSettings())
+        author = f"{somebody()} {os.getpid()}"
+        RetrainWatch(store, watched, metrics=metrics, pulse=pulse, author=author, interval_s=interval_s).run(
+            stop
+        )
 
 
 @retrain_group.command("decisions")

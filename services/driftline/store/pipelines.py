@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 _ATTEMPTS = 5
+_NO_STEPS = frozenset({"end", "alive"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,37 @@ _CLAIM_NAMES = [field.name for field in dataclasses.fields(Claim)]
 _CLAIM_WRITTEN = [name for name in _CLAIM_NAMES if name != "claimed_at"]
 _STEP_NAMES = [field.name for field in dataclasses.fields(StepLine)]
 _STEP_WRITTEN = [name for name in _STEP_NAMES if name != "written_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """How far a run has come.
+
+    Args:
+        claim: of its last attempt.
+        step: that was looked at last; empty: none was.
+        state: what came of the run where it ended, else of the step; ``begun`` before the first one.
+        why: for a person; empty: nothing more is to be said.
+    """
+
+    claim: Claim
+    step: str
+    state: str
+    why: str
+
+
+def read_run_lines(connection: Connection, model_name: str = "", *, limit: int = 100) -> Sequence[RunLine]:
+    """Return how far runs have come, the newest first."""
+    found = []
+    for claim in read_claims(connection, model_name, limit=limit):
+        steps = read_steps(connection, claim.model_name, claim.run_id)
+        looked_at = [line for name, line in steps.items() if name not in _NO_STEPS]
+        last = max(looked_at, key=lambda line: str(line.written_at), default=None)
+        ended = steps.get("end")
+        state = ended.state if ended else last.state if last else "begun"
+        why = str(last.detail.get("reason", "")) if last else ""
+        found.append(RunLine(claim, last.step if last else "", state, why))
+    return found
 
 
 def add_claim(connection: Connection, claim: Claim) -> bool:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
     from driftline.store.migrate import Migration
 
-SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "admin")
-"""``land``, ``profile``, ``watch``, who only asks, who acknowledges incidents, and who applies migrations."""
+SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "trainer", "admin")
+"""``land``, ``profile``, ``watch``; who only asks, acknowledges incidents, trains again, applies migrations."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497
