@@ -77,7 +77,8 @@ CREATE TABLE pipeline_steps
 (
     model_name LowCardinality(String),
     run_id String,
-    step LowCardinality(String) COMMENT 'define, snapshot, train, register, shadow, gate, promote, end, alive or request',
+    step LowCardinality(String)
+        COMMENT 'define, snapshot, train, register, shadow, gate, promote, end; alive; of a decision, request',
     state LowCardinality(String) COMMENT 'done, failed or held',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3),
     attempt UInt32,

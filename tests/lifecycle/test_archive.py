@@ -131,9 +131,7 @@ def test_whatever_lands_later_the_same_definition_has_the_same_rows(
         )
 
 
-def test_a_correction_counts_as_of_when_it_had_landed_and_by_one_rule(
-    landing, make, client, settled, tmp_path
-):
+def test_a_correction_counts_as_of_when_it_had_landed_and_by_one_rule(landing, make, settled, tmp_path):
     ids = serve(landing, "corrected", range(10))
     before = settled(0)
     revised = [{"actual": 1, "revision": 2}, {"actual": 0, "revision": 1}]

@@ -53,11 +53,9 @@ def folder(landing, tmp_path_factory):
     registry.close()
     landing.land()
     for table in ("predictions", "outcomes"):
-        landing.client.command(
-            f"ALTER TABLE {table} UPDATE landed_at = landed_at - INTERVAL 1 HOUR WHERE model_name = {{m:String}}",
-            {"m": MODEL},
-            settings={"mutations_sync": 2},
-        )
+        moved = f"UPDATE landed_at = landed_at - INTERVAL 1 HOUR WHERE model_name = '{MODEL}'"
+        earlier = f"ALTER TABLE {table} {moved}"
+        landing.client.command(earlier, settings={"mutations_sync": 2})
     (folder / "monitors.yaml").write_text(MONITORS)
     (folder / "driftline.yaml").write_text(here(PIPELINE, folder))
     scores = "\n".join(f"{event_id},0.5" for event_id in ids)

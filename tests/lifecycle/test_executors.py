@@ -106,7 +106,7 @@ def test_a_command_that_fails_is_named(command, problem):
 
 
 def test_a_secret_that_is_missing_is_named(call, tmp_path):
-    with pytest.raises(SettingError, match="retrain.webhook_secret_file"):
+    with pytest.raises(SettingError, match=r"retrain\.webhook_secret_file"):
         call(webhook_secret_file=str(tmp_path / "none"))
 
 

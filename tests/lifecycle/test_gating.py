@@ -68,6 +68,8 @@ def served(landing, tmp_path_factory):
 
 @pytest.fixture
 def gate(landing, served):
+    assert served
+
     def ask(version, *arguments):
         where = {"DRIFTLINE_LOG": landing.place.log_url, "DRIFTLINE_STORE": landing.place.store_url}
         since = (START + 15 * HOUR).isoformat()

@@ -1,4 +1,4 @@
-"""Over a store: each decision not to train is kept with its cause, and what is decided is carried out once."""
+"""Each decision not to train is kept with its cause, and what is decided is carried out once."""
 
 from __future__ import annotations
 

@@ -138,6 +138,7 @@ GRANT
     SELECT ON $database.predictions,
     SELECT ON $database.outcomes,
     SELECT ON $database.derived_hours,
+    SELECT ON $database.profiling_progress,
     SELECT ON $database.session_hours,
     SELECT ON $database.sessions,
     SELECT ON $database.session_drops,

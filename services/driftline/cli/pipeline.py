@@ -87,7 +87,7 @@ def run(path: Path, decision_id: str, log_url: str, store_url: str, as_json: boo
 @_options
 @clean_errors
 def plan(path: Path, log_url: str, store_url: str, as_json: bool) -> None:
-    """Say what 'pipeline run' would do, and why. Writes nothing."""
+    """Show what 'pipeline run' would do, and why. Writes nothing."""
     with _runner(path, log_url, store_url) as runner:
         result, pipeline = runner.plan(), runner.pipeline
     if as_json:

@@ -87,7 +87,7 @@ def _arguments(model_name: str, environment: str, at: str | None, monitors: Path
 def plan(
     model_name: str, environment: str, at: str | None, monitors: Path | None, store_url: str, as_json: bool
 ) -> None:
-    """Say what would be decided about MODEL now, and by what. Writes nothing."""
+    """Show what would be decided about MODEL now, and by what. Writes nothing."""
     arguments = _arguments(model_name, environment, at, monitors)
     _echo(ask_store(store_url, partial(plan_retraining, **arguments)), as_json=as_json)
 

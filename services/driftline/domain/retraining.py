@@ -15,7 +15,7 @@ Cause: TypeAlias = Literal["performance_drop", "accepted_drift", ""]
 WHYS: Final[Mapping[str, tuple[Action, str]]] = {
     "stopped": ("refuse", "somebody stopped it, or the monitors file does not allow it"),
     "upstream_fault": ("refuse", "an incident that is a fault lies in the window"),
-    "unacknowledged_incident": ("refuse", "nobody has said yet whether an incident in the window is a fault"),
+    "unacknowledged_incident": ("refuse", "an incident in the window is not acknowledged yet"),
     "incomplete_hours": ("refuse", "of hours in the window too little has arrived"),
     "invalid_values": ("refuse", "hours in the window have invalid values"),
     "no_cause": ("refuse", "nothing has happened that training could cure"),

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.audit.export import completeness
+from driftline.domain.snapshots import SnapshotLine
 from driftline.errors import SettingError
 from driftline.lifecycle.manifest import FORMAT, Manifest, SnapshotFile, manifest_bytes, snapshot_id_of
 from driftline.lifecycle.place import Location
@@ -29,10 +29,10 @@ from driftline.store.snapshots import (
     write_snapshot_line,
     write_snapshot_piece,
 )
-from driftline.domain.snapshots import SnapshotLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from driftline.domain.snapshots import Definition
     from driftline.store.connection import Connection
@@ -233,10 +233,11 @@ def rederive_snapshot(connection: Connection, manifest: Manifest) -> Sequence[st
         hashed.add(widened(read_table(held.getvalue()), keys), part)
     if (hashed.rows, hashed.hexdigest()) == (manifest.rows, manifest.row_hash):
         return []
-    return [
+    difference = (
         f"the store has {hashed.rows} rows of this definition, with hash {hashed.hexdigest()[:12]}; the "
         f"snapshot {manifest.rows}, with {manifest.row_hash[:12]}: rows expired there, or were changed"
-    ]
+    )
+    return [difference]
 
 
 def fetch_snapshot(manifest: Manifest, folder: Path) -> Sequence[Path]:

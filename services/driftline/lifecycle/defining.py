@@ -104,13 +104,11 @@ def define(connection: Connection, wanted: Wanted) -> Definition:
         maturity=wanted.maturity or timedelta(0),
         label_age=wanted.label_age,
         split=split_of(wanted.split, wanted.test_share, since, until),
-        left_out=tuple(
-            [
-                *wanted.named,
-                *incident_hours(connection, wanted, span),
-                *incomplete_hours(connection, wanted, span),
-                *invalid_hours(connection, wanted, span),
-            ]
+        left_out=(
+            *wanted.named,
+            *incident_hours(connection, wanted, span),
+            *incomplete_hours(connection, wanted, span),
+            *invalid_hours(connection, wanted, span),
         ),
     )
 

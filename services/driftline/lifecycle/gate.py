@@ -7,7 +7,6 @@ looked at. What is neither holds: there is too little to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -25,6 +24,8 @@ from driftline.lifecycle.paired import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from driftline.performance.tally import Floats
 
 Decision: TypeAlias = Literal["pass", "fail", "hold"]

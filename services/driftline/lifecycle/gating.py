@@ -238,13 +238,16 @@ def report_as_plain(report: GateReport) -> dict[str, Any]:
 def report_as_markdown(report: GateReport) -> str:
     """Return a report for a person, such as the comment of a pull request."""
     verdict, definition = report.verdict, report.definition
+    rows = (
+        f"{verdict.rows} rows from {definition.since:%Y-%m-%d %H:%M} until {definition.until:%Y-%m-%d %H:%M} "
+        f"UTC, truths as of {definition.as_of:%Y-%m-%d %H:%M}; the candidate's answers: {report.answers}."
+    )
     lines = [
         f"# {verdict.decision.upper()}: {report.model_name} {report.candidate} against {report.production}",
         "",
         f"{verdict.reason}.",
         "",
-        f"{verdict.rows} rows from {definition.since:%Y-%m-%d %H:%M} until {definition.until:%Y-%m-%d %H:%M} "
-        f"UTC, truths as of {definition.as_of:%Y-%m-%d %H:%M}; the candidate's answers: {report.answers}.",
+        rows,
         "",
         "| check | slice | decision | candidate | production | why |",
         "|---|---|---|---|---|---|",

@@ -62,8 +62,8 @@ def learned_of(run: Run, registered: datetime) -> Learned:
             manifest = Manifest.read(data.uri)
         except (DriftlineError, OSError) as error:
             raise SettingError(
-                f"version {run.model_version} learned from {data.uri}, which can't be read, so nobody can tell "
-                f"whether it is compared on other rows: {error}"
+                f"version {run.model_version} learned from {data.uri}, which can't be read, so nobody can "
+                f"tell whether it is compared on other rows: {error}"
             ) from error
         if data.fingerprint not in (None, f"sha256:{manifest.sha256}"):
             raise SettingError(f"{data.uri} is not the manifest that run {run.training_run_id} learned from")
@@ -91,8 +91,8 @@ def overlaps(evaluated: Definition, part: str, learned: Sequence[Learned]) -> It
             is_apart = _same_entities_apart(evaluated.split, part, each.split)
             if each.split.kind == "entity" and not is_apart:
                 yield (
-                    f"version {model.version} learned from entities apart; these rows are not of those it was "
-                    "kept from: compare on the test part of a snapshot with the same split"
+                    f"version {model.version} learned from entities apart; these rows are not of those it "
+                    "was kept from: compare on the test part of a snapshot with the same split"
                 )
             elif first < each.learned_until and not is_apart:
                 yield (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import binom, rankdata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from driftline.performance.tally import Floats
 
@@ -85,20 +86,12 @@ def difference_of(metric: Metric, truth: Floats, candidate: Floats, production: 
     """
     if len(truth) < 2:
         return None
-    match metric:
-        case "roc_auc":
-            return _auc(truth > 0.5, candidate, production)
-        case "accuracy":
-            return _accuracy(candidate > 0.5, production > 0.5)
-        case "rmse":
-            losses = (np.square(candidate - truth), np.square(production - truth))
-            return _bootstrapped(metric, *losses, then=np.sqrt)
-        case "mae":
-            return _bootstrapped(metric, np.abs(candidate - truth), np.abs(production - truth))
-        case "brier_score":
-            return _bootstrapped(metric, np.square(candidate - truth), np.square(production - truth))
-        case "log_loss":
-            return _bootstrapped(metric, _log_loss(truth, candidate), _log_loss(truth, production))
+    if metric == "roc_auc":
+        return _auc(truth > 0.5, candidate, production)
+    if metric == "accuracy":
+        return _accuracy(candidate > 0.5, production > 0.5)
+    own, other = (_LOSSES[metric](truth, each) for each in (candidate, production))
+    return _bootstrapped(metric, own, other, then=np.sqrt if metric == "rmse" else None)
 
 
 def _tail(value: float, error: float) -> float:
@@ -124,7 +117,7 @@ def _auc(positive: Flags, candidate: Floats, production: Floats) -> Difference |
 
 
 def _placements(scores: Floats, positive: Flags) -> tuple[Floats, Floats]:
-    """Return which share of the other class each prediction stands above, and below; equal ones count half."""
+    """Return the share of the other class that each stands above, or below; equal ones count half."""
     ranks = rankdata(scores)
     own, other = scores[positive], scores[~positive]
     above = (ranks[positive] - rankdata(own)) / len(other)
@@ -153,6 +146,16 @@ def _accuracy(candidate: Flags, production: Flags) -> Difference:
 def _log_loss(truth: Floats, scores: Floats) -> Floats:
     held = np.clip(scores, _SMALLEST, 1 - _SMALLEST)
     return np.asarray(-np.where(truth > 0.5, np.log(held), np.log1p(-held)), dtype=float)
+
+
+_LOSSES: Final[Mapping[Metric, Callable[[Floats, Floats], Floats]]] = MappingProxyType(
+    {
+        "rmse": lambda truth, answer: np.square(answer - truth),
+        "mae": lambda truth, answer: np.abs(answer - truth),
+        "brier_score": lambda truth, answer: np.square(answer - truth),
+        "log_loss": _log_loss,
+    }
+)
 
 
 def _bootstrapped(

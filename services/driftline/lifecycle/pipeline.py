@@ -38,7 +38,7 @@ class RunResult:
     """How far a run has come.
 
     Args:
-        state: ``done``; ``failed``: it ended; ``held``: run it again later; ``busy``: another process runs it.
+        state: ``done``; ``failed``: it ended; ``held``: run it again later; ``busy``: another one runs it.
         run_id: which.
         number: of the run, from 1.
         step: the last one that was looked at.
@@ -176,7 +176,7 @@ class Runner:
         return steps
 
     def _is_left(self, claim: Claim) -> bool:
-        """Return whether nobody goes on with a run: it holds, its process is gone, or nothing was written for long."""
+        """Return whether nobody goes on with a run: it holds, its process is gone, or it is silent."""
         steps = self._steps(claim)
         newest = max(steps.values(), key=lambda line: str(line.written_at), default=None)
         if newest is not None and newest.state == "held" and newest.attempt == claim.attempt:

@@ -1,4 +1,4 @@
-"""The steps of a pipeline. Each may be done again, whatever came of it before: then nothing is there twice."""
+"""The steps of a pipeline. Each may be done again, whatever came of it before: nothing is there twice."""
 
 from __future__ import annotations
 

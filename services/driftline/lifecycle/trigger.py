@@ -67,7 +67,7 @@ class Facts:
         drops: metrics that surely fell on mature truths, each with by how much.
         accepted: changes that are the new normal since a time and that no training has seen, by incident.
         faults: incidents in the window that are faults.
-        unacknowledged: incidents in the window of which nobody has said what they are.
+        unacknowledged: incidents in the window that nobody has acknowledged.
         incomplete: hours in the window of which too little arrived, in words; empty: none.
         invalid: likewise, hours with invalid values.
         mature_labels: mature truths of the newest final week.

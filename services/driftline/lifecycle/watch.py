@@ -63,7 +63,9 @@ class RetrainWatch:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._settings = lambda name: TriggerSettings(**monitors.of(name).retrain)
+        self._settings_of: Callable[[str], TriggerSettings] = lambda name: TriggerSettings(
+            **monitors.of(name).retrain
+        )
         self._metrics = metrics
         self._pulse = pulse
         self._author = author
@@ -94,7 +96,7 @@ class RetrainWatch:
 
     def _look_at(self, model_name: str) -> str:
         """Ask about one model; return what went wrong, '' where nothing did."""
-        settings = self._settings(model_name)
+        settings = self._settings_of(model_name)
         if not settings.enabled:
             return ""
         now = datetime.fromtimestamp(self._clock(), UTC)

@@ -83,7 +83,7 @@ class RunLine:
         claim: of its last attempt.
         step: that was looked at last; empty: none was.
         state: what came of the run where it ended, else of the step; ``begun`` before the first one.
-        why: for a person; empty: nothing more is to be said.
+        why: for a person; empty: there is nothing more.
     """
 
     claim: Claim
@@ -119,7 +119,8 @@ def add_claim(connection: Connection, claim: Claim) -> bool:
         connection.insert("pipeline_claims", [row], column_names=_CLAIM_WRITTEN, settings=settings)
         held = connection.rows(
             "SELECT claimed_by FROM pipeline_claims WHERE model_name = {model:String} "
-            "AND number = {number:UInt32} AND attempt = {attempt:UInt32} ORDER BY claimed_at, claimed_by LIMIT 1",
+            "AND number = {number:UInt32} AND attempt = {attempt:UInt32} "
+            "ORDER BY claimed_at, claimed_by LIMIT 1",
             {"model": claim.model_name, "number": claim.number, "attempt": claim.attempt},
         )
         if held:

@@ -82,16 +82,6 @@ def read_decisions(
     return [_decision(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
 
-def count_decisions(connection: Connection, since: datetime) -> Sequence[tuple[str, str, int]]:
-    """Return how often which action was decided of which model since a time."""
-    rows = connection.rows(
-        "SELECT model_name, action, uniqExact(decision_id) FROM retrain_decisions "
-        "WHERE decided_at >= {since:DateTime64(3, 'UTC')} GROUP BY model_name, action ORDER BY model_name, action",
-        {"since": since},
-    )
-    return [(str(model), str(action), int(count)) for model, action, count in rows]
-
-
 def write_permission(connection: Connection, permission: Permission) -> None:
     """Write that somebody approves, stops or allows."""
     row = [getattr(permission, name) for name in _PERMISSION_NAMES]

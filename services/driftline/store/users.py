@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from driftline.store.migrate import Migration
 
 SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "trainer", "admin")
-"""``land``, ``profile``, ``watch``; who only asks, acknowledges incidents, trains again, applies migrations."""
+"""``land``, ``profile``, ``watch``; who asks, acknowledges incidents, trains again, applies migrations."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497
