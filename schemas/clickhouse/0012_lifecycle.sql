@@ -78,7 +78,7 @@ CREATE TABLE pipeline_steps
     model_name LowCardinality(String),
     run_id String,
     step LowCardinality(String)
-        COMMENT 'define, snapshot, train, register, shadow, gate, promote, end; alive; of a decision, request',
+        COMMENT 'define, snapshot, train, register, shadow, gate, promote, end, alive; or request',
     state LowCardinality(String) COMMENT 'done, failed or held',
     written_at DateTime64(3, 'UTC') DEFAULT now64(3),
     attempt UInt32,

@@ -144,7 +144,6 @@ GRANT
     SELECT ON $database.session_drops,
     SELECT ON $database.dead_letters,
     SELECT ON $database.invalid_values,
-    SELECT ON $database.monitored_segments,
     SELECT ON $database.performance_hours,
     SELECT ON $database.performance_counts,
     SELECT ON $database.registry_events,

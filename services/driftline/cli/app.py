@@ -44,7 +44,7 @@ COMMANDS: Final = {
     ),
     "gate": Entry(
         "gate:gate",
-        "Decide whether a candidate may take production's place, on the same rows for both.",
+        "Decide whether version CANDIDATE of MODEL may take production's place, on the same rows for both.",
     ),
     "incidents": Entry(
         "ack:incidents",
@@ -73,7 +73,7 @@ COMMANDS: Final = {
     ),
     "pipeline": Entry(
         "pipeline:pipeline_group",
-        "A pipeline as code: snapshot, train, register, gate, promote; it goes on where it was left.",
+        "Run a pipeline as code: snapshot, train, register, gate, promote; go on where it was left.",
     ),
     "profile": Entry(
         "deriving:profile",

@@ -36,7 +36,7 @@ EXIT_CODES = {"done": 0, "busy": 0, "failed": 1, "held": 2}
 
 @click.group("pipeline")
 def pipeline_group() -> None:
-    """Run a pipeline as code: snapshot, train, register, gate, promote."""
+    """Run a pipeline as code: snapshot, train, register, gate, promote; go on where it was left."""
 
 
 def _options(command: Callable[P, R]) -> Callable[P, R]:

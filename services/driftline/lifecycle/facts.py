@@ -81,7 +81,7 @@ def read_facts(
     incidents = [
         each
         for each in read_incidents(connection, model_name=subject.model_name)
-        if each.stream.environment == subject.environment
+        if each.stream.environment == subject.environment and hour_time(each.detected) <= now
     ]
     standings = standings_of(connection, subject.stream, now_s=now.timestamp()) if subject.version else []
     starts = [each for each in _decisions(connection, subject, "retrain") if each.decided_at <= now]

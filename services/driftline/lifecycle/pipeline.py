@@ -93,7 +93,7 @@ class Runner:
             pipeline=self.pipeline,
             run_id=claim.run_id,
             folder=self.folder,
-            work=self.folder / ".driftline" / claim.run_id,
+            work=self.folder / ".driftline" / claim.run_id / str(claim.attempt),
             log=self.log,
             ask=self.ask,
             author=self.author,

@@ -9,6 +9,7 @@ import subprocess
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
@@ -31,7 +32,6 @@ from driftline.store.runs import read_revisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from driftline.lifecycle.pipeline_file import Pipeline
     from driftline.log import EventLog
@@ -59,7 +59,7 @@ class Tools:
         pipeline: what the file says.
         run_id: of the run, and of the training run that it makes.
         folder: of the file: commands run there.
-        work: the run's own folder.
+        work: a folder of this attempt alone: what an earlier one left may still be writing to its own.
         log: the event log.
         ask: answers a question with a connection to the store.
         author: who runs it.
@@ -158,6 +158,11 @@ def train_step(tools: Tools, details: Details) -> Outcome:
     return Outcome("done", {"work": str(tools.work)})
 
 
+def _work(details: Details) -> Path:
+    """Return the folder of the attempt that trained."""
+    return Path(details["train"]["work"])
+
+
 def register_step(tools: Tools, details: Details) -> Outcome:
     """Register the run and its version. The same run again has the same version."""
     manifest, train = Manifest.read(details["snapshot"]["uri"]), tools.pipeline.train
@@ -172,7 +177,7 @@ def register_step(tools: Tools, details: Details) -> Outcome:
         tools.run_id,
         model_name=tools.pipeline.model,
         log=tools.log,
-        artifact=tools.work / train.artifact,
+        artifact=_work(details) / train.artifact,
         artifact_uri=None if uri is None else uri.replace("{run}", tools.run_id),
         data=manifest.reference(),
         parameters=train.parameters,
@@ -213,12 +218,12 @@ def gate_step(tools: Tools, details: Details) -> Outcome:
             part=part,
             learned=learned,
             features=_features(details),
-            scores=read_scores(tools.work / SCORES) if scored else None,
+            scores=read_scores(_work(details) / SCORES) if scored else None,
         )
         rules = tools.pipeline.gate.rules()
         report = run_gate(connection, asked, rules, report_id=tools.run_id, now=datetime.now(UTC))
         write_gate(connection, line_of(report))
-        (tools.work / "gate.md").write_text(report_as_markdown(report), encoding="utf-8")
+        (_work(details) / "gate.md").write_text(report_as_markdown(report), encoding="utf-8")
         verdict = report.verdict
         detail = {"decision": verdict.decision, "reason": verdict.reason, "rows": verdict.rows}
         if verdict.decision == "hold":

@@ -35,4 +35,4 @@ def test_the_model_leads_there(site):
 
 
 def test_a_model_of_which_nothing_is_known_is_not_found(site):
-    assert "nothing was decided about training" in site.get("/models/never/lifecycle", status=404)
+    assert "decided about training" in site.get("/models/never/lifecycle", status=404)
