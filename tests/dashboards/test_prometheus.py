@@ -9,6 +9,7 @@ import pytest
 
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.lander import LANDER_METRICS
+from driftline.lifecycle.metrics import RETRAIN_METRICS
 from driftline.metrics import COMMON_METRICS
 from driftline.mlflow.metrics import MLFLOW_METRICS
 from driftline.profiling import PROFILER_METRICS
@@ -26,7 +27,14 @@ from tests.dashboards.rules import (
 )
 from tests.support.prometheus import promtool
 
-TABLES = (COMMON_METRICS, LANDER_METRICS, PROFILER_METRICS, WORKER_METRICS, MLFLOW_METRICS)
+TABLES = (
+    COMMON_METRICS,
+    LANDER_METRICS,
+    PROFILER_METRICS,
+    WORKER_METRICS,
+    MLFLOW_METRICS,
+    RETRAIN_METRICS,
+)
 METRICS = {metric.name: metric for table in TABLES for metric in table}
 ALERTS = read_alerts()
 NAMES = sorted({alert.name for alert in ALERTS})
