@@ -189,6 +189,14 @@ def test_two_at_once_make_one_run(place):
     assert [(each.state, each.number) for each in seen] == [("busy", 1)]
 
 
+def test_a_decision_of_the_trigger_is_carried_out_once(place):
+    runner = replace(place("decided", promote="never"), decision_id="d1")
+    first, again = runner.run(), runner.run()
+    assert (first.state, again.state, again.run_id) == ("done", "done", first.run_id)
+    assert again.why == "this decision was carried out before"
+    assert replace(runner, decision_id="d2").run().number == 2
+
+
 @pytest.mark.parametrize(
     ("true", "message"),
     [("false", "train.score ended with status 1"), ("no-such", "train.score: 'no-such' can't be run")],

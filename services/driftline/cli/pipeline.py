@@ -70,7 +70,13 @@ def _runner(path: Path, log_url: str, store_url: str, decision_id: str = "") -> 
 
 @pipeline_group.command("run")
 @_options
-@click.option("--decision", "decision_id", default="", help="That asked for it; set by 'retrain run'.")
+@click.option(
+    "--decision",
+    "decision_id",
+    default="",
+    envvar="DRIFTLINE_DECISION",
+    help="Of the trigger that asked for it: it is carried out once. Set by 'retrain run'.",
+)
 @clean_errors
 def run(path: Path, decision_id: str, log_url: str, store_url: str, as_json: bool) -> None:
     """Run the pipeline in FILE, or go on with the run that was left, by a crash or since it holds.

@@ -86,6 +86,8 @@ class Runner:
         Raises:
             DriftlineError: the store or the log is away: run it again.
         """
+        if (carried_out := self._carried_out()) is not None:
+            return carried_out
         claim = self._claim()
         if claim is None:
             return self._busy()
@@ -138,6 +140,18 @@ class Runner:
         if outcome.state == "failed":
             self._write(claim, END, Outcome("failed", {"step": name, "reason": why}))
         return RunResult(outcome.state, claim.run_id, claim.number, name, why, done)
+
+    def _carried_out(self) -> RunResult | None:
+        """Return the run that a decision of the trigger has led to, if that has ended."""
+        if not self.decision_id:
+            return None
+        claims = self.ask(lambda connection: read_claims(connection, self.pipeline.model))
+        for claim in claims:
+            if claim.decision_id == self.decision_id and (end := self._steps(claim).get(END)) is not None:
+                state: Result = "done" if end.state == "done" else "failed"
+                why = str(end.detail.get("reason") or "this decision was carried out before")
+                return RunResult(state, claim.run_id, claim.number, END, why, {})
+        return None
 
     def _claim(self) -> Claim | None:
         """Return the claim of a new run, or of one that was left; None: another process has it."""

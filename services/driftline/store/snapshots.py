@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from driftline.domain.hours import hour_time
 from driftline.domain.snapshots import ENTITY_PLACES, TEST, TRAIN, SnapshotLine
 from driftline.domain.streams import Stream
 from driftline.errors import NotFoundError
@@ -203,7 +205,13 @@ def write_snapshot_piece(
     """Write a piece as Parquet, by hour and event; the columns are those of `COLUMNS`."""
     of_piece, more = piece.condition()
     of_piece = of_piece.replace("predictions.event_id", "toUUID(event_id)")
-    query, bound = _query(definition, "*", f"{_TAKEN} AND {of_piece}")
+    # Nothing but the piece's own hours is read, so a snapshot costs what its rows do.
+    narrow = replace(
+        definition,
+        since=max(definition.since, hour_time(piece.first_hour)),
+        until=min(definition.until, hour_time(piece.end_hour)),
+    )
+    query, bound = _query(narrow, "*", f"{_TAKEN} AND {of_piece}")
     select = f"SELECT {', '.join(COLUMNS)} FROM ({query} ORDER BY hour, event_id)"
     bound |= {"side": split, **more}
     connection.write(select, file, fmt="Parquet", parameters=bound, settings=_SETTINGS)
