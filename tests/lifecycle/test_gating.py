@@ -106,6 +106,11 @@ def test_with_too_little_to_say_it_holds(gate):
     assert (done.exit_code, "300 rows are too few" in done.output) == (2, True)
 
 
+def test_where_no_truth_is_mature_yet_it_holds(gate):
+    done = gate("2", "--until", (START + 15 * HOUR).isoformat())
+    assert (done.exit_code, "hold: of gated nothing since" in done.output) == (2, True)
+
+
 def test_rows_that_a_model_learned_from_are_refused(gate):
     done = gate("2", "--since", (START + 14 * HOUR).isoformat())
     assert done.exit_code == 1

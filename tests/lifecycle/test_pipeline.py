@@ -189,6 +189,27 @@ def test_two_at_once_make_one_run(place):
     assert [(each.state, each.number) for each in seen] == [("busy", 1)]
 
 
+def test_without_scores_it_holds_until_the_candidate_has_answered_beside_production(landing, place, settled):
+    runner = place("shadowed")
+    pipeline = runner.pipeline
+    runner = replace(
+        runner,
+        pipeline=pipeline.model_copy(update={"train": pipeline.train.model_copy(update={"score": None})}),
+    )
+    held = runner.run()
+    assert (held.state, held.step) == ("held", "gate")
+    assert "is mature as of" in held.why
+    assert state_of(landing, runner).stage("2") == Stage.SHADOW
+    for version, environment, known in (("1", "production", True), ("2", "shadow", False)):
+        names = {"version": version, "environment": environment, "known": known}
+        events = {number: {**event(number), "event_time": None} for number in ROWS}
+        serve(landing, pipeline.model, ROWS, events=events, **names)
+    later = settled(180)
+    result = replace(runner, settled=lambda _: later).run()
+    assert (result.state, result.number, result.why) == ("done", 1, "version 2 is production")
+    assert result.details["gate"]["rows"] == len(ROWS)
+
+
 def test_a_decision_of_the_trigger_is_carried_out_once(place):
     runner = replace(place("decided", promote="never"), decision_id="d1")
     first, again = runner.run(), runner.run()

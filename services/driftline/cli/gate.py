@@ -20,7 +20,7 @@ from driftline.domain.snapshots import TEST
 from driftline.domain.streams import PRODUCTION
 from driftline.errors import NotFoundError, SettingError
 from driftline.lifecycle.archive import settled_time
-from driftline.lifecycle.defining import Wanted, define
+from driftline.lifecycle.defining import TooEarlyError, Wanted, define
 from driftline.lifecycle.gate import MARGIN_OF, GateRules
 from driftline.lifecycle.gating import Comparison, GateReport, report_as_markdown, report_as_plain, run_gate
 from driftline.lifecycle.keeping import line_of
@@ -95,7 +95,11 @@ def gate(
         write_gate(connection, line_of(made))
         return made
 
-    report = ask_store(store_url, compare, use="write")
+    try:
+        report = ask_store(store_url, compare, use="write")
+    except TooEarlyError as error:
+        echo(f"hold: {error}", err=True)
+        raise click.exceptions.Exit(EXIT_CODES["hold"]) from error
     if report_path is not None:
         report_path.write_text(report_as_markdown(report), encoding="utf-8")
     if as_json:

@@ -34,6 +34,10 @@ MOST_INVALID: Final = 0.01
 """An hour with more invalid values, by prediction, is left out."""
 
 
+class TooEarlyError(SettingError):
+    """Nothing that is wanted is there, or old enough: later it may be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What somebody asks for.
@@ -75,12 +79,12 @@ def define(connection: Connection, wanted: Wanted) -> Definition:
     Its period begins and ends with hours that have predictions, so that a share of it is one of them.
 
     Raises:
-        SettingError: nobody can tell how long truths take, or nothing is old enough.
+        TooEarlyError: nobody can tell how long truths take, or nothing is there that is old enough.
     """
     mature_until = _mature_until(connection, wanted)
     until = mature_until if wanted.until is None else min(wanted.until, mature_until)
     if until <= wanted.since:
-        raise SettingError(
+        raise TooEarlyError(
             f"of {wanted.model_name} nothing since {wanted.since:%Y-%m-%dT%H:%M} is mature as of "
             f"{wanted.as_of:%Y-%m-%dT%H:%M}: truths are known up to predictions of {until:%Y-%m-%dT%H:%M}; "
             "begin earlier, or name another maturity"
@@ -89,7 +93,7 @@ def define(connection: Connection, wanted: Wanted) -> Definition:
         connection, wanted.model_name, wanted.environment, since=wanted.since, until=until
     )
     if span is None:
-        raise SettingError(
+        raise TooEarlyError(
             f"{wanted.model_name} predicted nothing in {wanted.environment} from "
             f"{wanted.since:%Y-%m-%dT%H:%M} until {until:%Y-%m-%dT%H:%M}"
         )
@@ -130,7 +134,7 @@ def _mature_until(connection: Connection, wanted: Wanted) -> datetime:
     hours = read_recent_delays(connection, asked, now_s=as_of_s, moment=Moment(wanted.as_of))
     delays = delays_of(hours, now_s=as_of_s)
     if math.isinf(delays.coverage.maturity_s):
-        raise SettingError(
+        raise TooEarlyError(
             f"nobody can tell yet how long truths of {wanted.model_name} take: too few are old; name it "
             "(--maturity 14d)"
         )

@@ -16,7 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 from driftline.domain.snapshots import TEST, Definition
 from driftline.errors import DriftlineError, NotFoundError, SettingError
 from driftline.lifecycle.archive import create_snapshot, fetch_snapshot
-from driftline.lifecycle.defining import Wanted, define
+from driftline.lifecycle.defining import TooEarlyError, Wanted, define
 from driftline.lifecycle.gating import Comparison, report_as_markdown, run_gate
 from driftline.lifecycle.keeping import line_of
 from driftline.lifecycle.manifest import Manifest
@@ -230,7 +230,10 @@ def gate_step(tools: Tools, details: Details) -> Outcome:
             return Outcome("failed" if scored else "held", detail)
         return Outcome("done" if verdict.decision == "pass" else "failed", detail)
 
-    outcome: Outcome = tools.ask(compare)
+    try:
+        outcome: Outcome = tools.ask(compare)
+    except TooEarlyError as error:
+        return Outcome("held", {"reason": str(error)})
     return outcome
 
 
