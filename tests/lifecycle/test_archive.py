@@ -243,10 +243,10 @@ def landing_time(client):
 
 @pytest.mark.usefixtures("served")
 def test_it_is_found_by_its_label_and_by_the_beginning_of_its_id(make, client):
-    manifest = make(label="winter")
-    assert find_snapshot(client, "winter").snapshot_id == manifest.snapshot_id
+    manifest = make(label="autumn")
+    assert find_snapshot(client, "autumn").snapshot_id == manifest.snapshot_id
     assert find_snapshot(client, manifest.snapshot_id[:8]).uri == manifest.uri
-    assert [line.rows for line in read_snapshot_lines(client, snapshot_id="winter")] == [60]
+    assert [line.rows for line in read_snapshot_lines(client, snapshot_id="autumn")] == [60]
     with pytest.raises(NotFoundError, match="there is no snapshot 'summer'"):
         find_snapshot(client, "summer")
 
