@@ -9,7 +9,7 @@ import pytest
 
 from driftline.drift import DriftSettings
 from driftline.monitors import MonitorsError, read_monitors
-from driftline.monitors.keys import Feature, File, Model, keys_of
+from driftline.monitors.keys import Feature, File, Model, Retrain, keys_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "monitors.md").read_text()
 YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -26,7 +26,11 @@ def rows(section):
         elif key.default is None:
             default = "must be there" if section is File else "learned"
         else:
-            default = f"`{key.kind.show(key.default)}`" if isinstance(key.default, (bool, str)) else "none"
+            default = (
+                f"`{key.kind.show(key.default)}`"
+                if key.default not in ("", ()) and isinstance(key.default, (bool, str, int))
+                else "none"
+            )
         allowed = key.kind.allowed if key.kind else "see below"
         if key.name in {"models", "features"}:
             allowed = f"{key.kind.what}; each: {allowed}"
@@ -35,7 +39,7 @@ def rows(section):
 
 def test_the_tables_hold_each_key_with_its_default_and_what_is_allowed_and_no_other():
     documented = [line for line in TEXT.splitlines() if re.match(r"\| `", line)]
-    assert documented == [*rows(File), *rows(Model), *rows(Feature)]
+    assert documented == [*rows(File), *rows(Model), *rows(Feature), *rows(Retrain)]
 
 
 @pytest.mark.parametrize("block", FINE)

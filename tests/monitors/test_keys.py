@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from driftline.drift import DriftSettings
-from driftline.monitors.keys import Model, keys_of, show_hours
+from driftline.monitors.keys import Model, keys_of
 from driftline.monitors.problems import Problems
+from driftline.monitors.scalars import show_hours
 from driftline.monitors.syntax import read_yaml
 
 SETTINGS = [key for key in keys_of(Model) if key.is_setting]

@@ -59,6 +59,14 @@ DENIED = {
         "ALTER TABLE feature_values UPDATE entity = 'e' WHERE 1",
         "DELETE FROM feature_definitions WHERE 1",
     ],
+    "trainer": [
+        "INSERT INTO predictions (model_name) VALUES ('m')",
+        "INSERT INTO acknowledgements (incident_id, acknowledgement) VALUES ('p', 'real')",
+        "INSERT INTO registry_events (model_name) VALUES ('m')",
+        "DELETE FROM snapshots WHERE 1",
+        "ALTER TABLE retrain_decisions UPDATE action = 'retrain' WHERE 1",
+        "SELECT * FROM access_log",
+    ],
     "admin": [
         "DROP TABLE predictions",
         "TRUNCATE TABLE predictions",

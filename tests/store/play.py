@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import ExitStack, closing
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -13,8 +13,10 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from driftline.audit import SEALER_METRICS, Sealer
+from driftline.cli.access import log_access
 from driftline.cli.app import driftline
 from driftline.domain.chain import Head
+from driftline.domain.retraining import Permission
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.drift.incidents.store import keep_incidents, open_book
@@ -27,6 +29,15 @@ from driftline.features.registering import register
 from driftline.lander import LANDER_METRICS, Lander
 from driftline.lander.replay import replay_dead_letters
 from driftline.lander.service import GROUP
+from driftline.lifecycle.archive import create_snapshot
+from driftline.lifecycle.defining import Wanted, define
+from driftline.lifecycle.facts import Subject, read_facts
+from driftline.lifecycle.gate import GateRules
+from driftline.lifecycle.gating import Comparison, run_gate
+from driftline.lifecycle.keeping import line_of
+from driftline.lifecycle.place import Location
+from driftline.lifecycle.retrain import run_retraining
+from driftline.lifecycle.trigger import TriggerSettings
 from driftline.log import Record, open_log
 from driftline.metrics import Metrics
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
@@ -35,6 +46,7 @@ from driftline.store import migrate, ready_connection
 from driftline.store.chain import read_heads, read_last_links, write_heads
 from driftline.store.dead_letters import DeadLetterFilter
 from driftline.store.derive import DERIVED_TABLES, delete_superseded
+from driftline.store.gates import write_gate
 from driftline.store.joint import (
     JointCounts,
     JointFinding,
@@ -47,8 +59,12 @@ from driftline.store.joint import (
 )
 from driftline.store.monitored import follow_monitors
 from driftline.store.performance_hours import delete_superseded_performance
+from driftline.store.pipelines import Claim, StepLine, add_claim, read_run_lines, write_step
 from driftline.store.profiles import read_hours
+from driftline.store.retraining import write_permission
+from driftline.store.runs import read_revisions
 from driftline.store.segments import read_segments
+from driftline.store.snapshots import find_snapshot
 from driftline.store.users import SERVICES, role_statements
 from driftline.web import create_app
 from driftline.wire import PREDICTIONS_TOPIC, TOPICS
@@ -247,6 +263,33 @@ def keep_features(store, folder):
     return CliRunner().invoke(driftline, asked, env=environment(store))
 
 
+def train(store, folder):
+    """Make a snapshot, compare, decide, approve and claim a run, as `driftline pipeline` and its like do."""
+    with closing(ready_connection(store)) as client:
+        later = datetime.fromtimestamp(time.time() + 600, UTC)
+        since, until = (datetime.fromtimestamp(START_S + days * 86_400, UTC) for days in (0, 2))
+        wanted = Wanted(model_name=MODEL, since=since, until=until, as_of=later, maturity=timedelta(hours=1))
+        definition = define(client, wanted)
+        place = Location.at(str(folder / "sets"))
+        made = create_snapshot(client, definition, place, author="me", settled=later)
+        log_access(client, "snapshot", made.snapshot_id, model_name=MODEL, rows=made.rows)
+        find_snapshot(client, made.snapshot_id)
+        asked = Comparison(candidate="4", production=VERSION, definition=definition, features=["amount"])
+        report = run_gate(client, asked, GateRules(), report_id="r", now=later)
+        write_gate(client, line_of(report))
+        read_revisions(client, MODEL, "run-7f3a")
+        settings = TriggerSettings(enabled=True)
+        names = {"environment": "production", "now": later, "author": "me"}
+        subject = Subject(MODEL, version=VERSION)
+        read_facts(client, subject, settings, now=later)
+        asked_of = run_retraining(client, MODEL, settings, **names)
+        write_permission(client, Permission(MODEL, later, "stop", "me", "a test"))
+        add_claim(client, Claim(model_name=MODEL, number=1, attempt=1, run_id="run", claimed_by="me"))
+        write_step(client, StepLine(MODEL, "run", "end", "done", 1, {}))
+        assert len(read_run_lines(client, MODEL)) == 1
+        return made.rows, report.verdict.decision, asked_of.decision.action
+
+
 def read(store, event_id, incident_id, folder):
     ready_connection(store).close()
     env = environment(store)
@@ -254,10 +297,16 @@ def read(store, event_id, incident_id, folder):
     asked += ("invalid",), ("rules", MODEL), ("performance", "--model", MODEL)
     asked += ("triage", incident_id), ("features", "list"), ("features", "consistency", "--model", MODEL)
     asked += ("audit", "verify"), ("audit", "head"), ("audit", "accesses")
+    asked += (
+        ("snapshot", "list"),
+        ("retrain", "decisions"),
+        ("retrain", "plan", MODEL),
+        ("pipeline", "list"),
+    )
     asked += (("audit", "export", str(folder / "export"), "--model", MODEL),)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]
     pages = TestClient(create_app(store, Metrics(), clock=time.time), raise_server_exceptions=False)
-    below = ("", "/features/amount", "/features/city", "/predictions?feature=amount&low=0")
+    below = ("", "/features/amount", "/features/city", "/predictions?feature=amount&low=0", "/lifecycle")
     paths = ["/", f"/predictions/{event_id}", f"/incidents/{incident_id}", "/readyz", "/features"]
     paths += [f"/models/{MODEL}{path}" for path in below]
     return [(answer.exit_code, answer.output) for answer in answers], [pages.get(path) for path in paths]
@@ -291,6 +340,7 @@ def play(tmp_path_factory):
     (reported,) = played.acting("watcher", incident)
     played.responses = played.acting("responder", lambda store: respond(store, reported.incident_id))
     played.kept = played.acting("features", lambda store: keep_features(store, played.folder))
+    played.trained = played.acting("trainer", lambda store: train(store, played.folder))
     played.answers, played.pages = played.acting(
         "reader", lambda store: read(store, event_id, reported.incident_id, played.folder)
     )

@@ -7,6 +7,7 @@ from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.features.metrics import FEATURE_METRICS
 from driftline.intake import INTAKE_METRICS
 from driftline.lander import LANDER_METRICS
+from driftline.lifecycle.metrics import RETRAIN_METRICS
 from driftline.metrics import COMMON_METRICS
 from driftline.mlflow.metrics import MLFLOW_METRICS
 from driftline.profiling import PROFILER_METRICS
@@ -22,4 +23,5 @@ ALL_METRICS = (
     *MLFLOW_METRICS,
     *INTAKE_METRICS,
     *FEATURE_METRICS,
+    *RETRAIN_METRICS,
 )

@@ -111,6 +111,12 @@ GRANT
     SELECT ON $database.audit_heads,
     SELECT ON $database.feature_definitions,
     SELECT ON $database.feature_values,
+    SELECT ON $database.snapshots,
+    SELECT ON $database.retrain_decisions,
+    SELECT ON $database.retrain_permissions,
+    SELECT ON $database.pipeline_claims,
+    SELECT ON $database.pipeline_steps,
+    SELECT ON $database.gate_reports,
     INSERT, SELECT ON $database.access_log,
     SELECT(database, name, engine_full) ON system.tables
 TO driftline_reader WITH REPLACE OPTION;
@@ -134,6 +140,36 @@ GRANT
     INSERT, SELECT ON $database.feature_definitions,
     INSERT, SELECT ON $database.feature_values
 TO driftline_features WITH REPLACE OPTION;
+
+-- Who trains again: reads what was logged, judged and decided, and adds snapshots, comparisons and decisions.
+CREATE ROLE IF NOT EXISTS driftline_trainer;
+
+GRANT
+    SELECT ON $database.schema_migrations,
+    SELECT ON $database.predictions,
+    SELECT ON $database.outcomes,
+    SELECT ON $database.derived_hours,
+    SELECT ON $database.profiling_progress,
+    SELECT ON $database.session_hours,
+    SELECT ON $database.sessions,
+    SELECT ON $database.session_drops,
+    SELECT ON $database.dead_letters,
+    SELECT ON $database.invalid_values,
+    SELECT ON $database.performance_hours,
+    SELECT ON $database.performance_counts,
+    SELECT ON $database.registry_events,
+    SELECT ON $database.training_run_events,
+    SELECT ON $database.judged_hours,
+    SELECT ON $database.incidents,
+    SELECT ON $database.acknowledgements,
+    INSERT, SELECT ON $database.snapshots,
+    INSERT, SELECT ON $database.gate_reports,
+    INSERT, SELECT ON $database.retrain_decisions,
+    INSERT, SELECT ON $database.retrain_permissions,
+    INSERT, SELECT ON $database.pipeline_claims,
+    INSERT, SELECT ON $database.pipeline_steps,
+    INSERT ON $database.access_log
+TO driftline_trainer WITH REPLACE OPTION;
 
 CREATE ROLE IF NOT EXISTS driftline_admin;
 

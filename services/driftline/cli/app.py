@@ -46,6 +46,10 @@ COMMANDS: Final = {
         "forward:forward",
         "Forward events that processes which are gone had left on this host's disk, and end.",
     ),
+    "gate": Entry(
+        "gate:gate",
+        "Decide whether version CANDIDATE of MODEL may take production's place, on the same rows for both.",
+    ),
     "incidents": Entry(
         "ack:incidents",
         "List incidents, the newest first: what each found, since when, and how it was acknowledged.",
@@ -75,11 +79,19 @@ COMMANDS: Final = {
         "performance:performance",
         "Show how right models were, period by period: metrics with intervals, and what they rest on.",
     ),
+    "pipeline": Entry(
+        "pipeline:pipeline_group",
+        "Run a pipeline as code: snapshot, train, register, gate, promote; go on where it was left.",
+    ),
     "profile": Entry(
         "deriving:profile",
         "Derive profiles, sessions and invalid values from what has landed, hour by hour, and seal it.",
     ),
     "report": Entry("report:report", "Write what the pages show into one HTML file that needs nothing else."),
+    "retrain": Entry(
+        "retrain:retrain_group",
+        "Whether a model is to be trained again, why not, and who allowed or stopped it.",
+    ),
     "rules": Entry("invalid:rules", "Show the rules of a model's versions, or set some by hand."),
     "runs": Entry("runs:runs_group", "Training runs: what made each version of a model."),
     "score": Entry(
@@ -88,6 +100,10 @@ COMMANDS: Final = {
         "all.",
     ),
     "serve": Entry("services:serve", "Serve the pages over a store."),
+    "snapshot": Entry(
+        "snapshot:snapshot_group",
+        "Training sets out of what was logged: labelled as of a time, and the same for ever.",
+    ),
     "trace": Entry(
         "trace:trace",
         "Show one prediction, back to what made its model; or, backwards, the predictions of something.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from driftline.monitors.keys import Model, keys_of, show_hours
+from driftline.monitors.keys import Model, keys_of
+from driftline.monitors.scalars import show_hours
 from driftline.monitors.values import OFF, matches
 
 if TYPE_CHECKING:

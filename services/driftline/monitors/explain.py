@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.monitors.keys import Feature, Model, keys_of
+from driftline.monitors.keys import Feature, Model, Retrain, keys_of
 from driftline.monitors.values import OFF
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def explain(monitor: ModelMonitor[S]) -> Iterator[Row]:
         if key.name == "features":
             for name, feature in monitor.features.items():
                 yield Row(f"features.{name}", _shown(feature), _first_line(monitor, name))
+        elif key.name == "retrain":
+            for own in keys_of(Retrain):
+                held = own.kind.show(value[own.name]) if own.kind and value[own.name] != "" else "none"
+                yield Row(f"retrain.{own.name}", held, monitor.lines.get(f"retrain.{own.name}"))
         elif key.name == "labels":
             for name, text in value.items():
                 yield Row(f"labels.{name}", text, monitor.lines.get(f"labels.{name}"))
@@ -62,6 +66,7 @@ def _values(monitor: ModelMonitor[S]) -> dict[str, Any]:
         "segments": (*monitor.segment_keys, *monitor.segments),
         "ignore_features": monitor.ignored_features,
         "features": monitor.features,
+        "retrain": {**Retrain().model_dump(), **monitor.retrain},
         "labels": dict(monitor.labels),
     }
     return {key.name: settings[key.field] if key.is_setting else own[key.name] for key in keys_of(Model)}

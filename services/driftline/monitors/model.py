@@ -49,6 +49,7 @@ class ModelMonitor(Generic[S]):
         segments: segments named in full, `key=value`.
         ignored_features: features that are not judged; names, or patterns with ``*``.
         features: by name, or by pattern with ``*``; of patterns, the first that matches counts.
+        retrain: when it may be trained again by itself: what the file sets, by key; docs/lifecycle.md.
         labels: for routing its alerts.
         lines: where the file sets what: line by key, such as `features.dep_delay.minimum`. What is not set
             has its default and is not named here.
@@ -62,6 +63,7 @@ class ModelMonitor(Generic[S]):
     segments: tuple[str, ...] = ()
     ignored_features: tuple[str, ...] = ()
     features: Mapping[str, FeatureMonitor] = field(default_factory=_nothing)
+    retrain: Mapping[str, Any] = field(default_factory=_nothing)
     labels: Mapping[str, str] = field(default_factory=_nothing)
     lines: Mapping[str, int] = field(default_factory=_nothing)
 

@@ -133,10 +133,11 @@ def plan_export(
     """Return the pieces of what is selected, by hour; an hour with many rows makes several."""
     condition, bound = selection.condition()
     hours = [(int(hour), int(rows)) for hour, rows in connection.rows(_COUNTED % condition, bound)]
-    return list(_pieces(hours, piece_rows))
+    return list(pieces_of(hours, piece_rows))
 
 
-def _pieces(hours: Sequence[tuple[int, int]], most: int) -> Iterator[Piece]:
+def pieces_of(hours: Sequence[tuple[int, int]], most: int) -> Iterator[Piece]:
+    """Yield pieces of hours, each hour with its rows, so that none has many more than ``most``."""
     gathered: list[tuple[int, int]] = []
     for hour, rows in hours:
         if gathered and sum(held for _, held in gathered) + rows > most:

@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.streams import Stream
+from driftline.store.hours import HOUR
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ RECENT_HOURS = 2
 _RECENT = "toUnixTimestamp(hour) IN {hours:Array(UInt32)}"
 UNKNOWN = "(unknown)"
 """Stands for all unknown features of a version together: their names are whatever a client sends."""
+
+_OF_MODEL = (
+    "model_name = {model:String} AND environment = {environment:String} "
+    "AND toUnixTimestamp(hour) >= {first:Int64} AND toUnixTimestamp(hour) < {end:Int64}"
+)
 
 _ROWS = """
 SELECT toString(model_name), toString(model_version), toString(environment), sum(counted)
@@ -144,3 +150,34 @@ def recent_invalid(
         if newest is not None and newest - RECENT_HOURS < hour <= newest:
             found[model, version, feature, reason] += count
     return {names: float(count) for names, count in found.items()}
+
+
+def read_invalid_hours(
+    connection: Connection, model_name: str, environment: str, *, first_hour: int, end_hour: int
+) -> Mapping[int, tuple[int, int]]:
+    """Return how many values were invalid, and how many predictions there were, of hours that have any.
+
+    Args:
+        connection: to the store.
+        model_name: of all versions of this model.
+        environment: where they served.
+        first_hour: the first hour, since the Unix epoch, UTC.
+        end_hour: the one behind the last.
+    """
+    bound = {
+        "model": model_name,
+        "environment": environment,
+        "first": first_hour * 3600,
+        "end": end_hour * 3600,
+    }
+    counted = connection.rows(
+        f"SELECT {HOUR} AS at, sum(counted) FROM derived_hours FINAL WHERE {_OF_MODEL} GROUP BY at", bound
+    )
+    invalid = connection.rows(
+        f"SELECT {HOUR} AS at, sum(count) FROM invalid_values WHERE {_OF_MODEL} AND {visible(_OF_MODEL)} "
+        "GROUP BY at",
+        bound,
+    )
+    rows = {int(hour): int(count) for hour, count in counted}
+    found = {int(hour): int(count) for hour, count in invalid}
+    return {hour: (found[hour], rows.get(hour, 0)) for hour in sorted(found)}

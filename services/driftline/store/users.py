@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
     from driftline.store.migrate import Migration
 
-SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "features", "admin")
-"""``land``, ``profile``, ``watch``; who asks, acknowledges incidents, keeps features, applies migrations."""
+SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "features", "trainer", "admin")
+"""``land``, ``profile``, ``watch``; who asks, acknowledges incidents, keeps features, trains again, migrates."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497

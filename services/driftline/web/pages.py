@@ -21,6 +21,7 @@ from driftline.web.views.features import view_features
 from driftline.web.views.fleet import view_fleet
 from driftline.web.views.history import view_history
 from driftline.web.views.incident import view_incident
+from driftline.web.views.lifecycle import view_lifecycle
 from driftline.web.views.model import view_model
 from driftline.web.views.performance import BASES, view_performance
 from driftline.web.views.prediction import view_prediction
@@ -140,6 +141,10 @@ def _run(request: PageRequest) -> PageContent:
     return PageContent({"view": view_run(request.connect(), model, run)})
 
 
+def _lifecycle(request: PageRequest) -> PageContent:
+    return PageContent({"view": view_lifecycle(request.connect(), request.name)})
+
+
 def _performance(request: PageRequest) -> PageContent:
     segment = request.query.get("segment", "")
     view = view_performance(request.connect(), request.name, request.choice, segment=segment)
@@ -201,6 +206,14 @@ PAGES: Final = (
         "versions with their stages and runs; who decided what, when and why.",
         _history,
         example="/models/flight-delay/history",
+    ),
+    Page(
+        "lifecycle",
+        addresses.lifecycle_path,
+        "Whether the model was trained again, and each time that it was not, why; how candidates compared "
+        "with production; how far runs of its pipeline have come; its training sets.",
+        _lifecycle,
+        example="/models/flight-delay/lifecycle",
     ),
     Page(
         "run",
