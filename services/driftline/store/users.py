@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from driftline.store.migrate import Migration
 
 SERVICES = ("lander", "profiler", "watcher", "reader", "responder", "features", "trainer", "admin")
-"""``land``, ``profile``, ``watch``; who asks, acknowledges incidents, keeps features, trains again, migrates."""
+"""``land``, ``profile``, ``watch``; who asks, acknowledges, keeps features, trains again, migrates."""
 
 _ACCESS_STORAGE_READONLY, _NO_ACCESS_STORAGE = 495, 514
 _ACCESS_DENIED = 497

@@ -76,7 +76,11 @@ def owner(argument):
     return repr(argument)
 
 
-@pytest.mark.parametrize(("step", "error"), sampled(FAILURES, 2), ids=lambda one: one if isinstance(one, str) else type(one).__name__)
+@pytest.mark.parametrize(
+    ("step", "error"),
+    sampled(FAILURES, 2),
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+)
 def test_a_stream_that_fails_holds_up_no_other(landing, step, error):
     for model in (BAD, GOOD):
         put_hours(landing, 0, 4, model_name=model)
