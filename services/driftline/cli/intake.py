@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
 from driftline.cli.logs import announce
 from driftline.cli.options import clean_errors, log_option
-from driftline.cli.settings import INTAKE_TOKEN, INTAKE_TOKEN_FILE, LinkedOption
+from driftline.cli.settings import INTAKE_TOKEN, INTAKE_TOKEN_FILE
 from driftline.errors import SettingError
 from driftline.health import Health, Pulse
 from driftline.intake import INTAKE_METRICS, Intake
@@ -23,7 +23,7 @@ from driftline.serving import WebServer
 from driftline.store.url import read_secret
 from driftline.wire import TOPICS
 
-_PORT = 8322
+_PORT = 8330
 _SHORTEST_TOKEN = 16
 _TICK_S = 1.0
 
@@ -31,15 +31,7 @@ _TICK_S = 1.0
 @click.command()
 @log_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    cls=LinkedOption,
-    type=int,
-    default=_PORT,
-    show_default=True,
-    envvar="DRIFTLINE_INTAKE_PORT",
-    help="Port to listen on; 0: a free one.",
-)
+@click.option("--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one.")
 @click.option(
     "--pair-expiry",
     "expiry_s",
