@@ -216,8 +216,8 @@ def finding(moved_share: Moved) -> str:
     if channel is None:
         return f"the share that moved most {change}"
     match channel.kind, channel.value:
-        case ChannelKind.STUCK, _:
-            return "shows one single value"
+        case ChannelKind.STUCK | ChannelKind.UNIT_CHANGED, _:
+            return "shows one single value" if channel.kind is ChannelKind.STUCK else channel.text
         case ChannelKind.TYPE_CHANGED, _:
             return f"{channel.text}: events without the former type {change}"
         case ChannelKind.AT_MOST, float(cut) if not channel.feature:

@@ -124,6 +124,9 @@ def compare(
     )
     critical = baseline.critical[scale, worst] * margin
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
+    least: FloatArray | float = settings.minimum_effect
+    if baseline.assumed is not None:
+        least = baseline.assumed.least_effects[worst]
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
     pages, held_back = _of_features(tests, channels, stuck, may_page)
@@ -141,9 +144,7 @@ def compare(
         "critical": critical,
         "overdispersion": phi,
         "freedom": df,
-        "detectable_effect": detectable_effect(
-            expected, sample / phi, behind / phi, critical, settings.minimum_effect
-        ),
+        "detectable_effect": detectable_effect(expected, sample / phi, behind / phi, critical, least),
         **_descriptive(baseline, recent, windows, columns, tests.reference),
     }
     return Comparison(
@@ -212,7 +213,10 @@ def _test(
     p = channels.collect(columns, windows.sums(recent.rare)) / rows
     e = np.clip(windows.sums(recent.expected_channels) / rows, 0.0, 1.0)
     n = np.maximum(totals, 1e-9)
-    z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
+    assumed = baseline.assumed
+    least = settings.minimum_effect if assumed is None else assumed.least_effects
+    worth_a_warning = settings.warn_effect if assumed is None else assumed.warn_effects
+    z = surprise(p, e, n / noise.phi, m / noise.phi, least)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
     beyond = (z > baseline.critical) & may_page
     recurring = find_recurring(
@@ -236,7 +240,7 @@ def _test(
         pages=pages,
         held_back=may & ~pages,
         recurring=recurring,
-        warns=recurring.is_known | ((any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect)),
+        warns=recurring.is_known | ((any_z > baseline.critical) & (np.abs(p - e) >= worth_a_warning)),
         # Two values that share all rows move alike: of equals the first is shown, whatever their last bits.
         score=np.round(surest + 1e6 * pages, 6),
     )
