@@ -4,8 +4,8 @@ Run: python -m bench.first_week [--streams 20] [--rows 500,5000] [--seed 1]
 
 The stream is that of `bench.simulation` with its season, and with window noise besides; the nulls of one
 column have three times the season of the others (0.1 to 20 % of rows), an identifier is new in most rows.
-The reference is drawn from office hours of five days, without times. Without a fault the week must page nobody; each fault is there from
-the first hour on, as of a service that was deployed with it.
+The reference is drawn from office hours of five days, without times. Without a fault the week must page
+nobody; each fault is there from the first hour on, as of a service that was deployed with it.
 """
 
 from __future__ import annotations
