@@ -14,7 +14,7 @@ from driftline.drift.statistics.hours import HourCounts, Vocabulary, key_bucket,
 from driftline.drift.statistics.layout import NumericColumns
 from driftline.drift.statistics.lessons import Span
 from driftline.drift.statistics.pooled import build_pooled_baseline, has_usable_times, with_noise_of
-from driftline.drift.statistics.units import Conversion, Values, find_conversion
+from driftline.drift.statistics.units import AMONG_SEASONS, Conversion, Likeness, Values, find_conversion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,6 +123,7 @@ def find_conversions(
     *,
     grids: Mapping[str, Grid],
     may_page: BoolArray,
+    likeness: Likeness = AMONG_SEASONS,
 ) -> Mapping[tuple[int, int], Conversion]:
     """Return which features of which windows come in another unit, by the places of both.
 
@@ -133,6 +134,7 @@ def find_conversions(
         scales_hours: lengths of the windows.
         grids: of the numeric features.
         may_page: which channels may, (c,); a feature of which none may does not page for its unit.
+        likeness: how sure one has to be.
     """
     features_page = np.asarray(may_page[baseline.channels.by_feature].any(-1), dtype=np.bool_)
     found: dict[tuple[int, int], Conversion] = {}
@@ -151,6 +153,7 @@ def find_conversions(
                 float(baseline.known.most[index]),
             ),
             _values(inside, feature, grids[feature.name]),
+            likeness,
         )
         if conversion is not None:
             pages = conversion.pages and bool(features_page[index])

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import FloatArray
 
 _QUANTILES = np.arange(1, 20) / 20
-_FAR = 0.5
-"""How far the quantiles have to lie from those of the reference, in shares of its values."""
-_NEAR, _NEAR_ENOUGH = 0.15, 0.25
-"""How near once converted: of a factor that only warns, and of one that no season comes to."""
+_NEAR_ENOUGH = 0.25
+"""How near values lie once converted by a factor that no season comes to."""
 _FEWEST_BUCKETS, _FEWEST_ROWS = 5, 100
 _EXTREME, _WIDER = 10.0, 2.0
 _ROUNDED = 0.03
@@ -91,25 +89,48 @@ CONVERSIONS: Sequence[Conversion] = (
 )
 
 
-def find_conversion(reference: Values, current: Values) -> Conversion | None:
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How sure one has to be, in shares of the reference's values.
+
+    Args:
+        far: the quantiles lie at least so far from the reference's.
+        near: and at most so far once they are converted.
+    """
+
+    far: float
+    near: float
+
+
+AMONG_SEASONS = Likeness(far=0.5, near=0.15)
+"""Where season moves values, too."""
+
+OF_ALIKE_ROWS = Likeness(far=0.15, near=0.03)
+"""Where both are samples of the same rows, but for what was done to them."""
+
+
+def find_conversion(
+    reference: Values, current: Values, likeness: Likeness = AMONG_SEASONS
+) -> Conversion | None:
     """Return what the reference's values were converted by to become the current ones; None: by nothing.
 
     Args:
         reference: what is expected.
         current: what came.
+        likeness: how sure one has to be.
     """
     if not reference.values.size or not current.values.size:
         return None
     below = np.cumsum(current.counts) / current.counts.sum()
     quantiles = current.values[np.searchsorted(below, _QUANTILES * (1 - 1e-9))]
-    if current.minimum == current.maximum or _distance(reference, quantiles) < _FAR:
+    if current.minimum == current.maximum or _distance(reference, quantiles) < likeness.far:
         return None  # One single value has no shape to be recognized by.
     if np.unique(quantiles).size < _FEWEST_BUCKETS:
         return _by_extremes(reference, current)
     found = [(_distance(reference, (quantiles - each.offset) / each.factor), each) for each in CONVERSIONS]
     distance, best = min(found, key=lambda pair: pair[0])
     chance = 1 / float(np.sqrt(current.counts.sum()))
-    return best if distance <= (_NEAR_ENOUGH if best.pages else _NEAR) + chance else None
+    return best if distance <= max(likeness.near, _NEAR_ENOUGH if best.pages else 0.0) + chance else None
 
 
 def _by_extremes(reference: Values, current: Values) -> Conversion | None:
