@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftline.forks import when_forked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from driftline.log import EventLog
     from driftline.sdk.logger import PredictionLogger
 
@@ -24,6 +26,22 @@ def flush_loggers(log: EventLog, timeout: float) -> bool:
     known = list(known_loggers)
     theirs = [each for each in known if each._settings.log is log]  # noqa: SLF001 - see below
     return [logger.flush(timeout) for logger in theirs].count(False) == 0
+
+
+def arrive(
+    make: Callable[..., PredictionLogger], arguments: Mapping[str, Any], is_closed: bool
+) -> PredictionLogger:
+    """Make a logger that another process sent.
+
+    Args:
+        make: the class.
+        arguments: of its constructor.
+        is_closed: whether it had been closed.
+    """
+    logger = make(**arguments)
+    if is_closed:
+        logger.close()
+    return logger
 
 
 def _forget_sessions() -> None:

@@ -55,9 +55,9 @@ def let_land_at_once(landing):
     )
 
 
-def report(landing, hour, *, lost=0):
+def report(landing, hour, *, lost=0, is_final=False):
     """Land what the session reports eleven minutes into an hour."""
-    process = {"final": False, "host": "h", "process_id": 1, "client": "test"}
+    process = {"final": is_final, "host": "h", "process_id": 1, "client": "test"}
     counts = {"last_sequence": HISTORY * PER_HOUR + lost, "last_outcome_sequence": 0}
     heartbeat = {"beat_time": ((HOUR + hour) * HOUR_S + 660) * 1_000_000, "dropped": {}, "abandoned": {}}
     value = encode_record(SESSION, {**NAMES, **process, **counts, **heartbeat})
