@@ -11,6 +11,8 @@ nobody; each fault is there from the first hour on, as of a service that was dep
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,13 +35,15 @@ from bench.traffic import (
 from driftline.domain.verdicts import VerdictName
 from driftline.drift import Judge
 from driftline.profiles import CategoricalCounts, HourProfile, NumericCounts
+from driftline.store.derive_profiles import MOST_NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from driftline.drift import Verdict
 
 WEEK = 168
+FAULT_STREAMS = 5
 REFERENCE_ROWS = 20_000
 CUSTOMER_NUMBER = 50 * REFERENCE_ROWS
 OFFICE_HOURS = range(8, 18)
@@ -128,11 +132,15 @@ class FirstWeek:
         there = np.flatnonzero(kept)
         numeric = replace(held, buckets=held.buckets[there], counts=kept[there], nulls=nulls)
         names, counts = np.unique(rng.integers(0, CUSTOMER_NUMBER, truth.rows), return_counts=True)
-        customers: dict[str, int] = dict(zip(names.astype(str).tolist(), counts.tolist(), strict=True))
+        named = np.argsort(-counts, kind="stable")[:MOST_NAMED]
+        customers: dict[str, int] = dict(
+            zip(names[named].astype(str).tolist(), counts[named].tolist(), strict=True)
+        )
+        folded = truth.rows - sum(customers.values())
         return replace(
             drawn,
             numeric={**drawn.numeric, NULL_COLUMN: numeric},
-            categorical={**drawn.categorical, CUSTOMERS: CategoricalCounts(customers)},
+            categorical={**drawn.categorical, CUSTOMERS: CategoricalCounts(customers, 0, folded)},
         )
 
     def judge(self) -> Judge:
@@ -158,9 +166,8 @@ class FirstWeek:
         return Found(pages, features, warned / hours)
 
 
-def _named(verdicts: object, name: VerdictName) -> set[str]:
-    given: list[Verdict] = list(verdicts)  # type: ignore[call-overload]
-    return {each.feature for each in given if each.verdict == name}
+def _named(verdicts: Iterable[Verdict], name: VerdictName) -> set[str]:
+    return {each.feature for each in verdicts if each.verdict == name}
 
 
 def merged(parts: list[HourProfile]) -> HourProfile:
@@ -182,7 +189,9 @@ def merged(parts: list[HourProfile]) -> HourProfile:
         total: Counter[str] = Counter()
         for part in parts:
             total.update(part.categorical[name].counts)
-        categorical[name] = CategoricalCounts(total)
+        named = dict(total.most_common(MOST_NAMED))
+        folded = sum(part.categorical[name].folded for part in parts) + sum(total.values())
+        categorical[name] = CategoricalCounts(named, 0, folded - sum(named.values()))
     return HourProfile(parts[0].hour, sum(part.rows for part in parts), numeric, categorical)
 
 
@@ -196,27 +205,19 @@ def main() -> None:
     sizes = [int(rows) for rows in options.rows.split(",")]
     kinds: tuple[Kind, ...] = ("season", "noise")
     table, late = [], []
-    for rows in sizes:
-        for place, kind in enumerate(kinds):
-            weeks = [
-                FirstWeek(kind, rows, (options.seed, place, rows, stream)).run(WEEK)
-                for stream in range(options.streams)
-            ]
-            pages = sum(bool(week.pages) for week in weeks)
-            if pages:
-                print(f"{kind}, {rows}: paged by {dict(sum((week.features for week in weeks), Counter()))}")
-            hours = options.streams * WEEK
-            warned = f"{np.mean([week.warned for week in weeks]):.1f}"
-            table.append(
-                [kind, f"{rows:,}", f"{hours:,}", str(pages), f"{at_most(pages, hours):.2f}", warned]
-            )
-            for name, fault in FAULTS.items():
-                found = [
-                    FirstWeek(kind, rows, (options.seed, place, rows, stream)).run(48, fault).pages
-                    for stream in range(min(options.streams, 5))
-                ]
-                delays = [hours[0] if hours else None for hours in found]
-                late.append([name, kind, f"{rows:,}", quantile(delays, 0.5), quantile(delays, 0.9)])
+    for (place, kind), rows in itertools.product(enumerate(kinds), sizes):
+        seeds = [(options.seed, place, rows, stream) for stream in range(options.streams)]
+        weeks = []
+        for seed in seeds:
+            weeks.append(FirstWeek(kind, rows, seed).run(WEEK))
+            print(f"{kind}, {rows} rows, stream {seed[-1]}: {weeks[-1]}", file=sys.stderr, flush=True)
+        pages, hours = sum(bool(week.pages) for week in weeks), options.streams * WEEK
+        warned = f"{np.mean([week.warned for week in weeks]):.1f}"
+        table.append([kind, f"{rows:,}", f"{hours:,}", str(pages), f"{at_most(pages, hours):.2f}", warned])
+        for name, fault in FAULTS.items():
+            found = [FirstWeek(kind, rows, seed).run(48, fault).pages for seed in seeds[:FAULT_STREAMS]]
+            delays = [pages[0] if pages else None for pages in found]
+            late.append([name, kind, f"{rows:,}", quantile(delays, 0.5), quantile(delays, 0.9)])
     print_table(
         ["traffic", "rows an hour", "hours", "weeks that paged", "in 1000 h, at most", "features that warn"],
         table,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MINIMUM_EFFECT = 0.02
 _WARN_EFFECT = 0.01
 _FALSE_ALARMS = 0.001
-"""Two tables of the same rows are told to differ so rarely at most, in any column."""
+"""Two tables of the same rows are found to differ so rarely at most, in any column."""
 
 _FEWEST_ROWS = 30
 _SHOWN_VALUES = 6

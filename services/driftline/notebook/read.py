@@ -1,6 +1,7 @@
-"""What a store holds, as DataFrames of pandas: ``driftline.read.verdicts("chdb:///var/lib/driftline/store")``.
+"""What a store holds, as DataFrames of pandas.
 
-Each function takes the store's URL first, as commands take ``--store``. Times are UTC.
+``driftline.read.verdicts("chdb:///var/lib/driftline/store")``, for example. Each function takes the store's
+URL first, as commands take ``--store``. Times are UTC.
 """
 
 from __future__ import annotations

@@ -28,12 +28,12 @@ _SIGN_TABLES = (
 
 
 _HEARTBEATS = f"""
-SELECT {KEYS}, groupBitXor(cityHash64(session_id, beat, last)),
-    intDiv(toUnixTimestamp(max(beat)) - {_TO_LAND_S}, 3600),
-    toUnixTimestamp(maxIf(beat, NOT ended)), toUnixTimestamp(maxIf(beat, ended))
+SELECT {KEYS}, groupBitXor(cityHash64(session_id, newest, last)),
+    intDiv(toUnixTimestamp(max(newest)) - {_TO_LAND_S}, 3600),
+    toUnixTimestamp(maxIf(newest, NOT ended)), toUnixTimestamp(maxIf(newest, ended))
 FROM
 (
-    SELECT {KEYS}, session_id, max(beat_time) AS beat, max(last_sequence) AS last, max(final) AS ended
+    SELECT {KEYS}, session_id, max(beat_time) AS newest, max(last_sequence) AS last, max(final) AS ended
     FROM sessions GROUP BY {KEYS}, session_id
 )
 GROUP BY {KEYS}

@@ -6,7 +6,7 @@ import pytest
 
 from driftline.drift.service.closing import QUIET_S, QuietHours
 from driftline.store.signs import Heartbeats
-from tests.drift.service.test_silence import HISTORY, let_land_at_once, report, serve
+from tests.drift.service.served import HISTORY, let_land_at_once, report, serve
 from tests.drift.service.watching import HOUR_S, Clock, ends_of, make_worker, opened_landing, reported
 
 NEWEST = 490_000

@@ -21,13 +21,13 @@ class _Newest:
         hour: since the Unix epoch, UTC.
         over_s: when it is over.
         quiet_s: and when nothing has come of the model for an hour.
-        told_s: up to when it was told that these had come.
+        known_s: up to when it is known that these came.
     """
 
     hour: int
     over_s: float
     quiet_s: float
-    told_s: float
+    known_s: float
 
 
 class QuietHours:
@@ -56,9 +56,9 @@ class QuietHours:
         """Return the models of which an hour became over or quiet since this was asked last."""
         found = set()
         for name, known in self._newest.items():
-            if any(known.told_s < moment <= now_s for moment in (known.over_s, known.quiet_s)):
+            if any(known.known_s < moment <= now_s for moment in (known.over_s, known.quiet_s)):
                 found.add(name)
-                self._newest[name] = replace(known, told_s=now_s)
+                self._newest[name] = replace(known, known_s=now_s)
         return found
 
     def is_over(self, model_name: str, hour: int, now_s: float) -> bool:

@@ -143,6 +143,12 @@ class Baseline:
             if np.isfinite(least)
         }
 
+    def least_effects(self, usual: float) -> FloatArray:
+        """Return what share of rows has to move before each channel pages, (c,); the usual one if known."""
+        if self.assumed is not None:
+            return self.assumed.least_effects
+        return np.full(self.channels.size, usual)
+
     def inverse_reference(self, borrowed: FloatArray, totals: FloatArray) -> FloatArray:
         """Return 1 / m, the variance that the reference adds, by window and channel, (..., scales, c).
 

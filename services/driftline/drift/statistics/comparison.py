@@ -124,9 +124,7 @@ def compare(
     )
     critical = baseline.critical[scale, worst] * margin
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
-    least: FloatArray | float = settings.minimum_effect
-    if baseline.assumed is not None:
-        least = baseline.assumed.least_effects[worst]
+    least = baseline.least_effects(settings.minimum_effect)[worst]
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
     pages, held_back = _of_features(tests, channels, stuck, may_page)
@@ -210,11 +208,12 @@ def _test(
     # A slot's hours depend on each other, so the reference is worth less than its rows.
     inverse = baseline.inverse_reference(windows.sums(recent.borrowed), rows) * baseline.reference_dependence
     m = 1 / np.maximum(inverse, 1e-12)
-    p = channels.collect(columns, windows.sums(recent.rare)) / rows
+    # Running sums round: a share of all rows might be a hair more than 1, of which no test knows anything.
+    p = np.clip(channels.collect(columns, windows.sums(recent.rare)) / rows, 0.0, 1.0)
     e = np.clip(windows.sums(recent.expected_channels) / rows, 0.0, 1.0)
     n = np.maximum(totals, 1e-9)
     assumed = baseline.assumed
-    least = settings.minimum_effect if assumed is None else assumed.least_effects
+    least = baseline.least_effects(settings.minimum_effect)
     worth_a_warning = settings.warn_effect if assumed is None else assumed.warn_effects
     z = surprise(p, e, n / noise.phi, m / noise.phi, least)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)

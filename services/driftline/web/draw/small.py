@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _BAR_HEIGHT = 14
 _DRAWN: tuple[LayerName, LayerName] = ("now", "training")
 LINES = 4
-"""So many lines are told apart in one chart of traffic."""
+"""So many lines can be distinguished in one chart of traffic."""
 
 
 def small_histogram(layers: Mapping[LayerName, Layer], grid: Grid, *, label: str) -> Markup | None:
