@@ -60,6 +60,14 @@ def test_of_two_halves_of_the_same_rows_nothing_drifts(frame):
     assert {each.verdict for each in halves.columns} == {"ok"}
 
 
+@pytest.mark.parametrize("rows", [60, 200, 1000])
+def test_of_two_small_samples_of_the_same_rows_nothing_drifts(frame, rows):
+    """A small reference holds few of the numbers that there are: new ones are no news."""
+    halves = driftline.compare(frame.iloc[:rows], frame.iloc[rows : 2 * rows])
+    assert halves.drifted == []
+    assert {each.verdict for each in halves.columns} == {"ok"}
+
+
 def test_a_difference_that_is_sure_and_small_is_no_drift(frame):
     nudged = driftline.compare(frame, frame.assign(age=frame["age"] + 0.3))
     assert nudged["age"].verdict != "page"

@@ -12,6 +12,7 @@ from driftline.domain.statistics import statistics_of
 from driftline.domain.verdict_table import NUMBER
 from driftline.domain.verdicts import Feature, VerdictName, other_kind
 from driftline.drift.settings import DriftSettings
+from driftline.drift.statistics.assumed import without_new_numbers
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary
 from driftline.drift.statistics.noise import critical_values
 from driftline.drift.statistics.pooled import build_pooled_baseline
@@ -105,7 +106,12 @@ def _judge(
     past, now = (HourCounts.from_profile(each, vocabulary, clock=clock) for each in (reference, current))
     pooled = build_pooled_baseline([past], past.features, grids=grids, vocabulary=vocabulary)
     df = np.full(pooled.critical.shape, _DF)
-    baseline = replace(pooled, df=df, critical=critical_values(df, _FALSE_ALARMS / pooled.channels.size))
+    baseline = replace(
+        pooled,
+        noise=replace(pooled.noise, phi=without_new_numbers(pooled, pooled.noise.phi)),
+        df=df,
+        critical=critical_values(df, _FALSE_ALARMS / pooled.channels.size),
+    )
     recent = Recent(baseline, [now], scales_hours=(1,), settings=settings, newest=now.hour)
     may_page = np.ones(baseline.channels.size, dtype=np.bool_)
     comparison = recent.compare(may_page=may_page, margin=1.0)

@@ -35,6 +35,7 @@ LEAST_SHARE_OF_HOURS = 0.2
 _LEAST_NULLS = 0.25
 """Nulls have a season of their own, since what is known of a customer depends on who comes when."""
 
+_PROVES_NOTHING = 1e12
 _TIMES_THE_ODDS = 10.0
 _DF = 1000.0
 
@@ -53,7 +54,7 @@ def with_assumed_noise(pooled: Baseline, settings: DriftSettings) -> Baseline:
     noise = replace(
         pooled.noise,
         # Values that moved only warn, and what that asks for is an effect.
-        phi=np.where(pooled.channels.is_rare, OVERDISPERSION, ones),
+        phi=without_new_numbers(pooled, np.where(pooled.channels.is_rare, OVERDISPERSION, ones)),
         dependence=ones,
         blocks=ones,
         effective=ones,
@@ -73,6 +74,22 @@ def with_assumed_noise(pooled: Baseline, settings: DriftSettings) -> Baseline:
             np.where(hours < HOURS_PER_DAY, LEAST_SHARE_OF_HOURS, LEAST_SHARE),
         ),
     )
+
+
+def without_new_numbers(pooled: Baseline, phi: FloatArray) -> FloatArray:
+    """Return overdispersions by which numbers between two of the reference's prove nothing.
+
+    A reference of some hundred rows holds few of the numbers there are, so most that come are new to it.
+
+    Args:
+        pooled: the reference.
+        phi: of its channels, (scales, c).
+    """
+    channels = pooled.channels
+    is_number = np.array([feature.kind == "numeric" for feature in pooled.features], dtype=np.bool_)
+    unseen = np.zeros(channels.size, dtype=np.bool_)
+    unseen[channels.size - channels.rare.size :] = channels.rare % RARE_PER_FEATURE == NEVER_SEEN
+    return np.where(unseen & is_number[channels.feature], _PROVES_NOTHING, phi)
 
 
 def least_effects(expected: FloatArray, channels: Channels) -> FloatArray:
