@@ -70,6 +70,8 @@ bench: .venv/.dev
 	@echo "--- all of it: $(BIN)/python -m bench.NAME"
 	@echo "simulation      hours; writes .cache/bench/simulation.json, and goes on there when run again"
 	@echo "habits          an hour; writes .cache/bench/habits.json, and goes on there when run again"
+	@echo "first_week      half an hour; a new version beside its registered reference"
+	@echo "notebook        minutes; --evidently PYTHON asks Evidently as well"
 	@echo "flights_drift   ten minutes"
 	@echo "flights_peers   half an hour; other monitors on the same days; goes on where it stopped"
 	@echo "flights_slices  half an hour; the same flights with each airport as a segment"

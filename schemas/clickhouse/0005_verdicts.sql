@@ -122,6 +122,7 @@ SELECT
             r.channel_kind = 'type_changed',
             if(r.channel_value = 'categorical',
                 'type changed, text instead of numbers', 'type changed, numbers instead of text'),
+            r.channel_kind = 'unit_changed', concat('unit changed, values ', r.channel_value),
             r.channel_kind = 'value', concat('value ''', r.channel_value, ''''),
             transform(toString(r.channel_kind),
                 ['other_values', 'never_seen', 'nulls', 'nan', 'infinities', 'out_of_range', 'stuck',

@@ -1,6 +1,9 @@
 """driftline: logs every prediction a model makes, lands it exactly once, and says honestly what drifted."""
 
-from typing import Any
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from driftline.sdk import (
     DataReference,
@@ -18,6 +21,10 @@ from driftline.sdk import (
     training_run,
     wrap,
 )
+
+if TYPE_CHECKING:
+    from driftline.notebook import compare as compare
+    from driftline.notebook import read as read
 
 __all__ = [
     "DataReference",
@@ -37,10 +44,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Return ``__version__``, the version that is installed; ``unknown`` in a checkout that is not."""
-    if name == "__version__":
-        from driftline.sdk.runtime import package_version  # noqa: PLC0415  looking takes a while
+_OF_NOTEBOOKS = frozenset({"compare", "read"})
 
-        return package_version("driftline") or "unknown"
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """Return what is looked up late: services import the logger alone.
+
+    `compare` and `read` need the extra `notebook`. ``__version__`` is the version that is installed;
+    ``unknown`` in a checkout that is not.
+    """
+    if name == "__version__":
+        return import_module("driftline.sdk.runtime").package_version("driftline") or "unknown"
+    if name not in _OF_NOTEBOOKS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module("driftline.notebook"), name)
+    except ImportError as error:
+        raise ImportError(f"driftline.{name} needs more: pip install 'driftline[notebook]'") from error

@@ -20,11 +20,16 @@ ODD = [
     "nan",
 ]
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-WITH_VALUE = {ChannelKind.AT_MOST, ChannelKind.VALUE, ChannelKind.TYPE_CHANGED}
+WITH_VALUE = {
+    ChannelKind.AT_MOST,
+    ChannelKind.VALUE,
+    ChannelKind.TYPE_CHANGED,
+    ChannelKind.UNIT_CHANGED,
+}
 PLAIN = [kind for kind in ChannelKind if kind not in WITH_VALUE]
 CHANNELS = st.one_of(
     st.builds(Channel, st.just(ChannelKind.AT_MOST), NUMBERS, st.text()),
-    st.builds(Channel, st.just(ChannelKind.VALUE), st.text(), st.text()),
+    st.builds(Channel, st.sampled_from([ChannelKind.VALUE, ChannelKind.UNIT_CHANGED]), st.text(), st.text()),
     st.builds(
         Channel, st.just(ChannelKind.TYPE_CHANGED), st.sampled_from(["numeric", "categorical"]), st.text()
     ),

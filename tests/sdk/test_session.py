@@ -314,3 +314,17 @@ def test_a_logger_that_was_closed_stays_closed_in_a_child(log):
     if (pid := os.fork()) == 0:
         os._exit(0 if logger.log() is None and dict(logger.stats().dropped) == {"closed": 1} else 1)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_after_a_batch_the_session_has_ended_and_the_next_event_begins_another(log):
+    logger = quick_logger(log)
+    logger.log()
+    first = logger.session_id
+    assert logger.batch_done()
+    assert (log.heartbeats[-1]["session_id"], log.heartbeats[-1]["final"]) == (first, True)
+    assert logger.log() is not None
+    assert logger.session_id != first
+    logger.close()
+    assert logger.batch_done()
+    assert logger.log() is None
+    assert len(log.predictions) == 2

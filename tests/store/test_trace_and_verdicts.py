@@ -204,9 +204,15 @@ def test_what_never_landed_is_not_found_and_no_id_is_refused(client):
         trace(client, "17; DROP TABLE predictions")
 
 
-WITH_VALUE = {ChannelKind.AT_MOST, ChannelKind.VALUE, ChannelKind.TYPE_CHANGED}
+WITH_VALUE = {
+    ChannelKind.AT_MOST,
+    ChannelKind.VALUE,
+    ChannelKind.TYPE_CHANGED,
+    ChannelKind.UNIT_CHANGED,
+}
 ODD_CHANNELS = [
     *(Channel(ChannelKind.TYPE_CHANGED, kind) for kind in ("numeric", "categorical")),
+    Channel(ChannelKind.UNIT_CHANGED, "multiplied by 60, as minutes to seconds"),
     *(Channel(kind) for kind in ChannelKind if kind not in WITH_VALUE),
     *(Channel(ChannelKind.VALUE, value) for value in ("", "it's", 'a "b" \\ c', "line\nfeed", "{expected}")),
     *(Channel(ChannelKind.AT_MOST, cut) for cut in (24902.31, 0.0, -0.0123456, 5.5, 2490200.5, -1000.0)),

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 
+_SAYS_ALL = frozenset({ChannelKind.STUCK, ChannelKind.UNIT_CHANGED})
+
+
 @click.command("incidents")
 @store_option
 @model_option
@@ -187,8 +190,8 @@ def _finding_line(finding: Finding) -> str:
     where = f" in {finding.segment}" if finding.segment else ""
     moved = f"{finding.expected:.2%} -> {finding.observed:.2%}"
     channel = "" if finding.channel is None else finding.channel.text
-    is_stuck = finding.channel is not None and finding.channel.kind is ChannelKind.STUCK
-    moved = "" if is_stuck else f" {moved}"
+    says_all = finding.channel is not None and finding.channel.kind in _SAYS_ALL
+    moved = "" if says_all else f" {moved}"
     against = f"{finding.scale_hours} h against {finding.reference}"
     return f"{finding.feature}{where}: {channel}{moved}  ({against}, since {_time(finding.since)})"
 

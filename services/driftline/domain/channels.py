@@ -21,6 +21,7 @@ class ChannelKind(StrEnum):
     STUCK = "stuck"
     TOGETHER = "together"
     TYPE_CHANGED = "type_changed"
+    UNIT_CHANGED = "unit_changed"
     VOLUME = "volume"
 
 
@@ -38,7 +39,7 @@ _PHRASES = {
 
 
 _TYPES = ("numbers instead of text", "text instead of numbers")
-_WITH_VALUE = frozenset({ChannelKind.VALUE, ChannelKind.TYPE_CHANGED})
+_WITH_VALUE = frozenset({ChannelKind.VALUE, ChannelKind.TYPE_CHANGED, ChannelKind.UNIT_CHANGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Channel:
     Args:
         kind: which.
         value: of `at_most`: the largest number that counts, in the feature's unit; of `value`: the category;
-            of `type_changed`: what comes instead, `numeric` or `categorical`.
+            of `type_changed`: what comes instead, `numeric` or `categorical`; of `unit_changed`: what was
+            done to the values.
         feature: what it is of, where the verdict that names it is on features together; else empty.
     """
 
@@ -65,6 +67,8 @@ class Channel:
             text = f"value '{self.value}'"
         elif self.kind is ChannelKind.TYPE_CHANGED:
             text = f"type changed, {_TYPES[self.value == 'categorical']}"
+        elif self.kind is ChannelKind.UNIT_CHANGED:
+            text = f"unit changed, values {self.value}"
         else:
             text = _PHRASES[self.kind]
         return f"{self.feature}: {text}" if self.feature else text

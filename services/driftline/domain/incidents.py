@@ -184,6 +184,8 @@ class Incident:
         where = f" in {first.segment}" if first.segment else ""
         if first.channel is not None and first.channel.kind is ChannelKind.STUCK:
             return f"{listed}: one single value{where}"
+        if first.channel is not None and first.channel.kind is ChannelKind.UNIT_CHANGED:
+            return f"{listed}: {first.channel.text}{where}"
         if first.channel is not None and first.channel.kind is ChannelKind.VOLUME:
             return f"{listed}: {first.observed:.0%} of the predictions that were to be expected{where}"
         if first.channel is not None and first.channel.kind is ChannelKind.TYPE_CHANGED:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,12 @@ import numpy as np
 from driftline.domain.verdict_table import Verdicts
 from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, report_comparison, report_learning
-from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
+from driftline.drift.settings import HOURS_PER_DAY, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.baseline import Baseline, build_baseline
 from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
 from driftline.drift.statistics.lessons import Span
-from driftline.drift.statistics.pooled import build_pooled_baseline, has_usable_times, with_noise_of
 from driftline.drift.statistics.recent import Recent
+from driftline.drift.training import Training, find_conversions, pages_against, training_scales
 from driftline.profiles import Grid
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Feature, Reference, Verdict
     from driftline.drift.hygiene import Decision
     from driftline.drift.statistics.arrays import BoolArray
+    from driftline.drift.statistics.units import Conversion
     from driftline.profiles import HourProfile
 
-_TRAINING_WEEKS = 53
 _VOCABULARY_LIMIT = 50_000
 
 
@@ -74,7 +73,7 @@ class Judge:
         }
         self._production: Recent | None = None
         self._as_of: int | None = None
-        self._training_baseline = self._build_training(training)
+        self._learned = self._build_training(training)
         self._training: Recent | None = None
         self._may_page_by: tuple[Baseline, Baseline | None, BoolArray] | None = None
 
@@ -166,8 +165,8 @@ class Judge:
         hour = self._append(profile, completeness)
         self._refresh(hour)
         verdicts = self._judge_production(hour, margin)
-        if self._training_baseline is not None:
-            verdicts += [self._judge_training(hour, self._training_baseline, margin)]
+        if self._training is not None:
+            verdicts += [self._judge_training(hour, self._training, margin)]
         return Verdicts.joined(verdicts)
 
     def _append(self, profile: HourProfile, completeness: float) -> HourCounts:
@@ -189,29 +188,19 @@ class Judge:
         for name in profile.numeric:
             self._grids.setdefault(name, Grid())
 
-    def _build_training(self, training: Sequence[HourProfile]) -> Baseline | None:
-        for profile in training:
+    def _build_training(self, profiles: Sequence[HourProfile]) -> Training | None:
+        for profile in profiles:
             self._know_grids(profile)
         hours = [
-            HourCounts.from_profile(profile, self._vocabulary, clock=self._clock) for profile in training
+            HourCounts.from_profile(profile, self._vocabulary, clock=self._clock) for profile in profiles
         ]
         hours.sort(key=lambda hour: hour.hour)
-        features = _features(hours)
-        if not features:
-            return None
-        if not has_usable_times(hours):
-            return build_pooled_baseline(hours, features, grids=self._grids, vocabulary=self._vocabulary)
-        end = hours[-1].local_hour + 1
-        weeks = min(-(-(end - hours[0].local_hour) // HOURS_PER_WEEK), _TRAINING_WEEKS)
-        span = Span(end - weeks * HOURS_PER_WEEK, weeks)
-        return build_baseline(
+        return Training.of(
             hours,
-            known_features(hours, features),
-            features,
-            span=span,
+            _features(hours),
             grids=self._grids,
             vocabulary=self._vocabulary,
-            settings=replace(self._settings, scales_hours=(self._settings.longest_scale_hours,)),
+            settings=self._settings,
         )
 
     def _refresh(self, hour: HourCounts) -> None:
@@ -232,22 +221,13 @@ class Judge:
         self._refresh_training(baseline)
 
     def _refresh_training(self, production: Baseline | None) -> None:
-        training = self._training_baseline
-        if training is None:
+        if self._learned is None:
             return
-        if training.timed:
-            if self._training is None:
-                self._training = self._recent(training, self._training_scales(training))
-            else:
-                self._training.push(self._hours[-1], self._rest_of_day())
-            return
-        self._training = None
-        if production is not None:
-            known = with_noise_of(training, production, self._settings)
-            self._training = self._recent(known, self._training_scales(known))
-
-    def _training_scales(self, training: Baseline) -> tuple[int, ...]:
-        return (self._settings.longest_scale_hours if training.timed else HOURS_PER_WEEK,)
+        wanted = self._learned.beside(production, self._settings)
+        if self._training is not None and self._training.baseline is wanted:
+            self._training.push(self._hours[-1], self._rest_of_day())
+        else:
+            self._training = self._recent(wanted, training_scales(wanted, self._settings))
 
     def _recent(self, baseline: Baseline, scales_hours: tuple[int, ...]) -> Recent:
         return Recent(
@@ -294,7 +274,7 @@ class Judge:
             grids=self._grids,
             vocabulary=self._vocabulary,
             settings=settings,
-            lent=None if self._training_baseline is None else self._training_baseline.extremes(),
+            lent=None if self._learned is None else self._learned.baseline.extremes(),
             held=self._pages["production"].precedents(when, features, as_of=as_of)[:, learned],
         )
 
@@ -302,24 +282,32 @@ class Judge:
         scales = self._settings.scales_hours
         windows = [self._window("production", hour.hour + 1, scale) for scale in scales]
         if self._production is None:
-            return [report_learning(hour.features, windows, self._settings)]
+            return [report_learning(hour.features, windows, self._settings, self._days())]
         known = self._production.baseline.features
         verdicts = self._report(self._production, windows, "production", margin)
         young = () if known == hour.features else [each for each in hour.features if each not in known]
         return [verdicts, report_learning(young, windows, self._settings)]
 
-    def _judge_training(self, hour: HourCounts, training: Baseline, margin: float) -> Verdicts:
-        scales = self._training_scales(training)
+    def _days(self) -> int:
+        """Return on which day of its history the newest hour lies, the first being 1."""
+        return (self._hours[-1].hour - self._hours[0].hour) // HOURS_PER_DAY + 1
+
+    def _judge_training(self, hour: HourCounts, training: Recent, margin: float) -> Verdicts:
+        scales = training_scales(training.baseline, self._settings)
         windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
-        if self._training is None:
-            return report_learning(training.features, windows, self._settings)
-        return self._report(self._training, windows, "training", margin)
+        return self._report(training, windows, "training", margin)
 
     def _report(
         self, recent: Recent, windows: Sequence[Window], reference: Reference, margin: float
     ) -> Verdicts:
         may_page = self._may_page(recent.baseline, reference)
         comparison = recent.compare(may_page=may_page, margin=margin, later=self._margin)
+        conversions: Mapping[tuple[int, int], Conversion] = {}
+        if reference == "training" and self._production is None:
+            scales = [window.scale_hours for window in windows]
+            conversions = find_conversions(
+                recent.baseline, comparison, self._hours, scales, grids=self._grids, may_page=may_page
+            )
         return report_comparison(
             recent.baseline,
             comparison,
@@ -327,15 +315,14 @@ class Judge:
             self._pages[reference],
             self._settings,
             onset=partial(recent.onset, comparison),
+            conversions=conversions,
         )
 
     def _may_page(self, baseline: Baseline, reference: Reference) -> BoolArray:
         """Return which channels may page, (c,).
 
-        Season moves what is served away from what was learned, so against the training data only rare
-        channels page, and new numbers only until production is known: a summer's day is out of the range
-        of a winter's training, and what is new about it production tells. Nor do features page of which a new
-        normal was accepted: the training data can't follow.
+        Against the training data none does of features of which a new normal was accepted: the training data
+        can't follow.
         """
         channels = baseline.channels
         if reference == "production":
@@ -345,19 +332,12 @@ class Judge:
         return self._unless_accepted(baseline) & ~np.array(accepted, dtype=np.bool_)[channels.feature]
 
     def _unless_accepted(self, training: Baseline) -> BoolArray:
-        """Return which channels may page against the training data as long as nothing is accepted, (c,)."""
+        """Return `pages_against`, made once for each pair of references."""
         production = None if self._production is None else self._production.baseline
-        if (
-            self._may_page_by is None
-            or self._may_page_by[0] is not training
-            or self._may_page_by[1] is not production
-        ):
-            channels = training.channels
-            known = () if production is None else production.features
-            is_known = np.array([feature in known for feature in training.features], dtype=np.bool_)
-            silent = channels.is_new_number & is_known[channels.feature]
-            self._may_page_by = training, production, channels.is_rare & ~silent
-        return self._may_page_by[2]
+        known = self._may_page_by
+        if known is None or known[0] is not training or known[1] is not production:
+            known = self._may_page_by = training, production, pages_against(training, production)
+        return known[2]
 
     def _window(self, reference: Reference, end: int, scale: int) -> Window:
         inside = [hour for hour in self._hours[-scale:] if hour.hour >= end - scale]

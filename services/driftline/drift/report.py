@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
+    from driftline.drift.statistics.units import Conversion
     from driftline.drift.statistics.volume import VolumeFound
 
 _UNCONFIRMED = "would have paged, but pages that nobody confirmed make the next ones ask for more"
@@ -69,15 +70,23 @@ class Window:
 
 
 def report_learning(
-    features: Iterable[Feature], windows: Sequence[Window], settings: DriftSettings
+    features: Iterable[Feature], windows: Sequence[Window], settings: DriftSettings, day: int | None = None
 ) -> Verdicts:
-    """Give the verdict `learning`, or what stands before it, to features that have no reference yet."""
-    days = settings.hour_of_day_after_hours // 24
+    """Give the verdict `learning`, or what stands before it, to features that have no reference yet.
+
+    Args:
+        features: in the order of their names.
+        windows: by scale, ascending.
+        settings: ages.
+        day: of the history, counted from 1; None: that of each feature is another.
+    """
+    needed = settings.hour_of_day_after_hours // 24
+    since = "" if day is None else f"day {day} of {needed + -(-settings.longest_scale_hours // 24)}: "
     learning = (
         VerdictName.LEARNING,
         (
-            f"production is its own reference once it has {days} days of history besides the newest "
-            f"{settings.longest_scale_hours} h; until then nothing pages"
+            f"{since}what is usual at which hour is known after {needed} days besides the newest "
+            f"{settings.longest_scale_hours} h; until then nothing pages against past weeks"
         ),
     )
     names = tuple(features)
@@ -100,6 +109,7 @@ def report_comparison(
     settings: DriftSettings,
     *,
     onset: Callable[[int, int], int],
+    conversions: Mapping[tuple[int, int], Conversion],
 ) -> Verdicts:
     """Write the verdicts of all features and windows, and note the pages among them.
 
@@ -110,19 +120,24 @@ def report_comparison(
         pages: the episodes of this reference.
         settings: samples and completeness.
         onset: returns since when a feature has moved, by the places of the window that shows it and its own.
+        conversions: of values that come in another unit, by the same places.
     """
-    unjudged = [_unjudged(window, settings) for window in windows]
+    is_young = baseline.assumed is not None
+    unjudged = [_unjudged(window, settings, is_young=is_young) for window in windows]
     judged = np.array([reason is None for reason in unjudged])[:, None]
     texts = _texts(baseline.features, windows)
     texts[..., TEXT["channel"]] = comparison.channel
     past = _past(baseline, windows[0].reference)
     too_small = np.isnan(comparison.numbers[..., NUMBER["detectable_effect"]])
+    quiet = _YOUNG if is_young else _QUIET
     for own, skipped, small in zip(texts, unjudged, too_small, strict=True):
-        own[:, _STATED] = skipped or (VerdictName.OK, _QUIET.format(past))
-        if skipped is None and small.any():
+        own[:, _STATED] = skipped or (VerdictName.OK, quiet.format(past))
+        if skipped is None and not is_young and small.any():
             own[small, TEXT["reason"]] = _SMALL.format(past)
     table = _table(comparison.numbers.copy(), texts, windows)
     paging = comparison.pages & judged
+    for (scale, index), conversion in conversions.items():
+        paging[scale, index] |= conversion.pages and judged[scale, 0]
     # What is held back would have paged, so its hours teach the reference no more than a page's.
     held_back = comparison.held_back & judged
     episodes = _record(baseline, paging | held_back, windows, pages, onset)
@@ -133,13 +148,23 @@ def report_comparison(
         verdict = table[place]
         if comparison.stuck[scale, index]:
             verdict = replace(verdict, **_STUCK)
+        if (scale, index) in conversions:
+            unit = Channel(ChannelKind.UNIT_CHANGED, conversions[scale, index].text)
+            verdict = replace(verdict, channel=unit)
         if changed[scale, index]:
             window = windows[scale]
             if paging[scale, index] or held_back[scale, index]:
                 is_page = bool(paging[scale, index])
                 verdict = _in_episode(verdict, past, episodes[index], window, pages=is_page)
             else:
-                verdict = _warning(verdict, past, window, pages, recurs=comparison.recurs[scale, index])
+                verdict = _warning(
+                    verdict,
+                    past,
+                    window,
+                    pages,
+                    recurs=comparison.recurs[scale, index],
+                    is_young=is_young,
+                )
             if _has_changed_type(verdict, baseline, window):
                 other = Channel(ChannelKind.TYPE_CHANGED, other_kind(verdict.kind))
                 verdict = replace(verdict, channel=other)
@@ -207,7 +232,9 @@ def _record(
     return episodes
 
 
-def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str] | None:
+def _unjudged(
+    window: Window, settings: DriftSettings, *, is_young: bool = False
+) -> tuple[VerdictName, str] | None:
     """Say why a window cannot be judged, and what would change it."""
     if window.completeness < settings.minimum_completeness:
         return VerdictName.INCOMPLETE, (
@@ -219,16 +246,17 @@ def _unjudged(window: Window, settings: DriftSettings) -> tuple[VerdictName, str
             f"{window.rows} events in {window.scale_hours} h, {settings.minimum_sample} are needed; "
             "longer windows or more traffic would do"
         )
-    if window.scale_hours > 24 and not window.covered:
+    if (is_young or window.scale_hours > 24) and not window.covered:
+        whole = "windows are compared as a whole" if is_young else "only whole weeks are compared"
         return VerdictName.INSUFFICIENT_DATA, (
-            f"{window.scale_hours} h have not passed yet; "
-            "only whole weeks are compared with a reference without times"
+            f"{window.scale_hours} h have not passed yet; {whole} with a reference without times"
         )
     return None
 
 
 _MOVED = "{{channel}}: {{observed}} where {} lead to expect {{expected}}"
 _QUIET = f"largest difference in {_MOVED}; a shift of {{{{detectable}}}} there would have paged"
+_YOUNG = f"largest difference in {_MOVED}; until season is known, only what no season brings pages"
 _SMALL = f"largest difference in {_MOVED}; this window is too small to find any shift there"
 
 
@@ -241,6 +269,8 @@ def _past(baseline: Baseline, reference: Reference) -> str:
 def _what(verdict: Verdict, past: str, window: Window) -> str:
     if verdict.channel == _STUCK["channel"]:
         return f"one single value for {window.scale_hours} h, which {past} never showed"
+    if verdict.channel is not None and verdict.channel.kind is ChannelKind.UNIT_CHANGED:
+        return f"{{channel}} against {past}"
     return _MOVED.format(past)
 
 
@@ -257,9 +287,17 @@ def _in_episode(verdict: Verdict, past: str, episode: Episode, window: Window, *
 
 
 def _warning(
-    verdict: Verdict, past: str, window: Window, pages: PageLog, *, recurs: tuple[int, int] | None
+    verdict: Verdict,
+    past: str,
+    window: Window,
+    pages: PageLog,
+    *,
+    recurs: tuple[int, int] | None,
+    is_young: bool,
 ) -> Verdict:
     because = "surely changed, not surely by more than a page needs"
+    if is_young:
+        because = "surely changed, but season may do that, and is not known yet"
     if recurs is not None:
         days = " and ".join(f"{hour_time(hour):%Y-%m-%d}" for hour in recurs)
         because = f"no page, since it strayed as far on {days}, which nobody called a fault"

@@ -22,7 +22,7 @@ from driftline.sdk.batch import (
     prediction_table,
 )
 from driftline.sdk.deployed import logger_names
-from driftline.sdk.loggers import known_loggers
+from driftline.sdk.loggers import arrive, known_loggers
 from driftline.sdk.request import note_logged
 from driftline.sdk.session import LoggerSettings, Session
 from driftline.sdk.shipper import Pace
@@ -352,19 +352,29 @@ class PredictionLogger:
         self._finalizer.detach()
         return self._own_session().close(timeout)
 
+    def batch_done(self, timeout: float = 30.0) -> bool:
+        """Append what is left and end the session: the batch is whole, and its last hour need wait for none.
+
+        The next event begins a session. Call it while no other thread logs; else as ``close``.
+        """
+        session = self._own_session()
+        if not self._is_closed:
+            self._forget_session()
+        return session.close(timeout)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[Callable[..., PredictionLogger], tuple[Mapping[str, Any], bool]]:
+    def __reduce__(self) -> tuple[Callable[..., PredictionLogger], tuple[Any, ...]]:
         """Arrive in another process as a logger that is made there, with a session of its own."""
         settings = self._settings
         arguments = settings.arguments()
         if settings.random is not _system_random:
             arguments["random"] = settings.random
-        return _arrive, (arguments, self._is_closed)
+        return arrive, (PredictionLogger, arguments, self._is_closed)
 
     def _own_session(self) -> Session:
         """Return this process's session; begin it when there is none yet."""
@@ -383,15 +393,7 @@ class PredictionLogger:
             return self._session
 
     def _forget_session(self) -> None:
-        """Leave the session to the parent, in a forked child. A new one begins at the first call."""
+        """Leave the session to the parent, in a forked child, or to its end. A new one begins when asked."""
         self._finalizer.detach()
         self._lock = threading.Lock()  # The parent's may be held by a thread that is not here.
         self._session = None
-
-
-def _arrive(arguments: Mapping[str, Any], is_closed: bool) -> PredictionLogger:
-    """Make a logger that another process sent."""
-    logger = PredictionLogger(**arguments)
-    if is_closed:
-        logger.close()
-    return logger

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftline.forks import when_forked
 from driftline.wire import PREDICTIONS_TOPIC, Remark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from driftline.log import EventLog
     from driftline.sdk.logger import PredictionLogger
 
@@ -35,6 +37,22 @@ def leave_out(logger: PredictionLogger, name: str, detail: str) -> None:
 def refuse(logger: PredictionLogger, error: Exception) -> None:
     """Count a prediction that could not be logged as dropped; warn once."""
     logger._own_session().refuse_for(PREDICTIONS_TOPIC, error)  # noqa: SLF001 - as below
+
+
+def arrive(
+    make: Callable[..., PredictionLogger], arguments: Mapping[str, Any], is_closed: bool
+) -> PredictionLogger:
+    """Make a logger that another process sent.
+
+    Args:
+        make: the class.
+        arguments: of its constructor.
+        is_closed: whether it had been closed.
+    """
+    logger = make(**arguments)
+    if is_closed:
+        logger.close()
+    return logger
 
 
 def _forget_sessions() -> None:

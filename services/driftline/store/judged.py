@@ -61,12 +61,11 @@ ORDER BY name, against, scale_hours
 # By stream its newest windows; months in which none of them ended are left aside.
 _STATES = """
 SELECT toString(model_name), toString(model_version), toString(environment), toString(feature),
-    toString(kind), scale_hours, toString(verdict), completeness, reason,
+    toString(kind), toString(reference), scale_hours, toString(verdict), completeness, reason,
     intDiv(toUnixTimestamp(window_end), 3600)
 FROM drift_verdicts
 WHERE (model_name, model_version, environment) IN {streams:Array(Tuple(String, String, String))}
-    AND segment = '' AND reference = 'production'
-    AND window_end IN (SELECT toDateTime(arrayJoin({ends:Array(UInt32)}) * 3600, 'UTC'))
+    AND segment = '' AND window_end IN (SELECT toDateTime(arrayJoin({ends:Array(UInt32)}) * 3600, 'UTC'))
     AND window_end >= toDateTime({oldest:UInt32} * 3600, 'UTC')
 """
 
@@ -114,10 +113,11 @@ class NewestVerdict:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the newest window of one scale comes to for a feature, in short."""
+    """What the newest window of one scale comes to for a feature against a reference, in short."""
 
     feature: str
     kind: Kind
+    reference: str
     scale_hours: int
     verdict: str
     completeness: float
@@ -210,7 +210,7 @@ def read_newest(connection: Connection, stream: Stream, end_hour: int) -> Sequen
 
 
 def read_states(connection: Connection, ends: Mapping[Stream, int]) -> Mapping[Stream, Sequence[State]]:
-    """Return what the newest windows of many streams come to against production.
+    """Return what the newest windows of many streams come to.
 
     Args:
         connection: to the store.
@@ -224,12 +224,12 @@ def read_states(connection: Connection, ends: Mapping[Stream, int]) -> Mapping[S
         "oldest": min(ends.values()),
     }
     found: dict[Stream, list[State]] = {}
-    for *names, feature, kind, scale, verdict, completeness, reason, end in connection.rows(
+    for model, version, environment, *state, end in connection.rows(
         _STATES, parameters=bound, settings=FINAL
     ):
-        stream = Stream(*names)
+        stream = Stream(model, version, environment)
         if ends[stream] == end:
-            found.setdefault(stream, []).append(State(feature, kind, scale, verdict, completeness, reason))
+            found.setdefault(stream, []).append(State(*state))
     return found
 
 

@@ -31,12 +31,12 @@ SET_ASIDE = {
 """Labels of predictions whose time cannot be right."""
 
 VERDICT_MEANINGS = {
-    "page": "surely more of the traffic moved than a page needs",
-    "warn": "surely changed, not surely by enough for a page",
-    "ok": "judged, nothing to report",
-    "learning": "the reference is still too young to judge against",
-    "incomplete": "too many events are missing to judge",
-    "insufficient_data": "too few events to judge",
+    "page": "surely more moved than chance and habit explain: somebody should look now",
+    "warn": "surely changed, by too little or too uncertainly to call somebody",
+    "ok": "judged, and as usual",
+    "learning": "what is usual is not known yet: that takes a week of traffic",
+    "incomplete": "too many events went missing on their way to judge",
+    "insufficient_data": "too few events, or too short a time, to judge",
 }
 REASON_LABELS = {
     "type": "a number where a category belongs, or the other way round",
@@ -206,6 +206,11 @@ def count(events: float) -> str:
     return f"{events:,.0f}"
 
 
+def milliseconds(us: float) -> str:
+    """Return a length of time, given in microseconds: ``0.45 ms``, ``120 ms``, ``3.2 s``."""
+    return f"{us / 1e6:.3g}{_GAP}s" if us >= 1e6 else f"{us / 1000:.3g}{_GAP}ms"
+
+
 def listing(names: Sequence[str]) -> str:
     """Return names as a sentence lists them: ``a, b and c``."""
     if len(names) < 2:
@@ -232,8 +237,8 @@ def finding(moved_share: Moved) -> str:
     if channel is None:
         return f"the share that moved most {change}"
     match channel.kind, channel.value:
-        case ChannelKind.STUCK, _:
-            return "shows one single value"
+        case ChannelKind.STUCK | ChannelKind.UNIT_CHANGED, _:
+            return "shows one single value" if channel.kind is ChannelKind.STUCK else channel.text
         case ChannelKind.TYPE_CHANGED, _:
             return f"{channel.text}: events without the former type {change}"
         case ChannelKind.AT_MOST, float(cut) if not channel.feature:

@@ -22,6 +22,7 @@ from driftline.web.views.fleet import view_fleet
 from driftline.web.views.history import view_history
 from driftline.web.views.incident import view_incident
 from driftline.web.views.lifecycle import view_lifecycle
+from driftline.web.views.live import view_live
 from driftline.web.views.model import view_model
 from driftline.web.views.performance import BASES, view_performance
 from driftline.web.views.prediction import view_prediction
@@ -115,8 +116,11 @@ def _fleet(request: PageRequest) -> PageContent:
 
 
 def _model(request: PageRequest) -> PageContent:
-    view, versions = view_model(request.connect(), request.name, request.choice)
-    return PageContent({"view": view, "versions": versions, "choice": request.choice})
+    connection = request.connect()
+    view, versions = view_model(connection, request.name, request.choice)
+    pages = {row.href for row in view.rows}
+    live = view_live(connection, request.name, request.choice, pages=pages)
+    return PageContent({"view": view, "versions": versions, "live": live, "choice": request.choice})
 
 
 def _feature(request: PageRequest) -> PageContent:
@@ -184,7 +188,8 @@ PAGES: Final = (
     Page(
         "model",
         addresses.model_path,
-        "What is open, which features moved when, when a version began to serve, what features do together, "
+        "What is open, what is asked and answered at this moment and how fast, beside what the model learned "
+        "from; which features moved when, when a version began to serve, what features do together, "
         "which values are invalid, what arrived of each version and which run made it.",
         _model,
         example="/models/flight-delay",

@@ -64,6 +64,7 @@ class Renderer:
             "count": formatting.count,
             "finding": formatting.finding,
             "listing": formatting.listing,
+            "milliseconds": formatting.milliseconds,
             "feature_name": formatting.feature_name,
             "day_hour": formatting.day_hour,
             "minute": formatting.day_minute,

@@ -92,7 +92,7 @@ def _model_parts(
     connection: Connection, renderer: Renderer, row: FleetRow, choice: Choice
 ) -> Iterator[_Part]:
     view, versions = view_model(connection, row.name, choice)
-    body = renderer.render("bodies/model.html", view=view, versions=versions, choice=choice)
+    body = renderer.render("bodies/model.html", view=view, versions=versions, live=None, choice=choice)
     yield _Part(model_path(row.name), body)
     if view.period is None:
         return

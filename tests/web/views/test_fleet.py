@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from driftline.web.views.fleet import FleetRow, FleetView
 from tests.web.browser import text_of
 
 
@@ -41,10 +42,24 @@ def test_leads_to_the_whole_incident_and_to_the_feature(site):
         site.get(link)
 
 
+@pytest.mark.parametrize(
+    ("states", "headline"),
+    [
+        (("learning", "insufficient_data"), "Not judged yet"),
+        (("learning", "ok"), "No model drifts now, 1 not judged yet"),
+        (("warn", "ok"), "No model drifts now"),
+        ((), "No model yet"),
+    ],
+)
+def test_does_not_call_quiet_what_nobody_judged(states, headline):
+    rows = [FleetRow(str(place), None, state) for place, state in enumerate(states)]
+    assert FleetView(rows, (), (), None, None).headline == headline
+
+
 def test_says_why_a_model_is_not_judged(site):
     page = site.get("/")
     assert "Not judged now: why incomplete." in row(page, "crew")
-    assert "Still learning: why learning." in row(page, "young")
+    assert "Learning, why learning." in row(page, "young")
 
 
 def test_says_what_arrived_of_the_newest_window_and_when_it_ended(site):

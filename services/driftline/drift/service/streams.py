@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.streams import REFERENCE
 from driftline.drift.service.beginning import PAUSE_HOURS, newest_hour
+from driftline.drift.service.closing import QuietHours
 from driftline.store.answered import read_delay_s
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
 from driftline.store.incidents import SERVED_HOURS
@@ -46,6 +47,7 @@ class Streams:
         self._heartbeats: Mapping[Stream, Heartbeats] = {}
         self._live: dict[Stream, tuple[int, bool]] = {}
         self._judged: Mapping[Stream, int] | None = None
+        self._quiet = QuietHours()
         self.newest: dict[str, int] = {}
 
     @property
@@ -78,8 +80,12 @@ class Streams:
         span = self._spans.get(stream)
         return self._judged.get(stream, span.first_hour if span else 0)
 
-    def refresh(self) -> Mapping[Stream, int]:
-        """Read what moved since this was asked last; return which streams did, and their oldest such hour."""
+    def refresh(self, now_s: float) -> Mapping[Stream, int]:
+        """Read what moved since this was asked last; return which streams did, and their oldest such hour.
+
+        Args:
+            now_s: the time, by a clock that never goes back.
+        """
         read_at = read_store_time(self._connection)
         if self._read_at is None:
             found = read_streams(self._connection)
@@ -98,8 +104,10 @@ class Streams:
                 s for s in self._by_model[name].values() if s.rows and s.stream.environment != REFERENCE
             ]
             self.newest.pop(name, None)
+            self._quiet.forget(name)
             if served:
                 self.newest[name] = newest_hour(served)
+                self._quiet.moved(name, self.newest[name], now_s=now_s, store_s=read_at.timestamp())
         self._read_at = read_at
         return moved
 
@@ -115,8 +123,15 @@ class Streams:
         known, self._heartbeats = self._heartbeats, read_heartbeats(self._connection)
         return {stream for stream, newest in self._heartbeats.items() if known.get(stream) != newest}
 
-    def closed_until(self, span: StreamSpan, ledger: Ledger) -> int:
+    def due(self, now_s: float) -> AbstractSet[Stream]:
+        """Return the streams whose newest hour may have closed by the clock since this was asked last."""
+        return {mate for name in self._quiet.due(now_s) for mate in self._by_model[name]}
+
+    def closed_until(self, span: StreamSpan, ledger: Ledger, now_s: float) -> int:
         """Return up to which hour a stream is to be judged: hours close with an event of a later one.
+
+        The newest hour of its model closes by the clock: once it is over and nothing has come for an hour, or
+        all who logged in it have ended in order and nothing of them is missing, as a nightly batch does.
 
         Where its model has none any more, the hours of a week close with the reports of sessions that go on
         and made no prediction: none that the ledger misses. They tell nothing where events landed long after
@@ -125,6 +140,7 @@ class Streams:
         Args:
             span: of the stream.
             ledger: what is missing.
+            now_s: the time, by the clock of `refresh`.
         """
         newest = self.newest[span.stream.model_name]
         reported = self._heartbeats.get(span.stream)
@@ -133,7 +149,19 @@ class Streams:
             missing = ledger.missing(span.stream, since_hour=span.last_hour)
             if sum(missing.values()) < 1 and self._is_live(span):
                 return reported.until_hour
+        if span.last_hour == newest and self._has_closed(span, ledger, now_s):
+            return newest + 1
         return min(span.last_hour + 1, newest)
+
+    def _has_closed(self, span: StreamSpan, ledger: Ledger, now_s: float) -> bool:
+        """Return whether the newest hour of a stream, which is its model's, has closed by the clock."""
+        name, hour = span.stream.model_name, span.last_hour
+        if self._quiet.is_quiet(name, hour, now_s):
+            return True
+        reported = self._heartbeats.get(span.stream)
+        if reported is None or not reported.has_ended(hour) or not self._quiet.is_over(name, hour, now_s):
+            return False
+        return sum(ledger.missing(span.stream, since_hour=hour).values()) < 1 and self._is_live(span)
 
     def _is_live(self, span: StreamSpan) -> bool:
         """Return whether a stream's newest events landed soon after their time; once an hour it is asked."""

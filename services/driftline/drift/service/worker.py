@@ -171,6 +171,7 @@ class DriftWorker:
         """
         now_s = self._monotonic()
         self._take_news(now_s)
+        self._open |= self._streams.due(now_s)
         looks = self._look_is_due and now_s - self._looked_s >= self._late_quiet_s / _LOOKS_PER_QUIET
         if looks:
             self._to_look_at |= self._ledger_moves()
@@ -252,7 +253,7 @@ class DriftWorker:
             return
         self._ledger.refresh()
         unsettled = read_unsettled(self._connection)
-        moved = self._streams.refresh()
+        moved = self._streams.refresh(now_s)
         self._unsettled = unsettled - settled_after_all(self._connection, self._closed(unsettled))
         self._open |= self._streams.mates(moved)
         # What moved behind what is judged may be late; what is later still is set aside.
@@ -313,7 +314,7 @@ class DriftWorker:
     def _watch(self, span: StreamSpan, *, looks_at_s: float | None) -> int:
         """Do what there is to do for a stream; once there is nothing, it is closed until it moves."""
         stream = span.stream
-        end_hour = self._streams.closed_until(span, self._ledger)
+        end_hour = self._streams.closed_until(span, self._ledger, self._monotonic())
         source = self._source(span)
         try:
             watch = self._watches.get(stream)

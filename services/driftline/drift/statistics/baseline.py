@@ -57,6 +57,19 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Assumed:
+    """What a page and a warning need while the noise is not known yet.
+
+    Args:
+        least_effects: a page says that surely more than this share of rows moved, (c,).
+        warn_effects: a warning needs at least this difference, by scale, (scales, 1).
+    """
+
+    least_effects: FloatArray
+    warn_effects: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """One reference, ready to be compared with.
 
@@ -77,6 +90,7 @@ class Baseline:
         longest_constant_hours: the longest run of hours with one single value, (f,).
         timed: the reference has usable times; else every slot holds all of it.
         past: where precedents are looked for; None: nowhere.
+        assumed: what is asked for as long as the noise is assumed; None: it was learned.
     """
 
     features: tuple[Feature, ...]
@@ -95,6 +109,7 @@ class Baseline:
     longest_constant_hours: IntArray
     timed: bool = True
     past: Past | None = None
+    assumed: Assumed | None = None
 
     def count(self, stacked: Stack, local_hours: IntArray) -> Counted:
         """Project hours, stacked over this baseline's features, onto its columns, with what it expects.
@@ -127,6 +142,12 @@ class Baseline:
             for feature, least, most in zip(self.features, known.least, known.most, strict=True)
             if np.isfinite(least)
         }
+
+    def least_effects(self, usual: float) -> FloatArray:
+        """Return what share of rows has to move before each channel pages, (c,); the usual one if known."""
+        if self.assumed is not None:
+            return self.assumed.least_effects
+        return np.full(self.channels.size, usual)
 
     def inverse_reference(self, borrowed: FloatArray, totals: FloatArray) -> FloatArray:
         """Return 1 / m, the variance that the reference adds, by window and channel, (..., scales, c).

@@ -124,6 +124,7 @@ def compare(
     )
     critical = baseline.critical[scale, worst] * margin
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
+    least = baseline.least_effects(settings.minimum_effect)[worst]
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
     pages, held_back = _of_features(tests, channels, stuck, may_page)
@@ -141,9 +142,7 @@ def compare(
         "critical": critical,
         "overdispersion": phi,
         "freedom": df,
-        "detectable_effect": detectable_effect(
-            expected, sample / phi, behind / phi, critical, settings.minimum_effect
-        ),
+        "detectable_effect": detectable_effect(expected, sample / phi, behind / phi, critical, least),
         **_descriptive(baseline, recent, windows, columns, tests.reference),
     }
     return Comparison(
@@ -209,10 +208,14 @@ def _test(
     # A slot's hours depend on each other, so the reference is worth less than its rows.
     inverse = baseline.inverse_reference(windows.sums(recent.borrowed), rows) * baseline.reference_dependence
     m = 1 / np.maximum(inverse, 1e-12)
-    p = channels.collect(columns, windows.sums(recent.rare)) / rows
+    # Running sums round: a share of all rows might be a hair more than 1, of which no test knows anything.
+    p = np.clip(channels.collect(columns, windows.sums(recent.rare)) / rows, 0.0, 1.0)
     e = np.clip(windows.sums(recent.expected_channels) / rows, 0.0, 1.0)
     n = np.maximum(totals, 1e-9)
-    z = surprise(p, e, n / noise.phi, m / noise.phi, settings.minimum_effect)
+    assumed = baseline.assumed
+    least = baseline.least_effects(settings.minimum_effect)
+    worth_a_warning = settings.warn_effect if assumed is None else assumed.warn_effects
+    z = surprise(p, e, n / noise.phi, m / noise.phi, least)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
     beyond = (z > baseline.critical) & may_page
     recurring = find_recurring(
@@ -236,7 +239,7 @@ def _test(
         pages=pages,
         held_back=may & ~pages,
         recurring=recurring,
-        warns=recurring.is_known | ((any_z > baseline.critical) & (np.abs(p - e) >= settings.warn_effect)),
+        warns=recurring.is_known | ((any_z > baseline.critical) & (np.abs(p - e) >= worth_a_warning)),
         # Two values that share all rows move alike: of equals the first is shown, whatever their last bits.
         score=np.round(surest + 1e6 * pages, 6),
     )

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 _STEPS = 4
 
+_SMALL = 0.05
+"""Where shares may differ by more, the two samples' mean is no longer near what makes both likeliest."""
+
+_HALVINGS = 40
+
 
 def divergence(p: FloatArray, q: FloatArray) -> FloatArray:
     """Return KL(p || q) of two Bernoulli distributions. Infinite where q is 0 or 1 and p is not."""
@@ -19,7 +24,7 @@ def divergence(p: FloatArray, q: FloatArray) -> FloatArray:
 
 
 def surprise(
-    p: FloatArray, e: FloatArray, window: FloatArray, reference: FloatArray, delta: float
+    p: FloatArray, e: FloatArray, window: FloatArray, reference: FloatArray, delta: FloatArray | float
 ) -> FloatArray:
     """Return how surely p lies further than delta from e; 0 where it does not.
 
@@ -32,7 +37,7 @@ def surprise(
         e: expected shares, the same shape.
         window: effective rows behind p, N / phi, the same shape.
         reference: effective rows behind e, m / phi, the same shape.
-        delta: the minimum effect; 0 tests for any effect.
+        delta: the minimum effect, one or the same shape; 0 tests for any effect.
 
     Returns:
         Standard normal deviates, at least 0.
@@ -43,12 +48,34 @@ def surprise(
     # The floor keeps z finite where a share that was exactly 0 or 1 moves.
     low, high = np.maximum(1e-9, 1e-9 - shift), np.minimum(1 - 1e-9, 1 - 1e-9 - shift)
     common = np.clip(common, low, high)
+    if np.max(delta, initial=0.0) > _SMALL:
+        common = _likeliest(p, e, window, reference, shift=shift, bounds=(low, high))
     ratio = window * divergence(p, common + shift) + reference * divergence(e, common)
     return np.where(beyond, np.sqrt(2 * np.maximum(ratio, 0.0)), 0.0)
 
 
+def _likeliest(
+    p: FloatArray,
+    e: FloatArray,
+    window: FloatArray,
+    reference: FloatArray,
+    *,
+    shift: FloatArray,
+    bounds: tuple[FloatArray, FloatArray],
+) -> FloatArray:
+    """Return the share, within bounds, that makes e from it and p from it and the shift likeliest."""
+    low, high = bounds
+    for _ in range(_HALVINGS):
+        common = (low + high) / 2
+        moved = common + shift
+        slope = window * (moved - p) / (moved * (1 - moved))
+        slope += reference * (common - e) / (common * (1 - common))
+        low, high = np.where(slope < 0, common, low), np.where(slope < 0, high, common)
+    return np.asarray((low + high) / 2, dtype=np.float64)
+
+
 def detectable_effect(
-    e: FloatArray, window: FloatArray, reference: FloatArray, critical: FloatArray, delta: float
+    e: FloatArray, window: FloatArray, reference: FloatArray, critical: FloatArray, delta: FloatArray | float
 ) -> FloatArray:
     """Return the smallest shift of a share, towards one half, that would have paged; NaN where none would.
 
@@ -57,7 +84,7 @@ def detectable_effect(
         window: effective rows behind the window's share, the same shape.
         reference: effective rows behind e, the same shape.
         critical: the value that z has to exceed, the same shape.
-        delta: the minimum effect.
+        delta: the minimum effect, one or the same shape.
     """
     base = np.minimum(e, 1 - e)
     most = 1 - base

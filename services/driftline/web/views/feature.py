@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
 from driftline.domain.names import JOINT, VOLUME
+from driftline.domain.streams import PRODUCTION
 from driftline.domain.verdicts import Feature, gravest
 from driftline.errors import NotFoundError
 from driftline.profiles import Grid
@@ -23,7 +24,7 @@ from driftline.web.episodes import read_episodes
 from driftline.web.period import Period
 from driftline.web.views.model import invalid_of
 from driftline.web.views.stories import gather
-from driftline.web.views.streams import episode_spans, find_stream
+from driftline.web.views.streams import episode_spans, find_stream, that_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,6 +117,7 @@ class FeatureView:
         parts: the window's verdicts by part of the traffic, the gravest first.
         invalid: values of the period that broke a rule, the most frequent first.
         explorer: the address of the window's predictions.
+        reference: what the verdicts over time compare with.
     """
 
     stream: Stream
@@ -136,6 +138,7 @@ class FeatureView:
     parts: Sequence[PartVerdict]
     invalid: Sequence[InvalidCount]
     explorer: str
+    reference: str = "production"
 
     @property
     def is_joint(self) -> bool:
@@ -183,15 +186,18 @@ def view_feature(
     current = [each for each in around if (each.is_open if is_newest else each.acknowledged != "noise")]
     settled = [each for each in around if each.is_settled and each not in current]
     spans = Spans(end, min((each.since for each in around), default=None))
-    marks = episode_spans(episodes, key, stream, "production")
-    cells = read_cells(connection, stream, period.span, reference="production", feature=key).get(key, {})
+    counting = that_count(verdicts)
+    reference = "training" if any(each.reference != PRODUCTION for each in counting) else "production"
+    marks = episode_spans(episodes, key, stream, reference)
+    cells = read_cells(connection, stream, period.span, reference=reference, feature=key).get(key, {})
     return FeatureView(
         stream=stream,
         feature=feature,
         kind=key.kind,
         period=period,
         spans=spans,
-        state="page" if current else _state(verdicts, is_settled=bool(settled)),
+        state="page" if current else _state(counting, is_settled=bool(settled)),
+        reference=reference,
         current=gather(current),
         settled=gather(settled),
         episodes=episodes,
@@ -221,12 +227,8 @@ def view_feature(
 
 
 def _state(verdicts: Iterable[NewestVerdict], *, is_settled: bool) -> str:
-    """Return the gravest verdict against production; what is settled counts as ok."""
-    return gravest(
-        "ok" if is_settled and each.verdict == "page" else each.verdict
-        for each in verdicts
-        if each.reference == "production"
-    )
+    """Return the gravest of the verdicts that count; what is settled counts as ok."""
+    return gravest("ok" if is_settled and each.verdict == "page" else each.verdict for each in verdicts)
 
 
 def window_explorer(stream: Stream, feature: str, first: int, end: int) -> str:

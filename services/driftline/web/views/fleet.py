@@ -22,6 +22,7 @@ from driftline.web.views.streams import (
     landed_by_model,
     least_complete,
     spans_by_model,
+    that_count,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ class FleetRow:
     dropped: int = 0
     has_landed: bool = True
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether the newest windows came to something."""
+        return self.state in {"page", "warn", "ok"}
+
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
@@ -96,8 +102,12 @@ class FleetView:
         if not self.rows:
             return "No model yet"
         if not self.drifted:
+            unjudged = sum(not row.is_judged for row in self.rows)
+            if unjudged == len(self.rows):
+                return "Not judged yet"
             is_quiet = all(row.state != "page" for row in self.rows)
-            return "No model drifts now" if is_quiet else "No incident needs anybody now"
+            quiet = "No model drifts now" if is_quiet else "No incident needs anybody now"
+            return f"{quiet}, {unjudged} not judged yet" if unjudged else quiet
         if len(self.drifted) == 1:
             return f"{self.drifted[0]} has drifted"
         return f"{len(self.drifted)} of {len(self.rows)} models have drifted"
@@ -182,6 +192,7 @@ def _row(
     if span is None or period is None:
         return FleetRow(name, None, "learning")
     still_open = [known for known in incidents if known.needs_somebody]
+    newest = that_count(newest)
     by_feature: dict[Feature, list[str]] = {}
     for each in newest:
         by_feature.setdefault(Feature(each.feature, each.kind), []).append(each.verdict)

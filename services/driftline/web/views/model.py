@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.domain.hours import hour_time
-from driftline.domain.names import JOINT
+from driftline.domain.names import JOINT, VOLUME
 from driftline.domain.streams import PRODUCTION
 from driftline.domain.verdicts import Feature, VerdictName, gravest, other_kind
 from driftline.errors import NotFoundError
@@ -28,6 +28,7 @@ from driftline.web.views.streams import (
     spans_by_model,
     stream_feature_path,
     stream_of,
+    that_count,
 )
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ class ModelView:
         invalid: values of the period that broke a rule, the most frequent first.
         complete: the share of events that arrived of the newest longest window; None: not judged.
         drops: what of the version shown could not be logged; None where everything could.
+        learning: how far the past weeks are known, as long as the training data alone is judged against;
+            else empty.
+        reference: what strips compare with.
     """
 
     name: str
@@ -107,6 +111,8 @@ class ModelView:
     invalid: Sequence[InvalidCount] = ()
     complete: float | None = None
     drops: Drops | None = None
+    learning: str = ""
+    reference: str = "production"
 
     @property
     def line(self) -> LedgerLine | None:
@@ -171,20 +177,25 @@ def _view(
     episodes = read_episodes(connection, name, period, newest_end=newest_end)
     newest = read_newest(connection, span.stream, span.last_end)
     marks = version_marks(spans, span.stream)
+    counting = that_count(newest)
+    is_young = any(each.reference != PRODUCTION for each in counting)
+    reference = "training" if is_young else choice.reference
     rows = _rows(
         span.stream,
         period,
         marks,
-        cells=read_cells(connection, span.stream, period.span, reference=choice.reference),
+        cells=read_cells(connection, span.stream, period.span, reference=reference),
         episodes=episodes,
         newest=newest,
-        reference=choice.reference,
+        reference=reference,
+        is_young=is_young,
     )
     stories = gather(episodes)
     still_open = [each for each in stories if each.is_open]
     state = "page" if still_open else gravest([row.verdict for row in rows])
     production = [each for each in newest if each.reference == PRODUCTION]
-    reasons = [each.reason for each in production if each.verdict == state]
+    reasons = [each.reason for each in counting if each.verdict == state]
+    learning = [each.reason for each in production if each.verdict == "learning" and each.feature != VOLUME]
     return ModelView(
         name=name,
         stream=span.stream,
@@ -202,6 +213,8 @@ def _view(
         joint=[each for each in newest if each.feature == JOINT],
         invalid=invalid_of(connection, span.stream, period),
         complete=least_complete(production),
+        learning=learning[-1] if learning and is_young else "",
+        reference=reference,
     )
 
 
@@ -235,6 +248,7 @@ def _rows(
     episodes: Sequence[Episode],
     newest: Sequence[NewestVerdict],
     reference: str,
+    is_young: bool,
 ) -> Sequence[FeatureRow]:
     now = _newest_by_feature(newest)
     own = [each for each in episodes if each.stream == stream]
@@ -247,8 +261,9 @@ def _rows(
         if Feature(name, other_kind(feature.kind)) in features:
             name = f"{name} ({formatting.KIND_LABELS[feature.kind]})"
         spans = episode_spans(episodes, feature, stream, reference)
-        verdict = "page" if feature in open_now else gravest(_shown(now, feature, "production", settled))
         training = _shown(now, feature, "training", settled)
+        against = training if is_young and training else _shown(now, feature, "production", settled)
+        verdict = "page" if feature in open_now else gravest(against)
         label = f"{formatting.feature_name(name)}: {formatting.VERDICT_LABELS[verdict]}. " + _episodes_label(
             spans
         )
@@ -257,7 +272,7 @@ def _rows(
                 name=name,
                 href=stream_feature_path(stream, feature.name, kind=feature.kind, days=period.days),
                 verdict=verdict,
-                training=gravest(training) if training else None,
+                training=gravest(training) if training and not is_young else None,
                 strip=charts.strip(cells.get(feature, {}), period, spans, marks, label=label),
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from driftline.domain.streams import PRODUCTION, Stream
 from driftline.errors import NotFoundError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from driftline.store.ledger import LedgerLine
     from driftline.web.episodes import Episode
 
+_Newest = TypeVar("_Newest", "State", "NewestVerdict")
+_UNKNOWN = frozenset({"learning", "insufficient_data"})
 REFERENCE_ROWS = "reference"
 """The environment of the rows of training references, which nobody serves."""
 
@@ -137,6 +139,18 @@ def episode_spans(
         else:
             spans.append(Span(episode.since, episode.until))
     return spans[::-1]
+
+
+def that_count(newest: Sequence[_Newest]) -> Sequence[_Newest]:
+    """Return the newest verdicts that say how it stands: those against past weeks, once these are known.
+
+    Until then those against the training data, where it has any.
+    """
+    production = [each for each in newest if each.reference == PRODUCTION]
+    training = [each for each in newest if each.reference != PRODUCTION]
+    is_known = any(each.verdict not in _UNKNOWN for each in production)
+    is_judged = any(each.verdict not in _UNKNOWN for each in training)
+    return training if is_judged and not is_known else production
 
 
 def least_complete(newest: Iterable[State | NewestVerdict]) -> float | None:
