@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,8 +11,6 @@ import pytest
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import Finding, Incident
-from driftline.domain.retraining import RetrainDecision, Why
-from driftline.domain.snapshots import SnapshotLine
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.embedded import open_store
@@ -24,16 +21,13 @@ from driftline.features.online.provenance import ViewRead
 from driftline.features.registering import register
 from driftline.metrics import Metric, Metrics
 from driftline.store import migrate
-from driftline.store.gates import GateLine, write_gate
 from driftline.store.incidents import write_incidents
-from driftline.store.pipelines import Claim, StepLine, add_claim, write_step
-from driftline.store.retraining import write_decision
 from driftline.store.rules import set_rules
-from driftline.store.snapshots import write_snapshot_line
 from driftline.store.verdicts import JudgedHour, write_judged_hours, write_verdicts
 from driftline.web import WebServer, create_app
 from tests.support.traffic import derive
 from tests.web.browser import Browser
+from tests.web.history import write_decisions, write_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -324,75 +318,12 @@ def _fill(client: Connection) -> None:
         [list(_RUN.values())],
         column_names=list(_RUN),
     )
-    _decide(client)
+    write_decisions(client, END)
     _store_features(client)
-    _train(client)
+    write_training(client, END)
     corrected = [[predictions[0][0], hour_time(END - 182 + 24 * day), "flight-delay", day] for day in (0, 1)]
     names = ["event_id", "observed_time", "model_name", "actual_number"]
     client.insert("outcomes", corrected, column_names=names)
-
-
-def _train(client: Connection) -> None:
-    """Refuse to train twice, train once, and stop at the gate."""
-    since = hour_time(END - 60)
-    why = (Why("upstream_fault", "a1b2c3: <b>temp</b> rose"), Why("incomplete_hours", "40% are missing"))
-    refused = RetrainDecision(
-        decision_id="d1",
-        model_name="flight-delay",
-        environment="production",
-        decided_at=hour_time(END - 50),
-        action="refuse",
-        cause="performance_drop",
-        cause_since=since,
-        reasons=why,
-        decided_by="timer",
-    )
-    write_decision(client, refused)
-    trained = {"decision_id": "d2", "decided_at": hour_time(END - 5), "action": "retrain", "reasons": ()}
-    write_decision(client, replace(refused, **trained))
-    names = {"model_name": "flight-delay", "run_id": "flight-delay-run", "attempt": 1}
-    add_claim(client, Claim(number=1, claimed_by="host 1 0 x", decision_id="d2", **names))
-    for step, state, detail in (("train", "done", {}), ("gate", "failed", {"reason": "roc_auc fell"})):
-        write_step(client, StepLine(step=step, state=state, detail=detail, **names))
-    gate = ("g1", "flight-delay", "4", "3", hour_time(END - 4), "fail", "roc_auc fell", 5000, "{}")
-    write_gate(client, GateLine(*gate))
-    line = SnapshotLine(
-        snapshot_id="5e7" * 10,
-        label="winter",
-        model_name="flight-delay",
-        uri="s3://sets/manifests/m.json",
-        manifest_sha256="0" * 64,
-        rows=12_345,
-        row_hash="1" * 64,
-        since=hour_time(END - 900),
-        until=since,
-        as_of=since,
-        split="time",
-        made_by="ann",
-    )
-    write_snapshot_line(client, line)
-
-
-def _decide(client: Connection) -> None:
-    """Register two versions, and put 3 into production 100 hours before the end; one more is refused."""
-    names = ["log_offset", "event_id", "event_time", "model_name", "kind", "model_version", "training_run_id"]
-    names += ["environment", "stage", "expected_head", "written_by", "reason"]
-    heads = ["", str(uuid.UUID(int=2)), ""]
-    decided = [
-        ("version", "2", "run-2", "", END - 2000, "trainer", "", ""),
-        ("version", "3", "run-7f3a", "", END - 1000, "trainer", "", ""),
-        ("stage", "2", "", "production", END - 900, "ann", "it is the first", heads[0]),
-        ("stage", "3", "", "production", END - 100, "ann", "<b>better</b>", heads[1]),
-        ("stage", "2", "", "production", END - 99, "bob", "mine", heads[2]),
-    ]
-    rows = [
-        [
-            *(place, uuid.UUID(int=place), hour_time(hour), "flight-delay", kind, version, run),
-            *("production", stage, head, by, why),
-        ]
-        for place, (kind, version, run, stage, hour, by, why, head) in enumerate(decided)
-    ]
-    client.insert("registry_events", rows, column_names=names)
 
 
 def metrics_with_one_counter() -> Metrics:
