@@ -56,8 +56,8 @@ def write_training(client: Connection, end: int) -> None:
         decided_by="timer",
     )
     write_decision(client, refused)
-    trained = {"decision_id": "d2", "decided_at": hour_time(end - 5), "action": "retrain", "reasons": ()}
-    write_decision(client, replace(refused, **trained))
+    later = hour_time(end - 5)
+    write_decision(client, replace(refused, decision_id="d2", decided_at=later, action="retrain", reasons=()))
     model, run_id = "flight-delay", "flight-delay-run"
     claim = Claim(
         model_name=model, number=1, attempt=1, run_id=run_id, claimed_by="host 1 0 x", decision_id="d2"
