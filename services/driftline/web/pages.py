@@ -234,7 +234,7 @@ PAGES: Final = (
         "Which features are defined, in which version, who uses them, and how fresh are they?",
         _features,
         example="/features",
-        label="Features",
+        label="Feature store",
     ),
     Page(
         "incident",
