@@ -174,7 +174,10 @@ def _allowed(option):
     if isinstance(option.type, click.Choice):
         return next(iter(option.type.choices))
     if isinstance(option.type, (click.types.IntParamType, click.types.FloatParamType)):
-        return getattr(option.type, "min", None) or 1
+        lowest, highest = (getattr(option.type, bound, None) for bound in ("min", "max"))
+        if isinstance(option.type, click.FloatRange) and None not in {lowest, highest}:
+            return (lowest + highest) / 2
+        return lowest or 1
     return "1/2" if isinstance(option.type, Shard) else "/dev/null"
 
 

@@ -34,7 +34,7 @@ NOW_S = int(time.time()) - 3600  # Queries ask for the last day.
 FILES = sorted(RUNBOOKS.glob("*.md"))
 TITLES = ["How to confirm", "What to do", "How to silence it honestly", "How it resolves"]
 # What needs a cluster, a file, or a host on which processes died, or never ends, has tests of its own.
-ELSEWHERE = {"mlflow sync", "forward", "land", "migrate", "monitors", "profile", "models watch"}
+ELSEWHERE = {"mlflow sync", "forward", "intake", "land", "migrate", "monitors", "profile", "models watch"}
 
 
 def blocks(language):
