@@ -9,9 +9,9 @@ from tests.support.landing import Landing
 from tests.support.running import Place
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def landing(tmp_path_factory):
-    """One store for the room: tests in it use models of their own."""
+    """One store for a module: tests in it use models of their own."""
     opened = Landing(Place(tmp_path_factory.mktemp("lifecycle")))
     yield opened
     opened.close()
