@@ -267,8 +267,8 @@ PAGES: Final = (
         "The story of one incident: what moved, since when, how sure, on how much traffic and how much of "
         "that arrived; from which part of the traffic; which version, run and commit, and whether the "
         "version was new; whether the model got what was stored, so whether upstream, serving or the model "
-        "is to blame; all findings; predictions that show it; how it was acknowledged, and the commands that "
-        "do so. The beginning of the id is enough.",
+        "is to blame; all findings; predictions that show it; how it was acknowledged, and the form or "
+        "the commands that do so. The beginning of the id is enough.",
         _incident,
         example="/incidents/a1b2c3d4e5f6",
     ),
