@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from driftline.web.views.incident import FindingRow, IncidentView
 
 _FINDINGS = 20
-_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&@])")
 
 
 def write_ticket(view: IncidentView, url: str) -> str:
