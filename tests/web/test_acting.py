@@ -235,22 +235,22 @@ def test_a_form_is_not_shared_between_two_who_ask_at_the_same_time(by_proxy, inc
     assert ["Acknowledge it as bob" in text for text in shown] == [False, True]
 
 
-def test_who_comes_second_is_told_and_decides_anew(by_proxy, incident, seal_of, store):
+def test_who_comes_second_sees_it_and_decides_anew(by_proxy, incident, seal_of, store):
     adas, bobs = seal_of(incident, ADA), seal_of(incident, BOB)
     assert send(by_proxy, incident, adas, note="broken sensor").status_code == 303
-    told = send(by_proxy, incident, bobs, who=BOB, acknowledgement="accept", note="summer")
-    assert told.status_code == 409
-    text = text_of(told.text)
+    refused = send(by_proxy, incident, bobs, who=BOB, acknowledgement="accept", note="summer")
+    assert refused.status_code == 409
+    text = text_of(refused.text)
     assert "Meanwhile ada acknowledged it as real at" in text
     assert "noting: broken sensor. Nothing was written" in text
-    assert ">summer</textarea>" in told.text
+    assert ">summer</textarea>" in refused.text
     assert given(store, incident) == [("real", "ada", "broken sensor")]
-    again = re.search(r'name="seal" value="([^"]*)"', told.text)[1]
+    again = re.search(r'name="seal" value="([^"]*)"', refused.text)[1]
     assert send(by_proxy, incident, again, who=BOB, acknowledgement="accept").status_code == 303
     assert [one[:2] for one in given(store, incident)] == [("real", "ada"), ("accept", "bob")]
 
 
-def test_of_several_at_once_one_is_taken_and_the_others_are_told(by_proxy, incident, seal_of, store):
+def test_of_several_at_once_one_is_taken_and_the_others_see_it(by_proxy, incident, seal_of, store):
     seal = seal_of(incident, ADA)
     with ThreadPoolExecutor(4) as threads:
         statuses = list(threads.map(lambda _: send(by_proxy, incident, seal).status_code, range(4)))
