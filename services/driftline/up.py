@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from driftline.monitors import Monitors
     from driftline.registry.policy import Policy
     from driftline.store import Store
+    from driftline.web import Acting
 
 
 class Up:
@@ -40,6 +41,7 @@ class Up:
         port: their port; 0 takes a free one.
         allowed_hosts: names that requests may give for this host, besides addresses and loopback names.
         user_header: of requests, in which a proxy says who asks.
+        acting: who may acknowledge incidents from their pages; None: nobody.
         monitors: what is monitored of each model, and how.
         policy: what becomes of versions that nobody registered.
         dead_letter_limit: share of the records that may be refused before the lander stops.
@@ -58,6 +60,7 @@ class Up:
         port: int = 0,
         allowed_hosts: Sequence[str] = (),
         user_header: str = "",
+        acting: Acting | None = None,
         monitors: Monitors[DriftSettings] | None = None,
         policy: Policy | None = None,
         dead_letter_limit: float = LIMIT_SHARE,
@@ -95,6 +98,7 @@ class Up:
                 clock=time.time,
                 health=self._health(pulses),
                 user_header=user_header,
+                acting=acting,
             )
             self._web = WebServer(app, host, port, allowed_hosts=allowed_hosts)
             self._web.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from driftline.cli.app import driftline
+from driftline.cli.settings import ACTING_VARIABLES
 from driftline.store.url import PASSWORD_FILE_VARIABLE, PASSWORD_VARIABLE, USER_VARIABLE
 from driftline.store.users import SERVICES
 from tests.deployment.composition import ROOT, services
@@ -43,4 +44,5 @@ def variables():
     users = {f"DRIFTLINE_{service.upper()}_PASSWORD_FILE" for service in SERVICES}
     store = {USER_VARIABLE, PASSWORD_VARIABLE, PASSWORD_FILE_VARIABLE}
     grafana = {"DRIFTLINE_GRAFANA_TOKEN", "DRIFTLINE_GRAFANA_TOKEN_FILE"}
-    return given | users | store | grafana
+    acting = {name for name in ACTING_VARIABLES if name.endswith(("_FILE", "_USER"))}
+    return given | users | store | grafana | acting

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from driftline.audit import SEALER_METRICS, Sealer
@@ -47,6 +48,7 @@ from driftline.store.chain import read_heads, read_last_links, write_heads
 from driftline.store.dead_letters import DeadLetterFilter
 from driftline.store.derive import DERIVED_TABLES, delete_superseded
 from driftline.store.gates import write_gate
+from driftline.store.incidents import find_incident
 from driftline.store.joint import (
     JointCounts,
     JointFinding,
@@ -66,7 +68,9 @@ from driftline.store.runs import read_revisions
 from driftline.store.segments import read_segments
 from driftline.store.snapshots import find_snapshot
 from driftline.store.users import SERVICES, role_statements
-from driftline.web import create_app
+from driftline.web import Acting, create_app
+from driftline.web.acting import Forms
+from driftline.web.incidents import with_acknowledgements
 from driftline.wire import PREDICTIONS_TOPIC, TOPICS
 from tests.drift.incidents.books import START, verdict
 from tests.store.restricted import EVERYTHING, TOKEN, Restricted
@@ -243,6 +247,17 @@ def respond(store, incident_id):
     return [CliRunner().invoke(driftline, question, env=environment(store)) for question in asked]
 
 
+def respond_on_page(store, incident_id):
+    """Acknowledge by the form of the incident's page, with a store of the responder's."""
+    acting = Acting(b"seals forms here", store, tokens={"ada": "0123456789abcdef"})
+    with closing(store.connect()) as client:
+        (known,) = with_acknowledgements(client, [find_incident(client, incident_id)])
+    form = Forms(acting, time.time).form(known, Headers())
+    pages = TestClient(create_app(store, Metrics(), clock=time.time, acting=acting), follow_redirects=False)
+    fields = {"acknowledgement": "real", "seal": form.seal, "token": "0123456789abcdef"}
+    return pages.post(form.action, data=fields, headers={"Sec-Fetch-Site": "same-origin"})
+
+
 def seal(store):
     """Seal, and keep heads as the sealer does once a day is over."""
     with closing(Sealer(store, metrics=Metrics(SEALER_METRICS))) as sealer:
@@ -338,7 +353,10 @@ def play(tmp_path_factory):
     played.judged_jointly = played.acting("watcher", judge_jointly)
     played.segment = played.acting("watcher", read_segment)
     (reported,) = played.acting("watcher", incident)
-    played.responses = played.acting("responder", lambda store: respond(store, reported.incident_id))
+    played.responses, played.form = played.acting(
+        "responder",
+        lambda store: (respond(store, reported.incident_id), respond_on_page(store, reported.incident_id)),
+    )
     played.kept = played.acting("features", lambda store: keep_features(store, played.folder))
     played.trained = played.acting("trainer", lambda store: train(store, played.folder))
     played.answers, played.pages = played.acting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from driftline.metrics import Metrics
+from driftline.web import Acting, WebServer, create_app
 from driftline.web.pages import PAGES
 from driftline.web.report import write_report
 from tests.web.conftest import WALL_CLOCK
@@ -29,6 +32,7 @@ PATHS = {page.name: page.example for page in PAGES} | {
 
 SCREENS = {"desk": (1280, 900), "phone": (390, 844)}
 NARROWEST = 320
+KEY, TOKEN = b"seals forms in this test", "0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +106,66 @@ def test_the_form_of_the_explorer_is_filled_in_by_its_labels_and_sent(chromium, 
         values = page.locator("tbody td:nth-child(3)").all_inner_texts()
         assert values == ["30.3", "30.3"]
         assert page.get_by_label("feature").input_value() == "temp"
+
+
+@pytest.fixture(scope="module")
+def acting(site):
+    """Return the address of the same pages where they take acknowledgements, of whoever has Ada's token."""
+    app = create_app(site.store, Metrics(), clock=time.time, acting=Acting(KEY, tokens={"Ada": TOKEN}))
+    server = WebServer(app, "127.0.0.1", 0)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+def test_an_incident_is_acknowledged_by_keyboard_without_scripts(chromium, acting):
+    """The browser itself says that the form comes from the page: of a page without referrers it does not."""
+    with opened(chromium, java_script_enabled=False, screen="phone") as page:
+        page.goto(f"{acting}/incidents/0f0f0f0f0f0f")
+        reach(page, page.get_by_label("real: a fault"))
+        page.keyboard.press("ArrowDown")
+        assert page.get_by_label("noise: a false page").is_checked()
+        for text in ("a holiday", "not the token"):
+            page.keyboard.press("Tab")
+            page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        assert page.get_by_role("alert").inner_text() == "Nobody here has this token."
+        assert page.get_by_label("noise: a false page").is_checked()
+        assert page.get_by_label("why").input_value() == "a holiday"
+        reach(page, page.get_by_label("your token"))
+        page.keyboard.type(TOKEN)
+        reach(page, page.get_by_role("button", name="Acknowledge"))
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/incidents/0f0f0f0f0f0f?given=*")
+        assert page.get_by_role("status").inner_text().startswith("Written: noise, by Ada.")
+        assert "noise, by Ada at" in page.locator("#acknowledge").inner_text()
+
+
+def reach(page, wanted):
+    """Press Tab until something has the focus."""
+    for _ in range(100):
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no key leads to {wanted}")
+
+
+def test_everybody_can_use_the_form(chromium, acting):
+    with opened(chromium, bypass_csp=True) as page:
+        page.goto(f"{acting}/incidents/a1b2c3d4e5f6")
+        page.get_by_label("accept: the new normal").check()
+        page.get_by_label("your token").fill("not the token")
+        for screen, scheme in (("desk", "light"), ("phone", "dark")):
+            width, height = SCREENS[screen]
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page)
+            assert found.violations_count == 0, (screen, scheme, found.generate_report())
+            page.get_by_role("button", name="Acknowledge").click()
+            page.get_by_role("alert").wait_for()
+            page.get_by_label("your token").fill("not the token")
+        page.set_viewport_size({"width": NARROWEST, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
 
 
 @pytest.fixture(scope="module", params=PATHS)

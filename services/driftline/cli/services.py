@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from driftline.cli.acting import acting_of, allow_acting_option
 from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
 from driftline.cli.logs import FailureError, announce
 from driftline.cli.once import judge_once, land_once
@@ -75,8 +76,8 @@ _user_header_option = click.option(
     "--user-header",
     default="",
     envvar="DRIFTLINE_USER_HEADER",
-    help="Header of requests in which your proxy says who asks, for the access log; only where nobody comes "
-    "past the proxy. Default: the address that asks.",
+    help="Header of requests in which your proxy says who asks, for the access log and --allow-acting; only "
+    "where nobody comes past the proxy. Default: the address that asks.",
 )
 _dead_letter_limit_option = click.option(
     "--dead-letter-limit",
@@ -106,6 +107,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @_port_option
 @allowed_host_option
 @_user_header_option
+@allow_acting_option
 @_timezone_option
 @monitors_option
 @policy_option
@@ -118,6 +120,7 @@ def up(
     port: int,
     allowed_hosts: tuple[str, ...],
     user_header: str,
+    allow_acting: bool,
     timezone: str,
     monitors: Path | None,
     policy: str | None,
@@ -133,6 +136,7 @@ def up(
         port=port,
         allowed_hosts=allowed_hosts,
         user_header=user_header,
+        acting=acting_of(allowed=allow_acting, store_url=store_url, user_header=user_header),
         monitors=watched,
         policy=read_policy(policy),
         dead_letter_limit=dead_letter_limit,
@@ -297,13 +301,23 @@ def watch(
 @_port_option
 @allowed_host_option
 @_user_header_option
+@allow_acting_option
 @clean_errors
-def serve(store_url: str, host: str, port: int, allowed_hosts: tuple[str, ...], user_header: str) -> None:
+def serve(
+    store_url: str,
+    host: str,
+    port: int,
+    allowed_hosts: tuple[str, ...],
+    user_header: str,
+    allow_acting: bool,
+) -> None:
     """Serve the pages over a store."""
     stop = stop_on_signals()
+    acting = acting_of(allowed=allow_acting, store_url=store_url, user_header=user_header)
     with open_store(store_url) as store:
         ready_connection(store).close()
-        app = create_app(store, Metrics(WEB_METRICS), clock=time.time, user_header=user_header)
+        metrics = Metrics(WEB_METRICS)
+        app = create_app(store, metrics, clock=time.time, user_header=user_header, acting=acting)
         server = WebServer(app, host, port, allowed_hosts=allowed_hosts)
         server.start()
         announce(f"page    {server.url}/")

@@ -14,20 +14,24 @@ class Address:
 
     Args:
         pattern: such as ``/models/MODEL``: a segment in capitals stands for a name.
+        suffix: behind the last name, such as ``.md``.
     """
 
     pattern: str
+    suffix: str = ""
 
     def __call__(self, *names: str, **query: str | int | None) -> str:
         """Return the address for these names, in the pattern's order; query values of None are left out."""
         rest = iter(names)
         segments = [_segment(next(rest)) if part.isupper() else part for part in self.pattern.split("/")]
         given = {key: value for key, value in query.items() if value is not None}
-        return "/".join(segments) + (f"?{urlencode(given)}" if given else "")
+        return "/".join(segments) + self.suffix + (f"?{urlencode(given)}" if given else "")
 
     def names(self, raw_path: str) -> tuple[str, ...] | None:
         """Return the names in an address that is still quoted, as it came; None: it is another page's."""
-        parts, segments = self.pattern.split("/"), raw_path.split("/")
+        if not raw_path.endswith(self.suffix):
+            return None
+        parts, segments = self.pattern.split("/"), raw_path.removesuffix(self.suffix).split("/")
         if len(parts) != len(segments):
             return None
         pairs = list(zip(parts, segments, strict=True))
@@ -46,6 +50,8 @@ lifecycle_path = Address("/models/MODEL/lifecycle")
 performance_path = Address("/models/MODEL/performance")
 features_path = Address("/features")
 incident_path = Address("/incidents/INCIDENT")
+ticket_path = Address("/incidents/INCIDENT", ".md")
+acknowledge_path = Address("/incidents/INCIDENT/acknowledgements")
 prediction_path = Address("/predictions/EVENT")
 runbooks_path = Address("/runbooks")
 runbook_path = Address("/runbooks/ALERT")

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, Response
 
-from driftline.web.pages import PAGES, PageRequest
+from driftline.web.pages import PAGES, PageRequest, incident_content
 from driftline.web.render import STYLE, Renderer
 from driftline.web.runbooks import runbook_folder
+from driftline.web.ticket import write_ticket
+from driftline.web.views.incident import view_incident
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
     from driftline.metrics import Metrics
     from driftline.store import Store
+    from driftline.web.acting import Forms
     from driftline.web.pages import Page
 
 _logger = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _SUBMITTING = {_POLICY: _HEADERS[_POLICY].replace("form-action 'none'", "form-action 'self'")}
+# Of a page without a referrer a browser does not say where its form comes from, not even to its own host.
+_ACTING = {**_SUBMITTING, "Referrer-Policy": "same-origin"}
 
 
 class Endpoints:
@@ -45,10 +50,14 @@ class Endpoints:
         store: what the pages show. Each request has a connection of its own.
         metrics: of this process.
         clock: the time in seconds since the Unix epoch; only for ages.
+        forms: for acknowledging incidents; None: the pages only show.
     """
 
-    def __init__(self, store: Store, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, metrics: Metrics, clock: Callable[[], float], forms: Forms | None = None
+    ) -> None:
         self._store = store
+        self._forms = forms
         self._metrics = metrics
         self._style = STYLE.read_bytes()
         self._runbooks = runbook_folder()
@@ -65,15 +74,41 @@ class Endpoints:
             with ExitStack() as stack:
                 connection = cache(lambda: stack.enter_context(self._store.connect(patient=True)))
                 wanted = PageRequest(
-                    request.path_params["names"], request.query_params, connection, self._runbooks
+                    request.path_params["names"],
+                    request.query_params,
+                    connection,
+                    self._runbooks,
+                    request.headers,
+                    self._forms,
                 )
                 shown = page.show(wanted)
             response = self._render(f"{page.name}.html", status=shown.status, **shown.values)
-            if page.submits:
-                response.headers.update(_SUBMITTING)
+            if page.submits or shown.acts:
+                response.headers.update(_ACTING if shown.acts else _SUBMITTING)
             return response
 
         return answer
+
+    def form_again(self, request: Request, fields: Mapping[str, str], why: str, status: int) -> Response:
+        """Show an incident's page with its form as it was filled in, and why it was not taken."""
+        with self._store.connect(patient=True) as connection:
+            view = view_incident(connection, request.path_params["names"][0])
+        form = self._forms.returned(view.known, request.headers, fields, why) if self._forms else None
+        shown = incident_content(view, form)
+        response = self._render("incident.html", status=status, **shown.values)
+        response.headers.update(_ACTING)
+        return response
+
+    def ticket(self, request: Request) -> Response:
+        """An incident in Markdown, for a ticket."""
+        with self._store.connect(patient=True) as connection:
+            view = view_incident(connection, request.path_params["names"][0])
+        text = write_ticket(view, str(request.base_url).rstrip("/"))
+        return Response(text, media_type="text/markdown", headers=_HEADERS)
+
+    def refused(self, status: int, title: str, message: str) -> Response:
+        """Answer what is not done."""
+        return self._render("error.html", status=status, title=title, message=message)
 
     def metrics(self, request: Request) -> Response:
         """The process's metrics, for Prometheus."""

@@ -10,12 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
 
-    Key = tuple[str, str, str]
+    Key = tuple[str | None, ...]
 
 MAX_WAITING = 100
 """So many different pages may wait for their turn; a further request is asked to retry later."""
@@ -44,17 +44,19 @@ class Gate:
         self._kept: dict[Key, tuple[float, Response]] = {}
 
     def __call__(
-        self, name: str, endpoint: Callable[[Request], Response]
+        self, name: str, endpoint: Callable[[Request], Response], varies: Sequence[str] = ()
     ) -> Callable[[Request], Awaitable[Response]]:
         """Return the endpoint, limited.
 
         Args:
             name: of its page.
             endpoint: what makes the page, in a thread.
+            varies: headers of requests that are not answered alike.
         """
 
         async def answer(request: Request) -> Response:
-            key = (name, request.scope["raw_path"].decode("ascii"), request.url.query)
+            differs = (",".join(request.headers.getlist(header)) for header in varies)
+            key = (name, request.scope["raw_path"].decode("ascii"), request.url.query, *differs)
             self._forget()
             if key in self._kept:
                 return self._kept[key][1]

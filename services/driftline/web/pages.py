@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from driftline.web import addresses
+from driftline.web.acting import just_given
 from driftline.web.draw.charts import time_axis
 from driftline.web.formatting import parse_iso
 from driftline.web.period import parse_days
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from starlette.datastructures import Headers
+
     from driftline.store.connection import Connection
+    from driftline.web.acting import AcknowledgeForm, Forms
     from driftline.web.addresses import Address
+    from driftline.web.views.incident import IncidentView
 
 _REFERENCES = ("production", "training")
 
@@ -48,12 +53,16 @@ class PageRequest:
         query: what follows the question mark; of a name that is given twice, the last.
         connect: returns a connection to the store, the same for the whole request.
         runbooks: their folder; None: this installation has none.
+        headers: of the request.
+        forms: for acknowledging incidents; None: these pages only show.
     """
 
     names: tuple[str, ...]
     query: Mapping[str, str]
     connect: Callable[[], Connection]
     runbooks: Path | None
+    headers: Headers
+    forms: Forms | None = None
 
     @property
     def name(self) -> str:
@@ -79,10 +88,12 @@ class PageContent:
     Args:
         values: of its template, by name.
         status: of the answer, as in HTTP.
+        acts: whether it holds a form that changes something.
     """
 
     values: Mapping[str, object] = field(default_factory=dict)
     status: int = 200
+    acts: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,21 @@ def _features(request: PageRequest) -> PageContent:
 
 
 def _incident(request: PageRequest) -> PageContent:
-    return PageContent({"view": view_incident(request.connect(), request.name)})
+    view = view_incident(request.connect(), request.name)
+    form = request.forms.form(view.known, request.headers) if request.forms else None
+    return incident_content(view, form, given=request.query.get("given", ""))
+
+
+def incident_content(view: IncidentView, form: AcknowledgeForm | None, *, given: str = "") -> PageContent:
+    """Return the content of an incident's page.
+
+    Args:
+        view: the incident.
+        form: acknowledges it; None: this page only shows.
+        given: when the acknowledgement was given that leads here.
+    """
+    values = {"view": view, "form": form, "given": just_given(view.known, given)}
+    return PageContent(values, status=200, acts=form is not None)
 
 
 def _prediction(request: PageRequest) -> PageContent:
@@ -242,8 +267,8 @@ PAGES: Final = (
         "The story of one incident: what moved, since when, how sure, on how much traffic and how much of "
         "that arrived; from which part of the traffic; which version, run and commit, and whether the "
         "version was new; whether the model got what was stored, so whether upstream, serving or the model "
-        "is to blame; all findings; predictions that show it; how it was acknowledged, and the commands that "
-        "do so. The beginning of the id is enough.",
+        "is to blame; all findings; predictions that show it; how it was acknowledged, and the form or "
+        "the commands that do so. The beginning of the id is enough.",
         _incident,
         example="/incidents/a1b2c3d4e5f6",
     ),

@@ -101,7 +101,8 @@ def _model_parts(
     for known in incidents:
         story = view_incident(connection, known.incident.incident_id)
         yield _Part(
-            incident_path(known.incident.incident_id), renderer.render("bodies/incident.html", view=story)
+            incident_path(known.incident.incident_id),
+            renderer.render("bodies/incident.html", view=story, form=None, given=None),
         )
     shown: set[str] = set()
     for known in incidents:
