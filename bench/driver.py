@@ -1,0 +1,245 @@
+"""Drivers: how often the part of the traffic that was hit is named, and none where all of it was.
+
+Made traffic: tags and categorical features of 3 to 40 values and of different sizes, some of which follow from
+others (currency and region from country, browser from device), one tag with a value of its own for each of
+5,000 users, and a mixture that differs a little between window and reference. 20 incidents in which a part of
+5 to 30 % of the rows was hit, half of them by one value, half by a pair; 20 in which all rows were; and 10 in
+which a part grew and nothing else happened. All of it goes through an embedded store.
+
+Run: python -m bench.driver [--rows 10000] [--weeks 4] [--seed 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.hours import hour_time
+from driftline.domain.incidents import Finding, Incident
+from driftline.domain.parts import part_text
+from driftline.domain.streams import Stream
+from driftline.driver.explain import describe, explain_incident
+from driftline.embedded import open_store
+from driftline.store import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from driftline.store.connection import Connection
+
+Fault = Literal["nulls", "mean", "scale", "category"]
+Condition = tuple[str, str]
+FAULTS: tuple[Fault, ...] = ("nulls", "mean", "scale", "category")
+TAGS = ("country", "currency", "device", "browser", "tenant", "app", "user")
+CATEGORIES = ("plan", "region", "merchant")
+FEATURE = {"nulls": "amount", "mean": "age", "scale": "amount", "category": "merchant"}
+SINCE, HOURS = 480_000, 4
+NULLS, AWAY = 0.4, 0.7
+COLUMNS = (
+    "event_id event_time model_name model_version training_run_id session_id sequence environment "
+    "numeric_features categorical_features missing_features tags"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows in columns: tags and categories, numbers, and which were hit."""
+
+    texts: Mapping[str, NDArray[np.str_]]
+    numbers: Mapping[str, NDArray[np.float64]]
+    hit: NDArray[np.bool_]
+
+
+def draw_texts(rng: np.random.Generator, rows: int, mobile: float) -> dict[str, NDArray[np.str_]]:
+    """Draw tags and categories: `mobile` is the share of one device."""
+
+    def pick(name: str, shares: Sequence[float] | NDArray[np.float64]) -> NDArray[np.str_]:
+        weights = np.asarray(shares, dtype=float)
+        drawn = rng.choice(len(weights), p=weights / weights.sum(), size=rows)
+        return np.char.add(name, drawn.astype(str))
+
+    def follow(name: str, source: NDArray[np.str_], values: int, faithful: float) -> NDArray[np.str_]:
+        number = np.array([int(one.lstrip("abcdefghijklmnopqrstuvwxyz")) for one in source]) % values
+        strays = rng.random(rows) >= faithful
+        return np.char.add(name, np.where(strays, rng.integers(0, values, rows), number).astype(str))
+
+    country = pick("c", [30, 20, 15, 10, 8, 7, 6, 4])
+    device = pick("d", [mobile, (1 - mobile) * 0.7, (1 - mobile) * 0.3])
+    return {
+        "country": country,
+        "currency": follow("k", country, 6, 0.97),
+        "region": follow("r", country, 4, 0.9),
+        "device": device,
+        "browser": follow("b", device, 5, 0.7),
+        "tenant": pick("t", 1 / np.arange(1, 41)),
+        "app": pick("v", 0.7 ** np.arange(12)),
+        "user": pick("u", np.ones(5000)),
+        "plan": pick("p", [50, 25, 15, 10]),
+        "merchant": pick("m", 1 / np.arange(1, 31)),
+    }
+
+
+def draw(
+    rng: np.random.Generator, rows: int, mobile: float, part: Sequence[Condition] | None, fault: Fault
+) -> Rows:
+    """Draw rows, and do to those of a part what the fault does; None: to none."""
+    texts = draw_texts(rng, rows, mobile)
+    plan = np.char.lstrip(texts["plan"], "p").astype(int)
+    country = np.char.lstrip(texts["country"], "c").astype(int)
+    amount = np.exp(rng.normal(3 + 0.3 * plan - 0.1 * country, 0.8))
+    age = rng.normal(40 + 2 * country, 12)
+    amount[rng.random(rows) < 0.02] = np.nan
+    hit = np.full(rows, part is not None)
+    for key, value in part or ():
+        hit &= texts[key] == value
+    match fault:
+        case "nulls":
+            amount[hit & (rng.random(rows) < NULLS)] = np.nan
+        case "mean":
+            age = np.where(hit, age + AWAY * 12, age)
+        case "scale":
+            amount = np.where(hit, amount * 1.8, amount)
+        case "category":
+            renamed = hit & (rng.random(rows) < 0.3)
+            texts["merchant"] = np.where(renamed, "m0", texts["merchant"])
+    return Rows(texts, {"amount": amount, "age": age}, hit)
+
+
+def store(connection: Connection, model: str, rows: Rows, hours: Sequence[int], rng: np.random.Generator) -> None:
+    """Land rows of a model, spread over hours."""
+    size = rows.hit.size
+    texts = {key: values.tolist() for key, values in rows.texts.items()}
+    numbers = {key: values.tolist() for key, values in rows.numbers.items()}
+    when = rng.choice(np.array(hours), size=size).tolist()
+    lines: list[list[Any]] = []
+    for place in range(size):
+        held = {key: values[place] for key, values in numbers.items() if values[place] == values[place]}
+        time_at = hour_time(when[place]) + timedelta(minutes=place % 60)
+        names = [model, "1", "run", "session", place + 1, "production"]
+        categories = {key: texts[key][place] for key in CATEGORIES}
+        missing = [key for key in numbers if key not in held]
+        tags = {key: texts[key][place] for key in TAGS}
+        lines.append([uuid.uuid4(), time_at, *names, held, categories, missing, tags])
+    connection.insert("prediction_inbox", lines, column_names=COLUMNS)
+
+
+def channel_of(fault: Fault, before: Rows, window: Rows) -> Channel:
+    """Return the channel that a verdict would name: of 19 cuts, the one that moved most."""
+    if fault == "nulls":
+        return Channel(ChannelKind.NULLS)
+    if fault == "category":
+        return Channel(ChannelKind.VALUE, "m0")
+    old, new = before.numbers[FEATURE[fault]], window.numbers[FEATURE[fault]]
+    cuts = np.nanquantile(old, np.arange(1, 20) / 20)
+    moved = [abs(np.nanmean(new <= cut) - np.nanmean(old <= cut)) for cut in cuts]
+    return Channel(ChannelKind.AT_MOST, float(cuts[int(np.argmax(moved))]))
+
+
+def incident_of(model: str, fault: Fault, channel: Channel) -> Incident:
+    """Return the incident that would have been opened."""
+    kind: Literal["categorical", "numeric"] = "categorical" if fault == "category" else "numeric"
+    finding = Finding(
+        segment="",
+        feature=FEATURE[fault],
+        kind=kind,
+        reference="production",
+        channel=channel,
+        effect=0.1,
+        expected=0.0,
+        observed=0.1,
+        z=9.0,
+        scale_hours=HOURS,
+        since=SINCE,
+        detected=SINCE + HOURS,
+        last=SINCE + HOURS,
+        episode_ids=("e",),
+    )
+    stream = Stream(model, "1", "production")
+    return Incident(stream=stream, incident_id=model, detected=SINCE + HOURS, state="open", findings=(finding,))
+
+
+def choose_part(rng: np.random.Generator, conditions: int, skipped: str) -> tuple[Condition, ...]:
+    """Choose a part of 5 to 30 % of the rows, of so many conditions."""
+    texts = draw_texts(rng, 20_000, 0.5)
+    keys = [key for key in texts if key not in {"user", skipped}]
+    while True:
+        chosen = rng.choice(keys, size=conditions, replace=False)
+        part = tuple((str(key), str(rng.choice(np.unique(texts[key])))) for key in chosen)
+        held = [texts[key] == value for key, value in part]
+        both = np.logical_and.reduce(held)
+        # A pair is one where it is clearly less than each of its two.
+        if 0.05 <= both.mean() <= 0.3 and all(both.sum() <= 0.8 * each.sum() or conditions == 1 for each in held):
+            return part
+
+
+def main() -> None:
+    """Print what was injected, what was named, and how long it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--weeks", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    rng = np.random.default_rng(given.seed)
+    before_hours = [SINCE - 168 * week + hour for week in range(1, given.weeks + 1) for hour in range(HOURS)]
+    tally: dict[str, list[bool]] = {"part": [], "whole": [], "grew": []}
+    took: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, open_store(f"chdb://{folder}/store") as opened:
+        with closing(opened.connect()) as connection:
+            migrate(connection)
+            for number in range(50):
+                fault = FAULTS[number % 4]
+                kind = "part" if number < 20 else "whole" if number < 40 else "grew"
+                part = choose_part(rng, 1 + number % 8 // 4, FEATURE[fault]) if kind == "part" else ()
+                moved = None if kind == "grew" else part
+                # Half of a part that grows is without an amount, always.
+                before = draw(rng, given.rows * given.weeks, 0.50, None, fault)
+                window = draw(rng, given.rows, 0.55 if kind != "grew" else 0.75, moved, fault)
+                if kind == "grew":
+                    fault = "nulls"
+                    for rows in (before, window):
+                        rows.numbers["amount"][(rows.texts["device"] == "d0") & (rng.random(rows.hit.size) < 0.5)] = (
+                            np.nan
+                        )
+                model = f"m{number}"
+                store(connection, model, before, before_hours, rng)
+                store(connection, model, window, range(SINCE, SINCE + HOURS), rng)
+                incident = incident_of(model, fault, channel_of(fault, before, window))
+                began = time.perf_counter()
+                found = explain_incident(connection, incident).driver
+                took.append(time.perf_counter() - began)
+                right = _is_right(kind, found.found, window, found.part)
+                tally[kind].append(right)
+                injected = " and ".join(f"{key}={value}" for key, value in part) or kind
+                size = f"{window.hit.mean():.0%}"
+                also = f" also {[part_text(one) for one in found.also]}" if found.also else ""
+                print(f"{'ok ' if right else 'NO '} {fault:8} {size:>4} {injected:32} {describe(found)}{also}", flush=True)
+    for kind, results in tally.items():
+        print(f"{kind}: {sum(results)} of {len(results)}")
+    print(f"seconds: median {np.median(took):.2f}, longest {max(took):.2f}")
+
+
+def _is_right(kind: str, found: str, window: Rows, part: Any) -> bool:
+    """Return whether what was named holds the rows that were hit, 90 % of both together."""
+    if kind == "whole":
+        return not part
+    if kind == "grew":
+        return found == "grew" and part[0].values == ("d0",)
+    named = np.logical_and.reduce([np.isin(window.texts[one.key], one.values) for one in part], axis=0)
+    if found != "part":
+        return False
+    return bool((named & window.hit).sum() >= 0.9 * (named | window.hit).sum())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""From an incident to what drives it: which rows are compared, and in which words it is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from driftline.domain.channels import Channel, ChannelKind
+from driftline.domain.names import JOINT, VOLUME, feature_of
+from driftline.domain.parts import Counts, part_text
+from driftline.domain.streams import REFERENCE
+from driftline.driver.finding import LEAST_ROWS, Driver, find_driver, parts_to_pair
+from driftline.errors import StatementError
+from driftline.store.parts import (
+    Divided,
+    Sampled,
+    count_pairs,
+    count_singles,
+    read_overdispersion,
+    sample_parts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.domain.incidents import Finding, Incident
+    from driftline.store.connection import Connection
+
+_WEEK_HOURS, _WEEKS = 168, 4
+_TOO_SLOW = frozenset({159, 160})  # TIMEOUT_EXCEEDED, TOO_SLOW
+_NOTHING = Counts(0, (0,), 0, (0,))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What drives an incident.
+
+    Args:
+        finding: of which finding: the gravest that rows show; None: there is none.
+        driver: what was found.
+        rows: of the window, before sampling.
+        rows_before: of the reference.
+        left_out: tags and categorical features that were not searched, since they have too many values.
+    """
+
+    finding: Finding | None
+    driver: Driver
+    rows: int = 0
+    rows_before: int = 0
+    left_out: Sequence[str] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What is to be said of it, as one sentence without an end."""
+        return describe(self.driver)
+
+
+def explain_incident(connection: Connection, incident: Incident) -> Explanation:
+    """Return what drives an incident.
+
+    Raises:
+        StoreError: the store can't be asked.
+    """
+    finding = next((each for each in incident.findings if not _why_not(each)), None)
+    if finding is None:
+        why = _why_not(incident.findings[0]) if incident.findings else "the incident has no findings"
+        return Explanation(None, Driver("unclear", _NOTHING, why))
+    try:
+        return _explain(connection, incident, finding)
+    except StatementError as error:
+        if error.code not in _TOO_SLOW:
+            raise
+        return Explanation(finding, Driver("unclear", _NOTHING, "counting its rows takes too long"))
+
+
+def describe(driver: Driver) -> str:
+    """Return what drives a shift in words."""
+    part = part_text(driver.part)
+    if driver.found == "unclear":
+        return f"too little to say: {driver.why}{f'; it may be {part}' if part else ''}"
+    if driver.found == "alike" or driver.counts is None or driver.rest is None:
+        return f"no part of the traffic carries it: of {driver.looked_at:,} parts none moved much more than the rest"
+    rest = f"the rest of the traffic moved by {driver.rest.effect():+.1%}"
+    if driver.found == "grew":
+        sizes = driver.counts.rows_before / driver.whole.rows_before, driver.counts.rows / driver.whole.rows
+        return f"{part} went from {sizes[0]:.1%} to {sizes[1]:.1%} of the traffic, and {rest}"
+    within = f"{driver.counts.expected():.1%} to {driver.counts.observed():.1%}"
+    return f"{driver.carried:.0%} of it is in {part}: from {within} there, while {rest}"
+
+
+def _explain(connection: Connection, incident: Incident, finding: Finding) -> Explanation:
+    divided = _divided(incident, finding)
+    sampled = sample_parts(connection, divided)
+    if sampled.rows and sampled.rows_before < LEAST_ROWS and divided.hours_before is not None:
+        # Younger than a week: all that there is.
+        before = range(finding.since - _WEEKS * _WEEK_HOURS, finding.since)
+        sampled = sample_parts(connection, replace(divided, hours_before=before))
+    if not sampled.rows or not sampled.rows_before:
+        return Explanation(finding, Driver("unclear", _NOTHING, _why_empty(sampled)))
+    found = count_singles(connection, sampled)
+    cut = 0 if divided.channel.kind is ChannelKind.AT_MOST else _largest_cut(found.whole)
+    whole = found.whole.led_by(cut)
+    singles = {part: counts.led_by(cut) for part, counts in found.parts.items()}
+    keys = {part[0].key for part in singles}
+    pairs = count_pairs(connection, sampled, parts_to_pair(whole, singles), keys)
+    driver = find_driver(
+        whole,
+        singles,
+        {part: counts.led_by(cut) for part, counts in pairs.items()},
+        overdispersion=read_overdispersion(connection, incident, finding),
+    )
+    return Explanation(finding, driver, sampled.rows, sampled.rows_before, found.left_out)
+
+
+def _divided(incident: Incident, finding: Finding) -> Divided:
+    """Return the rows of a finding's hours, and of those that they are compared with."""
+    last = max(finding.last, finding.since + 1)
+    hours = range(finding.since, min(last, finding.since + _WEEK_HOURS))
+    is_training = finding.reference == "training"
+    matched = {hour % _WEEK_HOURS for hour in hours}
+    before = range(finding.since - _WEEKS * _WEEK_HOURS, finding.since)
+    moved = {feature_of(each.feature) for each in incident.findings}
+    return Divided(
+        stream=incident.stream,
+        feature=finding.feature,
+        channel=finding.channel or Channel(ChannelKind.STUCK),
+        segment=finding.segment,
+        hours=hours,
+        environment_before=REFERENCE if is_training else incident.stream.environment,
+        hours_before=None if is_training else [hour for hour in before if hour % _WEEK_HOURS in matched],
+        skipped=[name for name in moved if name],
+    )
+
+
+def _why_not(finding: Finding) -> str:
+    """Return why no single row shows a finding; empty: rows do."""
+    if finding.feature == VOLUME:
+        return "it is about the number of predictions, of which no row says that it lacks"
+    if finding.feature == JOINT:
+        return "it is about features together, which no row shows by itself"
+    if finding.channel is None and finding.kind == "categorical":
+        return "its verdict does not say which values moved"
+    return ""
+
+
+def _why_empty(sampled: Sampled) -> str:
+    if not sampled.rows:
+        return "no prediction of its hours is kept any more, or none was landed"
+    return "no prediction is kept of the hours that they are compared with"
+
+
+def _largest_cut(whole: Counts) -> int:
+    return max(range(len(whole.moved)), key=lambda cut: abs(whole.effect(cut)))
