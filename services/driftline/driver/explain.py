@@ -12,6 +12,8 @@ from driftline.domain.streams import REFERENCE
 from driftline.driver.finding import LEAST_ROWS, Driver, find_driver, parts_to_pair
 from driftline.errors import StatementError
 from driftline.store.parts import (
+    MOST_ROWS,
+    MOST_VALUES,
     Divided,
     Sampled,
     count_pairs,
@@ -27,8 +29,28 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 _WEEK_HOURS, _WEEKS = 168, 4
-_TOO_SLOW = frozenset({159, 160})  # TIMEOUT_EXCEEDED, TOO_SLOW
+_TOO_LARGE = frozenset({159, 160, 241})  # TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED
+_NAMED = 3
 _NOTHING = Counts(0, (0,), 0, (0,))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Some rows beside all of them."""
+
+    name: str
+    counts: Counts
+    whole: Counts
+
+    @property
+    def share(self) -> float:
+        """Of the window's rows."""
+        return self.counts.rows / max(self.whole.rows, 1)
+
+    @property
+    def share_before(self) -> float:
+        """Of the reference's rows."""
+        return self.counts.rows_before / max(self.whole.rows_before, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,31 @@ class Explanation:
     left_out: Sequence[str] = ()
 
     @property
+    def lines(self) -> Sequence[Line]:
+        """The part that is named, all other rows, and all rows; none where no part is."""
+        driver = self.driver
+        if driver.counts is None or driver.rest is None:
+            return ()
+        named = ((part_text(driver.part), driver.counts), ("all others", driver.rest), ("all", driver.whole))
+        return [Line(name, counts, driver.whole) for name, counts in named]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What else is to be known: nearly equal parts, a sample, and what was not searched."""
+        notes = []
+        if self.driver.also:
+            listed = "; ".join(part_text(part) for part in self.driver.also[:_NAMED])
+            notes.append(f"nearly the same rows: {listed}")
+        if max(self.rows, self.rows_before) > MOST_ROWS:
+            notes.append(
+                f"by a sample of {self.driver.whole.rows:,} of {self.rows:,} rows, and of "
+                f"{self.driver.whole.rows_before:,} of {self.rows_before:,} before"
+            )
+        if self.left_out:
+            notes.append(f"not searched, since more than {MOST_VALUES} values: {', '.join(self.left_out)}")
+        return notes
+
+    @property
     def sentence(self) -> str:
         """What is to be said of it, as one sentence without an end."""
         return describe(self.driver)
@@ -68,9 +115,9 @@ def explain_incident(connection: Connection, incident: Incident) -> Explanation:
     try:
         return _explain(connection, incident, finding)
     except StatementError as error:
-        if error.code not in _TOO_SLOW:
+        if error.code not in _TOO_LARGE:
             raise
-        return Explanation(finding, Driver("unclear", _NOTHING, "counting its rows takes too long"))
+        return Explanation(finding, Driver("unclear", _NOTHING, "counting its rows takes too long, or too much memory"))
 
 
 def describe(driver: Driver) -> str:
@@ -83,7 +130,7 @@ def describe(driver: Driver) -> str:
     rest = f"the rest of the traffic moved by {driver.rest.effect():+.1%}"
     if driver.found == "grew":
         sizes = driver.counts.rows_before / driver.whole.rows_before, driver.counts.rows / driver.whole.rows
-        return f"{part} went from {sizes[0]:.1%} to {sizes[1]:.1%} of the traffic, and {rest}"
+        return f"the mixture changed: {part} went from {sizes[0]:.1%} to {sizes[1]:.1%} of the traffic, and {rest}"
     within = f"{driver.counts.expected():.1%} to {driver.counts.observed():.1%}"
     return f"{driver.carried:.0%} of it is in {part}: from {within} there, while {rest}"
 

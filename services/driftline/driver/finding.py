@@ -171,16 +171,17 @@ def find_driver(
     every = [_Candidate.of(part, counts, whole, overdispersion) for part, counts in all_counts.items()]
     candidates = [each for each in every if each.has_rows and each.carried > 0]
     candidates += list(_several_values(candidates, critical))
-    standing = [each for each in candidates if each.stands_out]
-    sure = [each for each in standing if each.z >= critical]
-    if sure:
-        chosen, also = _choose(sure)
-        return _driver("part", chosen, critical, looked_at, also)
+    # First: where one part grew, a larger one that holds it has moved.
     grown = [each for each in every if len(each.part) == 1 and _has_grown(each, critical)]
     if grown:
         chosen = max(grown, key=lambda each: abs(each.share - each.share_before))
         also = tuple(each.part for each in grown if each is not chosen)
         return _driver("grew", chosen, critical, looked_at, also, carried=_by_growth(chosen))
+    standing = [each for each in candidates if each.stands_out]
+    sure = [each for each in standing if each.z >= critical]
+    if sure:
+        chosen, also = _choose(sure)
+        return _driver("part", chosen, critical, looked_at, also)
     if standing:
         chosen, also = _choose(standing)
         return _driver("unclear", chosen, critical, looked_at, also, why="there are too few rows to be sure")

@@ -39,6 +39,12 @@ def test_says_which_part_of_the_traffic_it_comes_from(story):
     assert "comes from origin=JFK (92.0 % of the shift)" in text_of(story)
 
 
+def test_says_which_part_carries_it_or_that_there_is_too_little_to_say(story):
+    text = text_of(story)
+    assert "Which part of the traffic? Too little to say" in text
+    assert "Too little to say: 30 rows of the window and 0 of its reference" in text
+
+
 def test_names_the_training_run_and_its_commit(story):
     assert "training run run-7f3a commit 9f3c2e1a7b" in text_of(story)
 
