@@ -1,9 +1,9 @@
 """Drivers: how often the part of the traffic that was hit is named, and none where all of it was.
 
-Made traffic: tags and categorical features of 3 to 40 values and of different sizes, some of which follow from
-others (currency and region from country, browser from device), one tag with a value of its own for each of
-5,000 users, and a mixture that differs a little between window and reference. 20 incidents in which a part of
-5 to 30 % of the rows was hit, half of them by one value, half by a pair; 20 in which all rows were; and 10 in
+Made traffic: tags and categorical features of 3 to 40 values and of different sizes, some of which follow
+from others (currency and region from country, browser from device), one tag with a value of its own for each
+of 5,000 users, and a mixture that differs a little between window and reference. 20 incidents in which a part
+of 5 to 30 % of the rows was hit, 8 of them by a pair of values; 20 in which all rows were; and 10 in
 which a part grew and nothing else happened. All of it goes through an embedded store.
 
 Run: python -m bench.driver [--rows 10000] [--weeks 2] [--seed 1]
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from driftline.driver.finding import Driver
     from driftline.store.connection import Connection
 
 Fault = Literal["nulls", "mean", "scale", "category"]
+Kind = Literal["part", "whole", "grew"]
 Condition = tuple[str, str]
 FAULTS: tuple[Fault, ...] = ("nulls", "mean", "scale", "category")
 TAGS = ("country", "currency", "device", "browser", "tenant", "app", "user")
@@ -117,7 +119,9 @@ def draw(
     return Rows(texts, {"amount": amount, "age": age}, hit)
 
 
-def store(connection: Connection, model: str, rows: Rows, hours: Sequence[int], rng: np.random.Generator) -> None:
+def store(
+    connection: Connection, model: str, rows: Rows, hours: Sequence[int], rng: np.random.Generator
+) -> None:
     """Land rows of a model, spread over hours."""
     size = rows.hit.size
     texts = {key: values.tolist() for key, values in rows.texts.items()}
@@ -167,7 +171,9 @@ def incident_of(model: str, fault: Fault, channel: Channel) -> Incident:
         episode_ids=("e",),
     )
     stream = Stream(model, "1", "production")
-    return Incident(stream=stream, incident_id=model, detected=SINCE + HOURS, state="open", findings=(finding,))
+    return Incident(
+        stream=stream, incident_id=model, detected=SINCE + HOURS, state="open", findings=(finding,)
+    )
 
 
 def parts_of(conditions: int) -> list[tuple[Condition, ...]]:
@@ -191,6 +197,66 @@ def parts_of(conditions: int) -> list[tuple[Condition, ...]]:
     return found
 
 
+@dataclass
+class Play:
+    """Incidents that are made, explained and tallied by their kind."""
+
+    rows: int
+    weeks: int
+    rng: np.random.Generator
+    tally: dict[str, list[bool]]
+    took_s: list[float]
+
+    def explain(self, connection: Connection, number: int, kind: Kind, part: tuple[Condition, ...]) -> None:
+        """Make one incident, and print what is said of it."""
+        fault = fault_of(number)
+        before, window = self._draw(kind, part, fault)
+        if kind == "grew":
+            fault = "nulls"
+        model, hours = f"m{number}", range(SINCE, SINCE + HOURS)
+        past = [hour - 168 * week for week in range(1, self.weeks + 1) for hour in hours]
+        store(connection, model, before, past, self.rng)
+        store(connection, model, window, hours, self.rng)
+        incident = incident_of(model, fault, channel_of(fault, before, window))
+        began_s = time.perf_counter()
+        found = explain_incident(connection, incident).driver
+        self.took_s.append(time.perf_counter() - began_s)
+        right = is_right(kind, found, window)
+        self.tally.setdefault(kind, []).append(right)
+        injected = " and ".join(f"{key}={value}" for key, value in part) or kind
+        also = f" (also {', '.join(map(part_text, found.also))})" if found.also else ""
+        verdict, size = "ok" if right else "NO", f"{window.hit.mean():.0%}"
+        print(f"{verdict} {fault} {size} {injected}: {describe(found)}{also}", flush=True)
+
+    def _draw(self, kind: Kind, part: tuple[Condition, ...], fault: Fault) -> tuple[Rows, Rows]:
+        grown = kind == "grew"
+        before = draw(self.rng, self.rows * self.weeks, 0.50, None, fault)
+        window = draw(self.rng, self.rows, 0.75 if grown else 0.55, None if grown else part, fault)
+        if grown:  # Half of the part that grows is without an amount, always.
+            for rows in (before, window):
+                without = (rows.texts["device"] == "d0") & (self.rng.random(rows.hit.size) < 0.5)
+                rows.numbers["amount"][without] = np.nan
+        return before, window
+
+
+def fault_of(number: int) -> Fault:
+    """Return what happens in the incident of a number."""
+    return FAULTS[number % 4]
+
+
+def is_right(kind: Kind, driver: Driver, window: Rows) -> bool:
+    """Return whether what was named holds the rows that were hit: 90 % of both together."""
+    if kind == "whole":
+        return not driver.part
+    if kind == "grew":
+        return driver.found == "grew" and driver.part[0].values == ("d0",)
+    if driver.found != "part":
+        return False
+    held = [np.isin(window.texts[one.key], one.values) for one in driver.part]
+    named = np.logical_and.reduce(held)
+    return bool((named & window.hit).sum() >= 0.9 * (named | window.hit).sum())
+
+
 def main() -> None:
     """Print what was injected, what was named, and how long it took."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -199,56 +265,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
-    before_hours = [SINCE - 168 * week + hour for week in range(1, given.weeks + 1) for hour in range(HOURS)]
+    play = Play(given.rows, given.weeks, rng, {}, [])
     parts = [parts_of(1), parts_of(2)]
-    tally: dict[str, list[bool]] = {"part": [], "whole": [], "grew": []}
-    took: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, open_store(f"chdb://{folder}/store") as opened:
-        with closing(opened.connect()) as connection:
-            migrate(connection)
-            for number in range(50):
-                fault = FAULTS[number % 4]
-                kind = "part" if number < 20 else "whole" if number < 40 else "grew"
-                own = [one for one in parts[number % 8 // 4] if FEATURE[fault] not in dict(one)]
-                part = own[int(rng.integers(len(own)))] if kind == "part" else ()
-                moved = None if kind == "grew" else part
-                # Half of a part that grows is without an amount, always.
-                before = draw(rng, given.rows * given.weeks, 0.50, None, fault)
-                window = draw(rng, given.rows, 0.55 if kind != "grew" else 0.75, moved, fault)
-                if kind == "grew":
-                    fault = "nulls"
-                    for rows in (before, window):
-                        rows.numbers["amount"][(rows.texts["device"] == "d0") & (rng.random(rows.hit.size) < 0.5)] = (
-                            np.nan
-                        )
-                model = f"m{number}"
-                store(connection, model, before, before_hours, rng)
-                store(connection, model, window, range(SINCE, SINCE + HOURS), rng)
-                incident = incident_of(model, fault, channel_of(fault, before, window))
-                began = time.perf_counter()
-                found = explain_incident(connection, incident).driver
-                took.append(time.perf_counter() - began)
-                right = _is_right(kind, found.found, window, found.part)
-                tally[kind].append(right)
-                injected = " and ".join(f"{key}={value}" for key, value in part) or kind
-                size = f"{window.hit.mean():.0%}"
-                also = f" also {[part_text(one) for one in found.also]}" if found.also else ""
-                print(f"{'ok ' if right else 'NO '} {fault:8} {size:>4} {injected:32} {describe(found)}{also}", flush=True)
-    for kind, results in tally.items():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_store(f"chdb://{folder}/store") as opened,
+        closing(opened.connect()) as connection,
+    ):
+        migrate(connection)
+        for number in range(20):
+            own = [one for one in parts[number % 8 // 4] if FEATURE[fault_of(number)] not in dict(one)]
+            play.explain(connection, number, "part", own[int(rng.integers(len(own)))])
+        for number in range(20, 50):
+            play.explain(connection, number, "whole" if number < 40 else "grew", ())
+    for kind, results in play.tally.items():
         print(f"{kind}: {sum(results)} of {len(results)}")
-    print(f"seconds: median {np.median(took):.2f}, longest {max(took):.2f}")
-
-
-def _is_right(kind: str, found: str, window: Rows, part: Any) -> bool:
-    """Return whether what was named holds the rows that were hit, 90 % of both together."""
-    if kind == "whole":
-        return not part
-    if kind == "grew":
-        return found == "grew" and part[0].values == ("d0",)
-    named = np.logical_and.reduce([np.isin(window.texts[one.key], one.values) for one in part], axis=0)
-    if found != "part":
-        return False
-    return bool((named & window.hit).sum() >= 0.9 * (named | window.hit).sum())
+    print(f"seconds: median {np.median(play.took_s):.2f}, longest {max(play.took_s):.2f}")
 
 
 if __name__ == "__main__":

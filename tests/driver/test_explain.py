@@ -105,15 +105,14 @@ def landing(tmp_path_factory):
     """A model whose version is two weeks old, and one that is new."""
     rng = random.Random(7)
     rows = [event(rng, n, SINCE + n % HOURS, is_window=True) for n in range(ROWS)]
-    rows += [
-        event(rng, n, SINCE - 168 * (1 + n % 2) + n % HOURS, is_window=False) for n in range(2 * ROWS)
-    ]
+    rows += [event(rng, n, SINCE - 168 * (1 + n % 2) + n % HOURS, is_window=False) for n in range(2 * ROWS)]
     # Another time of the day, and another version, would show another past.
     rows += [event(rng, n, SINCE - 12, is_window=True) for n in range(ROWS // 2)]
     rows += [event(rng, n, SINCE - 168, is_window=True, version="1") for n in range(ROWS // 2)]
-    young = [row[:2] + ["young"] + row[3:] for row in rows[:ROWS]]
-    for row in rows[ROWS : 2 * ROWS]:
-        young.append([uuid.UUID(int=rng.getrandbits(128)), row[1], "young", "1", *row[4:]])
+    young = [[*row[:2], "young", *row[3:]] for row in rows[:ROWS]]
+    young += [
+        [uuid.UUID(int=rng.getrandbits(128)), row[1], "young", "1", *row[4:]] for row in rows[ROWS : 2 * ROWS]
+    ]
     landing = Landing(Place(tmp_path_factory.mktemp("driver")))
     landing.client.insert("prediction_inbox", rows + young, column_names=COLUMNS)
     write_incidents(landing.client, [incident({})])
@@ -164,6 +163,13 @@ def test_where_the_whole_moved_alike_that_is_said(landing):
 
 def test_a_tag_of_many_values_is_left_out_and_named(landing):
     assert "not searched, since more than 50 values: code, user" in explain(landing, {}).notes
+
+
+def test_of_many_rows_a_sample_is_counted_and_that_is_said(landing):
+    found = explain_incident(landing.client, incident({}), limit=1000)
+    assert found.driver.whole.rows == pytest.approx(1000, rel=0.15)
+    assert part_text(found.driver.part) == "country=NO"
+    assert f"of {ROWS:,} rows" in " ".join(found.notes)
 
 
 def test_within_a_segment_its_rows_alone_are_divided(landing):

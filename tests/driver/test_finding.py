@@ -51,7 +51,10 @@ def part_of(**values):
 
 def counts(window, before, part=()):
     inside = [one.held(part) if part else np.ones(one.moved.size, dtype=bool) for one in (window, before)]
-    sums = [(int(held.sum()), (int(one.moved[held].sum()),)) for held, one in zip(inside, (window, before), strict=True)]
+    sums = [
+        (int(held.sum()), (int(one.moved[held].sum()),))
+        for held, one in zip(inside, (window, before), strict=True)
+    ]
     return Counts(*sums[0], *sums[1])
 
 

@@ -12,6 +12,7 @@ from driftline.cli.questions import ask_store
 from driftline.domain.parts import part_text
 from driftline.driver.explain import explain_incident
 from driftline.store.incidents import find_incident
+from driftline.store.parts import MOST_ROWS
 
 if TYPE_CHECKING:
     from driftline.domain.incidents import Incident
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("incident_id", metavar="INCIDENT")
+@click.option("--limit", default=MOST_ROWS, show_default=True, help="Count at most so many rows a side.")
 @store_option
 @json_option
 @clean_errors
-def explain(incident_id: str, store_url: str, as_json: bool) -> None:
+def explain(incident_id: str, limit: int, store_url: str, as_json: bool) -> None:
     """Find which part of the traffic carries an incident, by all tags and categories, configured or not.
 
     INCIDENT is its id, or the beginning of it. Its rows are compared with those of its reference.
@@ -33,7 +35,7 @@ def explain(incident_id: str, store_url: str, as_json: bool) -> None:
 
     def question(connection: Connection) -> tuple[Incident, Explanation]:
         incident = find_incident(connection, incident_id)
-        return incident, explain_incident(connection, incident)
+        return incident, explain_incident(connection, incident, limit=limit)
 
     incident, found = ask_store(store_url, question)
     if as_json:

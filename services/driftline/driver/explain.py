@@ -23,9 +23,10 @@ from driftline.store.parts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from driftline.domain.incidents import Finding, Incident
+    from driftline.domain.parts import Part
     from driftline.store.connection import Connection
 
 _WEEK_HOURS, _WEEKS = 168, 4
@@ -63,6 +64,8 @@ class Explanation:
         rows: of the window, before sampling.
         rows_before: of the reference.
         left_out: tags and categorical features that were not searched, since they have too many values.
+        has_pairs: whether parts with two conditions could be counted in time.
+        limit: of more rows a sample of about so many was counted.
     """
 
     finding: Finding | None
@@ -70,6 +73,8 @@ class Explanation:
     rows: int = 0
     rows_before: int = 0
     left_out: Sequence[str] = ()
+    has_pairs: bool = True
+    limit: int = MOST_ROWS
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -87,7 +92,9 @@ class Explanation:
         if self.driver.also:
             listed = "; ".join(part_text(part) for part in self.driver.also[:_NAMED])
             notes.append(f"nearly the same rows: {listed}")
-        if max(self.rows, self.rows_before) > MOST_ROWS:
+        if not self.has_pairs:
+            notes.append("pairs of conditions were not searched: counting them takes too long")
+        if max(self.rows, self.rows_before) > self.limit:
             notes.append(
                 f"by a sample of {self.driver.whole.rows:,} of {self.rows:,} rows, and of "
                 f"{self.driver.whole.rows_before:,} of {self.rows_before:,} before"
@@ -102,8 +109,13 @@ class Explanation:
         return describe(self.driver)
 
 
-def explain_incident(connection: Connection, incident: Incident) -> Explanation:
+def explain_incident(connection: Connection, incident: Incident, *, limit: int = MOST_ROWS) -> Explanation:
     """Return what drives an incident.
+
+    Args:
+        connection: to the store.
+        incident: which.
+        limit: count at most about so many rows of its hours, and of those that they are compared with.
 
     Raises:
         StoreError: the store can't be asked.
@@ -113,11 +125,13 @@ def explain_incident(connection: Connection, incident: Incident) -> Explanation:
         why = _why_not(incident.findings[0]) if incident.findings else "the incident has no findings"
         return Explanation(None, Driver("unclear", _NOTHING, why))
     try:
-        return _explain(connection, incident, finding)
+        return _explain(connection, incident, finding, limit)
     except StatementError as error:
         if error.code not in _TOO_LARGE:
             raise
-        return Explanation(finding, Driver("unclear", _NOTHING, "counting its rows takes too long, or too much memory"))
+        return Explanation(
+            finding, Driver("unclear", _NOTHING, "counting its rows takes too long, or too much memory")
+        )
 
 
 def describe(driver: Driver) -> str:
@@ -126,17 +140,19 @@ def describe(driver: Driver) -> str:
     if driver.found == "unclear":
         return f"too little to say: {driver.why}{f'; it may be {part}' if part else ''}"
     if driver.found == "alike" or driver.counts is None or driver.rest is None:
-        return f"no part of the traffic carries it: of {driver.looked_at:,} parts none moved much more than the rest"
+        alike = f"of {driver.looked_at:,} parts none moved much more than the rest"
+        return f"no part of the traffic carries it: {alike}"
     rest = f"the rest of the traffic moved by {driver.rest.effect():+.1%}"
     if driver.found == "grew":
         sizes = driver.counts.rows_before / driver.whole.rows_before, driver.counts.rows / driver.whole.rows
-        return f"the mixture changed: {part} went from {sizes[0]:.1%} to {sizes[1]:.1%} of the traffic, and {rest}"
+        went = f"{part} went from {sizes[0]:.1%} to {sizes[1]:.1%} of the traffic"
+        return f"the mixture changed: {went}, and {rest}"
     within = f"{driver.counts.expected():.1%} to {driver.counts.observed():.1%}"
     return f"{driver.carried:.0%} of it is in {part}: from {within} there, while {rest}"
 
 
-def _explain(connection: Connection, incident: Incident, finding: Finding) -> Explanation:
-    divided = _divided(incident, finding)
+def _explain(connection: Connection, incident: Incident, finding: Finding, limit: int) -> Explanation:
+    divided = replace(_divided(incident, finding), limit=limit)
     sampled = sample_parts(connection, divided)
     if sampled.rows and sampled.rows_before < LEAST_ROWS and divided.hours_before is not None:
         # Younger than a week: all that there is.
@@ -149,14 +165,27 @@ def _explain(connection: Connection, incident: Incident, finding: Finding) -> Ex
     whole = found.whole.led_by(cut)
     singles = {part: counts.led_by(cut) for part, counts in found.parts.items()}
     keys = {part[0].key for part in singles}
-    pairs = count_pairs(connection, sampled, parts_to_pair(whole, singles), keys)
+    pairs = _pairs(connection, sampled, parts_to_pair(whole, singles), keys)
     driver = find_driver(
         whole,
         singles,
-        {part: counts.led_by(cut) for part, counts in pairs.items()},
+        {part: counts.led_by(cut) for part, counts in (pairs or {}).items()},
         overdispersion=read_overdispersion(connection, incident, finding),
     )
-    return Explanation(finding, driver, sampled.rows, sampled.rows_before, found.left_out)
+    sizes = sampled.rows, sampled.rows_before
+    return Explanation(finding, driver, *sizes, found.left_out, has_pairs=pairs is not None, limit=limit)
+
+
+def _pairs(
+    connection: Connection, sampled: Sampled, chosen: Sequence[Part], keys: Collection[str]
+) -> Mapping[Part, Counts] | None:
+    """Return the counts of pairs; None where that takes too long: single conditions say much already."""
+    try:
+        return count_pairs(connection, sampled, chosen, keys)
+    except StatementError as error:
+        if error.code not in _TOO_LARGE:
+            raise
+        return None
 
 
 def _divided(incident: Incident, finding: Finding) -> Divided:

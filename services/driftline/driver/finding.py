@@ -1,7 +1,7 @@
 """Find the part of the traffic that carries a shift: pure statistics over counts.
 
-A part carries a shift if the shift within it makes up most of the whole's, and the rest of the traffic moved by
-surely less than half as much. Among parts that do, the one that divides the traffic best is named: the
+A part carries a shift if the shift within it makes up most of the whole's, and the rest of the traffic moved
+by surely less than half as much. Among parts that do, the one that divides the traffic best is named: the
 variance of the shift that it explains is greatest for the part that was really hit, since every other part is
 a blurred version of that one. A simpler part that explains nearly as much goes first.
 
@@ -160,11 +160,9 @@ def find_driver(
         pairs: counts of parts with two conditions: of those that `parts_to_pair` chooses.
         overdispersion: of the incident's channel, in the whole traffic.
     """
-    if min(whole.rows, whole.rows_before) < LEAST_ROWS:
-        why = f"{whole.rows} rows of the window and {whole.rows_before} of its reference are too few"
-        return Driver("unclear", whole, why)
-    if abs(whole.effect()) < _LEAST_Z * math.sqrt(_variance(whole, overdispersion)):
-        return Driver("unclear", whole, "the rows that are kept do not show the shift")
+    too_little = _why_too_little(whole, overdispersion)
+    if too_little:
+        return Driver("unclear", whole, too_little)
     looked_at = _count_parts(singles)
     critical = float(norm.isf(_ALPHA / max(looked_at, 1) / 2))
     all_counts = dict(singles) | dict(pairs)
@@ -177,18 +175,7 @@ def find_driver(
         chosen = max(grown, key=lambda each: abs(each.share - each.share_before))
         also = tuple(each.part for each in grown if each is not chosen)
         return _driver("grew", chosen, critical, looked_at, also, carried=_by_growth(chosen))
-    standing = [each for each in candidates if each.stands_out]
-    sure = [each for each in standing if each.z >= critical]
-    if sure:
-        chosen, also = _choose(sure)
-        return _driver("part", chosen, critical, looked_at, also)
-    if standing:
-        chosen, also = _choose(standing)
-        return _driver("unclear", chosen, critical, looked_at, also, why="there are too few rows to be sure")
-    if any(each.z >= critical and each.is_stronger for each in candidates):
-        why = "parts of the traffic moved by unlike amounts, and none of them carries most of the shift"
-        return Driver("unclear", whole, why, critical=critical, looked_at=looked_at)
-    return Driver("alike", whole, critical=critical, looked_at=looked_at)
+    return _among(candidates, whole, critical, looked_at)
 
 
 def parts_to_pair(whole: Counts, singles: Mapping[Part, Counts]) -> Sequence[Part]:
@@ -205,6 +192,30 @@ def parts_to_pair(whole: Counts, singles: Mapping[Part, Counts]) -> Sequence[Par
         if sum(part[0].key == key for part in chosen) < _PAIRED_PER_KEY:
             chosen.append(each.part)
     return chosen[:_PAIRED]
+
+
+def _why_too_little(whole: Counts, overdispersion: float) -> str:
+    if min(whole.rows, whole.rows_before) < LEAST_ROWS:
+        return f"{whole.rows} rows of the window and {whole.rows_before} of its reference are too few"
+    if abs(whole.effect()) < _LEAST_Z * math.sqrt(_variance(whole, overdispersion)):
+        return "the rows that are kept do not show the shift"
+    return ""
+
+
+def _among(candidates: Sequence[_Candidate], whole: Counts, critical: float, looked_at: int) -> Driver:
+    """Return which of some parts carries the shift within it, or that none does."""
+    standing = [each for each in candidates if each.stands_out]
+    sure = [each for each in standing if each.z >= critical]
+    if sure:
+        chosen, also = _choose(sure)
+        return _driver("part", chosen, critical, looked_at, also)
+    if standing:
+        chosen, also = _choose(standing)
+        return _driver("unclear", chosen, critical, looked_at, also, why="there are too few rows to be sure")
+    if any(each.z >= critical and each.is_stronger for each in candidates):
+        why = "parts of the traffic moved by unlike amounts, and none of them carries most of the shift"
+        return Driver("unclear", whole, why, critical=critical, looked_at=looked_at)
+    return Driver("alike", whole, critical=critical, looked_at=looked_at)
 
 
 def _driver(

@@ -1,6 +1,7 @@
 """Raw rows of a window and of its reference, counted by every tag and category that divides them.
 
-The rows are a sample by the hashes of their event ids, so the same ones come back whenever they are asked for.
+The rows are a sample by the hashes of their event ids, so the same ones come back whenever they are
+asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 MOST_ROWS = 200_000
-"""Of a window, and of its reference: of more a sample is counted."""
+"""Of a window, and of its reference: of more a sample is counted, unless a smaller one is asked for."""
 
 MOST_VALUES = 50
 """Of a tag or of a categorical feature: one of more values divides the traffic into no parts."""
@@ -61,7 +62,9 @@ _NUMBERS = f"""
 SELECT quantiles({_DECILES})(value), quantile(0.001)(value), quantile(0.999)(value)
 FROM (SELECT assumeNotNull(number) AS value FROM ({_REFERENCE}) WHERE isFinite(number))
 """
-_TEXTS = f"SELECT groupUniqArray({_MOST_KNOWN})(assumeNotNull(text)) FROM ({_REFERENCE}) WHERE text IS NOT NULL"
+_TEXTS = (
+    f"SELECT groupUniqArray({_MOST_KNOWN})(assumeNotNull(text)) FROM ({_REFERENCE}) WHERE text IS NOT NULL"
+)
 
 _HELD = f"""
 arrayDistinct(arrayFilter(
@@ -121,6 +124,7 @@ class Divided:
         environment_before: of the reference.
         hours_before: of the reference; None: all.
         skipped: tags and categorical features that are no parts, such as those that moved.
+        limit: at most about so many rows of the window, and of the reference.
     """
 
     stream: Stream
@@ -131,6 +135,7 @@ class Divided:
     environment_before: str
     hours_before: Sequence[int] | None
     skipped: Collection[str] = ()
+    limit: int = MOST_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +179,17 @@ def sample_parts(connection: Connection, divided: Divided) -> Sampled:
     condition, bound = _bound(divided)
     places = {"columns": "event_id", "condition": condition, "hours": _hours(divided)}
     rows = int(_ask(connection, _COUNT % places, bound)[0][0])
-    by_version = {str(version): int(count) for version, count in _ask(connection, _COUNT_BEFORE % places, bound)}
+    by_version = {
+        str(version): int(count) for version, count in _ask(connection, _COUNT_BEFORE % places, bound)
+    }
     own, total = by_version.get(divided.stream.model_version, 0), sum(by_version.values())
     # A version that is young has the past of those before it.
     is_own = divided.stream.environment != divided.environment_before or own >= _LEAST_OWN_SHARE * total
     rows_before = own if is_own else total
     bound |= {
         "versions_before": [divided.stream.model_version] if is_own else list(by_version),
-        "limit": _limit(rows),
-        "limit_before": _limit(rows_before),
+        "limit": _limit(rows, divided.limit),
+        "limit_before": _limit(rows_before, divided.limit),
     }
     if not rows or not rows_before:
         return Sampled(rows, rows_before, "", bound)
@@ -190,7 +197,9 @@ def sample_parts(connection: Connection, divided: Divided) -> Sampled:
     if base:
         places = {**places, "condition": f"{condition} AND {base}"}
     places["columns"] = f"{moved} AS moved, {_HELD} AS held"
-    return Sampled(rows, rows_before, f"{_WINDOW % places} UNION ALL {_REFERENCE % places}", {**bound, **more})
+    return Sampled(
+        rows, rows_before, f"{_WINDOW % places} UNION ALL {_REFERENCE % places}", {**bound, **more}
+    )
 
 
 def count_singles(connection: Connection, sampled: Sampled) -> Singles:
@@ -204,7 +213,7 @@ def count_singles(connection: Connection, sampled: Sampled) -> Singles:
         found.setdefault(key, {})[value] = _counts(counts)
     whole = found.pop("", {}).get("", Counts(0, (0,), 0, (0,)))
     left_out = [key for key, values in found.items() if len(values) > MOST_VALUES]
-    parts = {
+    parts: dict[Part, Counts] = {
         (Condition(key, (value,)),): counts
         for key, values in found.items()
         if key not in left_out and len(values) > 1
@@ -280,14 +289,15 @@ def _hours(divided: Divided) -> str:
     return "1" if divided.hours_before is None else _MATCHED
 
 
-def _limit(rows: int) -> int:
-    return min(int(min(MOST_ROWS / max(rows, 1), 1.0) * _LARGEST_HASH), _LARGEST_HASH)
+def _limit(rows: int, most: int) -> int:
+    """Return the largest hash of an id that is taken of so many rows."""
+    return min(int(min(most / max(rows, 1), 1.0) * _LARGEST_HASH), _LARGEST_HASH)
 
 
 def _moved(
     connection: Connection, divided: Divided, bound: Mapping[str, Any], places: Mapping[str, str]
 ) -> tuple[str, str, dict[str, Any]]:
-    """Return which rows count at all, an array that says by each cut whether one moved, and its parameters."""
+    """Return which rows count, an array that says by each cut whether one moved, and its parameters."""
     number, category = shown_values(divided.feature)
     kind, value = divided.channel.kind, divided.channel.value
     more: dict[str, Any] = {}
@@ -308,9 +318,7 @@ def _moved(
     return base, moved, more
 
 
-def _expressions(
-    kind: ChannelKind, value: float | str | None, number: str, category: str
-) -> tuple[str, str]:
+def _expressions(kind: ChannelKind, value: float | str | None, number: str, category: str) -> tuple[str, str]:
     """Return the condition of rows that count, and the array of what moved."""
     match kind:
         case ChannelKind.AT_MOST | ChannelKind.STUCK | ChannelKind.UNIT_CHANGED:

@@ -33,7 +33,8 @@ ORDER BY hour DESC, counted_time DESC, event_id DESC LIMIT {{limit:UInt32}}
 """
 PART = (
     "((mapContains(tags, {key:String}) AND tags[{key:String}] = {part:String}) OR "
-    "(mapContains(categorical_features, {key:String}) AND categorical_features[{key:String}] = {part:String}))"
+    "(mapContains(categorical_features, {key:String}) "
+    "AND categorical_features[{key:String}] = {part:String}))"
 )
 """SQL: rows of one part of the traffic, by the parameters ``key`` and ``part``."""
 

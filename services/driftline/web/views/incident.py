@@ -45,6 +45,9 @@ _EFFECT_SCALE_HOURS = 24
 _DAYS = 28
 _AFTER_HOURS = 3 * 24
 _NEW_VERSION_HOURS = 48
+_DIVIDED = 50_000
+"""So many rows are divided into parts: a page is not to take long; the command takes more."""
+
 _NOT_FINITE = {ChannelKind.NANS: "nan", ChannelKind.INFINITIES: "inf"}
 
 
@@ -151,7 +154,7 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
         explorer=_explorer(known, wanted),
         hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
         runbook="DriftlinePredictionDrift" if is_answer(main.feature) else "DriftlineDataDrift",
-        driver=explain_incident(connection, incident),
+        driver=explain_incident(connection, incident, limit=_DIVIDED),
         triage=triage_incident(connection, incident, now_s=judged_until * HOUR_S)
         if has_definitions(connection)
         else None,
