@@ -208,7 +208,7 @@ class Play:
     took_s: list[float]
 
     def explain(self, connection: Connection, number: int, kind: Kind, part: tuple[Condition, ...]) -> None:
-        """Make one incident, and print what is said of it."""
+        """Make one incident, and print what is reported of it."""
         fault = fault_of(number)
         before, window = self._draw(kind, part, fault)
         if kind == "grew":

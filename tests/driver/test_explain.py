@@ -154,7 +154,7 @@ def test_only_the_same_hours_of_the_same_version_are_compared(landing):
     assert (found.rows, found.rows_before) == (ROWS, 2 * ROWS)
 
 
-def test_where_the_whole_moved_alike_that_is_said(landing):
+def test_where_the_whole_moved_alike_that_is_reported(landing):
     found = explain(landing, {"feature": "everywhere"})
     assert found.driver.found == "alike"
     assert "no part of the traffic carries it" in found.sentence
@@ -165,7 +165,7 @@ def test_a_tag_of_many_values_is_left_out_and_named(landing):
     assert "not searched, since more than 50 values: code, user" in explain(landing, {}).notes
 
 
-def test_of_many_rows_a_sample_is_counted_and_that_is_said(landing):
+def test_of_many_rows_a_sample_is_counted_which_is_reported(landing):
     found = explain_incident(landing.client, incident({}), limit=1000)
     assert found.driver.whole.rows == pytest.approx(1000, rel=0.15)
     assert part_text(found.driver.part) == "country=NO"
@@ -206,7 +206,7 @@ def test_an_incident_of_predictions_lacking_is_explained_by_what_else_moved(land
     assert part_text(explain(landing, volume, {}).driver.part) == "country=NO"
 
 
-def test_the_command_says_it_in_words_and_in_json(landing):
+def test_the_command_reports_it_as_text_and_in_json(landing):
     def run(*arguments):
         done = CliRunner().invoke(driftline, arguments, env={"DRIFTLINE_STORE": landing.place.store_url})
         return done.exit_code, done.output

@@ -117,7 +117,7 @@ def test_a_part_that_always_had_more_of_it_is_not_named_where_the_whole_moved():
     assert (driver.found, driver.part) == ("alike", ())
 
 
-def test_a_part_that_merely_grew_is_told_from_one_that_moved():
+def test_a_part_that_merely_grew_is_distinguished_from_one_that_moved():
     grown = {**SHARES, "device": {"web": 0.35, "app": 0.25, "kiosk": 0.4}}
     always = [(part_of(device="kiosk"), 0.5)]
     driver = find(draw(13, ROWS, shares=grown, rates=always), draw(14, BEFORE, rates=always))
@@ -141,7 +141,7 @@ def test_parts_that_moved_by_unlike_amounts_are_not_called_alike():
     ("rows", "rate", "why"),
     [(50, 0.9, "50 rows of the window"), (2000, BASE, "do not show the shift")],
 )
-def test_too_little_is_said_to_be_too_little(rows, rate, why):
+def test_too_little_is_reported_as_too_little(rows, rate, why):
     driver = find(draw(19, rows, rates=[(part_of(country="NO"), rate)]), draw(20, BEFORE))
     assert (driver.found, driver.part) == ("unclear", ())
     assert why in driver.why

@@ -1,4 +1,4 @@
-"""From an incident to what drives it: which rows are compared, and in which words it is said."""
+"""From an incident to what drives it: which rows are compared, and how it reads."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        """What is to be said of it, as one sentence without an end."""
+        """What is to be reported of it, as one sentence without an end."""
         return describe(self.driver)
 
 
@@ -135,7 +135,7 @@ def explain_incident(connection: Connection, incident: Incident, *, limit: int =
 
 
 def describe(driver: Driver) -> str:
-    """Return what drives a shift in words."""
+    """Return what drives a shift as a sentence."""
     part = part_text(driver.part)
     if driver.found == "unclear":
         return f"too little to say: {driver.why}{f'; it may be {part}' if part else ''}"
