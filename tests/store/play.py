@@ -310,7 +310,12 @@ def read(store, event_id, incident_id, folder):
     env = environment(store)
     asked = ("trace", event_id), ("completeness",), ("verdicts",), ("incidents",), ("dead-letters", "list")
     asked += ("invalid",), ("rules", MODEL), ("performance", "--model", MODEL)
-    asked += ("triage", incident_id), ("features", "list"), ("features", "consistency", "--model", MODEL)
+    asked += (
+        ("triage", incident_id),
+        ("explain", incident_id),
+        ("features", "list"),
+        ("features", "consistency", "--model", MODEL),
+    )
     asked += ("audit", "verify"), ("audit", "head"), ("audit", "accesses")
     asked += (
         ("snapshot", "list"),

@@ -38,6 +38,10 @@ COMMANDS: Final = {
     "demo": Entry(
         "demo:demo", "Run the whole pipeline on real flights, break the upstream, and see what is found."
     ),
+    "explain": Entry(
+        "explain:explain",
+        "Find which part of the traffic carries an incident, by all tags and categories, configured or not.",
+    ),
     "features": Entry(
         "features:features_group",
         "The feature store: what is defined, training sets, values online, and logged beside stored.",

@@ -31,6 +31,13 @@ SELECT event_id, counted_time, prediction_number, prediction_label, tags,
 FROM predictions WHERE {conditions}
 ORDER BY hour DESC, counted_time DESC, event_id DESC LIMIT {{limit:UInt32}}
 """
+PART = (
+    "((mapContains(tags, {key:String}) AND tags[{key:String}] = {part:String}) OR "
+    "(mapContains(categorical_features, {key:String}) "
+    "AND categorical_features[{key:String}] = {part:String}))"
+)
+"""SQL: rows of one part of the traffic, by the parameters ``key`` and ``part``."""
+
 _STREAMS = """
 SELECT DISTINCT toString(model_version) AS version, toString(environment) AS environment
 FROM
@@ -187,7 +194,7 @@ def _rows(
     connection: Connection, stream: Stream, wanted: Filter, after: Cursor | None, limit: int
 ) -> Sequence[Sequence[Any]]:
     conditions, bound = _conditions(stream, wanted, after)
-    number, category = _shown(wanted.feature)
+    number, category = shown_values(wanted.feature)
     query = ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
     try:
         return connection.rows(
@@ -233,11 +240,7 @@ def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[l
         bound |= {"after": _micros(after.time), "after_id": str(after.event_id)}
     key, is_part, value = wanted.part.partition("=")
     if is_part:
-        conditions.append(
-            "((mapContains(tags, {key:String}) AND tags[{key:String}] = {part:String}) OR "
-            "(mapContains(categorical_features, {key:String}) "
-            "AND categorical_features[{key:String}] = {part:String}))"
-        )
+        conditions.append(PART)
         bound |= {"key": key, "part": value}
     if wanted.feature:
         bound["feature"] = feature_of(wanted.feature) or ""
@@ -247,7 +250,7 @@ def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[l
 
 def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
     """Return what the value must be like; what the conditions bind is added to `bound`."""
-    number, category = _shown(wanted.feature)
+    number, category = shown_values(wanted.feature)
     conditions = []
     if wanted.is_missing:
         conditions.append(f"({number}) IS NULL AND ({category}) IS NULL")
@@ -267,7 +270,7 @@ def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
     return conditions
 
 
-def _shown(feature: str) -> tuple[str, str]:
+def shown_values(feature: str) -> tuple[str, str]:
     """Return expressions of a feature's number and of its category, each null where there is none."""
     if not feature:
         return "CAST(NULL, 'Nullable(Float64)')", "CAST(NULL, 'Nullable(String)')"

@@ -60,6 +60,12 @@ BLAMES = {
     "unknown": "Nothing says so",
     "none": "Nothing is wrong with the features",
 }
+DRIVERS = {
+    "part": "One part carries it",
+    "grew": "The mixture changed",
+    "alike": "The whole moved alike",
+    "unclear": "Too little to say",
+}
 FEATURE_KINDS = {"view": "view", "on_demand": "on-demand view", "service": "service"}
 DROP_LABELS = {
     "too_large": "an event of more than 1,000,000 bytes",

@@ -265,7 +265,8 @@ PAGES: Final = (
         "incident",
         addresses.incident_path,
         "The story of one incident: what moved, since when, how sure, on how much traffic and how much of "
-        "that arrived; from which part of the traffic; which version, run and commit, and whether the "
+        "that arrived; from which part of the traffic, configured or not; "
+        "which version, run and commit, and whether the "
         "version was new; whether the model got what was stored, so whether upstream, serving or the model "
         "is to blame; all findings; predictions that show it; how it was acknowledged, and the form or "
         "the commands that do so. The beginning of the id is enough.",

@@ -39,6 +39,13 @@ def test_says_which_part_of_the_traffic_it_comes_from(story):
     assert "comes from origin=JFK (92.0 % of the shift)" in text_of(story)
 
 
+def test_says_which_part_carries_it_though_nobody_configured_it(story):
+    text = text_of(story)
+    assert "Which part of the traffic? The mixture changed" in text
+    assert "The mixture changed: carrier=DAL went from 0.0% to 40.0% of the traffic, and the rest" in text
+    assert "carrier=DAL 0 % 40.0 % – 25.0 %" in text
+
+
 def test_names_the_training_run_and_its_commit(story):
     assert "training run run-7f3a commit 9f3c2e1a7b" in text_of(story)
 

@@ -10,6 +10,7 @@ from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import HOUR_S, hour_time
 from driftline.domain.incidents import MEANINGS
 from driftline.domain.names import is_answer
+from driftline.driver.explain import explain_incident
 from driftline.features.triage import triage_incident
 from driftline.store.evidence import EvidenceKey, read_evidence, read_joint_reason
 from driftline.store.features import has_definitions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from driftline.domain.incidents import Finding
+    from driftline.driver.explain import Explanation
     from driftline.features.triage import Triage
     from driftline.store.connection import Connection
     from driftline.store.evidence import Evidence
@@ -43,6 +45,9 @@ _EFFECT_SCALE_HOURS = 24
 _DAYS = 28
 _AFTER_HOURS = 3 * 24
 _NEW_VERSION_HOURS = 48
+_DIVIDED = 50_000
+"""So many rows are divided into parts: a page is not to take long; the command takes more."""
+
 _NOT_FINITE = {ChannelKind.NANS: "nan", ChannelKind.INFINITIES: "inf"}
 
 
@@ -78,6 +83,7 @@ class IncidentView:
         explorer: the address of all of them.
         hours: the address of all predictions of the incident's hours and part of the traffic.
         runbook: the name of the alert.
+        driver: which part of the traffic carries it.
         triage: who is to blame, by what was logged and what was stored; None: no feature is registered.
     """
 
@@ -93,6 +99,7 @@ class IncidentView:
     explorer: str
     hours: str
     runbook: str
+    driver: Explanation
     triage: Triage | None
 
     @property
@@ -147,6 +154,7 @@ def view_incident(connection: Connection, incident_id: str) -> IncidentView:
         explorer=_explorer(known, wanted),
         hours=_explorer(known, replace(wanted, kind="", value=None, low=None, high=None, is_missing=False)),
         runbook="DriftlinePredictionDrift" if is_answer(main.feature) else "DriftlineDataDrift",
+        driver=explain_incident(connection, incident, limit=_DIVIDED),
         triage=triage_incident(connection, incident, now_s=judged_until * HOUR_S)
         if has_definitions(connection)
         else None,

@@ -1,0 +1,1 @@
+"""The driver of an incident: which part of the traffic carries it, though nobody configured any."""
