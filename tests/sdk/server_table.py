@@ -106,7 +106,11 @@ def reloaded(world: World) -> None:
             (watched / "settings.py").write_text(f"CHANGED = {number}")
         return number is not None
 
-    serve(world, "uvicorn", *command, "--port", "{port}", workers=1, again=change)
+    def change_again() -> None:
+        """Change it once more: what changes just as the server has started is what uvicorn begins with."""
+        (watched / "settings.py").write_text(f"CHANGED = {time.monotonic()}")
+
+    serve(world, "uvicorn", *command, "--port", "{port}", workers=1, again=change, remind=change_again)
 
 
 def celery(pool: str, *options: str) -> Callable[[World], None]:

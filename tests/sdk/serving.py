@@ -152,12 +152,16 @@ def _time_ms(event_id: str) -> int:
     return int(event_id.replace("-", "")[:12], 16)
 
 
+REMINDED_S = 5.0
+
+
 def serve(
     world: World,
     program: str,
     *arguments: str,
     workers: int = WORKERS,
     again: Callable[[], bool] = lambda: False,
+    remind: Callable[[], None] = lambda: None,
 ) -> None:
     """Have a server answer requests, some at a time, from so many processes; then stop it.
 
@@ -169,6 +173,7 @@ def serve(
         arguments: of its command line.
         workers: how many processes answer.
         again: does something to it, after which others answer; returns whether it did.
+        remind: does it once more, since for a while no others answered.
     """
     port = str(_free_port())
     command = [argument.replace("{port}", port).replace("{home}", world.home) for argument in arguments]
@@ -187,9 +192,13 @@ def serve(
     with ThreadPoolExecutor(4) as clients:
         while True:
             wanted = len(answered) + workers
+            reminded = time.monotonic()
             while len(answered) < wanted:
                 assert time.monotonic() < end, world.output()
                 answered.update(filter(None, clients.map(_patiently, [url] * EVENTS)))
+                if time.monotonic() - reminded > REMINDED_S:
+                    remind()
+                    reminded = time.monotonic()
             if not again():
                 break
         world.wait_landed(partial(_patiently, url))
