@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random as random_module
 import threading
 import time
 import weakref
@@ -23,8 +22,8 @@ from driftline.sdk.batch import (
 )
 from driftline.sdk.deployed import logger_names
 from driftline.sdk.loggers import arrive, known_loggers
-from driftline.sdk.request import note_logged
-from driftline.sdk.session import LoggerSettings, Session
+from driftline.sdk.request import current_request, note_logged
+from driftline.sdk.session import LoggerSettings, Session, system_random
 from driftline.sdk.shipper import Pace
 from driftline.wire import MAX_TEXT_BYTES, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from driftline.sdk.buffer import Stats
 
-_system_random = random_module.SystemRandom().getrandbits  # Keeps no state: safe across a fork.
 _HEARTBEAT_INTERVAL_S = 5.0
 
 
@@ -90,7 +88,7 @@ class PredictionLogger:
         heartbeat_interval_s: float = _HEARTBEAT_INTERVAL_S,
         queue_bytes: int = 64 << 20,
         clock: Callable[[], float] = time.time,
-        random: Callable[[int], int] = _system_random,
+        random: Callable[[int], int] = system_random,
     ) -> None:
         texts = {
             "model_name": model_name,
@@ -161,8 +159,13 @@ class PredictionLogger:
         try:
             if session is None or not is_noticed[0]:
                 session = self._own_session()
-            return session.log_prediction(
-                self._settings.clock(),
+            request = current_request.get()
+            if request is not None:
+                known = request.completed(entity_id, request_id, trace_id, tags, latency_us)
+                entity_id, request_id, trace_id, tags, latency_us = known
+            now_s = self._settings.clock()
+            identity, record = session.encoder.prediction(
+                now_s,
                 features,
                 prediction,
                 label,
@@ -176,10 +179,12 @@ class PredictionLogger:
                 compute_us,
                 event_id,
             )
-        except Exception as error:  # noqa: BLE001 - as in ``log``.
+            if session.offer(PREDICTIONS_TOPIC, record, now_s):
+                return identity if request is None else request.noted(identity)
+        except Exception as error:  # noqa: BLE001 - a caller is never harmed.
             if session is not None:
                 session.refuse_for(PREDICTIONS_TOPIC, error)
-            return None
+        return None
 
     def log_batch(
         self,
@@ -308,8 +313,7 @@ class PredictionLogger:
         session = self._own_session()
         columns = OutcomeColumns(event_ids, actuals, observed_times, revisions, acted_on)
         slices = outcome_slices(session, columns, self._settings.clock)
-        kept = offer_slices(session, OUTCOMES_TOPIC, slices, timeout_s)
-        return [event_id is not None for event_id in kept]
+        return [kept is not None for kept in offer_slices(session, OUTCOMES_TOPIC, slices, timeout_s)]
 
     @property
     def model_version(self) -> str:
@@ -370,11 +374,7 @@ class PredictionLogger:
 
     def __reduce__(self) -> tuple[Callable[..., PredictionLogger], tuple[Any, ...]]:
         """Arrive in another process as a logger that is made there, with a session of its own."""
-        settings = self._settings
-        arguments = settings.arguments()
-        if settings.random is not _system_random:
-            arguments["random"] = settings.random
-        return arrive, (PredictionLogger, arguments, self._is_closed)
+        return arrive, (PredictionLogger, self._settings.arguments(), self._is_closed)
 
     def _own_session(self) -> Session:
         """Return this process's session; begin it when there is none yet."""

@@ -69,20 +69,23 @@ class RequestContext:
         room = MOST_EVENT_IDS - len(self._event_ids)
         self._event_ids += [event_id for event_id in event_ids if event_id is not None][:room]
 
-    def filled(self, arguments: Sequence[Any]) -> list[Any]:
-        """Return the arguments of a prediction, completed by what is known of the request.
+    def noted(self, event_id: str) -> str:
+        """Note a prediction that was logged within the request, and return its id."""
+        self.note([event_id])
+        return event_id
 
-        Args:
-            arguments: those of ``EventEncoder.prediction`` behind the time, in their order.
-        """
-        filled = list(arguments)
+    def completed(
+        self, entity_id: Any, request_id: Any, trace_id: Any, tags: Any, latency_us: Any
+    ) -> tuple[Any, Any, Any, Any, Any]:
+        """Return these arguments of ``log``, those that were not given by what is known of the request."""
         own = self.values()
-        for place, name in _PLACES:
-            if filled[place] is None:
-                filled[place] = own[name]
-        if self._tags:
-            filled[_TAGS] = self.merged(filled[_TAGS])
-        return filled
+        return (
+            own["entity_id"] if entity_id is None else entity_id,
+            own["request_id"] if request_id is None else request_id,
+            own["trace_id"] if trace_id is None else trace_id,
+            self.merged(tags),
+            own["latency_us"] if latency_us is None else latency_us,
+        )
 
     def values(self) -> dict[str, Any]:
         """Return what is known by now, by the name of the argument of ``log``; None: not known."""
@@ -99,9 +102,6 @@ class RequestContext:
             return self._tags if tags is None and self._tags else tags
         return dict(chain(self._tags.items(), tags.items()))
 
-
-_TAGS = 7
-_PLACES = ((4, "entity_id"), (5, "request_id"), (6, "trace_id"), (9, "latency_us"))
 
 current_request: Final[ContextVar[RequestContext | None]] = ContextVar("driftline_request", default=None)
 """The request that is being answered; None: there is none."""

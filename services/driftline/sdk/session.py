@@ -10,24 +10,15 @@ import time
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from driftline.forks import notice_fork, when_forked
 from driftline.log import EventLog, LogWriter, open_log
 from driftline.sdk.buffer import Buffer, Topic
-from driftline.sdk.request import current_request
 from driftline.sdk.shipper import Pace, Shipper
 from driftline.sdk.termination import close_when_terminated
-from driftline.wire import (
-    PREDICTIONS_TOPIC,
-    EventEncoder,
-    OpenRecord,
-    Reason,
-    Remark,
-    SessionFields,
-    ValueRefusedError,
-    new_id,
-)
+from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, ValueRefusedError, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +31,9 @@ EXIT_TIMEOUT_S = 5.0
 _PRINTED_LENGTH = 100
 
 _logger = logging.getLogger("driftline.sdk")
+
+
+system_random: Final = SystemRandom().getrandbits  # Keeps no state: safe across a fork.
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +65,9 @@ class LoggerSettings:
     random: Callable[[int], int]
 
     def arguments(self) -> dict[str, Any]:
-        """Return what a logger with the same settings is made with, but for its source of random bits."""
-        return {
+        """Return what a logger with the same settings is made with, here or in another process."""
+        given = {} if self.random is system_random else {"random": self.random}
+        return given | {
             "model_name": self.model_name,
             "model_version": self.model_version,
             "training_run_id": self.training_run_id,
@@ -122,29 +117,6 @@ class Session:
         _shippers.add(self.shipper)
         _close_at_the_end_of_a_child(self.shipper)
         close_when_terminated(close_all_sessions, EXIT_TIMEOUT_S)
-
-    def log_prediction(self, now_s: float, *arguments: Any) -> str | None:
-        """Encode a prediction, with what is known of the request, and keep it.
-
-        Args:
-            now_s: the time now, seconds since 1970-01-01T00:00:00Z.
-            arguments: those of ``EventEncoder.prediction`` behind it, in their order.
-
-        Returns:
-            Its event_id; None: it was dropped.
-
-        Raises:
-            ValueRefusedError: ``too_large``.
-        """
-        request = current_request.get()
-        if request is None:
-            event_id, record = self.encoder.prediction(now_s, *arguments)
-            return event_id if self.offer(PREDICTIONS_TOPIC, record, now_s) else None
-        event_id, record = self.encoder.prediction(now_s, *request.filled(arguments))
-        if not self.offer(PREDICTIONS_TOPIC, record, now_s):
-            return None
-        request.note([event_id])
-        return event_id
 
     def offer(self, topic: Topic, record: OpenRecord, now_s: float) -> bool:
         """Number a record and keep it; or count it as dropped, and warn once of the reason."""
