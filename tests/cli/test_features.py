@@ -152,12 +152,11 @@ def test_what_is_not_there_is_reported(world, arguments, message):
     assert message in done.output
 
 
-def test_a_password_in_a_flag_is_refused():
-    done = CliRunner().invoke(
-        driftline, ["features", "materialize", "--online", "redis://:secret@host:6379/0"]
-    )
+@pytest.mark.parametrize("url", ["redis://:secret@host:6379/0", "redis://host:6379/0?password=secret"])
+def test_a_password_in_a_flag_is_refused(url):
+    done = CliRunner().invoke(driftline, ["features", "materialize", "--online", url])
     assert done.exit_code == 2
-    assert "give the URL in DRIFTLINE_ONLINE" in " ".join(done.output.split())
+    assert "Give the URL in DRIFTLINE_ONLINE" in " ".join(done.output.split())
 
 
 def test_a_triage_is_of_an_incident_or_of_a_model():

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from driftline.domain.hours import hour_of
-from driftline.domain.incidents import Finding, Incident
+from driftline.domain.incidents import Incident
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError
 from driftline.lifecycle.defining import Wanted, define
@@ -18,7 +18,7 @@ from driftline.log import Record
 from driftline.store.incidents import write_incidents
 from driftline.store.rules import set_rules
 from driftline.wire import PREDICTION, PREDICTIONS_TOPIC, SESSION, SESSIONS_TOPIC, encode_record
-from tests.lifecycle.traffic import START, serve
+from tests.lifecycle.traffic import START, finding_of, serve
 
 HOUR = timedelta(hours=1)
 FIRST = hour_of(START)
@@ -90,22 +90,7 @@ def test_hours_of_an_incident_are_left_out_unless_somebody_called_it_harmless(
 ):
     client, name = landing.client, f"incident-{state}"
     serve(landing, name, range(60))
-    finding = Finding(
-        segment="",
-        feature="x",
-        kind="numeric",
-        reference="production",
-        channel=None,
-        effect=0.4,
-        expected=0.1,
-        observed=0.5,
-        z=9.0,
-        scale_hours=1,
-        since=FIRST + 1,
-        detected=FIRST + 2,
-        last=FIRST + 2,
-        episode_ids=(),
-    )
+    finding = finding_of(FIRST + 1, FIRST + 2)
     incident = Incident(
         stream=Stream(name, "1", "production"),
         incident_id=name,

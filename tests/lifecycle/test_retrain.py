@@ -9,7 +9,7 @@ import pytest
 
 from driftline import register_training_run
 from driftline.domain.hours import hour_of
-from driftline.domain.incidents import Finding, Incident
+from driftline.domain.incidents import Incident
 from driftline.domain.retraining import Permission
 from driftline.domain.streams import Stream
 from driftline.lifecycle.executors import KEY, Calling
@@ -22,7 +22,7 @@ from driftline.store.incidents import write_acknowledgement, write_incidents
 from driftline.store.pipelines import Claim, add_claim
 from driftline.store.retraining import read_decisions, start_training, write_permission
 from tests.lifecycle.receiver import Receiver
-from tests.lifecycle.traffic import START, event, serve, truth
+from tests.lifecycle.traffic import START, event, finding_of, serve, truth
 from tests.support.training import WAIVED
 
 STEP_S = 1800
@@ -31,24 +31,7 @@ ROWS = range(48 * 7 * 3)
 
 END = START + timedelta(seconds=STEP_S * ROWS.stop)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-BROKEN = {
-    "x_broke": Finding(
-        segment="",
-        feature="x",
-        kind="numeric",
-        reference="production",
-        channel=None,
-        effect=0.4,
-        expected=0.1,
-        observed=0.5,
-        z=9.0,
-        scale_hours=1,
-        since=hour_of(END - 40 * HOUR),
-        detected=hour_of(END - 39 * HOUR),
-        last=hour_of(END - 30 * HOUR),
-        episode_ids=(),
-    )
-}
+BROKEN = {"x_broke": finding_of(hour_of(END - 40 * HOUR), hour_of(END - 30 * HOUR))}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from driftline import register_training_run
 from driftline.domain.hours import hour_of
-from driftline.domain.incidents import Finding, Incident
+from driftline.domain.incidents import Incident
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.health import Pulse
@@ -20,7 +20,7 @@ from driftline.metrics import Metrics
 from driftline.monitors import ModelMonitor, Monitors
 from driftline.store.incidents import write_incidents
 from driftline.store.retraining import read_decisions
-from tests.lifecycle.traffic import START, serve
+from tests.lifecycle.traffic import START, finding_of, serve
 from tests.support.training import WAIVED
 
 DAY = timedelta(days=1)
@@ -48,22 +48,7 @@ def watch(landing):
 
 def incident(model, name, day, **changes):
     hour = hour_of(START + day * DAY)
-    finding = Finding(
-        segment="",
-        feature="x",
-        kind="numeric",
-        reference="production",
-        channel=None,
-        effect=0.4,
-        expected=0.1,
-        observed=0.5,
-        z=9.0,
-        scale_hours=1,
-        since=hour,
-        detected=hour + 1,
-        last=hour + 2,
-        episode_ids=(),
-    )
+    finding = finding_of(hour, hour + 2)
     stream = Stream(model, "1", "production")
     given = {"stream": stream, "incident_id": name, "detected": hour + 1, "findings": (finding,)}
     return Incident(**{**given, **changes})

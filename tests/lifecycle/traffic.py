@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.incidents import Finding
 from tests.support.traffic import make_logger
 
 if TYPE_CHECKING:
@@ -13,6 +14,26 @@ if TYPE_CHECKING:
     from tests.support.landing import Landing
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def finding_of(since: int, last: int) -> Finding:
+    """Return that x moved from one hour to another, and was found in the hour behind the first."""
+    return Finding(
+        segment="",
+        feature="x",
+        kind="numeric",
+        reference="production",
+        channel=None,
+        effect=0.4,
+        expected=0.1,
+        observed=0.5,
+        z=9.0,
+        scale_hours=1,
+        since=since,
+        detected=since + 1,
+        last=last,
+        episode_ids=(),
+    )
 
 
 def event(number: int, *, step_s: float = 180) -> dict[str, Any]:

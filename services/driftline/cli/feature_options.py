@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
-from click.core import ParameterSource
 
-from driftline.cli.options import as_default
+from driftline.cli.options import as_default, refuse_visible_secrets
 from driftline.cli.settings import FILE
 from driftline.log.folders import data_folder
+from driftline.store.url import has_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,21 +33,15 @@ def online_option(command: Callable[P, R]) -> Callable[P, R]:
         default=as_default(default_online_url),
         show_default="sqlite:// in your data folder",
         envvar="DRIFTLINE_ONLINE",
-        callback=_refuse_visible_secret,
+        callback=refuse_visible_secrets(
+            f"Give the URL in DRIFTLINE_ONLINE, or as online = ... in {FILE}", is_secret=_is_secret
+        ),
         help="Where values are online: sqlite:///PATH, or redis://HOST:6379/0.",
     )(command)
 
 
-def _refuse_visible_secret(context: click.Context, parameter: click.Parameter, url: str) -> str:
-    """Refuse a password in a flag: every user of the host can read it in the process list."""
-    source = context.get_parameter_source(parameter.name or "")
-    if source is ParameterSource.COMMANDLINE and "@" in url.partition("://")[2].partition("/")[0]:
-        raise click.UsageError(
-            "--online holds a password, which every user of this host can read in the process list; give the "
-            f"URL in DRIFTLINE_ONLINE, or as online = ... in {FILE}. A password that stood in a flag is no "
-            "longer secret"
-        )
-    return url
+def _is_secret(url: str) -> bool:
+    return not url.startswith("sqlite:") and has_secret(url)
 
 
 def definitions_option(command: Callable[P, R]) -> Callable[P, R]:

@@ -13,7 +13,7 @@ from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics
 from driftline.cli.feature_options import definitions_option, online_option
 from driftline.cli.feature_sets import training_set
 from driftline.cli.feature_tables import consistency, import_feast
-from driftline.cli.options import clean_errors, json_option, store_option
+from driftline.cli.options import clean_errors, interval_option, json_option, store_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store
 from driftline.embedded import open_store
@@ -148,14 +148,7 @@ def backfill_command(names: tuple[str, ...], definitions: Path | None, store_url
 @click.argument("names", metavar="[VIEW]...", nargs=-1)
 @online_option
 @click.option("--watch", is_flag=True, help="Go on, and bring what arrives online until SIGTERM.")
-@click.option(
-    "--interval",
-    "interval_s",
-    type=click.FloatRange(min=0.1),
-    default=INTERVAL_S,
-    show_default=True,
-    help="With --watch: how often to look, seconds.",
-)
+@interval_option(INTERVAL_S, "With --watch: how often to look, seconds.")
 @metrics_port_option
 @allowed_host_option
 @store_option

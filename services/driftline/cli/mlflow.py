@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics_port_option, stop_on_signals
-from driftline.cli.options import clean_errors, json_option, log_option, policy_option
+from driftline.cli.options import clean_errors, interval_option, json_option, log_option, policy_option
 from driftline.cli.output import echo, echo_json
 from driftline.cli.settings import WEBHOOK_SECRET, WEBHOOK_SECRET_FILE
 from driftline.errors import SettingError
@@ -105,21 +105,11 @@ def _stages(
     help="Of models with more bytes than these, no file is read for its digest.",
 )
 @click.option("--watch", is_flag=True, help="Go on, and copy what changes until SIGTERM.")
-@click.option(
-    "--interval",
-    "interval_s",
-    type=click.FloatRange(min=0.1),
-    default=INTERVAL_S,
-    show_default=True,
-    help="With --watch: how often to look for versions and aliases, seconds.",
-)
-@click.option(
-    "--deep-interval",
-    "deep_interval_s",
-    type=click.FloatRange(min=0.1),
-    default=DEEP_INTERVAL_S,
-    show_default=True,
-    help="With --watch: how often to look at each run that was copied, too, seconds.",
+@interval_option(INTERVAL_S, "With --watch: how often to look for versions and aliases, seconds.")
+@interval_option(
+    DEEP_INTERVAL_S,
+    "With --watch: how often to look at each run that was copied, too, seconds.",
+    name="--deep-interval",
 )
 @policy_option
 @metrics_port_option

@@ -71,21 +71,48 @@ def store_option(command: Callable[P, R]) -> Callable[P, R]:
         default=as_default(default_store_url),
         show_default="chdb:// in your data folder",
         envvar="DRIFTLINE_STORE",
-        callback=_refuse_visible_secret,
+        callback=refuse_visible_secrets(
+            f"Name a file that holds it in {PASSWORD_FILE_VARIABLE}, or give the whole URL in "
+            f"DRIFTLINE_STORE or as store = ... in {FILE}"
+        ),
         help="Store: chdb:///folder or clickhouse://user@host:8123/database?option=value.",
     )(command)
 
 
-def _refuse_visible_secret(context: click.Context, parameter: click.Parameter, url: str) -> str:
-    """Refuse a password in a flag: every user of the host can read it in the process list."""
-    source = context.get_parameter_source(parameter.name or "")
-    if source is ParameterSource.COMMANDLINE and has_secret(url):
-        raise click.UsageError(
-            "--store holds a password, which every user of this host can read in the process list. Name a "
-            f"file that holds it in {PASSWORD_FILE_VARIABLE}, or give the whole URL in DRIFTLINE_STORE or as "
-            f"store = ... in {FILE}. A password that stood in a flag is no longer secret"
-        )
-    return url
+def refuse_visible_secrets(
+    advice: str, *, is_secret: Callable[[str], bool] = has_secret
+) -> Callable[[click.Context, click.Parameter, str], str]:
+    """Return a callback that refuses a password in a flag: every user can read it in the process list.
+
+    Args:
+        advice: where else to give it, as a sentence begins.
+        is_secret: whether a URL holds one.
+    """
+
+    def refuse(context: click.Context, parameter: click.Parameter, url: str) -> str:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is ParameterSource.COMMANDLINE and is_secret(url):
+            raise click.UsageError(
+                f"{parameter.opts[0]} holds a password, which every user of this host can read in the "
+                f"process list. {advice}. A password that stood in a flag is no longer secret"
+            )
+        return url
+
+    return refuse
+
+
+def interval_option(
+    default_s: float, help_text: str, *, name: str = "--interval", least_s: float = 0.1
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return what gives a command ``--interval``: how often a service looks, seconds."""
+    return click.option(
+        name,
+        f"{name.removeprefix('--').replace('-', '_')}_s",
+        type=click.FloatRange(min=least_s),
+        default=default_s,
+        show_default=True,
+        help=help_text,
+    )
 
 
 def take_everywhere(command: click.Command) -> None:

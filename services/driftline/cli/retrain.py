@@ -16,6 +16,7 @@ from driftline.cli.exposing import allowed_host_option, exposed_metrics, metrics
 from driftline.cli.logs import FailureError
 from driftline.cli.options import (
     clean_errors,
+    interval_option,
     json_option,
     load_monitors,
     model_option,
@@ -110,14 +111,7 @@ def run(
 
 
 @retrain_group.command("watch")
-@click.option(
-    "--interval",
-    "interval_s",
-    type=click.FloatRange(min=1),
-    default=INTERVAL_S,
-    show_default=True,
-    help="How often to ask, seconds.",
-)
+@interval_option(INTERVAL_S, "How often to ask, seconds.", least_s=1)
 @monitors_option
 @store_option
 @metrics_port_option

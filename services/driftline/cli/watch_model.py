@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.cli.models import environment_option
-from driftline.cli.options import clean_errors, json_option, log_option
+from driftline.cli.options import clean_errors, interval_option, json_option, log_option
 from driftline.cli.output import echo, plain
 from driftline.errors import NotFoundError
 from driftline.log import open_log
@@ -25,14 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--once", is_flag=True, help="End when it has moved: for a script that then restarts a service."
 )
-@click.option(
-    "--interval",
-    "interval_s",
-    type=click.FloatRange(min=0.1),
-    default=WATCH_INTERVAL_S,
-    show_default=True,
-    help="How often to look, seconds.",
-)
+@interval_option(WATCH_INTERVAL_S, "How often to look, seconds.")
 @environment_option
 @log_option
 @json_option
