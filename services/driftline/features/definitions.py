@@ -177,7 +177,7 @@ class FeatureView:
         """Hash of all that decides which value is read."""
         return _digest([self.computation, None if self.ttl is None else self.ttl.total_seconds()])
 
-    @property
+    @cached_property
     def ttl_us(self) -> int | None:
         """The ttl in microseconds."""
         return None if self.ttl is None else self.ttl // timedelta(microseconds=1)
