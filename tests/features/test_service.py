@@ -29,13 +29,14 @@ BEGAN_S = 1_000.0
 class Refusing:
     """A back end that refuses one view, until its name is taken away."""
 
-    def __init__(self, online, view):
+    def __init__(self, online, view, error):
         self._online = online
         self.view = view
+        self._error = error
 
     def progress(self, key):
         if key.view == self.view:
-            raise OnlineError("refused")
+            raise self._error
         return self._online.progress(key)
 
     def __getattr__(self, name):
@@ -53,17 +54,20 @@ def store(tmp_path):
         yield opened
 
 
-def test_a_view_that_fails_stops_no_other_and_comes_later(store, tmp_path):
+@pytest.mark.parametrize(
+    "error", [OnlineError("refused"), OverflowError("odd")], ids=lambda error: type(error).__name__
+)
+def test_a_view_that_fails_stops_no_other_and_comes_later(store, tmp_path, error):
     metrics = Metrics(FEATURE_METRICS)
     pulse = Pulse("features", lambda: 0.0)
     with (
         closing(open_online(f"sqlite://{tmp_path}/online.db")) as back_end,
-        nullcontext(Refusing(back_end, "airports")) as online,
+        nullcontext(Refusing(back_end, "airports", error)) as online,
         closing(
             Materializer(store, online, metrics=metrics, pulse=pulse, clock=lambda: BEGAN_S)
         ) as materializer,
     ):
-        with pytest.raises(OnlineError):
+        with pytest.raises(type(error)):
             materializer.step()
         assert metrics.series(FAILURES) == {("airports",): 1, ("planes",): 0}
         assert metrics.series(MATERIALIZED)["airports",] == BEGAN_S

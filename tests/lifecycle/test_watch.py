@@ -14,6 +14,7 @@ from driftline.domain.incidents import Incident
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.health import Pulse
+from driftline.lifecycle import watch as watching
 from driftline.lifecycle.metrics import ASKED, BLOCKED, DECISIONS, FAILURES, RETRAIN_METRICS
 from driftline.lifecycle.watch import RetrainWatch
 from driftline.metrics import Metrics
@@ -88,4 +89,27 @@ def test_what_can_t_be_carried_out_is_counted_and_warned_of(landing, client, wat
     write_incidents(client, [incident("fails", "moved", 0, **accepted)])
     metrics, pulse = watch("fails", minimum_labels=0, command="no-such-program")
     assert metrics.series(FAILURES) == {("fails",): 1.0}
-    assert pulse.warning.startswith("fails: 'no-such-program' can't be run")
+    assert pulse.warning.startswith("fails: TrainingError: 'no-such-program' can't be run")
+
+
+def test_a_model_that_fails_as_nobody_foresaw_stops_no_other(landing, monkeypatch):
+    for model in ("a-odd", "b-sound"):
+        names = {"model_name": model, "model_version": "1", "log": landing.log}
+        register_training_run(f"run-{model}", **names, waive=WAIVED, clock=START.timestamp)
+        serve(landing, model, range(20))
+    healthy = watching.run_retraining
+
+    def fails(connection, model_name, *arguments, **options):
+        if model_name == "a-odd":
+            raise OverflowError("odd")
+        return healthy(connection, model_name, *arguments, **options)
+
+    monkeypatch.setattr(watching, "run_retraining", fails)
+    metrics, pulse = Metrics(RETRAIN_METRICS), Pulse("retrain watch", time.monotonic)
+    every = Monitors(ModelMonitor(settings=DriftSettings(), retrain={"enabled": True}), {})
+    RetrainWatch(
+        landing.store, every, metrics=metrics, pulse=pulse, author="watch", clock=NOW.timestamp
+    ).look()
+    assert metrics.series(FAILURES)["a-odd",] == 1.0
+    assert ("b-sound",) in metrics.series(ASKED)
+    assert "a-odd: OverflowError: odd" in pulse.warning

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from driftline.errors import NotFoundError, OnlineError, StoreError
+from driftline.errors import DriftlineError, NotFoundError
 from driftline.features.definitions import FeatureView
 from driftline.features.materialize import materialize
 from driftline.features.metrics import ENTITIES, FAILURES, MATERIALIZED, NEWEST, TTL
@@ -93,22 +93,28 @@ class Materializer:
                     self.step()
                 has_failed = False
                 self._pulse.succeed()
-            except (StoreError, OnlineError, NotFoundError) as error:
+            except Exception as error:
                 has_failed = True
                 self._pulse.fail(error)
-                _logger.warning("features were not brought online, trying again: %s", error)
+                foreseen = isinstance(error, DriftlineError)
+                context = {"error": type(error).__name__}
+                _logger.warning(
+                    *("features were not brought online, trying again: %s", error),
+                    extra=context,
+                    exc_info=not foreseen,
+                )
             stop.wait(interval_s)
 
     def step(self) -> Sequence[Materialized]:
         """Bring every view online once; return what that did.
 
         Raises:
-            StoreError: a view could not be read, or the store is away; the others were brought online.
-            OnlineError: as much, of the back end.
+            Exception: of the last view that failed; the others were brought online. StoreError: it could not
+                be read, or the store is away; OnlineError: as much, of the back end.
             NotFoundError: a view that was named is not registered.
         """
         done = []
-        failure: StoreError | OnlineError | None = None
+        failure: Exception | None = None
         views = registered_views(self._connection, self._names)
         for view in views:
             known = self._metrics.series(MATERIALIZED)
@@ -117,7 +123,7 @@ class Materializer:
                 self._metrics.count(FAILURES, 0, view=view.name)
             try:
                 one = materialize(self._connection, self._online, view)
-            except (StoreError, OnlineError) as error:
+            except Exception as error:  # noqa: BLE001 - raised once the others were brought online.
                 failure = error
                 self._metrics.count(FAILURES, view=view.name)
                 continue

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from driftline.domain.retraining import WHYS
 from driftline.domain.streams import PRODUCTION
 from driftline.errors import DriftlineError
+from driftline.failing import Failing
+from driftline.lifecycle.executors import TrainingError
 from driftline.lifecycle.metrics import ASKED, BLOCKED, DECISIONS, FAILURES
 from driftline.lifecycle.retrain import run_retraining
 from driftline.lifecycle.trigger import TriggerSettings
@@ -73,6 +75,9 @@ class RetrainWatch:
         self._clock = clock
         self._monotonic = monotonic
         self._blocked: dict[tuple[str, ...], float] = {}
+        self._failing = Failing[str](
+            "asking about", logger=_logger, monotonic=monotonic, is_general=lambda _: False
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Ask until the event is set."""
@@ -86,19 +91,27 @@ class RetrainWatch:
         """Ask once about each model."""
         try:
             with self._pulse.busy():
-                names = ask(self._store, lambda connection: list(read_registry(connection)), use="write")
-                problems = [problem for name in names if (problem := self._look_at(name))]
-        except DriftlineError as error:
+                for name in ask(self._store, lambda found: list(read_registry(found)), use="write"):
+                    with self._failing.apart(name, model_name=name):
+                        self._look_at(name)
+                    if name in self._failing.known:
+                        self._metrics.count(FAILURES, model_name=name)
+        except Exception as error:
             self._pulse.fail(error)
-            _logger.warning("no model could be asked about: %s", error)
+            foreseen = isinstance(error, DriftlineError)
+            _logger.warning("no model could be asked about: %s", error, exc_info=not foreseen)
             return
-        self._pulse.succeed(warning=problems[0] if problems else "")
+        self._pulse.succeed(warning=self._failing.described())
 
-    def _look_at(self, model_name: str) -> str:
-        """Ask about one model; return what went wrong, '' where nothing did."""
+    def _look_at(self, model_name: str) -> None:
+        """Ask about one model.
+
+        Raises:
+            TrainingError: it was decided to train it, and nobody could be told.
+        """
         settings = self._settings_of(model_name)
         if not settings.enabled:
-            return ""
+            return
         now = datetime.fromtimestamp(self._clock(), UTC)
 
         def decide(connection: Connection) -> Asked:
@@ -106,17 +119,10 @@ class RetrainWatch:
                 connection, model_name, settings, environment=PRODUCTION, now=now, author=self._author
             )
 
-        try:
-            asked = ask(self._store, decide, use="write")
-        except DriftlineError as error:
-            problem = str(error)
-        else:
-            problem = asked.problem
-            self._count(asked.decision, now)
-        if problem:
-            self._metrics.count(FAILURES, model_name=model_name)
-            _logger.warning("%s: %s", model_name, problem)
-        return problem and f"{model_name}: {problem}"
+        asked = ask(self._store, decide, use="write")
+        self._count(asked.decision, now)
+        if asked.problem:
+            raise TrainingError(asked.problem)
 
     def _count(self, decision: RetrainDecision, now: datetime) -> None:
         self._metrics.count(DECISIONS, model_name=decision.model_name, action=decision.action)
