@@ -107,7 +107,7 @@ class RetrainWatch:
         """Ask about one model.
 
         Raises:
-            TrainingError: it was decided to train it, and nobody could be told.
+            TrainingError: it is to be trained, and what was to train it could not be called or run.
         """
         settings = self._settings_of(model_name)
         if not settings.enabled:
