@@ -26,6 +26,16 @@ _TAIL_LINES = 40
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
+def wait_until_paused(process_id: int) -> None:
+    """Wait until a child of this process stands still, or has ended.
+
+    A signal is sent long before it acts where cores are busy: one thread has to run to receive it, and until
+    then all others go on answering.
+    """
+    with suppress(ChildProcessError):
+        os.waitid(os.P_PID, process_id, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
 def answers(url: str) -> bool:
     """Return whether a server answers an address, with anything but an error."""
     try:
@@ -156,8 +166,10 @@ class ServerProcess:
         self.start()
 
     def pause(self) -> None:
-        """Stop it where it stands (SIGSTOP): its connections stay open, and nothing answers."""
-        self._signal(signal.SIGSTOP)
+        """Stop it where it stands (SIGSTOP): its connections stay open, and nothing answers. Blocks."""
+        if self.is_alive:
+            self._signal(signal.SIGSTOP)
+            wait_until_paused(self.process_id)
 
     def resume(self) -> None:
         """Let it go on."""

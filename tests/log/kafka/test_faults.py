@@ -25,6 +25,7 @@ from tests.log.kafka.groups import GROUP, TOPIC, Stage, fetched, wait_for
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.java.jars import JavaMissingError
 from tests.support.kafka import PASSWORD, USER, Kafka
+from tests.support.process import wait_until_paused
 
 if TYPE_CHECKING:
     from driftline.log import Batch
@@ -111,6 +112,7 @@ def test_a_reader_that_slept_past_its_session_gets_an_error_and_doubles_nothing(
     token, _ = other.ask("fetch")
     other.ask("intend")
     other.process.send_signal(signal.SIGSTOP)
+    wait_until_paused(other.process.pid)
     reader = stage.reader()
     batch = fetched(reader)
     assert batch.token == token
@@ -131,6 +133,7 @@ def test_a_reader_that_slept_past_its_session_gets_an_error_and_doubles_nothing(
 def test_a_reader_that_slept_is_refused_also_when_nobody_is_in_the_group_any_more(stage, other):
     other.ask("fetch")
     other.process.send_signal(signal.SIGSTOP)
+    wait_until_paused(other.process.pid)
     reader = stage.reader()
     batch = fetched(reader)
     reader.commit(batch)
