@@ -53,3 +53,12 @@ def test_a_command_that_inserts_imports_no_pandas(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "False"
+
+
+def test_the_pages_come_up_without_what_only_judging_needs():
+    """These two take longer to import than everything else that the pages need."""
+    program = (
+        "import driftline.web.app, sys; print(sorted({'scipy.optimize', 'scipy.stats'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

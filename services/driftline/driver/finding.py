@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, Self
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from driftline.domain.parts import Condition, Counts, Part
 
@@ -164,7 +164,7 @@ def find_driver(
     if too_little:
         return Driver("unclear", whole, too_little)
     looked_at = _count_parts(singles)
-    critical = float(norm.isf(_ALPHA / max(looked_at, 1) / 2))
+    critical = float(-ndtri(_ALPHA / max(looked_at, 1) / 2))
     all_counts = dict(singles) | dict(pairs)
     every = [_Candidate.of(part, counts, whole, overdispersion) for part, counts in all_counts.items()]
     candidates = [each for each in every if each.has_rows and each.carried > 0]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
 if TYPE_CHECKING:
@@ -208,6 +207,8 @@ def _isotonic(positive: Floats, counts: Floats, curve: Floats) -> Floats:
 
     Where there are no rows, the curve says it alone.
     """
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - a third of a second, which pages never need.
+
     found = curve.copy()
     held = np.flatnonzero(counts[0] > 0)
     for row in range(len(curve)):
