@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from driftline.errors import StoreError
-from driftline.health import STALL_S, Health, Pulse
+from driftline.errors import DriftlineError, StoreError
+from driftline.health import STALL_S, Health, Pulse, keep_on
 
 
 class Clock:
@@ -27,11 +29,11 @@ def asked(health, path):
     return answer.status_code, answer.json()
 
 
-def away():
+def away(_=None):
     raise StoreError("the store at db:8123 does not answer: connection refused")
 
 
-def broken():
+def broken(_=None):
     raise ZeroDivisionError("nobody thought of this\nwith more lines")
 
 
@@ -99,3 +101,78 @@ def test_a_loop_whose_last_attempt_failed_is_alive_and_not_ready(clock):
     assert asked(health, "/readyz")[0] == 503
     pulse.succeed()
     assert asked(health, "/readyz")[0] == 200
+
+
+class TestKeepOn:
+    """A service's loop, which nothing ends but whoever stops it."""
+
+    def test_after_a_step_that_failed_it_starts_over_and_counts_it(self, clock, caplog):
+        done = keep(clock, [away, work, broken, work])
+        assert done == ["failed", "start over", "work", "failed", "start over", "work"]
+        assert "judging failed, trying again: the store at db:8123" in caplog.text
+
+    def test_only_what_nobody_foresaw_shows_where_it_came_from(self, clock, caplog):
+        keep(clock, [away, broken])
+        assert [bool(record.exc_info) for record in caplog.records] == [False, True]
+        assert [record.error for record in caplog.records] == ["StoreError", "ZeroDivisionError"]
+
+    def test_it_is_not_ready_from_a_failure_until_a_step_succeeds(self, clock):
+        pulse = Pulse("worker", clock)
+        keep(clock, [work, away], pulse=pulse)
+        with pytest.raises(DriftlineError, match="the worker tried last in vain: the store"):
+            pulse.check_work()
+        keep(clock, [away, work], pulse=pulse)
+        pulse.check_work()
+
+    def test_starting_over_may_fail_too(self, clock):
+        refusals = iter([away, work])
+        done = keep(clock, [away, work], start_over=lambda done: next(refusals)(done))
+        assert done == ["failed", "failed", "work", "work"]
+
+    def test_it_rests_as_long_as_a_step_says_and_not_at_all_amid_work(self, clock):
+        rests = []
+        keep(clock, [lambda _: 0.0, lambda _: 2.5, away], rests=rests)
+        assert rests == [2.5, 7.0]
+
+
+def work(done):
+    done.append("work")
+    return 0.0
+
+
+class Stop:
+    """Set once a number of steps were tried; waiting takes no time."""
+
+    def __init__(self, rests):
+        self.steps_left, self.rests = True, rests
+
+    def is_set(self):
+        return not self.steps_left
+
+    def wait(self, seconds):
+        self.rests.append(seconds)
+
+
+def keep(clock, steps, *, pulse=None, rests=None, start_over=lambda done: done.append("start over")):
+    """Go through steps, then stop; return what was done."""
+    pulse, done, left = pulse or Pulse("worker", clock), [], list(steps)
+    stop = Stop([] if rests is None else rests)
+
+    def step():
+        todo = left.pop(0)
+        stop.steps_left = bool(left)
+        gap_s = todo(done)
+        pulse.succeed()
+        return gap_s
+
+    keep_on(
+        step,
+        stop,
+        what="judging",
+        pulse=pulse,
+        logger=logging.getLogger("test"),
+        start_over=lambda: start_over(done),
+        failed=lambda: done.append("failed"),
+        rest_s=7.0,
+    )
+    return done

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from driftline.errors import DriftlineError
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
@@ -101,6 +102,51 @@ class Pulse:
             raise DriftlineError(
                 f"the {self._what} got no further for {silent_s:.0f} s; restart this process"
             )
+
+
+def keep_on(
+    step: Callable[[], float],
+    stop: threading.Event,
+    *,
+    what: str,
+    pulse: Pulse,
+    logger: logging.Logger,
+    start_over: Callable[[], object],
+    failed: Callable[[], object] = lambda: None,
+    rest_s: float = 1.0,
+) -> None:
+    """Do one step after another until ``stop`` is set. What fails, foreseen or not, is tried again.
+
+    Args:
+        step: does what there is to do, says so to the pulse, and returns how long to rest, seconds.
+        stop: ends it, between two steps.
+        what: the step does, for the log: ``judging``.
+        pulse: beats before each step, and shows a failure.
+        logger: where failures are described, those that nobody foresaw with their traceback.
+        start_over: called before the step after one that failed, to connect anew and forget what was known:
+            an embedded store may have another owner by then.
+        failed: called for each failure, to count it.
+        rest_s: how long to wait after a failure, seconds.
+    """
+    has_failed = False
+    while not stop.is_set():
+        pulse.beat()
+        try:
+            if has_failed:
+                start_over()
+            gap_s = step()
+            has_failed = False
+        except Exception as error:
+            has_failed, gap_s = True, rest_s
+            pulse.fail(error)
+            failed()
+            logger.warning(
+                *("%s failed, trying again: %s", what, error),
+                extra={"error": type(error).__name__},
+                exc_info=not isinstance(error, DriftlineError),
+            )
+        if gap_s > 0:
+            stop.wait(gap_s)
 
 
 class Health:

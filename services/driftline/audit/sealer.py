@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from driftline.audit.metrics import FAILURES, SEALED_LINKS, SEALED_ROWS, SEALED_UNTIL, SECONDS
 from driftline.domain.chain import Head, extend
-from driftline.errors import StoreError
-from driftline.health import Pulse
+from driftline.health import Pulse, keep_on
 from driftline.store import ready_connection
 from driftline.store.chain import (
     SLOT_MS,
@@ -86,28 +85,28 @@ class Sealer:
 
     def run(self, stop: threading.Event) -> None:
         """Seal until ``stop`` is set. While the store is away, waits and tries again."""
-        has_failed = False
-        while not stop.is_set():
-            self._pulse.beat()
-            try:
-                if has_failed:  # An embedded store may have another owner now.
-                    self._connection.close()
-                    self._connection = ready_connection(self._store)
-                    self._begin()
-                with self._pulse.busy():
-                    self.step(stop)
-                has_failed = False
-                self._pulse.succeed()
-            except Exception as error:
-                has_failed = True
-                self._pulse.fail(error)
-                self._metrics.count(FAILURES)
-                foreseen = isinstance(error, StoreError)
-                context = {"error": type(error).__name__}
-                _logger.warning(
-                    "sealing failed, trying again: %s", error, extra=context, exc_info=not foreseen
-                )
-            stop.wait(_POLL_S)
+
+        def step() -> float:
+            with self._pulse.busy():
+                self.step(stop)
+            self._pulse.succeed()
+            return _POLL_S
+
+        keep_on(
+            step,
+            stop,
+            what="sealing",
+            pulse=self._pulse,
+            logger=_logger,
+            start_over=self._start_over,
+            failed=lambda: self._metrics.count(FAILURES),
+            rest_s=_POLL_S,
+        )
+
+    def _start_over(self) -> None:
+        self._connection.close()
+        self._connection = ready_connection(self._store)
+        self._begin()
 
     def step(self, stop: threading.Event | None = None) -> int:
         """Seal the windows in which nothing can land any more; return how many links that made.

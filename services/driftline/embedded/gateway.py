@@ -13,7 +13,7 @@ import hmac
 import os
 import re
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import chdb
 from starlette.applications import Starlette
@@ -103,7 +103,7 @@ class Gateway:
     def _execute(self, params: Mapping[str, str], body: bytes, *, reads: bool) -> Response:
         head = params.get("query", "").encode()
         sql = head + b"\n" + body if head else body
-        handle = chdb.connect(self._folder)  # type: ignore[no-untyped-call]  # chdb has no annotations
+        handle = chdb.connect(self._folder)
         try:
             _prepare(handle, params)
             if reads:
@@ -123,9 +123,7 @@ class Gateway:
         finally:
             handle.close()
 
-    def _insert(
-        self, handle: chdb.state.sqlitelike.Connection, insert: re.Match[bytes], data: bytes
-    ) -> chdb.state.sqlitelike.Connection:
+    def _insert(self, handle: Any, insert: re.Match[bytes], data: bytes) -> Any:
         with tempfile.NamedTemporaryFile(dir=self._inserts) as file:
             file.write(data)
             file.flush()
@@ -172,7 +170,7 @@ async def _received(request: Request) -> bytes:
     return bytes(body)
 
 
-def _prepare(handle: chdb.state.sqlitelike.Connection, params: Mapping[str, str]) -> None:
+def _prepare(handle: Any, params: Mapping[str, str]) -> None:
     if database := params.get("database"):
         handle.query("USE {database:Identifier}", params={"database": database})
     for name, value in params.items():

@@ -6,11 +6,12 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from driftline.errors import DriftlineError, NotFoundError
+from driftline.errors import NotFoundError
 from driftline.features.definitions import FeatureView
 from driftline.features.materialize import materialize
 from driftline.features.metrics import ENTITIES, FAILURES, MATERIALIZED, NEWEST, TTL
 from driftline.features.registering import read_registered
+from driftline.health import keep_on
 from driftline.store import ready_connection
 from driftline.store.feature_values import Place, read_freshness
 
@@ -82,28 +83,26 @@ class Materializer:
 
     def run(self, stop: threading.Event, *, interval_s: float = INTERVAL_S) -> None:
         """Bring views online until ``stop`` is set. While store or back end are away, tries again."""
-        has_failed = False
-        while not stop.is_set():
-            self._pulse.beat()
-            try:
-                if has_failed:  # An embedded store may have another owner now.
-                    self._connection.close()
-                    self._connection = ready_connection(self._store)
-                with self._pulse.busy():
-                    self.step()
-                has_failed = False
-                self._pulse.succeed()
-            except Exception as error:
-                has_failed = True
-                self._pulse.fail(error)
-                foreseen = isinstance(error, DriftlineError)
-                context = {"error": type(error).__name__}
-                _logger.warning(
-                    *("features were not brought online, trying again: %s", error),
-                    extra=context,
-                    exc_info=not foreseen,
-                )
-            stop.wait(interval_s)
+
+        def step() -> float:
+            with self._pulse.busy():
+                self.step()
+            self._pulse.succeed()
+            return interval_s
+
+        keep_on(
+            step,
+            stop,
+            what="bringing features online",
+            pulse=self._pulse,
+            logger=_logger,
+            start_over=self._start_over,
+            rest_s=interval_s,
+        )
+
+    def _start_over(self) -> None:
+        self._connection.close()
+        self._connection = ready_connection(self._store)
 
     def step(self) -> Sequence[Materialized]:
         """Bring every view online once; return what that did.

@@ -14,9 +14,8 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from driftline.errors import StoreError
 from driftline.failing import Failing
-from driftline.health import Pulse
+from driftline.health import Pulse, keep_on
 from driftline.performance.deriving import PerformanceDeriver
 from driftline.profiling.dirty import DirtyHours
 from driftline.profiling.metrics import DIRTY, FAILING, FAILURES, HOURS, LAG, ROWS, SECONDS
@@ -132,29 +131,27 @@ class Profiler:
 
     def run(self, stop: threading.Event) -> None:
         """Derive until ``stop`` is set. While the store is away, waits and tries again."""
-        has_failed = False
-        while not stop.is_set():
-            self._pulse.beat()
-            try:
-                if has_failed:  # An embedded store may have another owner now.
-                    self._connection.close()
-                    self._connection = ready_connection(self._store)
-                    self._begin()
-                derived = self.step(stop)
-                has_failed = False
-                self._pulse.succeed(warning=self._failing.described())
-            except Exception as error:
-                has_failed = True
-                derived = 0
-                self._pulse.fail(error)
-                self.metrics.count(FAILURES)
-                context = {"error": type(error).__name__}
-                foreseen = isinstance(error, StoreError)
-                _logger.warning(
-                    "deriving failed, trying again: %s", error, extra=context, exc_info=not foreseen
-                )
-            if not derived:
-                stop.wait(_POLL_S)
+
+        def step() -> float:
+            derived = self.step(stop)
+            self._pulse.succeed(warning=self._failing.described())
+            return 0.0 if derived else _POLL_S
+
+        keep_on(
+            step,
+            stop,
+            what="deriving",
+            pulse=self._pulse,
+            logger=_logger,
+            start_over=self._start_over,
+            failed=lambda: self.metrics.count(FAILURES),
+            rest_s=_POLL_S,
+        )
+
+    def _start_over(self) -> None:
+        self._connection.close()
+        self._connection = ready_connection(self._store)
+        self._begin()
 
     def run_until_idle(self) -> int:
         """Derive everything that is dirty, open hours too; return how many hours that were.

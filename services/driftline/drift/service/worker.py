@@ -25,9 +25,9 @@ from driftline.drift.service.stored import StoredExport
 from driftline.drift.service.streams import Streams
 from driftline.drift.service.watch import StreamWatch
 from driftline.drift.settings import DriftSettings
-from driftline.errors import DriftlineError, StoreError
+from driftline.errors import DriftlineError
 from driftline.failing import Failing
-from driftline.health import Pulse
+from driftline.health import Pulse, keep_on
 from driftline.monitors import Monitors
 from driftline.store import ready_connection
 from driftline.store.grids import is_grid_due, is_reference_complete
@@ -117,30 +117,30 @@ class DriftWorker:
     def run(self, stop: threading.Event) -> None:
         """Judge until ``stop`` is set. While the store is away, waits and tries again."""
         self._stop = stop
-        has_failed = False
-        while self._goes_on():
+
+        def step() -> float:
             began_s = self._monotonic()
-            try:
-                if has_failed:  # An embedded store may have another owner now.
-                    self._connection.close()
-                    self._connect()
-                judged = self.watch_once()
-                has_failed = False
-                if self._fails_in_all:
-                    self._pulse.fail(DriftlineError(self._failing.described()))
-                else:
-                    self._pulse.succeed(warning=self._failing.described())
-            except Exception as error:
-                has_failed = True
-                self._pulse.fail(error)
-                self.metrics.count(FAILURES)
-                foreseen = isinstance(error, StoreError)
-                context = {"error": type(error).__name__}
-                form = "judging failed, trying again: %s"
-                _logger.warning(form, error, extra=context, exc_info=not foreseen)
-                judged = 0
-            if not judged:
-                stop.wait(poll_gap_s(self._monotonic() - began_s))
+            judged = self.watch_once()
+            if self._fails_in_all:
+                self._pulse.fail(DriftlineError(self._failing.described()))
+            else:
+                self._pulse.succeed(warning=self._failing.described())
+            return 0.0 if judged else poll_gap_s(self._monotonic() - began_s)
+
+        keep_on(
+            step,
+            stop,
+            what="judging",
+            pulse=self._pulse,
+            logger=_logger,
+            start_over=self._start_over,
+            failed=lambda: self.metrics.count(FAILURES),
+            rest_s=_POLL_S,
+        )
+
+    def _start_over(self) -> None:
+        self._connection.close()
+        self._connect()
 
     def _connect(self) -> None:
         """Know nothing: the next look is at everything."""
