@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from dataclasses import replace
 from datetime import timedelta
 
@@ -135,3 +136,11 @@ def test_a_file_gives_its_definitions_and_what_services_read(tmp_path):
     file.write_text("x = 1")
     with pytest.raises(SettingError, match="defines no feature view"):
         load_definitions(file)
+
+
+def test_a_function_made_from_a_string_is_refused_whatever_text_goes_by_that_name(monkeypatch):
+    """A process that was started by `python -c` has its own text there, from 3.13 on."""
+    text = "lambda row: {'seats': 1}\n"
+    monkeypatch.setitem(linecache.cache, "<string>", (len(text), None, [text], "<string>"))
+    with pytest.raises(SettingError, match="define it in a file"):
+        replace(PLANES, transform=eval("lambda row: {'seats': 2}"))

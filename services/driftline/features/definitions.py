@@ -27,6 +27,8 @@ KINDS: Final[tuple[Kind, ...]] = ("numeric", "categorical")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,199}\Z")
 _VERSION_DIGITS = 12
+_NO_FILE: Final = "<string>"
+"""Where `eval` has made a function. From 3.13 on `python -c` lends its own text to all of them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Transform:
         if isinstance(function, Transform):
             return function
         try:
+            if getattr(getattr(function, "__code__", None), "co_filename", "") == _NO_FILE:
+                raise OSError("it was made from a string")
             source = textwrap.dedent(inspect.getsource(function))
         except (OSError, TypeError) as error:
             raise SettingError(
