@@ -125,8 +125,12 @@ class TestKeepOn:
         pulse.check_work()
 
     def test_starting_over_may_fail_too(self, clock):
-        refusals = iter([away, work])
-        done = keep(clock, [away, work], start_over=lambda done: next(refusals)(done))
+        tries = iter([away, work])
+
+        def start_over(done):
+            next(tries)(done)
+
+        done = keep(clock, [away, work], start_over=start_over)
         assert done == ["failed", "failed", "work", "work"]
 
     def test_it_rests_as_long_as_a_step_says_and_not_at_all_amid_work(self, clock):

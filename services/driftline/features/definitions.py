@@ -54,9 +54,7 @@ class Transform:
         if isinstance(function, Transform):
             return function
         try:
-            if getattr(getattr(function, "__code__", None), "co_filename", "") == _NO_FILE:
-                raise OSError("it was made from a string")
-            source = textwrap.dedent(inspect.getsource(function))
+            source = textwrap.dedent(_source_of(function))
         except (OSError, TypeError) as error:
             raise SettingError(
                 f"transform: the source of {function!r} can't be read; define it in a file, with def"
@@ -371,3 +369,14 @@ def _check_name(what: str, name: str) -> None:
 def _digest(value: Any) -> str:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_VERSION_DIGITS]
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    """Return a function's text.
+
+    Raises:
+        OSError, TypeError: it can't be known.
+    """
+    if getattr(getattr(function, "__code__", None), "co_filename", "") == _NO_FILE:
+        raise OSError("it was made from a string")
+    return inspect.getsource(function)
