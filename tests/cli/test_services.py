@@ -78,7 +78,7 @@ class Running:
 
     def ask(self, path):
         try:
-            with urllib.request.urlopen(self.url() + path, timeout=20) as answer:
+            with urllib.request.urlopen(self.url() + path, timeout=60) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -197,7 +197,7 @@ def _is_fine(url: str) -> bool:
 def status_of(url: str) -> int:
     """Return the status with which an address answers; 0: nobody does."""
     try:
-        with urllib.request.urlopen(url, timeout=20.0) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         with error:

@@ -80,7 +80,7 @@ def ask_for_one(url, seen_at):
     body = {"patients": [{**PATIENT, "clinic": "north", "seen_at": seen_at.isoformat()}]}
     headers = {"Content-Type": "application/json", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
     request = urllib.request.Request(f"{url}/predict", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)[0]["event_id"]
 
 

@@ -67,5 +67,5 @@ def test_rules_that_are_set_hold_for_what_landed_before_and_what_lands_from_then
 
 
 def metrics(url):
-    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=60) as answer:
         return answer.read().decode()

@@ -85,11 +85,11 @@ def test_the_owner_answers_those_who_know_its_token_only(place):
     url = f"http://{owner['host']}:{owner['port']}/?query=SELECT+41%2B1"
     for headers in ({}, {"X-ClickHouse-Key": "wrong"}, {"Authorization": "Basic eDp5"}):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10)
+            urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60)
         assert refused.value.code == 403
         refused.value.close()
     request = urllib.request.Request(url, headers={"X-ClickHouse-Key": owner["token"]})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.read() == b"42\n"
     assert up.stop() == 0
     assert not place.owner_file.exists()

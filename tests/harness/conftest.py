@@ -14,7 +14,7 @@ class Topic:
         self.settings = {"bootstrap.servers": bootstrap, "log_level": 0, **settings}
         self.name = f"topic-{uuid.uuid4()}"
         admin = AdminClient(self.settings)
-        admin.create_topics([NewTopic(self.name, 1)], operation_timeout=10)[self.name].result(20)
+        admin.create_topics([NewTopic(self.name, 1)], operation_timeout=60)[self.name].result(60)
 
     def put(self, *values, timeout_s=20.0):
         """Write values; return the errors of those that did not get there."""

@@ -322,7 +322,7 @@ def test_closing_ends_the_wait_of_a_batch(log):
     thread.start()
     time.sleep(0.1)
     logger.close(timeout=0.1)
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     stats = logger.stats()
     assert stats.accepted + sum(stats.dropped.values()) == len(ids) == 2_000

@@ -157,7 +157,7 @@ FORK = """
 logger = begin()
 children = [multiprocessing.get_context("fork").Process(target=work, args=(logger,)) for _ in range(3)]
 for child in children: child.start()
-for child in children: child.join(40)
+for child in children: child.join(60)
 assert [child.exitcode for child in children] == [0, 0, 0]
 work(logger)
 """
@@ -178,7 +178,7 @@ logger = begin()
 assert logger.flush(30)
 children = [multiprocessing.get_context("fork").Process(target=work, args=(logger, 5)) for _ in range(4)]
 for child in children: child.start()
-for child in children: child.join(20)
+for child in children: child.join(60)
 codes = [child.exitcode for child in children]
 for child in children: child.kill()
 if codes != [0] * 4: print("children hang or fail:", codes, file=sys.stderr)
@@ -221,7 +221,7 @@ def test_spawned_workers_lose_nothing(topics, tmp_path):
         "if __name__ == '__main__':\n"
         "    children = [multiprocessing.get_context('spawn').Process(target=whole) for _ in range(2)]\n"
         "    for child in children: child.start()\n"
-        "    for child in children: child.join(40)\n"
+        "    for child in children: child.join(60)\n"
         "    assert [child.exitcode for child in children] == [0, 0]\n"
     )
     check_logged(topics, [list(range(1, 201))] * 2, "", str(module))

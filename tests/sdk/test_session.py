@@ -22,7 +22,7 @@ def log():
     return MemoryLog()
 
 
-def wait_for(condition, timeout_s: float = 5.0) -> bool:
+def wait_for(condition, timeout_s: float = 60.0) -> bool:
     end = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > end:

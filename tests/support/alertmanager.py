@@ -88,13 +88,13 @@ class Alertmanager(ServerProcess):
             data=json.dumps(list(alerts)).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10.0) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             answer.read()
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
         """Return the alerts it knows, with their `status`, of some labels."""
         query = urllib.parse.urlencode([("filter", f'{name}="{value}"') for name, value in labels.items()])
-        with urllib.request.urlopen(f"{self.url}/api/v2/alerts?{query}", timeout=10.0) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v2/alerts?{query}", timeout=60) as answer:
             return json.load(answer)
 
 

@@ -103,7 +103,7 @@ class Prometheus(ServerProcess):
 
     def _ask(self, what: str, **parameters: str) -> Any:
         query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self.url}/api/v1/{what}?{query}", timeout=10.0) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/{what}?{query}", timeout=60) as answer:
             return json.load(answer)["data"]
 
 

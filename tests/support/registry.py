@@ -69,5 +69,5 @@ class Registry(ServerProcess):
             headers={"Content-Type": "application/json"},
             method="PUT",
         )
-        with urllib.request.urlopen(request, timeout=10.0) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             answer.read()

@@ -79,7 +79,7 @@ class Stage:
         """Delete the oldest records, as retention does."""
         wanted = [TopicPartition(self.broker_topic, partition, offset)]
         for answer in self.admin.delete_records(wanted).values():
-            answer.result(10)
+            answer.result(60)
 
     def make_quick(self, *, session_ms: int = 1_000) -> None:
         """Have the group notice sooner that a member is gone, or another one there."""
@@ -90,12 +90,12 @@ class Stage:
         ]
         group = ConfigResource(ConfigResource.Type.GROUP, self.prefix + GROUP, incremental_configs=entries)
         for answer in self.admin.incremental_alter_configs([group]).values():
-            answer.result(10)
+            answer.result(60)
 
     def members(self) -> int:
         """Return how many readers are in the group."""
         name = self.prefix + GROUP
-        return len(self.admin.describe_consumer_groups([name])[name].result(10).members)
+        return len(self.admin.describe_consumer_groups([name])[name].result(60).members)
 
     def other_process(self) -> Reading:
         return Reading(self.url)
@@ -128,7 +128,7 @@ class Reading:
         self.process.communicate()
 
 
-def wait_for(holds: Callable[[], object], timeout_s: float = 20.0) -> None:
+def wait_for(holds: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + timeout_s
     while not holds():
@@ -136,7 +136,7 @@ def wait_for(holds: Callable[[], object], timeout_s: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def fetched(reader: KafkaReader, partition: int = 0, timeout_s: float = 20.0) -> Batch:
+def fetched(reader: KafkaReader, partition: int = 0, timeout_s: float = 60.0) -> Batch:
     """Return a batch, as soon as the log answers, the partition is the reader's and has one."""
     batch = None
 

@@ -67,7 +67,7 @@ def allow(stage: Stage, user: str) -> None:
     topic = (ResourceType.TOPIC, stage.broker_topic, ResourcePatternType.LITERAL)
     rule = AclBinding(*topic, f"User:{user}", "*", AclOperation.READ, AclPermissionType.ALLOW)
     for answer in stage.admin.create_acls([rule]).values():
-        answer.result(10)
+        answer.result(60)
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_however_readers_come_and_go_ranges_neither_overlap_nor_leave_gaps(kafka
             wait_for(lambda: sum(looking.lag().values()) == 0, 60)
         is_over.set()
         for reader in readers:
-            reader.result(30)
+            reader.result(60)
     for partition in range(3):
         mine = sorted(
             (batch for batch in processed.values() if batch.partition == partition),

@@ -283,7 +283,7 @@ def test_a_topic_created_anew_is_read_from_its_beginning_and_has_another_source(
     earlier = reader.fetch(TOPIC)
     reader.commit(earlier)
     reader.close()
-    stage.admin.delete_topics([stage.broker_topic])[stage.broker_topic].result(10)
+    stage.admin.delete_topics([stage.broker_topic])[stage.broker_topic].result(60)
     wait_for(lambda: TOPIC not in stage.log.topics())
     stage.log.ensure_topics([TOPIC])
     stage.put(numbers(8))

@@ -64,7 +64,7 @@ def back(kafka, how: str) -> None:
     kafka.start() if how == "kill" else kafka.resume()
 
 
-def wait_for(condition, timeout_s: float = 20.0) -> None:
+def wait_for(condition, timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end

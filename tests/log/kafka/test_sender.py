@@ -44,7 +44,7 @@ def sender(topics):
     sender.close()
 
 
-def deliver(sender: Sender, delivery: Delivery, timeout_s: float = 20.0) -> None:
+def deliver(sender: Sender, delivery: Delivery, timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not sender.wait(delivery, 0.5):
         assert time.monotonic() < end, delivery.error

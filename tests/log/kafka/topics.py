@@ -63,7 +63,7 @@ class Topics:
             [NewTopic(self.prefix + topic, PARTITIONS, 1, config=config) for topic in topics]
         )
         for future in made.values():
-            future.result(20)
+            future.result(60)
         # A broker learns of a topic, and of how that is kept, a moment after it was made.
         wait_until(lambda: all(self._has(admin, topic, config) for topic in topics), what="the settings")
 
@@ -71,7 +71,7 @@ class Topics:
         resource = ConfigResource(ConfigResource.Type.TOPIC, self.prefix + topic)
         (answer,) = admin.describe_configs([resource]).values()
         try:
-            reported = answer.result(20)
+            reported = answer.result(60)
         except KafkaException:
             return False
         return all(reported[name].value == value for name, value in config.items())
