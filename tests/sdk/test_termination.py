@@ -58,13 +58,13 @@ def test_what_was_logged_is_appended_before_the_process_dies_by_the_signal(tmp_p
 def test_a_log_that_hangs_does_not_keep_the_process():
     status, took_s = terminated(HANGING + "logger = begin(Hanging())" + WAIT, "")
     assert status == -signal.SIGTERM
-    assert 3 < took_s < 8
+    assert 3 < took_s < 20
 
 
 def test_a_second_signal_kills_at_once():
     status, took_s = terminated(HANGING + "logger = begin(Hanging())" + WAIT, "", times=2)
     assert status == -signal.SIGTERM
-    assert took_s < 2
+    assert took_s < 3
 
 
 def test_the_main_thread_goes_on_while_others_close(tmp_path):
@@ -149,7 +149,7 @@ def test_a_logger_made_on_another_thread_changes_nothing(tmp_path):
     )
     status, took_s = terminated(code + WAIT, (tmp_path / "log").as_uri())
     assert status == -signal.SIGTERM
-    assert took_s < 2
+    assert took_s < 3
 
 
 def test_a_lock_that_the_main_thread_holds_does_not_stop_the_end(tmp_path):
@@ -157,7 +157,7 @@ def test_a_lock_that_the_main_thread_holds_does_not_stop_the_end(tmp_path):
     code = "logger = begin()\nlogger._session.shipper._start_lock.acquire()"
     status, took_s = terminated(code + WAIT, (tmp_path / "log").as_uri())
     assert status == -signal.SIGTERM
-    assert 5 < took_s < 9
+    assert 5 < took_s < 20
 
 
 IN_C = """

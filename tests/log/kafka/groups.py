@@ -61,7 +61,7 @@ class Stage:
         producer = Producer({"bootstrap.servers": self._bootstrap, "log_level": 2})
         for value in values:
             producer.produce(self.broker_topic, value, b"key", partition=partition, **options)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
 
     def transaction(self, values: Iterable[bytes]) -> Producer:
         """Append values in a transaction, which is left open."""
@@ -72,7 +72,7 @@ class Stage:
         producer.begin_transaction()
         for value in values:
             producer.produce(self.broker_topic, value, partition=0)
-        producer.flush(10)
+        producer.flush(60)
         return producer
 
     def delete_before(self, offset: int, partition: int = 0) -> None:
