@@ -248,6 +248,7 @@ def test_a_disk_that_fills_up_while_a_run_is_on_its_way_loses_and_repeats_nothin
     assert third.records == some_records(501, first=4_000)
     spill.done(third)
     assert spill.take() is None
+    spill.close()
 
 
 def test_who_adopts_a_spill_without_notes_takes_every_record_for_one_that_may_have_been_sent(
@@ -266,6 +267,7 @@ def test_who_adopts_a_spill_without_notes_takes_every_record_for_one_that_may_ha
         adopted.done(run)
     assert values == [record.value for record in some_records(3_000)]
     adopted.close()
+    spill.close()
 
 
 def test_a_spill_that_could_not_be_begun_leaves_nothing_behind(settings):
