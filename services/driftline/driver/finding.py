@@ -11,13 +11,13 @@ A part may also have grown: then nothing moved within any part, and the traffic 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, Self
 
 from scipy.special import ndtri
 
-from driftline.domain.parts import Condition, Counts, Part
+from driftline.domain.parts import Condition, Counts, Part, part_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +29,7 @@ LEAST_ROWS = 100
 
 _ALPHA = 0.01
 _LEAST_Z = 2.0
+_CLEAR_Z = 3.0
 _LEAST_CARRIED = 0.7
 _LEAST_CARRIED_OF_FEW = 0.5
 """Where the rest may not have moved at all, and what is missing of the shift may be chance."""
@@ -36,6 +37,9 @@ _LEAST_CARRIED_OF_FEW = 0.5
 _STRONGER = 2.0
 _ABOUT_AS_GOOD = 0.9
 _LEAST_PART_ROWS = 30
+_LEAST_SHARE, _MOST_SHARE = 0.05, 0.5
+"""Of the traffic, of a part that has to be ruled out before all of it is said to have moved alike."""
+
 _MOST_VALUES = 3
 _LEAST_VALUE_CARRIED = 0.1
 _PAIRED, _PAIRED_PER_KEY = 12, 3
@@ -140,6 +144,19 @@ class _Candidate:
         is_still = abs(self.rest.effect()) <= 2 * noise
         return self.carried >= (_LEAST_CARRIED_OF_FEW if is_still else _LEAST_CARRIED)
 
+    def would_show(self) -> bool:
+        """Return whether it would have stood out, had it carried all of the shift; or could not have."""
+        effect = self.whole.effect() / max(self.share, _LEAST_SHARE)
+        observed = self.counts.expected() + effect
+        if not _LEAST_SHARE <= self.share <= _MOST_SHARE or not 0 <= observed <= 1:
+            return True
+        moved = Counts(
+            *(self.counts.rows, (round(observed * self.counts.rows),)),
+            *(self.counts.rows_before, self.counts.moved_before[:1]),
+        )
+        within, without = (_variance(each, self._noise(each)) for each in (moved, self.rest))
+        return abs(effect) >= _CLEAR_Z * math.sqrt(within + _STRONGER**2 * without)
+
     def _noise(self, part: Counts) -> float:
         # What rows of an hour share counts less among fewer of them.
         return 1 + (self.overdispersion - 1) * part.rows / max(self.whole.rows, 1)
@@ -175,7 +192,13 @@ def find_driver(
         chosen = max(grown, key=lambda each: abs(each.share - each.share_before))
         also = tuple(each.part for each in grown if each is not chosen)
         return _driver("grew", chosen, critical, looked_at, also, carried=_by_growth(chosen))
-    return _among(candidates, whole, critical, looked_at)
+    found = _among(candidates, whole, critical, looked_at)
+    hidden = [each for each in every if each.has_rows and not each.would_show()]
+    if found.found == "alike" and hidden:
+        named = part_text(max(hidden, key=lambda each: each.share).part)
+        why = f"no part stands out, but there are too few rows: {named} alone would not have"
+        return replace(found, found="unclear", why=why)
+    return found
 
 
 def parts_to_pair(whole: Counts, singles: Mapping[Part, Counts]) -> Sequence[Part]:

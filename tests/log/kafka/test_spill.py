@@ -258,7 +258,7 @@ def test_who_adopts_a_spill_without_notes_takes_every_record_for_one_that_may_ha
     spill.put(some_records(3_000))
     monkeypatch.setattr(LocalReader, "intend", full)
     spill.done(spill.take())
-    spill.begin_anew()  # Its process dies.
+    spill.close()  # Its process ends.
     adopted = Spill.adopt(settings, spill.folder)
     values = []
     while (run := adopted.take()) is not None:
@@ -267,7 +267,6 @@ def test_who_adopts_a_spill_without_notes_takes_every_record_for_one_that_may_ha
         adopted.done(run)
     assert values == [record.value for record in some_records(3_000)]
     adopted.close()
-    spill.close()
 
 
 def test_a_spill_that_could_not_be_begun_leaves_nothing_behind(settings):
