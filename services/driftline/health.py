@@ -121,7 +121,7 @@ def keep_on(
         step: does what there is to do, says so to the pulse, and returns how long to rest, seconds.
         stop: ends it, between two steps.
         what: the step does, for the log: ``judging``.
-        pulse: beats before each step, and shows a failure.
+        pulse: of the loop; feels each step, and shows a failure.
         logger: where failures are described, those that nobody foresaw with their traceback.
         start_over: called before the step after one that failed, to connect anew and forget what was known:
             an embedded store may have another owner by then.

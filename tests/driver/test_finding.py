@@ -110,7 +110,7 @@ def test_where_the_whole_moved_alike_no_part_is_named(seed):
     assert (driver.found, driver.part) == ("alike", ())
 
 
-def test_the_whole_is_not_said_to_have_moved_alike_where_a_part_alone_would_not_have_shown():
+def test_the_whole_is_not_called_alike_where_a_part_alone_would_not_have_shown():
     driver = find(draw((9, 3), 300, base=0.08), draw((10, 3), 900))
     assert (driver.found, driver.part) == ("unclear", ())
     assert driver.why.endswith("there are too few rows: device=web and plan=free alone would not have")

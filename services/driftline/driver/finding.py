@@ -38,7 +38,7 @@ _STRONGER = 2.0
 _ABOUT_AS_GOOD = 0.9
 _LEAST_PART_ROWS = 30
 _LEAST_SHARE, _MOST_SHARE = 0.05, 0.5
-"""Of the traffic, of a part that has to be ruled out before all of it is said to have moved alike."""
+"""Of the traffic, of a part that has to be ruled out before all of it is called alike."""
 
 _MOST_VALUES = 3
 _LEAST_VALUE_CARRIED = 0.1

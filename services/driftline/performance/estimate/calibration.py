@@ -207,7 +207,7 @@ def _isotonic(positive: Floats, counts: Floats, curve: Floats) -> Floats:
 
     Where there are no rows, the curve says it alone.
     """
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - a third of a second, which pages never need.
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes long, and pages never need it.
 
     found = curve.copy()
     held = np.flatnonzero(counts[0] > 0)
