@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.sdk.logs import IDENTITY, events_in
 
 BEGIN = """
@@ -130,6 +132,52 @@ def test_a_handler_that_was_there_is_left_alone(tmp_path):
         "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))\nlogger = begin()" + WAIT, url
     )
     assert status == 7
+
+
+AS_UVICORN = """
+class Server:
+    is_stopped = False
+    def stop(self, *_): self.is_stopped = True
+    def serve(self):
+        original = signal.signal(signal.SIGTERM, self.stop)
+        self.logger = begin()
+        for _ in range(100): self.logger.log()
+        print("ready", flush=True)
+        while not self.is_stopped: time.sleep(0.05)
+        self.logger.log()
+        signal.signal(signal.SIGTERM, original)
+        signal.raise_signal(signal.SIGTERM)
+"""
+
+
+@pytest.mark.parametrize(
+    "goes_on", ["", "; time.sleep(60)", "; threading.Thread(target=time.sleep, args=(60,)).start()"]
+)
+def test_a_server_that_raises_the_signal_again_when_it_has_ended_loses_nothing(tmp_path, goes_on):
+    """It restores the default, which was there before it loaded the application; then that one kills."""
+    url = (tmp_path / "log").as_uri()
+    status, took_s = terminated(AS_UVICORN + "Server().serve()" + goes_on, url)
+    assert status == -signal.SIGTERM
+    assert took_s < 30
+    events = events_in(url)
+    assert len(events["driftline.predictions"]) == 101
+    assert events["driftline.sessions"][-1]["final"]
+
+
+def test_a_child_that_is_forked_while_a_server_ends_can_be_terminated(tmp_path):
+    code = (
+        "reader, writer = os.pipe()\n"
+        "def stop(*_):\n"
+        "    if (pid := os.fork()) == 0:\n"
+        "        signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "        os.write(writer, b'.')\n"
+        "        time.sleep(60); os._exit(1)\n"
+        "    os.read(reader, 1)\n"
+        "    os.kill(pid, signal.SIGTERM)\n"
+        "    os._exit(7 if os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGTERM else 8)\n"
+        "signal.signal(signal.SIGTERM, stop)\nlogger = begin()"
+    )
+    assert terminated(code + WAIT, (tmp_path / "log").as_uri())[0] == 7
 
 
 def test_a_handler_that_comes_later_is_left_alone(tmp_path):

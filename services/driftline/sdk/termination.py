@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftline.forks import when_forked
@@ -18,14 +20,19 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _MARGIN_S = 1.0
+_LOOK_S = 0.02
 _NONE = -1
+_PENDING = Path("/proc/thread-self/status")
+"""Says which signals wait for a thread; only Linux has it."""
 
 
 def close_when_terminated(close: Callable[[], None], timeout_s: float) -> None:
-    """Have SIGTERM call ``close`` before it kills, where it would kill at once.
+    """Have SIGTERM call ``close`` before it kills.
 
-    Does nothing where the signal is handled or ignored already, and on threads that can't set a handler. A
-    forked child has the default again, until this is called there.
+    Where it would kill at once, this handles it. Where someone else handles it, they go on doing so, and only
+    where they let it kill in the end, as uvicorn does by raising it again, that waits for ``close``. Does
+    nothing where the signal is ignored, or handled in C, and on threads that can't set a handler. A forked
+    child has the default again, until this is called there.
 
     Args:
         close: called on a thread of its own.
@@ -33,12 +40,16 @@ def close_when_terminated(close: Callable[[], None], timeout_s: float) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return
+    handler = signal.getsignal(signal.SIGTERM)
     if _is_default():
         ending = _Ending(close, timeout_s)
         with suppress(ValueError):  # Not the main interpreter.
             signal.signal(signal.SIGTERM, ending)
             if _is_worker():
                 _fork_guard.watch(ending)
+    elif callable(handler) and not isinstance(handler, (_Ending, _Following)) and _PENDING.exists():
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, _Following(handler, close))
 
 
 def _is_default() -> bool:
@@ -91,6 +102,49 @@ class _Ending:
         while number := os.read(pipe, 1):
             if number[0] == signal.SIGTERM:
                 self.begin()
+
+
+class _Following:
+    """Handles the signal as someone else does who was there first.
+
+    A server that ends in order may restore the default then, and raise the signal again to die of it. Until
+    the loggers are closed that one has to wait: it is blocked on the main thread, which goes on, and comes to
+    its end by itself or is killed by another thread. From outside the signal still reaches other threads.
+    """
+
+    def __init__(self, handler: Callable[[int, FrameType | None], Any], close: Callable[[], None]) -> None:
+        self._handler = handler
+        self._close = close
+        self._has_begun = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            with suppress(RuntimeError):  # No thread is left: it is as if we were not there.
+                _thread.start_new_thread(self._wait, (threading.main_thread().native_id,))
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+                atexit.register(self._end)
+        self._handler(number, frame)
+
+    def _wait(self, main_thread: int) -> None:
+        """Close and kill as soon as the signal waits for the main thread."""
+        status = Path(f"/proc/self/task/{main_thread}/status")
+        with suppress(OSError):
+            while not _is_pending(status.read_text()):
+                time.sleep(_LOOK_S)
+            self._close()
+            _kill()
+
+    def _end(self) -> None:
+        """Close, and let the main thread die of the signal if it waits; before what else runs at exit."""
+        self._close()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _is_pending(status: str) -> bool:
+    """Return whether SIGTERM waits for a thread, by its status (proc_pid_status(5))."""
+    pending = status.partition("SigPnd:")[2].split(maxsplit=1)[0]
+    return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _kill_after(work: Callable[[], None]) -> None:
@@ -156,6 +210,8 @@ class _ForkGuard:
         if self._is_watching:
             self._is_watching = False
             signal.set_wakeup_fd(_NONE)
+        if isinstance(signal.getsignal(signal.SIGTERM), _Following):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def _set(self, handler: _Ending | signal.Handlers) -> None:
         with suppress(ValueError):  # Not the main thread.

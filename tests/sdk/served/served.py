@@ -7,7 +7,11 @@ from driftline import DriftlineMiddleware, DriftlineWSGIMiddleware, PredictionLo
 
 SLOW_S = float(os.environ.get("SERVED_SLOW_S", "0"))
 logger = PredictionLogger(
-    model_name="served", model_version="1", training_run_id="run", log=os.environ["SERVED_LOG"]
+    model_name="served",
+    model_version="1",
+    training_run_id="run",
+    log=os.environ["SERVED_LOG"],
+    flush_interval_s=2.0,  # Whoever is not closed in order loses what came last, on a quick machine, too.
 )
 
 
