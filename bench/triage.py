@@ -131,14 +131,14 @@ def _report(
         share: of the values that are changed.
         random: draws them.
     """
-    rows, told, late = window
+    rows, known, late = window
     found = []
     for feature in FEATURES:
         changed = share if feature == FEATURES[0] else 0.0
-        pairs = [_pair(place, late, culprit, changed, random) for place in range(told)]
+        pairs = [_pair(place, late, culprit, changed, random) for place in range(known)]
         if pairs:
             found.append(summarize(feature, "weather", ["v"], pairs))
-    return Report(rows, told, rows, {}, found, {})
+    return Report(rows, known, rows, {}, found, {})
 
 
 def _pair(place: int, late: float, culprit: Culprit, share: float, random: np.random.Generator) -> Pair:

@@ -29,7 +29,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Said:
+class Outcome:
     """An outcome: its place in the log, of which prediction, what it says, when it was seen and landed."""
 
     place: int
@@ -57,48 +57,48 @@ class Wanted:
 Held = tuple[str, float | None]
 
 
-def honest(made: Sequence[Made], said: Sequence[Said], wanted: Wanted) -> Mapping[int, Held]:
+def honest(made: Sequence[Made], outcomes: Sequence[Outcome], wanted: Wanted) -> Mapping[int, Held]:
     """Return what became of each prediction that had landed, and its truth where it is taken."""
-    return _held(_landed(made, wanted), _landed(said, wanted), wanted)
+    return _held(_landed(made, wanted), _landed(outcomes, wanted), wanted)
 
 
-def peeking_at_predictions(made, said, wanted):
+def peeking_at_predictions(made, outcomes, wanted):
     """As `honest`, but it sees predictions that landed later."""
-    return _held(made, _landed(said, wanted), wanted)
+    return _held(made, _landed(outcomes, wanted), wanted)
 
 
-def peeking_at_outcomes(made, said, wanted):
+def peeking_at_outcomes(made, outcomes, wanted):
     """As `honest`, but of predictions of which no truth had landed it sees one that did later."""
-    known = {each.event for each in _landed(said, wanted)}
-    seen = [each for each in said if each.event not in known or each.landed <= wanted.as_of]
+    known = {each.event for each in _landed(outcomes, wanted)}
+    seen = [each for each in outcomes if each.event not in known or each.landed <= wanted.as_of]
     return _held(_landed(made, wanted), seen, wanted)
 
 
-def peeking_at_corrections(made, said, wanted):
-    """As `honest`, but of predictions of which a truth had landed it sees what was said later."""
-    known = {each.event for each in _landed(said, wanted)}
-    return _held(_landed(made, wanted), [each for each in said if each.event in known], wanted)
+def peeking_at_corrections(made, outcomes, wanted):
+    """As `honest`, but of predictions of which a truth had landed it sees those that landed later."""
+    known = {each.event for each in _landed(outcomes, wanted)}
+    return _held(_landed(made, wanted), [each for each in outcomes if each.event in known], wanted)
 
 
 def _landed(rows, wanted):
     return [each for each in rows if each.landed <= wanted.as_of]
 
 
-def _held(made: Sequence[Made], said: Sequence[Said], wanted: Wanted) -> Mapping[int, Held]:
+def _held(made: Sequence[Made], outcomes: Sequence[Outcome], wanted: Wanted) -> Mapping[int, Held]:
     return {
-        each.event: _became(each, [one for one in said if one.event == each.event], wanted)
+        each.event: _became(each, [one for one in outcomes if one.event == each.event], wanted)
         for each in made
         if 0 <= each.counted < wanted.as_of
     }
 
 
-def _became(made: Made, said: Sequence[Said], wanted: Wanted) -> Held:
+def _became(made: Made, outcomes: Sequence[Outcome], wanted: Wanted) -> Held:
     if made.counted + wanted.maturity > wanted.as_of:
         return "too_young", None
-    acting = [each for each in said if each.acted_on is not None]
+    acting = [each for each in outcomes if each.acted_on is not None]
     if acting and max(acting, key=lambda each: each.order).acted_on:
         return "acted_on", None
-    telling = [each for each in said if each.actual is not None]
+    telling = [each for each in outcomes if each.actual is not None]
     if not telling:
         return "no_truth", None
     # What was logged long after it happened was known when it was seen; else when that landed.

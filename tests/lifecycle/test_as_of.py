@@ -21,7 +21,7 @@ from driftline.lifecycle.place import Location
 from driftline.store.snapshots import count_snapshot
 from tests.lifecycle.known import (
     Made,
-    Said,
+    Outcome,
     Wanted,
     honest,
     peeking_at_corrections,
@@ -37,7 +37,7 @@ MINUTE = st.integers(0, 240)
 MADE = st.lists(
     st.tuples(st.integers(0, 150), st.sampled_from([0, 1, 20, 90])), min_size=EVENTS, max_size=EVENTS
 ).map(lambda pairs: [Made(number, at, at + late) for number, (at, late) in enumerate(pairs)])
-SAID = st.lists(
+OUTCOMES = st.lists(
     st.tuples(
         st.integers(0, EVENTS - 1),
         st.sampled_from([0.0, 1.0, 1.0, 2.5, None]),
@@ -48,7 +48,7 @@ SAID = st.lists(
     ),
     min_size=EVENTS,
     max_size=3 * EVENTS,
-).map(lambda rows: [Said(place, *row) for place, row in enumerate(rows, 1)])
+).map(lambda rows: [Outcome(place, *row) for place, row in enumerate(rows, 1)])
 WANTED = st.builds(
     Wanted,
     as_of=st.integers(30, 240),
@@ -61,7 +61,7 @@ def at(minute):
     return START + timedelta(minutes=minute)
 
 
-def put(client, model, made, said):
+def put(client, model, made, outcomes):
     """Write rows as the lander does, each with the time at which it landed."""
     first = EVENTS * next(_numbers)
 
@@ -70,7 +70,7 @@ def put(client, model, made, said):
 
     names = {"model_name": model, "model_version": "1", "environment": "production", "training_run_id": "r"}
     logged = {"log_id": model, "log_partition": 0, "session_id": model}
-    predictions = [
+    prediction_rows = [
         {
             **names,
             **logged,
@@ -84,7 +84,7 @@ def put(client, model, made, said):
         }
         for each in made
     ]
-    outcomes = [
+    outcome_rows = [
         {
             "event_id": event_id(each.event),
             "observed_time": at(each.observed),
@@ -96,9 +96,9 @@ def put(client, model, made, said):
             "revision": each.revision,
             "acted_on": each.acted_on,
         }
-        for each in said
+        for each in outcomes
     ]
-    for table, rows in (("predictions", predictions), ("outcomes", outcomes)):
+    for table, rows in (("predictions", prediction_rows), ("outcomes", outcome_rows)):
         if rows:
             client.insert(table, [list(row.values()) for row in rows], column_names=list(rows[0]))
 
@@ -125,16 +125,16 @@ def snapshot(client, model, wanted, folder):
 
 
 @settings(max_examples=8)
-@given(made=MADE, said=SAID, wanted=st.lists(WANTED, min_size=2, max_size=2))
+@given(made=MADE, outcomes=OUTCOMES, wanted=st.lists(WANTED, min_size=2, max_size=2))
 def test_any_mix_of_what_lands_gives_what_looking_at_every_row_gives(
-    client, tmp_path_factory, made, said, wanted
+    client, tmp_path_factory, made, outcomes, wanted
 ):
     """Predictions that land late, behind their outcomes, too; outcomes, corrections, what was acted on."""
     folder = tmp_path_factory.mktemp("as-of")
     model = f"as-of-{folder.name}"
-    put(client, model, made, said)
+    put(client, model, made, outcomes)
     for each in wanted:
-        expected = honest(made, said, each)
+        expected = honest(made, outcomes, each)
         truths = {event: truth for event, (status, truth) in expected.items() if status == "taken"}
         counts = dict(Counter(status for status, _ in expected.values()))
         assert snapshot(client, model, each, folder) == (counts if truths else None, truths)
@@ -145,20 +145,21 @@ def test_a_snapshot_that_peeks_would_be_found_out(peeking):
     """The strategy above holds cases in which it takes other rows or truths, and not merely counts them."""
 
     def taken(case, look):
-        made, said, (wanted, *_) = case
-        return [each for each in look(made, said, wanted).items() if each[1][0] == "taken"]
+        made, outcomes, (wanted, *_) = case
+        return [each for each in look(made, outcomes, wanted).items() if each[1][0] == "taken"]
 
-    find(
-        st.tuples(MADE, SAID, st.lists(WANTED, min_size=1, max_size=1)),
+    case = find(
+        st.tuples(MADE, OUTCOMES, st.lists(WANTED, min_size=1, max_size=1)),
         lambda case: taken(case, honest) != taken(case, peeking),
         settings=settings(max_examples=300, phases=[Phase.generate]),
     )
+    assert taken(case, honest) != taken(case, peeking)
 
 
 def test_a_definition_as_of_an_earlier_time_has_the_period_that_it_had_then(client):
     """What was predicted in the last hour landed later: then nobody could know of it."""
     made = [Made(0, 10, 11), Made(1, 70, 71), Made(2, 130, 200)]
-    put(client, "period", made, [Said(1, 0, 1.0, 0, None, 20, 21)])
+    put(client, "period", made, [Outcome(1, 0, 1.0, 0, None, 20, 21)])
     given = {"model_name": "period", "since": START, "maturity": timedelta(0), "split": "none"}
     periods = [define(client, Asked(**given, as_of=at(minute))).until for minute in (180, 240)]
     assert periods == [at(120), at(180)]
