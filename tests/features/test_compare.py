@@ -28,6 +28,8 @@ def pair(logged, stored, **rest):
         (pair(5.0, 6.0, served=5.0, behind_us=60), "stale"),
         (pair(7.0, 6.0, served=5.0, behind_us=60), "different"),
         (pair(None, 6.0, served=None, behind_us=60), "stale"),
+        (pair(6.0, 6.0, is_misread=True), "misread"),
+        (pair(7.0, 6.0, is_misread=True), "different"),
     ],
 )
 def test_two_values_differ_in_one_way(one, finding):
@@ -44,6 +46,10 @@ def test_two_values_differ_in_one_way(one, finding):
         ),
         (lambda value: -value, "-1 times the stored value (the sign)"),
         (lambda value: value * 1.8 + 32, "1.8 times the stored value, and +32 (Celsius to Fahrenheit)"),
+        (
+            lambda value: (value - 32) / 1.8,
+            "0.555556 times the stored value, and -17.7778 (Fahrenheit to Celsius)",
+        ),
         (lambda value: value * 7.5, "7.5 times the stored value"),
     ],
 )
@@ -74,7 +80,7 @@ def test_what_differs_is_counted_by_how():
         pair(3.0, 4.0, served=3.0, behind_us=2_000_000),
     ]
     found = summarize("temp", "weather", ["v"], pairs)
-    assert found.counts == {"equal": 1, "stale": 1, "different": 1, "missing": 1, "extra": 1}
+    assert found.counts == {"equal": 1, "stale": 1, "different": 1, "missing": 1, "extra": 1, "misread": 0}
     assert (found.compared, found.mismatches, found.share, found.behind_s) == (5, 4, 0.8, 2.0)
 
 

@@ -114,7 +114,7 @@ def test_what_serving_drops_or_fills_in_is_named(client):
 def test_where_features_are_as_stored_and_only_answers_moved_it_is_the_model(client):
     found = triage(client, "right", "prediction.number")
     assert (found.blame, found.features) == ("model", [])
-    assert "the answers moved, and every feature is what was stored" in found.why
+    assert "the answers moved, and the features are what was stored" in found.why
 
 
 def test_where_nothing_moved_and_all_is_as_stored_there_is_nothing_to_blame(client):

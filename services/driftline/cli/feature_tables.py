@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from driftline.features.consistency import Report
 
 CONSISTENCY_COLUMNS = (
-    "feature view compared share equal stale different missing extra smape behind_s change".split()
+    "feature view compared share equal stale different missing extra misread smape behind_s change".split()
 )
 
 

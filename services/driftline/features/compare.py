@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Value = float | str | None
-Finding = Literal["equal", "stale", "different", "missing", "extra"]
-FINDINGS: Final[tuple[Finding, ...]] = ("equal", "stale", "different", "missing", "extra")
+Finding = Literal["equal", "stale", "different", "missing", "extra", "misread"]
+FINDINGS: Final[tuple[Finding, ...]] = ("equal", "stale", "different", "missing", "extra", "misread")
 
 _CLOSE = 1e-6
 """Numbers that differ by less, relatively, are one: models take single precision."""
@@ -41,6 +41,12 @@ UNITS: Final[Mapping[float, str]] = {
 }
 """What multiplies a number when a unit is changed; the other way round it divides."""
 
+_SCALES: Final[Mapping[tuple[float, float], str]] = {
+    (1.8, 32.0): "Celsius to Fahrenheit",
+    (1 / 1.8, -32 / 1.8): "Fahrenheit to Celsius",
+}
+"""By factor and offset: scales that begin at another zero."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -53,6 +59,7 @@ class Pair:
         read_us: when it was read.
         served: what the row held that was served, as the provenance names it, where that is an older one.
         behind_us: since when a newer row than that could be known; None: it was the newest.
+        is_misread: whether another entity was asked for than the one that the prediction is about.
     """
 
     event_id: str
@@ -61,12 +68,13 @@ class Pair:
     read_us: int
     served: Value = None
     behind_us: int | None = None
+    is_misread: bool = False
 
     @property
     def finding(self) -> Finding:
         """How the two differ."""
         if are_equal(self.logged, self.stored):
-            return "equal"
+            return "misread" if self.is_misread else "equal"
         if self.behind_us is not None and are_equal(self.logged, self.served):
             return "stale"
         if self.logged is None:
@@ -90,8 +98,8 @@ class Change:
     def text(self) -> str:
         """The change, with the units where it is known for one."""
         if self.offset:
-            is_known = _is_near(self.factor, 1.8) and _is_near(self.offset, 32)
-            unit = " (Celsius to Fahrenheit)" if is_known else ""
+            scale = next((name for scale, name in _SCALES.items() if self._is_near(*scale)), "")
+            unit = f" ({scale})" if scale else ""
             return f"{self.factor:.6g} times the stored value, and {self.offset:+.6g}{unit}"
         for factor, name in UNITS.items():
             if _is_near(self.factor, factor):
@@ -99,6 +107,9 @@ class Change:
             if _is_near(self.factor, 1 / factor):
                 return f"{self.factor:.6g} times the stored value ({name}, the other way round)"
         return f"{self.factor:.6g} times the stored value"
+
+    def _is_near(self, factor: float, offset: float) -> bool:
+        return _is_near(self.factor, factor) and _is_near(self.offset, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +209,16 @@ def smape(pairs: Sequence[Pair]) -> float | None:
 def find_change(pairs: Sequence[Pair]) -> Change | None:
     """Return the one change that makes nine of ten logged values of the stored ones; None: there is none.
 
-    Fewer than three different stored values prove none.
+    Where an older row was served it is that one's. Fewer than three different stored values prove none.
     """
+    both = [(pair.stored if pair.served is None else pair.served, pair.logged) for pair in pairs]
     points = [
-        (pair.stored, pair.logged)
-        for pair in pairs
-        if isinstance(pair.logged, float)
-        and isinstance(pair.stored, float)
-        and math.isfinite(pair.logged)
-        and math.isfinite(pair.stored)
+        (stored, logged)
+        for stored, logged in both
+        if isinstance(logged, float)
+        and isinstance(stored, float)
+        and math.isfinite(logged)
+        and math.isfinite(stored)
     ]
     if len({stored for stored, _ in points}) < _FACTOR_VALUES or len({logged for _, logged in points}) == 1:
         return None

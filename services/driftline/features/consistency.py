@@ -44,6 +44,7 @@ class Report:
         unregistered: versions of views that predictions name and nobody registered, with how many do.
         features: of each feature of views how consistent it is, the worst first.
         services: versions of services by which features were read, with how many of the sample.
+        own: views of which most predictions were made from the values of their own ``entity_id``.
     """
 
     events: int
@@ -52,6 +53,7 @@ class Report:
     unregistered: Mapping[str, int]
     features: Sequence[Consistency]
     services: Mapping[str, int]
+    own: frozenset[str] = frozenset()
 
     def of(self, feature: str) -> Consistency | None:
         """Return how consistent a feature is; None: nothing of it could be compared."""
@@ -68,7 +70,12 @@ class _Read(NamedTuple):
 
 
 def compare_window(
-    connection: Connection, window: Window, *, limit: int = SAMPLE, segment: str = ""
+    connection: Connection,
+    window: Window,
+    *,
+    limit: int = SAMPLE,
+    segment: str = "",
+    own: frozenset[str] = frozenset(),
 ) -> Report:
     """Compare what predictions were logged with and what was stored when they were made.
 
@@ -77,6 +84,8 @@ def compare_window(
         window: whose predictions, and of when.
         limit: compare at most so many predictions.
         segment: of this part of the traffic, ``key=value``; empty: of all of it.
+        own: views that are about the predictions' own ``entity_id``, as was seen before, besides those of
+            which that is seen here.
 
     Raises:
         StoreError: the store can't be asked.
@@ -105,15 +114,31 @@ def compare_window(
                 unregistered[f"{name}@{read.version}"] += 1
     pairs: dict[tuple[str, str], list[Pair]] = defaultdict(list)
     versions: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    own |= {name for (name, _), of_view in reads.items() if _are_own(of_view)}
     for (name, version), of_view in reads.items():
-        for feature, pair in _pairs(connection, registered[name, version], of_view):
+        for feature, pair in _pairs(connection, registered[name, version], of_view, is_own=name in own):
             pairs[name, feature].append(pair)
             versions[name, feature][version] = None
     found = [
         summarize(feature, view, list(versions[view, feature]), own) for (view, feature), own in pairs.items()
     ]
     found.sort(key=lambda each: (-each.share, each.feature))
-    return Report(events, known, len(sample), dict(unregistered), found, dict(services))
+    return Report(events, known, len(sample), dict(unregistered), found, dict(services), own)
+
+
+def _are_own(reads: Sequence[_Read]) -> bool:
+    """Return whether most predictions were made from the values of what they are about."""
+    matching = sum(each.read.entity == each.event.entity_id for each in reads)
+    return matching > len(reads) / 2
+
+
+def _is_misread(view: FeatureView, each: _Read, *, is_own: bool) -> bool:
+    """Return whether another entity was asked for than the prediction names: in features, tags or its id."""
+    features, tags = each.event.features, each.event.tags
+    parts = [part for key in view.entity.keys if isinstance(part := features.get(key, tags.get(key)), str)]
+    if len(parts) == len(view.entity.keys):
+        return view.entity.text_of(parts) != each.read.entity
+    return is_own and each.event.entity_id not in {None, each.read.entity}
 
 
 def _registered_views(connection: Connection) -> Mapping[tuple[str, str], FeatureView]:
@@ -135,7 +160,9 @@ def _registered_services(connection: Connection) -> Mapping[tuple[str, str], Map
     return found
 
 
-def _pairs(connection: Connection, view: FeatureView, reads: Sequence[_Read]) -> Iterator[tuple[str, Pair]]:
+def _pairs(
+    connection: Connection, view: FeatureView, reads: Sequence[_Read], *, is_own: bool
+) -> Iterator[tuple[str, Pair]]:
     """Yield each value of a view that a prediction was made from, or should have been."""
     place = Place(view.name, view.computation)
     entities = [each.read.entity for each in reads]
@@ -145,10 +172,11 @@ def _pairs(connection: Connection, view: FeatureView, reads: Sequence[_Read]) ->
         at = each.provenance.read_us
         is_expired = row is not None and view.ttl_us is not None and row.event_us < at - view.ttl_us
         served = _Served(view, each, row, earlier.get(each.read.entity, ()))
+        is_misread = _is_misread(view, each, is_own=is_own)
         for feature in each.names:
             stored = None if row is None or is_expired else value_of(view, row, feature)
             logged = each.event.features.get(feature)
-            pair = Pair(each.event.event_id, logged, stored, at)
+            pair = Pair(each.event.event_id, logged, stored, at, is_misread=is_misread)
             yield feature, pair if are_equal(logged, stored) else served.explain(feature, pair)
 
 
@@ -200,9 +228,14 @@ class _Served:
         known = [held for held in self.history if _begins(held) <= at]
         if age_us is None:
             return self._without_row(pair, known)
+        changed = pair
         for held in self.history:
+            if held.event_us != at - age_us:
+                continue
             value = value_of(self.view, held, feature)
-            if held.event_us != at - age_us or not are_equal(value, pair.logged):
+            if not are_equal(value, pair.logged):
+                if held in known and held != self.row:  # Served as it was then, and changed behind that.
+                    changed = replace(pair, served=value)
                 continue
             if at < _begins(held) <= at + _SKEW_US:  # The service's clock was a little behind the store's.
                 return replace(pair, stored=value)
@@ -211,7 +244,7 @@ class _Served:
             newer = [_begins(one) for one in known if _order(one) > _order(held)]
             if newer and held in known:
                 return replace(pair, served=value, behind_us=at - min(newer))
-        return pair
+        return changed
 
     def _without_row(self, pair: Pair, known: Sequence[FeatureRow]) -> Pair:
         """Return a pair of which nothing was online: late since the first row that it should have been."""

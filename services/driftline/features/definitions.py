@@ -76,21 +76,47 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """What features are about: a plane, a customer.
+    """What features are about: a plane, a customer, or a customer at a merchant.
 
     Args:
         name: identifies it.
-        key: the column that holds which one; the name unless given.
+        key: the column that holds which one, or several columns that do together; the name unless given.
         description: for people.
+
+    Raises:
+        SettingError: the name is none, or a column is named twice.
     """
 
     name: str
-    key: str = ""
+    key: str | tuple[str, ...] = ""
     description: str = ""
 
     def __post_init__(self) -> None:
         _check_name("entity", self.name)
-        object.__setattr__(self, "key", self.key or self.name)
+        key = self.key if isinstance(self.key, str) else tuple(self.key)
+        if isinstance(key, tuple) and len(set(key)) < len(key):
+            raise SettingError(f"entity {self.name}: a column is named twice in {', '.join(key)}")
+        if isinstance(key, tuple) and len(key) == 1:
+            (key,) = key
+        object.__setattr__(self, "key", key or self.name)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that hold which one."""
+        return (self.key,) if isinstance(self.key, str) else self.key
+
+    def text_of(self, parts: Sequence[str]) -> str:
+        """Return which one it is, as one text: of one key itself, of several as JSON.
+
+        Args:
+            parts: the keys as texts, in their order; empty: there is none.
+
+        Returns:
+            An empty text where one of them is lacking.
+        """
+        if not all(parts):
+            return ""
+        return parts[0] if len(parts) == 1 else json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

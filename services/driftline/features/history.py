@@ -13,9 +13,9 @@ from driftline.features.definitions import Transform
 from driftline.features.tables import (
     column_of,
     columns_of,
+    entity_texts,
     feature_value_of,
     import_arrow,
-    key_texts,
     plain_column,
     times_us,
 )
@@ -92,7 +92,7 @@ def push(
     Args:
         connection: to the store.
         view: whose rows they are.
-        table: a DataFrame, an Arrow table or a dict of columns: the entity's key, the event time, and the
+        table: a DataFrame, an Arrow table or a dict of columns: the entity's keys, the event time, and the
             features, or what the view's transform makes them of.
         event_time: the column that says when the values came true.
         available_time: the column that says from when on they could be known; empty: from now on.
@@ -146,7 +146,7 @@ def _write(
     columns: Mapping[str, Any],
     times: _Times,
 ) -> Pushed:
-    keys = key_texts(column_of(columns, view.entity.key, f"the key of {view.entity.name}"), view.entity.key)
+    keys = entity_texts(columns, view.entity)
     rows: list[FeatureRow] = []
     refusals: list[Refusal] = []
     for place, values in enumerate(_values(view, columns)):
@@ -183,7 +183,7 @@ def _typed(
     if isinstance(values, SettingError):
         raise values
     if not key:
-        raise SettingError(f"there is no {view.entity.key}")
+        raise SettingError(f"there is no {' or no '.join(view.entity.keys)}")
     numbers: list[Any] = []
     texts: list[Any] = []
     for name, kind in view.features.items():

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from driftline.domain.names import PROVENANCE_TAG
 from driftline.errors import NotFoundError, SettingError
 from driftline.features.definitions import FeatureService, Selected
 from driftline.features.online.provenance import Provenance, ViewRead
 from driftline.features.registering import read_registered
-from driftline.features.tables import columns_of, import_arrow, key_texts, times_us
+from driftline.features.tables import columns_of, entity_texts, import_arrow, times_us
 from driftline.features.training import TIME_SUFFIX, get_training_set
 from driftline.sdk.artifacts import file_sha256
 
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     from driftline.sdk import DeployedModel, PredictionLogger
     from driftline.store.connection import Connection
 
+PIECE_ROWS: Final = 50_000
+"""So many rows are scored and logged at a time: memory holds no more than these of what is made of them."""
+
 _EVENT_TIME = "event_time"
+_ROOM_S = 300.0
+"""How long a piece waits for the log at most: what has no room by then would be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,8 @@ def score(
 ) -> Scored:
     """Score all rows by one model, and log each prediction with where its features came from.
 
+    Rows are taken piece by piece, and each piece waits until the log has room for it.
+
     Args:
         model: which version.
         service: its features.
@@ -149,19 +157,22 @@ def score(
         logger: of this version.
         trained: the model.
     """
-    frame = table.select(list(service.names)).to_pandas()
-    scores = predict(trained, frame)
-    at = times_us(table.column(_EVENT_TIME), _EVENT_TIME)
-    provenances = _provenances(service, table, at)
-    first = service.selected[0].view.entity.key if service.selected else None
-    keys = key_texts(table.column(first), first) if first else None
-    tags = [next(iter(provenance.tags.items())) for provenance in provenances]
-    event_ids = logger.log_batch(
-        features=frame,
-        predictions=scores,
-        entity_ids=keys,
-        tags={tags[0][0]: [text for _, text in tags]} if tags else None,
-    )
+    scores: list[Any] = []
+    event_ids: list[str | None] = []
+    for start in range(0, table.num_rows, PIECE_ROWS):
+        piece = table.slice(start, PIECE_ROWS)
+        frame = piece.select(list(service.names)).to_pandas()
+        answers = predict(trained, frame)
+        at = times_us(piece.column(_EVENT_TIME), _EVENT_TIME)
+        entity = service.selected[0].view.entity if service.selected else None
+        event_ids += logger.log_batch(
+            features=frame,
+            predictions=answers,
+            entity_ids=None if entity is None else entity_texts(columns_of(piece), entity),
+            tags={PROVENANCE_TAG: [each.tags[PROVENANCE_TAG] for each in _provenances(service, piece, at)]},
+            timeout_s=_ROOM_S,
+        )
+        scores += answers
     return Scored(model, service, scores, event_ids)
 
 
@@ -170,7 +181,7 @@ def _provenances(service: FeatureService, table: pa.Table, at: Sequence[int]) ->
     reads: list[dict[str, ViewRead]] = [{} for _ in at]
     for each in service.selected:
         view = each.view
-        keys = key_texts(table.column(view.entity.key), view.entity.key)
+        keys = entity_texts(columns_of(table), view.entity)
         times = table.column(f"{view.name}{TIME_SUFFIX}").cast("int64").to_pylist()
         for place, (key, time) in enumerate(zip(keys, times, strict=True)):
             age = None if time is None else at[place] - time

@@ -13,7 +13,7 @@ from driftline.wire.values import event_time_us, is_nan, number_value, text_valu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from driftline.features.definitions import Kind
+    from driftline.features.definitions import Entity, Kind
 
 
 def columns_of(table: Any) -> Mapping[str, Any]:
@@ -63,6 +63,21 @@ def key_texts(column: Any, name: str) -> list[str]:
     values = plain_column(column, name)
     texts = {value: text_value(value) or "" for value in set(values)}
     return [texts[value] for value in values]
+
+
+def entity_texts(columns: Mapping[str, Any], entity: Entity) -> list[str]:
+    """Return which entity each row is of, as text; an empty one where a key is lacking.
+
+    Raises:
+        SettingError: there is no column of one of its keys.
+    """
+    parts = [
+        key_texts(
+            column_of(columns, key, f"{'a' if len(entity.keys) > 1 else 'the'} key of {entity.name}"), key
+        )
+        for key in entity.keys
+    ]
+    return parts[0] if len(parts) == 1 else [entity.text_of(row) for row in zip(*parts, strict=True)]
 
 
 def times_us(column: Any, name: str) -> list[int]:

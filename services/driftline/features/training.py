@@ -8,9 +8,9 @@ from driftline.errors import SettingError
 from driftline.features.tables import (
     column_of,
     columns_of,
+    entity_texts,
     feature_value_of,
     import_arrow,
-    key_texts,
     plain_column,
     times_us,
 )
@@ -63,13 +63,12 @@ def get_training_set(
     at = times_us(column_of(columns, event_time, "the time of each row"), event_time)
     given = {name: _given(arrow, name, column) for name, column in columns.items()}
     known_times: dict[str, Any] = {}
-    keys: dict[str, list[str]] = {}
+    keys: dict[tuple[str, ...], list[str]] = {}
     for selected in service.selected:
         entity = selected.view.entity
-        if entity.key not in keys:
-            column = column_of(columns, entity.key, f"the key of {entity.name}")
-            keys[entity.key] = key_texts(column, entity.key)
-        found = _values_as_of(connection, arrow, selected, keys[entity.key], at)
+        if entity.keys not in keys:
+            keys[entity.keys] = entity_texts(columns, entity)
+        found = _values_as_of(connection, arrow, selected, keys[entity.keys], at)
         moments = found.column("event_us").cast(arrow.timestamp("us", tz="UTC"))
         known_times[f"{selected.view.name}{TIME_SUFFIX}"] = moments
         for name in selected.names:

@@ -20,7 +20,7 @@ from driftline.performance.drops import standings_of
 from driftline.store.feature_events import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
@@ -127,21 +127,53 @@ def recent_window(stream: Stream, until_hour: int, hours: int) -> Window:
 def _triage(
     connection: Connection, window: Window, moved: dict[str, float], *, now_s: float, limit: int, segment: str
 ) -> Triage:
-    report = compare_window(connection, window, limit=limit, segment=segment)
     length = min(max(window.until - window.since, _LEAST_BEFORE), _MOST_BEFORE)
     earlier = Window(window.stream, window.since - length, window.since)
     before = compare_window(connection, earlier, limit=limit, segment=segment) if moved else None
-    features = list(_blames(report, before, moved))
+    own = before.own if before else frozenset[str]()
+    report = compare_window(connection, window, limit=limit, segment=segment, own=own)
     drops = [
         standing.metric
         for standing in standings_of(connection, window.stream, now_s=now_s)
         if standing.drop > 0
     ]
-    blame, why = _together(report, features, moved, drops)
+    blame, why, features = blame_of(report, before, moved, drops)
     return Triage(blame, why, window, report, features, drops)
 
 
-def _blames(report: Report, before: Report | None, moved: dict[str, float]) -> Iterator[FeatureBlame]:
+def blame_of(
+    report: Report, before: Report | None, moved: Mapping[str, float], drops: Sequence[str]
+) -> tuple[Blame, str, Sequence[FeatureBlame]]:
+    """Return who is to blame, why, and what of each feature. Pure.
+
+    Args:
+        report: logged beside stored, in the window.
+        before: the same of the time before; None: it was not looked at.
+        moved: the share of rows that moved, by feature or answer.
+        drops: metrics of performance that surely got worse.
+    """
+    features = list(_blames(report, before, moved))
+    return *_together(report, _telling(features, before, moved), moved, drops), features
+
+
+def _telling(
+    features: Sequence[FeatureBlame], before: Report | None, moved: Mapping[str, float]
+) -> Sequence[FeatureBlame]:
+    """Return those that may have made what moved; one that did not move itself, if enough of it differs."""
+    if not moved:
+        return features
+    needed = max(_LEAST_SHARE, _EXPLAINED * min(max(map(abs, moved.values())), 1.0))
+    return [each for each in features if each.effect is not None or _excess(each, before) >= needed]
+
+
+def _excess(each: FeatureBlame, before: Report | None) -> float:
+    """Return the share of values that differ, beyond that of the time before."""
+    usual = before.of(each.feature) if before else None
+    now = each.consistency.share if each.consistency else 0.0
+    return now - (usual.share if usual else 0.0)
+
+
+def _blames(report: Report, before: Report | None, moved: Mapping[str, float]) -> Iterator[FeatureBlame]:
     named = [key for key in moved if not is_answer(key) and key not in {JOINT, VOLUME}]
     for key in named:
         feature = feature_of(key) or key
@@ -160,14 +192,19 @@ def _blames(report: Report, before: Report | None, moved: dict[str, float]) -> I
 
 
 def _blame_moved(effect: float, found: Consistency, before: Consistency | None) -> FeatureBlame:
-    """Return what is to blame for a feature that moved, of which something could be compared."""
+    """Return what is to blame for a feature that moved, of which something could be compared.
+
+    What differed in the time before just as well has moved nothing.
+    """
     feature, needed = found.feature, max(_LEAST_SHARE, _EXPLAINED * min(abs(effect), 1.0))
-    if found.share >= needed:
+    usual = before.share if before is not None else 0.0
+    if found.share - usual >= needed:
         return FeatureBlame(feature, "serving", describe(found), effect, found)
-    if before is not None and before.share >= needed:
+    if before is not None and usual - found.share >= needed:
         why = f"the model gets what is stored now, and did not before: {describe(before)}"
         return FeatureBlame(feature, "serving", why, effect, found)
-    rest = f"; {describe(found)}, which is too little to explain it" if found.mismatches else ""
+    too_little = "which was so before" if found.share >= needed else "which is too little to explain it"
+    rest = f"; {describe(found)}, {too_little}" if found.mismatches else ""
     why = f"the model got what was stored, so what was stored moved{_shift(before, found)}{rest}"
     return FeatureBlame(feature, "upstream", why, effect, found)
 
@@ -203,6 +240,8 @@ def describe(found: Consistency) -> str:
         parts.append(f"{found.counts['missing']} of {found.compared} values were stored and not logged")
     if found.counts["extra"]:
         parts.append(f"{found.counts['extra']} of {found.compared} values were logged and not stored")
+    if found.counts["misread"]:
+        parts.append(f"{found.counts['misread']} of {found.compared} values are those of another entity")
     return "; ".join(parts) or "all values are what was stored"
 
 
@@ -234,7 +273,7 @@ def _why_partly(report: Report) -> str:
 
 
 def _together(
-    report: Report, features: Sequence[FeatureBlame], moved: dict[str, float], drops: Sequence[str]
+    report: Report, features: Sequence[FeatureBlame], moved: Mapping[str, float], drops: Sequence[str]
 ) -> tuple[Blame, str]:
     # What moved counts before what merely differs.
     for has_moved in (True, False):
@@ -253,7 +292,7 @@ def _together(
         return "unknown", _why_partly(report)
     if moved or drops:
         what = "the answers moved" if moved else f"{', '.join(drops)} got worse"
-        return "model", f"{what}, and every feature is what was stored and did not move"
+        return "model", f"{what}, and the features are what was stored and did not move"
     return "none", "every feature is what was stored, none moved, and no metric got worse"
 
 

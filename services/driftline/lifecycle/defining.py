@@ -90,7 +90,12 @@ def define(connection: Connection, wanted: Wanted) -> Definition:
             "begin earlier, or name another maturity"
         )
     span = read_served_hours(
-        connection, wanted.model_name, wanted.environment, since=wanted.since, until=until
+        connection,
+        wanted.model_name,
+        wanted.environment,
+        since=wanted.since,
+        until=until,
+        as_of=wanted.as_of,
     )
     if span is None:
         raise TooEarlyError(

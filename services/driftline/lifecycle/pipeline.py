@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +69,7 @@ class Runner:
         after: is called behind each step, before and after it is written; for tests of crashes.
         settled: returns as of when what landed is all visible.
         decision_id: of the trigger; empty: a person runs it.
+        clock: the time now, seconds since 1970.
     """
 
     pipeline: Pipeline
@@ -79,6 +81,7 @@ class Runner:
     after: Callable[[str], object] = str
     settled: Callable[[Connection], datetime] = settled_time
     decision_id: str = ""
+    clock: Callable[[], float] = time.time
 
     def run(self) -> RunResult:
         """Run the pipeline, or go on with the run that was left. Blocks to its end.
@@ -100,6 +103,7 @@ class Runner:
             ask=self.ask,
             author=self.author,
             settled=self.settled,
+            clock=self.clock,
             alive=lambda: self._write(claim, ALIVE, Outcome("done", {})),
         )
         done = {name: line.detail for name, line in self._steps(claim).items() if line.state == "done"}

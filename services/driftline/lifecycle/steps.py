@@ -65,6 +65,7 @@ class Tools:
         author: who runs it.
         alive: is called now and then while a command runs.
         settled: returns as of when what landed is all visible.
+        clock: the time now, seconds since 1970.
     """
 
     pipeline: Pipeline
@@ -76,6 +77,11 @@ class Tools:
     author: str
     alive: Callable[[], None]
     settled: Callable[[Connection], datetime]
+    clock: Callable[[], float]
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
 
     def state(self) -> ModelState | None:
         """Return what the registry says of the model; None: nothing yet."""
@@ -184,6 +190,7 @@ def register_step(tools: Tools, details: Details) -> Outcome:
         features=features,
         tags={"pipeline": tools.run_id},
         registered_by=tools.author,
+        clock=tools.clock,
     )
     return Outcome("done", {"version": run.model_version})
 
@@ -208,7 +215,7 @@ def gate_step(tools: Tools, details: Details) -> Outcome:
             raise StepFailedError(f"version {production} is not registered any more")
         definition, part = _compared_rows(connection, tools, details, state)
         learned = [
-            Learned(candidate, [Definition.from_plain(details["define"]["definition"])], datetime.now(UTC)),
+            Learned(candidate, [Definition.from_plain(details["define"]["definition"])], tools.now()),
             _learned(connection, state, production),
         ]
         asked = Comparison(
@@ -221,7 +228,7 @@ def gate_step(tools: Tools, details: Details) -> Outcome:
             scores=read_scores(_work(details) / SCORES) if scored else None,
         )
         rules = tools.pipeline.gate.rules()
-        report = run_gate(connection, asked, rules, report_id=tools.run_id, now=datetime.now(UTC))
+        report = run_gate(connection, asked, rules, report_id=tools.run_id, now=tools.now())
         write_gate(connection, line_of(report))
         (_work(details) / "gate.md").write_text(report_as_markdown(report), encoding="utf-8")
         verdict = report.verdict
@@ -297,7 +304,7 @@ def _decide(tools: Tools, details: Details, stage: Stage, head: str) -> str:
                 state,
                 version,
                 stage,
-                author=Author(tools.author),
+                author=Author(tools.author, clock=tools.clock),
                 reason=f"run {tools.run_id}: {reason}",
                 environment=environment,
             )

@@ -24,8 +24,8 @@ _WINDOW = (
 )
 # All events of some entities, rather than some of each: so what happens to one can be followed.
 _SAMPLE = f"""
-SELECT toString(event_id) AS id, counted_time, model_version, tags, numeric_features, categorical_features,
-    missing_features
+SELECT toString(event_id) AS id, counted_time, model_version, entity_id, tags, numeric_features,
+    categorical_features, missing_features
 FROM predictions WHERE {_WINDOW}
     AND ({{key:String}} = '' OR tags[{{key:String}}] = {{part:String}}
         OR categorical_features[{{key:String}}] = {{part:String}})
@@ -76,6 +76,7 @@ class FeatureEvent:
         event_id: its id.
         time: when it was made, in UTC.
         model_version: which version answered.
+        entity_id: what it is about; None: it was logged without.
         tags: its tags, the provenance among them.
         features: its inputs by name; None: it was logged without a value.
     """
@@ -83,6 +84,7 @@ class FeatureEvent:
     event_id: str
     time: datetime
     model_version: str
+    entity_id: str | None
     tags: Mapping[str, str]
     features: Mapping[str, float | str | None]
 
@@ -105,10 +107,11 @@ def sample_events(
             event_id,
             time.replace(tzinfo=UTC),
             version,
+            entity_id,
             tags,
             {**dict.fromkeys(missing), **categorical, **numeric},
         )
-        for event_id, time, version, tags, numeric, categorical, missing in rows
+        for event_id, time, version, entity_id, tags, numeric, categorical, missing in rows
     ]
 
 

@@ -139,7 +139,13 @@ def snapshot_query(definition: Definition) -> tuple[str, Mapping[str, Any]]:
 
 
 def read_served_hours(
-    connection: Connection, model_name: str, environment: str, *, since: datetime, until: datetime
+    connection: Connection,
+    model_name: str,
+    environment: str,
+    *,
+    since: datetime,
+    until: datetime,
+    as_of: datetime,
 ) -> tuple[int, int] | None:
     """Return the first hour of a period that has predictions, and the one behind the last; None: none has.
 
@@ -149,12 +155,14 @@ def read_served_hours(
         environment: where they were made.
         since: of this time or later, UTC.
         until: before this time, UTC.
+        as_of: of predictions that had landed by then, UTC.
     """
     (row,) = connection.rows(
         f"SELECT count(), min({HOUR}), max({HOUR}) FROM predictions "
         "WHERE model_name = {model:String} AND environment = {environment:String} "
-        f"AND hour >= toStartOfHour({_TIME % 'since'}) AND hour < {_TIME % 'until'} AND {COUNTS.sql}",
-        {"model": model_name, "environment": environment, "since": since, "until": until},
+        f"AND hour >= toStartOfHour({_TIME % 'since'}) AND hour < {_TIME % 'until'} "
+        f"AND landed_at <= {{as_of:DateTime64(3, 'UTC')}} AND {COUNTS.sql}",
+        {"model": model_name, "environment": environment, "since": since, "until": until, "as_of": as_of},
     )
     return (int(row[1]), int(row[2]) + 1) if row[0] else None
 

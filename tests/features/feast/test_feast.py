@@ -61,17 +61,21 @@ def test_a_function_of_one_row_comes_along_with_its_code(written):
 def test_what_has_no_counterpart_is_named_with_its_place(written):
     report, _ = written
     assert [each.partition(" (")[0] for each in report["left_out"]] == [
-        "entity basket",
         "feature embedding of view orders",
-        "view baskets",
         "on-demand view half_of_spent",
         "half_of_spent of service checkout",
     ]
-    assert "entity basket (definitions.py, line 14): it has 2 keys" in report["left_out"][0]
+    assert report["left_out"][0].startswith("feature embedding of view orders (definitions.py, line ")
     assert report["notes"] == [
         "View visits read BigQuerySource visits: push its rows, or copy them to Parquet."
     ]
-    assert "# Left out: entity basket" in report["text"]
+    assert "# Left out: feature embedding" in report["text"]
+
+
+def test_an_entity_with_several_keys_and_a_view_of_several_entities_have_all_of_them(written):
+    _, defined = written
+    assert defined.views["baskets"].entity.keys == ("buyer_id", "day")
+    assert defined.views["bought"].entity.keys == ("buyer_id", "item")
 
 
 def test_a_view_without_a_second_clock_is_noted(tmp_path):

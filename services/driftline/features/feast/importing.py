@@ -77,6 +77,7 @@ class _Import:
         self._found = Imported()
         self._taken: dict[str, str] = {}  # Variables of Feast's views that were taken, with their names here.
         self._joined: dict[str, str] = {}  # Entities by their names in Feast, with their variables here.
+        self._keys: dict[str, tuple[str, ...]] = {}  # Of each of these variables.
 
     def run(self) -> Imported:
         for name, call in self._repository.calls("Entity"):
@@ -100,25 +101,29 @@ class _Import:
         name = self._argument(call, "name") or next(iter(call.positional), variable)
         keys = self._argument(call, "join_keys", "join_key")
         keys = keys if isinstance(keys, list) else [keys or name]
-        if len(keys) != 1:
-            self._leave_out(call, f"entity {name}", f"it has {len(keys)} keys; join them to one column")
-            return
-        arguments = {"key": keys[0]} if keys[0] != name else {}
+        arguments = {"key": keys[0] if len(keys) == 1 else tuple(keys)} if keys != [name] else {}
         if description := self._argument(call, "description"):
             arguments["description"] = description
         self._joined[name] = self._joined[variable] = variable
+        self._keys[variable] = tuple(keys)
         self._found.entities[variable] = f"{variable} = Entity({_joined([repr(name), *_named(arguments)])})"
+
+    def _entity_of(self, variables: Sequence[str]) -> str:
+        """Return an entity as Python: of several, one with the keys of all."""
+        if len(variables) == 1:
+            return variables[0]
+        keys = tuple(dict.fromkeys(key for each in variables for key in self._keys[each]))
+        return f"Entity({'_'.join(variables)!r}, key={keys!r})"
 
     def _view(self, variable: str, call: Call) -> None:
         name = self._argument(call, "name") or next(iter(call.positional), variable)
         entities = self._argument(call, "entities") or []
-        if len(entities) != 1:
-            why = f"it has {len(entities)} entities, and here a view has one; join their keys to one column"
-            self._leave_out(call, f"view {name}", why)
+        named = [each.name if isinstance(each, Name) else str(each) for each in entities]
+        if not named:
+            self._leave_out(call, f"view {name}", "it has no entity, and here a view has one")
             return
-        entity = entities[0].name if isinstance(entities[0], Name) else str(entities[0])
-        if entity not in self._joined:
-            self._leave_out(call, f"view {name}", f"its entity {entity} is not defined here, or was left out")
+        if lacking := [each for each in named if each not in self._joined]:
+            self._leave_out(call, f"view {name}", f"its entity {lacking[0]} is not defined here")
             return
         features = self._features(call, f"view {name}", self._argument(call, "schema", "features") or [])
         if not features:
@@ -133,7 +138,7 @@ class _Import:
             "description": self._argument(call, "description"),
         }
         given = {key: value for key, value in arguments.items() if value and str(value) != "None"}
-        parts = [repr(name), self._joined[entity], *_named(given)]
+        parts = [repr(name), self._entity_of([self._joined[each] for each in named]), *_named(given)]
         self._taken[variable] = variable
         self._found.views[variable] = f"{variable} = FeatureView({_joined(parts)})"
 

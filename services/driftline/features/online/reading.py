@@ -15,7 +15,7 @@ from driftline.wire.values import number_value, text_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from driftline.features.definitions import FeatureService, OnDemandView, Selected
+    from driftline.features.definitions import Entity, FeatureService, OnDemandView, Selected
     from driftline.features.online.base import OnlineRow, OnlineStore
 
 Status = Literal["present", "null", "missing", "expired"]
@@ -49,7 +49,8 @@ def get_online(
     Args:
         store: the online back end.
         service: whose features.
-        entity: the entity's key; of a service with several entities a mapping, key by the name of its column.
+        entity: the entity's key, or a tuple of its keys; of a service with several entities a mapping, key by
+            the name of its column.
         request: what the service's on-demand views want of the request.
         clock: the time now, seconds since 1970.
 
@@ -86,10 +87,10 @@ def get_online_many(
     """
     now_us = int(clock() * 1e6)
     found = [_Gathered() for _ in entities]
-    is_single = len({selected.view.entity.key for selected in service.selected}) == 1
+    is_single = len({selected.view.entity.keys for selected in service.selected}) == 1
     for selected in service.selected:
         view = selected.view
-        keys = [_key(entity, view.entity.key, is_single=is_single) for entity in entities]
+        keys = [_key(entity, view.entity, is_single=is_single) for entity in entities]
         rows = store.get(ViewKey(view.name, view.computation), keys)
         for gathered, key, row in zip(found, keys, rows, strict=True):
             gathered.take(selected, key, row, now_us)
@@ -146,15 +147,22 @@ def _compute(
             raise SettingError(f"on-demand view {view.name}: {name}: {error}") from error
 
 
-def _key(entity: Any, name: str, *, is_single: bool) -> str:
-    if hasattr(entity, "get"):
-        entity = entity.get(name)
+def _key(given: Any, entity: Entity, *, is_single: bool) -> str:
+    """Return which entity is asked for, as text."""
+    names = entity.keys
+    if hasattr(given, "get"):
+        values = [given.get(name) for name in names]
     elif not is_single:
-        raise SettingError(f"{entity!r}: the service has several entities; give a mapping, key by column")
-    text = text_value(entity)
-    if not text:
-        raise SettingError(f"there is no key {name!r} of the entity")
-    return text
+        raise SettingError(f"{given!r}: the service has several entities; give a mapping, key by column")
+    else:
+        values = [given] if len(names) == 1 else list(given) if isinstance(given, (tuple, list)) else []
+    if len(values) != len(names):
+        raise SettingError(f"{given!r}: {entity.name} has the keys {', '.join(names)}; give all of them")
+    parts = [text_value(value) or "" for value in values]
+    for name, text in zip(names, parts, strict=True):
+        if not text:
+            raise SettingError(f"there is no key {name!r} of the entity")
+    return entity.text_of(parts)
 
 
 def _row_status(row: OnlineRow | None, ttl_us: int | None, now_us: int) -> Status:

@@ -34,6 +34,9 @@ plain = FeatureView(
 baskets = FeatureView(
     name="baskets", entities=[basket], schema=[Field(name="n", dtype=Int64)], source=orders_file
 )
+bought = FeatureView(
+    name="bought", entities=[buyer, item], schema=[Field(name="times", dtype=Int64)], source=orders_file
+)
 
 asked = RequestSource(name="asked", schema=[Field(name="amount", dtype=Float32)])
 
