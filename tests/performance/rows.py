@@ -91,7 +91,8 @@ def _group(key, rows) -> Group:
             error, own = numbers[both] - truths, weights[both]
             relative = np.abs(error) / np.maximum(np.abs(truths), SMALLEST)
             values = (np.ones_like(own), error, np.abs(error), error**2, error**4, relative, relative**2)
-            for name, value in zip(SUMS[5:], values, strict=True):
+            sums["error_over_squared"] = float(own @ np.maximum(error, 0) ** 2)
+            for name, value in zip(SUMS[6:], values, strict=True):
                 sums[name] = float(own @ value)
             middle = float(np.average(truths, weights=own))
             moments = np.array([[own.sum(), middle, float(own @ (truths - middle) ** 2)]])

@@ -42,6 +42,7 @@ def contradictions(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Pl
         settings: the settings that this comes to, by field.
     """
     yield from _ages(tree, settings)
+    yield from _business_value(tree.get("business_value"))
     features = tree.get("features")
     if isinstance(features, dict):
         for name, given in features.items():
@@ -70,6 +71,19 @@ def _ages(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]
                 f"{name} ({shown[name]}{', the default' if name in by_default else ''})" for name in shown
             ]
             yield at, f"{pair[0]} is longer than {pair[1]}: {why}"
+
+
+def _business_value(value: Given | Tree | None) -> Iterator[tuple[Place, str]]:
+    """Yield that worths have no currency."""
+    if not isinstance(value, dict) or not value or _given(value, "currency"):
+        return
+    first = next((each for each in value.values() if isinstance(each, Given)), None)
+    if first is None:
+        classes = value.get("classes")
+        of_class = next(iter(classes.values()), None) if isinstance(classes, dict) else None
+        first = next(iter(of_class.values()), None) if isinstance(of_class, dict) else None  # type: ignore[assignment]
+    if isinstance(first, Given):
+        yield first.place, "what answers are worth has no currency; set one beside it, such as currency: EUR"
 
 
 def _hours_of(key: str, settings: Mapping[str, Any]) -> float | None:

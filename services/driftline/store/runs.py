@@ -6,11 +6,14 @@ from dataclasses import fields
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from driftline.errors import NotFoundError
+from driftline.registry.decisions import known_version
 from driftline.registry.runs import ArtifactFile, Run, RunData
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.registry.state import ModelState
     from driftline.store.connection import Connection
 
 
@@ -85,3 +88,18 @@ def runs_of_model(connection: Connection, model_name: str) -> Sequence[str]:
     query = """SELECT training_run_id FROM training_run_events WHERE model_name = {model:String}
         GROUP BY training_run_id ORDER BY min(landed_at), training_run_id"""
     return [str(row[0]) for row in connection.rows(query, {"model": model_name})]
+
+
+def read_run_of(connection: Connection, state: ModelState, version: str) -> Run:
+    """Return the run that made a version, as it was registered last.
+
+    Raises:
+        NotFoundError: the model has no such version, or its run has not landed.
+    """
+    run_id = state.versions[known_version(state, version)].training_run_id
+    revisions = read_revisions(connection, state.model_name, run_id)
+    if not revisions:
+        raise NotFoundError(
+            f"version {version} of {state.model_name} was made by run {run_id!r}, of which nothing has landed"
+        )
+    return revisions[-1]
