@@ -157,7 +157,7 @@ def groups_of_columns(score: np.ndarray, truth: np.ndarray) -> list[Group]:
                 bins=bins,
                 counts=np.bincount(index).astype(float),
                 scores=np.bincount(index, answer),
-                sums=np.array([*sums, *(each.sum() for each in values)]),
+                sums=np.array([*sums, (np.maximum(error, 0) ** 2).sum(), *(each.sum() for each in values)]),
                 moments=np.array([[count, came.mean(), ((came - came.mean()) ** 2).sum()]]),
                 error_bins=error_bins,
                 errors=errors,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 MODEL = "fare"
+PROJECT = "<i>desk</i> & co"
 ROWS = 120
 
 
@@ -52,7 +53,7 @@ def write_compared(client: Connection, end: int) -> None:
 
 def _register(client: Connection, end: int) -> None:
     names = "log_offset event_id event_time model_name kind model_version training_run_id environment stage"
-    names += " expected_head"
+    names += " expected_head project"
     decided = [
         ("version", "1", "", ""),
         ("version", "2", "", ""),
@@ -62,7 +63,13 @@ def _register(client: Connection, end: int) -> None:
     rows = [
         [
             *(100 + place, uuid.UUID(int=100 + place), hour_time(end - 500 + place), MODEL, kind, version),
-            *("" if kind == "stage" else f"fare-{version}", "production", stage, head),
+            *(
+                "" if kind == "stage" else f"fare-{version}",
+                "production",
+                stage,
+                head,
+                PROJECT if kind == "version" else "",
+            ),
         ]
         for place, (kind, version, stage, head) in enumerate(decided)
     ]

@@ -124,7 +124,8 @@ class Page:
 
 
 def _fleet(request: PageRequest) -> PageContent:
-    return PageContent({"view": view_fleet(request.connect(), request.choice), "choice": request.choice})
+    view = view_fleet(request.connect(), request.choice, request.query.get("project", ""))
+    return PageContent({"view": view, "choice": request.choice})
 
 
 def _model(request: PageRequest) -> PageContent:
@@ -212,7 +213,7 @@ PAGES: Final = (
         addresses.fleet_path,
         "Which models need attention? Open incidents first; then each model with its state, its incidents "
         "over time, how much of the newest window's traffic arrived, and when it was judged last; then "
-        "earlier incidents and how they were acknowledged.",
+        "earlier incidents and how they were acknowledged; of all models or of a project (`project=`).",
         _fleet,
         example="/",
     ),

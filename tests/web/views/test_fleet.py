@@ -81,3 +81,15 @@ def test_lists_earlier_incidents_of_the_days_asked_for(site, days, expected):
 
 def test_an_incident_that_was_taken_back_is_shown_nowhere(site):
     assert "dddddddddddd" not in site.get("/?days=365")
+
+
+def test_shows_the_models_of_a_project(site):
+    page = site.get("/")
+    link = "/?project=%3Ci%3Edesk%3C%2Fi%3E+%26+co"
+    assert f'href="{link}"' in page
+    assert "<i>desk" not in page
+    of_project = site.get(link)
+    assert 'href="/models/fare"' in of_project
+    assert 'href="/models/crew"' not in of_project
+    assert "/?days=7&amp;project=" in of_project
+    assert "No model is in project &#39;desk&#39;" in site.get("/?project=desk", status=404)
