@@ -58,6 +58,8 @@ def _section(monitor: ModelMonitor[S], section: str) -> Iterator[Row]:
         }
     else:
         shown = dict(_flat(monitor.business_value))
+    if not shown:
+        yield Row(section, "none", None)
     for name, text in shown.items():
         yield Row(f"{section}.{name}", text, monitor.lines.get(f"{section}.{name}"))
 

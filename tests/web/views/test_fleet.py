@@ -18,7 +18,7 @@ def row(page: str, model: str) -> str:
 
 def test_leads_with_which_model_and_feature_drifted_and_since_when(site):
     text = text_of(site.get("/"))
-    assert text.startswith("driftline flight-delay has drifted, 4 others did not")
+    assert text.startswith("driftline flight-delay has drifted, 5 others did not")
     assert "flight-delay: temp drifted since 19 Jul 2013, 10:00 UTC" in text
     assert "nulls rose from 1.0 % to 31.0 %, against the same hours of past weeks" in text
     assert "What was it? driftline ack a1b2c3d4e5f6 --real, --noise or --accept" in text
@@ -26,7 +26,7 @@ def test_leads_with_which_model_and_feature_drifted_and_since_when(site):
 
 def test_shows_the_model_that_drifted_first_and_then_what_is_not_judged(site):
     names = re.findall(r'<th scope="row"><a href="[^"]*">(.*?)</a>', site.get("/"))
-    assert names[:3] == ["flight-delay", "crew", "young"]
+    assert names[:4] == ["flight-delay", "crew", "fare", "young"]
 
 
 def test_calls_only_what_drifts_now_drifted(site):
