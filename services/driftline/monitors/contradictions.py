@@ -77,13 +77,18 @@ def _business_value(value: Given | Tree | None) -> Iterator[tuple[Place, str]]:
     """Yield that worths have no currency."""
     if not isinstance(value, dict) or not value or _given(value, "currency"):
         return
-    first = next((each for each in value.values() if isinstance(each, Given)), None)
-    if first is None:
-        classes = value.get("classes")
-        of_class = next(iter(classes.values()), None) if isinstance(classes, dict) else None
-        first = next(iter(of_class.values()), None) if isinstance(of_class, dict) else None  # type: ignore[assignment]
-    if isinstance(first, Given):
+    first = _first_given(value)
+    if first is not None:
         yield first.place, "what answers are worth has no currency; set one beside it, such as currency: EUR"
+
+
+def _first_given(tree: Tree) -> Given | None:
+    """Return the first value that a section sets, in whatever depth; None: it sets none."""
+    for each in tree.values():
+        found = each if isinstance(each, Given) else _first_given(each)
+        if found is not None:
+            return found
+    return None
 
 
 def _hours_of(key: str, settings: Mapping[str, Any]) -> float | None:

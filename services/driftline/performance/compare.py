@@ -24,10 +24,10 @@ from driftline.store.compared import Two, read_answers, read_both_answered, read
 from driftline.store.performance import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from driftline.performance.paired import Metric
-    from driftline.performance.pairs import Pairs
+    from driftline.performance.pairs import PairedTask, Pairs
     from driftline.performance.task import Task
     from driftline.performance.timeline import Period, Value
     from driftline.store.compared import BothAnswered, Traffic
@@ -44,7 +44,7 @@ DEFAULT_HOURS: Final = 28 * 24
 _LEVEL = 0.025
 """On each side of an interval of 95 %."""
 
-_TASKS: Final = {
+_TASKS: Final[Mapping[PairedTask, Sequence[Metric]]] = {
     "binary": ("roc_auc", "accuracy", "brier_score", "log_loss"),
     "labels": ("accuracy",),
     "numbers": ("mae", "rmse"),
@@ -288,8 +288,7 @@ def _metrics(
 def _paired(pairs: Pairs, known: Sequence[BothAnswered], task: Task | None) -> dict[str, Difference]:
     """Return the differences that are tested row by row, by metric."""
     found: dict[str, Difference | None] = {}
-    names: Sequence[Metric] = _TASKS[pairs.task]  # type: ignore[assignment]
-    for name in names:
+    for name in _TASKS[pairs.task]:
         own, other = pairs.candidate, pairs.production
         if name == "accuracy" and pairs.task == "binary":
             right = _right(known, task)
@@ -303,14 +302,14 @@ def _paired(pairs: Pairs, known: Sequence[BothAnswered], task: Task | None) -> d
 def _right(known: Sequence[BothAnswered], task: Task | None) -> np.ndarray:
     """Return whether each version was right, by its label, or where that says nothing its score. (2, n)."""
 
-    def said_yes(label: str | None, score: float | None) -> bool:
+    def is_yes(label: str | None, score: float | None) -> bool:
         decided = task.decides(label) if task and label else None
         return (score is not None and score >= 0.5) if decided is None else decided
 
     return np.array(
         [
             [
-                said_yes(answer.label, answer.number) == ((each.row.actual_number or 0.0) > 0.5)
+                is_yes(answer.label, answer.number) == ((each.row.actual_number or 0.0) > 0.5)
                 for each, answer in answered
             ]
             for answered in (

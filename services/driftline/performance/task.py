@@ -46,7 +46,7 @@ class Task:
         kind: binary, multiclass or regression.
         positive: of binary: the labels that mean yes. Empty: no label decides, the score does, from 0.5 on.
         negative: of binary: the labels that mean no.
-        business_value: what its answers are worth; None: nobody said so.
+        business_value: what its answers are worth; None: that is not set.
     """
 
     kind: Kind

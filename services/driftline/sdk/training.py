@@ -164,11 +164,10 @@ def register_training_run(
     )
     model = read_artifact(artifact, artifact_uri, artifact_sha256)
     code = code_of(git_commit, git_dirty, keep_changes=keep_changes)
-    references = data_references(data, data_uri, data_fingerprint)
     types = table_shape(reference)[1] if features is None else features
     event = {
         **names,
-        **origins_of(model, code, environment, references, waive),
+        **origins_of(model, code, environment, data_references(data, data_uri, data_fingerprint), waive),
         **measures_of(parameters=parameters, metrics=metrics, cost=cost, features=types, tags=tags),
         "reference_rows": 0 if rows is None else rows.length,
         "project": project or "",

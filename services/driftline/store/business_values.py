@@ -19,7 +19,7 @@ WHERE model_name = {model:String} AND currency != ''
 
 
 def read_business_value(connection: Connection, model_name: str) -> BusinessValue | None:
-    """Return what a model's answers are worth; None: nobody said so."""
+    """Return what a model's answers are worth; None: that is not set."""
     rows = connection.rows(_READ, {"model": model_name})
     if not rows:
         return None
