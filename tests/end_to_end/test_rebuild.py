@@ -129,7 +129,7 @@ def test_a_run_is_rebuilt_by_its_commands_and_trains_the_same_model(tmp_path, py
     again = (tmp_path / "again").as_uri()
     own = fresh / "env" / "bin" / "python"
     _, rmse = train(own, fresh / "code", again, "train.py", "../data-training", "../model.npy")
-    assert before["parameters"] == {"penalty": "2.0"}
+    assert before["parameters"] == {"penalty": "2"}
     assert before["metrics"] == {"train/rmse": float(rmse)}
     assert file_sha256(fresh / "model.npy") == before["artifacts"][0]["sha256"]
     assert (fresh / "artifact").read_bytes() == (fresh / "model.npy").read_bytes()
