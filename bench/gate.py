@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import ndtri
 
-from driftline.lifecycle.gate import GateRules, Pairs, decide_gate
+from driftline.lifecycle.gate import GateRules, decide_gate
+from driftline.performance.pairs import Pairs
 
 if TYPE_CHECKING:
-    from driftline.lifecycle.gate import Task
+    from driftline.performance.pairs import PairedTask
     from driftline.performance.tally import Floats
 
 SLICE: Final = "region=north"
@@ -50,7 +51,7 @@ KINDS: Final = {
 }
 
 
-def draw(task: Task, kind: Kind, rows: int, random: np.random.Generator) -> Pairs:
+def draw(task: PairedTask, kind: Kind, rows: int, random: np.random.Generator) -> Pairs:
     """Return the answers of two models that know the same 80 % of what can be known."""
     in_slice = np.arange(rows) < round(SLICE_SHARE * rows)
     shift = np.where(in_slice, kind.in_slice, kind.whole) * MARGIN[task]
@@ -94,7 +95,7 @@ def _numbers(shift: Floats, random: np.random.Generator) -> tuple[Floats, Floats
     return truth, truth + ours * (1 - shift), truth + theirs
 
 
-def decisions(task: Task, kind: Kind, *, rows: int, runs: int, seed: int) -> Counter[str]:
+def decisions(task: PairedTask, kind: Kind, *, rows: int, runs: int, seed: int) -> Counter[str]:
     """Return how often the gate decided what."""
     random = np.random.Generator(np.random.PCG64(seed))
     return Counter(decide_gate(draw(task, kind, rows, random), RULES).decision for _ in range(runs))
@@ -107,7 +108,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[4_000, 20_000])
     asked = parser.parse_args()
     print("| metric | candidate | rows | pass | fail | hold |\n|---|---|---|---|---|---|")
-    tasks: dict[str, Task] = {"AUC": "binary", "accuracy": "labels", "mean absolute error": "numbers"}
+    tasks: dict[str, PairedTask] = {"AUC": "binary", "accuracy": "labels", "mean absolute error": "numbers"}
     for rows in asked.rows:
         for metric, task in tasks.items():
             for name, kind in KINDS.items():

@@ -62,6 +62,7 @@ CREATE TABLE performance_counts
     error_largest Float64 CODEC(ZSTD),
     error_relative Float64 COMMENT 'sum of absolute error by absolute truth' CODEC(ZSTD),
     error_relative_squared Float64 CODEC(ZSTD),
+    error_over_squared Float64 COMMENT 'sum of squares where the answer is above the truth' CODEC(ZSTD),
     moments Array(Tuple(UInt64, Float64, Float64))
         COMMENT 'of truths that are numbers: how many, their mean, the sum of squares about it' CODEC(ZSTD),
     errors Tuple(Array(Int32), Array(UInt64), Array(Float64), Array(Float64), Array(Float64), Array(Float64),

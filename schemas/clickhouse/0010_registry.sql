@@ -23,12 +23,13 @@ CREATE TABLE registry_events
     reason String,
     origin String COMMENT 'the registry that it was copied from; empty: decided here',
     origin_sha256 Nullable(String) COMMENT 'of what that one reported of the version',
+    project LowCardinality(String) COMMENT 'that the model belongs to since; empty: where it was',
     CONSTRAINT model_name_given CHECK model_name != '',
     CONSTRAINT names_bounded CHECK
         greatest(
             length(model_name), length(kind), length(model_version), length(training_run_id),
             length(environment), length(stage), length(alias), length(expected_head), length(written_by),
-            length(origin)
+            length(origin), length(project)
         ) <= 2048,
     CONSTRAINT texts_bounded CHECK
         greatest(

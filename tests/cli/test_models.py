@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
-from driftline import PredictionLogger
+from driftline import PredictionLogger, register_training_run
 from driftline.cli.app import driftline
+from driftline.errors import SettingError
 from driftline.log import open_log
 from driftline.registry.client import Registry
 from driftline.registry.decisions import Author
 from driftline.registry.events import Kind
 from tests.support.landing import Landing
 from tests.support.running import Place
+from tests.support.training import WAIVED
 
 MODEL = "flight-delay"
 
@@ -171,3 +173,30 @@ def test_history_of_a_time_that_nothing_is_known_of_says_so(place):
     assert "no prediction of that time has landed" in done.output
     unknown = run(place, "models", "history", "other")
     assert "no model 'other' is registered; there is flight-delay" in unknown.output
+
+
+def test_models_and_runs_of_a_project_are_listed(place):
+    with open_log(place.log_url) as log:
+        for model, project in (("fraud", "payments"), ("fraud", None), ("late", "desk")):
+            register_training_run(model_name=model, project=project, log=log, waive=WAIVED)
+    landing = Landing(place)
+    landing.land()
+    landing.close()
+    assert [line["model_name"] for line in ask(place, "models", "list", "--project", "payments")] == ["fraud"]
+    assert {line["project"] for line in ask(place, "models", "list")} == {None, "payments", "desk"}
+    listed = ask(place, "runs", "list", "--project", "payments")
+    assert [(row["model_name"], row["model_version"], row["project"]) for row in listed] == [
+        ("fraud", "2", "payments"),
+        ("fraud", "1", "payments"),
+    ]
+    assert [row["model_name"] for row in ask(place, "runs", "list", "--limit", "1")] == ["late"]
+    for command in ("models", "runs"):
+        done = run(place, command, "list", "--project", "payment")
+        assert done.exit_code == 1
+        assert "no model is in project 'payment'; there are payments, desk" in done.output
+
+
+@pytest.mark.parametrize("project", ["", "p" * 3000])
+def test_a_project_is_a_name_as_any_other(place, project):
+    with open_log(place.log_url) as log, pytest.raises(SettingError, match="project"):
+        register_training_run(model_name="fraud", project=project, log=log, waive=WAIVED)

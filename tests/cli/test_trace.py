@@ -143,7 +143,7 @@ class TestTrace:
             )
         assert (tmp_path / "code" / "train.py").read_text() == "fit(depth=4)\n"
         assert (tmp_path / "requirements.txt").read_text() == "numpy==2.2.0\n"
-        assert (tmp_path / "data-training").read_text() == "distance\n733\n"
+        assert (tmp_path / "data-training.csv").read_text() == "distance\n733\n"
         assert (tmp_path / "artifact").read_bytes() == b"weights"
 
     def test_what_was_never_registered_says_so(self, site):

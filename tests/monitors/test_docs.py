@@ -9,7 +9,7 @@ import pytest
 
 from driftline.drift import DriftSettings
 from driftline.monitors import MonitorsError, read_monitors
-from driftline.monitors.keys import Feature, File, Model, Retrain, keys_of
+from driftline.monitors.keys import BusinessValue, Feature, File, Model, Retrain, keys_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "monitors.md").read_text()
 YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -28,18 +28,18 @@ def rows(section):
         else:
             default = (
                 f"`{key.kind.show(key.default)}`"
-                if key.default not in ("", ()) and isinstance(key.default, (bool, str, int))
+                if key.default not in ("", ()) and isinstance(key.default, (bool, str, int, float))
                 else "none"
             )
         allowed = key.kind.allowed if key.kind else "see below"
-        if key.name in {"models", "features"}:
+        if key.name in {"models", "features", "classes"}:
             allowed = f"{key.kind.what}; each: {allowed}"
         yield f"| `{key.name}` | {default} | {allowed} | {key.about} |"
 
 
 def test_the_tables_hold_each_key_with_its_default_and_what_is_allowed_and_no_other():
     documented = [line for line in TEXT.splitlines() if re.match(r"\| `", line)]
-    assert documented == [*rows(File), *rows(Model), *rows(Feature), *rows(Retrain)]
+    assert documented == [*rows(File), *rows(Model), *rows(Feature), *rows(Retrain), *rows(BusinessValue)]
 
 
 @pytest.mark.parametrize("block", FINE)

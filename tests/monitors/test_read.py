@@ -95,3 +95,16 @@ def test_aliases_of_aliases_do_not_grow(tmp_path):
 def test_a_byte_order_mark_is_no_problem(tmp_path):
     (tmp_path / "m.yaml").write_bytes(b"\xef\xbb\xbfversion: 1\n")
     assert not read_monitors(tmp_path / "m.yaml", DriftSettings()).entries
+
+
+def test_what_answers_are_worth_has_a_currency(tmp_path):
+    path = tmp_path / "monitors.yaml"
+    head = "version: 1\nmodels:\n  late:\n    business_value: "
+    fine = f"{head}{{currency: EUR, true_positive: 2.5, classes: {{a: {{false_negative: -1}}}}}}\n"
+    path.write_text(fine)
+    given = read_monitors(path, DriftSettings()).of("late").business_value
+    assert given == {"currency": "EUR", "true_positive": 2.5, "classes": {"a": {"false_negative": -1.0}}}
+    for without in (f"{head}{{over: -2}}\n", f"{head}{{classes: {{a: {{false_negative: -1}}}}}}\n"):
+        path.write_text(without)
+        with pytest.raises(MonitorsError, match="has no currency; set one beside it"):
+            read_monitors(path, DriftSettings())

@@ -91,7 +91,8 @@ def _group(key, rows) -> Group:
             error, own = numbers[both] - truths, weights[both]
             relative = np.abs(error) / np.maximum(np.abs(truths), SMALLEST)
             values = (np.ones_like(own), error, np.abs(error), error**2, error**4, relative, relative**2)
-            for name, value in zip(SUMS[5:], values, strict=True):
+            sums["error_over_squared"] = float(own @ np.maximum(error, 0) ** 2)
+            for name, value in zip(SUMS[6:], values, strict=True):
                 sums[name] = float(own @ value)
             middle = float(np.average(truths, weights=own))
             moments = np.array([[own.sum(), middle, float(own @ (truths - middle) ** 2)]])
@@ -156,7 +157,7 @@ def groups_of_columns(score: np.ndarray, truth: np.ndarray) -> list[Group]:
                 bins=bins,
                 counts=np.bincount(index).astype(float),
                 scores=np.bincount(index, answer),
-                sums=np.array([*sums, *(each.sum() for each in values)]),
+                sums=np.array([*sums, (np.maximum(error, 0) ** 2).sum(), *(each.sum() for each in values)]),
                 moments=np.array([[count, came.mean(), ((came - came.mean()) ** 2).sum()]]),
                 error_bins=error_bins,
                 errors=errors,

@@ -208,3 +208,26 @@ def test_a_version_keeps_what_another_registry_held_of_it_until_that_holds_somet
     known = [fold(events[:first])["till"].versions["1"].origin_sha256 for first in (1, 2, 3)]
     assert known == ["a" * 64, "a" * 64, "b" * 64]
     assert [event.origin for event in events] == ["http://mlflow:5000", "", "http://mlflow:5000"]
+
+
+def test_a_model_is_in_the_project_that_a_version_named_last():
+    author = Author("ann")
+
+    def registered(version, run, project):
+        names = {"model_version": version, "training_run_id": run}
+        return author.event("till", Kind.VERSION, **names, project=project)
+
+    events = [
+        registered("1", "a", ""),
+        registered("1", "a", "shop"),
+        registered("2", "b", ""),
+        registered("2", "another", "theirs"),  # Refused: the version is taken.
+        registered("3", "c", "desk"),
+    ]
+    assert [fold(events[:end])["till"].project for end in (1, 2, 3, 4, 5)] == [
+        "",
+        "shop",
+        "shop",
+        "shop",
+        "desk",
+    ]

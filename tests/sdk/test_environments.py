@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from importlib.metadata import PathDistribution
 
 import pytest
@@ -37,6 +39,31 @@ def test_installed_packages_are_listed_as_pip_takes_them(tmp_path, monkeypatch):
     found = installed_packages()
     assert found.text == "Alpha==2.0\nours @ git+https://git.example/ours@f00d\nzeta==1.0\n"
     assert (found.kind, len(found.sha256)) == ("packages", 64)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_what_was_installed_from_a_checkout_is_listed_with_its_commit(tmp_path, monkeypatch):
+    """No index has it: its version alone rebuilds nothing."""
+    tree, plain = tmp_path / "our tree", tmp_path / "plain"
+    for folder in (tree / "packages" / "ours", plain):
+        folder.mkdir(parents=True)
+        (folder / "pyproject.toml").write_text("")
+    git = ("git", "-C", tree, "-c", "user.name=A", "-c", "user.email=a@example.com")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "x")):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+
+    def listed():
+        places = {"ours": tree / "packages" / "ours", "other": plain}
+        found = [
+            distribution(tmp_path, name, "0.1", {"url": place.as_uri(), "dir_info": {"editable": True}})
+            for name, place in places.items()
+        ]
+        monkeypatch.setattr(environments, "distributions", lambda: found)
+        return installed_packages().text
+
+    where = f"{tree.as_uri()}@{commit.strip()}#subdirectory=packages/ours"
+    assert listed() == f"other==0.1\nours @ git+{where}\n"
 
 
 @pytest.mark.parametrize(

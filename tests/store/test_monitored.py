@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from driftline.domain.business_value import BusinessValue, Worth
 from driftline.drift import DriftSettings
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
-from driftline.store.monitored import follow_monitors, follow_rules_of, follow_segments_of
+from driftline.store.business_values import read_business_value
+from driftline.store.monitored import follow_monitors, follow_rules_of, follow_segments_of, follow_value_of
 from driftline.store.rules import Rule, read_rules, set_rules
 from driftline.store.segments import wanted_segments
 from tests.support.landing import put
@@ -125,3 +129,25 @@ def test_all_models_follow_those_that_landed_and_those_that_are_named(landing, c
     assert read_rules(client, "all-landed")[""] == {"prediction.number": Rule(kind="answer", maximum=1.0)}
     assert wanted_segments(client, "all-coming") == []
     assert wanted_segments(client, "all-*") == []
+
+
+def test_what_answers_are_worth_is_what_the_file_says_last(client):
+    read = partial(read_business_value, client, "worthy")
+    given = {
+        "currency": "EUR",
+        "true_positive": 12.0,
+        "over": -2.0,
+        "classes": {"late": {"false_negative": -9.0}},
+    }
+    monitor = ModelMonitor(settings=DriftSettings(), business_value=given)
+    follow_value_of(client, "worthy", monitor)
+    assert read() == BusinessValue(
+        currency="EUR",
+        of_yes=Worth(true_positive=12),
+        classes={"late": Worth(false_negative=-9)},
+        over=-2,
+    )
+    follow_value_of(client, "worthy", monitor)
+    assert client.rows("SELECT count() FROM business_values")[0][0] == 1
+    follow_value_of(client, "worthy", ModelMonitor(settings=DriftSettings()))
+    assert read() is None

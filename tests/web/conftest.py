@@ -27,6 +27,7 @@ from driftline.store.verdicts import JudgedHour, write_judged_hours, write_verdi
 from driftline.web import WebServer, create_app
 from tests.support.traffic import derive
 from tests.web.browser import Browser
+from tests.web.compared import write_compared
 from tests.web.history import write_decisions, write_training
 
 if TYPE_CHECKING:
@@ -319,6 +320,7 @@ def _fill(client: Connection) -> None:
         column_names=list(_RUN),
     )
     write_decisions(client, END)
+    write_compared(client, END)
     _store_features(client)
     write_training(client, END)
     corrected = [[predictions[0][0], hour_time(END - 182 + 24 * day), "flight-delay", day] for day in (0, 1)]

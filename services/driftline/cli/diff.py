@@ -15,11 +15,10 @@ from driftline.cli.output import echo, echo_json
 from driftline.cli.questions import ask_store
 from driftline.errors import NotFoundError
 from driftline.registry.client import known_model
-from driftline.registry.decisions import known_version
 from driftline.registry.diff import code_command, differences
 from driftline.registry.state import in_environment
 from driftline.store.registry import read_registry
-from driftline.store.runs import read_revisions
+from driftline.store.runs import read_run_of
 
 if TYPE_CHECKING:
     from driftline.registry.runs import Run
@@ -83,7 +82,7 @@ def _read(
         raise NotFoundError(
             f"no version of {model_name} was in production{where} before {newer}: name two versions"
         )
-    return _run_of(connection, state, older), _run_of(connection, state, newer)
+    return read_run_of(connection, state, older), read_run_of(connection, state, newer)
 
 
 def _before(state: ModelState, version: str | None, environment: str) -> str | None:
@@ -92,13 +91,3 @@ def _before(state: ModelState, version: str | None, environment: str) -> str | N
         if move.production_after == version:
             return move.production_before or None
     return None
-
-
-def _run_of(connection: Connection, state: ModelState, version: str) -> Run:
-    run_id = state.versions[known_version(state, version)].training_run_id
-    revisions = read_revisions(connection, state.model_name, run_id)
-    if not revisions:
-        raise NotFoundError(
-            f"version {version} of {state.model_name} was made by run {run_id!r}, of which nothing has landed"
-        )
-    return revisions[-1]

@@ -28,12 +28,9 @@ from driftline.lifecycle.overlap import learned_of
 from driftline.lifecycle.scores import read_scores
 from driftline.registry.decisions import known_version
 from driftline.store.gates import write_gate
-from driftline.store.runs import read_revisions
+from driftline.store.runs import read_run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from driftline.registry.runs import Run
     from driftline.registry.state import ModelState
     from driftline.store.connection import Connection
 
@@ -124,7 +121,7 @@ def _comparison(
     asked: dict[str, Any],
     store_url: str,
 ) -> Comparison:
-    runs = [_run(connection, state, version) for version in (candidate, production)]
+    runs = [read_run_of(connection, state, version) for version in (candidate, production)]
     common: dict[str, Any] = {
         "candidate": candidate,
         "production": production,
@@ -150,11 +147,3 @@ def _comparison(
         split="none",
     )
     return Comparison(definition=define(connection, wanted), **common)
-
-
-def _run(connection: Connection, state: ModelState, version: str) -> Run:
-    run_id = state.versions[known_version(state, version)].training_run_id
-    revisions: Sequence[Run] = read_revisions(connection, state.model_name, run_id)
-    if not revisions:
-        raise NotFoundError(f"run {run_id}, which made version {version}, has not landed: land it first")
-    return revisions[-1]

@@ -11,10 +11,12 @@ import click
 from driftline.cli.options import clean_errors, json_option, log_option
 from driftline.cli.output import echo, echo_json, echo_table
 from driftline.domain.streams import PRODUCTION
+from driftline.errors import NotFoundError
 from driftline.log import open_log
 from driftline.registry.client import Registry
 from driftline.registry.decisions import Author, give_stage, name_alias, parse_stage, roll_back, somebody
 from driftline.registry.events import STAGES, Stage
+from driftline.registry.fold import listed_projects
 from driftline.registry.state import in_environment
 
 if TYPE_CHECKING:
@@ -61,18 +63,23 @@ def decision_options(command: Callable[P, R]) -> Callable[P, R]:
 
 
 @models_group.command("list")
+@click.option("--project", help="Of this project only.")
 @log_option
 @json_option
 @clean_errors
-def list_models(log_url: str, as_json: bool) -> None:
+def list_models(project: str | None, log_url: str, as_json: bool) -> None:
     """List all models: how many versions each has, and which is in production."""
     with opened_registry(log_url) as registry:
-        rows = [_summary(state) for state in registry.read().values()]
+        states = registry.read().values()
+    rows = [_summary(state) for state in states if project is None or state.project == project]
+    if project is not None and not rows:
+        there = listed_projects((state.project for state in states), project)
+        raise NotFoundError(f"no model is in project {project!r}; {there}")
     if as_json:
         echo_json(rows)
     elif rows:
         shown = [{**row, "aliases": _pairs(row["aliases"])} for row in rows]
-        echo_table(shown, ["model_name", "versions", "production", "since", "by", "aliases"])
+        echo_table(shown, "project model_name versions production since by aliases".split())
     else:
         echo("no model is registered; register_training_run() in the training code does it")
 
@@ -245,6 +252,7 @@ def _summary(state: ModelState) -> dict[str, Any]:
     last = moves[-1].event if moves else None
     return {
         "model_name": state.model_name,
+        "project": state.project or None,
         "versions": len(state.versions),
         "production": state.in_production(),
         "since": last.event_time if last else None,

@@ -15,8 +15,8 @@ from driftline.cli.questions import ask_store
 from driftline.cli.times import parse_age, parse_time, since_option
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.streams import PRODUCTION
+from driftline.performance.business_value import BUSINESS_VALUE
 from driftline.performance.intervals import insufficient
-from driftline.performance.task import MAIN
 from driftline.performance.timeline import read_timeline
 from driftline.store.performance import Asked, Moment, read_performance_models
 
@@ -156,7 +156,8 @@ def _rows(timeline: Timeline, metrics: Sequence[str], *, everything: bool) -> It
     task = timeline.task
     if task is None:
         return
-    shown = metrics or (None if everything else MAIN[task.kind])
+    currency = task.business_value.currency if task.business_value else None
+    shown = metrics or (None if everything else task.main)
     for period in sorted(timeline.periods, key=lambda each: (each.stream, each.start)):
         known = {**period.values, **period.estimates}
         names = [name for name in known if shown is None or name in shown]
@@ -170,6 +171,7 @@ def _rows(timeline: Timeline, metrics: Sequence[str], *, everything: bool) -> It
                 "task": task.kind,
                 "positive": sorted(task.positive),
                 "metric": name,
+                "currency": currency if name == BUSINESS_VALUE else None,
                 **dataclasses.asdict(value.measured if value else insufficient()),
                 "basis": value.basis if value else "estimated" if is_estimated else "",
                 "naive": value.naive if value else None,
@@ -223,6 +225,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "est_high": estimate["high"],
         "est_error": estimate["error"],
         "version": row["model_version"],
+        "metric": f"{row['metric']} ({row['currency']})" if row["currency"] else row["metric"],
         "value": value,
         "basis": _BASIS[row["basis"]],
         "expected": row["expected_final_coverage"],

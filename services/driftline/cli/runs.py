@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.cli.options import clean_errors, json_option, log_option, store_option
-from driftline.cli.output import echo, echo_json
+from driftline.cli.output import echo, echo_json, echo_table
 from driftline.cli.questions import ask_store
 from driftline.errors import NotFoundError
+from driftline.registry.fold import listed_projects
 from driftline.registry.runs import rebuild_steps
 from driftline.sdk.data import DataReference
 from driftline.sdk.training import register_training_run
-from driftline.store.runs import models_of_run, read_revisions
+from driftline.store.registry import read_registry
+from driftline.store.runs import models_of_run, read_revisions, read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,6 +73,7 @@ def _several(name: str, what: str, *, as_numbers: bool = False) -> Callable[[Cal
 @click.option(
     "--version", "model_version", help="The version that it made; default: the model's next number."
 )
+@click.option("--project", help="That the model belongs to since; default: the one that it is in.")
 @click.option(
     "--artifact", type=click.Path(), help="The trained model, a file or a folder: digests are kept."
 )
@@ -121,6 +124,38 @@ def register(
         echo_json({"model_name": arguments["model_name"], **names})
     else:
         echo(f"{arguments['model_name']} version {run.model_version}: run {run}, a candidate")
+
+
+@runs_group.command("list")
+@click.option("--project", help="Of models of this project only.")
+@click.option("--model", "model_name", help="Of this model only.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the newest."
+)
+@store_option
+@json_option
+@clean_errors
+def list_runs(project: str | None, model_name: str | None, limit: int, store_url: str, as_json: bool) -> None:
+    """List training runs, the newest first: the version that each made, its commit, its project."""
+
+    def question(connection: Connection) -> Sequence[dict[str, Any]]:
+        projects = {name: state.project for name, state in read_registry(connection).items()}
+        if project is not None and project not in projects.values():
+            raise NotFoundError(f"no model is in project {project!r}; {listed_projects(projects.values())}")
+        models = None if project is None else [name for name, own in projects.items() if own == project]
+        if model_name is not None:
+            models = [model_name] if models is None or model_name in models else []
+        found = read_runs(connection, models, limit=limit)
+        return [{**dataclasses.asdict(each), "project": projects.get(each.model_name, "")} for each in found]
+
+    rows = ask_store(store_url, question)
+    if as_json:
+        echo_json(rows)
+    elif rows:
+        columns = "registered_time project model_name model_version training_run_id git_commit registered_by"
+        echo_table(rows, columns.split())
+    else:
+        echo("no run has landed; register_training_run() in the training code registers them")
 
 
 @runs_group.command("show")

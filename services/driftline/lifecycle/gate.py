@@ -7,15 +7,14 @@ looked at. What is neither holds: there is too little to say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
-from driftline.lifecycle.paired import (
+from driftline.performance.paired import (
     RELATIVE,
     Difference,
-    Flags,
     Metric,
     calibration_difference,
     difference_of,
@@ -26,13 +25,13 @@ from driftline.lifecycle.paired import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from driftline.performance.tally import Floats
+    from driftline.performance.paired import Flags
+    from driftline.performance.pairs import PairedTask, Pairs
 
 Decision: TypeAlias = Literal["pass", "fail", "hold"]
-Task: TypeAlias = Literal["binary", "labels", "numbers"]
 
 WHOLE: Final = ""
-METRIC_OF: Final[Mapping[Task, Metric]] = {"binary": "roc_auc", "labels": "accuracy", "numbers": "mae"}
+METRIC_OF: Final[Mapping[PairedTask, Metric]] = {"binary": "roc_auc", "labels": "accuracy", "numbers": "mae"}
 MARGIN_OF: Final[Mapping[str, float]] = {
     "roc_auc": 0.01,
     "accuracy": 0.01,
@@ -82,35 +81,6 @@ class GateRules:
         """Return the margin of the whole and of a slice."""
         margin = MARGIN_OF[metric] if self.margin is None else self.margin
         return margin, SLICE_MARGINS * margin if self.slice_margin is None else self.slice_margin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
-    """Rows whose truth is known and that both models answered.
-
-    Args:
-        task: ``binary``: scores of yes; ``labels``: whether each was right; ``numbers``.
-        truth: 0 or 1, or numbers; of labels unused. Shape (n,).
-        candidate: its answers; of labels 1 where right. Shape (n,).
-        production: likewise. Shape (n,).
-        slices: which rows are in which slice. Each of shape (n,).
-        candidate_latency: microseconds, of the rows where both are logged. Shape (m,).
-        production_latency: likewise.
-        invalid: answers of the candidate that are none; they are not among the n.
-        asked: rows that production answered, of which the truth is known.
-        available: share of the rows that have it, by feature that the candidate was trained on.
-    """
-
-    task: Task
-    truth: Floats
-    candidate: Floats
-    production: Floats
-    slices: Mapping[str, Flags] = field(default_factory=dict)
-    candidate_latency: Floats = field(default_factory=lambda: np.zeros(0))
-    production_latency: Floats = field(default_factory=lambda: np.zeros(0))
-    invalid: int = 0
-    asked: int = 0
-    available: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

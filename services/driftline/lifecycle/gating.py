@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from driftline.errors import SettingError
-from driftline.lifecycle.gate import GateRules, Pairs, decide_gate
+from driftline.lifecycle.gate import GateRules, decide_gate
 from driftline.lifecycle.overlap import overlaps
+from driftline.performance.pairs import pairs_of
 from driftline.store.paired import COMPARED, read_answered_rows, read_availability, read_candidate_answers
 
 if TYPE_CHECKING:
@@ -18,11 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from driftline.domain.snapshots import Definition
-    from driftline.lifecycle.gate import Task, Verdict
+    from driftline.lifecycle.gate import Verdict
     from driftline.lifecycle.overlap import Learned
-    from driftline.performance.tally import Floats
     from driftline.store.connection import Connection
-    from driftline.store.paired import Answer, AnsweredRow
+    from driftline.store.paired import Answer
 
 MOST_ROWS: Final = 200_000
 """Of more a sample decides, always the same."""
@@ -114,81 +111,6 @@ def run_gate(
         rules=rules,
         verdict=decide_gate(pairs, rules),
     )
-
-
-def pairs_of(
-    rows: Sequence[AnsweredRow],
-    answers: Sequence[Answer | None],
-    keys: Sequence[str],
-    slices: Sequence[str],
-    available: Mapping[str, float],
-) -> Pairs:
-    """Return what both models answered, as the gate takes it.
-
-    Args:
-        rows: production's answers and the truths.
-        answers: the candidate's, one a row; None: it did not answer.
-        keys: what the segments of the rows are values of.
-        slices: ``key=value``.
-        available: share of rows by feature.
-    """
-    task = task_of_rows(rows)
-    usable = [
-        (row, answer)
-        for row, answer in zip(rows, answers, strict=True)
-        if answer is not None and _is_answer(row.answer, task)
-    ]
-    valid = [(row, answer) for row, answer in usable if _is_answer(answer, task)]
-    timed = [
-        (answer.latency_us, row.answer.latency_us)
-        for row, answer in valid
-        if answer.latency_us is not None and row.answer.latency_us is not None
-    ]
-    own, other = zip(*timed, strict=True) if timed else ((), ())
-    return Pairs(
-        task=task,
-        truth=_floats([0.0 if task == "labels" else row.actual_number for row, _ in valid]),
-        candidate=_floats([_value(answer, row, task) for row, answer in valid]),
-        production=_floats([_value(row.answer, row, task) for row, _ in valid]),
-        slices={
-            name: np.array([row.segments[keys.index(key)] == value for row, _ in valid], dtype=bool)
-            for name in slices
-            for key, _, value in (name.partition("="),)
-        },
-        candidate_latency=_floats(own),
-        production_latency=_floats(other),
-        invalid=len(usable) - len(valid),
-        asked=sum(_is_answer(row.answer, task) for row in rows),
-        available=available,
-    )
-
-
-def task_of_rows(rows: Sequence[AnsweredRow]) -> Task:
-    """Return what is compared: labels, probabilities of yes, or numbers."""
-    if any(row.actual_label is not None for row in rows):
-        return "labels"
-    truths = {row.actual_number for row in rows}
-    scores = [row.answer.number for row in rows if row.answer.number is not None]
-    is_binary = truths <= {0.0, 1.0} and all(0 <= score <= 1 for score in scores)
-    return "binary" if is_binary else "numbers"
-
-
-def _is_answer(answer: Answer, task: Task) -> bool:
-    if task == "labels":
-        return answer.label is not None
-    if answer.number is None or not math.isfinite(answer.number):
-        return False
-    return task == "numbers" or 0 <= answer.number <= 1
-
-
-def _value(answer: Answer, row: AnsweredRow, task: Task) -> float:
-    if task == "labels":
-        return float(answer.label == row.actual_label)
-    return math.nan if answer.number is None else answer.number
-
-
-def _floats(values: Sequence[Any]) -> Floats:
-    return np.array(values, dtype=float)
 
 
 def report_as_plain(report: GateReport) -> dict[str, Any]:

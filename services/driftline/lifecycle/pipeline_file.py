@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 from driftline.domain.streams import PRODUCTION
 from driftline.errors import SettingError
 from driftline.lifecycle.gate import GateRules
-from driftline.lifecycle.paired import Metric  # noqa: TC001  pydantic reads it
+from driftline.performance.paired import Metric  # noqa: TC001  pydantic reads it
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d{1,6})([mhdw])")

@@ -42,6 +42,7 @@ def contradictions(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Pl
         settings: the settings that this comes to, by field.
     """
     yield from _ages(tree, settings)
+    yield from _business_value(tree.get("business_value"))
     features = tree.get("features")
     if isinstance(features, dict):
         for name, given in features.items():
@@ -70,6 +71,24 @@ def _ages(tree: Tree, settings: Mapping[str, Any]) -> Iterator[tuple[Place, str]
                 f"{name} ({shown[name]}{', the default' if name in by_default else ''})" for name in shown
             ]
             yield at, f"{pair[0]} is longer than {pair[1]}: {why}"
+
+
+def _business_value(value: Given | Tree | None) -> Iterator[tuple[Place, str]]:
+    """Yield that worths have no currency."""
+    if not isinstance(value, dict) or not value or _given(value, "currency"):
+        return
+    first = _first_given(value)
+    if first is not None:
+        yield first.place, "what answers are worth has no currency; set one beside it, such as currency: EUR"
+
+
+def _first_given(tree: Tree) -> Given | None:
+    """Return the first value that a section sets, in whatever depth; None: it sets none."""
+    for each in tree.values():
+        found = each if isinstance(each, Given) else _first_given(each)
+        if found is not None:
+            return found
+    return None
 
 
 def _hours_of(key: str, settings: Mapping[str, Any]) -> float | None:

@@ -38,16 +38,30 @@ def explain(monitor: ModelMonitor[S]) -> Iterator[Row]:
         if key.name == "features":
             for name, feature in monitor.features.items():
                 yield Row(f"features.{name}", _shown(feature), _first_line(monitor, name))
-        elif key.name == "retrain":
-            for own in keys_of(Retrain):
-                held = own.kind.show(value[own.name]) if own.kind and value[own.name] != "" else "none"
-                yield Row(f"retrain.{own.name}", held, monitor.lines.get(f"retrain.{own.name}"))
+        elif key.kind is None:
+            yield from _section(monitor, key.name)
         elif key.name == "labels":
             for name, text in value.items():
                 yield Row(f"labels.{name}", text, monitor.lines.get(f"labels.{name}"))
-        elif key.kind is not None:
+        else:
             shown = "none" if value == () else key.kind.show(value)
             yield Row(key.name, shown, monitor.lines.get(key.name))
+
+
+def _section(monitor: ModelMonitor[S], section: str) -> Iterator[Row]:
+    """Yield what a section of a model sets; of `retrain` what it leaves at its defaults, too."""
+    if section == "retrain":
+        values = {**Retrain().model_dump(), **monitor.retrain}
+        shown = {
+            own.name: own.kind.show(values[own.name]) if own.kind and values[own.name] != "" else "none"
+            for own in keys_of(Retrain)
+        }
+    else:
+        shown = dict(_flat(monitor.business_value))
+    if not shown:
+        yield Row(section, "none", None)
+    for name, text in shown.items():
+        yield Row(f"{section}.{name}", text, monitor.lines.get(f"{section}.{name}"))
 
 
 def as_plain(monitor: ModelMonitor[S]) -> Mapping[str, Any]:
@@ -67,9 +81,18 @@ def _values(monitor: ModelMonitor[S]) -> dict[str, Any]:
         "ignore_features": monitor.ignored_features,
         "features": monitor.features,
         "retrain": {**Retrain().model_dump(), **monitor.retrain},
+        "business_value": dict(monitor.business_value),
         "labels": dict(monitor.labels),
     }
     return {key.name: settings[key.field] if key.is_setting else own[key.name] for key in keys_of(Model)}
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield above + name, f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _set(feature: FeatureMonitor) -> Mapping[str, Any]:

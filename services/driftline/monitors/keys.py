@@ -154,6 +154,29 @@ class Retrain(Section):
     command: Annotated[str, text_of("a command")] = _key("What is run to have it trained.", "")
 
 
+Number = Annotated[float, NUMBER]
+
+
+class ClassWorth(Section):
+    """What an answer about one class is worth."""
+
+    true_positive: Number = _key("It was answered, and came true.", 0.0)
+    false_positive: Number = _key("It was answered, and did not come true.", 0.0)
+    true_negative: Number = _key("It was not answered, and did not come true.", 0.0)
+    false_negative: Number = _key("It was not answered, and came true.", 0.0)
+
+
+class BusinessValue(ClassWorth):
+    """What answers are worth; docs/performance.md."""
+
+    over: Number = _key("A number is one unit above the truth.", 0.0)
+    under: Number = _key("A number is one unit below the truth.", 0.0)
+    classes: Annotated[dict[str, ClassWorth], Named("see below", "labels", schema_names="^.+$")] = _key(
+        "Of answers that are labels: the first four keys of each.", {}
+    )
+    currency: Annotated[str, text_of("a text, such as EUR")] = _key("In which all of it is.", "")
+
+
 Features = Annotated[dict[str, Feature], Named("see below", NAMES_OF.format("features"), in_order=True)]
 
 
@@ -205,6 +228,9 @@ class Model(Section):
     ignore_features: Names = _key("Features that are counted, and not judged.", ())
     features: Features = _key("What holds for single features.", {})
     retrain: Retrain = _key("When it may be trained again by itself.", Retrain())
+    business_value: BusinessValue = _key(
+        "What right and wrong answers are worth; a cost is negative.", BusinessValue()
+    )
     labels: Labels = _key("`team` goes with the model's alerts, to route them; others are for you.", {})
 
 

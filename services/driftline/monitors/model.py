@@ -50,6 +50,7 @@ class ModelMonitor(Generic[S]):
         ignored_features: features that are not judged; names, or patterns with ``*``.
         features: by name, or by pattern with ``*``; of patterns, the first that matches counts.
         retrain: when it may be trained again by itself: what the file sets, by key; docs/lifecycle.md.
+        business_value: what its answers are worth: what the file sets, by key; none: nothing is set.
         labels: for routing its alerts.
         lines: where the file sets what: line by key, such as `features.dep_delay.minimum`. What is not set
             has its default and is not named here.
@@ -64,6 +65,7 @@ class ModelMonitor(Generic[S]):
     ignored_features: tuple[str, ...] = ()
     features: Mapping[str, FeatureMonitor] = field(default_factory=_nothing)
     retrain: Mapping[str, Any] = field(default_factory=_nothing)
+    business_value: Mapping[str, Any] = field(default_factory=_nothing)
     labels: Mapping[str, str] = field(default_factory=_nothing)
     lines: Mapping[str, int] = field(default_factory=_nothing)
 

@@ -140,6 +140,7 @@ def _monitor(tree: Tree, settings: S, problems: Problems) -> ModelMonitor[S]:
         ignored_features=values.get("ignore_features", ()),
         features=MappingProxyType(features),
         retrain=MappingProxyType(values.get("retrain", {})),
+        business_value=MappingProxyType(values.get("business_value", {})),
         labels=MappingProxyType(values.get("labels", {})),
         lines=MappingProxyType(dict(_lines(tree))),
     )

@@ -11,11 +11,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from driftline.performance.business_value import BUSINESS_VALUE
 from driftline.performance.delay import delays_of
 from driftline.performance.intervals import Z
 from driftline.performance.tally import add_up, group_of
 from driftline.performance.task import LOWER_IS_BETTER, Kind, task_of
 from driftline.performance.timeline import read_recent_delays
+from driftline.store.business_values import read_business_value
 from driftline.store.performance import Asked, read_counted, read_counted_segments
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ WATCHED: Final[Mapping[Kind, Sequence[str]]] = {
     "multiclass": ("accuracy",),
     "regression": ("mae",),
 }
-"""What may drop."""
+"""What may drop, beside what answers are worth, where a file of monitors says that."""
 
 _SURE = 4.0
 _SMALLEST = 0.05
@@ -92,6 +94,7 @@ def standings_of(
     task = task_of([*recent, *past])
     if task is None or _known(recent) < _ENOUGH:
         return []
+    task = replace(task, business_value=read_business_value(connection, stream.model_name))
     now, before = task.measure(recent), task.measure(past) if _known(past) >= _ENOUGH else {}
     return [
         Standing(
@@ -101,7 +104,7 @@ def standings_of(
             against.model_version if name in before else "",
             drop_of(name, now[name], before.get(name)),
         )
-        for name in WATCHED[task.kind]
+        for name in (*WATCHED[task.kind], BUSINESS_VALUE)
         if name in now and now[name].value is not None
     ]
 
@@ -176,7 +179,11 @@ def drop_of(name: str, now: Measured, before: Measured | None) -> float:
         return 0.0
     worse = now.value - before.value if name in LOWER_IS_BETTER else before.value - now.value
     error = math.hypot(_error(now), _error(before))
-    least = _SMALLEST * (before.value if name in LOWER_IS_BETTER else 1 - before.value)
+    if name == BUSINESS_VALUE:
+        to_lose = abs(before.value)
+    else:
+        to_lose = before.value if name in LOWER_IS_BETTER else 1 - before.value
+    least = _SMALLEST * to_lose
     return worse if worse > max(_SURE * error, least) else 0.0
 
 

@@ -23,7 +23,9 @@ PERFORMANCE_METRICS = (
         "gauge",
         _LABELS,
         "How right a version in production was in the newest week of which nearly all truths are known, by "
-        "metric: roc_auc and brier_score, accuracy, or mae. Of versions that served in the last week.",
+        "metric: roc_auc and brier_score, accuracy, or mae; and business_value, a prediction, in the "
+        "currency of the file of monitors, where that says what answers are worth. Of versions that served "
+        "in the last week.",
     ),
     Metric(LOW, "gauge", _LABELS, "Where its interval, of 95 %, begins."),
     Metric(HIGH, "gauge", _LABELS, "Where its interval, of 95 %, ends."),

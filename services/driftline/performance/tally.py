@@ -34,7 +34,7 @@ class Group:
         bins: of scores, ascending. Shape (b,).
         counts: by bin. Shape (b,).
         scores: sum of the scores by bin. Shape (b,).
-        sums: as `SUMS` names them. Shape (12,).
+        sums: as `SUMS` names them. Shape (13,).
         largest: the largest absolute error.
         moments: of truths that are numbers: how many, mean, and sum of squares about it. Shape (m, 3).
         error_bins: of scores, ascending, where truths are other numbers than 0 and 1. Shape (e,).

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from driftline.domain.performance import NO_SCORE, is_probability
 from driftline.performance.binary import measure_binary
+from driftline.performance.business_value import (
+    BUSINESS_VALUE,
+    value_of_labels,
+    value_of_numbers,
+    value_of_yes,
+)
 from driftline.performance.multiclass import measure_multiclass
 from driftline.performance.regression import measure_regression
 from driftline.performance.tally import of_status, total
@@ -14,6 +20,7 @@ from driftline.performance.tally import of_status, total
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.business_value import BusinessValue
     from driftline.performance.intervals import Measured
     from driftline.performance.tally import Group
 
@@ -39,11 +46,18 @@ class Task:
         kind: binary, multiclass or regression.
         positive: of binary: the labels that mean yes. Empty: no label decides, the score does, from 0.5 on.
         negative: of binary: the labels that mean no.
+        business_value: what its answers are worth; None: that is not set.
     """
 
     kind: Kind
     positive: frozenset[str] = frozenset()
     negative: frozenset[str] = frozenset()
+    business_value: BusinessValue | None = None
+
+    @property
+    def main(self) -> Sequence[str]:
+        """The metrics that are shown without being asked for."""
+        return (*MAIN[self.kind], BUSINESS_VALUE) if self.business_value else MAIN[self.kind]
 
     def decides(self, label: str) -> bool | None:
         """Return whether a label means yes; None: the score decides."""
@@ -54,8 +68,20 @@ class Task:
     def measure(self, groups: Sequence[Group]) -> Mapping[str, Measured]:
         """Return every metric of the known groups, by name."""
         if self.kind == "binary":
-            return measure_binary(groups, self.decides)
-        return measure_multiclass(groups) if self.kind == "multiclass" else measure_regression(groups)
+            measured = measure_binary(groups, self.decides)
+        else:
+            measured = measure_multiclass(groups) if self.kind == "multiclass" else measure_regression(groups)
+        value = self._value(groups)
+        return measured if value is None else {**measured, BUSINESS_VALUE: value}
+
+    def _value(self, groups: Sequence[Group]) -> Measured | None:
+        if self.business_value is None:
+            return None
+        if self.kind == "binary":
+            return value_of_yes(groups, self.decides, self.business_value.of_yes)
+        if self.kind == "multiclass":
+            return value_of_labels(groups, self.business_value)
+        return value_of_numbers(groups, self.business_value)
 
 
 def task_of(groups: Sequence[Group]) -> Task | None:

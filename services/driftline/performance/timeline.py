@@ -13,6 +13,7 @@ from driftline.performance.estimate.reading import Served, estimate_all, read_re
 from driftline.performance.intervals import Measured, effective
 from driftline.performance.tally import add_up, group_of, of_status
 from driftline.performance.task import Task, task_of
+from driftline.store.business_values import read_business_value
 from driftline.store.performance import read_counted, read_delays
 
 if TYPE_CHECKING:
@@ -112,7 +113,12 @@ class Timeline:
 
 
 def read_timeline(
-    connection: Connection, asked: Asked, *, now_s: float, moment: Moment | None = None
+    connection: Connection,
+    asked: Asked,
+    *,
+    now_s: float,
+    moment: Moment | None = None,
+    has_estimates: bool = True,
 ) -> Timeline:
     """Return how right a model was, period by period.
 
@@ -121,6 +127,7 @@ def read_timeline(
         asked: of which model, and since when.
         now_s: the time now, seconds since the epoch.
         moment: as of when; None: now.
+        has_estimates: whether periods are estimated, too.
     """
     hours = read_recent_delays(connection, asked, now_s=now_s, moment=moment)
     if moment is not None:
@@ -132,6 +139,7 @@ def read_timeline(
     task = task_of(groups) or task_of([*read_reference(connection, asked), *groups])
     if task is None:
         return Timeline(None, delays, [_bare(*key, own, asked, delays) for key, own in periods.items()])
+    task = replace(task, business_value=read_business_value(connection, asked.model_name))
     if task.kind == "regression":
         delays = delays_of([replace(each, truth="") for each in hours], now_s=now_s)
     young = [each.hour for each in hours if not delays.is_mature(each.hour)]
@@ -146,6 +154,8 @@ def read_timeline(
         bare = _bare(stream, start, own, asked, delays)
         found.append(replace(bare, values=values_of(own, hourly, delays, task)))
         served.append(Served(stream, bare.start, bare.end, own, found[-1].finals))
+    if not has_estimates:
+        return Timeline(task, delays, found)
     estimates = estimate_all(connection, asked, served, delays, task, moment=moment)
     with_both = [replace(each, estimates=estimates.get((each.stream, each.start), {})) for each in found]
     return Timeline(task, delays, with_both)

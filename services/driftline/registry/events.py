@@ -64,6 +64,7 @@ class RegistryEvent:
     reason: str = ""
     origin: str = ""
     origin_sha256: str | None = None
+    project: str = ""
 
     def encode(self) -> bytes:
         """Return the event as a record of the log.

@@ -58,6 +58,7 @@ class _Fold:
         self.refusals: dict[str, Refusal] = {}
         self.seen: set[str] = set()
         self.model_name = model_name
+        self.project = ""
 
     def state(self) -> ModelState:
         return ModelState(
@@ -70,6 +71,7 @@ class _Fold:
             moves=tuple(self.moves),
             refusals=self.refusals,
             seen=frozenset(self.seen),
+            project=self.project,
         )
 
     def apply(self, event: RegistryEvent) -> None:
@@ -111,6 +113,7 @@ class _Fold:
                 f"{known.registered_at:%Y-%m-%d %H:%M} UTC; a version is given once: leave it out to get the "
                 "next number, or choose another",
             )
+        self.project = event.project or self.project
         if known is None:
             self.versions[name] = Version(
                 event.model_name,
@@ -250,3 +253,8 @@ def listed(names: Iterable[str], wanted: str = "") -> str:
     ordered = [*alike, *(name for name in reversed(known) if name not in alike)]
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     return f"there {'is' if len(known) == 1 else 'are'} {', '.join(ordered[:_LISTED])}{more}"
+
+
+def listed_projects(projects: Iterable[str], wanted: str = "") -> str:
+    """Return which projects there are, for a message; models in none are left out."""
+    return listed(sorted({each for each in projects if each}), wanted)

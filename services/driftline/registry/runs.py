@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -153,7 +154,9 @@ def _environment(run: Run) -> Sequence[str]:
 def _data(run: Run) -> Sequence[str]:
     commands: list[str] = []
     for each in run.data_references:
-        commands += _fetched(each.uri, f"data-{each.name}", each.fingerprint)
+        # Code that reads it may go by the suffix.
+        suffix = PurePosixPath(urlsplit(each.uri).path).suffix if "://" in each.uri else ""
+        commands += _fetched(each.uri, f"data-{each.name}{suffix}", each.fingerprint)
     return commands or [_missing(run, "data")]
 
 
@@ -183,10 +186,18 @@ def _fetched(uri: str, place: str, fingerprint: str | None) -> list[str]:
         commands = [f"# {place}: {_one_line(uri)}"]
     digest = _SHA256.fullmatch(fingerprint or "")
     if digest and parts.scheme in {"file", "http", "https"}:
-        commands.append(f"echo {shlex.quote(f'{digest[1]}  {place}')} | sha256sum --check")
+        check = f"echo {shlex.quote(f'{digest[1]}  {place}')} | sha256sum --check"
+        commands.append(check if parts.scheme != "file" else _file_or_folder(to, digest[1], check))
     elif fingerprint:
         commands.append(f"# its fingerprint is {_one_line(fingerprint)}")
     return commands
+
+
+def _file_or_folder(place: str, digest: str, check: str) -> str:
+    """Return what compares a digest with that of a file, or of the list of a folder's files."""
+    files = f"cd {place} && find . -type f -printf '%P\\n' | tr / '\\001' | LC_ALL=C sort | tr '\\001' /"
+    listed = f"{files} | xargs -d '\\n' sha256sum | sha256sum"
+    return f'if [ -d {place} ]; then [ "$({listed})" = "{digest}  -" ]; else {check}; fi'
 
 
 def _from_mlflow(uri: str, server: str) -> list[str]:

@@ -129,6 +129,7 @@ class ModelState:
         moves: what counts, in the order of the log.
         refusals: what does not, by event_id.
         seen: event_ids of all events.
+        project: that it belongs to; empty: to none.
     """
 
     model_name: str
@@ -140,6 +141,7 @@ class ModelState:
     moves: Sequence[Move] = ()
     refusals: Mapping[str, Refusal] = field(default_factory=lambda: MappingProxyType({}))
     seen: frozenset[str] = frozenset()
+    project: str = ""
 
     def stage(self, version: str, environment: str = PRODUCTION) -> Stage:
         """Return a version's stage in an environment."""

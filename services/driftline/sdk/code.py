@@ -77,6 +77,33 @@ def code_state(folder: Path) -> CodeState:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class WorkTree:
+    """Where a folder's commit can be fetched from.
+
+    Args:
+        url: its remote, as git and pip take it, without a user and a password; else the folder of the tree.
+        commit: that is checked out.
+        subfolder: the folder within it; empty: it is the whole.
+    """
+
+    url: str
+    commit: str
+    subfolder: str
+
+
+def work_tree(folder: Path) -> WorkTree | None:
+    """Return the work tree that a folder is part of; None: of none, or git does not know the folder."""
+    commit = _text(folder, "rev-parse", "--verify", "HEAD")
+    top = _text(folder, "rev-parse", "--show-toplevel")
+    if not commit or not top or not _text(folder, "ls-files", "."):
+        return None
+    remote = _text(folder, "remote", "get-url", "origin") or ""
+    url = _SECRET.sub("", remote) if "://" in remote else Path(top).as_uri()
+    prefix = _text(folder, "rev-parse", "--show-prefix") or ""
+    return WorkTree(url, commit, prefix.rstrip("/"))
+
+
 def _changes(folder: Path) -> bytes | None:
     """Return what the commit does not hold as a patch. Nothing of the work tree is touched."""
     top = _text(folder, "rev-parse", "--show-toplevel")

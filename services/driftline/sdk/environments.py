@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote, urlsplit
 
 from driftline.errors import SettingError
+from driftline.sdk.code import work_tree
 
 if TYPE_CHECKING:
     import os
@@ -87,4 +89,19 @@ def _requirement(each: Distribution) -> str | None:
     vcs = origin.get("vcs_info")
     if isinstance(vcs, dict) and vcs.get("commit_id"):
         return f"{name} @ {vcs.get('vcs', 'git')}+{origin.get('url', '')}@{vcs['commit_id']}"
+    if "dir_info" in origin and (checkout := _checkout(str(origin.get("url", "")))) is not None:
+        return f"{name} @ {checkout}"
     return f"{name}=={version}"
+
+
+def _checkout(url: str) -> str | None:
+    """Return where pip finds again what was installed from a folder: a commit. None: it is no checkout."""
+    parts = urlsplit(url)
+    folder = Path(unquote(parts.path))
+    if parts.scheme != "file" or not folder.is_dir():
+        return None
+    place = work_tree(folder)
+    if place is None:
+        return None
+    within = f"#subdirectory={quote(place.subfolder)}" if place.subfolder else ""
+    return f"git+{place.url}@{place.commit}{within}"

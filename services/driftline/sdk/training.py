@@ -59,6 +59,7 @@ def register_training_run(
     *,
     model_name: str,
     model_version: str | None = None,
+    project: str | None = None,
     log: str | EventLog | None = None,
     artifact: str | os.PathLike[str] | None = None,
     artifact_uri: str | None = None,
@@ -106,6 +107,7 @@ def register_training_run(
         training_run_id: identity of the run. Default: a new UUIDv7.
         model_name: the model that was trained.
         model_version: the version that the run made. Default: the next number of the model.
+        project: that the model belongs to since. Default: the one that it is in, at first none.
         log: the event log's URL, or a log. Default: as in ``PredictionLogger``.
         artifact: the trained model, a file or a folder on this host: the digest of each file is kept.
         artifact_uri: where those who serve it find it. Default: at ``artifact``.
@@ -150,7 +152,7 @@ def register_training_run(
     author = Author(somebody() if registered_by is None else registered_by, clock, random)
     run_id = new_id(clock, random) if training_run_id is None else training_run_id
     names = {"training_run_id": run_id, "model_name": model_name, "model_version": model_version}
-    _check_names(names)
+    _check_names({**names, **({} if project is None else {"project": project})})
     _check_places(artifact_uri=artifact_uri, data_uri=data_uri, data_fingerprint=data_fingerprint)
     rows = Reference.from_arguments(
         actuals=reference_actuals,
@@ -162,13 +164,13 @@ def register_training_run(
     )
     model = read_artifact(artifact, artifact_uri, artifact_sha256)
     code = code_of(git_commit, git_dirty, keep_changes=keep_changes)
-    references = data_references(data, data_uri, data_fingerprint)
     types = table_shape(reference)[1] if features is None else features
     event = {
         **names,
-        **origins_of(model, code, environment, references, waive),
+        **origins_of(model, code, environment, data_references(data, data_uri, data_fingerprint), waive),
         **measures_of(parameters=parameters, metrics=metrics, cost=cost, features=types, tags=tags),
         "reference_rows": 0 if rows is None else rows.length,
+        "project": project or "",
     }
     read_policy(environ.get(POLICY_VARIABLE)).check_waivers(event["waived"])
     with opened_log(log) as opened, opened.without_spill() as target:
@@ -191,8 +193,10 @@ def _publish(
         LogError: the log does not take all of it.
     """
     clock, random, run_id = author.clock, author.random, event["training_run_id"]
+    version = _claim(log, author, event, model, timeout_s=timeout_s)
+    del event["project"]  # It is the model's, and stands in the registry.
     event |= {
-        "model_version": _claim(log, author, event, model, timeout_s=timeout_s),
+        "model_version": version,
         "registered_time": int(clock() * 1e6),
         "registered_by": author.name,
         "runtime": runtime_versions(),
@@ -233,6 +237,7 @@ def _claim(
                 training_run_id=event["training_run_id"],
                 artifact_uri=model.uri,
                 artifact_sha256=model.sha256,
+                project=event["project"],
             )
             try:
                 registry.submit(claim, timeout_s=timeout_s)

@@ -127,7 +127,8 @@ SELECT
     sumIf(loss, NOT isNaN(likelihood)) AS loss_1, sumIf(loss * loss, NOT isNaN(likelihood)) AS loss_2,
     sum(brier) AS brier_1, sum(brier * brier) AS brier_2,
     sum(has_error) AS numbers, sum(error) AS error_1, sum(abs(error)) AS error_0,
-    sum(error * error) AS error_2, sum(pow(error, 4)) AS error_4, max(abs(error)) AS error_max,
+    sum(error * error) AS error_2, sumIf(error * error, error > 0) AS error_over,
+    sum(pow(error, 4)) AS error_4, max(abs(error)) AS error_max,
     sum(abs(error) / greatest(abs(actual), {_SMALLEST})) AS relative_1,
     sum(pow(error / greatest(abs(actual), {_SMALLEST}), 2)) AS relative_2,
     (countIf(has_error), avgOrDefaultIf(actual, has_error), varPopStableIf(actual, has_error)) AS moment
@@ -142,7 +143,8 @@ SELECT
     sum(proper) AS proper, sum(loss_1) AS log_loss, sum(loss_2) AS log_loss_squared,
     sum(brier_1) AS brier, sum(brier_2) AS brier_squared,
     sum(numbers) AS numbers, sum(error_1) AS error, sum(error_0) AS error_absolute,
-    sum(error_2) AS error_squared, sum(error_4) AS error_fourth, max(error_max) AS error_largest,
+    sum(error_2) AS error_squared, sum(error_over) AS error_over_squared,
+    sum(error_4) AS error_fourth, max(error_max) AS error_largest,
     sum(relative_1) AS error_relative, sum(relative_2) AS error_relative_squared,
     if(truth = '',
         groupArrayIf((moment.1, moment.2, moment.1 * moment.3), moment.1 > 0),
@@ -156,7 +158,7 @@ COLUMNS = (
     "model_name model_version environment hour segment kind status decision truth count outcomes replayed "
     "bins counts scores delays delay_counts proper log_loss log_loss_squared brier brier_squared numbers "
     "error error_absolute error_squared error_fourth error_largest error_relative error_relative_squared "
-    "moments errors"
+    "error_over_squared moments errors"
 )
 
 

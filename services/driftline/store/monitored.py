@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.domain.business_value import BusinessValue, Worth
 from driftline.monitors.known import KnownModel
+from driftline.store.business_values import set_business_value
 from driftline.store.inventory import read_known_models
 from driftline.store.rules import set_rules
 from driftline.store.segments import MAX_SEGMENTS, known_values, name_segments, wanted_segments
@@ -32,7 +34,24 @@ def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[s
         found = follow_segments_of(connection, name, monitors.of(name))
         warnings += found if name in known else ()
         follow_rules_of(connection, name, monitors.of(name), known.get(name, KnownModel()).features)
+        follow_value_of(connection, name, monitors.of(name))
     return warnings
+
+
+def follow_value_of(connection: Connection, model_name: str, monitor: ModelMonitor[S]) -> None:
+    """Have a model's answers be worth what its monitor says; doing it again changes nothing."""
+    given = dict(monitor.business_value)
+    value = None
+    if given:
+        of_yes = {name: worth for name, worth in given.items() if name in Worth.__slots__}
+        value = BusinessValue(
+            currency=given["currency"],
+            of_yes=Worth(**of_yes),
+            classes={label: Worth(**own) for label, own in given.get("classes", {}).items()},
+            over=given.get("over", 0.0),
+            under=given.get("under", 0.0),
+        )
+    set_business_value(connection, model_name, value)
 
 
 def follow_segments_of(connection: Connection, model_name: str, monitor: ModelMonitor[S]) -> Sequence[str]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 SUMS: Final = (
-    "proper log_loss log_loss_squared brier brier_squared numbers error error_absolute error_squared "
-    "error_fourth error_relative error_relative_squared"
+    "proper log_loss log_loss_squared brier brier_squared error_over_squared numbers error error_absolute "
+    "error_squared error_fourth error_relative error_relative_squared"
 ).split()
 """The columns that are plain sums."""
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.hours import utc
+from driftline.errors import NotFoundError
+from driftline.registry.decisions import known_version
 from driftline.registry.runs import ArtifactFile, Run, RunData
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
+    from driftline.registry.state import ModelState
     from driftline.store.connection import Connection
 
 
@@ -25,6 +30,17 @@ INNER JOIN
 ) AS logs USING (model_name, training_run_id, log_id, log_partition)
 WHERE model_name = {{model:String}} AND training_run_id = {{run:String}}
 ORDER BY begun, log_id, log_partition, log_offset
+"""
+
+_RUNS = """
+SELECT
+    model_name, training_run_id, max(registered_time) AS registered,
+    argMax(model_version, registered_time), argMax(tuple(git_commit), registered_time).1,
+    argMax(registered_by, registered_time)
+FROM training_run_events
+WHERE {all:Bool} OR model_name IN {models:Array(String)}
+GROUP BY model_name, training_run_id
+ORDER BY registered DESC, model_name, training_run_id LIMIT {limit:UInt32}
 """
 
 
@@ -85,3 +101,54 @@ def runs_of_model(connection: Connection, model_name: str) -> Sequence[str]:
     query = """SELECT training_run_id FROM training_run_events WHERE model_name = {model:String}
         GROUP BY training_run_id ORDER BY min(landed_at), training_run_id"""
     return [str(row[0]) for row in connection.rows(query, {"model": model_name})]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One training run in a list.
+
+    Args:
+        registered_time: when it was registered last, UTC.
+        model_name: the model that it trained.
+        model_version: the version that it made.
+        training_run_id: its id.
+        git_commit: of its code; None: not given.
+        registered_by: who did; empty: not known.
+    """
+
+    registered_time: datetime
+    model_name: str
+    model_version: str
+    training_run_id: str
+    git_commit: str | None
+    registered_by: str
+
+
+def read_runs(connection: Connection, models: Sequence[str] | None, *, limit: int) -> Sequence[RunLine]:
+    """Return training runs as they were registered last, the newest first.
+
+    Args:
+        connection: to the store.
+        models: of these only; None: of all.
+        limit: at most so many.
+    """
+    bound = {"models": list(models or []), "all": models is None, "limit": limit}
+    return [
+        RunLine(utc(registered), model, version, run, commit, by)
+        for model, run, registered, version, commit, by in connection.rows(_RUNS, bound)
+    ]
+
+
+def read_run_of(connection: Connection, state: ModelState, version: str) -> Run:
+    """Return the run that made a version, as it was registered last.
+
+    Raises:
+        NotFoundError: the model has no such version, or its run has not landed.
+    """
+    run_id = state.versions[known_version(state, version)].training_run_id
+    revisions = read_revisions(connection, state.model_name, run_id)
+    if not revisions:
+        raise NotFoundError(
+            f"version {version} of {state.model_name} was made by run {run_id!r}, of which nothing has landed"
+        )
+    return revisions[-1]

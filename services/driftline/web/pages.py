@@ -16,6 +16,7 @@ from driftline.web.draw.charts import time_axis
 from driftline.web.formatting import parse_iso
 from driftline.web.period import parse_days
 from driftline.web.runbooks import list_runbooks, read_runbook
+from driftline.web.views.compare import view_compare
 from driftline.web.views.explorer import view_explorer
 from driftline.web.views.feature import view_feature
 from driftline.web.views.features import view_features
@@ -25,7 +26,7 @@ from driftline.web.views.incident import view_incident
 from driftline.web.views.lifecycle import view_lifecycle
 from driftline.web.views.live import view_live
 from driftline.web.views.model import view_model
-from driftline.web.views.performance import BASES, view_performance
+from driftline.web.views.performance import BASES, TITLES, view_performance
 from driftline.web.views.prediction import view_prediction
 from driftline.web.views.run import view_run
 from driftline.web.views.streams import Choice
@@ -123,7 +124,8 @@ class Page:
 
 
 def _fleet(request: PageRequest) -> PageContent:
-    return PageContent({"view": view_fleet(request.connect(), request.choice), "choice": request.choice})
+    view = view_fleet(request.connect(), request.choice, request.query.get("project", ""))
+    return PageContent({"view": view, "choice": request.choice})
 
 
 def _model(request: PageRequest) -> PageContent:
@@ -154,6 +156,11 @@ def _history(request: PageRequest) -> PageContent:
 def _run(request: PageRequest) -> PageContent:
     model, run = request.names
     return PageContent({"view": view_run(request.connect(), model, run)})
+
+
+def _compare(request: PageRequest) -> PageContent:
+    model, one, other = request.names
+    return PageContent({"view": view_compare(request.connect(), model, one, other), "titles": TITLES})
 
 
 def _lifecycle(request: PageRequest) -> PageContent:
@@ -206,7 +213,7 @@ PAGES: Final = (
         addresses.fleet_path,
         "Which models need attention? Open incidents first; then each model with its state, its incidents "
         "over time, how much of the newest window's traffic arrived, and when it was judged last; then "
-        "earlier incidents and how they were acknowledged.",
+        "earlier incidents and how they were acknowledged; of all models or of a project (`project=`).",
         _fleet,
         example="/",
     ),
@@ -252,6 +259,14 @@ PAGES: Final = (
         "which predictions it answered.",
         _run,
         example="/models/flight-delay/runs/run-7f3a",
+    ),
+    Page(
+        "compare",
+        addresses.compare_path,
+        "How do two versions compare? Traffic and latency; how right each is, row by row where both answered "
+        "the same rows; how their answers differ; what differs between the runs that made them.",
+        _compare,
+        example="/models/fare/compare/1/2",
     ),
     Page(
         "features",

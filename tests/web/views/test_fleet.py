@@ -18,7 +18,7 @@ def row(page: str, model: str) -> str:
 
 def test_leads_with_which_model_and_feature_drifted_and_since_when(site):
     text = text_of(site.get("/"))
-    assert text.startswith("driftline flight-delay has drifted, 4 others did not")
+    assert text.startswith("driftline flight-delay has drifted, 5 others did not")
     assert "flight-delay: temp drifted since 19 Jul 2013, 10:00 UTC" in text
     assert "nulls rose from 1.0 % to 31.0 %, against the same hours of past weeks" in text
     assert "What was it? driftline ack a1b2c3d4e5f6 --real, --noise or --accept" in text
@@ -26,7 +26,7 @@ def test_leads_with_which_model_and_feature_drifted_and_since_when(site):
 
 def test_shows_the_model_that_drifted_first_and_then_what_is_not_judged(site):
     names = re.findall(r'<th scope="row"><a href="[^"]*">(.*?)</a>', site.get("/"))
-    assert names[:3] == ["flight-delay", "crew", "young"]
+    assert names[:4] == ["flight-delay", "crew", "fare", "young"]
 
 
 def test_calls_only_what_drifts_now_drifted(site):
@@ -81,3 +81,15 @@ def test_lists_earlier_incidents_of_the_days_asked_for(site, days, expected):
 
 def test_an_incident_that_was_taken_back_is_shown_nowhere(site):
     assert "dddddddddddd" not in site.get("/?days=365")
+
+
+def test_shows_the_models_of_a_project(site):
+    page = site.get("/")
+    link = "/?project=%3Ci%3Edesk%3C%2Fi%3E+%26+co"
+    assert f'href="{link}"' in page
+    assert "<i>desk" not in page
+    of_project = site.get(link)
+    assert 'href="/models/fare"' in of_project
+    assert 'href="/models/crew"' not in of_project
+    assert "/?days=7&amp;project=" in of_project
+    assert "No model is in project &#39;desk&#39;" in site.get("/?project=desk", status=404)

@@ -44,7 +44,7 @@ def test_an_incident_and_a_prediction_lead_to_the_run_in_one_click(site):
 
 def test_what_is_not_registered_is_not_found(site):
     for path, shown in (
-        ("/models/nothing/history", "No model &#39;nothing&#39; is registered; there is flight-delay"),
+        ("/models/nothing/history", "No model &#39;nothing&#39; is registered; there are flight-delay, fare"),
         (
             "/models/flight-delay/runs/nothing",
             "No run &#39;nothing&#39; of &#39;flight-delay&#39; is registered",

@@ -85,6 +85,11 @@ class DeclaredExport:
         self._metrics.replace(UNDECLARED, found)
         return bool(found)
 
+    @property
+    def projects(self) -> Mapping[str, str]:
+        """The project of each registered model; empty: it is in none."""
+        return {name: state.project for name, state in self._states.items()}
+
     def _count_unregistered(
         self,
         connection: Connection,

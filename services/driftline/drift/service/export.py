@@ -101,10 +101,18 @@ def export_evaluated(metrics: Metrics, next_hour: Mapping[Stream, int]) -> None:
     metrics.replace(EVALUATED, by_version(judged, min))
 
 
-def export_teams(metrics: Metrics, served: Sequence[Stream], monitors: Monitors[DriftSettings]) -> None:
-    """Export whose each model is."""
+def export_teams(
+    metrics: Metrics,
+    served: Sequence[Stream],
+    monitors: Monitors[DriftSettings],
+    projects: Mapping[str, str],
+) -> None:
+    """Export whose each model is, and of which project, as far as that is known."""
     names = {stream.model_name for stream in served}
-    metrics.replace(MODEL, {(name, monitors.of(name).labels.get(_TEAM, "")): 1.0 for name in names})
+    found: dict[tuple[str, ...], float] = {
+        (name, monitors.of(name).labels.get(_TEAM, ""), projects.get(name, "")): 1.0 for name in names
+    }
+    metrics.replace(MODEL, found)
 
 
 def _scores(stream: Stream, verdicts: Sequence[Verdict]) -> Mapping[tuple[str, ...], float]:

@@ -123,9 +123,10 @@ WORKER_METRICS = (
     Metric(
         MODEL,
         "gauge",
-        ("model_name", "team"),
+        ("model_name", "team", "project"),
         "1 for each model that is served, or drops what it is given, with the team that the file of monitors "
-        "names in its labels; empty where it names none. Alerts take their team from here.",
+        "names in its labels, and the project that it was registered in; empty where there is none. Alerts "
+        "take their team and project from here.",
     ),
     Metric(
         INVALID,

@@ -150,6 +150,11 @@ class StoredExport:
             known = self._latest[stream] = next_hour, [one for one in found if one.segment == WHOLE]
         return known[1]
 
+    @property
+    def projects(self) -> Mapping[str, str]:
+        """The project of each registered model, as it was read last; empty: it is in none."""
+        return self._declared_export.projects
+
     def refresh(
         self,
         connection: Connection,

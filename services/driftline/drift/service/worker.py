@@ -227,7 +227,7 @@ class DriftWorker:
             self._stored.export_set_aside(self._connection, reported, self._late_moves)
             self._late_moves = set()
             named = [*(span.stream for span in reported), *self._stored.dropping]
-            export_teams(self.metrics, named, self._monitors)
+            export_teams(self.metrics, named, self._monitors, self._stored.projects)
             self._has_news = False
         failing = {tuple(stream): float(known.attempts) for stream, known in self.failing.items()}
         self.metrics.replace(FAILING, failing)

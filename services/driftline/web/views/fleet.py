@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from driftline.domain.hours import hour_time
 from driftline.domain.incidents import settled_features
 from driftline.domain.verdicts import Feature, VerdictName, gravest
+from driftline.errors import NotFoundError
+from driftline.registry.fold import listed_projects
 from driftline.store.drops import read_drops_by_hour
 from driftline.store.judged import read_states
+from driftline.store.registry import read_registry
 from driftline.web import formatting
 from driftline.web.draw import charts
 from driftline.web.draw.charts import Span
@@ -83,6 +86,8 @@ class FleetView:
         recent: other incidents of the period, the newest first.
         period: what strips show: it ends with the newest window of any model; None before there is one.
         axis: the time axis of the strips.
+        projects: that there are; none: no model is in one.
+        project: whose models these are; empty: all.
     """
 
     rows: Sequence[FleetRow]
@@ -90,6 +95,8 @@ class FleetView:
     recent: Sequence[KnownIncident]
     period: Period | None
     axis: Markup | None
+    projects: Sequence[str] = ()
+    project: str = ""
 
     @property
     def drifted(self) -> Sequence[str]:
@@ -113,8 +120,16 @@ class FleetView:
         return f"{len(self.drifted)} of {len(self.rows)} models have drifted"
 
 
-def view_fleet(connection: Connection, choice: Choice) -> FleetView:
-    """Return all models. The number of queries does not depend on how many there are."""
+def view_fleet(connection: Connection, choice: Choice, project: str = "") -> FleetView:
+    """Return all models, or those of a project. The number of queries does not depend on how many there are.
+
+    Raises:
+        NotFoundError: no model is in that project.
+    """
+    in_project = {name: state.project for name, state in read_registry(connection).items() if state.project}
+    if project and project not in in_project.values():
+        there = listed_projects(in_project.values(), project)
+        raise NotFoundError(f"no model is in project {project!r}; {there}")
     landed, spans = landed_by_model(connection), spans_by_model(connection)
     drops = {
         stream: hours
@@ -122,6 +137,8 @@ def view_fleet(connection: Connection, choice: Choice) -> FleetView:
         if stream.environment != REFERENCE_ROWS
     }
     names = {*landed, *spans, *(stream.model_name for stream in drops)}
+    if project:
+        names = {name for name in names if in_project.get(name) == project}
     shown = {name: find_span(spans.get(name, ()), landed.get(name, {}), choice) for name in names}
     ends = {span.stream: span.last_end for span in shown.values() if span is not None}
     period = Period(max(ends.values()), choice.days) if ends else None
@@ -155,11 +172,13 @@ def view_fleet(connection: Connection, choice: Choice) -> FleetView:
         ),
         open=sorted(still_open, key=lambda known: (known.main.segment != "", -abs(known.main.effect))),
         recent=sorted(
-            (known for each in incidents.values() for known in each if not known.needs_somebody),
+            (known for name in names for known in incidents.get(name, ()) if not known.needs_somebody),
             key=lambda known: -known.since,
         ),
         period=period,
         axis=charts.time_axis(period) if period else None,
+        projects=sorted(set(in_project.values())),
+        project=project,
     )
 
 

@@ -60,6 +60,7 @@ class HistoryView:
         period: what is shown.
         declared: when which version was in production.
         answered: the versions that answered, those that are not declared now last.
+        serving: the version in production; None: none.
         versions: the model's, with their stages, the newest first.
         decisions: the newest first.
         refusals: decisions that did not count, the newest first.
@@ -71,6 +72,7 @@ class HistoryView:
     period: Period
     declared: Markup
     answered: Sequence[AnsweredRow]
+    serving: str | None
     versions: Sequence[tuple[Version, Stage]]
     decisions: Sequence[Move]
     refusals: Sequence[Refusal]
@@ -95,6 +97,7 @@ def view_history(connection: Connection, model_name: str, choice: Choice) -> His
         period=period,
         declared=declared_strip(declared, period, label=_declared_label(declared)),
         answered=list(_answered(answered, state, environment, period)),
+        serving=state.in_production(environment),
         versions=[
             (each, state.stage(each.name, environment)) for each in reversed([*state.versions.values()])
         ],

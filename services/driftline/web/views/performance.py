@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from driftline.domain.hours import hour_of
 from driftline.domain.streams import PRODUCTION
 from driftline.errors import NotFoundError
+from driftline.performance.business_value import BUSINESS_VALUE
 from driftline.performance.intervals import insufficient
-from driftline.performance.task import MAIN
 from driftline.performance.timeline import read_timeline
 from driftline.store.hours import read_store_time
 from driftline.store.performance import Asked, read_counted_segments, read_performance_models
@@ -40,10 +40,12 @@ TITLES: Mapping[str, str] = {
     "average_precision": "Average precision",
     "log_loss": "Log loss",
     "brier_score": "Brier score",
+    "calibration_error": "Calibration error",
     "mae": "Mean absolute error",
     "rmse": "Root mean squared error",
     "mape": "Mean absolute percentage error",
     "r2": "R²",
+    "business_value": "Business value of a prediction",
     "bias": "Bias (answer less truth)",
 }
 """The title of each metric."""
@@ -142,7 +144,7 @@ def view_performance(
     )
     now_s = read_store_time(connection).timestamp()
     timeline = read_timeline(connection, asked, now_s=now_s)
-    names = MAIN[timeline.task.kind] if timeline.task else ()
+    names = timeline.task.main if timeline.task else ()
     return PerformanceView(
         name=model_name,
         segment=segment,
@@ -162,6 +164,9 @@ def _metric(name: str, timeline: Timeline, period: Period) -> MetricView:
     ]
     estimates = [each.estimates[name] for each in periods if name in each.estimates]
     title = TITLES[name]
+    value = timeline.task.business_value if timeline.task else None
+    if value is not None and name == BUSINESS_VALUE:
+        title = f"{title}, {value.currency}"
     points = [point for each in periods if (point := _point(each, name)) is not None]
     finals = sum(point.is_final for point in points)
     description = f"{len(points)} values, {finals} of them final."

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, rankdata
 
-from driftline.lifecycle.paired import calibration_difference, difference_of, holm, quantile_bounds
 from driftline.performance.intervals import delong
+from driftline.performance.paired import calibration_difference, difference_of, holm, quantile_bounds
 
 
 @pytest.fixture
