@@ -17,9 +17,15 @@ from driftline.registry.decisions import Author, somebody
 from driftline.registry.events import Kind
 from driftline.registry.policy import POLICY_VARIABLE, read_policy
 from driftline.registry.state import ModelState, Refused
-from driftline.sdk.arguments import check_name, check_text
+from driftline.sdk.arguments import check_name, check_text, checked_names
 from driftline.sdk.artifacts import Artifact, read_artifact
-from driftline.sdk.data import DataReference, data_references, table_shape
+from driftline.sdk.data import (
+    CATEGORICAL,
+    DataReference,
+    categories_among,
+    data_references,
+    feature_types,
+)
 from driftline.sdk.logger import PredictionLogger
 from driftline.sdk.origins import code_of, measures_of, origins_of
 from driftline.sdk.reference import Reference
@@ -28,7 +34,7 @@ from driftline.wire import TRAINING_RUN, TRAINING_RUNS_TOPIC, encode_record, new
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 _NUMBERINGS = 100
 _IDENTITY = ("model_name", "model_version", "training_run_id")
@@ -86,6 +92,7 @@ def register_training_run(
     timeout_s: float = 60.0,
     clock: Callable[[], float] = time.time,
     random: Callable[[int], int] = _system_random,
+    categorical: Collection[str] | None = None,
 ) -> RegisteredRun:
     """Register a training run and the model version that it made, with the rows to compare serving with.
 
@@ -137,6 +144,9 @@ def register_training_run(
         timeout_s: how long to wait for the log at most, seconds.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         random: a source of random bits.
+        categorical: features that are categories, whatever the type of their values: ``store_id``. So are
+            those that ``features`` says are ``categorical``, and columns of pandas and Arrow that are
+            categories of something else than texts. Whatever serves the model, they are counted so.
 
     Returns:
         The training_run_id, to be given to ``PredictionLogger``; its ``model_version`` is the version.
@@ -163,7 +173,9 @@ def register_training_run(
     model = read_artifact(artifact, artifact_uri, artifact_sha256)
     code = code_of(git_commit, git_dirty, keep_changes=keep_changes)
     references = data_references(data, data_uri, data_fingerprint)
-    types = table_shape(reference)[1] if features is None else features
+    own = feature_types(reference) if features is None else features
+    categories = checked_names("categorical", categorical) | categories_among(own)
+    types = {**own, **dict.fromkeys(sorted(categories), CATEGORICAL)}
     event = {
         **names,
         **origins_of(model, code, environment, references, waive),
@@ -172,7 +184,7 @@ def register_training_run(
     }
     read_policy(environ.get(POLICY_VARIABLE)).check_waivers(event["waived"])
     with opened_log(log) as opened, opened.without_spill() as target:
-        return _publish(target, author, event, model, rows, timeout_s=timeout_s)
+        return _publish(target, author, event, model, rows, categories, timeout_s=timeout_s)
 
 
 def _publish(
@@ -181,6 +193,7 @@ def _publish(
     event: dict[str, Any],
     model: Artifact,
     rows: Reference | None,
+    categorical: Collection[str],
     *,
     timeout_s: float,
 ) -> RegisteredRun:
@@ -199,7 +212,7 @@ def _publish(
     }
     if rows is not None:
         options: dict[str, Any] = {name: event[name] for name in _IDENTITY}
-        options |= {"environment": REFERENCE, "log": log}
+        options |= {"environment": REFERENCE, "log": log, "categorical": categorical}
         with PredictionLogger(**options, clock=clock, random=random) as logger:
             rows.log(logger, timeout_s)
             event["reference_session_id"] = logger.session_id

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.names import OUTPUT
+from driftline.store.answer import ANSWERS_SQL
 from driftline.store.hours import DERIVING, KEYS
+from driftline.store.kinds import rows_from
 from driftline.store.names import keys_of
 from driftline.store.places import Places
 from driftline.store.rules import NO_RULES, REASONS
@@ -47,6 +50,7 @@ multiIf(
 _EVENT = f"{KEYS}, hour, event_time, event_id"
 _KNOWS_ALL = "{knows_all:Array(UInt8)}[version]"
 
+_OUTPUTS = f"arrayMap(own -> concat('{OUTPUT}', own), %s)"
 _SENT = "arrayConcat(mapKeys(numeric_features), mapKeys(categorical_features), missing_features)"
 
 _INVALID = f"""
@@ -72,18 +76,20 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("mapKeys(numeric_features)")},
+                    {_OUTPUTS % "mapKeys(numeric_outputs)"},
                     ['prediction.number', 'prediction.latency_us', 'prediction.compute_us',
                         'prediction.probabilities', 'prediction.probability_sum', 'prediction']) AS names,
                 arrayConcat(
                     mapValues(numeric_features),
+                    mapValues(numeric_outputs),
                     [
                         prediction_number,
                         toFloat64(latency_us),
                         toFloat64(compute_us),
                         arrayFirstOrNull(p -> NOT (p >= 0 AND p <= 1), mapValues(class_probabilities)),
                         if(empty(class_probabilities), NULL, arraySum(mapValues(class_probabilities))),
-                        if(prediction_number IS NULL AND prediction_label IS NULL, NULL, 0)]) AS numbers
-            FROM predictions WHERE %(hours)s
+                        if({ANSWERS_SQL}, 0, NULL)]) AS numbers
+            FROM %(rows)s
         ) ARRAY JOIN names AS feature, numbers AS number
     )
     WHERE code != 0
@@ -96,11 +102,13 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("mapKeys(categorical_features)")},
+                    {_OUTPUTS % "mapKeys(categorical_outputs)"},
                     if(prediction_label IS NULL, [], ['prediction.label'])) AS names,
                 arrayConcat(
                     mapValues(categorical_features),
+                    mapValues(categorical_outputs),
                     if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)])) AS categories
-            FROM predictions WHERE %(hours)s
+            FROM %(rows)s
         ) ARRAY JOIN names AS feature, categories AS value
     )
     WHERE code != 0
@@ -113,8 +121,10 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("missing_features")},
+                    {_OUTPUTS % "missing_outputs"},
                     if(prediction_label IS NULL, ['prediction.label'], [])) AS names
-            FROM predictions WHERE %(hours)s AND (notEmpty(missing_features) OR prediction_label IS NULL)
+            FROM %(rows)s
+            WHERE notEmpty(missing_features) OR notEmpty(missing_outputs) OR prediction_label IS NULL
         ) ARRAY JOIN names AS feature
     )
     WHERE code != 0
@@ -124,7 +134,7 @@ FROM
         SELECT
             {_EVENT}, {{required:Array(Array(String))}}[%(version)s] AS wanted,
             {keys_of(_SENT)} AS names
-        FROM predictions WHERE %(hours)s AND NOT hasAll(names, wanted)
+        FROM %(rows)s WHERE NOT hasAll(names, wanted)
     ) ARRAY JOIN arrayFilter(name -> NOT has(names, name), wanted) AS feature
 )
 GROUP BY {KEYS}, hour, feature, code
@@ -182,7 +192,13 @@ def derive_invalid(
         if len(places.owners) > 1
         else "1"
     )
-    parts = {"hours": condition, "version": version, "place": places.sql("version")}
+    categories = recipes.categories_of(next(iter(hours)).stream.model_name)
+    if categories:
+        bound["categories"] = sorted(categories)
+    rows = (
+        rows_from(condition, categories) if categories else f"(SELECT * FROM predictions WHERE {condition})"
+    )
+    parts = {"rows": rows, "version": version, "place": places.sql("version")}
     connection.command(_INVALID % parts, parameters=bound, settings=dict(DERIVING))
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.channels import Channel, ChannelKind
-from driftline.domain.names import PROVENANCE_TAG, feature_of
+from driftline.domain.names import PROVENANCE_TAG
 from driftline.domain.parts import Condition, Counts, Part
 from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.judged import ENDS, FINAL
-from driftline.store.predictions import PART, shown_values
+from driftline.store.predictions import PART, shown_name, shown_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -271,7 +271,7 @@ def _ask(connection: Connection, query: str, bound: Mapping[str, Any]) -> Sequen
 def _bound(divided: Divided) -> tuple[str, dict[str, Any]]:
     """Return the condition on the part of the traffic, and the parameters that all statements share."""
     key, _, value = divided.segment.partition("=")
-    own = feature_of(divided.feature) or ""
+    own = shown_name(divided.feature)
     return PART if divided.segment else "1", {
         **stream_parameters(divided.stream),
         "feature": own,

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from driftline.domain.names import LABEL, NUMBER, feature_of, shown_tags
+from driftline.domain.names import LABEL, NUMBER, class_of, feature_of, output_of, shown_tags
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError, StatementError
+from driftline.store.answer import numeric_part
 from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.outcomes import read_truths
 from driftline.store.visible import visible
@@ -243,7 +244,7 @@ def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[l
         conditions.append(PART)
         bound |= {"key": key, "part": value}
     if wanted.feature:
-        bound["feature"] = feature_of(wanted.feature) or ""
+        bound["feature"] = shown_name(wanted.feature)
         conditions += _value_conditions(wanted, bound)
     return conditions, bound
 
@@ -278,7 +279,16 @@ def shown_values(feature: str) -> tuple[str, str]:
         return "prediction_number", "CAST(NULL, 'Nullable(String)')"
     if feature == LABEL:
         return "CAST(NULL, 'Nullable(Float64)')", "prediction_label"
+    if (number := numeric_part(feature)) is not None:
+        return number, "CAST(NULL, 'Nullable(String)')"
+    if output_of(feature) is not None:
+        return _of_map("numeric_outputs"), _of_map("categorical_outputs")
     return _of_map("numeric_features"), _of_map("categorical_features")
+
+
+def shown_name(feature: str) -> str:
+    """Return what `shown_values` binds as ``feature``: the name under which a row's maps hold its value."""
+    return output_of(feature) or class_of(feature) or feature_of(feature) or ""
 
 
 def _of_map(column: str) -> str:

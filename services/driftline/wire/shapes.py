@@ -1,0 +1,160 @@
+"""The shapes that answers come in: one value, or several that have names.
+
+============================================ ======================================================
+what a model answers                         what becomes of it
+============================================ ======================================================
+a number, a text, an array of one element    the prediction, by the rules of ``driftline.wire.values``
+a dict, a row of a frame, a named tuple      an output by each name
+a list or an array of several numbers        an output by each place: ``0``, ``1``, ...
+a list of pairs (item, score), as tuples     a ranking
+a list or an array of several texts          a ranking without scores
+a list of one text, an empty list            a ranking of one item, or of none
+``Ranking``                                  a ranking
+============================================ ======================================================
+
+A ranking has the outputs ``items`` (how many there are), ``item_1`` to ``item_10`` and, with scores,
+``score_1`` to ``score_10``. Nothing is imported for this; arrays and tensors are recognised by their shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from driftline.wire.reasons import unencodable
+from driftline.wire.values import is_nan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MAX_RANKED: Final = 10
+"""So many places of a ranking are logged; how many there were stands beside them."""
+
+SINGLE: Final = frozenset({float, int, str, bool, type(None)})
+"""Types of Python's own that are one value, and nearly all that there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a model ranks or recommends, the best first. Where items are integers only this says so.
+
+    Args:
+        items: by rank; each becomes what a label becomes.
+        scores: of these items. None: it gives none.
+    """
+
+    items: Sequence[Any]
+    scores: Sequence[Any] | None = None
+
+
+def apart(answer: Any) -> tuple[Any, Mapping[Any, Any] | Iterable[tuple[Any, Any]] | Ranking | None]:
+    """Return an answer as one value, or, where it has several, None and these: by name, or as a ranking.
+
+    Raises:
+        ValueRefusedError: ``unencodable``: it has many rows.
+    """
+    if type(answer) in SINGLE:
+        return answer, None
+    if isinstance(answer, Ranking):
+        return None, answer
+    shape = getattr(answer, "shape", None)
+    if shape == () or isinstance(answer, (str, bytes, Enum)):
+        return answer, None
+    if hasattr(type(answer), "_asdict"):
+        return None, answer._asdict()
+    if hasattr(type(answer), "items"):
+        return _named(answer, shape)
+    if shape is None and not isinstance(answer, (list, tuple)):
+        return answer, None
+    return _listed(row_values(answer), is_array=shape is not None)
+
+
+def is_several(answer: Any) -> bool:
+    """Return whether an answer has a shape of its own, so that ``apart`` has to look at it."""
+    if type(answer) in SINGLE or isinstance(answer, (str, bytes)):
+        return False
+    if getattr(answer, "shape", ()) != ():
+        return True
+    return isinstance(answer, (list, tuple, Ranking)) or hasattr(type(answer), "items")
+
+
+def _named(answer: Any, shape: Any) -> tuple[Any, Any]:
+    """Return what has names: a mapping, a row of a frame, a frame of one row."""
+    if shape is None:
+        return None, answer
+    if len(shape) == 2:
+        if shape[0] != 1:
+            raise unencodable(f"a table of {shape[0]} rows: log_batch takes many")
+        return None, [(name, row_values(column)[0]) for name, column in answer.items()]
+    pairs = [(name, None if is_nan(value) else value) for name, value in answer.items()]
+    if len(pairs) == 1 and not isinstance(pairs[0][0], str):  # A column of one row.
+        return pairs[0][1], None
+    return None, pairs
+
+
+def _listed(values: list[Any], *, is_array: bool) -> tuple[Any, Any]:
+    if len(values) == 1 and not (isinstance(values[0], tuple) or (is_text(values[0]) and not is_array)):
+        return values[0], None
+    if any(isinstance(value, list) for value in values):
+        raise unencodable(f"{len(values)} rows of values: log_batch takes many")
+    if all(isinstance(value, tuple) and len(value) == 2 for value in values):
+        return None, Ranking([item for item, _ in values], [score for _, score in values])
+    if all(value is None or is_text(value) for value in values):
+        return None, Ranking(values)
+    return None, [(str(place), value) for place, value in enumerate(values)]
+
+
+def row_values(row: Any) -> list[Any]:
+    """Return the values of a row: of a list, an array, a tensor, or one of these in another one.
+
+    Args:
+        row: of one dimension; what has more has one row in each of them but the last.
+    """
+    values = _own_list(row)
+    while len(values) == 1 and (isinstance(values[0], list) or getattr(values[0], "shape", ()) != ()):
+        values = _own_list(values[0])
+    return values
+
+
+def _own_list(row: Any) -> list[Any]:
+    if getattr(getattr(row, "dtype", None), "kind", "") in {"m", "M"}:  # Whose list would hold integers.
+        return [*row]
+    for method in ("tolist", "to_list", "to_pylist"):  # numpy, PyTorch and JAX; polars; Arrow.
+        if hasattr(row, method):
+            return [*getattr(row, method)()]
+    return _own_list(row.numpy()) if hasattr(row, "numpy") else [*row]  # TensorFlow.
+
+
+def is_text(value: Any) -> bool:
+    """Return whether a value is a text, which has items ranked where numbers would have places."""
+    return isinstance(value.value if isinstance(value, Enum) else value, (str, UUID))
+
+
+def one(value: Any) -> Any:
+    """Return what an array of one element holds; anything else as it is."""
+    shape = getattr(value, "shape", ())
+    if shape == () or any(size != 1 for size in shape):
+        return value
+    return value.reshape(()) if type(value).__module__.partition(".")[0] == "numpy" else row_values(value)[0]
+
+
+def by_class(probabilities: Any, classes: Any) -> Any:
+    """Return probabilities by class, of a mapping as they are.
+
+    Args:
+        probabilities: a mapping; or a row of values, in the order of the classes.
+        classes: what they are of. None: the places of the values.
+
+    Raises:
+        ValueRefusedError: ``unencodable``: there are more or fewer classes, or many rows.
+    """
+    if hasattr(type(probabilities), "items"):
+        return probabilities
+    values = row_values(probabilities)
+    names = range(len(values)) if classes is None else row_values(classes)
+    if len(names) != len(values):
+        raise unencodable(f"{len(values)} probabilities for {len(names)} classes")
+    return dict(zip(names, values, strict=True))
