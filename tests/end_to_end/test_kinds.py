@@ -1,4 +1,4 @@
-"""Answers of every shape, and categories that are integers: from the log to a fault that is found and shown."""
+"""Answers of every shape, and categories that are integers: logged, landed, judged, found and shown."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from driftline.domain.streams import Stream
 from driftline.drift.service.metrics import WORKER_METRICS
 from driftline.drift.service.worker import DriftWorker
 from driftline.metrics import Metrics
+from driftline.store.incidents import read_incidents
 from driftline.store.predictions import Filter, read_predictions
 from driftline.store.verdicts import read_verdicts
 from driftline.web import create_app
-from driftline.web.addresses import feature_path, prediction_path
+from driftline.web.addresses import feature_path, incident_path, prediction_path
+from driftline.web.formatting import feature_name
 from tests.drift.service.watching import HOUR, HOUR_S, Clock, opened_landing
-from tests.support.traffic import make_logger
+from tests.support.traffic import VERSION, make_logger
 
 BROKEN, END, PER_HOUR = 190, 194, 40
 ITEMS = ("tent", "boots", "stove", "rope")
@@ -91,6 +93,8 @@ def site(tmp_path_factory):
                 for hour in range(END):
                     newest[model] = log_hour(logger, model, hour, chance)[-1]
                 assert not logger.stats().unencodable
+                if model == "targets":
+                    logger.log_outcome(newest[model], {"price": 11, "days": 4})
         landing.land()
         worker = DriftWorker(
             landing.store, metrics=Metrics(WORKER_METRICS), monotonic=Clock(), late_quiet_s=0.0
@@ -101,17 +105,71 @@ def site(tmp_path_factory):
 
 
 def paged(landing, model):
-    rows = read_verdicts(landing.client, limit=100_000)
-    return [row for row in rows if row["model_name"] == model and row["verdict"] == "page"]
+    return read_verdicts(landing.client, model_name=model, verdicts=["page"], limit=100_000)
 
 
 @pytest.mark.parametrize("model", FAULTS)
-def test_the_fault_is_found_where_it_is(site, model):
+def test_the_fault_is_found_where_it_is_and_nothing_before_it(site, model):
     landing, _ = site
     feature, kind, channel, value = FAULTS[model]
     pages = paged(landing, model)
     assert min(row["window_end"].timestamp() for row in pages) > (HOUR + BROKEN) * HOUR_S
     found = [row for row in pages if row["feature"] == feature]
     assert {row["kind"] for row in found} == {kind}
-    assert channel in {row["channel"].kind.value for row in found if row["channel"]}
-    assert value is None or value in {row["channel"].value for row in found if row["channel"]}
+    channels = {(row["channel_kind"], row["channel_value"]) for row in found}
+    assert any(each == channel and value in {None, held} for each, held in channels)
+
+
+def test_parts_of_an_answer_are_judged_each_by_itself(site):
+    landing, _ = site
+    judged = {
+        model: {row["feature"] for row in read_verdicts(landing.client, model_name=model, limit=100_000)}
+        for model in FAULTS
+    }
+    assert judged["ranking"] >= {
+        f"prediction.outputs.{name}" for name in ("items", "item_1", "item_4", "score_1", "score_4")
+    }
+    assert judged["stores"] >= {
+        "store_id",
+        "prediction.number",
+        "prediction.probabilities.yes",
+        "prediction.confidence",
+        "prediction.entropy",
+        "prediction.latency_us",
+    }
+
+
+@pytest.mark.parametrize("model", FAULTS)
+def test_pages_name_it_and_show_what_was_answered(site, model):
+    landing, newest = site
+    feature = FAULTS[model][0]
+    browser = TestClient(create_app(landing.store, landing.metrics, clock=time.time))
+    page = browser.get(prediction_path(newest[model])).text
+    called = feature_name(feature)
+    assert f">{called}</a>" in page
+    stream = Stream(model, VERSION, "production")
+    assert f"<h1>{called}</h1>" in browser.get(feature_path(model, feature)).text
+    rows = read_predictions(landing.client, stream, Filter(feature=feature), limit=5)
+    assert all(row.value is not None for row in rows)
+
+
+def test_an_incident_names_the_output_plainly(site):
+    landing, _ = site
+    (incident,) = [one for one in read_incidents(landing.client) if one.stream.model_name == "targets"]
+    browser = TestClient(create_app(landing.store, landing.metrics, clock=time.time))
+    assert "output price" in browser.get(incident_path(incident.incident_id)).text
+
+
+def test_trace_shows_the_outputs_and_their_truth(site):
+    landing, newest = site
+    landing.close()
+    try:
+        environment = {"DRIFTLINE_LOG": landing.place.log_url, "DRIFTLINE_STORE": landing.place.store_url}
+        found = CliRunner().invoke(driftline, ["trace", newest["targets"], "--json"], env=environment)
+        shown = CliRunner().invoke(driftline, ["trace", newest["ranking"]], env=environment).output
+    finally:
+        landing.open()
+    traced = json.loads(found.output)
+    assert set(traced["prediction"]["numeric_outputs"]) == {"price", "days"}
+    assert [outcome["actuals"] for outcome in traced["outcomes"]] == [{"price": 11.0, "days": 4.0}]
+    assert '"item_1": "rope"' in shown

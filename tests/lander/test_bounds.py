@@ -76,6 +76,9 @@ TOO_LARGE = [
             "missing_features": [NAME],
             "tags": {NAME: "x"},
             "class_probabilities": {NAME: 1.0},
+            "numeric_outputs": {NAME: 1.0},
+            "categorical_outputs": {NAME: "x"},
+            "missing_outputs": [NAME],
         }.items()
     ),
     *(
@@ -83,6 +86,7 @@ TOO_LARGE = [
         for field, value in {
             "categorical_features": {"c": TEXT},
             "tags": {"t": TEXT},
+            "categorical_outputs": {"o": TEXT},
             "prediction_label": TEXT,
             "entity_id": TEXT,
             "request_id": TEXT,
@@ -93,6 +97,10 @@ TOO_LARGE = [
     *((OUTCOME, {name: NAME}, "violates_names_bounded") for name in ("model_name", "session_id")),
     (OUTCOME, {"sequence": 2**62}, "violates_sequence_bounded"),
     (OUTCOME, {"actual_label": TEXT}, "violates_texts_bounded"),
+    (OUTCOME, {"categorical_actuals": {"o": TEXT}}, "violates_texts_bounded"),
+    (OUTCOME, {"numeric_actuals": {NAME: 1.0}}, "violates_outputs_bounded"),
+    (PREDICTION, {"missing_outputs": [str(place) for place in range(257)]}, "violates_outputs_bounded"),
+    (PREDICTION, {"numeric_outputs": {"": 1.0}}, "violates_output_names_given"),
     *((SESSION, {name: NAME}, "violates_names_bounded") for name in (*NAMES, "host", "client")),
     *((SESSION, {counted: {NAME: 1}}, "violates_names_bounded") for counted in COUNTED),
     (SESSION, {"last_sequence": 2**62}, "violates_counts_bounded"),

@@ -105,6 +105,7 @@ def test_an_event_arrives_as_it_was_logged(log, logger):
         event_time=datetime(2013, 1, 1, tzinfo=UTC),
         latency_us=1500,
         compute_us=900.4,
+        outputs={"p90": 0.95, "kind": "weather", "gate": None},
     )
     assert logger.flush()
     (event,) = log.predictions
@@ -129,6 +130,9 @@ def test_an_event_arrives_as_it_was_logged(log, logger):
         "tags": {"origin": "EWR"},
         "latency_us": 1500,
         "compute_us": 900,
+        "numeric_outputs": {"p90": 0.95},
+        "categorical_outputs": {"kind": "weather"},
+        "missing_outputs": ["gate"],
     }
 
 

@@ -154,7 +154,7 @@ def _texts(column: Any) -> TextColumn | None:
 
 
 def _is_coded(column: Any) -> bool:
-    """Return whether a column's type says that it holds categories, whatever they are: pandas' and Arrow's."""
+    """Return whether a column's type says that it holds categories of whatever kind: pandas', Arrow's."""
     kind = getattr(column, "dtype", getattr(column, "type", None))
     return hasattr(kind, "categories") or str(kind).startswith("dictionary<")
 

@@ -135,8 +135,7 @@ class PredictionLogger:
 
         Args:
             features: the model's inputs, value by name; None, NA and NaT: the input had no value.
-            prediction: a number, or a label; or several outputs by name or by place, or a ranking: see
-                ``driftline.wire.shapes``.
+            prediction: a number or a label; or several outputs, or a ranking: ``driftline.wire.shapes``.
             label: the class decided for, beside a number.
             probabilities: probability by class, or in the order of ``classes``.
             entity_id: what the prediction is about: a customer, a flight.
@@ -227,8 +226,7 @@ class PredictionLogger:
             latencies_us: from request to answer, microseconds.
             compute_times_us: spent computing the answers, microseconds.
             event_ids: UUIDs of your own.
-            timeout_s: how long to wait for room at most, seconds; rows without room by then are
-                dropped (``queue_full``).
+            timeout_s: how long to wait for room at most, seconds; then rows are dropped (``queue_full``).
             outputs: a table of what is answered beside the predictions.
             classes: what the columns of ``probabilities`` without names are of.
 
@@ -339,27 +337,21 @@ class PredictionLogger:
         return self._own_session().stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until the log has taken every event accepted so far.
+        """Wait until the log has taken every event accepted so far; return whether it has.
 
         Args:
             timeout: how long to wait at most, seconds.
-
-        Returns:
-            Whether it has.
         """
         return self._own_session().shipper.flush(timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Append what is left and end the session; events logged later are dropped (``closed``).
+        """Append what is left and end the session; return whether every event was appended.
 
-        Comes back in time even if the log hangs; what it has not taken by then is counted as abandoned
-        and reported through ``logging``. Closing twice is allowed.
+        Events logged later are dropped (``closed``). Comes back in time even if the log hangs; what it has
+        not taken by then is counted as abandoned and reported through ``logging``. Closing twice is allowed.
 
         Args:
             timeout: how long to wait at most, seconds.
-
-        Returns:
-            Whether every event was appended.
         """
         self._is_closed = True
         self._finalizer.detach()

@@ -184,7 +184,7 @@ def register_training_run(
     }
     read_policy(environ.get(POLICY_VARIABLE)).check_waivers(event["waived"])
     with opened_log(log) as opened, opened.without_spill() as target:
-        return _publish(target, author, event, model, rows, categories, timeout_s=timeout_s)
+        return _publish(target, author, event, model, rows, timeout_s=timeout_s)
 
 
 def _publish(
@@ -193,7 +193,6 @@ def _publish(
     event: dict[str, Any],
     model: Artifact,
     rows: Reference | None,
-    categorical: Collection[str],
     *,
     timeout_s: float,
 ) -> RegisteredRun:
@@ -212,7 +211,7 @@ def _publish(
     }
     if rows is not None:
         options: dict[str, Any] = {name: event[name] for name in _IDENTITY}
-        options |= {"environment": REFERENCE, "log": log, "categorical": categorical}
+        options |= {"environment": REFERENCE, "log": log, "categorical": categories_among(event["features"])}
         with PredictionLogger(**options, clock=clock, random=random) as logger:
             rows.log(logger, timeout_s)
             event["reference_session_id"] = logger.session_id

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[str]:
-    """Have segments, rules and kinds of features of all models be those that a file of monitors names; return warnings.
+    """Have segments, rules and kinds of features be those that a file of monitors names; return warnings.
 
     Of all models: those that have landed, and those that the file names in full. Doing it again changes
     nothing, but finds models, and values of segments, that are new.

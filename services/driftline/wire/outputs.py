@@ -13,7 +13,7 @@ from driftline.wire.shapes import MAX_RANKED, SINGLE, Ranking, apart, one, row_v
 from driftline.wire.values import is_nan, number_value, text_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from driftline.wire.named import NamedValues
 

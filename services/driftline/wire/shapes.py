@@ -6,7 +6,7 @@ what a model answers                         what becomes of it
 a number, a text, an array of one element    the prediction, by the rules of ``driftline.wire.values``
 a dict, a row of a frame, a named tuple      an output by each name
 a list or an array of several numbers        an output by each place: ``0``, ``1``, ...
-a list of pairs (item, score), as tuples     a ranking
+a list of pairs (item, score)                a ranking
 a list or an array of several texts          a ranking without scores
 a list of one text, an empty list            a ranking of one item, or of none
 ``Ranking``                                  a ranking
@@ -18,7 +18,6 @@ A ranking has the outputs ``items`` (how many there are), ``item_1`` to ``item_1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +27,7 @@ from driftline.wire.reasons import unencodable
 from driftline.wire.values import is_nan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 MAX_RANKED: Final = 10
 """So many places of a ranking are logged; how many there were stands beside them."""
@@ -56,25 +55,21 @@ def apart(answer: Any) -> tuple[Any, Mapping[Any, Any] | Iterable[tuple[Any, Any
     Raises:
         ValueRefusedError: ``unencodable``: it has many rows.
     """
-    if type(answer) in SINGLE:
+    if not is_several(answer):
         return answer, None
     if isinstance(answer, Ranking):
         return None, answer
     shape = getattr(answer, "shape", None)
-    if shape == () or isinstance(answer, (str, bytes, Enum)):
-        return answer, None
     if hasattr(type(answer), "_asdict"):
         return None, answer._asdict()
     if hasattr(type(answer), "items"):
         return _named(answer, shape)
-    if shape is None and not isinstance(answer, (list, tuple)):
-        return answer, None
     return _listed(row_values(answer), is_array=shape is not None)
 
 
 def is_several(answer: Any) -> bool:
     """Return whether an answer has a shape of its own, so that ``apart`` has to look at it."""
-    if type(answer) in SINGLE or isinstance(answer, (str, bytes)):
+    if type(answer) in SINGLE or isinstance(answer, (str, bytes, Enum)):
         return False
     if getattr(answer, "shape", ()) != ():
         return True
@@ -96,12 +91,12 @@ def _named(answer: Any, shape: Any) -> tuple[Any, Any]:
 
 
 def _listed(values: list[Any], *, is_array: bool) -> tuple[Any, Any]:
-    if len(values) == 1 and not (isinstance(values[0], tuple) or (is_text(values[0]) and not is_array)):
+    if len(values) == 1 and not (_is_pair(values[0]) or (is_text(values[0]) and not is_array)):
         return values[0], None
+    if all(map(_is_pair, values)):
+        return None, Ranking([item for item, _ in values], [score for _, score in values])
     if any(isinstance(value, list) for value in values):
         raise unencodable(f"{len(values)} rows of values: log_batch takes many")
-    if all(isinstance(value, tuple) and len(value) == 2 for value in values):
-        return None, Ranking([item for item, _ in values], [score for _, score in values])
     if all(value is None or is_text(value) for value in values):
         return None, Ranking(values)
     return None, [(str(place), value) for place, value in enumerate(values)]
@@ -114,9 +109,20 @@ def row_values(row: Any) -> list[Any]:
         row: of one dimension; what has more has one row in each of them but the last.
     """
     values = _own_list(row)
-    while len(values) == 1 and (isinstance(values[0], list) or getattr(values[0], "shape", ()) != ()):
+    while (
+        len(values) == 1
+        and not _is_pair(values[0])
+        and (isinstance(values[0], list) or getattr(values[0], "shape", ()) != ())
+    ):
         values = _own_list(values[0])
     return values
+
+
+def _is_pair(value: Any) -> bool:
+    """Return whether a value is an item with its score: a tuple, or, as JSON has it, a list."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        return False
+    return isinstance(value, tuple) or (is_text(value[0]) and not is_text(value[1]))
 
 
 def _own_list(row: Any) -> list[Any]:
