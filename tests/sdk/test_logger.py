@@ -227,7 +227,9 @@ def test_an_event_that_is_too_large_is_dropped_counted_and_reported_once(log, lo
         (None, 1, "invalid_event_id"),
         (UUID(int=1), None, "missing_actual"),
         (UUID(int=1), math.nan, "missing_actual"),
-        (UUID(int=1), [1], "unencodable"),
+        (UUID(int=1), object(), "unencodable"),
+        (UUID(int=1), [[1, 2], [3]], "unencodable"),
+        (UUID(int=1), {"price": None}, "missing_actual"),
         (UUID(int=1), "\ud800", "unencodable"),
     ],
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
 from driftline.sdk.columns import listed, value_column
 from driftline.sdk.inputs import as_array, columns_of
+from driftline.wire.shapes import is_several
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from driftline.wire import Column
 
 _NUMBERS = frozenset("fiub")
@@ -54,7 +57,7 @@ def class_columns(probabilities: Any, classes: Sequence[Any] | None) -> Any:
     matrix = _matrix(probabilities)
     if matrix is None:
         rows = listed(probabilities, "probabilities")
-        if not all(row is None or isinstance(row, (Sequence, Mapping)) for row in rows):
+        if not all(row is None or is_several(row) for row in rows):
             kind = type(probabilities).__name__
             raise SettingError(f"probabilities: a {kind} of single values; pass a column, or a row, by class")
         return rows

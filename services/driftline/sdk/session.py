@@ -98,13 +98,13 @@ class LoggerSettings:
         check_positive("flush_interval_s", pace.flush_interval_s)
         check_positive("heartbeat_interval_s", pace.heartbeat_interval_s)
         check_positive("queue_bytes", queue_bytes)
+        given: dict[str, Any] = {**names, **others}
         return cls(
-            **names,
+            **given,
             default_tags=checked_texts("tags", tags, max_bytes=MAX_TEXT_BYTES),
             categorical=checked_names("categorical", categorical),
             queue_bytes=int(queue_bytes),
             pace=pace,
-            **others,
         )
 
     def arguments(self) -> dict[str, Any]:

@@ -70,8 +70,8 @@ def find_unseen(connection: Connection, prediction: Mapping[str, Any]) -> Mappin
         connection: to the store.
         prediction: a row of ``predictions``.
     """
-    categories = categories_of_model(connection, prediction["model_name"])
-    prediction = with_categories(prediction, categories)
+    known = categories_of_model(connection, prediction["model_name"])
+    prediction = with_categories(prediction, known)
     values = {**values_by_key(prediction), **outputs_by_key(prediction)}
     numbers = {name: one for name, one in values.items() if isinstance(one, float) and math.isfinite(one)}
     categories = {name: one for name, one in values.items() if isinstance(one, str)}
