@@ -25,6 +25,7 @@ from driftline.wire import (
     encode_record,
     schema_folder,
 )
+from driftline.wire.bounds import MAX_OUTPUTS
 from tests.support.landing import Landing
 from tests.support.running import Place
 
@@ -181,7 +182,7 @@ def test_each_text_of_the_wire_has_been_too_large_once(event):
 def test_the_tables_have_the_bounds_of_the_wire():
     text = "".join(path.read_text() for path in schema_folder("clickhouse").glob("000[134]_*.sql"))
     bounds = {int(number) for number in re.findall(r"<= (\d+)", text)}
-    assert bounds == {MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_COUNT}
+    assert bounds == {MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_COUNT, MAX_OUTPUTS}
     assert f"CHECK bitShiftRight(record_end, 24) = {END_MARK}" in text
     assert f"record_end Int64 DEFAULT {end_mark(1 << 30)}" in text
     assert MAX_RECORD_BYTES > MAX_TEXT_BYTES

@@ -34,12 +34,6 @@ MOST_CLASSES = 64
 CONFIDENCE_SQL = "arrayReduce('max', mapValues(class_probabilities))"
 """SQL: the top probability; of an event that has any."""
 
-ANSWERS_SQL = (
-    "prediction_number IS NOT NULL OR prediction_label IS NOT NULL OR notEmpty(numeric_outputs) "
-    "OR notEmpty(categorical_outputs)"
-)
-"""SQL: whether an event has any answer."""
-
 ENTROPY_SQL = "arraySum(p -> if(p > 0, -p * log(p), 0), mapValues(class_probabilities))"
 """SQL: the entropy of the class probabilities, in nats."""
 
@@ -83,6 +77,14 @@ def read_parts(connection: Connection, condition: str, bound: Mapping[str, Any])
     """
     (row,) = connection.rows(_HELD % condition, parameters=bound, settings=dict(LARGE_QUERY))
     return Parts(*map(bool, row))
+
+
+def answers_of(parts: Parts) -> str:
+    """Return SQL for whether a row has any answer."""
+    asked = ["prediction_number IS NOT NULL", "prediction_label IS NOT NULL"]
+    asked += ["notEmpty(numeric_outputs)"] if parts.numbers else []
+    asked += ["notEmpty(categorical_outputs)"] if parts.categories else []
+    return " OR ".join(asked)
 
 
 def numbers_of(parts: Parts) -> tuple[str, str]:
@@ -146,6 +148,11 @@ def missing_of(parts: Parts) -> str:
     """Return SQL for the names of what a row has without a value."""
     features = keys_of("missing_features")
     return f"arrayConcat({features}, {_prefixed(OUTPUT, 'missing_outputs')})" if parts.missing else features
+
+
+def outputs_of(column: str) -> str:
+    """Return SQL for the keys of outputs, from SQL for an array of their names."""
+    return _prefixed(OUTPUT, column)
 
 
 def _prefixed(prefix: str, names: str) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from driftline.domain.names import OUTPUT
-from driftline.store.answer import ANSWERS_SQL
+from driftline.store.answer import answers_of, outputs_of
 from driftline.store.hours import DERIVING, KEYS
 from driftline.store.kinds import rows_from
 from driftline.store.names import keys_of
@@ -13,9 +12,10 @@ from driftline.store.places import Places
 from driftline.store.rules import NO_RULES, REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from driftline.domain.streams import HourKey
+    from driftline.store.answer import Parts
     from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
     from driftline.store.rules import RuleSet
@@ -50,7 +50,6 @@ multiIf(
 _EVENT = f"{KEYS}, hour, event_time, event_id"
 _KNOWS_ALL = "{knows_all:Array(UInt8)}[version]"
 
-_OUTPUTS = f"arrayMap(own -> concat('{OUTPUT}', own), %s)"
 _SENT = "arrayConcat(mapKeys(numeric_features), mapKeys(categorical_features), missing_features)"
 
 _INVALID = f"""
@@ -76,19 +75,19 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("mapKeys(numeric_features)")},
-                    {_OUTPUTS % "mapKeys(numeric_outputs)"},
+                    %(number_names)s
                     ['prediction.number', 'prediction.latency_us', 'prediction.compute_us',
                         'prediction.probabilities', 'prediction.probability_sum', 'prediction']) AS names,
                 arrayConcat(
                     mapValues(numeric_features),
-                    mapValues(numeric_outputs),
+                    %(number_values)s
                     [
                         prediction_number,
                         toFloat64(latency_us),
                         toFloat64(compute_us),
                         arrayFirstOrNull(p -> NOT (p >= 0 AND p <= 1), mapValues(class_probabilities)),
                         if(empty(class_probabilities), NULL, arraySum(mapValues(class_probabilities))),
-                        if({ANSWERS_SQL}, 0, NULL)]) AS numbers
+                        if(%(answers)s, 0, NULL)]) AS numbers
             FROM %(rows)s
         ) ARRAY JOIN names AS feature, numbers AS number
     )
@@ -102,11 +101,11 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("mapKeys(categorical_features)")},
-                    {_OUTPUTS % "mapKeys(categorical_outputs)"},
+                    %(category_names)s
                     if(prediction_label IS NULL, [], ['prediction.label'])) AS names,
                 arrayConcat(
                     mapValues(categorical_features),
-                    mapValues(categorical_outputs),
+                    %(category_values)s
                     if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)])) AS categories
             FROM %(rows)s
         ) ARRAY JOIN names AS feature, categories AS value
@@ -121,10 +120,10 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("missing_features")},
-                    {_OUTPUTS % "missing_outputs"},
+                    %(missing_names)s
                     if(prediction_label IS NULL, ['prediction.label'], [])) AS names
             FROM %(rows)s
-            WHERE notEmpty(missing_features) OR notEmpty(missing_outputs) OR prediction_label IS NULL
+            WHERE %(any_missing)s notEmpty(missing_features) OR prediction_label IS NULL
         ) ARRAY JOIN names AS feature
     )
     WHERE code != 0
@@ -147,6 +146,8 @@ def derive_invalid(
     recipes: Recipes,
     condition: str,
     bound: dict[str, Any],
+    *,
+    held: Parts,
 ) -> None:
     """Write what is invalid in hours. Blocks.
 
@@ -156,6 +157,7 @@ def derive_invalid(
         recipes: by what.
         condition: SQL that chooses their raw rows.
         bound: its parameters, and the id of the derivation.
+        held: which parts of answers there are in these rows.
     """
     sets: dict[str, RuleSet] = {}
     for each in hours:
@@ -198,8 +200,22 @@ def derive_invalid(
     rows = (
         rows_from(condition, categories) if categories else f"(SELECT * FROM predictions WHERE {condition})"
     )
-    parts = {"rows": rows, "version": version, "place": places.sql("version")}
+    parts = {**_of_outputs(held), "rows": rows, "version": version, "place": places.sql("version")}
     connection.command(_INVALID % parts, parameters=bound, settings=dict(DERIVING))
+
+
+def _of_outputs(held: Parts) -> Mapping[str, str]:
+    """Return what the statement says of outputs: nothing where there are none."""
+    names, values = outputs_of("mapKeys(%s)"), "mapValues(%s),"
+    return {
+        "answers": answers_of(held),
+        "number_names": f"{names % 'numeric_outputs'}," if held.numbers else "",
+        "number_values": values % "numeric_outputs" if held.numbers else "",
+        "category_names": f"{names % 'categorical_outputs'}," if held.categories else "",
+        "category_values": values % "categorical_outputs" if held.categories else "",
+        "missing_names": f"{outputs_of('missing_outputs')}," if held.missing else "",
+        "any_missing": "notEmpty(missing_outputs) OR" if held.missing else "",
+    }
 
 
 def _version(hour: HourKey) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from driftline.profiles import Grid
-from driftline.store.answer import categories_of, missing_of, numbers_of, read_parts
+from driftline.store.answer import categories_of, missing_of, numbers_of
 from driftline.store.hours import DERIVING, KEYS
 from driftline.store.kinds import rows_from
 from driftline.store.places import Places
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from driftline.domain.streams import HourKey
+    from driftline.store.answer import Parts
     from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
 
@@ -99,6 +100,8 @@ def derive_profiles(
     recipes: Recipes,
     condition: str,
     bound: dict[str, Any],
+    *,
+    held: Parts,
 ) -> None:
     """Write the profiles of hours. Blocks.
 
@@ -108,6 +111,7 @@ def derive_profiles(
         recipes: by what.
         condition: SQL that chooses their raw rows.
         bound: its parameters, and the id of the derivation.
+        held: which parts of answers there are in these rows.
     """
     models = {each.stream.model_name for each in hours}
     places = Places.of({model: recipes.grids_of(model) for model in models})
@@ -122,7 +126,6 @@ def derive_profiles(
     categories = recipes.categories_of(model)
     if categories:
         bound["categories"] = sorted(categories)
-    held = read_parts(connection, condition, bound)
     rows = rows_from(condition, categories)
     names, numbers = numbers_of(held)
     owner = (
