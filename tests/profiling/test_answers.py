@@ -97,6 +97,9 @@ def test_a_number_becomes_a_category_where_the_file_says_so_and_back(landing):
     assert found.categorical["store_id"].counts == dict.fromkeys([*map(text_value, NUMBERS), "A"], 1)
     assert found.categorical["store_id"].nulls == 1
     assert "store_id" not in found.numeric
+    wanted = Filter(feature="store_id", kind="categorical", value="7.5")
+    rows = read_predictions(landing.client, Stream("stores", "3", "production"), wanted, limit=9)
+    assert [row.value for row in rows] == ["7.5"]
     follow(landing, "stores", {})
     assert counted(landing, "stores").numeric["store_id"].counts.sum() == len(NUMBERS)
 

@@ -114,6 +114,29 @@ def test_what_can_not_be_encoded_is_left_out_and_counted_and_the_rest_is_logged(
     assert left_out == named or sum(left_out.values()) == named
 
 
+class Odd:
+    """Whatever is asked of it, it raises."""
+
+    @property
+    def shape(self):
+        raise RuntimeError
+
+    def __len__(self):
+        raise RuntimeError
+
+
+def test_what_raises_whatever_is_asked_of_it_costs_no_event():
+    for prediction in (Odd(), {"a": Odd()}, [Odd(), 1.0], [("a", Odd())], Ranking(Odd())):
+        event, left_out = logged(prediction, features={"x": 1.0})
+        assert event["numeric_features"] == {"x": 1.0}
+        assert sum(left_out.values()) == 1
+
+
+def test_a_long_row_of_numbers_is_cut_and_counted_once():
+    event, left_out = logged(np.arange(100_000.0))
+    assert (len(several(event)), left_out) == (MAX_OUTPUTS, {"outputs": 1})
+
+
 def test_too_many_outputs_are_cut_and_counted_once():
     event, left_out = logged({f"o{place}": place for place in range(MAX_OUTPUTS + 9)})
     assert (len(several(event)), left_out) == (MAX_OUTPUTS, {"outputs": 1})

@@ -39,4 +39,5 @@ answers = st.one_of(
     st.builds(Ranking, st.lists(_items, max_size=12), st.none() | st.lists(_scores, max_size=12)),
     st.builds(Ranking, st.integers()),
     st.sampled_from([{"a", "b"}, range(3), b"x"]),
+    st.integers(250, 260).map(lambda width: list(range(width))),
 )

@@ -26,14 +26,20 @@ GROUP BY model_name, name HAVING newest = '{CATEGORICAL}'
 _OF_MONITORS = """
 SELECT model_name, kinds FROM feature_kinds FINAL WHERE {model:String} = '' OR model_name = {model:String}
 """
+
+
+def text_of(number: str) -> str:
+    """Return SQL for the text that the logger makes of a number: digits, or the shortest exact form."""
+    is_whole = f"{number} = round({number}) AND abs({number}) < 9e18"
+    return f"if({is_whole}, toString(toInt64({number})), toString({number}))"
+
+
 _IS_ONE = "has({categories:Array(String)}, name)"
 _NUMBERS, _TEXTS = "predictions.numeric_features", "predictions.categorical_features"
-# The texts that the logger makes of numbers: digits of a whole one, else the shortest exact form.
-_TEXT = "if(value = round(value) AND abs(value) < 9e18, toString(toInt64(value)), toString(value))"
 _ROWS = f"""
 (SELECT * REPLACE (
     mapFilter((name, value) -> NOT {_IS_ONE}, {_NUMBERS}) AS numeric_features,
-    mapUpdate({_TEXTS}, mapApply((name, value) -> (name, {_TEXT}),
+    mapUpdate({_TEXTS}, mapApply((name, value) -> (name, {text_of("value")}),
         mapFilter((name, value) -> {_IS_ONE} AND NOT isNaN(value), {_NUMBERS}))) AS categorical_features,
     arrayConcat(predictions.missing_features, mapKeys(
         mapFilter((name, value) -> {_IS_ONE} AND isNaN(value), {_NUMBERS}))) AS missing_features)

@@ -24,7 +24,7 @@ from driftline.wire.primitives import (
 )
 from driftline.wire.reasons import Reason, Remark, ValueRefusedError, no_remarks
 from driftline.wire.schemas import OUTCOME, PREDICTION
-from driftline.wire.shapes import SINGLE, by_class
+from driftline.wire.shapes import SINGLE, by_class, one
 from driftline.wire.values import (
     duration_us,
     event_id_text,
@@ -314,7 +314,7 @@ class EventEncoder:
                 return NULL
         entries: list[bytes] = []
         for name, value in self.named.pairs(probabilities, "probabilities").items():
-            number = self.named.number(f"probabilities.{name}", value)
+            number = self.named.number(f"probabilities.{name}", value if type(value) is float else one(value))
             if number is not None:
                 entries.append(self.named.name(name) + pack_double(number))
         return encode_entries(len(entries), b"".join(entries))

@@ -23,6 +23,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from driftline.wire.bounds import MAX_OUTPUTS
 from driftline.wire.reasons import unencodable
 from driftline.wire.values import is_nan
 
@@ -64,6 +65,9 @@ def apart(answer: Any) -> tuple[Any, Mapping[Any, Any] | Iterable[tuple[Any, Any
         return None, answer._asdict()
     if hasattr(type(answer), "items"):
         return _named(answer, shape)
+    if shape is not None and sum(size != 1 for size in shape) > 1 and _is_numeric(answer):
+        by = " by ".join(str(int(size)) for size in shape)
+        raise unencodable(f"an array of {by} values: log_batch takes many rows")
     return _listed(row_values(answer), is_array=shape is not None)
 
 
@@ -71,7 +75,10 @@ def is_several(answer: Any) -> bool:
     """Return whether an answer has a shape of its own, so that ``apart`` has to look at it."""
     if type(answer) in SINGLE or isinstance(answer, (str, bytes, Enum)):
         return False
-    if getattr(answer, "shape", ()) != ():
+    try:
+        if getattr(answer, "shape", ()) != ():
+            return True
+    except Exception:  # noqa: BLE001 - a value's own methods may raise anything: it is looked at with care.
         return True
     return isinstance(answer, (list, tuple, Ranking)) or hasattr(type(answer), "items")
 
@@ -99,7 +106,12 @@ def _listed(values: list[Any], *, is_array: bool) -> tuple[Any, Any]:
         raise unencodable(f"{len(values)} rows of values: log_batch takes many")
     if all(value is None or is_text(value) for value in values):
         return None, Ranking(values)
-    return None, [(str(place), value) for place, value in enumerate(values)]
+    return None, [(str(place), value) for place, value in enumerate(values[: MAX_OUTPUTS + 1])]
+
+
+def _is_numeric(array: Any) -> bool:
+    """Return whether an array surely holds numbers; of a library that does not say so, that it does."""
+    return getattr(getattr(array, "dtype", None), "kind", "f") in {"f", "i", "u", "b"}
 
 
 def row_values(row: Any) -> list[Any]:
@@ -141,10 +153,16 @@ def is_text(value: Any) -> bool:
 
 def one(value: Any) -> Any:
     """Return what an array of one element holds; anything else as it is."""
-    shape = getattr(value, "shape", ())
-    if shape == () or any(size != 1 for size in shape):
+    if type(value) in SINGLE:
         return value
-    return value.reshape(()) if type(value).__module__.partition(".")[0] == "numpy" else row_values(value)[0]
+    try:
+        shape = getattr(value, "shape", ())
+        if shape == () or any(size != 1 for size in shape):
+            return value
+        is_numpy = type(value).__module__.partition(".")[0] == "numpy"
+        return value.reshape(()) if is_numpy else row_values(value)[0]
+    except Exception:  # noqa: BLE001 - as above: it is left out where it is encoded.
+        return value
 
 
 def by_class(probabilities: Any, classes: Any) -> Any:
