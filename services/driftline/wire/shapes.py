@@ -177,6 +177,8 @@ def by_class(probabilities: Any, classes: Any) -> Any:
     """
     if hasattr(type(probabilities), "items"):
         return probabilities
+    if isinstance(probabilities, (set, frozenset)):
+        raise unencodable("probabilities in a set have no order")
     values = row_values(probabilities)
     names = range(len(values)) if classes is None else row_values(classes)
     if len(names) != len(values):
