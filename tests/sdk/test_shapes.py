@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -121,6 +123,17 @@ def test_what_is_no_table_is_an_error_in_the_program(arguments, problem):
     with quick_logger(log) as logger, pytest.raises(SettingError, match=problem):
         logger.log_batch(**arguments)
     assert not log.predictions
+
+
+@pytest.mark.parametrize(
+    ("actual", "reason"),
+    [([[1, 2], [3]], "unencodable"), (np.zeros((2, 2)), "unencodable"), ({"price": None}, "missing_actual")],
+)
+def test_a_truth_of_a_shape_that_does_not_fit_is_dropped_and_counted(actual, reason):
+    with quick_logger(MemoryLog()) as logger:
+        assert not logger.log_outcome(UUID(int=1), actual)
+        assert logger.log_outcomes([UUID(int=1), UUID(int=2)], [actual, {"price": 1}]) == [False, True]
+        assert logger.stats().dropped == {reason: 2}
 
 
 def test_a_declared_category_is_what_a_label_is():
