@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from driftline.errors import SettingError
-from driftline.sdk.arguments import check_text, checked_texts
+from driftline.sdk.arguments import check_text, checked_names, checked_texts
 from driftline.sdk.artifacts import Artifact, read_files
 
 if TYPE_CHECKING:
@@ -103,6 +103,24 @@ def table_shape(frame: Any) -> tuple[int | None, Mapping[str, str]]:
         return frame.num_rows, {each.name: str(each.type) for each in schema or ()}
     types = schema if isinstance(schema, Mapping) else getattr(frame, "dtypes", {})
     return len(frame), {str(name): str(kind) for name, kind in types.items()}
+
+
+def features_of_run(
+    reference: Any, features: Mapping[str, Any] | None, categorical: Collection[Any] | None
+) -> Mapping[str, Any]:
+    """Return the type of each feature of a run, those of categories among them.
+
+    Args:
+        reference: the table that says them, where nothing else does.
+        features: types by name. None: those of the table.
+        categorical: names of features that are categories, whatever the type of their values.
+
+    Raises:
+        SettingError: one of these is no name.
+    """
+    own = feature_types(reference) if features is None else features
+    categories = checked_names("categorical", categorical) | categories_among(own)
+    return {**own, **dict.fromkeys(sorted(categories), CATEGORICAL)}
 
 
 def feature_types(frame: Any) -> Mapping[str, str]:

@@ -17,15 +17,9 @@ from driftline.registry.decisions import Author, somebody
 from driftline.registry.events import Kind
 from driftline.registry.policy import POLICY_VARIABLE, read_policy
 from driftline.registry.state import ModelState, Refused
-from driftline.sdk.arguments import check_name, check_text, checked_names
+from driftline.sdk.arguments import check_name, check_text
 from driftline.sdk.artifacts import Artifact, read_artifact
-from driftline.sdk.data import (
-    CATEGORICAL,
-    DataReference,
-    categories_among,
-    data_references,
-    feature_types,
-)
+from driftline.sdk.data import DataReference, categories_among, data_references, features_of_run
 from driftline.sdk.logger import PredictionLogger
 from driftline.sdk.origins import code_of, measures_of, origins_of
 from driftline.sdk.reference import Reference
@@ -173,9 +167,7 @@ def register_training_run(
     model = read_artifact(artifact, artifact_uri, artifact_sha256)
     code = code_of(git_commit, git_dirty, keep_changes=keep_changes)
     references = data_references(data, data_uri, data_fingerprint)
-    own = feature_types(reference) if features is None else features
-    categories = checked_names("categorical", categorical) | categories_among(own)
-    types = {**own, **dict.fromkeys(sorted(categories), CATEGORICAL)}
+    types = features_of_run(reference, features, categorical)
     event = {
         **names,
         **origins_of(model, code, environment, references, waive),
