@@ -176,7 +176,7 @@ class FeatureEncoder:
             if is_pandas and is_nan(value):
                 value = None  # noqa: PLW2901 - pandas has no other way to say that.
             if name in self._categorical:
-                value = as_category(value)  # noqa: PLW2901 - it was said to be one.
+                value = as_category(value)  # noqa: PLW2901 - it was declared one.
             if self._prefix:
                 value = one(value)  # noqa: PLW2901 - models answer so.
             found = named.feature(name, value, self._prefix + name)
