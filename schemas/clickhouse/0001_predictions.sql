@@ -38,6 +38,9 @@ CREATE TABLE prediction_inbox
     tags Map(String, String),
     latency_us Nullable(Int64),
     compute_us Nullable(Int64),
+    numeric_outputs Map(String, Float64),
+    categorical_outputs Map(String, String),
+    missing_outputs Array(String),
     record_end Int64 DEFAULT 104049575723007
         COMMENT 'behind each record: a mark, and its size in 24 bits; where bytes are left over, not that',
     CONSTRAINT nothing_left_over CHECK bitShiftRight(record_end, 24) = 6201837,
@@ -60,10 +63,14 @@ CREATE TABLE prediction_inbox
         AND arrayAll(name -> length(name) <= 2048, missing_features)
         AND arrayAll(name -> length(name) <= 2048, mapKeys(tags))
         AND arrayAll(name -> length(name) <= 2048, mapKeys(class_probabilities))
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(numeric_outputs))
+        AND arrayAll(name -> length(name) <= 2048, mapKeys(categorical_outputs))
+        AND arrayAll(name -> length(name) <= 2048, missing_outputs)
     ),
     CONSTRAINT texts_bounded CHECK bitAnd(record_end, 16777215) <= 65536 OR (
         arrayAll(value -> length(value) <= 65536, mapValues(categorical_features))
         AND arrayAll(value -> length(value) <= 65536, mapValues(tags))
+        AND arrayAll(value -> length(value) <= 65536, mapValues(categorical_outputs))
         AND greatest(
             length(ifNull(prediction_label, '')), length(ifNull(entity_id, '')),
             length(ifNull(request_id, '')), length(ifNull(trace_id, ''))
@@ -72,7 +79,13 @@ CREATE TABLE prediction_inbox
     CONSTRAINT feature_names_given CHECK
         NOT mapContainsKey(numeric_features, '')
         AND NOT mapContainsKey(categorical_features, '')
-        AND NOT has(missing_features, '')
+        AND NOT has(missing_features, ''),
+    CONSTRAINT output_names_given CHECK
+        NOT mapContainsKey(numeric_outputs, '')
+        AND NOT mapContainsKey(categorical_outputs, '')
+        AND NOT has(missing_outputs, ''),
+    CONSTRAINT outputs_bounded CHECK
+        length(numeric_outputs) + length(categorical_outputs) + length(missing_outputs) <= 256
 )
 ENGINE = Null;
 
@@ -102,6 +115,9 @@ CREATE TABLE predictions
     tags Map(LowCardinality(String), String) CODEC(ZSTD),
     latency_us Nullable(Int64) CODEC(ZSTD),
     compute_us Nullable(Int64) CODEC(ZSTD),
+    numeric_outputs Map(LowCardinality(String), Float64) CODEC(ZSTD),
+    categorical_outputs Map(LowCardinality(String), String) CODEC(ZSTD),
+    missing_outputs Array(LowCardinality(String)) CODEC(ZSTD),
     set_aside LowCardinality(String) DEFAULT multiIf(
         environment = 'reference', '',
         event_time > landed_at + INTERVAL 1 DAY, 'future',

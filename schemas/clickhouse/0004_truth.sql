@@ -16,10 +16,13 @@ CREATE TABLE outcomes
     logged_time Nullable(DateTime64(6, 'UTC')) COMMENT 'null: when it was observed' CODEC(ZSTD),
     revision Int64 DEFAULT 0 CODEC(ZSTD),
     acted_on Nullable(Bool) COMMENT 'null: this outcome does not say' CODEC(ZSTD),
+    numeric_actuals Map(String, Float64) COMMENT 'of an answer with several outputs' CODEC(ZSTD),
+    categorical_actuals Map(String, String) CODEC(ZSTD),
     content UInt64 DEFAULT cityHash64(
         observed_time, model_name, session_id, sequence, isNull(actual_number), ifNull(actual_number, 0),
         isNull(actual_label), ifNull(actual_label, ''), isNull(logged_time),
-        ifNull(logged_time, observed_time), revision, ifNull(toInt8(acted_on), -1))
+        ifNull(logged_time, observed_time), revision, ifNull(toInt8(acted_on), -1),
+        numeric_actuals, categorical_actuals)
         COMMENT 'hash of all that it says: senders that do not number their outcomes lose none' CODEC(ZSTD),
     earliness UInt64 DEFAULT 4102444800000 - toUnixTimestamp64Milli(landed_at)
         COMMENT 'of a record that was landed twice the first landing stays' CODEC(Delta, ZSTD),
@@ -29,7 +32,14 @@ CREATE TABLE outcomes
         AND observed_time < toDateTime64('2100-01-01', 6, 'UTC'),
     CONSTRAINT sequence_bounded CHECK sequence <= 1000000000000,
     CONSTRAINT names_bounded CHECK greatest(length(model_name), length(session_id)) <= 2048,
-    CONSTRAINT texts_bounded CHECK length(ifNull(actual_label, '')) <= 65536
+    CONSTRAINT texts_bounded CHECK
+        length(ifNull(actual_label, '')) <= 65536
+        AND arrayAll(value -> length(value) <= 65536, mapValues(categorical_actuals)),
+    CONSTRAINT outputs_bounded CHECK
+        length(numeric_actuals) + length(categorical_actuals) <= 256
+        AND arrayAll(
+            name -> length(name) <= 2048 AND name != '',
+            arrayConcat(mapKeys(numeric_actuals), mapKeys(categorical_actuals)))
 )
 ENGINE = ReplacingMergeTree(earliness)
 PARTITION BY toYYYYMM(observed_time)

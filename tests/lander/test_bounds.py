@@ -25,6 +25,7 @@ from driftline.wire import (
     encode_record,
     schema_folder,
 )
+from driftline.wire.bounds import MAX_OUTPUTS
 from tests.support.landing import Landing
 from tests.support.running import Place
 
@@ -76,6 +77,9 @@ TOO_LARGE = [
             "missing_features": [NAME],
             "tags": {NAME: "x"},
             "class_probabilities": {NAME: 1.0},
+            "numeric_outputs": {NAME: 1.0},
+            "categorical_outputs": {NAME: "x"},
+            "missing_outputs": [NAME],
         }.items()
     ),
     *(
@@ -83,6 +87,7 @@ TOO_LARGE = [
         for field, value in {
             "categorical_features": {"c": TEXT},
             "tags": {"t": TEXT},
+            "categorical_outputs": {"o": TEXT},
             "prediction_label": TEXT,
             "entity_id": TEXT,
             "request_id": TEXT,
@@ -93,6 +98,10 @@ TOO_LARGE = [
     *((OUTCOME, {name: NAME}, "violates_names_bounded") for name in ("model_name", "session_id")),
     (OUTCOME, {"sequence": 2**62}, "violates_sequence_bounded"),
     (OUTCOME, {"actual_label": TEXT}, "violates_texts_bounded"),
+    (OUTCOME, {"categorical_actuals": {"o": TEXT}}, "violates_texts_bounded"),
+    (OUTCOME, {"numeric_actuals": {NAME: 1.0}}, "violates_outputs_bounded"),
+    (PREDICTION, {"missing_outputs": [str(place) for place in range(257)]}, "violates_outputs_bounded"),
+    (PREDICTION, {"numeric_outputs": {"": 1.0}}, "violates_output_names_given"),
     *((SESSION, {name: NAME}, "violates_names_bounded") for name in (*NAMES, "host", "client")),
     *((SESSION, {counted: {NAME: 1}}, "violates_names_bounded") for counted in COUNTED),
     (SESSION, {"last_sequence": 2**62}, "violates_counts_bounded"),
@@ -173,7 +182,7 @@ def test_each_text_of_the_wire_has_been_too_large_once(event):
 def test_the_tables_have_the_bounds_of_the_wire():
     text = "".join(path.read_text() for path in schema_folder("clickhouse").glob("000[134]_*.sql"))
     bounds = {int(number) for number in re.findall(r"<= (\d+)", text)}
-    assert bounds == {MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_COUNT}
+    assert bounds == {MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_COUNT, MAX_OUTPUTS}
     assert f"CHECK bitShiftRight(record_end, 24) = {END_MARK}" in text
     assert f"record_end Int64 DEFAULT {end_mark(1 << 30)}" in text
     assert MAX_RECORD_BYTES > MAX_TEXT_BYTES

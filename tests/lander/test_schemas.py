@@ -28,9 +28,16 @@ def document():
 
 
 def older():
-    """Return the schema of a release that did not know tags and times yet."""
+    """Return the schema of a release that did not know tags, times and outputs yet."""
     schema = document()
-    unknown = {"tags", "latency_us", "compute_us"}
+    unknown = {
+        "tags",
+        "latency_us",
+        "compute_us",
+        "numeric_outputs",
+        "categorical_outputs",
+        "missing_outputs",
+    }
     schema["fields"] = [field for field in schema["fields"] if field["name"] not in unknown]
     return json.dumps(schema)
 

@@ -9,6 +9,7 @@ import pytest
 
 from driftline.drift import DriftSettings
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors, read_monitors
+from driftline.monitors.model import WARNS_BY_ITSELF
 from driftline.monitors.values import matches
 
 VALID = Path(__file__).parent / "valid"
@@ -184,3 +185,26 @@ def test_anchors_are_read_and_own_keys_come_before_what_is_taken_over():
 def test_of_two_mappings_that_are_taken_over_the_first_counts():
     both = read_monitors(VALID / "anchors.yaml", DriftSettings()).of("churn-both")
     assert (both.settings.quiet_hours, both.settings.stuck_hours, both.warn_only) == (30, 7, True)
+
+
+def test_times_and_confidence_only_warn_unless_the_file_says_otherwise(write):
+    quiet = write("version: 1\nmodels: {m: {}}\n").of("m")
+    assert [quiet.may_page(key) for key in (*sorted(WARNS_BY_ITSELF), "prediction.outputs.price")] == [
+        *[False] * 4,
+        True,
+    ]
+    text = "version: 1\nmodels: {m: {features: {prediction.latency_us: {warn_only: false}}}}\n"
+    assert write(text).of("m").may_page("prediction.latency_us")
+
+
+def test_a_feature_is_of_the_kind_that_the_file_says(write):
+    text = (
+        "version: 1\nmodels: {m: {features: {store_id: {kind: categorical}, 'n_*': {kind: numeric}, "
+        "x: {maximum: 1}, 'feature:prediction': {kind: categorical}, "
+        "prediction.number: {kind: categorical}}}}\n"
+    )
+    assert write(text).of("m").kinds(["n_1", "x", "store_id"]) == {
+        "store_id": "categorical",
+        "n_1": "numeric",
+        "prediction": "categorical",
+    }

@@ -27,7 +27,9 @@ BEYOND_A_SCHEMA = frozenset("contradictions inherited time_zones merged anchor_i
 
 SHARES = "1 0 0.5 .5 1. 1e3 1E-3 -0.0 0.5% 5% 100% 101% 0% 0.0%".split()
 NUMBERS = "5 -1 +5 12 168 169 90m 0h 14d 2w 08 0o17 1_000 .inf .nan nan 12:30".split()
-TEXTS = "true false yes off warn no null ~ 2026-01-31 carrier carrier=DL a=b=c =DL carrier= UTC v1.2".split()
+TEXTS = (
+    "true false yes off warn no null ~ 2026-01-31 carrier carrier=DL a=b=c =DL carrier= UTC v1.2 categorical"
+).split()
 SPACED = ["Europe/Berlin", "5 %", "", "a b", " a", "a "]
 NESTED = ["[]", "[1]", "[1, 6]", "[a, a]", "[a, b]", "{}", "{a: b}", "{a: {}}"]
 QUOTED = ['"1"', '"off"', '"true"', '"null"', '""', '"0.5%"', '"14d"', '"UTC"', '["1"]', '["null"]', '[""]']

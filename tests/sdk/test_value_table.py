@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sdk import value_table
+from tests.sdk import answer_table, value_table
 
 
 def cells(line: str) -> list[str]:
@@ -30,3 +30,8 @@ def test_every_kind_of_column_holds_what_can_be_logged_of_it():
         one, *others = [cell.strip() for cell in line.split("|")[2:-2]]
         held = {cell for cell in others if cell != value_table.NONE_HERE}
         assert held <= {one, "missing", one.removesuffix(", rounded")}
+
+
+def test_the_table_of_answers_is_what_logging_makes_of_them():
+    (shown,) = answer_table.TABLE.findall(answer_table.PAGE.read_text())
+    assert shown == answer_table.table()

@@ -183,9 +183,28 @@ def test_whatever_goes_in_or_comes_out_the_caller_gets_the_answer(logger):
 def test_what_can_t_be_logged_is_counted(logger, log):
     wrap(lambda _: [1.0, 2.0], logger=logger)(FRAME)
     assert logger.stats().dropped == {"internal_error": 1}
-    wrap(lambda _: np.zeros((4, 3)), logger=logger)(FRAME)
+    wrap(lambda _: np.zeros((4, 3, 2)), logger=logger)(FRAME)
     assert logger.stats().unencodable == {"prediction": 1}
     assert [one.prediction for one in log.predictions] == [None] * 4
+
+
+@pytest.mark.parametrize("rows", [4, 1])
+def test_several_outputs_are_logged_by_name_or_by_place(logger, log, rows):
+    frame = FRAME.head(rows)
+    wrap(lambda _: np.arange(2.0 * rows).reshape(rows, 2), logger=logger)(frame)
+    assert log.predictions[-1].outputs == {"0": 2.0 * rows - 2, "1": 2.0 * rows - 1}
+    wrap(lambda _: {"price": 12.5, "days": 3}, logger=logger)({"x": 1})
+    assert log.predictions[-1].outputs == {"price": 12.5, "days": 3.0}
+    wrap(lambda _: {"no": 0.25, "yes": 0.75}, logger=logger)({"x": 1})
+    assert (log.predictions[-1].label, log.predictions[-1].outputs) == ("yes", {})
+    assert not logger.stats().unencodable
+
+
+@pytest.mark.parametrize("rows", [2, 1])
+def test_a_column_that_is_a_category_is_one_however_many_rows_there_are(logger, log, rows):
+    frame = pd.DataFrame({"store_id": [7] * rows}).astype("category")
+    wrap(lambda _: [0.5] * rows, logger=logger)(frame)
+    assert [one.features for one in log.predictions] == [{"store_id": "7"}] * rows
 
 
 def test_a_closed_logger_costs_no_answer(classifier, logger):

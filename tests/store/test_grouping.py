@@ -12,14 +12,17 @@ STREAM = Stream("m", "1", "production")
 
 
 class Recipes:
-    """Which models are counted in segments."""
+    """Which models are counted in segments, or say what is a category."""
 
     def segments_of(self, model_name):
         return ["country=NO"] if model_name.startswith("cut") else []
 
+    def categories_of(self, model_name):
+        return frozenset({"store_id"} if model_name.startswith("kind") else ())
 
-def test_models_with_segments_have_a_group_of_their_own_and_all_others_share_one():
-    models = ["plain", "cut-1", "else", "cut-2", "plain", "cut-1"]
+
+def test_models_with_segments_or_categories_have_a_group_of_their_own_and_all_others_share_one():
+    models = ["plain", "cut-1", "else", "kind-2", "plain", "cut-1"]
     hours = [HourKey(Stream(model, "1", "production"), hour) for hour, model in enumerate(models)]
     groups = [[each.hour for each in group] for group in by_segments(hours, Recipes())]
     assert groups == [[0, 2, 4], [1, 5], [3]]

@@ -133,3 +133,20 @@ def test_a_number_is_never_parted_from_its_unit():
     assert not any(
         " " in shown for shown in (formatting.percent(0.155), formatting.duration(52), formatting.points(0.2))
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("prediction.outputs.price", "output price"),
+        ("prediction.probabilities.late", "probability of late"),
+        ("prediction.confidence", "confidence (top probability)"),
+        ("prediction.entropy", "entropy of the probabilities"),
+        ("prediction.latency_us", "latency (microseconds)"),
+        ("prediction.compute_us", "compute time (microseconds)"),
+        ("prediction.number", "prediction.number"),
+        ("feature:prediction.outputs.price", "feature:prediction.outputs.price"),
+    ],
+)
+def test_parts_of_an_answer_are_called_plainly(key, name):
+    assert formatting.feature_name(key) == name

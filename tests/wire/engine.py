@@ -37,6 +37,9 @@ COLUMNS = {
     "tags": "Map(String, String)",
     "latency_us": "Nullable(Int64)",
     "compute_us": "Nullable(Int64)",
+    "numeric_outputs": "Map(String, Float64)",
+    "categorical_outputs": "Map(String, String)",
+    "missing_outputs": "Array(String)",
 }
 """How ClickHouse reads a PredictionEvent."""
 

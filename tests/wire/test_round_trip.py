@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -63,6 +63,7 @@ class Prediction:
     entity_id: str | None
     latency_us: int | None
     sequence: int
+    outputs: dict[str, Any] = field(default_factory=dict)
 
 
 predictions = st.builds(
@@ -77,6 +78,7 @@ predictions = st.builds(
     entity_id=optional_texts,
     latency_us=st.none() | st.integers(0, 2**53),
     sequence=st.integers(1, 2**63 - 1),
+    outputs=features,
 )
 
 
@@ -103,6 +105,7 @@ def encoded(prediction: Prediction, encoder: EventEncoder | None = None) -> byte
         tags=prediction.tags,
         entity_id=prediction.entity_id,
         latency_us=prediction.latency_us,
+        outputs=prediction.outputs,
     )
     return close_record(record, prediction.sequence)
 
@@ -112,6 +115,10 @@ def assert_same(event: dict[str, Any], prediction: Prediction) -> None:
     assert same_numbers(dict(event["numeric_features"]), expected.numeric)
     assert dict(event["categorical_features"]) == expected.categorical
     assert event["missing_features"] == expected.missing
+    outputs = expected_features(prediction.outputs)
+    assert same_numbers(dict(event["numeric_outputs"]), outputs.numeric)
+    assert dict(event["categorical_outputs"]) == outputs.categorical
+    assert event["missing_outputs"] == outputs.missing
     assert same_numbers(dict(event["class_probabilities"]), prediction.probabilities)
     assert dict(event["tags"]) == prediction.tags
     assert (event["prediction_number"] is None) == (prediction.number is None)
@@ -186,6 +193,8 @@ def test_fastavro_reads_the_outcome_that_was_logged(event_id, time_us, actual, s
         "logged_time": time_of(2_500_000),
         "revision": revision,
         "acted_on": acted_on,
+        "numeric_actuals": {},
+        "categorical_actuals": {},
     }
 
 
@@ -250,6 +259,7 @@ def answer_of(noted: Noted, *arguments) -> tuple[Any, Any, Any]:
         (("late", None, None), (None, "late", {})),
         (("late", "late", None), (None, "late", {})),
         ((None, None, {0: 0.25, 1: 0.75}), (None, None, {"0": 0.25, "1": 0.75})),
+        (([0.5], "late", [0.25, 0.75]), (0.5, "late", {"0": 0.25, "1": 0.75})),
         ((None, None, None), (None, None, {})),
     ],
 )
@@ -269,8 +279,10 @@ UNENCODABLE, ROUNDED = Remark.UNENCODABLE, Remark.ROUNDED
         ((0.5, None, {"": 0.5}), (0.5, None, {}), [(UNENCODABLE, "probabilities")]),
         ((0.5, None, {"late": None}), (0.5, None, {}), []),
         ((0.5, None, {"late": "0.5"}), (0.5, None, {}), [(UNENCODABLE, "probabilities.late")]),
-        ((0.5, None, [0.5, 0.5]), (0.5, None, {}), [(UNENCODABLE, "probabilities")]),
-        (([0.5], "late", None), (None, "late", {}), [(UNENCODABLE, "prediction")]),
+        ((0.5, None, 0.5), (0.5, None, {}), [(UNENCODABLE, "probabilities")]),
+        ((0.5, None, {0.25, 0.75}), (0.5, None, {}), [(UNENCODABLE, "probabilities")]),
+        ((0.5, None, [0.5, [0.5]]), (0.5, None, {"0": 0.5}), [(UNENCODABLE, "probabilities.1")]),
+        (({0.5}, "late", None), (None, "late", {}), [(UNENCODABLE, "prediction")]),
         (("\ud800", None, None), (None, None, {}), [(UNENCODABLE, "prediction")]),
         ((0.5, b"late", None), (0.5, None, {}), [(UNENCODABLE, "label")]),
         ((2**53 + 1, None, None), (2.0**53, None, {}), [(ROUNDED, "prediction")]),

@@ -12,7 +12,13 @@ import pytest
 from fastavro.schema import to_parsing_canonical_form
 
 import driftline
-from driftline.wire import TOPIC_BY_EVENT, event_schema, schema_folder, schema_of_fingerprint
+from driftline.wire import (
+    TOPIC_BY_EVENT,
+    event_schema,
+    parse_event_schema,
+    schema_folder,
+    schema_of_fingerprint,
+)
 
 EMPTY = 0xC15D213AA4D7A795
 
@@ -44,6 +50,17 @@ def test_a_schemas_fingerprint_is_that_of_its_canonical_form(name):
 
 def test_an_unknown_fingerprint_has_no_schema():
     assert schema_of_fingerprint(bytes(8)) is None
+
+
+@pytest.mark.parametrize(
+    "path", sorted((schema_folder("avro") / "earlier").glob("*.avsc")), ids=lambda path: path.stem
+)
+def test_what_an_earlier_schema_wrote_is_known_and_all_that_was_added_has_a_default(path):
+    earlier = parse_event_schema(path.read_text())
+    assert schema_of_fingerprint(earlier.fingerprint).text == earlier.text
+    before, now = earlier.parsed["fields"], event_schema(earlier.name).parsed["fields"]
+    assert [field["name"] for field in now[: len(before)]] == [field["name"] for field in before]
+    assert all("default" in field for field in now[len(before) :])
 
 
 def test_each_schema_file_is_an_event():

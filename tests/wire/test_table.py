@@ -21,6 +21,7 @@ from driftline.wire import (
     decode_record,
 )
 from driftline.wire.arrays import Coded, together
+from tests.wire.users_answers import answers
 from tests.wire.users_values import any_values, names, numbers, texts, times, values
 
 SESSION = SessionFields("s", "m", "3", "r", "production", {"region": "eu", "tenant": "a"})
@@ -54,6 +55,11 @@ def columns_of(length: int):
     return st.sampled_from(KINDS).flatmap(lambda kind: st.lists(kind, min_size=length, max_size=length))
 
 
+def shapes_of(length: int):
+    """Answers of any shape."""
+    return st.lists(answers, min_size=length, max_size=length)
+
+
 @st.composite
 def held_columns(draw, length: int):
     """A column as numpy holds it, and the same value by value."""
@@ -78,7 +84,8 @@ def tables(draw):
     tags = draw(st.dictionaries(names, columns_of(length), max_size=3))
     classes = draw(st.dictionaries(names, columns_of(length), max_size=2))
     others = draw(st.fixed_dictionaries({}, optional=dict.fromkeys(ARGUMENTS, columns_of(length))))
-    predictions = draw(st.none() | columns_of(length) | held_columns(length))
+    predictions = draw(st.none() | columns_of(length) | shapes_of(length) | held_columns(length))
+    outputs = draw(st.dictionaries(names, columns_of(length), max_size=2))
     scores, own_scores = predictions if isinstance(predictions, tuple) else (predictions, predictions)
     table = PredictionTable(
         length,
@@ -87,6 +94,7 @@ def tables(draw):
         classes,
         tags,
         others,
+        outputs,
     )
     by_value = {**features, **{name: own for name, (_, own) in held.items()}}
     rows = [
@@ -95,6 +103,7 @@ def tables(draw):
             "prediction": None if own_scores is None else own_scores[row],
             "probabilities": {name: column[row] for name, column in classes.items()},
             "tags": {name: column[row] for name, column in tags.items()},
+            "outputs": {name: column[row] for name, column in outputs.items()} or None,
             **{ARGUMENTS[name]: _alone(name, column[row]) for name, column in others.items()},
         }
         for row in range(length)
@@ -117,9 +126,11 @@ class Noted(Counter):
 def comparable(record: bytes) -> dict[str, Any]:
     """Return an event whose values can be compared: NaN is equal to itself, and order does not matter."""
     event = decode_record(record)[1]
-    for name in ("numeric_features", "categorical_features", "class_probabilities", "tags"):
-        event[name] = sorted((key, repr(value)) for key, value in event[name].items())
-    event["missing_features"] = sorted(event["missing_features"])
+    for name, field in event.items():
+        if isinstance(field, dict):
+            event[name] = sorted((key, repr(value)) for key, value in field.items())
+    for name in ("missing_features", "missing_outputs"):
+        event[name] = sorted(event[name])
     event["prediction_number"] = repr(event["prediction_number"])
     return event
 

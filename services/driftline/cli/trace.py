@@ -123,6 +123,7 @@ def _echo_traced(traced: Mapping[str, Any], lineage: Lineage) -> None:
     echo("outcomes", bold=True)
     for outcome in traced["outcomes"]:
         actual = outcome["actual_label"] if outcome["actual_number"] is None else outcome["actual_number"]
+        actual = json.dumps(outcome["actuals"], ensure_ascii=False) if outcome["actuals"] else actual
         acted_on = "   acted on" if outcome["acted_on"] else ""
         echo(
             f"  {outcome['observed_time']:%Y-%m-%d %H:%M:%S}   {'-' if actual is None else actual}{acted_on}"

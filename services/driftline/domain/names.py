@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 ANSWERED, NUMBER, LABEL = "prediction", "prediction.number", "prediction.label"
 """Whether there is an answer at all, and two of its parts."""
 
+LATENCY, COMPUTE = "prediction.latency_us", "prediction.compute_us"
+"""How long a request, and the computing of its answer, took, microseconds."""
+
+CONFIDENCE, ENTROPY = "prediction.confidence", "prediction.entropy"
+"""The top class probability, and how undecided all of them are together, in nats."""
+
+PROBABILITY, OUTPUT = "prediction.probabilities.", "prediction.outputs."
+"""What stands before a class, and before the name of an output of an answer that has several."""
+
 JOINT = "(joint)"
 """Under which verdicts on all features together stand."""
 
@@ -47,6 +56,16 @@ def feature_of(key: str) -> str | None:
     if key.startswith(PREFIX):
         return key.removeprefix(PREFIX)
     return None if _OURS.match(key) else key
+
+
+def output_of(key: str) -> str | None:
+    """Return the name of the output that a key is of; None: it is of none."""
+    return key.removeprefix(OUTPUT) if key.startswith(OUTPUT) else None
+
+
+def class_of(key: str) -> str | None:
+    """Return the class whose probability a key is of; None: it is of none."""
+    return key.removeprefix(PROBABILITY) if key.startswith(PROBABILITY) else None
 
 
 def is_answer(key: str) -> bool:

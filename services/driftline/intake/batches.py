@@ -152,6 +152,8 @@ class _BatchEncoder:
             given.get("latency_us"),
             given.get("compute_us"),
             event_id,
+            given.get("outputs"),
+            given.get("classes"),
         )
 
     def _outcome(self, session: _Session, item: Item) -> tuple[bytes, bytes]:

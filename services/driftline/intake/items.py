@@ -29,7 +29,7 @@ FIELDS: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
         "predictions": _COMMON
         | frozenset(
             "event_time features prediction label probabilities entity_id request_id trace_id tags "
-            "latency_us compute_us".split()
+            "latency_us compute_us outputs classes".split()
         ),
         "outcomes": _COMMON | frozenset("actual observed_time logged_time revision acted_on".split()),
     }

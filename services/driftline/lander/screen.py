@@ -51,6 +51,8 @@ def _is_suspect(schema: EventSchema, datum: bytes) -> bool:
         or event.get("sequence", 1) <= 0
         or "" in event.get("numeric_features", ())
         or "" in event.get("categorical_features", ())
+        or "" in event.get("numeric_outputs", ())
+        or "" in event.get("categorical_outputs", ())
     )
 
 

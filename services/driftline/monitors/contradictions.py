@@ -120,7 +120,7 @@ def _feature(feature: Tree) -> Iterator[tuple[Place, str]]:
             "minimum and maximum are for numbers, allowed is for categories; a feature is one of these",
         )
     rules = _given(feature, "rules")
-    others = [name for name in feature if name not in {"rules", "warn_only"}]
+    others = [name for name in feature if name not in {"rules", "warn_only", "kind"}]
     if rules and rules.value == OFF and others:
         yield rules.place, f"rules are off, and {others[0]} is one; take out one of the two"
 

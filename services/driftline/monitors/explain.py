@@ -97,7 +97,8 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
 
 def _set(feature: FeatureMonitor) -> Mapping[str, Any]:
     rules = {"rules": OFF} if feature.rules is None else feature.rules
-    return {**rules, **({"warn_only": True} if feature.warn_only else {})}
+    kind = {"kind": feature.kind} if feature.kind else {}
+    return {**kind, **rules, **({} if feature.warn_only is None else {"warn_only": feature.warn_only})}
 
 
 def _shown(feature: FeatureMonitor) -> str:

@@ -30,7 +30,7 @@ from driftline.monitors.scalars import (
     windows_wrong,
     zone_of,
 )
-from driftline.monitors.values import OFF, Kind, Named, Scalar, nearest, read_mapping
+from driftline.monitors.values import LOGGED, OFF, Kind, Named, Scalar, nearest, read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,6 +136,9 @@ class Feature(Section):
     may_be_not_finite: Flag = _key("Whether it may be NaN or infinite.")
     rules: Annotated[str, choice_of("learned", OFF)] = _key("`off`: no value of it is invalid.", "learned")
     warn_only: Flag = _key("Drift of this feature only warns; it never pages.", default=False)
+    kind: Annotated[str, choice_of(LOGGED, "numeric", "categorical")] = _key(
+        "`categorical`: its numbers name something, and are counted as categories.", LOGGED
+    )
 
 
 class Retrain(Section):

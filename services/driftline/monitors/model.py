@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from driftline.domain.names import COMPUTE, CONFIDENCE, ENTROPY, LATENCY, feature_of
 from driftline.monitors.values import matches
 
 if TYPE_CHECKING:
@@ -26,14 +27,24 @@ class FeatureMonitor:
     """What holds for one feature.
 
     Args:
-        warn_only: its drift never pages.
+        warn_only: its drift never pages. None: not set; see `WARNS_BY_ITSELF`.
+        kind: `numeric` or `categorical`, whatever it was logged as; empty: as it was logged.
         rules: what replaces the learned rules for invalid values, by `minimum`, `maximum`, `allowed` (a tuple
             of texts), `may_be_missing`, `may_be_absent` and `may_be_not_finite`; only those that the file
             sets, and of these None switches one off. None instead of rules switches all of them off.
     """
 
-    warn_only: bool = False
+    warn_only: bool | None = None
     rules: Mapping[str, Any] | None = field(default_factory=_nothing)
+    kind: str = ""
+
+
+WARNS_BY_ITSELF = frozenset({LATENCY, COMPUTE, CONFIDENCE, ENTROPY})
+"""Drift of these only warns, unless the file says otherwise.
+
+How long an answer takes is the service's matter, and has alerts of its own there; confidence moves with the
+probabilities, which page.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +90,9 @@ class ModelMonitor(Generic[S]):
 
     def may_page(self, feature: str) -> bool:
         """Return whether drift of a feature may page."""
-        return not (self.warn_only or self.ignores(feature) or self.feature(feature).warn_only)
+        own = self.feature(feature).warn_only
+        warns = feature in WARNS_BY_ITSELF if own is None else own
+        return not (self.warn_only or self.ignores(feature) or warns)
 
     def rules(self, features: Iterable[str]) -> Mapping[str, Mapping[str, Any] | None]:
         """Return the rules for invalid values that replace the learned ones.
@@ -94,6 +107,16 @@ class ModelMonitor(Generic[S]):
         names = [*(name for name in self.features if "*" not in name), *features]
         rules = {name: self.feature(name).rules for name in names}
         return {name: own for name, own in rules.items() if own is None or own}
+
+    def kinds(self, features: Iterable[str]) -> Mapping[str, str]:
+        """Return of what kind features are that say so, by their own names.
+
+        Args:
+            features: keys of those that the model is known to have, as in `rules`.
+        """
+        keys = [*(name for name in self.features if "*" not in name), *features]
+        kinds = {feature_of(key): self.feature(key).kind for key in keys}
+        return {name: kind for name, kind in kinds.items() if name is not None and kind}
 
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from driftline.monitors.keys import File, Model, Section, keys_of
 from driftline.monitors.model import FeatureMonitor, ModelMonitor, Monitors
 from driftline.monitors.problems import Place, Problems
 from driftline.monitors.syntax import Mapped, read_yaml
-from driftline.monitors.values import KEY, OFF, errors_of
+from driftline.monitors.values import KEY, LOGGED, OFF, errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -147,9 +147,14 @@ def _monitor(tree: Tree, settings: S, problems: Problems) -> ModelMonitor[S]:
 
 
 def _feature(values: Mapping[str, Any]) -> FeatureMonitor:
-    rules = {name: value for name, value in values.items() if name not in {"warn_only", "rules"}}
+    rules = {name: value for name, value in values.items() if name not in {"warn_only", "rules", "kind"}}
     is_off = values.get("rules") == OFF
-    return FeatureMonitor(values.get("warn_only", False), None if is_off else MappingProxyType(rules))
+    kind = values.get("kind", LOGGED)
+    return FeatureMonitor(
+        values.get("warn_only"),
+        None if is_off else MappingProxyType(rules),
+        "" if kind == LOGGED else kind,
+    )
 
 
 def _plain(tree: Tree) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 OFF: Final = "off"
+LOGGED: Final = "logged"
 KEY: Final = -1
 """Ends the location of an error that is about a key, not about its value."""
 

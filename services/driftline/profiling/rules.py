@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from driftline.domain.names import ANSWERED, LABEL, NUMBER
+from driftline.domain.names import ANSWERED, LABEL, NUMBER, is_answer, output_of
 from driftline.store.grids import PRODUCTION_ROWS, pending_choices
 from driftline.store.rule_samples import FeatureSample, read_samples
 from driftline.store.rules import ANSWER, Learned, Rule, versions_to_learn, write_learned
@@ -72,7 +72,7 @@ def learn(samples: Mapping[str, Sample], *, is_complete: bool, is_enough: bool) 
     production = samples.get("production") if is_enough else None
     if is_complete and reference is None:
         return None
-    knows_features = reference is not None and any(name not in ANSWER for name in reference.features)
+    knows_features = reference is not None and any(not is_answer(name) for name in reference.features)
     source = reference if knows_features else production
     if source is None:
         return None
@@ -81,8 +81,9 @@ def learn(samples: Mapping[str, Sample], *, is_complete: bool, is_enough: bool) 
     chosen = {"": (("reference" if reference else source.environment), source.rows)}
     chosen |= dict.fromkeys(ANSWER, ("", 0))
     for name, seen in source.features.items():
-        if name not in ANSWER:
-            rules[name] = feature_rule(seen, source.rows)
+        if not is_answer(name) or output_of(name) is not None:
+            rule = feature_rule(seen, source.rows)
+            rules[name] = replace(rule, may_be_absent=rule.may_be_absent or is_answer(name))
             chosen[name] = (source.environment, seen.entries)
     answered = next((sample for sample in (reference, production) if sample and _has_answer(sample)), None)
     if answered is not None:
@@ -94,13 +95,19 @@ def learn(samples: Mapping[str, Sample], *, is_complete: bool, is_enough: bool) 
 
 
 def _has_answer(sample: Sample) -> bool:
-    return any(sample.features[name].entries for name in (NUMBER, LABEL) if name in sample.features)
+    return any(seen.entries for name, seen in sample.features.items() if _is_given(name))
+
+
+def _is_given(name: str) -> bool:
+    """Return whether a key is of what a model answers with."""
+    return name in {NUMBER, LABEL} or output_of(name) is not None
 
 
 def _answer_rules(sample: Sample) -> Mapping[str, Rule]:
     """Return what an answer is like."""
     number, label = (sample.features.get(name, FeatureSample()) for name in (NUMBER, LABEL))
-    always = max(number.entries, label.entries) >= sample.rows
+    given = [seen.entries - seen.nulls for name, seen in sample.features.items() if _is_given(name)]
+    always = max(given, default=0) >= sample.rows
     rules = {
         ANSWERED: Rule(may_be_missing=not always),
         NUMBER: replace(feature_rule(number, sample.rows), may_be_missing=True),

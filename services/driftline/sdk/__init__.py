@@ -10,6 +10,7 @@ from driftline.sdk.training import register_training_run
 from driftline.sdk.training_block import training_run
 from driftline.sdk.wrapping import logged, wrap
 from driftline.sdk.wsgi import DriftlineWSGIMiddleware
+from driftline.wire.shapes import Ranking
 
 __all__ = [
     "DataReference",
@@ -18,6 +19,7 @@ __all__ = [
     "DriftlineWSGIMiddleware",
     "ModelWatch",
     "PredictionLogger",
+    "Ranking",
     "RequestContext",
     "Stats",
     "logged",

@@ -11,7 +11,10 @@ from driftline.sdk.columns import listed
 from driftline.sdk.inputs import as_array, columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+
+_SUM_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Answers:
 
     Args:
         count: how many rows.
-        predictions: numbers or labels.
+        predictions: numbers or labels, or answers of any shape that ``log`` takes.
         labels: the classes decided for.
         probabilities: a column by class.
         problem: why there are none of these; empty: there are.
@@ -44,14 +47,17 @@ def answers_of(  # noqa: PLR0911 - one per kind
     """Return what a model answered.
 
     Args:
-        answer: a number or label, one for each row, probabilities of each class for each row, or a mapping of
-            probabilities by class for the one row that there is.
+        answer: a number or label, one for each row, probabilities of each class for each row, several outputs
+            for each row; or, for the one row that there is, a mapping of probabilities by class (what adds up
+            to 1), or of outputs by name.
         rows: how many rows were asked for; None: as many as are answered.
         classes: that the model decides between, in the order of the probabilities' columns; empty: not known.
         threshold: of two classes the second is decided for from this probability on; None: the likelier one.
         are_labels: whether single answers are classes.
     """
     if isinstance(answer, Mapping):
+        if not classes and not _are_shares(answer.values()):
+            return Answers(1, [answer])
         return _by_class({name: [value] for name, value in answer.items()}, 1, threshold)
     values = _array_of(answer)
     shape = tuple(map(int, getattr(values, "shape", (len(values),) if isinstance(values, list) else ())))
@@ -59,6 +65,8 @@ def answers_of(  # noqa: PLR0911 - one per kind
         values, shape = columns_of(values)[0], shape[:1]
     if len(shape) == 2 and len(classes) == shape[1]:
         return _by_class(dict(zip(classes, columns_of(values), strict=True)), shape[0], threshold)
+    if len(shape) == 2 and not classes:
+        return Answers(shape[0], values)
     if len(shape) > 1:
         return Answers(shape[0], problem=f"{' by '.join(map(str, shape))} values for {len(classes)} classes")
     single = listed(values, "predictions") if shape else [values]
@@ -69,7 +77,8 @@ def answers_of(  # noqa: PLR0911 - one per kind
         return _by_class(
             {classes[0]: [1.0 - value for value in single], classes[1]: single}, len(single), threshold
         )
-    if any(isinstance(value, (list, tuple, Mapping)) for value in single):
+    has_several = any(isinstance(value, (list, tuple, Mapping)) for value in single)
+    if has_several and are_labels:
         return Answers(len(single), problem="each row has several answers")
     return Answers(len(single), None if are_labels else single, single if are_labels else None)
 
@@ -95,6 +104,13 @@ def _has_dimensions(value: Any) -> bool:
 
 def _is_probability(value: Any) -> bool:
     return isinstance(value, (int, float)) and 0.0 <= value <= 1.0
+
+
+def _are_shares(values: Collection[Any]) -> bool:
+    """Return whether values may be the probabilities of classes of which one holds."""
+    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        return False
+    return all(map(_is_probability, values)) and abs(sum(values) - 1.0) <= _SUM_TOLERANCE
 
 
 def _by_class(by_class: Mapping[Any, Any], count: int, threshold: float | None) -> Answers:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
 from driftline.wire import MAX_NAME_LENGTH, ValueRefusedError
+from driftline.wire.named import name_text
 from driftline.wire.values import number_value, text_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 def check_text(name: str, text: object) -> None:
@@ -84,6 +85,23 @@ def checked_texts(
                 raise SettingError(f"{argument}[{name!r}]={text[:40]!r}...: {length}")
             checked[name] = text
     return MappingProxyType(checked)
+
+
+def checked_names(argument: str, names: Collection[Any] | None) -> frozenset[str]:
+    """Return names of features as text.
+
+    Raises:
+        SettingError: they are one text, or one of them is no name; the message says which.
+    """
+    if isinstance(names, str):
+        raise SettingError(f"{argument}={names!r}: pass a list of names")
+    found: set[str] = set()
+    for name in names or ():
+        try:
+            found.add(name_text(name))
+        except ValueRefusedError as error:
+            raise SettingError(f"{argument}: {name!r}: {error.detail}") from None
+    return frozenset(found)
 
 
 def checked_numbers(argument: str, values: Mapping[str, Any] | None) -> Mapping[str, float]:

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.errors import SettingError
-from driftline.sdk.columns import check_length, listed, table_columns, value_column
+from driftline.sdk.columns import category_column, check_length, listed, table_columns, value_column
+from driftline.sdk.matrices import answer_columns, class_columns
 from driftline.sdk.request import current_request
 from driftline.wire import (
     OpenRecord,
@@ -18,9 +19,10 @@ from driftline.wire import (
     ValueRefusedError,
     entries,
 )
+from driftline.wire.outputs import OUTPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from driftline.sdk.buffer import Topic
     from driftline.sdk.session import Session
@@ -40,22 +42,38 @@ _PLURALS = MappingProxyType(
 
 
 def prediction_table(
-    named: NamedValues, *, features: Any, predictions: Any, probabilities: Any, tags: Any, **others: Any
+    named: NamedValues,
+    *,
+    features: Any,
+    predictions: Any,
+    probabilities: Any,
+    tags: Any,
+    outputs: Any = None,
+    classes: Any = None,
+    categorical: Collection[str] = (),
+    **others: Any,
 ) -> PredictionTable:
     """Return the table that the arguments of ``log_batch`` describe.
 
     Raises:
         SettingError: an argument is no column, or the columns differ in length.
     """
-    by_feature = _value_columns("features", features, named)
-    by_class = _value_columns("probabilities", probabilities, named)
-    answers = None if predictions is None else value_column(predictions, "predictions")
+    by_feature = _value_columns("features", features, named, categorical)
+    known = None if classes is None else listed(classes, "classes")
+    shares = class_columns(probabilities, known)
+    by_class = shares if isinstance(shares, list) else _value_columns("probabilities", shares, named)
+    answers, own = answer_columns(predictions)
+    by_output = _value_columns(OUTPUTS, own, named)
+    if outputs is not None:
+        more = _value_columns(OUTPUTS, outputs, named)
+        by_output = named.unique([*by_output.items(), *more.items()], OUTPUTS)
     given = {name: listed(column, name) for name, column in others.items() if column is not None}
     sizes = {
         **{f"features[{name!r}]": len(column) for name, column in by_feature.items()},
         **({} if answers is None else {"predictions": len(answers)}),
         **{name: len(column) for name, column in given.items()},
-        **{f"probabilities[{name!r}]": len(column) for name, column in by_class.items()},
+        **_sizes("probabilities", by_class),
+        **_sizes(OUTPUTS, by_output),
     }
     if not sizes:
         raise SettingError("a batch needs features or predictions")
@@ -73,12 +91,22 @@ def prediction_table(
     sizes |= {f"tags[{name!r}]": len(column) for name, column in by_tag.items()}
     for name, rows in sizes.items():
         check_length(rows, length, name)
-    return PredictionTable(length, by_feature, answers, by_class, by_tag, given)
+    return PredictionTable(length, by_feature, answers, by_class, by_tag, given, by_output, known)
 
 
-def _value_columns(argument: str, table: Any, named: NamedValues) -> dict[str, Column]:
-    columns = table_columns(table, argument, named)
-    return {name: value_column(column, f"{argument}[{name!r}]") for name, column in columns.items()}
+def _sizes(argument: str, columns: Mapping[str, Column] | list[Any]) -> dict[str, int]:
+    if isinstance(columns, list):
+        return {argument: len(columns)}
+    return {f"{argument}[{name!r}]": len(column) for name, column in columns.items()}
+
+
+def _value_columns(
+    argument: str, table: Any, named: NamedValues, categorical: Collection[str] = ()
+) -> dict[str, Column]:
+    return {
+        name: (category_column if name in categorical else value_column)(column, f"{argument}[{name!r}]")
+        for name, column in table_columns(table, argument, named).items()
+    }
 
 
 def _is_constant(tag: Any) -> bool:

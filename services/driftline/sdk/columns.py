@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.errors import SettingError
 from driftline.wire import NumberColumn, TextColumn
-from driftline.wire.values import LARGEST_DENSE_INTEGER, is_nan
+from driftline.wire.values import LARGEST_DENSE_INTEGER, as_category, is_nan
 
 if TYPE_CHECKING:
     from driftline.wire import Column
     from driftline.wire.named import NamedValues
 
-_PANDAS_TEXTS = frozenset({"str", "string", "category"})
+_PANDAS_TEXTS = frozenset({"str", "string"})
 _ARROW_TEXTS = frozenset({"string", "large_string"})
 _ARROW_NUMBERS = frozenset(
     "double float int8 int16 int32 int64 uint8 uint16 uint32 uint64".split(),
@@ -55,11 +55,37 @@ def value_column(column: Any, argument: str) -> Column:
     Raises:
         SettingError: it is no column.
     """
+    is_loaded = "numpy" in sys.modules
     try:
-        found = _texts(column) or _numbers(column) if "numpy" in sys.modules else None
+        found = _texts(column) or _numbers(column) if is_loaded else None
     except Exception:  # noqa: BLE001 - whatever is out of the ordinary can still be taken value by value.
         found = None
-    return listed(column, argument) if found is None else found
+    if found is not None:
+        return found
+    values = listed(column, argument)
+    return [as_category(value) for value in values] if _is_coded(column) else values
+
+
+def category_column(column: Any, argument: str) -> Column:
+    """Return a column of a feature that is a category, whatever the type of its values: of texts.
+
+    Raises:
+        SettingError: it is no column.
+    """
+    found = value_column(column, argument)
+    if isinstance(found, TextColumn):
+        return found
+    values = [as_category(value) for value in listed(column, argument)]
+    return values if "numpy" not in sys.modules else _coded(values)
+
+
+def _coded(values: list[Any]) -> Column:
+    """Return texts, each different one once; as they are where something else is among them."""
+    if not {*map(type, values)} <= {str, type(None)}:
+        return values
+    places: dict[str, int] = {}
+    codes = [-1 if value is None else places.setdefault(value, len(places)) for value in values]
+    return TextColumn(sys.modules["numpy"].array(codes, dtype="intp"), list(places))
 
 
 def listed(column: Any, argument: str) -> list[Any]:
@@ -108,7 +134,9 @@ def _made_by(column: Any) -> str:
 def _texts(column: Any) -> TextColumn | None:
     """Return a column of texts that knows its different ones already, or finds them quickly; else None."""
     made_by = _made_by(column)
-    if made_by == "pandas" and column.dtype.name in _PANDAS_TEXTS:
+    if made_by == "pandas" and _is_coded(column):
+        codes, texts = column.cat.codes.to_numpy().astype("intp"), column.cat.categories.tolist()
+    elif made_by == "pandas" and column.dtype.name in _PANDAS_TEXTS:
         codes, different = sys.modules["pandas"].factorize(column)
         texts = different.tolist()
     elif made_by == "pyarrow" and str(column.type) in _ARROW_TEXTS:
@@ -120,7 +148,15 @@ def _texts(column: Any) -> TextColumn | None:
         )
     else:
         return None
+    if _is_coded(column):
+        texts = [as_category(text) for text in texts]
     return TextColumn(codes, texts) if set(map(type, texts)) == {str} else None
+
+
+def _is_coded(column: Any) -> bool:
+    """Return whether a column's type says that it holds categories of whatever kind: pandas', Arrow's."""
+    kind = getattr(column, "dtype", getattr(column, "type", None))
+    return hasattr(kind, "categories") or str(kind).startswith("dictionary<")
 
 
 def _numbers(column: Any) -> NumberColumn | None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from driftline.errors import SettingError
-from driftline.sdk.arguments import check_text, checked_texts
+from driftline.sdk.arguments import check_text, checked_names, checked_texts
 from driftline.sdk.artifacts import Artifact, read_files
 
 if TYPE_CHECKING:
     import os
+
+
+CATEGORICAL: Final = "categorical"
+"""Type of a feature whose values name something, whatever they were logged as."""
+
+_NUMBERS = frozenset("iufb")
+_ARROW_DICTIONARY = re.compile(r"dictionary<values=(u?int|float|double|half|bool)").match
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,40 @@ def table_shape(frame: Any) -> tuple[int | None, Mapping[str, str]]:
         return frame.num_rows, {each.name: str(each.type) for each in schema or ()}
     types = schema if isinstance(schema, Mapping) else getattr(frame, "dtypes", {})
     return len(frame), {str(name): str(kind) for name, kind in types.items()}
+
+
+def features_of_run(
+    reference: Any, features: Mapping[str, Any] | None, categorical: Collection[Any] | None
+) -> Mapping[str, Any]:
+    """Return the type of each feature of a run, those of categories among them.
+
+    Args:
+        reference: the table that says them, where nothing else does.
+        features: types by name. None: those of the table.
+        categorical: names of features that are categories, whatever the type of their values.
+
+    Raises:
+        SettingError: one of these is no name.
+    """
+    own = feature_types(reference) if features is None else features
+    categories = checked_names("categorical", categorical) | categories_among(own)
+    return {**own, **dict.fromkeys(sorted(categories), CATEGORICAL)}
+
+
+def feature_types(frame: Any) -> Mapping[str, str]:
+    """Return the type of each column; ``categorical`` is what holds categories that are no texts."""
+    types = dict(table_shape(frame)[1])
+    if hasattr(frame, "dtypes") and not isinstance(frame, Mapping) and hasattr(frame, "iloc"):  # pandas.
+        for name, kind in frame.dtypes.items():
+            values = getattr(getattr(kind, "categories", None), "dtype", None)
+            if values is not None and getattr(values, "kind", "O") in _NUMBERS:
+                types[str(name)] = CATEGORICAL
+    return {name: CATEGORICAL if _ARROW_DICTIONARY(kind) else kind for name, kind in types.items()}
+
+
+def categories_among(types: Mapping[Any, Any]) -> frozenset[str]:
+    """Return the names of those features that a run says are categories."""
+    return frozenset(str(name) for name, kind in types.items() if kind == CATEGORICAL)
 
 
 def data_references(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.sdk.columns import listed
-from driftline.wire.values import is_nan
+from driftline.wire.values import as_category, is_nan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +40,10 @@ class Inputs:
         if made_by == "pandas":
             # Of pandas NaN is a missing value.
             values = [None if is_nan(value) else value for value in table.to_numpy(dtype=object)[0]]
+            kinds = [hasattr(kind, "categories") for kind in table.dtypes]
+            values = [
+                as_category(value) if is_one else value for value, is_one in zip(values, kinds, strict=True)
+            ]
             return dict(zip(table.columns.tolist(), values, strict=True))
         if made_by == "polars":
             return dict(zip(table.columns, table.row(0), strict=True))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 from driftline.forks import is_noticed, notice_fork
 from driftline.log import EventLog, LogWriter, default_log_url
 from driftline.registry.policy import POLICY_VARIABLE
-from driftline.sdk.arguments import check_positive, checked_texts
 from driftline.sdk.batch import (
     OutcomeColumns,
     offer_slices,
@@ -23,12 +22,12 @@ from driftline.sdk.batch import (
 from driftline.sdk.deployed import logger_names
 from driftline.sdk.loggers import arrive, known_loggers
 from driftline.sdk.request import current_request, note_logged
-from driftline.sdk.session import LoggerSettings, Session, system_random
+from driftline.sdk.session import NAMES, LoggerSettings, Session, system_random
 from driftline.sdk.shipper import Pace
-from driftline.wire import MAX_TEXT_BYTES, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
+from driftline.wire import OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from driftline.sdk.buffer import Stats
 
@@ -68,6 +67,7 @@ class PredictionLogger:
         queue_bytes: bound of the memory that events take while they wait for the log.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         random: gives as many random bits as asked for, as an integer.
+        categorical: features that are categories, whatever the type of their values: ``store_id``.
 
     Raises:
         SettingError: (a ValueError) an argument is missing, empty or wrong; the message names it. Or the
@@ -89,25 +89,19 @@ class PredictionLogger:
         queue_bytes: int = 64 << 20,
         clock: Callable[[], float] = time.time,
         random: Callable[[int], int] = system_random,
+        categorical: Collection[str] | None = None,
     ) -> None:
-        texts = {
-            "model_name": model_name,
-            "model_version": model_version,
-            "training_run_id": training_run_id,
-            "environment": environment,
-        }
-        texts = logger_names(texts, log, environ.get(POLICY_VARIABLE))
-        check_positive("flush_interval_s", flush_interval_s)
-        check_positive("heartbeat_interval_s", heartbeat_interval_s)
-        check_positive("queue_bytes", queue_bytes)
-        self._settings = LoggerSettings(
-            **texts,
-            default_tags=checked_texts("tags", tags, max_bytes=MAX_TEXT_BYTES),
+        given = (model_name, model_version, training_run_id, environment)
+        texts = dict(zip(NAMES, given, strict=True))
+        self._settings = LoggerSettings.checked(
+            logger_names(texts, log, environ.get(POLICY_VARIABLE)),
+            tags=tags,
             log=default_log_url(environ) if log is None else log,
-            queue_bytes=int(queue_bytes),
+            queue_bytes=queue_bytes,
             pace=Pace(flush_interval_s, heartbeat_interval_s),
             clock=clock,
             random=random,
+            categorical=categorical,
         )
         self._is_closed = False
         self._lock = threading.Lock()
@@ -121,7 +115,7 @@ class PredictionLogger:
         prediction: Any = None,
         *,
         label: Any = None,
-        probabilities: Mapping[Any, Any] | None = None,
+        probabilities: Any = None,
         entity_id: Any = None,
         request_id: Any = None,
         trace_id: Any = None,
@@ -130,6 +124,8 @@ class PredictionLogger:
         latency_us: float | None = None,
         compute_us: float | None = None,
         event_id: Any = None,
+        outputs: Any = None,
+        classes: Any = None,
     ) -> str | None:
         """Log one prediction. Never raises, never waits.
 
@@ -139,9 +135,9 @@ class PredictionLogger:
 
         Args:
             features: the model's inputs, value by name; None, NA and NaT: the input had no value.
-            prediction: a number, or a label.
+            prediction: a number or a label; or several outputs, or a ranking: ``driftline.wire.shapes``.
             label: the class decided for, beside a number.
-            probabilities: probability by class.
+            probabilities: probability by class, or in the order of ``classes``.
             entity_id: what the prediction is about: a customer, a flight.
             request_id: the request that asked for it.
             trace_id: W3C trace id: 32 hexadecimal digits, or OpenTelemetry's integer.
@@ -151,6 +147,8 @@ class PredictionLogger:
             latency_us: from request to answer, microseconds.
             compute_us: spent computing the answer, microseconds.
             event_id: a UUID of your own, to be used once. Default: a new UUIDv7.
+            outputs: what it answers beside the prediction, such as quantiles: value by name.
+            classes: what ``probabilities`` without names are of. Default: they are numbered.
 
         Returns:
             The event_id, for ``log_outcome`` and ``driftline trace``; None when the event was dropped.
@@ -178,6 +176,8 @@ class PredictionLogger:
                 latency_us,
                 compute_us,
                 event_id,
+                outputs,
+                classes,
             )
             if session.offer(PREDICTIONS_TOPIC, record, now_s):
                 return identity if request is None else request.noted(identity)
@@ -192,7 +192,7 @@ class PredictionLogger:
         predictions: Any = None,
         *,
         labels: Any = None,
-        probabilities: Mapping[Any, Any] | None = None,
+        probabilities: Any = None,
         entity_ids: Any = None,
         request_ids: Any = None,
         trace_ids: Any = None,
@@ -202,6 +202,8 @@ class PredictionLogger:
         compute_times_us: Any = None,
         event_ids: Any = None,
         timeout_s: float = 30.0,
+        outputs: Any = None,
+        classes: Any = None,
     ) -> list[str | None]:
         """Log many predictions, several times as fast as one by one, with the same result.
 
@@ -212,9 +214,10 @@ class PredictionLogger:
 
         Args:
             features: a DataFrame, an Arrow table or a dict of columns; n rows.
-            predictions: numbers or labels. Columns are lists, arrays, Series or Arrow arrays of length n.
+            predictions: numbers or labels, or answers of any shape that ``log`` takes. Columns are lists,
+                arrays, Series or Arrow arrays of length n. A table has a column by output, a matrix too.
             labels: the classes decided for.
-            probabilities: a column by class.
+            probabilities: a column by class, or a matrix in the order of ``classes``.
             entity_ids: what the predictions are about.
             request_ids: the requests that asked for them.
             trace_ids: W3C trace ids.
@@ -223,8 +226,9 @@ class PredictionLogger:
             latencies_us: from request to answer, microseconds.
             compute_times_us: spent computing the answers, microseconds.
             event_ids: UUIDs of your own.
-            timeout_s: how long to wait for room at most, seconds; rows without room by then are
-                dropped (``queue_full``).
+            timeout_s: how long to wait for room at most, seconds; then rows are dropped (``queue_full``).
+            outputs: a table of what is answered beside the predictions.
+            classes: what the columns of ``probabilities`` without names are of.
 
         Returns:
             The event_ids, None where a row was dropped. Length n.
@@ -247,6 +251,9 @@ class PredictionLogger:
             latencies_us=latencies_us,
             compute_times_us=compute_times_us,
             event_ids=event_ids,
+            outputs=outputs,
+            classes=classes,
+            categorical=self._settings.categorical,
         )
         slices = prediction_slices(session.encoder, table, self._settings.clock)
         return note_logged(offer_slices(session, PREDICTIONS_TOPIC, slices, timeout_s))
@@ -266,7 +273,7 @@ class PredictionLogger:
 
         Args:
             event_id: what ``log`` returned for the prediction.
-            actual: a number or a label. May be left out where ``acted_on`` is given.
+            actual: a number or a label, or several by name. May be left out where ``acted_on`` is given.
             observed_time: when the truth became known, as ``event_time`` of ``log``. Default: now.
             revision: a whole number that grows with each correction, such as a row version of your own.
             acted_on: whether somebody acted on it, so that what came true is not what would have been.
@@ -330,27 +337,21 @@ class PredictionLogger:
         return self._own_session().stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until the log has taken every event accepted so far.
+        """Wait until the log has taken every event accepted so far; return whether it has.
 
         Args:
             timeout: how long to wait at most, seconds.
-
-        Returns:
-            Whether it has.
         """
         return self._own_session().shipper.flush(timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Append what is left and end the session; events logged later are dropped (``closed``).
+        """Append what is left and end the session; return whether every event was appended.
 
-        Comes back in time even if the log hangs; what it has not taken by then is counted as abandoned
-        and reported through ``logging``. Closing twice is allowed.
+        Events logged later are dropped (``closed``). Comes back in time even if the log hangs; what it has
+        not taken by then is counted as abandoned and reported through ``logging``. Closing twice is allowed.
 
         Args:
             timeout: how long to wait at most, seconds.
-
-        Returns:
-            Whether every event was appended.
         """
         self._is_closed = True
         self._finalizer.detach()

@@ -11,17 +11,27 @@ import weakref
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from driftline.forks import notice_fork, when_forked
 from driftline.log import EventLog, LogWriter, open_log
+from driftline.sdk.arguments import check_positive, checked_names, checked_texts
 from driftline.sdk.buffer import Buffer, Topic
 from driftline.sdk.shipper import Pace, Shipper
 from driftline.sdk.termination import close_when_terminated
-from driftline.wire import EventEncoder, OpenRecord, Reason, Remark, SessionFields, ValueRefusedError, new_id
+from driftline.wire import (
+    MAX_TEXT_BYTES,
+    EventEncoder,
+    OpenRecord,
+    Reason,
+    Remark,
+    SessionFields,
+    ValueRefusedError,
+    new_id,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from driftline.sdk.buffer import Stats
 
@@ -32,6 +42,9 @@ _PRINTED_LENGTH = 100
 
 _logger = logging.getLogger("driftline.sdk")
 
+
+NAMES: Final = ("model_name", "model_version", "training_run_id", "environment")
+"""What events of a logger are known by."""
 
 system_random: Final = SystemRandom().getrandbits  # Keeps no state: safe across a fork.
 
@@ -51,6 +64,7 @@ class LoggerSettings:
         pace: how often to append, and how often to send heartbeats.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         random: a source of random bits.
+        categorical: names of features that are categories, whatever the type of their values.
     """
 
     model_name: str
@@ -63,6 +77,35 @@ class LoggerSettings:
     pace: Pace
     clock: Callable[[], float]
     random: Callable[[int], int]
+    categorical: frozenset[str] = frozenset()
+
+    @classmethod
+    def checked(
+        cls,
+        names: Mapping[str, str],
+        *,
+        tags: Mapping[str, Any] | None,
+        categorical: Collection[Any] | None,
+        queue_bytes: float,
+        pace: Pace,
+        **others: Any,
+    ) -> Self:
+        """Return settings of what a user gave; the names are checked already.
+
+        Raises:
+            SettingError: an argument is wrong; the message names it.
+        """
+        check_positive("flush_interval_s", pace.flush_interval_s)
+        check_positive("heartbeat_interval_s", pace.heartbeat_interval_s)
+        check_positive("queue_bytes", queue_bytes)
+        given: dict[str, Any] = {**names, **others}
+        return cls(
+            **given,
+            default_tags=checked_texts("tags", tags, max_bytes=MAX_TEXT_BYTES),
+            categorical=checked_names("categorical", categorical),
+            queue_bytes=int(queue_bytes),
+            pace=pace,
+        )
 
     def arguments(self) -> dict[str, Any]:
         """Return what a logger with the same settings is made with, here or in another process."""
@@ -78,6 +121,7 @@ class LoggerSettings:
             "flush_interval_s": self.pace.flush_interval_s,
             "heartbeat_interval_s": self.pace.heartbeat_interval_s,
             "clock": self.clock,
+            "categorical": sorted(self.categorical),
         }
 
 
@@ -104,7 +148,9 @@ class Session:
         )
         wake = threading.Event()
         self.buffer = Buffer(settings.queue_bytes, wake)
-        self.encoder = EventEncoder(self.fields, settings.random, remarks=self.remark)
+        self.encoder = EventEncoder(
+            self.fields, settings.random, remarks=self.remark, categorical=settings.categorical
+        )
         self.shipper = Shipper(
             self.buffer,
             wake,

@@ -19,7 +19,7 @@ from driftline.registry.policy import POLICY_VARIABLE, read_policy
 from driftline.registry.state import ModelState, Refused
 from driftline.sdk.arguments import check_name, check_text
 from driftline.sdk.artifacts import Artifact, read_artifact
-from driftline.sdk.data import DataReference, data_references, table_shape
+from driftline.sdk.data import DataReference, categories_among, data_references, features_of_run
 from driftline.sdk.logger import PredictionLogger
 from driftline.sdk.origins import code_of, measures_of, origins_of
 from driftline.sdk.reference import Reference
@@ -28,7 +28,7 @@ from driftline.wire import TRAINING_RUN, TRAINING_RUNS_TOPIC, encode_record, new
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 _NUMBERINGS = 100
 _IDENTITY = ("model_name", "model_version", "training_run_id")
@@ -87,6 +87,7 @@ def register_training_run(
     timeout_s: float = 60.0,
     clock: Callable[[], float] = time.time,
     random: Callable[[int], int] = _system_random,
+    categorical: Collection[str] | None = None,
 ) -> RegisteredRun:
     """Register a training run and the model version that it made, with the rows to compare serving with.
 
@@ -139,6 +140,9 @@ def register_training_run(
         timeout_s: how long to wait for the log at most, seconds.
         clock: the time now, seconds since 1970-01-01T00:00:00Z.
         random: a source of random bits.
+        categorical: features that are categories, whatever the type of their values: ``store_id``. So are
+            those that ``features`` says are ``categorical``, and columns of pandas and Arrow that are
+            categories of something else than texts. Whatever serves the model, they are counted so.
 
     Returns:
         The training_run_id, to be given to ``PredictionLogger``; its ``model_version`` is the version.
@@ -164,7 +168,7 @@ def register_training_run(
     )
     model = read_artifact(artifact, artifact_uri, artifact_sha256)
     code = code_of(git_commit, git_dirty, keep_changes=keep_changes)
-    types = table_shape(reference)[1] if features is None else features
+    types = features_of_run(reference, features, categorical)
     event = {
         **names,
         **origins_of(model, code, environment, data_references(data, data_uri, data_fingerprint), waive),
@@ -203,7 +207,7 @@ def _publish(
     }
     if rows is not None:
         options: dict[str, Any] = {name: event[name] for name in _IDENTITY}
-        options |= {"environment": REFERENCE, "log": log}
+        options |= {"environment": REFERENCE, "log": log, "categorical": categories_among(event["features"])}
         with PredictionLogger(**options, clock=clock, random=random) as logger:
             rows.log(logger, timeout_s)
             event["reference_session_id"] = logger.session_id

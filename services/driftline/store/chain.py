@@ -37,6 +37,7 @@ ROW_COLUMNS: Final = (
     *("model_name", "model_version", "training_run_id", "session_id", "sequence", "environment"),
     *("entity_id", "request_id", "trace_id", "numeric_features", "categorical_features", "missing_features"),
     *("prediction_number", "prediction_label", "class_probabilities", "tags", "latency_us", "compute_us"),
+    *("numeric_outputs", "categorical_outputs", "missing_outputs"),
     *("set_aside", "hour"),
 )
 """What the digest of a row is made of, in layout 1: all stored columns of `predictions`, in this order."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from driftline.domain.names import feature_key, is_answer
+from driftline.domain.names import OUTPUT, feature_key, is_answer
 from driftline.domain.streams import REFERENCE, Stream
 from driftline.store.hours import STREAM
+from driftline.store.kinds import categories_of_model
 from driftline.store.recipes import read_recipes
 from driftline.store.visible import visible
+from driftline.wire.values import text_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from driftline.store.connection import Connection
     from driftline.store.rules import Rule, RuleSet
@@ -55,8 +57,10 @@ def find_broken(connection: Connection, prediction: Mapping[str, Any]) -> Mappin
         prediction: a row of ``predictions``.
     """
     stream = Stream(*(prediction[name] for name in Stream._fields))
-    rules = read_recipes(connection).rules_of(stream)
-    return dict(_broken(prediction, rules)) if rules.number else {}
+    recipes = read_recipes(connection)
+    rules = recipes.rules_of(stream)
+    known = with_categories(prediction, recipes.categories_of(stream.model_name))
+    return dict(_broken(known, rules)) if rules.number else {}
 
 
 def find_unseen(connection: Connection, prediction: Mapping[str, Any]) -> Mapping[str, str]:
@@ -66,12 +70,11 @@ def find_unseen(connection: Connection, prediction: Mapping[str, Any]) -> Mappin
         connection: to the store.
         prediction: a row of ``predictions``.
     """
-    numbers = {
-        feature_key(name): value
-        for name, value in prediction["numeric_features"].items()
-        if math.isfinite(value)
-    }
-    categories = {feature_key(name): value for name, value in prediction["categorical_features"].items()}
+    known = categories_of_model(connection, prediction["model_name"])
+    prediction = with_categories(prediction, known)
+    values = {**values_by_key(prediction), **outputs_by_key(prediction)}
+    numbers = {name: one for name, one in values.items() if isinstance(one, float) and math.isfinite(one)}
+    categories = {name: one for name, one in values.items() if isinstance(one, str)}
     bound = {
         "model": prediction["model_name"],
         "version": prediction["model_version"],
@@ -92,7 +95,7 @@ def find_unseen(connection: Connection, prediction: Mapping[str, Any]) -> Mappin
 
 def _broken(prediction: Mapping[str, Any], rules: RuleSet) -> Iterator[tuple[str, str]]:
     values = values_by_key(prediction)
-    for name, value in {**values, **_answer(prediction)}.items():
+    for name, value in {**values, **outputs_by_key(prediction), **_answer(prediction)}.items():
         rule = rules.rules.get(name)
         if rule is None:
             if rules.knows_all and not is_answer(name):
@@ -100,7 +103,7 @@ def _broken(prediction: Mapping[str, Any], rules: RuleSet) -> Iterator[tuple[str
         elif reason := _reason(rule, value, rules.range_reasons(name)):
             yield name, _OF_ANSWER.get(name, reason)
     for name, rule in rules.rules.items():
-        if name not in values and rule.kind != "answer" and not rule.may_be_absent:
+        if name not in values and not is_answer(name) and not rule.may_be_absent:
             yield name, "absent"
 
 
@@ -114,10 +117,31 @@ def values_by_key(prediction: Mapping[str, Any]) -> Mapping[str, float | str | N
     return {feature_key(name): value for name, value in values.items()}
 
 
+def outputs_by_key(prediction: Mapping[str, Any]) -> Mapping[str, float | str | None]:
+    """Return the outputs of a prediction by their keys; None where one is missing."""
+    values = {
+        **prediction["numeric_outputs"],
+        **prediction["categorical_outputs"],
+        **dict.fromkeys(prediction["missing_outputs"]),
+    }
+    return {f"{OUTPUT}{name}": value for name, value in values.items()}
+
+
+def with_categories(prediction: Mapping[str, Any], categories: Collection[str]) -> Mapping[str, Any]:
+    """Return a landed prediction with features that are categories as texts, whatever they were logged as."""
+    numbers, texts = dict(prediction["numeric_features"]), dict(prediction["categorical_features"])
+    moved = {name: text_value(numbers.pop(name)) for name in [*numbers] if name in categories}
+    texts |= {name: text for name, text in moved.items() if text is not None}
+    missing = [*prediction["missing_features"], *(name for name, text in moved.items() if text is None)]
+    changed = {"numeric_features": numbers, "categorical_features": texts, "missing_features": missing}
+    return {**prediction, **changed}
+
+
 def _answer(prediction: Mapping[str, Any]) -> Mapping[str, float | str | None]:
     """Return the parts of an answer as they are checked: a probability that is none stands for all."""
     number, label = prediction["prediction_number"], prediction["prediction_label"]
     probabilities = list(prediction["class_probabilities"].values())
+    outputs = outputs_by_key(prediction)
     return {
         "prediction.number": number,
         "prediction.label": label,
@@ -125,7 +149,7 @@ def _answer(prediction: Mapping[str, Any]) -> Mapping[str, float | str | None]:
         "prediction.compute_us": prediction["compute_us"],
         "prediction.probabilities": next((p for p in probabilities if not 0 <= p <= 1), None),
         "prediction.probability_sum": sum(probabilities) if probabilities else None,
-        "prediction": None if number is None and label is None else 0.0,
+        "prediction": 0.0 if any(one is not None for one in (number, label, *outputs.values())) else None,
     }
 
 

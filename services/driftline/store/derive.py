@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.store.answer import read_parts
 from driftline.store.derive_invalid import derive_invalid
 from driftline.store.derive_profiles import derive_profiles
 from driftline.store.hours import COUNTS, DERIVING, KEYS, RawRows, which_hours
@@ -52,13 +53,15 @@ def derive_hours(
     condition, bound = which_hours(hours)
     bound["derivation"] = derivation
     counts = recipes.counts(hours)
-    derive_profiles(connection, hours, recipes, f"{condition} AND {counts.sql}", {**bound, **counts.bound})
+    counted = f"{condition} AND {counts.sql}"
+    held = read_parts(connection, counted, {**bound, **counts.bound})
+    derive_profiles(connection, hours, recipes, counted, {**bound, **counts.bound}, held=held)
     connection.command(_SESSIONS % {"hours": condition}, parameters=bound, settings=dict(DERIVING))
     checked = {each for each in hours if recipes.rules_of(each.stream).number}
     if checked:
         condition, bound = which_hours(checked)
         bound["derivation"] = derivation
-        derive_invalid(connection, checked, recipes, f"{condition} AND {COUNTS.sql}", bound)
+        derive_invalid(connection, checked, recipes, f"{condition} AND {COUNTS.sql}", bound, held=held)
 
 
 def point_to(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from driftline.store.answer import answers_of, outputs_of
 from driftline.store.hours import DERIVING, KEYS
+from driftline.store.kinds import rows_from
 from driftline.store.names import keys_of
 from driftline.store.places import Places
 from driftline.store.rules import NO_RULES, REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from driftline.domain.streams import HourKey
+    from driftline.store.answer import Parts
     from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
     from driftline.store.rules import RuleSet
@@ -72,18 +75,20 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("mapKeys(numeric_features)")},
+                    %(number_names)s
                     ['prediction.number', 'prediction.latency_us', 'prediction.compute_us',
                         'prediction.probabilities', 'prediction.probability_sum', 'prediction']) AS names,
                 arrayConcat(
                     mapValues(numeric_features),
+                    %(number_values)s
                     [
                         prediction_number,
                         toFloat64(latency_us),
                         toFloat64(compute_us),
                         arrayFirstOrNull(p -> NOT (p >= 0 AND p <= 1), mapValues(class_probabilities)),
                         if(empty(class_probabilities), NULL, arraySum(mapValues(class_probabilities))),
-                        if(prediction_number IS NULL AND prediction_label IS NULL, NULL, 0)]) AS numbers
-            FROM predictions WHERE %(hours)s
+                        if(%(answers)s, 0, NULL)]) AS numbers
+            FROM %(rows)s
         ) ARRAY JOIN names AS feature, numbers AS number
     )
     WHERE code != 0
@@ -96,11 +101,13 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("mapKeys(categorical_features)")},
+                    %(category_names)s
                     if(prediction_label IS NULL, [], ['prediction.label'])) AS names,
                 arrayConcat(
                     mapValues(categorical_features),
+                    %(category_values)s
                     if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)])) AS categories
-            FROM predictions WHERE %(hours)s
+            FROM %(rows)s
         ) ARRAY JOIN names AS feature, categories AS value
     )
     WHERE code != 0
@@ -113,8 +120,10 @@ FROM
                 {_EVENT}, %(version)s AS version, {_KNOWS_ALL} AS unknown,
                 arrayConcat(
                     {keys_of("missing_features")},
+                    %(missing_names)s
                     if(prediction_label IS NULL, ['prediction.label'], [])) AS names
-            FROM predictions WHERE %(hours)s AND (notEmpty(missing_features) OR prediction_label IS NULL)
+            FROM %(rows)s
+            WHERE %(any_missing)s notEmpty(missing_features) OR prediction_label IS NULL
         ) ARRAY JOIN names AS feature
     )
     WHERE code != 0
@@ -124,7 +133,7 @@ FROM
         SELECT
             {_EVENT}, {{required:Array(Array(String))}}[%(version)s] AS wanted,
             {keys_of(_SENT)} AS names
-        FROM predictions WHERE %(hours)s AND NOT hasAll(names, wanted)
+        FROM %(rows)s WHERE NOT hasAll(names, wanted)
     ) ARRAY JOIN arrayFilter(name -> NOT has(names, name), wanted) AS feature
 )
 GROUP BY {KEYS}, hour, feature, code
@@ -137,6 +146,8 @@ def derive_invalid(
     recipes: Recipes,
     condition: str,
     bound: dict[str, Any],
+    *,
+    held: Parts,
 ) -> None:
     """Write what is invalid in hours. Blocks.
 
@@ -146,6 +157,7 @@ def derive_invalid(
         recipes: by what.
         condition: SQL that chooses their raw rows.
         bound: its parameters, and the id of the derivation.
+        held: which parts of answers there are in these rows.
     """
     sets: dict[str, RuleSet] = {}
     for each in hours:
@@ -182,8 +194,28 @@ def derive_invalid(
         if len(places.owners) > 1
         else "1"
     )
-    parts = {"hours": condition, "version": version, "place": places.sql("version")}
+    categories = recipes.categories_of(next(iter(hours)).stream.model_name)
+    if categories:
+        bound["categories"] = sorted(categories)
+    rows = (
+        rows_from(condition, categories) if categories else f"(SELECT * FROM predictions WHERE {condition})"
+    )
+    parts = {**_of_outputs(held), "rows": rows, "version": version, "place": places.sql("version")}
     connection.command(_INVALID % parts, parameters=bound, settings=dict(DERIVING))
+
+
+def _of_outputs(held: Parts) -> Mapping[str, str]:
+    """Return what the statement says of outputs: nothing where there are none."""
+    names, values = outputs_of("mapKeys(%s)"), "mapValues(%s),"
+    return {
+        "answers": answers_of(held),
+        "number_names": f"{names % 'numeric_outputs'}," if held.numbers else "",
+        "number_values": values % "numeric_outputs" if held.numbers else "",
+        "category_names": f"{names % 'categorical_outputs'}," if held.categories else "",
+        "category_values": values % "categorical_outputs" if held.categories else "",
+        "missing_names": f"{outputs_of('missing_outputs')}," if held.missing else "",
+        "any_missing": "notEmpty(missing_outputs) OR" if held.missing else "",
+    }
 
 
 def _version(hour: HourKey) -> str:

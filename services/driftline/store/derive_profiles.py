@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from driftline.profiles import Grid
+from driftline.store.answer import categories_of, missing_of, numbers_of
 from driftline.store.hours import DERIVING, KEYS
-from driftline.store.names import keys_of
+from driftline.store.kinds import rows_from
 from driftline.store.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from driftline.domain.streams import HourKey
+    from driftline.store.answer import Parts
     from driftline.store.connection import Connection
     from driftline.store.recipes import Recipes
 
@@ -98,6 +100,8 @@ def derive_profiles(
     recipes: Recipes,
     condition: str,
     bound: dict[str, Any],
+    *,
+    held: Parts,
 ) -> None:
     """Write the profiles of hours. Blocks.
 
@@ -107,6 +111,7 @@ def derive_profiles(
         recipes: by what.
         condition: SQL that chooses their raw rows.
         bound: its parameters, and the id of the derivation.
+        held: which parts of answers there are in these rows.
     """
     models = {each.stream.model_name for each in hours}
     places = Places.of({model: recipes.grids_of(model) for model in models})
@@ -116,33 +121,24 @@ def derive_profiles(
         "scales": [grid.scale for grid in grids],
         "resolutions": [grid.resolution for grid in grids],
     }
-    segments = recipes.segments_of(next(iter(models)))
+    model = next(iter(models))
+    segments = recipes.segments_of(model)
+    categories = recipes.categories_of(model)
+    if categories:
+        bound["categories"] = sorted(categories)
+    rows = rows_from(condition, categories)
+    names, numbers = numbers_of(held)
+    owner = (
+        "transform(toString(model_name), {owners:Array(String)}, "
+        "range(1, length({owners:Array(String)}) + 1), 0)"
+    )
+    of_categories = dict(zip(("names", "categories"), categories_of(held), strict=True))
     parts = {
         "grid": places.sql("owner"),
-        "rows": _base(condition, segments, {}),
-        "missing": _base(condition, segments, {"names": keys_of("missing_features")}),
-        "numbers": _base(
-            condition,
-            segments,
-            {
-                "names": f"arrayConcat({keys_of('mapKeys(numeric_features)')}, "
-                "if(prediction_number IS NULL, [], ['prediction.number']))",
-                "numbers": "arrayConcat(mapValues(numeric_features), "
-                "if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)]))",
-                "owner": "transform(toString(model_name), {owners:Array(String)}, "
-                "range(1, length({owners:Array(String)}) + 1), 0)",
-            },
-        ),
-        "categories": _base(
-            condition,
-            segments,
-            {
-                "names": f"arrayConcat({keys_of('mapKeys(categorical_features)')}, "
-                "if(prediction_label IS NULL, [], ['prediction.label']))",
-                "categories": "arrayConcat(mapValues(categorical_features), "
-                "if(prediction_label IS NULL, [], [assumeNotNull(prediction_label)]))",
-            },
-        ),
+        "rows": _base(rows, segments, {}),
+        "missing": _base(rows, segments, {"names": missing_of(held)}),
+        "numbers": _base(rows, segments, {"names": names, "numbers": numbers, "owner": owner}),
+        "categories": _base(rows, segments, of_categories),
     }
     if segments:
         bound |= {
@@ -153,14 +149,14 @@ def derive_profiles(
         connection.command(statement % parts, parameters=bound, settings=dict(DERIVING))
 
 
-def _base(condition: str, segments: Sequence[str], columns: Mapping[str, str]) -> str:
+def _base(rows: str, segments: Sequence[str], columns: Mapping[str, str]) -> str:
     """Return a query of the raw rows, each once for the whole traffic and once for each of its segments."""
     own = "".join(f", {sql} AS {name}" for name, sql in columns.items())
     start = f"SELECT {KEYS}, hour"
     if not segments:
-        return f"{start}, '' AS segment{own} FROM predictions WHERE {condition}"
+        return f"{start}, '' AS segment{own} FROM {rows}"
     listed = ", ".join(["", *columns])
     return (
         f"SELECT {KEYS}, hour, segment{listed} FROM ({start}, {SEGMENTS} AS segments{own} "
-        f"FROM predictions WHERE {condition}) ARRAY JOIN segments AS segment"
+        f"FROM {rows}) ARRAY JOIN segments AS segment"
     )

@@ -19,6 +19,7 @@ COLUMNS: Final = (
     *("model_name", "model_version", "environment", "training_run_id", "session_id", "sequence"),
     *("entity_id", "request_id", "trace_id", "numeric_features", "categorical_features", "missing_features"),
     *("prediction_number", "prediction_label", "class_probabilities", "tags", "latency_us", "compute_us"),
+    *("numeric_outputs", "categorical_outputs", "missing_outputs"),
     *("set_aside", "log_id", "log_partition", "log_offset"),
 )
 NAMES: Final = tuple(column.rpartition(" ")[2] for column in COLUMNS)

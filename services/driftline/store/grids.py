@@ -14,8 +14,8 @@ import numpy as np
 
 from driftline.domain.streams import HourKey, Stream
 from driftline.profiles import Grid
+from driftline.store.answer import Parts, numbers_of
 from driftline.store.hours import COUNTS
-from driftline.store.names import keys_of
 from driftline.store.visible import visible
 
 if TYPE_CHECKING:
@@ -72,24 +72,20 @@ WHERE model_name IN {models:Array(String)}
 ORDER BY model_name, first_landed, model_version
 """
 
+_NAMES, _NUMBERS = numbers_of(Parts())
 # Of one environment's rows an even part, the same whenever it is asked for.
 _SAMPLE = f"""
 SELECT name, groupArray(value)
 FROM
 (
     SELECT
-        arrayConcat(
-            {keys_of("mapKeys(numeric_features)")},
-            if(prediction_number IS NULL, [], ['prediction.number'])) AS names,
-        arrayConcat(
-            mapValues(numeric_features),
-            if(prediction_number IS NULL, [], [assumeNotNull(prediction_number)])) AS numbers
+        {_NAMES} AS names,
+        {_NUMBERS} AS numbers
     FROM predictions
     WHERE model_name = {{model:String}} AND environment = {{environment:String}} AND {COUNTS.sql}
         AND ({{version:String}} = '' OR model_version = {{version:String}})
         AND ({{session:String}} = '' OR session_id = {{session:String}})
-        AND (NOT empty(arrayIntersect({keys_of("mapKeys(numeric_features)")}, {{features:Array(String)}}))
-            OR has({{features:Array(String)}}, 'prediction.number'))
+        AND hasAny(names, {{features:Array(String)}})
     ORDER BY cityHash64(event_id) LIMIT {_SAMPLE_ROWS}
 )
 ARRAY JOIN names AS name, numbers AS value

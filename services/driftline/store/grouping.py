@@ -26,14 +26,16 @@ class Counted(Protocol):
 
 
 def by_segments(hours: Iterable[HourKey], recipes: Recipes) -> Sequence[Sequence[HourKey]]:
-    """Return hours apart that are counted in other segments, each group in their order.
+    """Return hours apart that are counted in other segments, or other categories, each group in their order.
 
-    Models that are counted in segments have a group of their own; all others share one.
+    Models that are counted in segments, or say what is a category, have a group of their own; all others
+    share one.
     """
     groups: dict[int, list[HourKey]] = defaultdict(list)
     for each in hours:
         model = each.stream.model_name
-        groups[zlib.crc32(model.encode()) if recipes.segments_of(model) else -1].append(each)
+        is_apart = recipes.segments_of(model) or recipes.categories_of(model)
+        groups[zlib.crc32(model.encode()) if is_apart else -1].append(each)
     return list(groups.values())
 
 

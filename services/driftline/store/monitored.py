@@ -8,6 +8,7 @@ from driftline.domain.business_value import BusinessValue, Worth
 from driftline.monitors.known import KnownModel
 from driftline.store.business_values import set_business_value
 from driftline.store.inventory import read_known_models
+from driftline.store.kinds import read_set_kinds, set_kinds
 from driftline.store.rules import set_rules
 from driftline.store.segments import MAX_SEGMENTS, known_values, name_segments, wanted_segments
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[str]:
-    """Have segments and rules of all models be those that a file of monitors names; return warnings.
+    """Have segments, rules and kinds of features be those that a file of monitors names; return warnings.
 
     Of all models: those that have landed, and those that the file names in full. Doing it again changes
     nothing, but finds models, and values of segments, that are new.
@@ -29,11 +30,16 @@ def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[s
         SettingError: a rule is of no use to the store.
     """
     known = read_known_models(connection)
+    kinds = read_set_kinds(connection)
     warnings: list[str] = []
     for name in dict.fromkeys([*known, *(name for name in monitors.entries if "*" not in name)]):
         found = follow_segments_of(connection, name, monitors.of(name))
         warnings += found if name in known else ()
-        follow_rules_of(connection, name, monitors.of(name), known.get(name, KnownModel()).features)
+        features = known.get(name, KnownModel()).features
+        follow_rules_of(connection, name, monitors.of(name), features)
+        wanted = monitors.of(name).kinds(features)
+        if wanted != kinds.get(name, {}):
+            set_kinds(connection, name, wanted)
         follow_value_of(connection, name, monitors.of(name))
     return warnings
 

@@ -79,8 +79,13 @@ def _truth(row: Mapping[str, Any]) -> Truth:
 def read_outcomes(connection: Connection, event_id: str) -> Sequence[dict[str, Any]]:
     """Return all outcomes of a prediction, by column; the one that counts comes last.
 
+    The truth of an answer with several outputs stands under ``actuals``, by output.
+
     Args:
         connection: to the store.
         event_id: a UUID.
     """
-    return connection.named_rows(_OUTCOMES, {"event": event_id})
+    rows = connection.named_rows(_OUTCOMES, {"event": event_id})
+    for row in rows:
+        row["actuals"] = {**row.pop("numeric_actuals"), **row.pop("categorical_actuals")}
+    return rows

@@ -14,7 +14,7 @@ from driftline.domain.names import PROVENANCE_TAG, feature_of
 from driftline.domain.parts import Condition, Counts, Part
 from driftline.store.hours import STREAM, stream_parameters
 from driftline.store.judged import ENDS, FINAL
-from driftline.store.predictions import PART, shown_values
+from driftline.store.predictions import PART, read_shown_values, shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -274,7 +274,7 @@ def _bound(divided: Divided) -> tuple[str, dict[str, Any]]:
     own = feature_of(divided.feature) or ""
     return PART if divided.segment else "1", {
         **stream_parameters(divided.stream),
-        "feature": own,
+        "feature": shown_name(divided.feature),
         "key": key,
         "part": value,
         "hours": [hour * 3600 for hour in divided.hours],
@@ -298,7 +298,7 @@ def _moved(
     connection: Connection, divided: Divided, bound: Mapping[str, Any], places: Mapping[str, str]
 ) -> tuple[str, str, dict[str, Any]]:
     """Return which rows count, an array that says by each cut whether one moved, and its parameters."""
-    number, category = shown_values(divided.feature)
+    number, category = read_shown_values(connection, divided.stream, divided.feature)
     kind, value = divided.channel.kind, divided.channel.value
     more: dict[str, Any] = {}
     if kind in _NUMERIC:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from driftline.domain.names import LABEL, NUMBER, feature_of, shown_tags
+from driftline.domain.names import LABEL, NUMBER, class_of, feature_of, output_of, shown_tags
 from driftline.domain.streams import Stream
 from driftline.errors import SettingError, StatementError
+from driftline.store.answer import numeric_part
 from driftline.store.hours import STREAM, stream_parameters
+from driftline.store.kinds import categories_of_model, text_of
 from driftline.store.outcomes import read_truths
 from driftline.store.visible import visible
 
@@ -38,6 +40,7 @@ PART = (
 )
 """SQL: rows of one part of the traffic, by the parameters ``key`` and ``part``."""
 
+_NO_NUMBER, _NO_CATEGORY = "CAST(NULL, 'Nullable(Float64)')", "CAST(NULL, 'Nullable(String)')"
 _STREAMS = """
 SELECT DISTINCT toString(model_version) AS version, toString(environment) AS environment
 FROM
@@ -193,8 +196,8 @@ def _newest(connection: Connection, stream: Stream) -> datetime:
 def _rows(
     connection: Connection, stream: Stream, wanted: Filter, after: Cursor | None, limit: int
 ) -> Sequence[Sequence[Any]]:
-    conditions, bound = _conditions(stream, wanted, after)
-    number, category = shown_values(wanted.feature)
+    number, category = read_shown_values(connection, stream, wanted.feature)
+    conditions, bound = _conditions(stream, wanted, after, (number, category))
     query = ROWS.format(number=number, category=category, conditions=" AND ".join(conditions))
     try:
         return connection.rows(
@@ -221,7 +224,9 @@ def read_feature_names(connection: Connection, stream: Stream) -> Sequence[str]:
     return sorted(row[0] for row in connection.rows(_FEATURES, parameters=stream_parameters(stream)))
 
 
-def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[list[str], dict[str, Any]]:
+def _conditions(
+    stream: Stream, wanted: Filter, after: Cursor | None, shown: tuple[str, str]
+) -> tuple[list[str], dict[str, Any]]:
     conditions, bound = [STREAM], stream_parameters(stream)
     times = (
         ("since", ">=", wanted.since),
@@ -243,14 +248,14 @@ def _conditions(stream: Stream, wanted: Filter, after: Cursor | None) -> tuple[l
         conditions.append(PART)
         bound |= {"key": key, "part": value}
     if wanted.feature:
-        bound["feature"] = feature_of(wanted.feature) or ""
-        conditions += _value_conditions(wanted, bound)
+        bound["feature"] = shown_name(wanted.feature)
+        conditions += _value_conditions(wanted, bound, shown)
     return conditions, bound
 
 
-def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
+def _value_conditions(wanted: Filter, bound: dict[str, Any], shown: tuple[str, str]) -> list[str]:
     """Return what the value must be like; what the conditions bind is added to `bound`."""
-    number, category = shown_values(wanted.feature)
+    number, category = shown
     conditions = []
     if wanted.is_missing:
         conditions.append(f"({number}) IS NULL AND ({category}) IS NULL")
@@ -270,15 +275,35 @@ def _value_conditions(wanted: Filter, bound: dict[str, Any]) -> list[str]:
     return conditions
 
 
+def read_shown_values(connection: Connection, stream: Stream, feature: str) -> tuple[str, str]:
+    """Return what `shown_values` does, of what may be a category though it was logged as a number."""
+    number, category = shown_values(feature)
+    name = feature_of(feature)
+    if not name or name not in categories_of_model(connection, stream.model_name):
+        return number, category
+    held = "numeric_features[{feature:String}]"
+    text = f"if(isNaN({held}), NULL, {text_of(held)})"
+    return _NO_NUMBER, f"if(mapContains(numeric_features, {{feature:String}}), {text}, {category})"
+
+
 def shown_values(feature: str) -> tuple[str, str]:
     """Return expressions of a feature's number and of its category, each null where there is none."""
     if not feature:
-        return "CAST(NULL, 'Nullable(Float64)')", "CAST(NULL, 'Nullable(String)')"
+        return _NO_NUMBER, _NO_CATEGORY
     if feature == NUMBER:
-        return "prediction_number", "CAST(NULL, 'Nullable(String)')"
+        return "prediction_number", _NO_CATEGORY
     if feature == LABEL:
-        return "CAST(NULL, 'Nullable(Float64)')", "prediction_label"
+        return _NO_NUMBER, "prediction_label"
+    if (number := numeric_part(feature)) is not None:
+        return number, _NO_CATEGORY
+    if output_of(feature) is not None:
+        return _of_map("numeric_outputs"), _of_map("categorical_outputs")
     return _of_map("numeric_features"), _of_map("categorical_features")
+
+
+def shown_name(feature: str) -> str:
+    """Return what `shown_values` binds as ``feature``: the name under which a row's maps hold its value."""
+    return output_of(feature) or class_of(feature) or feature_of(feature) or ""
 
 
 def _of_map(column: str) -> str:

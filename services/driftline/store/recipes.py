@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from driftline.domain.streams import REFERENCE
 from driftline.store.grids import read_all_grids
 from driftline.store.hours import COUNTS, Condition
+from driftline.store.kinds import read_categories
 from driftline.store.rules import NO_RULES, read_rule_sets
 from driftline.store.segments import read_wanted_segments
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from driftline.store.hours import Pointer
     from driftline.store.rules import RuleSet
 
-RECIPE_TABLES = ("feature_grids", "monitored_segments", "feature_rules", "registrations")
+RECIPE_TABLES = (
+    *("feature_grids", "monitored_segments", "feature_rules", "registrations"),
+    *("feature_kinds", "training_run_events"),
+)
 _REGISTRATIONS = """
 SELECT model_name, model_version, session_id, number FROM current_references WHERE number != 0
 """
@@ -39,12 +43,14 @@ class Recipes:
         rules: by model and version; those of version '' hold for versions that have none of their own.
         registrations: by model and version, whose session logged the reference in force, and its number;
             those that do not say it are left out.
+        categories: by model, features that are categories, whatever they were logged as.
     """
 
     grids: Mapping[str, Mapping[str, Grid]] = field(default_factory=dict)
     segments: Mapping[str, Sequence[str]] = field(default_factory=dict)
     rules: Mapping[str, Mapping[str, RuleSet]] = field(default_factory=dict)
     registrations: Mapping[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def grids_of(self, model_name: str) -> Mapping[str, Grid]:
         """Return a model's grids, by feature."""
@@ -53,6 +59,10 @@ class Recipes:
     def segments_of(self, model_name: str) -> Sequence[str]:
         """Return the segments that a model is counted in beside the whole traffic."""
         return self.segments.get(model_name, ())
+
+    def categories_of(self, model_name: str) -> frozenset[str]:
+        """Return the features of a model that are categories, whatever they were logged as."""
+        return self.categories.get(model_name, frozenset())
 
     def rules_of(self, stream: Stream) -> RuleSet:
         """Return what a stream's values are checked by: a reference by nothing, since it makes the rules."""
@@ -92,11 +102,12 @@ class Recipes:
         )
 
     def segments_hash(self, model_name: str) -> int:
-        """Return a number that stands for the segments of a model; 0: it has none."""
-        segments = self.segments_of(model_name)
-        if not segments:
+        """Return a number that stands for a model's segments, and for what is a category; 0: it has none."""
+        segments, categories = self.segments_of(model_name), self.categories_of(model_name)
+        if not segments and not categories:
             return 0
-        digest = hashlib.blake2b(json.dumps(sorted(segments)).encode(), digest_size=8)
+        named = [sorted(segments), sorted(categories)] if categories else sorted(segments)
+        digest = hashlib.blake2b(json.dumps(named).encode(), digest_size=8)
         return int.from_bytes(digest.digest(), "big")
 
 
@@ -108,4 +119,10 @@ def read_recipes(connection: Connection) -> Recipes:
     registrations = {
         (str(row[0]), str(row[1])): (str(row[2]), int(row[3])) for row in connection.rows(_REGISTRATIONS)
     }
-    return Recipes(read_all_grids(connection), read_wanted_segments(connection), dict(rules), registrations)
+    return Recipes(
+        read_all_grids(connection),
+        read_wanted_segments(connection),
+        dict(rules),
+        registrations,
+        read_categories(connection),
+    )

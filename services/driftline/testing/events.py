@@ -35,6 +35,7 @@ class Prediction:
         prediction: the number; the label where no number was given; None: neither.
         label: the class decided for; None: not given.
         probabilities: by class.
+        outputs: value by name, of an answer that has several; None: it had no value.
         entity_id: what it is about; None: not given.
         request_id: the request that asked for it; None: not given.
         trace_id: W3C trace id; None: not given.
@@ -55,6 +56,7 @@ class Prediction:
     prediction: float | str | None
     label: str | None
     probabilities: Mapping[str, float]
+    outputs: Mapping[str, float | str | None]
     entity_id: str | None
     request_id: str | None
     trace_id: str | None
@@ -71,7 +73,7 @@ class Outcome:
 
     Args:
         event_id: of the prediction.
-        actual: a number or a label; None: only ``acted_on`` was given.
+        actual: a number or a label, or several by name; None: only ``acted_on`` was given.
         observed_time: when it became known; aware, in UTC.
         model_name: the model of the logger that logged it.
         session_id: the session that logged it.
@@ -82,7 +84,7 @@ class Outcome:
     """
 
     event_id: str
-    actual: float | str | None
+    actual: float | str | Mapping[str, float | str] | None
     observed_time: datetime
     model_name: str
     session_id: str
@@ -192,10 +194,13 @@ def _event(kind: type[E], record: bytes) -> E:
         wire["features"] = wire["numeric_features"] | wire["categorical_features"] | missing
         wire["prediction"] = label if number is None else number
         wire["label"] = label
+        without: dict[str, Any] = dict.fromkeys(wire["missing_outputs"])
+        wire["outputs"] = wire["numeric_outputs"] | wire["categorical_outputs"] | without
         wire["probabilities"] = wire["class_probabilities"]
     elif kind is Outcome:
         number = wire["actual_number"]
-        wire["actual"] = wire["actual_label"] if number is None else number
+        several = wire["numeric_actuals"] | wire["categorical_actuals"]
+        wire["actual"] = several or (wire["actual_label"] if number is None else number)
     return kind(**{field.name: _plain(wire[field.name]) for field in fields(kind)})
 
 

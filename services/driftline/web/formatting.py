@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from driftline.domain.channels import ChannelKind
 from driftline.domain.hours import hour_of, hour_time
-from driftline.domain.names import JOINT, VOLUME
+from driftline.domain.names import (
+    COMPUTE,
+    CONFIDENCE,
+    ENTROPY,
+    JOINT,
+    LATENCY,
+    VOLUME,
+    class_of,
+    output_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,8 +234,22 @@ def listing(names: Sequence[str]) -> str:
 
 
 def feature_name(feature: str) -> str:
-    """Return what people call a feature."""
-    return {JOINT: "features together", VOLUME: "number of predictions"}.get(feature, feature)
+    """Return what people call a feature, or a part of the answer."""
+    if (output := output_of(feature)) is not None:
+        return f"output {output}"
+    if (name := class_of(feature)) is not None:
+        return f"probability of {name}"
+    return _NAMES.get(feature, feature)
+
+
+_NAMES = {
+    JOINT: "features together",
+    VOLUME: "number of predictions",
+    LATENCY: "latency (microseconds)",
+    COMPUTE: "compute time (microseconds)",
+    CONFIDENCE: "confidence (top probability)",
+    ENTROPY: "entropy of the probabilities",
+}
 
 
 def clock(time: datetime) -> str:

@@ -17,6 +17,9 @@ MAX_NAME_BYTES: Final = 4 * MAX_NAME_LENGTH
 MAX_TEXT_BYTES: Final = 65_536
 """Longest text of a value: what is longer is no category, and no identifier."""
 
+MAX_OUTPUTS: Final = 256
+"""Most named outputs of an answer: each is watched by itself."""
+
 MAX_EVENT_BYTES: Final = 1_000_000
 """Largest event that the SDK accepts; Kafka's brokers refuse 1,048,588 bytes by default."""
 

@@ -11,6 +11,7 @@ from driftline.wire.codec import event_header
 from driftline.wire.identifiers import Ids
 from driftline.wire.layouts import FeatureEncoder
 from driftline.wire.named import NamedValues
+from driftline.wire.outputs import NO_OUTPUTS, NO_TRUTHS, OutputEncoder
 from driftline.wire.primitives import (
     NULL,
     SOME,
@@ -23,6 +24,7 @@ from driftline.wire.primitives import (
 )
 from driftline.wire.reasons import Reason, Remark, ValueRefusedError, no_remarks
 from driftline.wire.schemas import OUTCOME, PREDICTION
+from driftline.wire.shapes import SINGLE, by_class, one
 from driftline.wire.values import (
     duration_us,
     event_id_text,
@@ -33,7 +35,7 @@ from driftline.wire.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from driftline.wire.reasons import Remarks
 
@@ -85,6 +87,7 @@ class EventEncoder:
         random: a source of random bits, as in ``Ids``.
         schema_ids: the events' ids in a schema registry, by name; without it, single-object encoding.
         remarks: called for each value that was left out or rounded.
+        categorical: names of features that are categories, whatever the type of their values.
 
     Raises:
         ValueRefusedError: one of the fields' texts can't be encoded.
@@ -96,11 +99,13 @@ class EventEncoder:
         random: Callable[[int], int],
         schema_ids: Mapping[str, int] | None = None,
         remarks: Remarks = no_remarks,
+        categorical: Collection[str] = (),
     ) -> None:
         registered = schema_ids or {}
         self.ids = Ids(random)
         self.named = NamedValues(remarks)
-        self.features = FeatureEncoder(self.named).encode
+        self.features = FeatureEncoder(self.named, categorical=categorical).encode
+        self.outputs = OutputEncoder(self.named)
         self._times = Times()
         self._default_tags = dict(fields.default_tags)
         self._tag_sets: dict[tuple[tuple[Any, Any], ...], bytes] = {}
@@ -132,15 +137,17 @@ class EventEncoder:
         latency_us: Any = None,
         compute_us: Any = None,
         event_id: Any = None,
+        outputs: Any = None,
+        classes: Any = None,
     ) -> tuple[str, OpenRecord]:
         """Return a PredictionEvent's event_id, and its record but for its sequence number.
 
         Args:
             now_s: the time now, seconds since 1970-01-01T00:00:00Z.
             features: value by name; a mapping or anything with ``items()``. None: no features.
-            prediction: a number or a label.
+            prediction: a number or a label, or an answer of several (``driftline.wire.shapes``).
             label: a label.
-            probabilities: probability by class.
+            probabilities: probability by class, or in the order of ``classes``.
             entity_id: text; so are request_id and trace_id.
             request_id: see there.
             trace_id: see there.
@@ -149,10 +156,15 @@ class EventEncoder:
             latency_us: a duration; so is compute_us.
             compute_us: see there.
             event_id: a UUID. None: a new one.
+            outputs: value by name, beside the prediction. None: none.
+            classes: what probabilities without names are of. None: they are numbered.
 
         Raises:
             ValueRefusedError: ``too_large``.
         """
+        several = None
+        if outputs is not None or type(prediction) not in SINGLE:
+            prediction, several = self.outputs.split(prediction, outputs)
         identity = self.ids.new(int(now_s * 1000)) if event_id is None else self.identity(event_id, now_s)
         micros = int(now_s * 1e6) if event_time is None else self.micros("event_time", event_time, now_s)
         parts = (
@@ -161,10 +173,11 @@ class EventEncoder:
             NULL if request_id is None else self.text("request_id", request_id),
             NULL if trace_id is None else self.trace(trace_id),
             self.features(features),
-            self.answer(prediction, label, probabilities),
+            self.answer(prediction, label, probabilities, classes),
             self.no_tags if tags is None else self.tags(tags),
             NULL if latency_us is None else self.duration("latency_us", latency_us),
             NULL if compute_us is None else self.duration("compute_us", compute_us),
+            NO_OUTPUTS if several is None else self.outputs.encode(several),
         )
         after = b"".join(parts)
         if len(after) > _SURELY_SMALL:
@@ -189,7 +202,8 @@ class EventEncoder:
         Args:
             event_id: the prediction's UUID.
             time_us: when the truth became known, microseconds since 1970-01-01T00:00:00Z.
-            actual: a number or a label; None, NA and NaN: not known, which is enough where `acted_on` is.
+            actual: a number or a label, or several by name; None, NA and NaN: not known, which is enough
+                where `acted_on` is.
             now_s: the time now, seconds since 1970-01-01T00:00:00Z.
             revision: a whole number from 0 on. None: 0.
             acted_on: whether somebody acted on the prediction. None: not given.
@@ -198,9 +212,10 @@ class EventEncoder:
             ValueRefusedError: ``unencodable``, ``invalid_event_id``, ``invalid_revision``; there is neither a
                 truth nor `acted_on`: ``missing_actual``.
         """
+        actual, parts = self.outputs.truths(actual)
         truth = feature_value(actual)
         is_known = truth is not None and truth == truth  # noqa: PLR0124 - NaN says that nobody knows yet.
-        if not is_known and acted_on is None:
+        if not is_known and parts == NO_TRUTHS and acted_on is None:
             raise ValueRefusedError(Reason.MISSING_ACTUAL, "an outcome needs a number or a label")
         before = b"".join(
             (
@@ -215,6 +230,7 @@ class EventEncoder:
             + encode_long(int(now_s * 1e6))
             + encode_long(revision_number(revision))
             + (NULL if acted_on is None else SOME + (_TRUE if acted_on else _FALSE))
+            + parts
         )
         if truth is None or not is_known:
             return before, NULL * 2 + behind
@@ -257,13 +273,14 @@ class EventEncoder:
         micros = None if value is None else self.named.taken(duration_us, name, value)
         return NULL if micros is None else SOME + encode_long(micros)
 
-    def answer(self, prediction: Any, label: Any, probabilities: Any) -> bytes:
+    def answer(self, prediction: Any, label: Any, probabilities: Any, classes: Any = None) -> bytes:
         """Return prediction_number, prediction_label and class_probabilities.
 
         Args:
             prediction: a number or a label, or None.
             label: a label, or None; it stands where ``prediction`` is another one.
-            probabilities: probability by class, or None.
+            probabilities: probability by class, or in the order of ``classes``, or None.
+            classes: see there.
         """
         if type(prediction) is float and probabilities is None:  # What nearly all are.
             if label is None:
@@ -271,7 +288,7 @@ class EventEncoder:
             if type(label) is str:
                 with suppress(ValueRefusedError):
                     return SOME + pack_double(prediction) + self.named.optional(label) + NULL
-        return self.choice(prediction, label) + self._probabilities(probabilities)
+        return self.choice(prediction, label) + self.shares(probabilities, classes)
 
     def choice(self, prediction: Any, label: Any) -> bytes:
         """Return prediction_number and prediction_label."""
@@ -285,12 +302,19 @@ class EventEncoder:
         written = NULL if number is None else SOME + self.named.double("prediction", number)
         return written + self.named.optional(text)
 
-    def _probabilities(self, probabilities: Any) -> bytes:
+    def shares(self, probabilities: Any, classes: Any = None) -> bytes:
+        """Return class_probabilities."""
         if probabilities is None:
             return NULL
+        if type(probabilities) is not dict:
+            try:
+                probabilities = by_class(probabilities, classes)
+            except Exception as error:  # noqa: BLE001 - a value's own methods may raise anything.
+                self.named.leave_out("probabilities", error)
+                return NULL
         entries: list[bytes] = []
         for name, value in self.named.pairs(probabilities, "probabilities").items():
-            number = self.named.number(f"probabilities.{name}", value)
+            number = self.named.number(f"probabilities.{name}", value if type(value) is float else one(value))
             if number is not None:
                 entries.append(self.named.name(name) + pack_double(number))
         return encode_entries(len(entries), b"".join(entries))

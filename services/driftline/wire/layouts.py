@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from driftline.wire.named import Kind, name_text
 from driftline.wire.primitives import NULL, encode_entries, encode_long
 from driftline.wire.reasons import ValueRefusedError
-from driftline.wire.values import LARGEST_DENSE_INTEGER, is_nan
+from driftline.wire.shapes import one
+from driftline.wire.values import LARGEST_DENSE_INTEGER, as_category, is_nan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from driftline.wire.named import NamedValues
 
@@ -97,10 +98,18 @@ class FeatureEncoder:
 
     Args:
         named: encodes names and single values.
+        argument: what they are called in remarks, ``features`` or ``outputs``.
+        categorical: names of those that are categories, whatever the type of their values.
     """
 
-    def __init__(self, named: NamedValues) -> None:
+    def __init__(
+        self, named: NamedValues, *, argument: str = "features", categorical: Collection[str] = ()
+    ) -> None:
         self._named = named
+        self._argument = argument
+        self._prefix = "" if argument == "features" else f"{argument}."
+        self._categorical = frozenset(categorical)
+        self._places: dict[tuple[Any, ...], Sequence[int]] = {}
         self._layouts: dict[tuple[Any, ...], Layout] = {}
         self._last = Layout((), (), named)
 
@@ -112,11 +121,28 @@ class FeatureEncoder:
         """
         if type(features) is dict:
             values = tuple(features.values())
+            if self._categorical:
+                values = self._with_categories(tuple(features), values)
             layout = self._layout(tuple(features), tuple(map(type, values)))
             encoded = None if layout is None else layout.encode(values)
             if encoded is not None:
                 return encoded
         return NULL * 3 if features is None else self._one_by_one(features)
+
+    def _with_categories(self, names: tuple[Any, ...], values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return values, those of categories as text. A name that is no string is looked at one by one."""
+        places = self._places.get(names)
+        if places is None:
+            known = [name if type(name) is str else "" for name in names]
+            places = [place for place, name in enumerate(known) if name in self._categorical]
+            if len(self._places) < _MAX_LAYOUTS:
+                self._places[names] = places
+        if not places:
+            return values
+        own = [*values]
+        for place in places:
+            own[place] = as_category(own[place])
+        return tuple(own)
 
     def _layout(self, names: tuple[Any, ...], types: tuple[type, ...]) -> Layout | None:
         """Return the layout of features; None: they are out of the ordinary."""
@@ -146,10 +172,14 @@ class FeatureEncoder:
         named = self._named
         fields: tuple[list[bytes], ...] = tuple([] for _ in Kind)
         is_pandas = _is_pandas(features)
-        for name, value in named.pairs(features, "features").items():
+        for name, value in named.pairs(features, self._argument).items():
             if is_pandas and is_nan(value):
                 value = None  # noqa: PLW2901 - pandas has no other way to say that.
-            found = named.feature(name, value)
+            if name in self._categorical:
+                value = as_category(value)  # noqa: PLW2901 - it was declared one.
+            if self._prefix:
+                value = one(value)  # noqa: PLW2901 - models answer so.
+            found = named.feature(name, value, self._prefix + name)
             if found is not None:
                 fields[found[0]].append(found[1])
         return b"".join(encode_entries(len(field), b"".join(field)) for field in fields)

@@ -123,8 +123,14 @@ class NamedValues:
                 self._texts[name] = texts
         return texts
 
-    def feature(self, name: str, value: Any) -> tuple[Kind, bytes] | None:
-        """Return in which field a feature stands, and its entry there; None: it is left out."""
+    def feature(self, name: str, value: Any, called: str = "") -> tuple[Kind, bytes] | None:
+        """Return in which field a feature stands, and its entry there; None: it is left out.
+
+        Args:
+            name: as ``name_text`` returned it.
+            value: the feature's.
+            called: what it is called in remarks. Default: by its name.
+        """
         try:
             plain = feature_value(value)
             if plain is None:
@@ -132,9 +138,9 @@ class NamedValues:
             if isinstance(plain, str):
                 return Kind.CATEGORICAL, self.texts(name)[plain]
         except Exception as error:  # noqa: BLE001 - a value's own methods may raise anything.
-            self.leave_out(name, error)
+            self.leave_out(called or name, error)
             return None
-        return Kind.NUMERIC, self.name(name) + self.double(name, plain)
+        return Kind.NUMERIC, self.name(name) + self.double(called or name, plain)
 
     def double(self, name: str, number: float) -> bytes:
         """Return a number."""

@@ -14,6 +14,7 @@ from driftline.wire.layouts import Doubles
 from driftline.wire.named import Kind
 from driftline.wire.primitives import NULL, encode_long
 from driftline.wire.reasons import ValueRefusedError
+from driftline.wire.shapes import one
 from driftline.wire.values import LARGEST_DENSE_INTEGER
 
 if TYPE_CHECKING:
@@ -113,10 +114,12 @@ class Fields:
     Args:
         columns: by feature, all of one length; names as ``name_text`` returns them.
         named: encodes names and single values.
+        prefix: what stands before their names in remarks.
     """
 
-    def __init__(self, columns: Mapping[str, Column], named: NamedValues) -> None:
+    def __init__(self, columns: Mapping[str, Column], named: NamedValues, prefix: str = "") -> None:
         self._named = named
+        self._prefix = prefix
         self._arrays: dict[str, NumberColumn] = {}
         self._numbers: dict[str, list[Any]] = {}
         self._texts: dict[str, list[Any]] = {}
@@ -194,9 +197,9 @@ class Fields:
     def _cells(self, name: str, values: list[Any]) -> Cells:
         """Return a column's entries value by value."""
         fields = tuple([b""] * len(values) for _ in Kind)
-        feature = self._named.feature
+        feature, called = self._named.feature, self._prefix + name
         for row, value in enumerate(values):
-            found = feature(name, value)
+            found = feature(name, one(value) if self._prefix else value, called)
             if found is not None:
                 fields[found[0]][row] = found[1]
         return fields
@@ -242,3 +245,12 @@ def values_of(column: Column | None) -> list[Any]:
         texts: list[Any] = [*column.texts, None]
         return [texts[code] for code in column.codes.tolist()]
     return column if isinstance(column, list) else []
+
+
+def each_value(column: Column) -> list[Any]:
+    """Return any column's values one by one."""
+    if not isinstance(column, NumberColumn):
+        return values_of(column)
+    numbers: list[Any] = column.values.tolist()
+    gaps = [False] * len(numbers) if column.missing is None else column.missing.tolist()
+    return [None if gap else number for gap, number in zip(gaps, numbers, strict=True)]

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.wire.arrays import NumberColumn, dashed, loaded
-from driftline.wire.bounds import MAX_EVENT_BYTES
+from driftline.wire.bounds import MAX_EVENT_BYTES, MAX_OUTPUTS
 from driftline.wire.events import check_size
 from driftline.wire.named import Kind
+from driftline.wire.outputs import NO_OUTPUTS, OUTPUTS, too_many
 from driftline.wire.primitives import NULL, SOME, pack_double
 from driftline.wire.reasons import ValueRefusedError
-from driftline.wire.rows import Entries, Fields, OpenRows, alike, entries, packed, values_of
+from driftline.wire.rows import Entries, Fields, OpenRows, alike, each_value, entries, packed, values_of
+from driftline.wire.shapes import is_several
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,18 +32,22 @@ class PredictionTable:
     Args:
         length: how many predictions.
         features: values by feature.
-        predictions: numbers or labels; None: none were given.
-        probabilities: values by class.
+        predictions: numbers or labels; None: none were given. Or, as a list, answers of any shape.
+        probabilities: values by class; or, as a list, a row's in the order of ``classes``.
         tags: values by tag.
         others: values by argument of ``log_batch``, for those others that were given.
+        outputs: values by output, of all answers or beside them.
+        classes: what probabilities in rows are of. None: they are numbered.
     """
 
     length: int
     features: Mapping[str, Column] = field(default_factory=dict)
     predictions: Column | None = None
-    probabilities: Mapping[str, Column] = field(default_factory=dict)
+    probabilities: Mapping[str, Column] | list[Any] = field(default_factory=dict)
     tags: Mapping[str, list[Any]] = field(default_factory=dict)
     others: Mapping[str, list[Any]] = field(default_factory=dict)
+    outputs: Mapping[str, Column] = field(default_factory=dict)
+    classes: Sequence[Any] | None = None
 
 
 class TableEncoder:
@@ -56,11 +62,18 @@ class TableEncoder:
         self._encoder = encoder
         self._table = table
         self._features = Fields(table.features, encoder.named)
+        rows = table.probabilities if isinstance(table.probabilities, list) else None
+        by_class = {} if isinstance(table.probabilities, list) else table.probabilities
+        self._shares = rows
         self._classes = Fields(
-            {name: self._probabilities(name, column) for name, column in table.probabilities.items()},
-            encoder.named,
+            {name: self._probabilities(name, column) for name, column in by_class.items()}, encoder.named
         )
+        kept = dict(list(table.outputs.items())[:MAX_OUTPUTS])
+        self._outputs = Fields(kept, encoder.named, f"{OUTPUTS}.")
         self._predictions = values_of(table.predictions)
+        self._is_plain = not any(map(is_several, self._predictions))
+        beside = {} if self._is_plain else table.outputs
+        self._beside = {name: each_value(column) for name, column in beside.items()}
         self._tag_sets: dict[tuple[str | None, ...], bytes] = {}
 
     def rows(self, first: int, end: int, now_s: float) -> OpenRows:
@@ -72,6 +85,7 @@ class TableEncoder:
             now_s: the time now, seconds since 1970-01-01T00:00:00Z.
         """
         event_ids, identities = self._identities(first, end, now_s)
+        answers, outputs = self._answers(first, end) if self._is_plain else self._apart(first, end)
         times = self._times(first, end, now_s)
         before: list[Part] = [self._encoder.head, identities, times, self._encoder.session]
         after: list[Part] = [
@@ -80,11 +94,12 @@ class TableEncoder:
             self._texts("request_ids", "request_id", first, end),
             self._traces(first, end),
             *(part for field in self._features.parts(first, end) for part in field),
-            *self._answers(first, end),
-            *self._classes.parts(first, end)[Kind.NUMERIC],
+            *answers,
+            *self._by_class(first, end),
             self._tags(first, end),
             self._durations("latencies_us", "latency_us", first, end),
             self._durations("compute_times_us", "compute_us", first, end),
+            *outputs,
         ]
         return _without_large(OpenRows(event_ids, {}, before, after))
 
@@ -127,17 +142,44 @@ class TableEncoder:
             return NULL
         return entries([self._encoder.duration(name, value) for value in values])
 
-    def _answers(self, first: int, end: int) -> list[Part]:
-        """Return prediction_number and prediction_label."""
+    def _answers(self, first: int, end: int) -> tuple[list[Part], list[Part]]:
+        """Return prediction_number and prediction_label; and the fields of outputs."""
+        outputs = self._columns_of_outputs(first, end)
         labels = self._given("labels", first, end)
         numbers = self._numbers(self._table.predictions, first, end)
         if numbers is None:
             values = self._predictions[first:end]
             pairs = zip(values, labels or [None] * (end - first), strict=True)
-            return [entries([self._encoder.choice(*pair) for pair in pairs])]
+            return [entries([self._encoder.choice(*pair) for pair in pairs])], outputs
         if labels is None:
-            return [numbers, NULL]
-        return [numbers, entries(self._encoder.named.optionals("label", labels))]
+            return [numbers, NULL], outputs
+        return [numbers, entries(self._encoder.named.optionals("label", labels))], outputs
+
+    def _columns_of_outputs(self, first: int, end: int) -> list[Part]:
+        if not self._table.outputs:
+            return [NO_OUTPUTS]
+        if len(self._table.outputs) > MAX_OUTPUTS:
+            too_many(self._encoder.named, end - first)
+        return [part for found in self._outputs.parts(first, end) for part in found]
+
+    def _apart(self, first: int, end: int) -> tuple[list[Part], list[Part]]:
+        """Return what ``_answers`` does, where an answer has a shape of its own: row by row."""
+        encoder = self._encoder
+        labels = self._given("labels", first, end) or [None] * (end - first)
+        answers: list[bytes] = []
+        outputs: list[bytes] = []
+        for row, label in zip(range(first, end), labels, strict=True):
+            beside = {name: column[row] for name, column in self._beside.items()} or None
+            single, several = encoder.outputs.split(self._predictions[row], beside)
+            answers.append(encoder.choice(single, label))
+            outputs.append(encoder.outputs.encode(several))
+        return [entries(answers)], [entries(outputs)]
+
+    def _by_class(self, first: int, end: int) -> list[Part]:
+        if self._shares is None:
+            return self._classes.parts(first, end)[Kind.NUMERIC]
+        classes = self._table.classes
+        return [entries([self._encoder.shares(row, classes) for row in self._shares[first:end]])]
 
     def _numbers(self, column: Column | None, first: int, end: int) -> Part | None:
         """Return predictions that are all numbers, or missing; None: they are not."""

@@ -211,6 +211,19 @@ def text_value(value: Any) -> str | None:  # noqa: PLR0911 - one per kind
     return str(int(plain))
 
 
+def as_category(value: Any) -> Any:
+    """Return the value of a feature that is a category, whatever its type: a label's text, or None.
+
+    What can't be one comes back as it is, to be left out where it is encoded.
+    """
+    if type(value) is str:
+        return value
+    try:
+        return text_value(value)
+    except Exception:  # noqa: BLE001 - a value's own methods may raise anything.
+        return value
+
+
 def event_time_us(value: Any) -> int | None:
     """Return a time in microseconds since 1970-01-01T00:00:00Z; finer parts are cut off. None: none given.
 

@@ -7,12 +7,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from driftline.domain.hours import hour_of
-from driftline.domain.names import is_answer, shown_tags
+from driftline.domain.names import is_answer, output_of, shown_tags
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import gravest
 from driftline.errors import NotFoundError, SettingError
 from driftline.features.online.provenance import read_provenance
-from driftline.store.checked import find_broken, find_unseen, values_by_key
+from driftline.store.checked import (
+    find_broken,
+    find_unseen,
+    outputs_by_key,
+    values_by_key,
+    with_categories,
+)
+from driftline.store.kinds import categories_of_model
 from driftline.store.lineage import read_lineage
 from driftline.store.trace import trace
 from driftline.web.incidents import read_known_incidents
@@ -55,6 +62,7 @@ class PredictionView:
         stream: the model version and environment that made it.
         time: when it was made.
         features: what it was made from; unusual values first.
+        outputs: what it answered, where that is several things, in the order of their names.
         answer: what is invalid in the answer, by part.
         run: that made the model, by column; None: it was never registered.
         lineage: the stage of its version then and now, and its training run in full.
@@ -70,6 +78,7 @@ class PredictionView:
     stream: Stream
     time: datetime
     features: Sequence[FeatureValue]
+    outputs: Sequence[FeatureValue]
     answer: Mapping[str, str]
     run: Mapping[str, Any] | None
     lineage: Lineage
@@ -100,13 +109,20 @@ def view_prediction(connection: Connection, event_id: str) -> PredictionView:
     stream = Stream(event["model_name"], event["model_version"], event["environment"])
     time = event["event_time"].replace(tzinfo=UTC)
     end_hour = hour_of(time) + 1
-    broken = find_broken(connection, event)
+    broken, unseen = find_broken(connection, event), find_unseen(connection, event)
+    event = with_categories(event, categories_of_model(connection, stream.model_name))
     return PredictionView(
         event=event,
         stream=stream,
         time=time,
-        features=_features(event, broken, find_unseen(connection, event), found["verdicts"]),
-        answer={name: reason for name, reason in broken.items() if is_answer(name)},
+        features=_features(event, broken, unseen, found["verdicts"]),
+        outputs=sorted(
+            _rows(outputs_by_key(event), broken, unseen, found["verdicts"]),
+            key=lambda each: _natural(each.name),
+        ),
+        answer={
+            name: reason for name, reason in broken.items() if is_answer(name) and output_of(name) is None
+        },
         run=found["training_run"],
         lineage=read_lineage(connection, event),
         outcomes=found["outcomes"],
@@ -131,15 +147,28 @@ def _features(
     unseen: Mapping[str, str],
     verdicts: Sequence[Mapping[str, Any]],
 ) -> Sequence[FeatureValue]:
-    found: dict[str, list[str]] = {}
-    for each in verdicts:
-        if not each["segment"]:
-            found.setdefault(each["feature"], []).append(each["verdict"])
     values: dict[str, float | str | None] = {
         **values_by_key(event),
         **{name: None for name, reason in broken.items() if reason == "absent"},
     }
-    rows = [
+    return sorted(
+        _rows(values, broken, unseen, verdicts),
+        key=lambda each: (not each.invalid, not each.unseen, each.verdict != "page", each.name),
+    )
+
+
+def _rows(
+    values: Mapping[str, float | str | None],
+    broken: Mapping[str, str],
+    unseen: Mapping[str, str],
+    verdicts: Sequence[Mapping[str, Any]],
+) -> Sequence[FeatureValue]:
+    """Return values with what is remarkable about them, in their order."""
+    found: dict[str, list[str]] = {}
+    for each in verdicts:
+        if not each["segment"]:
+            found.setdefault(each["feature"], []).append(each["verdict"])
+    return [
         FeatureValue(
             name,
             value,
@@ -149,9 +178,12 @@ def _features(
         )
         for name, value in values.items()
     ]
-    return sorted(
-        rows, key=lambda each: (not each.invalid, not each.unseen, each.verdict != "page", each.name)
-    )
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """Return by what names are sorted, the second place before the tenth."""
+    text = name.rstrip("0123456789")
+    return text, int(name[len(text) :] or 0)
 
 
 def _gravest(verdicts: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
