@@ -180,3 +180,18 @@ def test_summer_time_moves_no_hour_where_the_clock_of_the_traffic_is_known():
         judge.remember(hour_of(hour, traffic(hour)))
     for hour in range(begin + 3 * WEEK, begin + 6 * WEEK):
         assert not paging(judge.judge(hour_of(hour, traffic(hour)), 1.0))
+
+
+def test_a_batch_of_every_night_is_missed_at_night_and_by_day_nothing_is():
+    """Rows come at 2 o'clock alone; hours without any are judged all the same."""
+    judge = new_judge()
+    for hour in range(START, LEARNED):
+        judge.remember(hour_of(hour, 2000 if (hour - START) % 24 == 2 else 0))
+    night = LEARNED + 24 + 2
+    ordinary = [
+        one
+        for hour in range(LEARNED, night)
+        for one in judge.judge(hour_of(hour, 2000 if (hour - START) % 24 == 2 else 0), 1.0)
+    ]
+    assert not paging(ordinary)
+    assert paging(judge.judge(hour_of(night, 0), 1.0)) == [night + 1]

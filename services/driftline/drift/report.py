@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.volume import VolumeFound
 
 _UNCONFIRMED = "would have paged, but pages that nobody confirmed make the next ones ask for more"
+_LACKED = ": of the evidence of {critical:.1f} that it takes, {lacked:.1f} ({share:.0%}) are lacking"
 
 _STUCK: Mapping[str, Any] = {
     "channel": Channel(ChannelKind.STUCK),
@@ -53,6 +54,7 @@ class Window:
         covered: whether the judge knows hours as old as its first.
         segment: of which part of the traffic; empty: of all of it.
         features: what its hours carried, hour by hour.
+        remark: what the calendar says of its hours, with what stands before it in a sentence; empty: nothing.
     """
 
     reference: Reference
@@ -63,10 +65,24 @@ class Window:
     covered: bool
     segment: str
     features: Sequence[tuple[Feature, ...]] = ()
+    remark: str = ""
 
     def carries(self, feature: Feature) -> bool:
         """Return whether any of its hours carried a feature."""
         return any(feature in hour for hour in self.features)
+
+
+def remark_on(entries: Iterable[str], known: Mapping[str, int]) -> str:
+    """Return what is said of hours that the calendar names, by how many of each name the reference holds."""
+    said = [
+        f"{name} (judged against {known[name]} such hours)"
+        if name in known
+        else f"{name} (first such day known here)"
+        for name in dict.fromkeys(entries)
+        if name
+    ]
+    # A reason's braces hold figures, and a name is none.
+    return f"; {'; '.join(said)}".replace("{", "(").replace("}", ")") if said else ""
 
 
 def report_learning(
@@ -130,10 +146,10 @@ def report_comparison(
     past = _past(baseline, windows[0].reference)
     too_small = np.isnan(comparison.numbers[..., NUMBER["detectable_effect"]])
     quiet = _YOUNG if is_young else _QUIET
-    for own, skipped, small in zip(texts, unjudged, too_small, strict=True):
-        own[:, _STATED] = skipped or (VerdictName.OK, quiet.format(past))
+    for own, skipped, small, window in zip(texts, unjudged, too_small, windows, strict=True):
+        own[:, _STATED] = skipped or (VerdictName.OK, quiet.format(past) + window.remark)
         if skipped is None and not is_young and small.any():
-            own[small, TEXT["reason"]] = _SMALL.format(past)
+            own[small, TEXT["reason"]] = _SMALL.format(past) + window.remark
     table = _table(comparison.numbers.copy(), texts, windows)
     paging = comparison.pages & judged
     for (scale, index), conversion in conversions.items():
@@ -254,6 +270,14 @@ def _unjudged(
     return None
 
 
+def _held_back(z: float | None, critical: float | None) -> str:
+    """Return why the controller held something back, and how much it lacked."""
+    if z is None or not critical or z >= critical:
+        return _UNCONFIRMED
+    lacked = critical - z
+    return _UNCONFIRMED + _LACKED.format(critical=critical, lacked=lacked, share=lacked / critical)
+
+
 _MOVED = "{{channel}}: {{observed}} where {} lead to expect {{expected}}"
 _QUIET = f"largest difference in {_MOVED}; a shift of {{{{detectable}}}} there would have paged"
 _YOUNG = f"largest difference in {_MOVED}; until season is known, only what no season brings pages"
@@ -276,11 +300,11 @@ def _what(verdict: Verdict, past: str, window: Window) -> str:
 
 def _in_episode(verdict: Verdict, past: str, episode: Episode, window: Window, *, pages: bool) -> Verdict:
     """Return a page, or the warning that would have been one; both keep their episode."""
-    why = f"since {_time(episode.start)}" if pages else _UNCONFIRMED
+    why = f"since {_time(episode.start)}" if pages else _held_back(verdict.z, verdict.critical)
     return replace(
         verdict,
         verdict=VerdictName.PAGE if pages else VerdictName.WARN,
-        reason=f"{_what(verdict, past, window)}; {why}",
+        reason=f"{_what(verdict, past, window)}; {why}{window.remark}",
         episode_id=episode.episode_id,
         episode_start=episode.start,
     )
@@ -305,7 +329,8 @@ def _warning(
         Feature(verdict.feature, verdict.kind), by=window.end - 1
     ):
         because = "surely changed, and accepted as the new normal"
-    return replace(verdict, verdict=VerdictName.WARN, reason=f"{_what(verdict, past, window)}; {because}")
+    reason = f"{_what(verdict, past, window)}; {because}{window.remark}"
+    return replace(verdict, verdict=VerdictName.WARN, reason=reason)
 
 
 def _time(hour: int) -> str:
@@ -322,7 +347,9 @@ _OF_VOLUME = {
 }
 
 
-def report_volume(found: VolumeFound, end: int, episode: Episode | None, settings: DriftSettings) -> Verdict:
+def report_volume(
+    found: VolumeFound, end: int, episode: Episode | None, settings: DriftSettings, remark: str = ""
+) -> Verdict:
     """Return the verdict on a window.
 
     Args:
@@ -330,6 +357,7 @@ def report_volume(found: VolumeFound, end: int, episode: Episode | None, setting
         end: the hour after its last.
         episode: that it belongs to, if it pages or would have.
         settings: ages.
+        remark: what the calendar says of the window's hours.
     """
     is_held = found.outcome in (Outcome.PAGES, Outcome.HELD_BACK)
     own = episode if is_held else None
@@ -342,7 +370,7 @@ def report_volume(found: VolumeFound, end: int, episode: Episode | None, setting
         window_end=end,
         verdict=_OF_VOLUME[found.outcome],
         completeness=found.completeness,
-        reason=_volume_reason(found, own, settings),
+        reason=_volume_reason(found, own, settings) + remark,
         episode_id=None if own is None else own.episode_id,
         episode_start=None if own is None else own.start,
         **_volume_evidence(found),
@@ -381,10 +409,11 @@ def _volume_reason(found: VolumeFound, episode: Episode | None, settings: DriftS
     counted = f"{made} where the same hours of past weeks lead to expect {found.expected:,.0f}"
     if found.outcome is Outcome.PAGES and episode is not None:
         return f"{counted}; since {_time(episode.start)}"
+    if found.outcome is Outcome.HELD_BACK:
+        return f"{counted}; {_held_back(found.z, found.critical)}"
     return counted + _BECAUSE.get(found.outcome, "")
 
 
 _BECAUSE = {
-    Outcome.HELD_BACK: f"; {_UNCONFIRMED}",
     Outcome.RECURS: "; no page, since as many or as few came twice before, which nobody called a fault",
 }

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.monitors.keys import Feature, Model, Retrain, keys_of
+from driftline.monitors.scalars import INTERVAL, list_of, show_interval
 from driftline.monitors.values import OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from driftline.monitors.model import FeatureMonitor, ModelMonitor, S
+
+
+_NAMED: Mapping[str, Callable[[Any], str]] = {"events": list_of(INTERVAL).show, "labels": str}
+"""The keys under which names stand that a team chose, and how what they hold is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,10 @@ def explain(monitor: ModelMonitor[S]) -> Iterator[Row]:
             for own in keys_of(Retrain):
                 held = own.kind.show(value[own.name]) if own.kind and value[own.name] != "" else "none"
                 yield Row(f"retrain.{own.name}", held, monitor.lines.get(f"retrain.{own.name}"))
-        elif key.name == "labels":
-            for name, text in value.items():
-                yield Row(f"labels.{name}", text, monitor.lines.get(f"labels.{name}"))
+        elif key.name in _NAMED:
+            for name, held in value.items():
+                place = f"{key.name}.{name}"
+                yield Row(place, _NAMED[key.name](held), monitor.lines.get(place))
         elif key.kind is not None:
             shown = "none" if value == () else key.kind.show(value)
             yield Row(key.name, shown, monitor.lines.get(key.name))
@@ -53,6 +59,9 @@ def explain(monitor: ModelMonitor[S]) -> Iterator[Row]:
 def as_plain(monitor: ModelMonitor[S]) -> Mapping[str, Any]:
     """Return all that applies to a model, by key, as JSON can hold it."""
     values = _values(monitor)
+    values["events"] = {
+        name: [show_interval(times) for times in several] for name, several in monitor.events.items()
+    }
     values["features"] = {name: _set(feature) for name, feature in monitor.features.items()}
     return values
 
@@ -66,6 +75,7 @@ def _values(monitor: ModelMonitor[S]) -> dict[str, Any]:
         "segments": (*monitor.segment_keys, *monitor.segments),
         "ignore_features": monitor.ignored_features,
         "features": monitor.features,
+        "events": monitor.events,
         "retrain": {**Retrain().model_dump(), **monitor.retrain},
         "labels": dict(monitor.labels),
     }

@@ -114,6 +114,7 @@ class HourCounts:
         keys: buckets or values, feature after feature, ascending within each, (n,).
         counts: how often each key, (n,).
         tallies: per feature the values present, NaN, infinities, minimum, maximum, (f, 5).
+        entry: what the calendar calls it; empty: it is an ordinary hour.
     """
 
     hour: int
@@ -125,10 +126,17 @@ class HourCounts:
     keys: IntArray
     counts: FloatArray
     tallies: FloatArray
+    entry: str = ""
 
     @classmethod
     def from_profile(
-        cls, profile: HourProfile, vocabulary: Vocabulary, *, clock: Clock, completeness: float = 1.0
+        cls,
+        profile: HourProfile,
+        vocabulary: Vocabulary,
+        *,
+        clock: Clock,
+        completeness: float = 1.0,
+        entry: str = "",
     ) -> HourCounts:
         """Flatten a profile. The order of its mappings and buckets makes no difference."""
         features, numeric, categorical = _places(tuple(profile.numeric), tuple(profile.categorical))
@@ -158,6 +166,7 @@ class HourCounts:
             keys=keys[order],
             counts=counts[order],
             tallies=tallies,
+            entry=entry,
         )
 
     def __deepcopy__(self, _memo: dict[int, object]) -> HourCounts:
