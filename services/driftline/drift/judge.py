@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,11 @@ from driftline.drift.hygiene import PageLog
 from driftline.drift.report import Window, remark_on, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.baseline import Baseline, build_baseline
-from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
+from driftline.drift.statistics.hours import Clock, HourCounts, known_features
 from driftline.drift.statistics.lessons import Span
-from driftline.drift.statistics.named_hours import learn_named_hours
+from driftline.drift.statistics.named_hours import with_named_hours
 from driftline.drift.statistics.recent import Recent
+from driftline.drift.statistics.vocabulary import Vocabulary
 from driftline.drift.training import Training, find_conversions, pages_against, training_scales
 from driftline.profiles import Grid
 
@@ -237,7 +237,7 @@ class Judge:
             return
         beside = self._learned.beside(production, self._settings)
         if self._training_beside is None or self._training_beside[0] is not beside:
-            self._training_beside = beside, self._with_calendar(beside)
+            self._training_beside = beside, with_named_hours(beside, self._calendar)
         wanted = self._training_beside[1]
         if self._training is not None and self._training.baseline is wanted:
             self._training.push(self._hours[-1], self._rest_of_day())
@@ -297,16 +297,7 @@ class Judge:
         named = np.flatnonzero(~ordinary)
         # What paged in them, and nobody called a fault, tells what such hours are like, too.
         counts = (usable | held)[np.ix_(named, np.flatnonzero(learned))]
-        return self._with_calendar(baseline, [hours[place] for place in named.tolist()], counts)
-
-    def _with_calendar(
-        self, baseline: Baseline, hours: Sequence[HourCounts] = (), counts: BoolArray | None = None
-    ) -> Baseline:
-        """Return a baseline that knows what it can of the hours that the calendar names, if it names any."""
-        if not self._calendar:
-            return baseline
-        counts = np.zeros((0, len(baseline.features)), dtype=np.bool_) if counts is None else counts
-        return replace(baseline, named=learn_named_hours(baseline, hours, counts))
+        return with_named_hours(baseline, self._calendar, [hours[at] for at in named.tolist()], counts)
 
     def _judge_production(self, hour: HourCounts, margin: Margin) -> list[Verdicts]:
         scales = self._settings.scales_hours

@@ -12,7 +12,7 @@ from driftline.drift.statistics.arrays import run_starts
 from driftline.drift.statistics.channels import RARE_PER_FEATURE, Channels
 from driftline.drift.statistics.descriptive import DescriptivePlan, typical_channels
 from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
-from driftline.drift.statistics.hours import Stack, Vocabulary, stack
+from driftline.drift.statistics.hours import Stack, stack
 from driftline.drift.statistics.layout import Layout
 from driftline.drift.statistics.lessons import Span, learn, lessons_of
 from driftline.drift.statistics.noise import Noise, critical_values
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.hours import HourCounts
     from driftline.drift.statistics.named_hours import NamedHours
+    from driftline.drift.statistics.vocabulary import Vocabulary
     from driftline.profiles import Grid
 
 
@@ -210,7 +211,8 @@ def build_baseline(
     hours, position = [hours[index] for index in inside.tolist()], position[inside]
     stacked = stack(hours, features).only(usable[inside])
     entries = stacked.distinct()
-    layout = Layout.of(stacked, entries, features, grids, vocabulary)
+    week = position // HOURS_PER_WEEK
+    layout = Layout.of(stacked, entries, features, grids, vocabulary, week=week)
     channels = Channels.of(layout)
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
     by_day = span.hours - first < settings.hour_of_week_after_hours
@@ -223,8 +225,9 @@ def build_baseline(
     rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
     sizes = _over_span(_groups(stacked.present, rows), position, span)
     slot_groups = _sum_weeks(sizes[span.lag :])
+    column = layout.left_out(stacked, layout.locate_all(*entries), week)
     columns, hourly = _count_hours(
-        stacked, layout, channels, rare_hours, position, column=layout.locate_all(*entries), lag=span.lag
+        stacked, layout, channels, rare_hours, position, column=column, lag=span.lag
     )
     lessons = lessons_of(span, first[channels.feature], by_day[channels.feature])
     noise = learn(hourly, sizes, channels, lessons, settings.scales_hours)

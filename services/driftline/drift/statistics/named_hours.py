@@ -8,7 +8,7 @@ reference holds hours of the same name, they say how such hours differ, and half
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from driftline.drift.statistics.hours import stack
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.calendars import Calendar
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.hours import HourCounts
@@ -58,6 +59,26 @@ class NamedHours:
         """Return the row of each hour by its name, empty for an ordinary one. Shape (h,)."""
         known = {"": _ORDINARY} | {name: place for place, name in enumerate(self.hours, _UNKNOWN + 1)}
         return np.array([known.get(name, _UNKNOWN) for name in names], dtype=np.int64)
+
+
+def with_named_hours(
+    baseline: Baseline,
+    calendar: Calendar,
+    hours: Sequence[HourCounts] = (),
+    counts: BoolArray | None = None,
+) -> Baseline:
+    """Return a baseline that knows what it can of the hours that a calendar names, if it names any.
+
+    Args:
+        baseline: what is expected of ordinary hours.
+        calendar: that named the hours.
+        hours: of the reference, those with a name, (h,).
+        counts: which of them count for which of the baseline's features, (h, f).
+    """
+    if not calendar:
+        return baseline
+    counts = np.zeros((0, len(baseline.features)), dtype=np.bool_) if counts is None else counts
+    return replace(baseline, named=learn_named_hours(baseline, hours, counts))
 
 
 def learn_named_hours(baseline: Baseline, hours: Sequence[HourCounts], counts: BoolArray) -> NamedHours:
