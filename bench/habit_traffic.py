@@ -52,7 +52,7 @@ REGIMES = {
 - release: over the three days of an app's release the mix shifts for good, bit by bit; new, once.
 """
 
-TOLD = {"known holiday": "Founders' Day"}
+NAMED = {"known holiday": "Founders' Day"}
 """The regimes whose special hours the calendar knows, and what it calls them."""
 
 FAULTS: dict[str, tuple[str, Fault]] = {
@@ -111,7 +111,7 @@ class HabitTraffic:
         return self._traffic.grids
 
     @property
-    def told(self) -> Sequence[tuple[int, int]]:
+    def named(self) -> Sequence[tuple[int, int]]:
         """The special hours that the calendar knows: the first of each run, and the one after its last."""
         return [(24 * day, 24 * day + 24) for day in sorted(self._holidays)]
 

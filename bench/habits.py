@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.habit_traffic import FAULTS, REGIMES, TOLD, HabitTraffic
+from bench.habit_traffic import FAULTS, NAMED, REGIMES, HabitTraffic
 from bench.simulation import HISTORY_HOURS, Pages, load, save
 from bench.tables import at_most, print_table, quantile
 from driftline.domain.calendars import Calendar, PlannedEvent
@@ -115,8 +115,8 @@ def calendar_of(traffic: HabitTraffic) -> Calendar:
     """Return what the calendar knows of a stream's special hours."""
     return Calendar(
         events=tuple(
-            PlannedEvent(TOLD[traffic.regime], hour_time(first), hour_time(end))
-            for first, end in traffic.told
+            PlannedEvent(NAMED[traffic.regime], hour_time(first), hour_time(end))
+            for first, end in traffic.named
         )
     )
 

@@ -1,4 +1,4 @@
--- What is planned and makes traffic unlike ordinary traffic, such as a sale. A later row replaces an earlier one.
+-- What is planned and makes traffic unlike ordinary traffic, such as a sale. A later row replaces an earlier.
 CREATE TABLE planned_events
 (
     event_id String COMMENT 'made of name, model and times, so that adding an event twice changes nothing',
@@ -13,8 +13,8 @@ CREATE TABLE planned_events
 ENGINE = ReplacingMergeTree(given_at)
 ORDER BY event_id;
 
--- Up to when the log holds nothing that has not landed, by lander; about once a minute. So hours in which a model
--- brought nothing are told from those whose events still wait.
+-- Up to when the log holds nothing that has not landed, by lander; about once a minute. So hours in which a
+-- model brought nothing differ from those whose events still wait.
 CREATE TABLE landing_progress
 (
     lander String COMMENT 'host and process',

@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from driftline.cli import driftline
+from driftline.cli.app import driftline
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from driftline.domain.calendars import Calendar, PlannedEvent
 from driftline.domain.hours import hour_time
 from driftline.drift import DriftSettings
 from driftline.drift.judges import VolumeJudge
-from tests.drift.conftest import WEEK
+from tests.drift.conftest import START, WEEK
 from tests.drift.judging import LEARNED, judge_with_history, pages, run
-from tests.drift.test_volume_judge import LEARNED as COUNTED
-from tests.drift.test_volume_judge import START, hour_of, paging, usual
+from tests.drift.volumes import LEARNED as COUNTED
+from tests.drift.volumes import hour_of, paging, usual
 
 DAY = range(LEARNED + 10, LEARNED + 10 + 24)
 NAME = "Founders' Day"

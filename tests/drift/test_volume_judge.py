@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from driftline.domain.names import VOLUME
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
-from driftline.drift.hours import WHOLE, Arrival, StreamHour
 from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.judges import VolumeJudge
-from driftline.profiles import HourProfile
 from tests.drift.conftest import START, WEEK
-
-LEARNED = START + 5 * WEEK + 48
-NOISE = 0.08
-
-
-def usual(hour, seed=3):
-    """Return how many predictions an hour brings: twenty times as many by day as by night, and noise."""
-    rng = np.random.default_rng((seed, hour))
-    daily = 1.05 - np.cos(2 * np.pi * (hour - START) / 24)
-    weekend = 0.4 if (hour - START) % WEEK >= 120 else 1.0
-    return int(rng.poisson(1000 * daily * weekend * np.exp(rng.normal(0, NOISE))))
-
-
-def hour_of(hour, rows, *, missing=0.0, elsewhere=0.0):
-    return StreamHour(hour, Arrival(rows, missing), {WHOLE: HourProfile(hour, rows, {}, {})}, elsewhere)
+from tests.drift.volumes import LEARNED, hour_of, paging, usual
 
 
 def new_judge():
@@ -45,10 +28,6 @@ def run(judge, hours, change=lambda _hour, rows: rows, **arrived):
     return [
         one for hour in hours for one in judge.judge(hour_of(hour, change(hour, usual(hour)), **arrived), 1.0)
     ]
-
-
-def paging(verdicts):
-    return sorted({one.window_end for one in verdicts if one.verdict == "page"})
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])

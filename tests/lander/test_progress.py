@@ -1,4 +1,4 @@
-"""How far landing is, as it is told."""
+"""How far landing is, as it is noted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def started():
     return time, progress
 
 
-def test_an_empty_log_has_landed_until_now_and_that_is_told_once_a_minute():
+def test_an_empty_log_has_landed_until_now_and_that_is_noted_once_a_minute():
     time, progress = started()
     assert progress.tell(0) == time.now_s
     assert progress.tell(0) is None
@@ -38,7 +38,7 @@ def test_a_busy_log_has_landed_until_a_moment_once_what_waited_then_has():
     assert progress.tell(800) == asked_s
 
 
-def test_what_waits_for_ever_is_told_of_never():
+def test_what_waits_for_ever_is_never_noted():
     time, progress = started()
     for _ in range(100):
         time.now_s += EVERY_S

@@ -106,16 +106,16 @@ def _days(place: str, year: int) -> Mapping[date, str]:
     Raises:
         ValueError: there is no such country or subdivision.
     """
-    from holidays import country_holidays  # noqa: PLC0415  it takes a moment, and few need it
+    import holidays  # noqa: PLC0415  it takes a moment, and few need it
 
     country, _, subdivision = place.partition("-")
-    try:
-        return dict(country_holidays(country, subdiv=subdivision or None, years=year))
-    except NotImplementedError as error:
+    known = holidays.list_supported_countries()
+    if country not in known or (subdivision and subdivision not in known[country]):
         raise ValueError(
             f"no public holidays are known of {place!r}; write a country by its code in ISO 3166, such as "
             "US, or one of its subdivisions, such as DE-BY"
-        ) from error
+        )
+    return dict(holidays.country_holidays(country, subdiv=subdivision or None, years=year))
 
 
 def check_holidays(places: tuple[str, ...]) -> None:

@@ -69,8 +69,8 @@ class Window:
 
 
 def remark_on(entries: Iterable[str], known: Mapping[str, int]) -> str:
-    """Return what is said of hours that the calendar names, by how many of each name the reference holds."""
-    said = [
+    """Return a remark on hours that the calendar names, by how many of each name the reference holds."""
+    remarks = [
         f"{name} (judged against {known[name]} such hours)"
         if name in known
         else f"{name} (first such day known here)"
@@ -78,7 +78,7 @@ def remark_on(entries: Iterable[str], known: Mapping[str, int]) -> str:
         if name
     ]
     # A reason's braces hold figures, and a name is none.
-    return f"; {'; '.join(said)}".replace("{", "(").replace("}", ")") if said else ""
+    return f"; {'; '.join(remarks)}".replace("{", "(").replace("}", ")") if remarks else ""
 
 
 def report_learning(

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EVERY_S = 60.0
-"""How often it is told."""
+"""How often it is noted."""
 
 
 class Progress:
@@ -34,7 +34,7 @@ class Progress:
         self._landed += records
 
     def tell(self, waiting: int) -> float | None:
-        """Return up to when all has landed, seconds since the Unix epoch; None: nothing new is to be told.
+        """Return up to when all has landed, seconds since the Unix epoch; None: nothing new is known.
 
         Args:
             waiting: how many records the log holds now that have not landed, at most.

@@ -36,7 +36,7 @@ class NumericCounts:
 
 
 HASH_PLACES = 1024
-"""Values of a category are told apart by so many places of a hash where there are too many to be named."""
+"""Values of a category are distinguished by so many places of a hash where there are too many to be named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def watch(worker, clock):
 
 
 def test_a_service_that_is_gone_is_an_incident_within_two_hours(landing):
-    """No session reports any more, and no row lands: only the lander's word tells that nothing waits."""
+    """No session reports any more, and no row lands: only the lander knows that nothing waits."""
     serve(landing)
     let_land_at_once(landing)
     clock = Clock()

@@ -116,7 +116,7 @@ def test_new_values_are_found_where_the_vocabulary_is_closed():
 
 
 DEEP = 900
-"""Values of a catalogue, of which the 128 most frequent are told apart; 37 % of the rows have others."""
+"""Values of a catalogue, of which the 128 most frequent are distinguished; 37 % of the rows have others."""
 
 
 def catalogue(rng, _hour, rows, *, is_permuted=False):

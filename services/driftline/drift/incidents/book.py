@@ -87,10 +87,7 @@ class IncidentBook:
         return [self._written[incident_id] for incident_id in self._drafts]
 
     def debts(self, hour: int) -> Mapping[str, float]:
-        """Return what each feature owes the budget when an hour is judged, in logarithms; see `Margins`.
-
-        An incident that nobody confirmed by then adds the step to those that it paged for by then.
-        """
+        """Return what each feature owes the budget when an hour is judged, in logarithms; see `Margins`."""
         step, when = self._settings.controller_step, 0
         debts: dict[str, float] = {}
         fall = step / self._settings.page_budget_hours

@@ -211,8 +211,9 @@ def build_baseline(
     hours, position = [hours[index] for index in inside.tolist()], position[inside]
     stacked = stack(hours, features).only(usable[inside])
     entries = stacked.distinct()
-    week = position // HOURS_PER_WEEK
-    layout = Layout.of(stacked, entries, features, grids, vocabulary, week=week)
+    layout = Layout.of(
+        stacked, entries, features, grids, vocabulary, week=(week := position // HOURS_PER_WEEK)
+    )
     channels = Channels.of(layout)
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
     by_day = span.hours - first < settings.hour_of_week_after_hours

@@ -87,7 +87,7 @@ _LEAST_REST, _MOST_UNPLACED = 0.02, 0.01
 
 @dataclass(frozen=True, slots=True)
 class FrequentPlaces:
-    """The more frequent half of the places of a hash: by them values are told apart that are not named.
+    """The more frequent half of the places of a hash: by them values are distinguished that are not named.
 
     Where values take each other's places these hold as much as any that are as many.
 
@@ -132,7 +132,7 @@ class CategoricalColumns:
         keys: all keys of the reference, ascending, (n,).
         column: the column of each key, (n,); k is "other", k + 1 is never seen. What an hour does not name
             is "other". Where there are frequent places, k + 2 is never seen in these, k + 3 other in these.
-        frequent: places by which other values are told apart; None: they are not.
+        frequent: places by which other values are distinguished; None: they are not.
     """
 
     values: tuple[str, ...]
@@ -150,7 +150,7 @@ def categorical_columns(
         keys: ascending, (n,).
         counts: of each, (n,).
         vocabulary: that knows the values.
-        by_week: the same counts by week, (n, weeks); None: other values are not told apart.
+        by_week: the same counts by week, (n, weeks); None: other values are not distinguished.
     """
     named = np.flatnonzero(keys < FOLDED_AT)
     order = named[np.lexsort((keys[named], -counts[named]))]
@@ -240,7 +240,7 @@ class Layout:
             features: in the order of their names, (f,).
             grids: of every numeric feature.
             vocabulary: that knows the categorical values.
-            week: of each hour, counted from 0, (h,); None: values that are not named are not told apart.
+            week: of each hour, counted from 0, (h,); None: values that are not named are not distinguished.
         """
         distinct, place = entries
         totals = np.bincount(place, stacked.entry_count, distinct.size).astype(np.float64)
@@ -276,7 +276,7 @@ class Layout:
             else:
                 others = len(own.values)
                 known = own.keys < FOLDED_AT
-                # Where places are not told apart, one key stands for all that follow it.
+                # Where places are not distinguished, one key stands for all that follow it.
                 folded = np.arange(FOLDED_AT, FOLDED_AT + 1 if own.frequent is None else FOLDED + 1)
                 keys = np.append(own.keys[known], folded)
                 where = np.full(folded.size, others)
