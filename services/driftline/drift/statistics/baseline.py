@@ -211,9 +211,7 @@ def build_baseline(
     hours, position = [hours[index] for index in inside.tolist()], position[inside]
     stacked = stack(hours, features).only(usable[inside])
     entries = stacked.distinct()
-    layout = Layout.of(
-        stacked, entries, features, grids, vocabulary, week=(week := position // HOURS_PER_WEEK)
-    )
+    layout = Layout.of(stacked, entries, features, grids, vocabulary, week=position // HOURS_PER_WEEK)
     channels = Channels.of(layout)
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
     by_day = span.hours - first < settings.hour_of_week_after_hours
@@ -226,7 +224,7 @@ def build_baseline(
     rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
     sizes = _over_span(_groups(stacked.present, rows), position, span)
     slot_groups = _sum_weeks(sizes[span.lag :])
-    column = layout.left_out(stacked, layout.locate_all(*entries), week)
+    column = layout.left_out(stacked, layout.locate_all(*entries), position // HOURS_PER_WEEK)
     columns, hourly = _count_hours(
         stacked, layout, channels, rare_hours, position, column=column, lag=span.lag
     )
