@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.habit_traffic import FAULTS, REGIMES, HabitTraffic
+from bench.habit_traffic import FAULTS, NAMED, REGIMES, HabitTraffic
 from bench.simulation import HISTORY_HOURS, Pages, load, save
 from bench.tables import at_most, print_table, quantile
+from driftline.domain.calendars import Calendar, PlannedEvent
+from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings, Judge
 from driftline.drift.hours import WHOLE, Arrival, StreamHour
@@ -80,14 +82,15 @@ class Product:
 
     def __init__(self, traffic: HabitTraffic) -> None:
         settings, stream = DriftSettings(), Stream("habits", "1", "production")
+        calendar = calendar_of(traffic)
         self.monitor = ModelMonitor(settings=settings)
         self.tracker = IncidentTracker(IncidentBook(stream, settings=settings), [])
-        judge = Judge(grids=traffic.grids, settings=settings, identity=stream.identity)
+        judge = Judge(grids=traffic.grids, settings=settings, identity=stream.identity, calendar=calendar)
         self.pipeline = Pipeline(
             WholeJudge(judge),
             SegmentJudges([], grids=traffic.grids, settings=settings, identity=stream.identity),
             None,
-            VolumeJudge(settings=settings, identity=stream.identity),
+            VolumeJudge(settings=settings, identity=stream.identity, calendar=calendar),
             self.tracker,
             segments=(),
             grids=traffic.grids,
@@ -106,6 +109,16 @@ class Product:
         if self.last.given is None:
             raise RuntimeError("the pipeline handed no verdicts on")
         return self.last.given
+
+
+def calendar_of(traffic: HabitTraffic) -> Calendar:
+    """Return what the calendar knows of a stream's special hours."""
+    return Calendar(
+        events=tuple(
+            PlannedEvent(NAMED[traffic.regime], hour_time(first), hour_time(end))
+            for first, end in traffic.named
+        )
+    )
 
 
 def as_hour(profile: HourProfile) -> StreamHour:
@@ -139,7 +152,7 @@ def run_job(job: Job) -> dict[str, Any]:
         "alone": pages.starts if job.alone else None,
         "product": [incident.detected - 1 - first for incident in found],
         "headlines": [each.headline for each in found],
-        "level": product.tracker.margin(first + job.windows),
+        "level": product.tracker.margin(first + job.windows).others,
         "delays": {name: find(name, traffic, product) for name in FAULTS} if job.faults else {},
         "judge_ms": 1000 * seconds / job.windows,
     }

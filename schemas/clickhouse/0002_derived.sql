@@ -67,7 +67,8 @@ CREATE TABLE profiles
     buckets Array(Int32) COMMENT 'ascending' CODEC(Delta, ZSTD),
     `values` Array(String) COMMENT 'ascending' CODEC(ZSTD),
     counts Array(UInt64) COMMENT 'of buckets, or of values' CODEC(T64, ZSTD),
-    folded UInt64 COMMENT 'events with values that are not named' CODEC(T64, ZSTD)
+    folded UInt64 COMMENT 'events with values that are not named' CODEC(T64, ZSTD),
+    hashed Array(UInt64) COMMENT 'events of all values, by their hash, where any is folded' CODEC(T64, ZSTD)
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)

@@ -35,6 +35,8 @@ def test_a_margin_multiplies_what_a_page_needs_and_is_reported(traffic, grids):
     assert held.critical == pytest.approx(50 * paging.critical)
     assert held.detectable_effect is None or held.detectable_effect > paging.detectable_effect
     assert "would have paged, but pages that nobody confirmed" in held.reason
+    lacked = held.critical - held.z
+    assert f"of the evidence of {held.critical:.1f} that it takes, {lacked:.1f} (" in held.reason
     assert (held.z, held.channel, held.effect) == (paging.z, paging.channel, paging.effect)
 
 

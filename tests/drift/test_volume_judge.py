@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from driftline.domain.names import VOLUME
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
-from driftline.drift.hours import WHOLE, Arrival, StreamHour
 from driftline.drift.incidents.book import IncidentBook
 from driftline.drift.judges import VolumeJudge
-from driftline.profiles import HourProfile
 from tests.drift.conftest import START, WEEK
-
-LEARNED = START + 5 * WEEK + 48
-NOISE = 0.08
-
-
-def usual(hour, seed=3):
-    """Return how many predictions an hour brings: twenty times as many by day as by night, and noise."""
-    rng = np.random.default_rng((seed, hour))
-    daily = 1.05 - np.cos(2 * np.pi * (hour - START) / 24)
-    weekend = 0.4 if (hour - START) % WEEK >= 120 else 1.0
-    return int(rng.poisson(1000 * daily * weekend * np.exp(rng.normal(0, NOISE))))
-
-
-def hour_of(hour, rows, *, missing=0.0, elsewhere=0.0):
-    return StreamHour(hour, Arrival(rows, missing), {WHOLE: HourProfile(hour, rows, {}, {})}, elsewhere)
+from tests.drift.volumes import LEARNED, hour_of, paging, usual
 
 
 def new_judge():
@@ -45,10 +28,6 @@ def run(judge, hours, change=lambda _hour, rows: rows, **arrived):
     return [
         one for hour in hours for one in judge.judge(hour_of(hour, change(hour, usual(hour)), **arrived), 1.0)
     ]
-
-
-def paging(verdicts):
-    return sorted({one.window_end for one in verdicts if one.verdict == "page"})
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])
@@ -180,3 +159,18 @@ def test_summer_time_moves_no_hour_where_the_clock_of_the_traffic_is_known():
         judge.remember(hour_of(hour, traffic(hour)))
     for hour in range(begin + 3 * WEEK, begin + 6 * WEEK):
         assert not paging(judge.judge(hour_of(hour, traffic(hour)), 1.0))
+
+
+def test_a_batch_of_every_night_is_missed_at_night_and_by_day_nothing_is():
+    """Rows come at 2 o'clock alone; hours without any are judged all the same."""
+    judge = new_judge()
+    for hour in range(START, LEARNED):
+        judge.remember(hour_of(hour, 2000 if (hour - START) % 24 == 2 else 0))
+    night = LEARNED + 24 + 2
+    ordinary = [
+        one
+        for hour in range(LEARNED, night)
+        for one in judge.judge(hour_of(hour, 2000 if (hour - START) % 24 == 2 else 0), 1.0)
+    ]
+    assert not paging(ordinary)
+    assert paging(judge.judge(hour_of(night, 0), 1.0)) == [night + 1]

@@ -54,6 +54,7 @@ def test_each_setting_of_a_file_is_a_setting_of_the_judge():
         stuck_hours=12,
         controller_step=0.5,
         timezone="America/New_York",
+        holidays=("US",),
     )
     unchanged = [
         field.name

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from driftline import register_training_run
-from driftline.profiles import Grid
+from driftline.drift.statistics.vocabulary import Vocabulary
+from driftline.profiles import HASH_PLACES, Grid
 from driftline.store.grids import PRODUCTION_ROWS, is_reference_complete, read_grids
 from driftline.store.profiles import read_streams
 from tests.store.counted import HOUR, HOUR_S, assert_equal_to_numpy, events, made, read
@@ -53,6 +54,22 @@ def test_more_than_256_values_of_an_hour_are_counted_without_their_names(landing
     put(landing, [*many, *often], model_name="folded")
     counts = read(client, "folded").profiles[0].categorical["id"]
     assert (len(counts.counts), counts.folded, counts.counts["often"]) == (256, 305 - 5 - 255, 5)
+    assert counts.hashed == ()
+
+
+def test_values_that_repeat_are_counted_by_their_hash_where_some_are_not_named(landing, client):
+    """By the same places as the drift worker has them, which subtracts what is named."""
+    values = [f"v{number:03}" for number in range(300)] * 2
+    put(
+        landing,
+        [{"features": {"id": value}, "event_time": float(HOUR * HOUR_S)} for value in values],
+        model_name="hashed",
+    )
+    counts = read(client, "hashed").profiles[0].categorical["id"]
+    keys = Vocabulary().keys(values)
+    expected = np.bincount(np.array(keys) % HASH_PLACES, minlength=HASH_PLACES)
+    assert counts.hashed == tuple(expected.tolist())
+    assert counts.folded == 2 * (300 - 256)
 
 
 def register(landing, model, columns):

@@ -15,6 +15,7 @@ GRANT
     INSERT, SELECT ON $database.training_run_events,
     INSERT, SELECT ON $database.sessions,
     INSERT, SELECT ON $database.dead_letters,
+    INSERT ON $database.landing_progress,
     SELECT(query, query_id, query_kind) ON system.processes
 TO driftline_lander WITH REPLACE OPTION;
 
@@ -79,7 +80,9 @@ GRANT
     INSERT, SELECT ON $database.verdict_records,
     SELECT ON $database.drift_verdicts,
     INSERT, SELECT ON $database.incidents,
-    SELECT ON $database.acknowledgements
+    SELECT ON $database.acknowledgements,
+    SELECT ON $database.planned_events,
+    SELECT ON $database.landing_progress
 TO driftline_watcher WITH REPLACE OPTION;
 
 -- Changes nothing; that it looked at a prediction is added to the access log.
@@ -114,6 +117,8 @@ GRANT
     SELECT ON $database.judged_hours,
     SELECT ON $database.incidents,
     SELECT ON $database.acknowledgements,
+    SELECT ON $database.planned_events,
+    SELECT ON $database.landing_progress,
     SELECT ON $database.audit_rows,
     SELECT ON $database.audit_links,
     SELECT ON $database.audit_heads,
@@ -129,7 +134,7 @@ GRANT
     SELECT(database, name, engine_full) ON system.tables
 TO driftline_reader WITH REPLACE OPTION;
 
--- Who is on call: reads incidents, and says what they were.
+-- Who is on call: reads incidents, and says what they were, and what is planned.
 CREATE ROLE IF NOT EXISTS driftline_responder;
 
 GRANT
@@ -137,7 +142,8 @@ GRANT
     SELECT ON $database.verdict_records,
     SELECT ON $database.judged_hours,
     SELECT ON $database.incidents,
-    INSERT, SELECT ON $database.acknowledgements
+    INSERT, SELECT ON $database.acknowledgements,
+    INSERT, SELECT ON $database.planned_events
 TO driftline_responder WITH REPLACE OPTION;
 
 -- Who registers features, pushes their values, and brings them online. Neither is ever changed.

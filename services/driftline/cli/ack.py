@@ -88,7 +88,7 @@ def ack(
         raise click.UsageError(
             "give one incident and one of --real, --noise, --accept; `driftline incidents` lists them"
         )
-    name = _user() if given_by is None else given_by
+    name = user_name() if given_by is None else given_by
     now = datetime.now(UTC)
 
     def acknowledge(connection: Connection) -> tuple[Incident, Acknowledgement]:
@@ -104,7 +104,8 @@ def ack(
     echo(f"  {given.name}: {MEANINGS[given.name].meaning}")
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return the name of who runs this; empty where there is none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # A container's user may have no name.

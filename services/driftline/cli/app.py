@@ -38,6 +38,10 @@ COMMANDS: Final = {
     "demo": Entry(
         "demo:demo", "Run the whole pipeline on real flights, break the upstream, and see what is found."
     ),
+    "events": Entry(
+        "events:events_group",
+        "Planned events, such as a sale: their hours are judged by their like. Deployments are listed, too.",
+    ),
     "explain": Entry(
         "explain:explain",
         "Find which part of the traffic carries an incident, by all tags and categories, configured or not.",

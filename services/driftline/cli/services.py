@@ -69,6 +69,13 @@ _timezone_option = click.option(
     show_default=True,
     help="The clock that your traffic follows, such as Europe/Berlin: what the same hour of the week is.",
 )
+_holidays_option = click.option(
+    "--holidays",
+    multiple=True,
+    envvar="DRIFTLINE_HOLIDAYS",
+    help="Country, or subdivision of one, whose public holidays are unlike ordinary days: US, DE-BY. May be "
+    "given again; a file of monitors can say otherwise.",
+)
 _port_option = click.option(
     "--port", default=_PORT, show_default=True, help="Port to listen on; 0: a free one."
 )
@@ -88,14 +95,14 @@ _dead_letter_limit_option = click.option(
 )
 
 
-def drift_settings(timezone: str) -> DriftSettings:
+def drift_settings(timezone: str, holidays: tuple[str, ...] = ()) -> DriftSettings:
     """Return how to judge.
 
     Raises:
-        click.BadParameter: the time zone is not known.
+        click.BadParameter: the time zone is not known, or the holidays of a place are not.
     """
     try:
-        return DriftSettings(timezone=timezone)
+        return DriftSettings(timezone=timezone, holidays=tuple(dict.fromkeys(holidays)))
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -109,6 +116,7 @@ def drift_settings(timezone: str) -> DriftSettings:
 @_user_header_option
 @allow_acting_option
 @_timezone_option
+@_holidays_option
 @monitors_option
 @policy_option
 @_dead_letter_limit_option
@@ -122,13 +130,14 @@ def up(
     user_header: str,
     allow_acting: bool,
     timezone: str,
+    holidays: tuple[str, ...],
     monitors: Path | None,
     policy: str | None,
     dead_letter_limit: float,
 ) -> None:
     """Run everything in one process: lander, profiler, drift worker, sealer, pages and metrics."""
     stop = stop_on_signals()
-    watched = load_monitors(monitors, drift_settings(timezone))
+    watched = load_monitors(monitors, drift_settings(timezone, holidays))
     with Up(
         log_url=log_url,
         store_url=store_url,
@@ -259,6 +268,7 @@ def land(
     "--once", is_flag=True, help="Judge every window that has closed and is not judged yet, then end."
 )
 @_timezone_option
+@_holidays_option
 @monitors_option
 @policy_option
 @metrics_port_option
@@ -268,6 +278,7 @@ def watch(
     store_url: str,
     once: bool,
     timezone: str,
+    holidays: tuple[str, ...],
     monitors: Path | None,
     policy: str | None,
     metrics_port: int | None,
@@ -280,7 +291,7 @@ def watch(
         ready: dict[str, Check] = {"store": lambda: check_store(store), "judging": pulse.check_work}
         health = Health(alive={"drift worker": pulse.check}, ready=ready, pulses={"drift worker": pulse})
         stack.enter_context(exposed_metrics(metrics, health, metrics_port, allowed_hosts))
-        watched = load_monitors(monitors, drift_settings(timezone))
+        watched = load_monitors(monitors, drift_settings(timezone, holidays))
         asked: dict[str, Any] = {"monitors": watched, "policy": read_policy(policy)}
         patience: dict[str, Any] = {"reference_patience_s": 0.0, "late_quiet_s": 0.0} if once else {}
         worker = DriftWorker(

@@ -13,6 +13,7 @@ class ChannelKind(StrEnum):
     AT_MOST = "at_most"
     VALUE = "value"
     OTHER_VALUES = "other_values"
+    FREQUENT_OTHERS = "frequent_others"
     NEVER_SEEN = "never_seen"
     NULLS = "nulls"
     NANS = "nan"
@@ -27,6 +28,7 @@ class ChannelKind(StrEnum):
 
 _PHRASES = {
     ChannelKind.OTHER_VALUES: "other values",
+    ChannelKind.FREQUENT_OTHERS: "the more frequent half of the other values",
     ChannelKind.NEVER_SEEN: "values never seen",
     ChannelKind.NULLS: "nulls",
     ChannelKind.NANS: "NaN",

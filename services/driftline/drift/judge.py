@@ -10,20 +10,24 @@ import numpy as np
 
 from driftline.domain.verdict_table import Verdicts
 from driftline.drift.hygiene import PageLog
-from driftline.drift.report import Window, report_comparison, report_learning
+from driftline.drift.report import Window, remark_on, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.baseline import Baseline, build_baseline
-from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
+from driftline.drift.statistics.hours import Clock, HourCounts, known_features
 from driftline.drift.statistics.lessons import Span
+from driftline.drift.statistics.named_hours import with_named_hours
 from driftline.drift.statistics.recent import Recent
+from driftline.drift.statistics.vocabulary import Vocabulary
 from driftline.drift.training import Training, find_conversions, pages_against, training_scales
 from driftline.profiles import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from driftline.domain.calendars import Calendar
     from driftline.domain.verdicts import Feature, Reference, Verdict
     from driftline.drift.hygiene import Decision
+    from driftline.drift.margins import Margin
     from driftline.drift.statistics.arrays import BoolArray
     from driftline.drift.statistics.units import Conversion
     from driftline.profiles import HourProfile
@@ -43,6 +47,7 @@ class Judge:
         settings: budgets and thresholds.
         identity: names model, version, environment and segment; episode ids are made of it.
         segment: what the verdicts name as their part of the traffic; empty: all of it.
+        calendar: which hours are unlike ordinary ones; left out: the holidays of the settings.
     """
 
     def __init__(
@@ -53,15 +58,17 @@ class Judge:
         settings: DriftSettings | None = None,
         identity: str,
         segment: str = "",
+        calendar: Calendar | None = None,
     ) -> None:
         self._settings = settings or DriftSettings()
+        self._calendar = calendar or self._settings.calendar()
         self._segment = segment
         self._grids = dict(grids)
         self._vocabulary = Vocabulary()
         self._clock = Clock(self._settings.timezone)
         self._hours: list[HourCounts] = []
         self._coming: deque[tuple[HourProfile, HourCounts]] = deque()
-        self._margin: Callable[[int], float] | None = None
+        self._margin: Callable[[int], Margin] | None = None
         self._pages: dict[Reference, PageLog] = {
             reference: PageLog(
                 identity=identity,
@@ -75,6 +82,7 @@ class Judge:
         self._as_of: int | None = None
         self._learned = self._build_training(training)
         self._training: Recent | None = None
+        self._training_beside: tuple[Baseline, Baseline] | None = None
         self._may_page_by: tuple[Baseline, Baseline | None, BoolArray] | None = None
 
     @property
@@ -133,7 +141,7 @@ class Judge:
                     self._as_of = None
 
     def foresee(
-        self, hours: Iterable[tuple[HourProfile, float]], *, margin: Callable[[int], float] | None = None
+        self, hours: Iterable[tuple[HourProfile, float]], *, margin: Callable[[int], Margin] | None = None
     ) -> None:
         """Take hours that are judged next, each with its completeness, so that a day's are compared at once.
 
@@ -146,7 +154,7 @@ class Judge:
         self._margin = margin
         self._coming = deque((profile, self._counts(profile, share)) for profile, share in hours)
 
-    def judge(self, profile: HourProfile, *, completeness: float = 1.0, margin: float = 1.0) -> Verdicts:
+    def judge(self, profile: HourProfile, *, completeness: float = 1.0, margin: Margin = 1.0) -> Verdicts:
         """Judge all windows that end with this hour.
 
         Args:
@@ -181,7 +189,11 @@ class Judge:
     def _counts(self, profile: HourProfile, completeness: float) -> HourCounts:
         self._know_grids(profile)
         return HourCounts.from_profile(
-            profile, self._vocabulary, clock=self._clock, completeness=completeness
+            profile,
+            self._vocabulary,
+            clock=self._clock,
+            completeness=completeness,
+            entry=self._calendar.entry(profile.hour),
         )
 
     def _know_grids(self, profile: HourProfile) -> None:
@@ -223,7 +235,10 @@ class Judge:
     def _refresh_training(self, production: Baseline | None) -> None:
         if self._learned is None:
             return
-        wanted = self._learned.beside(production, self._settings)
+        beside = self._learned.beside(production, self._settings)
+        if self._training_beside is None or self._training_beside[0] is not beside:
+            self._training_beside = beside, with_named_hours(beside, self._calendar)
+        wanted = self._training_beside[1]
         if self._training is not None and self._training.baseline is wanted:
             self._training.push(self._hours[-1], self._rest_of_day())
         else:
@@ -266,39 +281,46 @@ class Judge:
         learned = end - first >= settings.hour_of_day_after_hours
         if not learned.any():
             return None
-        return build_baseline(
+        held = self._pages["production"].precedents(when, features, as_of=as_of)
+        ordinary = np.array([not hour.entry for hour in hours], dtype=np.bool_)
+        baseline = build_baseline(
             hours,
-            usable[:, learned],
+            (usable & ordinary[:, None])[:, learned],
             tuple(feature for feature, known in zip(features, learned, strict=True) if known),
             span=span,
             grids=self._grids,
             vocabulary=self._vocabulary,
             settings=settings,
             lent=None if self._learned is None else self._learned.baseline.extremes(),
-            held=self._pages["production"].precedents(when, features, as_of=as_of)[:, learned],
+            held=held[:, learned],
         )
+        named = np.flatnonzero(~ordinary)
+        # What paged in them, and nobody called a fault, tells what such hours are like, too.
+        counts = (usable | held)[np.ix_(named, np.flatnonzero(learned))]
+        return with_named_hours(baseline, self._calendar, [hours[at] for at in named.tolist()], counts)
 
-    def _judge_production(self, hour: HourCounts, margin: float) -> list[Verdicts]:
+    def _judge_production(self, hour: HourCounts, margin: Margin) -> list[Verdicts]:
         scales = self._settings.scales_hours
-        windows = [self._window("production", hour.hour + 1, scale) for scale in scales]
+        known = None if self._production is None else self._production.baseline
+        windows = [self._window("production", hour.hour + 1, scale, known) for scale in scales]
         if self._production is None:
             return [report_learning(hour.features, windows, self._settings, self._days())]
-        known = self._production.baseline.features
+        features = self._production.baseline.features
         verdicts = self._report(self._production, windows, "production", margin)
-        young = () if known == hour.features else [each for each in hour.features if each not in known]
+        young = () if features == hour.features else [each for each in hour.features if each not in features]
         return [verdicts, report_learning(young, windows, self._settings)]
 
     def _days(self) -> int:
         """Return on which day of its history the newest hour lies, the first being 1."""
         return (self._hours[-1].hour - self._hours[0].hour) // HOURS_PER_DAY + 1
 
-    def _judge_training(self, hour: HourCounts, training: Recent, margin: float) -> Verdicts:
+    def _judge_training(self, hour: HourCounts, training: Recent, margin: Margin) -> Verdicts:
         scales = training_scales(training.baseline, self._settings)
-        windows = [self._window("training", hour.hour + 1, scale) for scale in scales]
+        windows = [self._window("training", hour.hour + 1, scale, training.baseline) for scale in scales]
         return self._report(training, windows, "training", margin)
 
     def _report(
-        self, recent: Recent, windows: Sequence[Window], reference: Reference, margin: float
+        self, recent: Recent, windows: Sequence[Window], reference: Reference, margin: Margin
     ) -> Verdicts:
         may_page = self._may_page(recent.baseline, reference)
         comparison = recent.compare(may_page=may_page, margin=margin, later=self._margin)
@@ -339,7 +361,7 @@ class Judge:
             known = self._may_page_by = training, production, pages_against(training, production)
         return known[2]
 
-    def _window(self, reference: Reference, end: int, scale: int) -> Window:
+    def _window(self, reference: Reference, end: int, scale: int, baseline: Baseline | None) -> Window:
         inside = [hour for hour in self._hours[-scale:] if hour.hour >= end - scale]
         rows = sum(hour.rows for hour in inside)
         sent = sum(hour.rows / max(hour.completeness, 1e-9) for hour in inside)
@@ -352,6 +374,10 @@ class Judge:
             covered=self._hours[0].hour <= end - scale,
             segment=self._segment,
             features=[hour.features for hour in inside],
+            remark=remark_on(
+                [hour.entry for hour in inside],
+                {} if baseline is None or baseline.named is None else baseline.named.hours,
+            ),
         )
 
     def _forget(self, as_of: int) -> None:

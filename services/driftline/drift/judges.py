@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,18 +13,29 @@ from driftline.domain.verdicts import Feature
 from driftline.drift.hours import WHOLE
 from driftline.drift.hygiene import PageLog
 from driftline.drift.judge import Judge
-from driftline.drift.report import report_volume
+from driftline.drift.margins import margin_of
+from driftline.drift.report import remark_on
 from driftline.drift.segments import segment_settings
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.hours import Clock
-from driftline.drift.statistics.volume import Made, Outcome, Volume, compare_volumes, learn_volume
+from driftline.drift.statistics.volume import (
+    Made,
+    Outcome,
+    Volume,
+    compare_volumes,
+    learn_alike,
+    learn_volume,
+)
+from driftline.drift.volume_report import report_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from driftline.domain.calendars import Calendar
     from driftline.domain.verdicts import Verdict
     from driftline.drift.hours import StreamHour
     from driftline.drift.hygiene import Decision
+    from driftline.drift.margins import Margin
     from driftline.drift.statistics.arrays import BoolArray
     from driftline.profiles import Grid, HourProfile
 
@@ -49,7 +61,7 @@ class HourJudge(Protocol):
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Take what was decided of the stream's episodes; repeating it is harmless."""
 
-    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], Margin]) -> None:
         """Take the hours that are judged next, so that many are compared at once. This changes no verdict.
 
         Args:
@@ -57,7 +69,7 @@ class HourJudge(Protocol):
             margin: returns what each is going to be judged with, as far as is known by then.
         """
 
-    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: Margin) -> Verdicts:
         """Return the verdicts on all windows that end with an hour.
 
         Args:
@@ -88,12 +100,12 @@ class WholeJudge(HourJudge):
         """Take what was decided of them."""
         self._judge.decide(decisions)
 
-    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], Margin]) -> None:
         """Take the hours that are judged next; see `Judge.foresee`."""
         known = ((hour.profiles[WHOLE], hour.arrived.completeness) for hour in hours)
         self._judge.foresee(known, margin=margin)
 
-    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: Margin) -> Verdicts:
         """Return the verdicts on the whole traffic."""
         completeness = hour.arrived.completeness
         return self._judge.judge(hour.profiles[WHOLE], completeness=completeness, margin=margin)
@@ -108,6 +120,7 @@ class SegmentJudges(HourJudge):
         training: the training reference of each segment, hour by hour; those without are left out.
         settings: of the stream; the budget is split here, see `segment_settings`.
         identity: names model, version and environment; episode ids are made of it and of the segment.
+        calendar: which hours are unlike ordinary ones; left out: the holidays of the settings.
     """
 
     def __init__(
@@ -118,6 +131,7 @@ class SegmentJudges(HourJudge):
         training: Mapping[str, Sequence[HourProfile]] | None = None,
         settings: DriftSettings | None = None,
         identity: str,
+        calendar: Calendar | None = None,
     ) -> None:
         own = segment_settings(settings or DriftSettings(), len(segments))
         self._judges = {
@@ -127,6 +141,7 @@ class SegmentJudges(HourJudge):
                 settings=own,
                 identity=f"{identity}/{segment}",
                 segment=segment,
+                calendar=calendar,
             )
             for segment in segments
         }
@@ -163,7 +178,7 @@ class SegmentJudges(HourJudge):
         for judge in self._judges.values():
             judge.decide(decisions)
 
-    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], Margin]) -> None:
         """Take hours that are judged next; see `Judge.foresee`.
 
         Args:
@@ -178,7 +193,7 @@ class SegmentJudges(HourJudge):
             )
             judge.foresee(own, margin=margin)
 
-    def judge(self, hour: StreamHour, margin: float = 1.0) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: Margin = 1.0) -> Verdicts:
         """Judge all windows of all segments that end with this hour.
 
         Args:
@@ -215,10 +230,12 @@ class VolumeJudge(HourJudge):
     Args:
         settings: budgets, windows, ages.
         identity: names model, version and environment; episode ids are made of it.
+        calendar: which hours are unlike ordinary ones; left out: the holidays of the settings.
     """
 
-    def __init__(self, *, settings: DriftSettings, identity: str) -> None:
+    def __init__(self, *, settings: DriftSettings, identity: str, calendar: Calendar | None = None) -> None:
         self._settings = settings
+        self._calendar = calendar or settings.calendar()
         self._clock = Clock(settings.timezone)
         self._pages = PageLog(
             identity=f"{identity}/{VOLUME}",
@@ -234,7 +251,8 @@ class VolumeJudge(HourJudge):
         """Take an hour as history, without verdicts."""
         arrived, local_hour = hour.arrived, self._clock.local(hour.hour)
         sent = arrived.rows + arrived.missing
-        self._hours[hour.hour] = Made(local_hour, sent + hour.elsewhere, sent, arrived.rows)
+        entry = self._calendar.entry(hour.hour)
+        self._hours[hour.hour] = Made(local_hour, sent + hour.elsewhere, sent, arrived.rows, entry)
         self._as_of = None
 
     def resume(self, episodes: Sequence[Verdict], decisions: Sequence[Decision]) -> None:
@@ -249,10 +267,10 @@ class VolumeJudge(HourJudge):
             if is_own and self._pages.decide(one.feature, one.episode_id, one.name, at=one.at):
                 self._as_of = None
 
-    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], Margin]) -> None:
         """Do nothing: an hour costs next to nothing."""
 
-    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: Margin) -> Verdicts:
         """Return the verdicts on all windows that end with an hour."""
         as_of = self._as_of
         self.remember(hour)
@@ -265,18 +283,25 @@ class VolumeJudge(HourJudge):
             return Verdicts.of(())  # Another version makes most of them, and is judged by it.
         end, scales = hour.hour + 1, self._settings.scales_hours
         made = [self._made(each) for each in range(end - scales[-1], end)]
-        found = compare_volumes(self._volume, made, scales, margin)
+        found = compare_volumes(self._volume, made, scales, margin_of(margin, VOLUME))
         held = [one for one in found if one.outcome in (Outcome.PAGES, Outcome.HELD_BACK)]
         episode = None
         if held:
             longest = max(one.scale_hours for one in held)
             first = end - min(one.scale_hours for one in held)
             episode = self._pages.record(_FEATURE, first=first, window_start=end - longest, window_end=end)
-        return Verdicts.of([report_volume(one, end, episode, self._settings) for one in found])
+        alike = {} if self._volume is None else self._volume.alike
+        known = {name: each.hours for name, each in alike.items()}
+        remarks = [remark_on([each.entry for each in made[-scale:]], known) for scale in scales]
+        return Verdicts.of(
+            report_volume(one, end, episode, self._settings, remark)
+            for one, remark in zip(found, remarks, strict=True)
+        )
 
     def _made(self, hour: int) -> Made:
         """Return what was made in an hour: nothing where none was given."""
-        return self._hours.get(hour) or Made(self._clock.local(hour), 0.0, 0.0, 0.0)
+        known = self._hours.get(hour)
+        return known or Made(self._clock.local(hour), 0.0, 0.0, 0.0, self._calendar.entry(hour))
 
     def _learn(self, as_of: int) -> None:
         settings = self._settings
@@ -300,7 +325,7 @@ class VolumeJudge(HourJudge):
         counted = np.bincount(place[inside], minlength=hours.size)
         events = np.bincount(place[inside], [each.events for each in made], hours.size)
         # What arrived by less than is judged teaches nothing.
-        whole = [each.rows >= each.sent * settings.minimum_completeness for each in made]
+        whole = [each.rows >= each.sent * settings.minimum_completeness and not each.entry for each in made]
         # When the clock is put forward an hour is none, when it is put back one is two: neither counts.
         there = (counted == 1) & (np.bincount(place[inside], whole, hours.size) == 1)
 
@@ -310,13 +335,17 @@ class VolumeJudge(HourJudge):
 
         lag = NOISE_LAG_WEEKS * HOURS_PER_WEEK
         age = end - since
-        self._volume = learn_volume(
+        usable = self._pages.usable(hours, [_FEATURE], as_of=as_of)[:, 0]
+        paged = self._pages.precedents(hours, [_FEATURE], as_of=as_of)[:, 0]
+        volume = learn_volume(
             events.astype(np.float64),
-            by_place(self._pages.usable(hours, [_FEATURE], as_of=as_of)[:, 0]),
-            by_place(self._pages.precedents(hours, [_FEATURE], as_of=as_of)[:, 0]),
+            by_place(usable),
+            by_place(paged),
             first=first,
             scales_hours=settings.scales_hours,
             by_week=age >= settings.hour_of_week_after_hours,
             ordinary=hours.size - (lag if age >= settings.hour_of_week_after_hours + lag else 0),
             alpha=_BUDGET_SHARE / (settings.page_budget_hours * len(settings.scales_hours)),
         )
+        named = [at for at in np.flatnonzero(inside & (usable | paged)).tolist() if every[at].entry]
+        self._volume = replace(volume, alike=learn_alike(volume, [every[at] for at in named]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,8 @@ import numpy as np
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
-from driftline.domain.names import VOLUME
 from driftline.domain.verdict_table import FIGURES, NUMBER, NUMBERS, TEXT, TEXTS, Verdicts
 from driftline.domain.verdicts import Feature, Reference, Verdict, VerdictName, other_kind
-from driftline.drift.statistics.volume import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,9 +24,9 @@ if TYPE_CHECKING:
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
     from driftline.drift.statistics.units import Conversion
-    from driftline.drift.statistics.volume import VolumeFound
 
 _UNCONFIRMED = "would have paged, but pages that nobody confirmed make the next ones ask for more"
+_LACKED = ": of the evidence of {critical:.1f} that it takes, {lacked:.1f} ({share:.0%}) are lacking"
 
 _STUCK: Mapping[str, Any] = {
     "channel": Channel(ChannelKind.STUCK),
@@ -53,6 +50,7 @@ class Window:
         covered: whether the judge knows hours as old as its first.
         segment: of which part of the traffic; empty: of all of it.
         features: what its hours carried, hour by hour.
+        remark: what the calendar says of its hours, with what stands before it in a sentence; empty: nothing.
     """
 
     reference: Reference
@@ -63,10 +61,24 @@ class Window:
     covered: bool
     segment: str
     features: Sequence[tuple[Feature, ...]] = ()
+    remark: str = ""
 
     def carries(self, feature: Feature) -> bool:
         """Return whether any of its hours carried a feature."""
         return any(feature in hour for hour in self.features)
+
+
+def remark_on(entries: Iterable[str], known: Mapping[str, int]) -> str:
+    """Return a remark on hours that the calendar names, by how many of each name the reference holds."""
+    remarks = [
+        f"{name} (judged against {known[name]} such hours)"
+        if name in known
+        else f"{name} (first such day known here)"
+        for name in dict.fromkeys(entries)
+        if name
+    ]
+    # A reason's braces hold figures, and a name is none.
+    return f"; {'; '.join(remarks)}".replace("{", "(").replace("}", ")") if remarks else ""
 
 
 def report_learning(
@@ -130,10 +142,10 @@ def report_comparison(
     past = _past(baseline, windows[0].reference)
     too_small = np.isnan(comparison.numbers[..., NUMBER["detectable_effect"]])
     quiet = _YOUNG if is_young else _QUIET
-    for own, skipped, small in zip(texts, unjudged, too_small, strict=True):
-        own[:, _STATED] = skipped or (VerdictName.OK, quiet.format(past))
+    for own, skipped, small, window in zip(texts, unjudged, too_small, windows, strict=True):
+        own[:, _STATED] = skipped or (VerdictName.OK, quiet.format(past) + window.remark)
         if skipped is None and not is_young and small.any():
-            own[small, TEXT["reason"]] = _SMALL.format(past)
+            own[small, TEXT["reason"]] = _SMALL.format(past) + window.remark
     table = _table(comparison.numbers.copy(), texts, windows)
     paging = comparison.pages & judged
     for (scale, index), conversion in conversions.items():
@@ -254,6 +266,14 @@ def _unjudged(
     return None
 
 
+def held_back_because(z: float | None, critical: float | None) -> str:
+    """Return why the controller held something back, and how much it lacked."""
+    if z is None or not critical or z >= critical:
+        return _UNCONFIRMED
+    lacked = critical - z
+    return _UNCONFIRMED + _LACKED.format(critical=critical, lacked=lacked, share=lacked / critical)
+
+
 _MOVED = "{{channel}}: {{observed}} where {} lead to expect {{expected}}"
 _QUIET = f"largest difference in {_MOVED}; a shift of {{{{detectable}}}} there would have paged"
 _YOUNG = f"largest difference in {_MOVED}; until season is known, only what no season brings pages"
@@ -276,11 +296,11 @@ def _what(verdict: Verdict, past: str, window: Window) -> str:
 
 def _in_episode(verdict: Verdict, past: str, episode: Episode, window: Window, *, pages: bool) -> Verdict:
     """Return a page, or the warning that would have been one; both keep their episode."""
-    why = f"since {_time(episode.start)}" if pages else _UNCONFIRMED
+    why = f"since {hour_text(episode.start)}" if pages else held_back_because(verdict.z, verdict.critical)
     return replace(
         verdict,
         verdict=VerdictName.PAGE if pages else VerdictName.WARN,
-        reason=f"{_what(verdict, past, window)}; {why}",
+        reason=f"{_what(verdict, past, window)}; {why}{window.remark}",
         episode_id=episode.episode_id,
         episode_start=episode.start,
     )
@@ -305,86 +325,10 @@ def _warning(
         Feature(verdict.feature, verdict.kind), by=window.end - 1
     ):
         because = "surely changed, and accepted as the new normal"
-    return replace(verdict, verdict=VerdictName.WARN, reason=f"{_what(verdict, past, window)}; {because}")
+    reason = f"{_what(verdict, past, window)}; {because}{window.remark}"
+    return replace(verdict, verdict=VerdictName.WARN, reason=reason)
 
 
-def _time(hour: int) -> str:
+def hour_text(hour: int) -> str:
+    """Return an hour as a sentence has it."""
     return f"{hour_time(hour):%Y-%m-%d %H:00} UTC"
-
-
-_OF_VOLUME = {
-    Outcome.PAGES: VerdictName.PAGE,
-    Outcome.HELD_BACK: VerdictName.WARN,
-    Outcome.RECURS: VerdictName.WARN,
-    Outcome.OK: VerdictName.OK,
-    Outcome.LEARNING: VerdictName.LEARNING,
-    Outcome.TOO_FEW: VerdictName.INSUFFICIENT_DATA,
-}
-
-
-def report_volume(found: VolumeFound, end: int, episode: Episode | None, settings: DriftSettings) -> Verdict:
-    """Return the verdict on a window.
-
-    Args:
-        found: what was found in it.
-        end: the hour after its last.
-        episode: that it belongs to, if it pages or would have.
-        settings: ages.
-    """
-    is_held = found.outcome in (Outcome.PAGES, Outcome.HELD_BACK)
-    own = episode if is_held else None
-    return Verdict(
-        feature=VOLUME,
-        kind="numeric",
-        reference="production",
-        scale_hours=found.scale_hours,
-        window_start=end - found.scale_hours,
-        window_end=end,
-        verdict=_OF_VOLUME[found.outcome],
-        completeness=found.completeness,
-        reason=_volume_reason(found, own, settings),
-        episode_id=None if own is None else own.episode_id,
-        episode_start=None if own is None else own.start,
-        **_volume_evidence(found),
-    )
-
-
-def _volume_evidence(found: VolumeFound) -> dict[str, Any]:
-    """Return what is given in figures: events as a share of those expected."""
-    if found.outcome in (Outcome.LEARNING, Outcome.TOO_FEW):
-        return {"sample_size": round(found.events * found.completeness)}
-    expected = max(round(found.expected), 1)
-    observed = found.events / expected
-    width = 1.96 * math.sqrt(found.spread + 1 / max(found.events, 1.0))
-    return {
-        "channel": Channel(ChannelKind.VOLUME),
-        "expected": 1.0,
-        "observed": observed,
-        "effect": observed - 1.0,
-        "effect_low": observed * math.exp(-width) - 1.0,
-        "effect_high": observed * math.exp(width) - 1.0,
-        "z": found.z,
-        "critical": found.critical,
-        # What the store keeps of a share is its rows, of so many.
-        "sample_size": expected,
-        "reference_size": expected,
-    }
-
-
-def _volume_reason(found: VolumeFound, episode: Episode | None, settings: DriftSettings) -> str:
-    if found.outcome is Outcome.LEARNING:
-        days = settings.hour_of_day_after_hours // 24
-        return f"how many predictions are usual is known once there are {days} days of them"
-    made = f"{found.events:,.0f} predictions in {found.scale_hours} h"
-    if found.outcome is Outcome.TOO_FEW:
-        return f"{made}; so few are usual that nothing follows"
-    counted = f"{made} where the same hours of past weeks lead to expect {found.expected:,.0f}"
-    if found.outcome is Outcome.PAGES and episode is not None:
-        return f"{counted}; since {_time(episode.start)}"
-    return counted + _BECAUSE.get(found.outcome, "")
-
-
-_BECAUSE = {
-    Outcome.HELD_BACK: f"; {_UNCONFIRMED}",
-    Outcome.RECURS: "; no page, since as many or as few came twice before, which nobody called a fault",
-}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from driftline.domain.calendars import Calendar, PlannedEvent, check_holidays
 from driftline.domain.incidents import DEFAULT_QUIET_HOURS
 
 HOURS_PER_DAY = 24
@@ -37,6 +38,8 @@ class DriftSettings:
             are multiplied by, and `page_budget_hours` take it away; 0 switches the budget controller off.
         timezone: the clock that the traffic follows, so that the same hour of the week stays the same when
             summer time begins or ends; a name of the IANA database.
+        holidays: countries, or subdivisions of them, whose public holidays are unlike ordinary days, such as
+            `US` and `DE-BY`; days by that clock.
         stuck_hours: a numeric feature that shows one single value for so long is stuck.
 
     Raises:
@@ -57,6 +60,7 @@ class DriftSettings:
     stuck_hours: int = 6
     controller_step: float = 0.3
     timezone: str = "UTC"
+    holidays: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what the statistics could not honour."""
@@ -73,6 +77,7 @@ class DriftSettings:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"timezone {self.timezone!r} is no name of the IANA database") from error
+        check_holidays(self.holidays)
         if not 0 <= self.controller_step <= 3:
             raise ValueError("controller_step must lie between 0 and 3")
         if self.reference_weeks < 2:
@@ -81,6 +86,10 @@ class DriftSettings:
             raise ValueError(
                 "page_budget_hours and minimum_sample must be positive, completeness within 0 to 1"
             )
+
+    def calendar(self, events: tuple[PlannedEvent, ...] = ()) -> Calendar:
+        """Return which hours are unlike ordinary ones: holidays, and planned events."""
+        return Calendar(self.holidays, self.timezone, events)
 
     @property
     def longest_scale_hours(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from driftline.drift.settings import HOURS_PER_WEEK, DriftSettings
 from driftline.drift.statistics.assumed import beyond_season, with_assumed_noise
 from driftline.drift.statistics.baseline import Baseline, build_baseline
-from driftline.drift.statistics.hours import HourCounts, Vocabulary, key_bucket, known_features
+from driftline.drift.statistics.hours import HourCounts, key_bucket, known_features
 from driftline.drift.statistics.layout import NumericColumns
 from driftline.drift.statistics.lessons import Span
 from driftline.drift.statistics.pooled import build_pooled_baseline, has_usable_times, with_noise_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import BoolArray
     from driftline.drift.statistics.comparison import Comparison
+    from driftline.drift.statistics.vocabulary import Vocabulary
     from driftline.profiles import Grid
 
 _WEEKS = 53

@@ -7,6 +7,8 @@ any moment, the range is fetched again exactly as it was, and what the table lac
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,11 +25,13 @@ from driftline.lander.dead_letters import (
 from driftline.lander.freshness import Freshness
 from driftline.lander.insert import Inserter, Landing
 from driftline.lander.metrics import EVENTS, LAG, LOG_FAILURES, LOST, SETTLED, STORE_FAILURES
+from driftline.lander.progress import Progress
 from driftline.lander.repeats import find_repeats
 from driftline.lander.table import StoredTable
 from driftline.lander.turn import Turn
 from driftline.log.schemas import WriterSchemas
 from driftline.store import ready_connection
+from driftline.store.landed import write_landed_until
 from driftline.wire import (
     DEAD_LETTER,
     DEAD_LETTERS_TOPIC,
@@ -123,6 +127,8 @@ class Lander:
         self._next_lag_check_s = monotonic()
         self._schema_of = WriterSchemas(log)
         self._freshness = Freshness(clock, monotonic)
+        self._progress = Progress(clock, monotonic)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._begin_counting()
         self._connect()
 
@@ -245,7 +251,11 @@ class Lander:
         for batch in heartbeats:
             if caught_up or batch.repeated:
                 landed += self._land(batch)
-        self._tell_lag()
+        self._progress.land(landed)
+        if (waiting := self._tell_lag()) is not None:
+            until_s = self._progress.tell(waiting)
+            if until_s is not None:
+                write_landed_until(self._connection, self._name, until_s)
         return landed
 
     def _fetch(self, topic: str, fresh_s: float) -> Iterator[Batch]:
@@ -300,19 +310,23 @@ class Lander:
             self._writer.append([dead_letter_record(dead_letter, now_us) for dead_letter in dead_letters])
             report_dead_letters(dead_letters)
 
-    def _tell_lag(self) -> None:
-        """Publish how much waits, as far as the log knows it: landing does not depend on it."""
+    def _tell_lag(self) -> int | None:
+        """Publish how much waits, as far as the log knows it: landing does not depend on it.
+
+        Return it; None: it was not asked for now, or is not known.
+        """
         if self._monotonic() < self._next_lag_check_s:
-            return
+            return None
         self._next_lag_check_s = self._monotonic() + _LAG_CHECK_S
         try:
             lags = self._reader.lag()
         except LogError as error:
             self._metrics.count(LOG_FAILURES)
             _logger.info("how much waits is not known now: %s", error)
-            return
+            return None
         for topic, lag in lags.items():
             self._metrics.set(LAG, lag, topic=topic)
+        return sum(lags.values())
 
     def close(self) -> None:
         """Let go of log and store."""

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.monitors.keys import Feature, Model, Retrain, keys_of
+from driftline.monitors.scalars import INTERVAL, list_of, show_interval
 from driftline.monitors.values import OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from driftline.monitors.model import FeatureMonitor, ModelMonitor, S
+
+
+_NAMED: Mapping[str, Callable[[Any], str]] = {"events": list_of(INTERVAL).show, "labels": str}
+"""The keys under which names stand that a team chose, and how what they hold is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,12 @@ def explain(monitor: ModelMonitor[S]) -> Iterator[Row]:
         if key.name == "features":
             for name, feature in monitor.features.items():
                 yield Row(f"features.{name}", _shown(feature), _first_line(monitor, name))
+        elif key.name in _NAMED:
+            for name, held in value.items():
+                place = f"{key.name}.{name}"
+                yield Row(place, _NAMED[key.name](held), monitor.lines.get(place))
         elif key.kind is None:
             yield from _section(monitor, key.name)
-        elif key.name == "labels":
-            for name, text in value.items():
-                yield Row(f"labels.{name}", text, monitor.lines.get(f"labels.{name}"))
         else:
             shown = "none" if value == () else key.kind.show(value)
             yield Row(key.name, shown, monitor.lines.get(key.name))
@@ -67,6 +73,9 @@ def _section(monitor: ModelMonitor[S], section: str) -> Iterator[Row]:
 def as_plain(monitor: ModelMonitor[S]) -> Mapping[str, Any]:
     """Return all that applies to a model, by key, as JSON can hold it."""
     values = _values(monitor)
+    values["events"] = {
+        name: [show_interval(times) for times in several] for name, several in monitor.events.items()
+    }
     values["features"] = {name: _set(feature) for name, feature in monitor.features.items()}
     return values
 
@@ -80,6 +89,7 @@ def _values(monitor: ModelMonitor[S]) -> dict[str, Any]:
         "segments": (*monitor.segment_keys, *monitor.segments),
         "ignore_features": monitor.ignored_features,
         "features": monitor.features,
+        "events": monitor.events,
         "retrain": {**Retrain().model_dump(), **monitor.retrain},
         "business_value": dict(monitor.business_value),
         "labels": dict(monitor.labels),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,9 +13,11 @@ from driftline.monitors.scalars import (
     FROM_TO,
     HOURS_PER_WEEK,
     IANA_NAME,
+    INTERVAL,
     LABEL_PATTERN,
     NAMES_OF,
     NUMBER,
+    PLACE,
     SEGMENT,
     STEP,
     THIS_VERSION,
@@ -45,6 +48,13 @@ Windows = Annotated[
 ]
 Segments = Annotated[tuple[str, ...], list_of(SEGMENT, least=0, wrong=segments_wrong)]
 Names = Annotated[tuple[str, ...], list_of(text_of("a feature, or a pattern with `*`"), least=0)]
+Events = Annotated[
+    dict[str, Annotated[tuple[tuple[datetime, datetime], ...], list_of(INTERVAL)]],
+    Named(
+        f"a mapping from names of events; each holds a list of which each item is {INTERVAL.allowed}",
+        "names of events",
+    ),
+]
 Labels = Annotated[
     dict[str, Annotated[str, text_of("a text")]],
     Named(
@@ -222,6 +232,9 @@ class Model(Section):
     timezone: Annotated[str, Scalar(IANA_NAME, "a time zone", zone_of, {"type": "string"}, is_text=True)] = (
         _key("The clock that the traffic follows.")
     )
+    holidays: Annotated[tuple[str, ...], list_of(PLACE, least=0)] = _key(
+        "Whose public holidays are unlike ordinary days, by that clock."
+    )
     enabled: Flag = _key("Whether the model is judged at all; it is logged and landed anyway.", default=True)
     warn_only: Flag = _key("Drift of this model only warns; it never pages.", default=False)
     joint: Annotated[str, choice_of("warn", OFF)] = _key(
@@ -230,6 +243,7 @@ class Model(Section):
     segments: Segments = _key("Slices of the traffic that are judged by themselves, too.", ())
     ignore_features: Names = _key("Features that are counted, and not judged.", ())
     features: Features = _key("What holds for single features.", {})
+    events: Events = _key("What is planned: when its hours are unlike ordinary ones.", {})
     retrain: Retrain = _key("When it may be trained again by itself.", Retrain())
     business_value: BusinessValue = _key(
         "What right and wrong answers are worth; a cost is negative.", BusinessValue()

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from driftline.domain.calendars import PlannedEvent
 from driftline.domain.names import COMPUTE, CONFIDENCE, ENTROPY, LATENCY, feature_of
 from driftline.monitors.values import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from _typeshed import DataclassInstance
 
@@ -60,6 +62,7 @@ class ModelMonitor(Generic[S]):
         segments: segments named in full, `key=value`.
         ignored_features: features that are not judged; names, or patterns with ``*``.
         features: by name, or by pattern with ``*``; of patterns, the first that matches counts.
+        events: what is planned: begins and ends, UTC, by name.
         retrain: when it may be trained again by itself: what the file sets, by key; docs/lifecycle.md.
         business_value: what its answers are worth: what the file sets, by key; none: nothing is set.
         labels: for routing its alerts.
@@ -75,10 +78,16 @@ class ModelMonitor(Generic[S]):
     segments: tuple[str, ...] = ()
     ignored_features: tuple[str, ...] = ()
     features: Mapping[str, FeatureMonitor] = field(default_factory=_nothing)
+    events: Mapping[str, tuple[tuple[datetime, datetime], ...]] = field(default_factory=_nothing)
     retrain: Mapping[str, Any] = field(default_factory=_nothing)
     business_value: Mapping[str, Any] = field(default_factory=_nothing)
     labels: Mapping[str, str] = field(default_factory=_nothing)
     lines: Mapping[str, int] = field(default_factory=_nothing)
+
+    @property
+    def planned(self) -> tuple[PlannedEvent, ...]:
+        """The planned events."""
+        return tuple(PlannedEvent(name, *times) for name, several in self.events.items() for times in several)
 
     def ignores(self, feature: str) -> bool:
         """Return whether a feature is not to be judged."""

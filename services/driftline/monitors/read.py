@@ -139,6 +139,7 @@ def _monitor(tree: Tree, settings: S, problems: Problems) -> ModelMonitor[S]:
         segments=tuple(segment for segment in segments if "=" in segment),
         ignored_features=values.get("ignore_features", ()),
         features=MappingProxyType(features),
+        events=MappingProxyType(values.get("events", {})),
         retrain=MappingProxyType(values.get("retrain", {})),
         business_value=MappingProxyType(values.get("business_value", {})),
         labels=MappingProxyType(values.get("labels", {})),

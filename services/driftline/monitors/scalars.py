@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from driftline.domain.calendars import PlannedEvent, check_holidays
+from driftline.domain.hours import utc
 from driftline.monitors.values import OFF, Kind, Listed, OrOff, Scalar, nearest
 
 if TYPE_CHECKING:
@@ -156,6 +159,28 @@ def zone_of(text: str) -> str:
     return text
 
 
+def place_of(text: str) -> str:
+    """Return the name of a place whose public holidays are known; raise ValueError where they are not."""
+    check_holidays((text,))
+    return text
+
+
+def interval_of(text: str) -> tuple[datetime, datetime]:
+    """Return the two times of an interval, UTC; raise ValueError where it is none that an event may have."""
+    since, _, until = text.partition("/")
+    try:
+        times = utc(datetime.fromisoformat(since.strip())), utc(datetime.fromisoformat(until.strip()))
+    except ValueError:
+        raise ValueError("write two times with a slash between, such as 2026-11-27/2026-11-28") from None
+    event = PlannedEvent("it", *times)
+    return event.since, event.until
+
+
+def show_interval(times: tuple[datetime, datetime]) -> str:
+    """Return an interval as the file would write it."""
+    return "/".join(f"{time:%Y-%m-%dT%H:%M}Z" for time in times)
+
+
 def windows_wrong(hours: Sequence[Any]) -> str:
     """Return what is wrong with a list of windows, or ''."""
     return "" if list(hours) == sorted(hours) else f"windows ascend; write {sorted(hours)}"
@@ -194,6 +219,22 @@ STEP = Scalar(
     _if(_number, lambda value: 0 <= value <= 3, "it lies within 0 to 3"),
     {"type": "number", "minimum": 0, "maximum": 3},
     _show_number,
+)
+PLACE = Scalar(
+    "a country by its code in ISO 3166, or a subdivision of one, such as US or DE-BY",
+    "a place",
+    place_of,
+    {"type": "string", "pattern": "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"},
+    is_text=True,
+)
+INTERVAL = Scalar(
+    "two times in ISO 8601 (UTC unless they say otherwise), at most 14 days apart, such as "
+    "2026-11-27/2026-11-28",
+    "an interval",
+    interval_of,
+    {"type": "string", "pattern": "^[^/]+/[^/]+$"},
+    show_interval,
+    is_text=True,
 )
 IANA_NAME = "a name of the IANA database, such as Europe/Berlin"
 SEGMENT = Scalar(

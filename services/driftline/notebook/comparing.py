@@ -13,11 +13,12 @@ from driftline.domain.verdict_table import NUMBER
 from driftline.domain.verdicts import Feature, VerdictName, other_kind
 from driftline.drift.settings import DriftSettings
 from driftline.drift.statistics.assumed import without_new_numbers
-from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary
+from driftline.drift.statistics.hours import Clock, HourCounts
 from driftline.drift.statistics.noise import critical_values
 from driftline.drift.statistics.pooled import build_pooled_baseline
 from driftline.drift.statistics.recent import Recent
 from driftline.drift.statistics.units import OF_ALIKE_ROWS
+from driftline.drift.statistics.vocabulary import Vocabulary
 from driftline.drift.training import find_conversions
 from driftline.errors import SettingError
 from driftline.notebook.frames import choose_grids, made_alike, profile_of, read_table

@@ -35,6 +35,10 @@ class NumericCounts:
     infinities: int = 0
 
 
+HASH_PLACES = 1024
+"""Values of a category are distinguished by so many places of a hash where there are too many to be named."""
+
+
 @dataclass(frozen=True, slots=True)
 class CategoricalCounts:
     """One categorical feature in one hour: how often each value, and how often none.
@@ -43,11 +47,14 @@ class CategoricalCounts:
         counts: events by value.
         nulls: events that carried the feature without a value.
         folded: events with values that are not named in ``counts``, since there were too many different ones.
+        hashed: events by the place of their value's hash, of all values, (1024,): the last ten bits of the
+            first six bytes of SHA-256. Empty where none is folded, hardly any repeats, or nobody counted.
     """
 
     counts: Mapping[str, int]
     nulls: int = 0
     folded: int = 0
+    hashed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from driftline.profiles import Grid
+from driftline.profiles import HASH_PLACES, Grid
 from driftline.store.answer import categories_of, missing_of, numbers_of
 from driftline.store.hours import DERIVING, KEYS
 from driftline.store.kinds import rows_from
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 256
 """So many values of a category keep their names in an hour, the most frequent; the others are folded."""
+
+_REPEATED = 1.25
+"""Where each value comes less often on average, as ids do, nothing follows from which come more often."""
 
 _NAN, _INFINITE = 1 << 40, 1 << 41
 _LARGEST = 1.7976931348623157e308
@@ -65,19 +68,29 @@ FROM
 GROUP BY {_KEY}, feature
 """
 _CATEGORICAL = f"""
-INSERT INTO profiles (derivation, {_KEY}, feature, kind, count, values, counts, folded)
+INSERT INTO profiles (derivation, {_KEY}, feature, kind, count, values, counts, folded, hashed)
 SELECT
-    {{derivation:UInt64}}, {_KEY}, feature, 'categorical', arraySum(named.2),
-    (arraySort(arrayMap(
-        pair -> (pair.2, toUInt64(-pair.1)), groupArraySorted({MOST_NAMED})((-n, value)))) AS named).1,
-    named.2, sum(n) - arraySum(named.2)
+    {{derivation:UInt64}}, {_KEY}, feature, 'categorical', arraySum(named.2), named.1, named.2,
+    total - arraySum(named.2) AS unnamed,
+    if(unnamed = 0 OR total < {_REPEATED} * different, [],
+        arrayMap(place -> toUInt64(by_place[toUInt16(place)]), range({HASH_PLACES})))
 FROM
 (
-    SELECT {_KEY}, feature, value, toInt64(count()) AS n
-    FROM (%(categories)s) ARRAY JOIN names AS feature, categories AS value
-    GROUP BY {_KEY}, feature, value
+    SELECT
+        {_KEY}, feature, sum(n) AS total, count() AS different,
+        arraySort(arrayMap(
+            pair -> (pair.2, toUInt64(-pair.1)), groupArraySorted({MOST_NAMED})((-n, value)))) AS named,
+        sumMap(map(
+            toUInt16(bitAnd(reinterpretAsUInt16(reverse(substring(SHA256(value), 5, 2))), {HASH_PLACES - 1})),
+            n)) AS by_place
+    FROM
+    (
+        SELECT {_KEY}, feature, value, toInt64(count()) AS n
+        FROM (%(categories)s) ARRAY JOIN names AS feature, categories AS value
+        GROUP BY {_KEY}, feature, value
+    )
+    GROUP BY {_KEY}, feature
 )
-GROUP BY {_KEY}, feature
 """
 
 SEGMENTS = """

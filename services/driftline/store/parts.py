@@ -294,6 +294,9 @@ def _limit(rows: int, most: int) -> int:
     return min(int(min(most / max(rows, 1), 1.0) * _LARGEST_HASH), _LARGEST_HASH)
 
 
+_OF_OTHERS = frozenset({ChannelKind.OTHER_VALUES, ChannelKind.FREQUENT_OTHERS, ChannelKind.NEVER_SEEN})
+
+
 def _moved(
     connection: Connection, divided: Divided, bound: Mapping[str, Any], places: Mapping[str, str]
 ) -> tuple[str, str, dict[str, Any]]:
@@ -308,7 +311,7 @@ def _moved(
         more = {"cuts": sorted(set(deciles)), "low": low - width, "high": high + width}
         if kind is ChannelKind.AT_MOST:
             more["cuts"] = [value, *more["cuts"]]
-    if kind in {ChannelKind.OTHER_VALUES, ChannelKind.NEVER_SEEN}:
+    if kind in _OF_OTHERS:
         text = _text(number, category)
         known = _ask(connection, _TEXTS % {**places, "columns": f"{text} AS text"}, bound)[0][0]
         more = {"known": known}
@@ -326,7 +329,7 @@ def _expressions(kind: ChannelKind, value: float | str | None, number: str, cate
             return present, f"arrayMap(cut -> assumeNotNull({number}) <= cut, {{cuts:Array(Float64)}})"
         case ChannelKind.VALUE:
             return f"({category}) IS NOT NULL", f"[assumeNotNull({category}) = {{value:String}}]"
-        case ChannelKind.OTHER_VALUES | ChannelKind.NEVER_SEEN:
+        case ChannelKind.OTHER_VALUES | ChannelKind.FREQUENT_OTHERS | ChannelKind.NEVER_SEEN:
             text = _text(number, category)
             moved = f"({text}) IS NOT NULL AND NOT has({{known:Array(String)}}, assumeNotNull({text}))"
         case ChannelKind.NANS:

@@ -32,7 +32,7 @@ SPAN = "hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({e
 _PROFILES = f"""
 SELECT
     toString(segment) AS part, {HOUR} AS at, toString(feature) AS name, toString(kind), count, nans,
-    infinities, minimum, maximum, center, scale, resolution, buckets, values, counts, folded
+    infinities, minimum, maximum, center, scale, resolution, buckets, values, counts, folded, hashed
 FROM profiles
 WHERE {STREAM} AND segment IN {{segments:Array(String)}} AND {SPAN} AND {visible(f"{STREAM} AND {SPAN}")}
 ORDER BY part, at, name, kind
@@ -224,14 +224,15 @@ def bind(stream: Stream, *, first_hour: int = 0, end_hour: int = 0) -> dict[str,
 def _take(parts: _Parts, row: Sequence[Any], grids: Mapping[str, Grid]) -> None:
     """Take one row of an hour."""
     name, kind, count, nans, infinities, low, high, center, scale, resolution, *arrays = row
-    buckets, values, counts, folded = arrays
+    buckets, values, counts, folded, hashed = arrays
     match kind:
         case "rows":
             parts.rows = count
         case "missing":
             parts.missing[name] = count
         case "categorical":
-            parts.categorical[name] = CategoricalCounts(dict(zip(values, counts, strict=True)), 0, folded)
+            named = dict(zip(values, counts, strict=True))
+            parts.categorical[name] = CategoricalCounts(named, 0, folded, tuple(hashed))
         case "numeric":
             parts.is_stale |= grids.get(name, _NO_GRID) != Grid(center, scale, resolution)
             parts.numeric[name] = NumericCounts(

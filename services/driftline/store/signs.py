@@ -23,6 +23,7 @@ _SIGN_TABLES = (
     "training_runs",
     "registry_events",
     "acknowledgements",
+    "planned_events",
     *RECIPE_TABLES,
 )
 

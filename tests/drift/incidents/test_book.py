@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from driftline.domain.incidents import Acknowledgement
+from driftline.domain.names import VOLUME
 from driftline.domain.streams import Stream
 from driftline.drift import DriftSettings
 from driftline.drift.incidents.book import IncidentBook
+from driftline.drift.margins import Margins
 from tests.drift.incidents.books import START, STUCK, busy, run, verdict
 
 SETTINGS = DriftSettings()
@@ -296,21 +298,67 @@ def test_an_incident_that_late_events_took_back_is_withdrawn_and_counts_no_more(
 
 def test_each_incident_that_nobody_confirms_asks_for_more_and_the_budget_takes_it_away():
     book = new_book()
-    assert book.margin(START) == 1.0
+    assert book.margin(START).of("a") == 1.0
     book.take(START, [verdict("a", START + 1), verdict("b", START + 1)])
     assert book.level(START) == 0.0
     assert book.level(START + 1) == pytest.approx(0.3)
-    assert book.margin(START + 1) == pytest.approx(np.exp(0.3))
+    assert book.margin(START + 1).of("a") == pytest.approx(np.exp(0.3))
     assert book.level(START + 501) == pytest.approx(0.15)
     assert book.level(START + 5000) == 0.0
     book.take(START + 500, [verdict("a", START + 501)])
     assert book.level(START + 501) == pytest.approx(0.45)
 
 
+def test_a_feature_that_pages_again_and_again_asks_for_more_of_itself_alone():
+    """Four pages of one feature made the next one, of any other, ask for three times the evidence."""
+    book = new_book()
+    run(book, [verdict("noisy", START + 1 + 50 * n) for n in range(4)], START, START + 200)
+    margin = book.margin(START + 152)
+    assert margin.of("noisy") > 3
+    assert margin.of("other") == margin.of(VOLUME) == 1.0
+    assert book.level(START + 152) == pytest.approx(4 * 0.3 - 151 * 0.3 / 1000)
+
+
+def test_features_that_page_one_after_the_other_ask_for_more_of_all():
+    """Many noisy features keep to the budget together: another one is held back as if they were one."""
+    book = new_book()
+    names = ["a", "b", "c", "d"]
+    run(book, [verdict(name, START + 1 + 50 * n) for n, name in enumerate(names)], START, START + 200)
+    margin = book.margin(START + 152)
+    assert margin.of("e") == pytest.approx(np.exp(0.75 * book.level(START + 152)), rel=0.1)
+    assert margin.of("a") == pytest.approx(np.exp(book.level(START + 152)), rel=0.01)
+
+
+def test_many_noisy_features_come_within_the_budget_of_the_model():
+    """Ten features with heavy-tailed shocks of their own, each an incident in two hundred hours by itself."""
+    rates = []
+    surely = np.quantile(np.abs(np.random.default_rng(99).standard_t(3, size=1_000_000)), 0.995)
+    names = [f"f{place}" for place in range(10)]
+    for seed in range(4):
+        shocks = np.abs(np.random.default_rng(seed).standard_t(3, size=(4000, 10)))
+        book = new_book()
+        for hour, row in enumerate(shocks, START):
+            if row.max() <= surely:
+                continue
+            margin = book.margin(hour)
+            paging = [
+                verdict(name, hour + 1)
+                for name, shock in zip(names, row.tolist(), strict=True)
+                if shock > surely * margin.of(name)
+            ]
+            if paging:
+                book.take(hour, paging)
+        found = np.array([incident.detected - START for incident in book.incidents])
+        rates.append(np.histogram(found, bins=np.arange(0, 4001, 1000))[0])
+    by_thousand = np.mean(rates, axis=0)
+    assert by_thousand[0] > 2
+    assert by_thousand[2:].mean() <= 1.8
+
+
 def test_the_controller_can_be_switched_off():
     book = new_book(controller_step=0.0)
     run(book, [verdict("a", START + 1 + 50 * n) for n in range(20)], START, START + 1000)
-    assert book.margin(START + 1000) == 1.0
+    assert book.margin(START + 1000) == Margins()
 
 
 @pytest.mark.parametrize(
@@ -342,7 +390,7 @@ def test_a_stream_that_would_incident_every_hundred_hours_comes_within_its_budge
         surely = np.quantile(np.abs(np.random.default_rng(99).standard_t(3, size=1_000_000)), 0.99)
         book = new_book()
         for hour, shock in enumerate(shocks.tolist(), START):
-            incidents = shock > surely * book.margin(hour)
+            incidents = shock > surely * book.margin(hour).of("a")
             book.take(hour, [verdict("a", hour + 1)] if incidents else [])
         found = np.array([incident.detected - START for incident in book.incidents])
         rates.append(np.histogram(found, bins=np.arange(0, 7001, 1000))[0])

@@ -78,7 +78,7 @@ def test_a_book_is_taken_up_from_the_store_as_it_was(client):
     assert [incident.findings for incident in book.incidents] == [
         incident.findings for incident in steady.incidents
     ]
-    assert book.margin(START + 200) < steady.margin(START + 200)
+    assert book.level(START + 200) < steady.level(START + 200)
     assert run(book, paging, START + 200, end) != []
 
 

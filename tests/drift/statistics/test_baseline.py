@@ -5,8 +5,9 @@ import pytest
 
 from driftline.drift import DriftSettings
 from driftline.drift.statistics.baseline import build_baseline
-from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, known_features
+from driftline.drift.statistics.hours import Clock, HourCounts, known_features
 from driftline.drift.statistics.lessons import Span
+from driftline.drift.statistics.vocabulary import Vocabulary
 from tests.drift.conftest import START, WEEK
 
 WEEKS = 4

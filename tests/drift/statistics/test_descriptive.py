@@ -12,8 +12,9 @@ from scipy.spatial.distance import jensenshannon
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.verdicts import Feature
 from driftline.drift.statistics.descriptive import DescriptivePlan, descriptive_statistics
-from driftline.drift.statistics.hours import Clock, HourCounts, Vocabulary, stack
+from driftline.drift.statistics.hours import Clock, HourCounts, stack
 from driftline.drift.statistics.layout import Layout
+from driftline.drift.statistics.vocabulary import Vocabulary
 from driftline.profiles import CategoricalCounts, Grid, HourProfile
 from tests.drift.conftest import numeric_counts
 

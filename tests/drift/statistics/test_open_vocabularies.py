@@ -9,20 +9,27 @@ import pytest
 
 from driftline.domain.channels import ChannelKind
 from driftline.drift import Judge
-from driftline.profiles import CategoricalCounts, HourProfile
+from driftline.drift.statistics.vocabulary import Vocabulary
+from driftline.profiles import HASH_PLACES, CategoricalCounts, HourProfile
 from tests.drift.conftest import START, WEEK
 
 NAMED = 256
 """So many values keep their names in an hour, as profiles have it."""
 
 LEARNED = START + 4 * WEEK + 48
+VOCABULARY = Vocabulary()
 
 
 def profile(hour, values):
     ordered = sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
     named = dict(ordered[:NAMED])
     folded = len(values) - sum(named.values())
-    return HourProfile(hour, len(values), {}, {"term": CategoricalCounts(named, 0, folded)})
+    hashed = [0] * HASH_PLACES
+    has_places = folded and len(values) >= 1.25 * len(ordered)
+    for value, count in ordered if has_places else ():
+        hashed[VOCABULARY.key(value) % HASH_PLACES] += count
+    counts = CategoricalCounts(named, 0, folded, tuple(hashed) if has_places else ())
+    return HourProfile(hour, len(values), {}, {"term": counts})
 
 
 def ids(rng, hour, rows):
@@ -106,3 +113,31 @@ def test_new_values_are_found_where_the_vocabulary_is_closed():
     renamed = [f"t{number}" if number > 60 else f"T{number}" for number in rng.integers(0, 300, 200)]
     (hourly,) = [v for v in judge.judge(profile(LEARNED, renamed)) if v.scale_hours == 1]
     assert (hourly.verdict, hourly.channel.kind) == ("page", ChannelKind.NEVER_SEEN)
+
+
+DEEP = 900
+"""Values of a catalogue, of which the 128 most frequent are distinguished; 37 % of the rows have others."""
+
+
+def catalogue(rng, _hour, rows, *, is_permuted=False):
+    """Draw by a power law; permuted, those behind the 128th take each other's places."""
+    shares = 1 / np.arange(1, DEEP + 1) ** 0.9
+    if is_permuted:
+        shares[128:] = shares[128:][np.random.default_rng(11).permutation(DEEP - 128)]
+    return [f"item {number}" for number in rng.choice(DEEP, rows, p=shares / shares.sum())]
+
+
+@pytest.mark.parametrize("rows", [250, 1500], ids=["all named", "most folded"])
+def test_values_behind_the_128th_that_take_each_others_places_page_and_the_same_do_not(rows):
+    rng = np.random.default_rng(5)
+    judge = Judge(grids={}, identity="m")
+    for hour in range(START, LEARNED):
+        judge.remember(profile(hour, catalogue(rng, hour, rows)))
+    verdicts = [
+        one
+        for hour in range(LEARNED, LEARNED + 48)
+        for one in judge.judge(profile(hour, catalogue(rng, hour, rows, is_permuted=hour >= LEARNED + 24)))
+    ]
+    found = [one for one in verdicts if one.verdict == "page"]
+    assert {one.channel.kind for one in found} == {ChannelKind.FREQUENT_OTHERS}
+    assert min(one.window_end for one in found) > LEARNED + 24

@@ -11,7 +11,6 @@ book that is rebuilt from what is stored says the same as one that ran on.
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -19,9 +18,10 @@ from typing import TYPE_CHECKING
 from driftline.domain.incidents import Finding, FindingKey, Incident
 from driftline.domain.verdicts import Feature
 from driftline.drift.hygiene import Decision
+from driftline.drift.margins import Margins, repaid, with_debt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.domain.incidents import Acknowledgement, AcknowledgementName, IncidentState
     from driftline.domain.streams import Stream
@@ -86,22 +86,26 @@ class IncidentBook:
         """All incidents, the oldest first."""
         return [self._written[incident_id] for incident_id in self._drafts]
 
-    def level(self, hour: int) -> float:
-        """Return l, the controller's level when an hour is judged: at least 0.
-
-        An incident that nobody confirmed by then adds the step; a budget's length takes it away again.
-        """
-        step, level, when = self._settings.controller_step, 0.0, 0
+    def debts(self, hour: int) -> Mapping[str, float]:
+        """Return what each feature owes the budget when an hour is judged, in logarithms; see `Margins`."""
+        step, when = self._settings.controller_step, 0
+        debts: dict[str, float] = {}
         fall = step / self._settings.page_budget_hours
-        for draft in self._drafts.values():
+        for draft in self._drafts.values() if step else ():
             if draft.detected <= hour and self._newest(draft.incident_id, hour) not in _CONFIRMS:
-                level = max(level - fall * (draft.detected - when), 0.0) + step
+                debts = repaid(debts, fall * (draft.detected - when))
+                features = {key.feature for key, each in draft.findings.items() if each.detected <= hour}
+                debts = with_debt(debts, features, step)
                 when = draft.detected
-        return max(level - fall * (hour - when), 0.0)
+        return repaid(debts, fall * (hour - when))
 
-    def margin(self, hour: int) -> float:
-        """Return what critical values are multiplied by when an hour is judged: exp(l), at least 1."""
-        return math.exp(self.level(hour))
+    def level(self, hour: int) -> float:
+        """Return l, what all features owe together when an hour is judged: at least 0."""
+        return sum(self.debts(hour).values())
+
+    def margin(self, hour: int) -> Margins:
+        """Return what critical values are multiplied by when an hour is judged, by feature."""
+        return Margins.owed(self.debts(hour), self._settings.controller_step)
 
     def take(self, hour: int, verdicts: Iterable[Verdict]) -> Sequence[Incident]:
         """Take the verdicts of a judged hour and return the incidents that changed, to be stored.
@@ -352,8 +356,8 @@ class IncidentTracker:
         """What became of all episodes, as judges take it."""
         return self._book.decisions()
 
-    def margin(self, hour: int) -> float:
-        """Return what a page needs is multiplied by when an hour is judged."""
+    def margin(self, hour: int) -> Margins:
+        """Return what a page needs is multiplied by when an hour is judged, by feature."""
         return self._book.margin(hour)
 
     def take(self, hour: int, verdicts: Iterable[Verdict]) -> bool:

@@ -28,9 +28,11 @@ from driftline.store.samples import count_rows, read_even_sample, read_sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from driftline.domain.calendars import Calendar
     from driftline.domain.streams import Stream
     from driftline.drift.hours import StreamHour
     from driftline.drift.hygiene import Decision
+    from driftline.drift.margins import Margin
     from driftline.store.connection import Connection
     from driftline.store.joint import JointCounts
 
@@ -53,6 +55,7 @@ class JointWatch:
         stream: whose rows.
         settings: how to judge; the budget is of false warnings, since this never pages.
         since_hour: hours before it are those of the model's other versions, as history of this one.
+        calendar: which hours are unlike ordinary ones; left out: the holidays of the settings.
     """
 
     def __init__(
@@ -62,11 +65,13 @@ class JointWatch:
         settings: DriftSettings | None = None,
         *,
         since_hour: int = 0,
+        calendar: Calendar | None = None,
     ) -> None:
         self._connection = connection
         self._stream = stream
         self._settings = settings or DriftSettings()
         self._since_hour = since_hour
+        self._calendar = calendar
         self._week: int | None = None
         self._projection: Projection | None = None
         self._judge: Judge | None = None
@@ -132,6 +137,7 @@ class JointWatch:
             grids=self._projection.grid_of,
             settings=self._settings,
             identity=f"{self._stream.identity}/{JOINT}",
+            calendar=self._calendar,
         )
         first_hour = max(hour - judge.history_hours, 0)
         for counts in self._counted(self._projection, week, first_hour, hour):
@@ -243,7 +249,7 @@ class JointJudge(HourJudge):
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Do nothing: it never pages, so there is nothing to decide."""
 
-    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], float]) -> None:
+    def foresee(self, hours: Sequence[StreamHour], margin: Callable[[int], Margin]) -> None:
         """Judge hours at once, by a budget of its own: their rows are read together."""
         del margin
         self._given.clear()
@@ -256,7 +262,7 @@ class JointJudge(HourJudge):
         for verdict in judge(held, missing=self._missing(held[0])):
             self._given.setdefault(verdict.window_end, []).append(verdict)
 
-    def judge(self, hour: StreamHour, margin: float) -> Verdicts:
+    def judge(self, hour: StreamHour, margin: Margin) -> Verdicts:
         """Return the verdicts on windows that end with an hour that was foreseen."""
         del margin
         return Verdicts.of(self._given.get(hour.hour + 1, ()))

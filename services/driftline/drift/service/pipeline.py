@@ -23,6 +23,7 @@ from driftline.store.verdicts import SHARE_STEP, kept, read_episode_verdicts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from driftline.domain.calendars import Calendar
     from driftline.domain.incidents import Acknowledgement
     from driftline.domain.verdicts import Verdict
     from driftline.drift.hours import StreamHour
@@ -51,6 +52,7 @@ class Pipeline:
         grids: that the judges count on.
         reference_state: of the reference that they were given; see `StreamSource`.
         monitor: by which they judge.
+        calendar: by which, too.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Pipeline:
         grids: Mapping[str, Grid],
         reference_state: tuple[int, int],
         monitor: ModelMonitor[DriftSettings],
+        calendar: Calendar | None = None,
     ) -> None:
         self._whole, self._parts, self._together = whole, parts, together
         self._volume = volume
@@ -73,12 +76,14 @@ class Pipeline:
         self.segments, self.grids = segments, grids
         self._reference_state = reference_state
         self._monitor = monitor
+        self._calendar = calendar
 
     def fits(self, source: StreamSource) -> bool:
-        """Return whether it would be built the same: monitor, grids, segments and settled reference rows."""
+        """Return whether it would be built the same: by monitor, calendar, grids, segments and reference."""
         stream = source.span.stream
         return (
             self._monitor == source.monitor
+            and self._calendar == source.calendar
             and (not source.is_settled or self._reference_state == source.reference_state)
             and read_grids(source.connection, stream.model_name) == self.grids
             and set(read_segments(source.connection, stream)) == set(self.segments)
@@ -166,11 +171,17 @@ def build_pipeline(source: StreamSource, *, as_of: int, together: JointJudge | N
         training=training.pop(WHOLE),
         settings=whole_settings(source.settings, len(segments)),
         identity=stream.identity,
+        calendar=source.calendar,
     )
     parts = SegmentJudges(
-        segments, grids=grids, training=training, settings=source.settings, identity=stream.identity
+        segments,
+        grids=grids,
+        training=training,
+        settings=source.settings,
+        identity=stream.identity,
+        calendar=source.calendar,
     )
-    volume = VolumeJudge(settings=source.settings, identity=stream.identity)
+    volume = VolumeJudge(settings=source.settings, identity=stream.identity, calendar=source.calendar)
     tracker = IncidentTracker(*open_book(source.connection, stream, source.settings, next_hour=as_of))
     pipeline = Pipeline(
         WholeJudge(whole),
@@ -182,6 +193,7 @@ def build_pipeline(source: StreamSource, *, as_of: int, together: JointJudge | N
         grids=grids,
         reference_state=source.reference_state,
         monitor=source.monitor,
+        calendar=source.calendar,
     )
     first = max(as_of - whole.history_hours, 0)
     after = max(as_of - whole.page_history_hours, 0)

@@ -17,6 +17,7 @@ from driftline.store.profiles import read_counted_hours, read_segment_hours
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from driftline.domain.calendars import Calendar, PlannedEvent
     from driftline.domain.streams import HourKey, Stream
     from driftline.drift.settings import DriftSettings
     from driftline.monitors import ModelMonitor
@@ -40,6 +41,7 @@ class StreamSource:
         ledger: what is missing.
         monitor: what is monitored, and how it is judged.
         unsettled: hours, of any stream, that are not derived in whole at this moment.
+        planned: events, of any model.
         is_settled: whether no reference rows are landing at this moment.
     """
 
@@ -50,6 +52,13 @@ class StreamSource:
     monitor: ModelMonitor[DriftSettings]
     unsettled: Collection[HourKey] = frozenset()
     is_settled: bool = True
+    planned: Sequence[PlannedEvent] = ()
+
+    @property
+    def calendar(self) -> Calendar:
+        """Which hours are unlike ordinary ones: holidays, and events that are planned for the model."""
+        own = (each for each in self.planned if each.model_name in ("", self.span.stream.model_name))
+        return self.settings.calendar((*self.monitor.planned, *own))
 
     @property
     def settings(self) -> DriftSettings:

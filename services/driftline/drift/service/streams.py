@@ -6,12 +6,14 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from driftline.domain.hours import HOUR_S
 from driftline.domain.streams import REFERENCE
 from driftline.drift.service.beginning import PAUSE_HOURS, newest_hour
 from driftline.drift.service.closing import QuietHours
 from driftline.store.answered import read_delay_s
 from driftline.store.hours import LONGEST_INSERT_S, read_store_time
 from driftline.store.incidents import SERVED_HOURS
+from driftline.store.landed import read_landed_until
 from driftline.store.profiles import read_moved_streams, read_streams
 from driftline.store.signs import Heartbeats, read_heartbeats
 from driftline.store.verdicts import read_judged_until
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 
 _LIVE_S = 3600
 """Events that land within an hour of their time are of now, so that none means silence."""
+
+_TO_LAND_S = 600
+"""What was logged in an hour has so long to reach the log, and from there the store."""
+
+_LANDED_CHECK_S = 60.0
 
 _MARGIN = timedelta(seconds=LONGEST_INSERT_S)
 
@@ -48,6 +55,8 @@ class Streams:
         self._live: dict[Stream, tuple[int, bool]] = {}
         self._judged: Mapping[Stream, int] | None = None
         self._quiet = QuietHours()
+        self._landed_hour = 0
+        self._landed_check_s = float("-inf")
         self.newest: dict[str, int] = {}
 
     @property
@@ -124,8 +133,22 @@ class Streams:
         return {stream for stream, newest in self._heartbeats.items() if known.get(stream) != newest}
 
     def due(self, now_s: float) -> AbstractSet[Stream]:
-        """Return the streams whose newest hour may have closed by the clock since this was asked last."""
-        return {mate for name in self._quiet.due(now_s) for mate in self._by_model[name]}
+        """Return the streams whose newest hour may have closed by the clock since this was asked last.
+
+        And those that may be silent: of which an hour has passed since, and all that was logged has landed.
+        """
+        names = self._quiet.due(now_s)
+        if now_s - self._landed_check_s >= _LANDED_CHECK_S:
+            self._landed_check_s = now_s
+            known = self._landed_hour
+            self._landed_hour = int(read_landed_until(self._connection) - _TO_LAND_S) // HOUR_S
+            if self._landed_hour > known:
+                names |= {name for name, newest in self.newest.items() if self._silent_until(newest) > newest}
+        return {mate for name in names for mate in self._by_model[name]}
+
+    def _silent_until(self, newest: int) -> int:
+        """Return up to which hour a model is silent whose newest one is given: of a week at most."""
+        return min(self._landed_hour, newest + PAUSE_HOURS + 1)
 
     def closed_until(self, span: StreamSpan, ledger: Ledger, now_s: float) -> int:
         """Return up to which hour a stream is to be judged: hours close with an event of a later one.
@@ -135,7 +158,8 @@ class Streams:
 
         Where its model has none any more, the hours of a week close with the reports of sessions that go on
         and made no prediction: none that the ledger misses. They tell nothing where events landed long after
-        their time, as in a replay or a nightly batch.
+        their time, as in a replay or a nightly batch. Where no session reports any more, since the service is
+        gone, they close as far as the landers know that all that was logged has landed.
 
         Args:
             span: of the stream.
@@ -145,10 +169,15 @@ class Streams:
         newest = self.newest[span.stream.model_name]
         reported = self._heartbeats.get(span.stream)
         is_served = span.last_hour > newest - SERVED_HOURS
-        if reported is not None and is_served and newest < reported.until_hour <= newest + PAUSE_HOURS:
+        until = 0
+        if reported is not None and is_served and reported.until_hour <= newest + PAUSE_HOURS:
+            until = reported.until_hour
+        if span.last_hour == newest:
+            until = max(until, self._silent_until(newest))
+        if until > newest + 1 or (until > newest and reported is not None):
             missing = ledger.missing(span.stream, since_hour=span.last_hour)
             if sum(missing.values()) < 1 and self._is_live(span):
-                return reported.until_hour
+                return until
         if span.last_hour == newest and self._has_closed(span, ledger, now_s):
             return newest + 1
         return min(span.last_hour + 1, newest)

@@ -229,7 +229,13 @@ class StreamWatch:
     def _joint_watch(self, source: StreamSource) -> JointWatch:
         first_hour = max(self.next_hour - source.settings.history_hours, 0)
         since_hour = began(source, first_hour=first_hour, as_of=self.next_hour)
-        return JointWatch(source.connection, self._stream, source.settings, since_hour=since_hour)
+        return JointWatch(
+            source.connection,
+            self._stream,
+            source.settings,
+            since_hour=since_hour,
+            calendar=source.calendar,
+        )
 
     def _missing(self, source: StreamSource, hour: int) -> Mapping[int, float]:
         """Return the events that are missing of an hour and later, and of those that a judge knows."""

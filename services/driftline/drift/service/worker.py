@@ -35,6 +35,7 @@ from driftline.store.hours import read_unsettled, settled_after_all
 from driftline.store.incidents import read_acknowledgements
 from driftline.store.ledger import Ledger
 from driftline.store.monitored import follow_monitors
+from driftline.store.planned import read_planned_events
 from driftline.store.ready import is_away
 from driftline.store.set_aside import LATE_HOURS
 from driftline.store.signs import read_landing_signs
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from driftline.domain.calendars import PlannedEvent
     from driftline.domain.incidents import Acknowledgement, Answer, Incident
     from driftline.domain.streams import HourKey, Stream
     from driftline.domain.verdicts import Verdict
@@ -152,6 +154,7 @@ class DriftWorker:
         self._acknowledgements: Mapping[Stream, Sequence[Acknowledgement]] = {}
         self._reference_states: dict[Stream, tuple[int, int]] = {}
         self._signs: Mapping[str, int] | None = None
+        self._planned: Sequence[PlannedEvent] = ()
         self._open: set[Stream] = set()
         self._to_look_at: set[Stream] = set()
         self._late_moves: set[Stream] = set()
@@ -273,6 +276,8 @@ class DriftWorker:
                 self._stored.has_received()
             self._open |= acknowledged
             self._acknowledgements = acknowledgements
+        if self._signs is None or signs.get("planned_events") != self._signs.get("planned_events"):
+            self._planned = tuple(read_planned_events(self._connection).values())
         self._look_is_due = self._has_news = True
         if now_s - self._followed_s >= _FOLLOW_GAP_S:
             self._follow_monitors()
@@ -357,7 +362,9 @@ class DriftWorker:
         """Gather what a stream is judged by, and see whether reference rows landed since the last poll."""
         monitor = self._monitors.of(span.stream.model_name)
         spans = self._streams.of_model(span.stream.model_name)
-        source = StreamSource(self._connection, span, spans, self._ledger, monitor, self._unsettled)
+        source = StreamSource(
+            self._connection, span, spans, self._ledger, monitor, self._unsettled, planned=self._planned
+        )
         known = self._reference_states.get(span.stream)
         self._reference_states[span.stream] = source.reference_state
         return replace(source, is_settled=known == source.reference_state)

@@ -12,7 +12,7 @@ from driftline.drift.statistics.arrays import run_starts
 from driftline.drift.statistics.channels import RARE_PER_FEATURE, Channels
 from driftline.drift.statistics.descriptive import DescriptivePlan, typical_channels
 from driftline.drift.statistics.expected import repeat_slots, shares_by_level, sizes_by_level
-from driftline.drift.statistics.hours import Stack, Vocabulary, stack
+from driftline.drift.statistics.hours import Stack, stack
 from driftline.drift.statistics.layout import Layout
 from driftline.drift.statistics.lessons import Span, learn, lessons_of
 from driftline.drift.statistics.noise import Noise, critical_values
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
     from driftline.drift.statistics.hours import HourCounts
+    from driftline.drift.statistics.named_hours import NamedHours
+    from driftline.drift.statistics.vocabulary import Vocabulary
     from driftline.profiles import Grid
 
 
@@ -43,6 +45,7 @@ class Counted:
         minimum: smallest value, NaN where none, (h, f).
         maximum: largest value, NaN where none, (h, f).
         slots: the local hour of the week, (h,).
+        entries: the place of what the calendar calls the hour, 0 for an ordinary one, (h,).
     """
 
     columns: FloatArray
@@ -54,6 +57,7 @@ class Counted:
     minimum: FloatArray
     maximum: FloatArray
     slots: FloatArray
+    entries: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Baseline:
         timed: the reference has usable times; else every slot holds all of it.
         past: where precedents are looked for; None: nowhere.
         assumed: what is asked for as long as the noise is assumed; None: it was learned.
+        named: what is known of hours that the calendar names; None: it names none.
     """
 
     features: tuple[Feature, ...]
@@ -110,28 +115,38 @@ class Baseline:
     timed: bool = True
     past: Past | None = None
     assumed: Assumed | None = None
+    named: NamedHours | None = None
 
-    def count(self, stacked: Stack, local_hours: IntArray) -> Counted:
+    def count(self, stacked: Stack, local_hours: IntArray, entries: Sequence[str] = ()) -> Counted:
         """Project hours, stacked over this baseline's features, onto its columns, with what it expects.
 
         Args:
             stacked: the hours.
             local_hours: when they were, (h,).
+            entries: what the calendar calls each, (h,); left out: they are ordinary.
         """
         slots = (local_hours - self.origin) % HOURS_PER_WEEK
         groups = _groups(stacked.present, np.broadcast_to(stacked.rows[:, None], stacked.present.shape))
         sizes = groups[:, self.channels.group]
+        expected = sizes * self.channel_shares[slots]
+        # A slot that the reference does not hold counts as a single row: such an hour proves nothing.
+        borrowed = sizes**2 / np.maximum(self.slot_sizes[slots], 1.0)
+        named = np.zeros(slots.size, dtype=np.int64)
+        if self.named is not None and any(entries):
+            named = self.named.places(entries)
+            expected += sizes * self.named.shift[named]
+            borrowed += np.where(named[:, None] > 1, sizes**2 / self.named.behind[named], 0.0)
         return Counted(
             columns=self.layout.count(stacked, np.arange(stacked.rows.size), stacked.rows.size),
             rare=np.concatenate([stacked.invalid, self.known.novel(stacked)], axis=-1),
             groups=groups,
             expected_columns=stacked.present[:, self.layout.column_feature] * self.column_shares[slots],
-            expected_channels=sizes * self.channel_shares[slots],
-            # A slot that the reference does not hold counts as a single row: such an hour proves nothing.
-            borrowed=sizes**2 / np.maximum(self.slot_sizes[slots], 1.0),
+            expected_channels=expected,
+            borrowed=borrowed,
             minimum=stacked.minimum,
             maximum=stacked.maximum,
             slots=(local_hours % HOURS_PER_WEEK).astype(np.float64),
+            entries=named.astype(np.float64),
         )
 
     def extremes(self) -> Extremes:
@@ -196,7 +211,7 @@ def build_baseline(
     hours, position = [hours[index] for index in inside.tolist()], position[inside]
     stacked = stack(hours, features).only(usable[inside])
     entries = stacked.distinct()
-    layout = Layout.of(stacked, entries, features, grids, vocabulary)
+    layout = Layout.of(stacked, entries, features, grids, vocabulary, week=position // HOURS_PER_WEEK)
     channels = Channels.of(layout)
     first = np.where(stacked.known.any(0), position[stacked.known.argmax(0)], span.hours)
     by_day = span.hours - first < settings.hour_of_week_after_hours
@@ -209,8 +224,9 @@ def build_baseline(
     rows = np.where(stacked.known, stacked.rows[:, None], 0.0)
     sizes = _over_span(_groups(stacked.present, rows), position, span)
     slot_groups = _sum_weeks(sizes[span.lag :])
+    column = layout.left_out(stacked, layout.locate_all(*entries), position // HOURS_PER_WEEK)
     columns, hourly = _count_hours(
-        stacked, layout, channels, rare_hours, position, column=layout.locate_all(*entries), lag=span.lag
+        stacked, layout, channels, rare_hours, position, column=column, lag=span.lag
     )
     lessons = lessons_of(span, first[channels.feature], by_day[channels.feature])
     noise = learn(hourly, sizes, channels, lessons, settings.scales_hours)

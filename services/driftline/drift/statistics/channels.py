@@ -178,7 +178,11 @@ def _value_channels(columns: NumericColumns | CategoricalColumns) -> list[tuple[
     if columns.keys.size > others:
         # A value that the reference held once is "other" there, and one like it never seen now: their sum
         # is what can be compared.
-        found.append((others, others + 1, Channel(ChannelKind.OTHER_VALUES)))
+        last = others + (1 if columns.frequent is None else 3)
+        found.append((others, last, Channel(ChannelKind.OTHER_VALUES)))
+    if columns.frequent is not None:
+        # Where values that are not named take each other's places, those that held more hold less.
+        found.append((others + 2, others + 3, Channel(ChannelKind.FREQUENT_OTHERS)))
     return found
 
 

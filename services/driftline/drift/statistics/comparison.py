@@ -82,6 +82,7 @@ class _Tests:
     recurring: Recurring
     warns: BoolArray
     score: FloatArray
+    least: FloatArray
 
 
 def compare(
@@ -104,11 +105,11 @@ def compare(
         scales_hours: window lengths; one per row of the baseline's noise.
         settings: effects and samples.
         may_page: which channels may page, (c,); a feature of which none may does not page when it is stuck.
-        margins: what critical values are multiplied by, at least 1, (ends,).
+        margins: what critical values of each feature are multiplied by, at least 1, (ends, f).
         constant_before: returns for how many hours before one, by its place, a feature had a value.
     """
     features, channels = len(baseline.features), baseline.channels
-    margin = margins[:, None, None]
+    margin = margins[:, None, channels.feature]
     windows = Windows(ends, scales_hours)
     columns = windows.sums(recent.columns)
     tests = _test(baseline, recent, windows, columns, settings, may_page=may_page, margin=margin)
@@ -122,9 +123,9 @@ def compare(
     observed, expected, z, sample, behind = map(
         of_worst, (tests.observed, tests.expected, tests.z, tests.window, tests.reference)
     )
-    critical = baseline.critical[scale, worst] * margin
+    critical = baseline.critical[scale, worst] * margins[:, None]
     phi, df = baseline.noise.phi[scale, worst], baseline.df[scale, worst]
-    least = baseline.least_effects(settings.minimum_effect)[worst]
+    least = of_worst(tests.least)
     low, high = effect_interval(observed, expected, sample / phi, behind / phi)
     effects = np.where(stuck, 1.0, np.abs(observed - expected)).round(9)
     pages, held_back = _of_features(tests, channels, stuck, may_page)
@@ -213,7 +214,7 @@ def _test(
     e = np.clip(windows.sums(recent.expected_channels) / rows, 0.0, 1.0)
     n = np.maximum(totals, 1e-9)
     assumed = baseline.assumed
-    least = baseline.least_effects(settings.minimum_effect)
+    least = _least_effects(baseline, recent, windows, rows, settings)
     worth_a_warning = settings.warn_effect if assumed is None else assumed.warn_effects
     z = surprise(p, e, n / noise.phi, m / noise.phi, least)
     any_z = surprise(p, e, n / noise.phi, m / noise.phi, 0.0)
@@ -242,7 +243,23 @@ def _test(
         warns=recurring.is_known | ((any_z > baseline.critical) & (np.abs(p - e) >= worth_a_warning)),
         # Two values that share all rows move alike: of equals the first is shown, whatever their last bits.
         score=np.round(surest + 1e6 * pages, 6),
+        least=np.broadcast_to(least, z.shape),
     )
+
+
+def _least_effects(
+    baseline: Baseline, recent: Counted, windows: Windows, rows: FloatArray, settings: DriftSettings
+) -> FloatArray:
+    """Return what share of rows has to move before each channel pages, (c,) or (ends, scales, c).
+
+    Of rows in hours that the calendar names, so many more as such hours may bring.
+    """
+    least = baseline.least_effects(settings.minimum_effect)
+    if baseline.named is None or not recent.entries.any():
+        return least
+    allowed = baseline.named.allowed[recent.entries.astype(np.int64)]
+    further = windows.sums(recent.groups[:, baseline.channels.group] * allowed) / rows
+    return np.asarray(least + further, dtype=np.float64)
 
 
 def _of_features(

@@ -63,7 +63,8 @@ class DescriptivePlan:
             else:
                 # As in the channels, what is never seen belongs to the other values, where there are any.
                 has_others = columns.keys.size > len(columns.values)
-                bins.append(np.arange(start, layout.starts[index + 1] - has_others))
+                end = start + len(columns.values) + 1 if has_others else layout.starts[index + 1]
+                bins.append(np.arange(start, end))
         sizes = np.array([own.size for own in bins])
         return cls(
             starts=layout.starts[:-1],

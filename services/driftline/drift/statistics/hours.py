@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,18 +11,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from driftline.domain.verdicts import Feature
+from driftline.drift.statistics.vocabulary import FOLDED_AT, KEY_BITS, folded_by_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
+    from driftline.drift.statistics.vocabulary import Vocabulary
     from driftline.profiles import CategoricalCounts, HourProfile
-
-KEY_BITS = 48
-"""Keys of one feature lie in [0, 2**48): a bucket, shifted to be positive, or the hash of a value."""
-
-FOLDED = (1 << KEY_BITS) - 1
-"""The key of a category's values that an hour does not name, since there were too many different ones."""
 
 _BUCKET_SHIFT = 1 << 31
 _DENSE_KEYS = 1 << 17
@@ -61,45 +56,6 @@ class Clock:
         return hour if offset is None else hour + int(offset.total_seconds() // 3600)
 
 
-class Vocabulary:
-    """The keys of categorical values, and back.
-
-    A key is a hash, not a running number, so that it does not depend on what was seen before: a judge
-    that is rebuilt after a restart computes the very same numbers.
-    """
-
-    def __init__(self) -> None:
-        self._keys: dict[str, int] = {}
-        self._values: dict[int, str] = {}
-
-    def key(self, value: str) -> int:
-        """Return the key of a value, and remember the value behind it."""
-        key = self._keys.get(value)
-        if key is None:
-            digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=KEY_BITS // 8)
-            key = min(int.from_bytes(digest.digest(), "big"), FOLDED - 1)
-            self._keys[value] = key
-            self._values[key] = value
-        return key
-
-    def keys(self, values: Iterable[str]) -> list[int]:
-        """Return the keys of values, in their order, and remember the values behind them."""
-        known = self._keys.get
-        return [known(value) or self.key(value) for value in values]
-
-    def value(self, key: int) -> str:
-        """Return the value behind a key that `key` gave."""
-        return self._values[key]
-
-    def keep(self, keys: Iterable[int]) -> None:
-        """Forget all values but these, so that identifiers logged as a category do not pile up."""
-        self._values = {key: self._values[key] for key in keys if key in self._values}
-        self._keys = {value: key for key, value in self._values.items()}
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-
 @dataclass(frozen=True, slots=True)
 class HourCounts:
     """One hour, flat.
@@ -114,6 +70,7 @@ class HourCounts:
         keys: buckets or values, feature after feature, ascending within each, (n,).
         counts: how often each key, (n,).
         tallies: per feature the values present, NaN, infinities, minimum, maximum, (f, 5).
+        entry: what the calendar calls it; empty: it is an ordinary hour.
     """
 
     hour: int
@@ -125,10 +82,17 @@ class HourCounts:
     keys: IntArray
     counts: FloatArray
     tallies: FloatArray
+    entry: str = ""
 
     @classmethod
     def from_profile(
-        cls, profile: HourProfile, vocabulary: Vocabulary, *, clock: Clock, completeness: float = 1.0
+        cls,
+        profile: HourProfile,
+        vocabulary: Vocabulary,
+        *,
+        clock: Clock,
+        completeness: float = 1.0,
+        entry: str = "",
     ) -> HourCounts:
         """Flatten a profile. The order of its mappings and buckets makes no difference."""
         features, numeric, categorical = _places(tuple(profile.numeric), tuple(profile.categorical))
@@ -158,6 +122,7 @@ class HourCounts:
             keys=keys[order],
             counts=counts[order],
             tallies=tallies,
+            entry=entry,
         )
 
     def __deepcopy__(self, _memo: dict[int, object]) -> HourCounts:
@@ -185,22 +150,20 @@ def _flat_values(
     features: Iterable[CategoricalCounts], vocabulary: Vocabulary
 ) -> tuple[IntArray, FloatArray, list[int]]:
     """Return the keys of values, feature after feature, how often each, and how many each feature has."""
-    values: list[str] = []
+    keys: list[int] = []
     numbers: list[int] = []
-    folded: list[int] = []
     sizes: list[int] = []
     for each in features:
         held = [(value, count) for value, count in each.counts.items() if count]
-        values += [value for value, _ in held]
-        numbers += [count for _, count in held]
+        own, counts = vocabulary.keys(value for value, _ in held), [count for _, count in held]
         if each.folded:
-            folded.append(len(values))
-            values.append("")
-            numbers.append(each.folded)
-        sizes.append(len(held) + bool(each.folded))
-    keys = np.array(vocabulary.keys(values), dtype=np.int64)
-    keys[folded] = FOLDED
-    return keys, np.array(numbers, dtype=np.float64), sizes
+            known = folded_by_place(each, own, counts)
+            own += known
+            counts += known.values()
+        keys += own
+        numbers += counts
+        sizes.append(len(own))
+    return np.array(keys, dtype=np.int64), np.array(numbers, dtype=np.float64), sizes
 
 
 def _joined(parts: Sequence[Sequence[int] | np.ndarray], dtype: type) -> np.ndarray:
@@ -267,13 +230,13 @@ class Stack:
         Of values that an hour does not name as many are taken to be new as of its rarest named ones, which
         they are like: so the share of new values does not depend on how many an hour names.
         """
-        folded = np.flatnonzero(self.entry_key == FOLDED)
+        folded = np.flatnonzero(self.entry_key >= FOLDED_AT)
         if not folded.size:
             return self.entry_count
         hours, features = self.present.shape
         cell = self.entry_hour * features + self.entry_feature
         unnamed = np.bincount(cell[folded], self.entry_count[folded], hours * features)
-        named = np.flatnonzero((unnamed[cell] > 0) & (self.entry_key != FOLDED))
+        named = np.flatnonzero((unnamed[cell] > 0) & (self.entry_key < FOLDED_AT))
         rarest = np.full(hours * features, np.inf)
         np.minimum.at(rarest, cell[named], self.entry_count[named])
         tail = named[self.entry_count[named] == rarest[cell[named]]]

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.drift.statistics.hours import FOLDED, KEY_BITS, bucket_key, key_bucket
+from driftline.drift.statistics.hours import bucket_key, key_bucket
+from driftline.drift.statistics.vocabulary import FOLDED, FOLDED_AT, KEY_BITS
+from driftline.profiles import HASH_PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import BoolArray, FloatArray, IntArray
-    from driftline.drift.statistics.hours import Stack, Vocabulary
+    from driftline.drift.statistics.hours import Stack
+    from driftline.drift.statistics.vocabulary import Vocabulary
     from driftline.profiles import Grid
 
 COLUMN_LIMIT = 512
@@ -78,6 +81,48 @@ def numeric_columns(keys: IntArray, counts: FloatArray, grid: Grid) -> NumericCo
     return NumericColumns(lower, column_counts, positions, upper_edges)
 
 
+_FEWEST_WEEKS = 3
+_LEAST_REST, _MOST_UNPLACED = 0.02, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class FrequentPlaces:
+    """The more frequent half of the places of a hash: by them values are distinguished that are not named.
+
+    Where values take each other's places these hold as much as any that are as many.
+
+    Args:
+        now: which places are, by all weeks of the reference, (1024,).
+        but: by all weeks but one, so that none tells of itself, (weeks, 1024).
+    """
+
+    now: BoolArray
+    but: BoolArray
+
+    @classmethod
+    def of(cls, mass: FloatArray, *, unplaced: float, total: float) -> FrequentPlaces | None:
+        """Choose the places; None where they could tell nothing.
+
+        Args:
+            mass: events of values without a column of their own, by week and place, (weeks, 1024).
+            unplaced: events of such values whose place is not known.
+            total: all events of the feature.
+        """
+        rest = mass.sum()
+        is_worth_it = rest > _LEAST_REST * total and unplaced <= _MOST_UNPLACED * rest
+        if not is_worth_it or (mass.sum(1) > 0).sum() < _FEWEST_WEEKS:
+            return None
+        return cls(_upper_half(mass.sum(0)), np.stack([_upper_half(mass.sum(0) - own) for own in mass]))
+
+
+def _upper_half(mass: FloatArray) -> BoolArray:
+    """Return the fewest places that hold half of it."""
+    order = np.argsort(-mass, kind="stable")
+    half: BoolArray = np.zeros(mass.size, dtype=np.bool_)
+    half[order[: int(np.searchsorted(np.cumsum(mass[order]), mass.sum() / 2)) + 1]] = True
+    return half
+
+
 @dataclass(frozen=True, slots=True)
 class CategoricalColumns:
     """The columns of one categorical feature: its dictionary, "other", and values never seen.
@@ -86,17 +131,28 @@ class CategoricalColumns:
         values: the dictionary, most frequent first, (k,).
         keys: all keys of the reference, ascending, (n,).
         column: the column of each key, (n,); k is "other", k + 1 is never seen. What an hour does not name
-            is "other".
+            is "other". Where there are frequent places, k + 2 is never seen in these, k + 3 other in these.
+        frequent: places by which other values are distinguished; None: they are not.
     """
 
     values: tuple[str, ...]
     keys: IntArray
     column: IntArray
+    frequent: FrequentPlaces | None = None
 
 
-def categorical_columns(keys: IntArray, counts: FloatArray, vocabulary: Vocabulary) -> CategoricalColumns:
-    """Freeze the dictionary of a feature whose reference has these distinct keys, ascending, (n,)."""
-    named = np.flatnonzero(keys != FOLDED)
+def categorical_columns(
+    keys: IntArray, counts: FloatArray, vocabulary: Vocabulary, by_week: FloatArray | None = None
+) -> CategoricalColumns:
+    """Freeze the dictionary of a feature whose reference has these distinct keys, ascending, (n,).
+
+    Args:
+        keys: ascending, (n,).
+        counts: of each, (n,).
+        vocabulary: that knows the values.
+        by_week: the same counts by week, (n, weeks); None: other values are not distinguished.
+    """
+    named = np.flatnonzero(keys < FOLDED_AT)
     order = named[np.lexsort((keys[named], -counts[named]))]
     distinguished = order[:DICTIONARY_LIMIT]
     if order.size > DICTIONARY_LIMIT:
@@ -105,7 +161,38 @@ def categorical_columns(keys: IntArray, counts: FloatArray, vocabulary: Vocabula
         distinguished = distinguished[counts[distinguished] > last + _SURELY * np.sqrt(last)]
     column = np.full(keys.size, distinguished.size, dtype=np.int64)
     column[distinguished] = np.arange(distinguished.size)
-    return CategoricalColumns(tuple(vocabulary.value(int(key)) for key in keys[distinguished]), keys, column)
+    frequent = None
+    if by_week is not None and order.size > DICTIONARY_LIMIT:
+        rest = np.flatnonzero((column == distinguished.size) & (keys != FOLDED))
+        mass = np.zeros((HASH_PLACES, by_week.shape[1]))
+        np.add.at(mass, places_of(keys[rest]), by_week[rest])
+        unplaced = float(counts[keys == FOLDED].sum())
+        frequent = FrequentPlaces.of(mass.T, unplaced=unplaced, total=float(counts.sum()))
+        if frequent is not None:
+            column[rest] += 3 * frequent.now[places_of(keys[rest])]
+    values = tuple(vocabulary.value(int(key)) for key in keys[distinguished])
+    return CategoricalColumns(values, keys, column, frequent)
+
+
+def places_of(keys: IntArray) -> IntArray:
+    """Return the places of hashes: of values, and of what is folded by place. Shape (n,) in, (n,) out."""
+    return np.where(keys < FOLDED_AT, keys % HASH_PLACES, np.minimum(keys - FOLDED_AT, HASH_PLACES - 1))
+
+
+def _by_week(stacked: Stack, place: IntArray, own: slice, week: IntArray) -> FloatArray:
+    """Return the counts of a feature's distinct keys by week, (n, weeks).
+
+    Args:
+        stacked: the hours of the reference.
+        place: of each entry among the distinct keys of all features, (n,).
+        own: those of the feature.
+        week: of each hour, (h,).
+    """
+    weeks = int(week.max(initial=0)) + 1
+    mine = np.flatnonzero((place >= own.start) & (place < own.stop))
+    cell = (place[mine] - own.start) * weeks + week[stacked.entry_hour[mine]]
+    counts = np.bincount(cell, stacked.entry_count[mine], (own.stop - own.start) * weeks)
+    return counts.astype(np.float64, copy=False).reshape(-1, weeks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +208,7 @@ class Layout:
         empty: columns that hold nothing of the reference, and never-seen ones, (columns,).
         first: the first column of each numeric feature, -1 for categorical ones, (f,).
         never_seen: the column for unknown values of each categorical feature, -1 for numeric, (f,).
+        often: 1 for frequent places, in which unknown values have the column after that, (f, 1024).
     """
 
     features: tuple[Feature, ...]
@@ -131,6 +219,7 @@ class Layout:
     empty: BoolArray
     first: IntArray
     never_seen: IntArray
+    often: IntArray
 
     @classmethod
     def of(
@@ -140,6 +229,8 @@ class Layout:
         features: tuple[Feature, ...],
         grids: Mapping[str, Grid],
         vocabulary: Vocabulary,
+        *,
+        week: IntArray | None = None,
     ) -> Layout:
         """Lay out the features of a reference.
 
@@ -149,6 +240,7 @@ class Layout:
             features: in the order of their names, (f,).
             grids: of every numeric feature.
             vocabulary: that knows the categorical values.
+            week: of each hour, counted from 0, (h,); None: values that are not named are not distinguished.
         """
         distinct, place = entries
         totals = np.bincount(place, stacked.entry_count, distinct.size).astype(np.float64)
@@ -160,7 +252,10 @@ class Layout:
             if feature.kind == "numeric":
                 columns.append(numeric_columns(keys, totals[own], grids[feature.name]))
             else:
-                columns.append(categorical_columns(keys, totals[own], vocabulary))
+                by_week = None
+                if week is not None and keys.size > DICTIONARY_LIMIT:
+                    by_week = _by_week(stacked, place, own, week)
+                columns.append(categorical_columns(keys, totals[own], vocabulary, by_week))
         return cls._assemble(features, tuple(columns))
 
     @classmethod
@@ -168,6 +263,7 @@ class Layout:
         cls, features: tuple[Feature, ...], columns: tuple[NumericColumns | CategoricalColumns, ...]
     ) -> Layout:
         lookup, lookup_column, empty, starts, never_seen = [], [], [], [0], []
+        often = np.zeros((len(features), HASH_PLACES), dtype=np.int64)
         for index, own in enumerate(columns):
             start = starts[-1]
             if isinstance(own, NumericColumns):
@@ -179,12 +275,21 @@ class Layout:
                 )
             else:
                 others = len(own.values)
-                known = own.keys != FOLDED
-                keys, column = np.append(own.keys[known], FOLDED), np.append(own.column[known], others)
-                width = others + 2
-                unseen = start + width - 1
-            held = own.counts > 0 if isinstance(own, NumericColumns) else np.arange(width) < width - 1
-            empty.append(~held)
+                known = own.keys < FOLDED_AT
+                # Where places are not distinguished, one key stands for all that follow it.
+                folded = np.arange(FOLDED_AT, FOLDED_AT + 1 if own.frequent is None else FOLDED + 1)
+                keys = np.append(own.keys[known], folded)
+                where = np.full(folded.size, others)
+                if own.frequent is not None:
+                    often[index] = own.frequent.now
+                    where[:HASH_PLACES] += 3 * own.frequent.now
+                column = np.append(own.column[known], where)
+                width = others + (2 if own.frequent is None else 4)
+                unseen = start + others + 1
+            if isinstance(own, NumericColumns):
+                empty.append(own.counts <= 0)
+            else:
+                empty.append(np.isin(np.arange(width), (others + 1, others + 2)))
             lookup.append((index << KEY_BITS) + keys)
             lookup_column.append(start + column)
             starts.append(start + width)
@@ -199,6 +304,7 @@ class Layout:
             empty=np.concatenate(empty),
             first=np.where(unseen_columns < 0, np.array(starts[:-1]), -1),
             never_seen=unseen_columns,
+            often=often,
         )
 
     @property
@@ -217,11 +323,30 @@ class Layout:
         place = np.maximum(np.searchsorted(self.lookup, combined, side="right") - 1, 0)
         column = np.maximum(self.lookup_column[place], self.first[entry_feature])
         unseen = self.never_seen[entry_feature]
-        return np.where((unseen >= 0) & (self.lookup[place] != combined), unseen, column)
+        new = np.flatnonzero((unseen >= 0) & (self.lookup[place] != combined) & (entry_key < FOLDED_AT))
+        column[new] = unseen[new] + self.often[entry_feature[new], places_of(entry_key[new])]
+        return column
 
     def locate_all(self, distinct: IntArray, place: IntArray) -> IntArray:
         """Return the column of each entry, (n,), from what `Stack.distinct` returns."""
         return self.locate(distinct >> KEY_BITS, distinct & ((1 << KEY_BITS) - 1))[place]
+
+    def left_out(self, stacked: Stack, column: IntArray, week: IntArray) -> IntArray:
+        """Return the columns of a reference's own entries, each as its week would have it were it left out.
+
+        Args:
+            stacked: the hours of the reference.
+            column: of each entry, (n,).
+            week: of each hour, (h,).
+        """
+        for index, own in enumerate(self.columns):
+            if isinstance(own, CategoricalColumns) and own.frequent is not None:
+                others = int(self.starts[index]) + len(own.values)
+                entries = np.flatnonzero((stacked.entry_feature == index) & (column >= others))
+                places = places_of(stacked.entry_key[entries])
+                is_often = own.frequent.but[week[stacked.entry_hour[entries]], places]
+                column[entries] = others + 3 * (is_often & (stacked.entry_key[entries] != FOLDED))
+        return column
 
     def count(
         self, stacked: Stack, place: IntArray, places: int, *, column: IntArray | None = None

@@ -48,8 +48,10 @@ def surprise(
     # The floor keeps z finite where a share that was exactly 0 or 1 moves.
     low, high = np.maximum(1e-9, 1e-9 - shift), np.minimum(1 - 1e-9, 1 - 1e-9 - shift)
     common = np.clip(common, low, high)
-    if np.max(delta, initial=0.0) > _SMALL:
-        common = _likeliest(p, e, window, reference, shift=shift, bounds=(low, high))
+    if (is_large := np.abs(shift) > _SMALL).any():
+        known = (np.broadcast_to(each, shift.shape)[is_large] for each in (p, e, window, reference))
+        bounds = low[is_large], high[is_large]
+        common[is_large] = _likeliest(*known, shift=shift[is_large], bounds=bounds)
     ratio = window * divergence(p, common + shift) + reference * divergence(e, common)
     return np.where(beyond, np.sqrt(2 * np.maximum(ratio, 0.0)), 0.0)
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from driftline.domain.verdicts import Feature
     from driftline.drift.statistics.arrays import FloatArray
-    from driftline.drift.statistics.hours import HourCounts, Vocabulary
+    from driftline.drift.statistics.hours import HourCounts
+    from driftline.drift.statistics.vocabulary import Vocabulary
     from driftline.profiles import Grid
 
 _FEWEST_TIMED_HOURS = 48

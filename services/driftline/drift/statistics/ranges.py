@@ -9,7 +9,8 @@ import numpy as np
 
 from driftline.domain.verdicts import Feature
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK
-from driftline.drift.statistics.hours import KEY_BITS, bucket_key
+from driftline.drift.statistics.hours import bucket_key
+from driftline.drift.statistics.vocabulary import KEY_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

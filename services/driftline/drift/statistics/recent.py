@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.domain.verdict_table import NUMBER
+from driftline.drift.margins import margin_of
 from driftline.drift.statistics.baseline import Counted
 from driftline.drift.statistics.comparison import compare
 from driftline.drift.statistics.hours import stack
@@ -17,6 +18,7 @@ from driftline.drift.statistics.stuck import LONGEST_HOURS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from driftline.drift.margins import Margin
     from driftline.drift.settings import DriftSettings
     from driftline.drift.statistics.arrays import BoolArray, FloatArray
     from driftline.drift.statistics.baseline import Baseline
@@ -63,7 +65,7 @@ class Recent:
         self._place = 0
         self._compared: Comparison | None = None
         self._compared_place = 0
-        self._margins = np.empty(0)
+        self._margins = np.empty((0, 0))
         self._may_page = b""
 
     def push(self, hour: HourCounts, coming: Sequence[HourCounts] = ()) -> None:
@@ -150,7 +152,7 @@ class Recent:
         return hours
 
     def compare(
-        self, *, may_page: BoolArray, margin: float, later: Callable[[int], float] | None = None
+        self, *, may_page: BoolArray, margin: Margin, later: Callable[[int], Margin] | None = None
     ) -> Comparison:
         """Compare the windows that end with the newest hour, and at the same time those of hours to come.
 
@@ -163,11 +165,14 @@ class Recent:
             Arrays of the shape (scales, f).
         """
         place = self._place - self._compared_place
-        is_known = self._may_page == may_page.tobytes() and self._margins[place : place + 1] == margin
+        own = self._by_feature(margin)
+        is_known = self._may_page == may_page.tobytes() and np.array_equal(
+            self._margins[place : place + 1], own[None]
+        )
         if self._compared is None or not is_known:
             ends = self._ends[self._place :]
-            coming = [margin if later is None else later(end) for end in ends[1:]]
-            self._margins, self._may_page = np.array([margin, *coming]), may_page.tobytes()
+            coming = [own if later is None else self._by_feature(later(end)) for end in ends[1:]]
+            self._margins, self._may_page = np.stack([own, *coming]), may_page.tobytes()
             self._compared = compare(
                 self.baseline,
                 self._counted,
@@ -181,11 +186,15 @@ class Recent:
             self._compared_place, place = self._place, 0
         return self._compared.at(place)
 
+    def _by_feature(self, margin: Margin) -> FloatArray:
+        """Return the margin of each of the baseline's features, (f,)."""
+        return np.array([margin_of(margin, feature.name) for feature in self.baseline.features])
+
 
 def _projected(baseline: Baseline, hours: Sequence[HourCounts], *, first: int) -> Counted:
     """Project hours onto a baseline's columns, from one hour to the last of them without gaps."""
     local_hours = np.array([hour.local_hour for hour in hours], dtype=np.int64)
-    counted = baseline.count(stack(hours, baseline.features), local_hours)
+    counted = baseline.count(stack(hours, baseline.features), local_hours, [hour.entry for hour in hours])
     place = np.array([hour.hour - first for hour in hours], dtype=np.int64)
     size = int(place[-1]) + 1
     if size == len(hours):

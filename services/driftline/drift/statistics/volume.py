@@ -7,7 +7,7 @@ counting, and that of the hours themselves, which is learned from weeks that are
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,7 @@ from driftline.drift.statistics.noise import critical_values
 from driftline.drift.statistics.precedents import AS_FAR, SURELY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from driftline.drift.statistics.arrays import BoolArray, FloatArray
 
@@ -29,8 +29,40 @@ MINIMUM_CHANGE = 1.25
 FEWEST_EXPECTED = 30.0
 """Where fewer events are expected, nothing follows from their number."""
 
+_UNLIKE_CHANGE = 4.0
+"""Hours that the calendar names, and none like them before, may bring so many times as many or as few."""
+
+_ALIKE_CHANGE = 1.5
 _BLOCK_WORTH = 1.5
 _LARGEST_CORRELATION = 0.95
+
+
+class Made(NamedTuple):
+    """The predictions of an hour: all of the model's, those of the stream, and those of it that arrived.
+
+    What the calendar calls the hour is empty for an ordinary one.
+    """
+
+    local_hour: int
+    events: float
+    sent: float
+    rows: float
+    entry: str = ""
+
+
+class Alike(NamedTuple):
+    """What hours of one name brought, times what ordinary ones do, and how many such hours there were."""
+
+    times: float
+    hours: int
+
+
+class Expected(NamedTuple):
+    """How many events are expected, and between which numbers nothing is news."""
+
+    events: float
+    least: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +74,8 @@ class Volume:
         expected: events at each hour of the week; NaN where the past holds none of these hours, (168,).
         spread: the variance of the logarithm of a window's events, besides that of counting, (scales,).
         critical: what the evidence has to exceed, (scales,).
+        alike: how many times as many events as ordinary ones hours brought that the calendar named, and how
+            many such hours there were, by name.
         strayed: of past windows, how surely they strayed, with its sign; NaN where nothing is known, by the
             end of the window, (h, scales).
         first: the local hour of the first of them.
@@ -53,10 +87,16 @@ class Volume:
     critical: FloatArray
     strayed: FloatArray
     first: int
+    alike: Mapping[str, Alike] = field(default_factory=dict)
 
-    def expect(self, local_hour: int) -> float:
-        """Return how many events an hour should bring; NaN where that is not known."""
-        return float(self.expected[(local_hour - self.origin) % HOURS_PER_WEEK])
+    def expect(self, made: Made) -> Expected:
+        """Return how many events an hour should bring, and what would be no news; NaN if that is unknown."""
+        usual = float(self.expected[(made.local_hour - self.origin) % HOURS_PER_WEEK])
+        if not made.entry:
+            return Expected(usual, usual / MINIMUM_CHANGE, usual * MINIMUM_CHANGE)
+        known = self.alike.get(made.entry)
+        times, change = (1.0, _UNLIKE_CHANGE) if known is None else (known.times, _ALIKE_CHANGE)
+        return Expected(usual * times, usual * times / change, usual * times * change)
 
 
 def learn_volume(
@@ -129,16 +169,23 @@ def _noise(residual: FloatArray, chance: FloatArray) -> tuple[float, float]:
     return max(float(power.mean() - chance.mean()), 0.0), float(df)
 
 
-def evidence(events: FloatArray, expected: FloatArray, spread: FloatArray | float) -> FloatArray:
+def evidence(
+    events: FloatArray,
+    expected: FloatArray,
+    spread: FloatArray | float,
+    bounds: tuple[FloatArray, FloatArray] | None = None,
+) -> FloatArray:
     """Return how surely volumes changed by more than the minimum; 0 where they did not.
 
     Args:
         events: that came, any shape.
         expected: how many were expected, the same shape.
         spread: variance of the logarithm of their number, the same shape.
+        bounds: between which numbers nothing is news, the same shape; left out: by `MINIMUM_CHANGE`.
     """
     few = events < expected
-    nearest = np.where(few, expected / MINIMUM_CHANGE, expected * MINIMUM_CHANGE)
+    least, most = bounds or (expected / MINIMUM_CHANGE, expected * MINIMUM_CHANGE)
+    nearest = np.where(few, least, most)
     beyond = np.where(few, events < nearest, events > nearest)
     counting = 2 * (xlogy(events, np.maximum(events, 1e-9) / nearest) - (events - nearest))
     hours = np.log((events + 0.5) / (nearest + 0.5)) ** 2 / np.maximum(spread, 1e-9)
@@ -182,13 +229,25 @@ class VolumeFound:
     critical: float = math.nan
 
 
-class Made(NamedTuple):
-    """The predictions of an hour: all of the model's, those of the stream, and those of it that arrived."""
+def learn_alike(volume: Volume, made: Sequence[Made]) -> Mapping[str, Alike]:
+    """Return what hours that the calendar named brought, by name.
 
-    local_hour: int
-    events: float
-    sent: float
-    rows: float
+    Args:
+        volume: what is expected of ordinary hours.
+        made: the hours that have a name.
+    """
+    found = {}
+    for name in {each.entry for each in made}:
+        own = [each for each in made if each.entry == name]
+        usual = [float(volume.expected[(each.local_hour - volume.origin) % HOURS_PER_WEEK]) for each in own]
+        known = [(each.events, many) for each, many in zip(own, usual, strict=True) if many > 0]
+        expected = sum(many for _, many in known)
+        if len(known) >= _FEWEST_ALIKE and expected >= FEWEST_EXPECTED:
+            found[name] = Alike(max(sum(events for events, _ in known) / expected, _LEAST_TIMES), len(known))
+    return found
+
+
+_FEWEST_ALIKE, _LEAST_TIMES = 4, 0.02
 
 
 def compare_volumes(
@@ -209,7 +268,10 @@ def compare_volumes(
     events = [min(max(one.expected, one.events - one.lost), one.events) for one in windows]
     usual = np.array([one.expected for one in windows])
     is_usual = usual >= FEWEST_EXPECTED
-    z = evidence(np.array(events), np.where(is_usual, usual, 1.0), volume.spread).tolist()
+    least, most = (
+        np.where(is_usual, [getattr(one, name) for one in windows], 1.0) for name in ("least", "most")
+    )
+    z = evidence(np.array(events), np.where(is_usual, usual, 1.0), volume.spread, (least, most)).tolist()
     found = []
     for place, (one, many, surely) in enumerate(zip(windows, events, z, strict=True)):
         if not is_usual[place]:
@@ -234,13 +296,22 @@ class _Window(NamedTuple):
     completeness: float
     lost: float
     expected: float
+    least: float
+    most: float
 
 
 def _window(made: Sequence[Made], volume: Volume | None) -> _Window:
     sent, rows = sum(hour.sent for hour in made), sum(hour.rows for hour in made)
-    expected = math.nan if volume is None else sum(volume.expect(hour.local_hour) for hour in made)
     events = sum(hour.events for hour in made)
-    return _Window(len(made), events, rows / sent if sent else 1.0, sent - rows, expected)
+    known = (math.nan,) * 3
+    if volume is not None:
+        expected = [volume.expect(hour) for hour in made]
+        known = (
+            sum(each.events for each in expected),
+            sum(each.least for each in expected),
+            sum(each.most for each in expected),
+        )
+    return _Window(len(made), events, rows / sent if sent else 1.0, sent - rows, *known)
 
 
 def _second_occasion(volume: Volume, scale: int, *, rises: bool, hours: int) -> float:
