@@ -10,7 +10,7 @@ from driftline.features.definitions import (
     FeatureView,
     OnDemandView,
     Source,
-    Transform,
 )
+from driftline.features.transforms import Transform
 
 __all__ = ["Entity", "FeatureService", "FeatureView", "OnDemandView", "Source", "Transform"]

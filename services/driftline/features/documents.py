@@ -14,8 +14,8 @@ from driftline.features.definitions import (
     OnDemandView,
     Selected,
     Source,
-    Transform,
 )
+from driftline.features.transforms import Transform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

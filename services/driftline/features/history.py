@@ -9,7 +9,6 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.errors import SettingError
-from driftline.features.definitions import Transform
 from driftline.features.tables import (
     column_of,
     columns_of,
@@ -19,6 +18,7 @@ from driftline.features.tables import (
     plain_column,
     times_us,
 )
+from driftline.features.transforms import Transform
 from driftline.store.feature_sources import write_table
 from driftline.store.feature_values import (
     FeatureRow,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.errors import NotFoundError
-from driftline.features.definitions import FeatureService, FeatureView, OnDemandView, Transform
+from driftline.features.definitions import FeatureService, FeatureView, OnDemandView
 from driftline.features.documents import KIND_OF
 from driftline.features.registering import read_registered
+from driftline.features.transforms import Transform
 from driftline.store.feature_values import read_freshness
 from driftline.store.features import read_registrations
 

@@ -121,7 +121,7 @@ class _Following:
         if not self._has_begun:
             self._has_begun = True
             with suppress(RuntimeError):  # No thread is left: it is as if we were not there.
-                _thread.start_new_thread(self._wait, (threading.main_thread().native_id,))
+                _thread.start_new_thread(self._wait, (threading.get_native_id(),))
                 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
                 atexit.register(self._end)
         self._handler(number, frame)

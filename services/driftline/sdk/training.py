@@ -177,12 +177,11 @@ def register_training_run(
         "project": project or "",
     }
     read_policy(environ.get(POLICY_VARIABLE)).check_waivers(event["waived"])
-    with opened_log(log) as opened, opened.without_spill() as target:
-        return _publish(target, author, event, model, rows, timeout_s=timeout_s)
+    return _publish(log, author, event, model, rows, timeout_s=timeout_s)
 
 
 def _publish(
-    log: EventLog,
+    log: str | EventLog | None,
     author: Author,
     event: dict[str, Any],
     model: Artifact,
@@ -197,22 +196,23 @@ def _publish(
         LogError: the log does not take all of it.
     """
     clock, random, run_id = author.clock, author.random, event["training_run_id"]
-    version = _claim(log, author, event, model, timeout_s=timeout_s)
-    del event["project"]  # It is the model's, and stands in the registry.
-    event |= {
-        "model_version": version,
-        "registered_time": int(clock() * 1e6),
-        "registered_by": author.name,
-        "runtime": runtime_versions(),
-    }
-    if rows is not None:
-        options: dict[str, Any] = {name: event[name] for name in _IDENTITY}
-        options |= {"environment": REFERENCE, "log": log, "categorical": categories_among(event["features"])}
-        with PredictionLogger(**options, clock=clock, random=random) as logger:
-            rows.log(logger, timeout_s)
-            event["reference_session_id"] = logger.session_id
-    record = Record(TRAINING_RUNS_TOPIC, run_id.encode(), encode_record(TRAINING_RUN, event))
-    append_patiently(log, record, timeout_s=timeout_s)
+    with opened_log(log) as opened, opened.without_spill() as target:
+        version = _claim(target, author, event, model, timeout_s=timeout_s)
+        del event["project"]  # It is the model's, and stands in the registry.
+        event |= {
+            "model_version": version,
+            "registered_time": int(clock() * 1e6),
+            "registered_by": author.name,
+            "runtime": runtime_versions(),
+        }
+        if rows is not None:
+            options: dict[str, Any] = {name: event[name] for name in _IDENTITY}
+            options |= {"environment": REFERENCE, "categorical": categories_among(event["features"])}
+            with PredictionLogger(**options, log=target, clock=clock, random=random) as logger:
+                rows.log(logger, timeout_s)
+                event["reference_session_id"] = logger.session_id
+        record = Record(TRAINING_RUNS_TOPIC, run_id.encode(), encode_record(TRAINING_RUN, event))
+        append_patiently(target, record, timeout_s=timeout_s)
     return RegisteredRun.of(run_id, event["model_version"])
 
 
