@@ -77,7 +77,14 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first: where processes share the files, all would wait for a long one at the end."""
+    """Put long files first: where processes share the files, all would wait for a long one at the end.
+
+    Raises:
+        pytest.UsageError: a test's name holds an address, so that processes which share the files disagree.
+    """
+    nameless = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if nameless:
+        raise pytest.UsageError(f"name its parameters (ids=...): {nameless[0]}")
     places = {name: place for place, name in enumerate(LONG_FOLDERS)}
     items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).parts[0], len(places)))
 

@@ -192,7 +192,7 @@ def test_a_column_whose_type_is_a_category_is_one_whatever_its_values_are(column
     assert (events[2]["missing_features"], left_out) == ("['store_id']", {})
 
 
-@pytest.mark.parametrize("names", ["store_id", [""], [object()]], ids=str)
+@pytest.mark.parametrize("names", ["store_id", [""], [object()]], ids=["one text", "an empty one", "no text"])
 def test_categories_are_named_by_a_list_of_names(names):
     with pytest.raises(SettingError, match="categorical"):
         quick_logger(MemoryLog(), categorical=names)
