@@ -64,10 +64,14 @@ def environment(packages: Sequence[str]) -> Path:
 
 
 def environ(folder: Path, **others: str) -> dict[str, str]:
-    """Return what a program of an environment runs with: it finds this checkout's driftline."""
+    """Return what a program of an environment runs with: it finds this checkout's driftline.
+
+    It finds its own packages, too, where uWSGI would not: in a folder whose name is not ASCII.
+    """
     served = ROOT / "tests" / "sdk" / "served"
+    found = [ROOT / "services", served, *sorted(folder.glob("lib/python3*/site-packages"))]
     path = os.pathsep.join((str(folder / "bin"), os.environ.get("PATH", "")))
-    return {**os.environ, "PYTHONPATH": f"{ROOT / 'services'}:{served}", "PATH": path, **others}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, found)), "PATH": path, **others}
 
 
 def _make(folder: Path, packages: Sequence[str]) -> None:
