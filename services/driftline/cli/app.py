@@ -40,7 +40,7 @@ COMMANDS: Final = {
     ),
     "events": Entry(
         "events:events_group",
-        "Planned events, such as a sale: their hours are judged by their like. Deployments are listed, too.",
+        "Planned events, such as a sale, whose hours are judged by their like; and what was deployed.",
     ),
     "explain": Entry(
         "explain:explain",

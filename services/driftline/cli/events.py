@@ -27,7 +27,7 @@ _COLUMNS = ("event_id", "kind", "name", "model_name", "since", "until", "given_b
 
 @click.group("events")
 def events_group() -> None:
-    """Planned events, such as a sale: their hours are judged by their like. Deployments are listed, too."""
+    """Planned events, such as a sale, whose hours are judged by their like; and what was deployed."""
 
 
 @events_group.command("add")

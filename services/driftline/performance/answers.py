@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
+import scipy  # Its parts are imported when they are used.
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import ks_2samp
 
 from driftline.performance.paired import quantile_bounds
 
@@ -102,7 +102,7 @@ def _of_numbers(one: Floats, other: Floats, both: Sequence[BothAnswered]) -> Ans
     return AnswerDrift(
         kind="numbers",
         statistic="ks",
-        distance=float(ks_2samp(one, other, method="asymp").statistic),
+        distance=float(scipy.stats.ks_2samp(one, other, method="asymp").statistic),
         one={"mean": float(one.mean())},
         other={"mean": float(other.mean())},
         same_share=float((gaps == 0).mean()) if len(gaps) else None,

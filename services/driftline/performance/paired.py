@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
+import scipy  # Its parts are imported when they are used: that of statistics takes long.
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import binom, rankdata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,10 +118,10 @@ def _auc(positive: Flags, candidate: Floats, production: Floats) -> Difference |
 
 def _placements(scores: Floats, positive: Flags) -> tuple[Floats, Floats]:
     """Return the share of the other class that each stands above, or below; equal ones count half."""
-    ranks = rankdata(scores)
+    ranks = scipy.stats.rankdata(scores)
     own, other = scores[positive], scores[~positive]
-    above = (ranks[positive] - rankdata(own)) / len(other)
-    below = 1 - (ranks[~positive] - rankdata(other)) / len(own)
+    above = (ranks[positive] - scipy.stats.rankdata(own)) / len(other)
+    below = 1 - (ranks[~positive] - scipy.stats.rankdata(other)) / len(own)
     return np.asarray(above, dtype=float), np.asarray(below, dtype=float)
 
 
@@ -139,7 +139,7 @@ def _accuracy(candidate: Flags, production: Flags) -> Difference:
         error,
         rows,
         "McNemar, exact",
-        float(binom.cdf(better, better + worse, 0.5)) if better + worse else 1.0,
+        float(scipy.stats.binom.cdf(better, better + worse, 0.5)) if better + worse else 1.0,
     )
 
 
@@ -217,7 +217,7 @@ def calibration_difference(truth: Floats, candidate: Floats, production: Floats)
         return None
     columns, values = [], []
     for scores in (candidate, production):
-        bins = (rankdata(scores, "ordinal") - 1).astype(int) * _CALIBRATION_BINS // rows
+        bins = (scipy.stats.rankdata(scores, "ordinal") - 1).astype(int) * _CALIBRATION_BINS // rows
         gaps = truth - scores
         columns.append([np.where(bins == each, gaps, 0.0) for each in range(_CALIBRATION_BINS)])
         values.append(float(sum(abs(column.mean()) for column in columns[-1])))
@@ -240,7 +240,7 @@ def quantile_bounds(values: Floats, quantile: float, level: float) -> tuple[floa
     """
     ordered = np.sort(values)
     rows = len(ordered)
-    low, high = (binom.ppf(each, rows, quantile) for each in (level, 1 - level))
+    low, high = (scipy.stats.binom.ppf(each, rows, quantile) for each in (level, 1 - level))
     places = [int(min(max(place, 0), rows - 1)) for place in (low - 1, quantile * rows, high)]
     return float(ordered[places[1]]), float(ordered[places[0]]), float(ordered[places[2]])
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy  # Its parts are imported when they are used: that of optimizing takes long, and pages need none.
 from scipy.special import expit, logit
 
 if TYPE_CHECKING:
@@ -207,13 +208,11 @@ def _isotonic(positive: Floats, counts: Floats, curve: Floats) -> Floats:
 
     Where there are no rows, the curve says it alone.
     """
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes long, and pages never need it.
-
     found = curve.copy()
     held = np.flatnonzero(counts[0] > 0)
     for row in range(len(curve)):
         weights = counts[row, held] + _SMALLEST
-        level = isotonic_regression(positive[row, held] / weights, weights=weights)
+        level = scipy.optimize.isotonic_regression(positive[row, held] / weights, weights=weights)
         starts = level.blocks[:-1]
         own = np.add.reduceat(weights, starts)
         weight = np.repeat(own / (own + _WORTH), np.diff(level.blocks))
