@@ -14,6 +14,7 @@ from bench.simulation import Job, Pages, judge_hard, load, run_job, save
 from bench.tables import at_most, print_simulation, quantile
 from bench.traffic import CATEGORY, CITIES, FAULTS, NULL_COLUMN, NULL_SHARE, Fault, Hour, Kind, Traffic
 from driftline.drift import Verdict
+from driftline.drift.margins import Margin, margin_of
 
 if TYPE_CHECKING:
     from driftline.profiles import HourProfile
@@ -122,8 +123,9 @@ def test_a_tiny_cell_runs_and_continues_from_its_file(tmp_path, capsys) -> None:
 class Nervous:
     """Stands for a judge: pages every other day, unless it is given a margin."""
 
-    def judge(self, profile: HourProfile, *, margin: float = 1.0) -> list[Verdict]:
-        return [a_page(str(profile.hour))] if profile.hour % 48 == 0 and margin < 1.2 else []
+    def judge(self, profile: HourProfile, *, margin: Margin = 1.0) -> list[Verdict]:
+        is_enough = margin_of(margin, "x") < 1.2
+        return [a_page(str(profile.hour), "x")] if profile.hour % 48 == 0 and is_enough else []
 
 
 def test_a_hard_regime_is_judged_with_and_without_the_controller() -> None:
@@ -141,9 +143,9 @@ def test_features_that_page_within_a_day_of_the_first_are_one_page() -> None:
     assert pages.as_dict() == {"starts": [3, 27], "paging_hours": 5}
 
 
-def a_page(episode: str) -> Verdict:
+def a_page(episode: str, feature: str | None = None) -> Verdict:
     return Verdict(
-        feature=episode,
+        feature=feature or episode,
         kind="numeric",
         reference="production",
         scale_hours=1,

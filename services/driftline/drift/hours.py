@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from driftline.domain.verdicts import Feature, Reference
     from driftline.profiles import HourProfile
 
 
@@ -49,3 +50,34 @@ class StreamHour:
     arrived: Arrival
     profiles: Mapping[str, HourProfile]
     elsewhere: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window, whatever its features say.
+
+    Args:
+        reference: what it is compared with.
+        scale_hours: its length.
+        end: the hour after its last.
+        rows: prediction events in it.
+        completeness: the share of its events that arrived.
+        covered: whether the judge knows hours as old as its first.
+        segment: of which part of the traffic; empty: of all of it.
+        features: what its hours carried, hour by hour.
+        remark: what the calendar says of its hours, with what stands before it in a sentence; empty: nothing.
+    """
+
+    reference: Reference
+    scale_hours: int
+    end: int
+    rows: int
+    completeness: float
+    covered: bool
+    segment: str
+    features: Sequence[tuple[Feature, ...]] = ()
+    remark: str = ""
+
+    def carries(self, feature: Feature) -> bool:
+        """Return whether any of its hours carried a feature."""
+        return any(feature in hour for hour in self.features)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.domain.verdict_table import Verdicts
+from driftline.drift.hours import Window
 from driftline.drift.hygiene import PageLog
-from driftline.drift.report import Window, remark_on, report_comparison, report_learning
+from driftline.drift.report import remark_on, report_comparison, report_learning
 from driftline.drift.settings import HOURS_PER_DAY, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.baseline import Baseline, build_baseline
 from driftline.drift.statistics.hours import Clock, HourCounts, known_features

@@ -14,7 +14,7 @@ from driftline.drift.hours import WHOLE
 from driftline.drift.hygiene import PageLog
 from driftline.drift.judge import Judge
 from driftline.drift.margins import margin_of
-from driftline.drift.report import remark_on
+from driftline.drift.report import remark_on, report_volume
 from driftline.drift.segments import segment_settings
 from driftline.drift.settings import HOURS_PER_DAY, HOURS_PER_WEEK, NOISE_LAG_WEEKS, DriftSettings
 from driftline.drift.statistics.hours import Clock
@@ -26,7 +26,6 @@ from driftline.drift.statistics.volume import (
     learn_alike,
     learn_volume,
 )
-from driftline.drift.volume_report import report_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +11,24 @@ import numpy as np
 
 from driftline.domain.channels import Channel, ChannelKind
 from driftline.domain.hours import hour_time
+from driftline.domain.names import VOLUME
 from driftline.domain.verdict_table import FIGURES, NUMBER, NUMBERS, TEXT, TEXTS, Verdicts
 from driftline.domain.verdicts import Feature, Reference, Verdict, VerdictName, other_kind
+from driftline.drift.statistics.volume import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from driftline.drift.hours import Window
     from driftline.drift.hygiene import Episode, PageLog
     from driftline.drift.settings import DriftSettings
     from driftline.drift.statistics.arrays import FloatArray
     from driftline.drift.statistics.baseline import Baseline
     from driftline.drift.statistics.comparison import Comparison
     from driftline.drift.statistics.units import Conversion
+    from driftline.drift.statistics.volume import VolumeFound
 
 _UNCONFIRMED = "would have paged, but pages that nobody confirmed make the next ones ask for more"
 _LACKED = ": of the evidence of {critical:.1f} that it takes, {lacked:.1f} ({share:.0%}) are lacking"
@@ -36,36 +41,16 @@ _STUCK: Mapping[str, Any] = {
     **dict.fromkeys(FIGURES),
 }
 
+_OF_VOLUME = {
+    Outcome.PAGES: VerdictName.PAGE,
+    Outcome.HELD_BACK: VerdictName.WARN,
+    Outcome.RECURS: VerdictName.WARN,
+    Outcome.OK: VerdictName.OK,
+    Outcome.LEARNING: VerdictName.LEARNING,
+    Outcome.TOO_FEW: VerdictName.INSUFFICIENT_DATA,
+}
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One window, whatever its features say.
-
-    Args:
-        reference: what it is compared with.
-        scale_hours: its length.
-        end: the hour after its last.
-        rows: prediction events in it.
-        completeness: the share of its events that arrived.
-        covered: whether the judge knows hours as old as its first.
-        segment: of which part of the traffic; empty: of all of it.
-        features: what its hours carried, hour by hour.
-        remark: what the calendar says of its hours, with what stands before it in a sentence; empty: nothing.
-    """
-
-    reference: Reference
-    scale_hours: int
-    end: int
-    rows: int
-    completeness: float
-    covered: bool
-    segment: str
-    features: Sequence[tuple[Feature, ...]] = ()
-    remark: str = ""
-
-    def carries(self, feature: Feature) -> bool:
-        """Return whether any of its hours carried a feature."""
-        return any(feature in hour for hour in self.features)
+_RECURS = "; no page, since as many or as few came twice before, which nobody called a fault"
 
 
 def remark_on(entries: Iterable[str], known: Mapping[str, int]) -> str:
@@ -332,3 +317,70 @@ def _warning(
 def hour_text(hour: int) -> str:
     """Return an hour as a sentence has it."""
     return f"{hour_time(hour):%Y-%m-%d %H:00} UTC"
+
+
+def report_volume(
+    found: VolumeFound, end: int, episode: Episode | None, settings: DriftSettings, remark: str = ""
+) -> Verdict:
+    """Return the verdict on a window.
+
+    Args:
+        found: what was found in it.
+        end: the hour after its last.
+        episode: that it belongs to, if it pages or would have.
+        settings: ages.
+        remark: what the calendar says of the window's hours.
+    """
+    is_held = found.outcome in (Outcome.PAGES, Outcome.HELD_BACK)
+    own = episode if is_held else None
+    return Verdict(
+        feature=VOLUME,
+        kind="numeric",
+        reference="production",
+        scale_hours=found.scale_hours,
+        window_start=end - found.scale_hours,
+        window_end=end,
+        verdict=_OF_VOLUME[found.outcome],
+        completeness=found.completeness,
+        reason=_volume_reason(found, own, settings) + remark,
+        episode_id=None if own is None else own.episode_id,
+        episode_start=None if own is None else own.start,
+        **_volume_evidence(found),
+    )
+
+
+def _volume_evidence(found: VolumeFound) -> dict[str, Any]:
+    """Return what is given in figures: events as a share of those expected."""
+    if found.outcome in (Outcome.LEARNING, Outcome.TOO_FEW):
+        return {"sample_size": round(found.events * found.completeness)}
+    expected = max(round(found.expected), 1)
+    observed = found.events / expected
+    width = 1.96 * math.sqrt(found.spread + 1 / max(found.events, 1.0))
+    return {
+        "channel": Channel(ChannelKind.VOLUME),
+        "expected": 1.0,
+        "observed": observed,
+        "effect": observed - 1.0,
+        "effect_low": observed * math.exp(-width) - 1.0,
+        "effect_high": observed * math.exp(width) - 1.0,
+        "z": found.z,
+        "critical": found.critical,
+        # What the store keeps of a share is its rows, of so many.
+        "sample_size": expected,
+        "reference_size": expected,
+    }
+
+
+def _volume_reason(found: VolumeFound, episode: Episode | None, settings: DriftSettings) -> str:
+    if found.outcome is Outcome.LEARNING:
+        days = settings.hour_of_day_after_hours // 24
+        return f"how many predictions are usual is known once there are {days} days of them"
+    made = f"{found.events:,.0f} predictions in {found.scale_hours} h"
+    if found.outcome is Outcome.TOO_FEW:
+        return f"{made}; so few are usual that nothing follows"
+    counted = f"{made} where the same hours of past weeks lead to expect {found.expected:,.0f}"
+    if found.outcome is Outcome.PAGES and episode is not None:
+        return f"{counted}; since {hour_text(episode.start)}"
+    if found.outcome is Outcome.HELD_BACK:
+        return f"{counted}; {held_back_because(found.z, found.critical)}"
+    return counted + (_RECURS if found.outcome is Outcome.RECURS else "")

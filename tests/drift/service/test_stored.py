@@ -147,9 +147,9 @@ def test_a_model_is_reported_with_the_team_of_its_monitors(landing):
     labelled = ModelMonitor(settings=DriftSettings(), labels={"team": "flights", "city": "Oslo"})
     others = ModelMonitor(settings=DriftSettings())
     assert make_and_watch(landing, monitors=Monitors(others, {NAME: labelled}))(MODEL) == {
-        (NAME, "flights"): 1.0
+        (NAME, "flights", ""): 1.0
     }
-    assert make_and_watch(landing, monitors=Monitors(others))(MODEL) == {(NAME, ""): 1.0}
+    assert make_and_watch(landing, monitors=Monitors(others))(MODEL) == {(NAME, "", ""): 1.0}
 
 
 @pytest.mark.parametrize("environment", ["production", "prod"])
@@ -164,7 +164,7 @@ def test_a_model_of_which_everything_was_dropped_is_reported_with_its_team(landi
     assert series(COMPLETENESS) == {("silent", VERSION): 0.0}
     worker = make_worker(landing, Clock(), monitors=monitors)
     worker.watch_once()
-    assert worker.metrics.series(MODEL) == {("silent", "flights"): 1.0}
+    assert worker.metrics.series(MODEL) == {("silent", "flights", ""): 1.0}
 
 
 def test_values_that_were_left_out_or_rounded_are_reported_by_feature(landing):

@@ -246,9 +246,12 @@ def test_while_nothing_lands_it_asks_one_question_and_no_more(landing, monkeypat
         patched.setattr(
             Connection, "rows", lambda *given, **named: asked.append(given) or rows(*given, **named)
         )
-        clock.now_s = 200.0
+        clock.now_s = 150.0
         assert worker.watch_once() == 0
-    assert len(asked) == 1
+        assert len(asked) == 1
+        clock.now_s = 200.0
+        assert worker.watch_once() == 0  # How far landing is, too: that is asked once a minute.
+        assert len(asked) == 3
     put_hours(landing, 5, 6)
     assert worker.watch_once() > 0
 
