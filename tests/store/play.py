@@ -28,6 +28,7 @@ from driftline.features import Entity, FeatureService, FeatureView
 from driftline.features.history import push
 from driftline.features.registering import register
 from driftline.lander import LANDER_METRICS, Lander
+from driftline.lander.progress import EVERY_S
 from driftline.lander.replay import replay_dead_letters
 from driftline.lander.service import GROUP
 from driftline.lifecycle.archive import create_snapshot
@@ -128,12 +129,21 @@ class Play:
         return with_grants(self, EVERYTHING, action)
 
     def land(self, store, *, from_start=False):
+        """Land everything, and note a minute later, by the lander's clock, that all has landed."""
+        ahead_s = [0.0]
         with open_log(self.log_url) as log:
-            lander = Lander(log, store, metrics=Metrics(LANDER_METRICS), monotonic=time.monotonic)
+            lander = Lander(
+                log,
+                store,
+                metrics=Metrics(LANDER_METRICS),
+                monotonic=lambda: time.monotonic() + ahead_s[0],
+            )
             with closing(lander):
                 if from_start:
                     lander.rewind()
-                return lander.run_until_idle()
+                landed = lander.run_until_idle()
+                ahead_s[0] = 2 * EVERY_S
+                return landed + lander.land_once()
 
     def replay(self, store):
         with open_log(self.log_url) as log:
@@ -194,9 +204,13 @@ def read_segment(store):
 
 def judge(store):
     """By a file of monitors, which it has the store follow."""
-    rules = {"of no event": FeatureMonitor(rules={"minimum": 1.0})}
+    rules = {
+        "of no event": FeatureMonitor(rules={"minimum": 1.0}),
+        "store_id": FeatureMonitor(kind="categorical"),
+    }
     segments = ("city=Bergen", "city=Oslo")
-    monitor = ModelMonitor(settings=DriftSettings(), segments=segments, features=rules)
+    worth = {"currency": "EUR", "over": 1.0, "under": 2.0}
+    monitor = ModelMonitor(settings=DriftSettings(), segments=segments, features=rules, business_value=worth)
     worker = DriftWorker(
         store,
         metrics=Metrics(WORKER_METRICS),
@@ -243,7 +257,8 @@ def environment(store):
 
 
 def respond(store, incident_id):
-    asked = ("incidents",), ("ack", incident_id, "--real")
+    planned = ("events", "add", "sale", "--from", "2026-03-01", "--until", "2026-03-02")
+    asked = ("incidents",), ("ack", incident_id, "--real"), planned, ("events", "list")
     return [CliRunner().invoke(driftline, question, env=environment(store)) for question in asked]
 
 
@@ -322,6 +337,7 @@ def read(store, event_id, incident_id, folder):
         ("retrain", "decisions"),
         ("retrain", "plan", MODEL),
         ("pipeline", "list"),
+        ("events", "list"),
     )
     asked += (("audit", "export", str(folder / "export"), "--model", MODEL),)
     answers = [CliRunner().invoke(driftline, [*question, "--json"], env=env) for question in asked]

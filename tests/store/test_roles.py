@@ -45,7 +45,7 @@ def test_each_service_does_its_work_with_its_role(play):
     assert play.judged_jointly
     assert sum(profile.rows for profile in play.segment) == EVENTS // 3
     assert play.trained == (1, "hold", "refuse")
-    assert [done.exit_code for done in play.responses] == [0, 0], play.responses[0].output
+    assert {done.exit_code for done in play.responses} == {0}, play.responses
     assert play.form.status_code == 303, play.form.text
     assert play.kept.exit_code == 0, play.kept.output
     assert [code for code, _ in play.answers] == [0] * len(play.answers), play.answers

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SHIPPED = Path(__file__).resolve().parents[2] / "dashboards" / "alertmanager" / "alertmanager.yml"
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 180.0
 _WAITS = ("group_wait", "group_interval")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 USER, PASSWORD = "driftline", "correct horse"
 """Who may pass a SASL listener."""
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 _STARTED = "Kafka Server started"
 _QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -XX:-UsePerfData".split()
 

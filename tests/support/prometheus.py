@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHIPPED = Path(__file__).resolve().parents[2] / "dashboards" / "prometheus" / "prometheus.yml"
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 180.0
 _INTERVAL = "1s"
 
 

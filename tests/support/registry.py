@@ -12,7 +12,7 @@ from tests.support.process import ServerProcess, answers, free_ports
 if TYPE_CHECKING:
     from pathlib import Path
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 _SMALL_JAVA = "-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData".split()
 
 

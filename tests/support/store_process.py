@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Mode = Literal["before", "after", "die"]
 
 ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 EVERY_INSERT = r"INSERT\s+INTO"
 PREDICTIONS = r"INSERT\s+INTO\s+\S*prediction_inbox"
 READ_ONLY = 242

@@ -35,7 +35,7 @@ def links(page):
 def test_tells_the_fleet_then_what_paged_its_incidents_and_their_features(report):
     text = text_of(report)
     texts = [
-        "flight-delay has drifted, 4 others did not",
+        "flight-delay has drifted, 5 others did not",
         "Features over time",
         "how sure",
         "By part of the traffic",

@@ -118,7 +118,6 @@ GRANT
     SELECT ON $database.incidents,
     SELECT ON $database.acknowledgements,
     SELECT ON $database.planned_events,
-    SELECT ON $database.landing_progress,
     SELECT ON $database.audit_rows,
     SELECT ON $database.audit_links,
     SELECT ON $database.audit_heads,

@@ -18,9 +18,11 @@ CATEGORICAL = "categorical"
 
 # Of several runs of a model the newest that names a feature counts.
 _OF_RUNS = f"""
-SELECT toString(model_name), name, argMax(type, (landed_at, log_offset)) AS newest
-FROM training_run_events ARRAY JOIN mapKeys(features) AS name, mapValues(features) AS type
-WHERE {{model:String}} = '' OR model_name = {{model:String}}
+SELECT toString(model_name), feature.1 AS name, argMax(feature.2, (landed_at, log_offset)) AS newest
+FROM (
+    SELECT model_name, landed_at, log_offset,
+        arrayJoin(CAST(features, 'Array(Tuple(String, String))')) AS feature
+    FROM training_run_events WHERE {{model:String}} = '' OR model_name = {{model:String}})
 GROUP BY model_name, name HAVING newest = '{CATEGORICAL}'
 """
 _OF_MONITORS = """
