@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from driftline.audit import SEALER_METRICS, Sealer
 from driftline.cli.access import log_access
 from driftline.cli.app import driftline
+from driftline.domain.calendars import PlannedEvent
 from driftline.domain.chain import Head
 from driftline.domain.retraining import Permission
 from driftline.domain.streams import Stream
@@ -63,6 +64,7 @@ from driftline.store.joint import (
 from driftline.store.monitored import follow_monitors
 from driftline.store.performance_hours import delete_superseded_performance
 from driftline.store.pipelines import Claim, StepLine, add_claim, read_run_lines, write_step
+from driftline.store.planned import event_id_of
 from driftline.store.profiles import read_hours
 from driftline.store.retraining import write_permission
 from driftline.store.runs import read_revisions
@@ -257,8 +259,12 @@ def environment(store):
 
 
 def respond(store, incident_id):
-    planned = ("events", "add", "sale", "--from", "2026-03-01", "--until", "2026-03-02")
-    asked = ("incidents",), ("ack", incident_id, "--real"), planned, ("events", "list")
+    sale = PlannedEvent("sale", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+    asked = (
+        *(("incidents",), ("ack", incident_id, "--real")),
+        ("events", "add", sale.name, "--from", sale.since.isoformat(), "--until", sale.until.isoformat()),
+        ("events", "remove", event_id_of(sale)),
+    )
     return [CliRunner().invoke(driftline, question, env=environment(store)) for question in asked]
 
 
