@@ -27,6 +27,7 @@ SERVERS = (
     "celery==5.7.0",
     "eventlet==0.41.3",
     "gevent==26.9.0",
+    "packaging==26.3",  # gunicorn's worker of gevent imports it, and does not ask for it.
     "gunicorn==27.0.1",
     "joblib==1.6.0",
     "uvicorn==0.54.0",
