@@ -24,7 +24,7 @@ from driftline.wire.primitives import (
 )
 from driftline.wire.reasons import Reason, Remark, ValueRefusedError, no_remarks
 from driftline.wire.schemas import OUTCOME, PREDICTION
-from driftline.wire.shapes import SINGLE, by_class, one
+from driftline.wire.shapes import SINGLE, by_class, is_several, one
 from driftline.wire.values import (
     duration_us,
     event_id_text,
@@ -163,7 +163,7 @@ class EventEncoder:
             ValueRefusedError: ``too_large``.
         """
         several = None
-        if outputs is not None or type(prediction) not in SINGLE:
+        if outputs is not None or (type(prediction) not in SINGLE and is_several(prediction)):
             prediction, several = self.outputs.split(prediction, outputs)
         identity = self.ids.new(int(now_s * 1000)) if event_id is None else self.identity(event_id, now_s)
         micros = int(now_s * 1e6) if event_time is None else self.micros("event_time", event_time, now_s)

@@ -35,6 +35,7 @@ MAX_RANKED: Final = 10
 
 SINGLE: Final = frozenset({float, int, str, bool, type(None)})
 """Types of Python's own that are one value, and nearly all that there are."""
+_SINGLE_KINDS = (float, int, str, bytes, type(None), Enum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def apart(answer: Any) -> tuple[Any, Mapping[Any, Any] | Iterable[tuple[Any, Any
 
 def is_several(answer: Any) -> bool:
     """Return whether an answer has a shape of its own, so that ``apart`` has to look at it."""
-    if type(answer) in SINGLE or isinstance(answer, (str, bytes, Enum)):
+    if isinstance(answer, _SINGLE_KINDS):  # numpy's doubles are floats, too.
         return False
     try:
         if getattr(answer, "shape", ()) != ():
