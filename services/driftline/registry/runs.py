@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+CATEGORICAL: Final = "categorical"
+"""Type of a feature whose values name something, whatever they were logged as."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArtifactFile:
     """One file of an artifact.

@@ -6,18 +6,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from driftline.errors import SettingError
+from driftline.registry.runs import CATEGORICAL
 from driftline.sdk.arguments import check_text, checked_names, checked_texts
 from driftline.sdk.artifacts import Artifact, read_files
 
 if TYPE_CHECKING:
     import os
 
-
-CATEGORICAL: Final = "categorical"
-"""Type of a feature whose values name something, whatever they were logged as."""
 
 _NUMBERS = frozenset("iufb")
 _ARROW_DICTIONARY = re.compile(r"dictionary<values=(u?int|float|double|half|bool)").match

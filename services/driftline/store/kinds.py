@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from driftline.registry.runs import CATEGORICAL
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from driftline.store.connection import Connection
-
-CATEGORICAL = "categorical"
 
 # Of several runs of a model the newest that names a feature counts.
 _OF_RUNS = f"""
@@ -27,6 +27,13 @@ GROUP BY model_name, name HAVING newest = '{CATEGORICAL}'
 """
 _OF_MONITORS = """
 SELECT model_name, kinds FROM feature_kinds FINAL WHERE {model:String} = '' OR model_name = {model:String}
+"""
+
+
+_HAD = f"""
+SELECT model_name IN (SELECT model_name FROM feature_kinds) OR model_name IN (
+    SELECT toString(model_name) FROM training_run_events WHERE has(mapValues(features), '{CATEGORICAL}'))
+FROM (SELECT {{model:String}} AS model_name)
 """
 
 
@@ -74,6 +81,11 @@ def read_categories(connection: Connection, model_name: str = "") -> Mapping[str
 def categories_of_model(connection: Connection, model_name: str) -> frozenset[str]:
     """Return which features of a model are categories, whatever they were logged as."""
     return read_categories(connection, model_name).get(model_name, frozenset())
+
+
+def had_categories(connection: Connection, model_name: str) -> bool:
+    """Return whether any feature of a model is, or was once, a category whatever it was logged as."""
+    return bool(connection.rows(_HAD, parameters={"model": model_name})[0][0])
 
 
 def read_set_kinds(connection: Connection) -> Mapping[str, Mapping[str, str]]:

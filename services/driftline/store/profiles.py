@@ -12,7 +12,7 @@ from driftline.profiles import CategoricalCounts, Grid, HourProfile, NumericCoun
 from driftline.store.collecting import without_collecting
 from driftline.store.grids import read_grids
 from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM
-from driftline.store.kinds import read_categories
+from driftline.store.kinds import had_categories
 from driftline.store.recipes import read_recipes
 from driftline.store.visible import visible
 
@@ -179,7 +179,7 @@ def read_segment_hours(
         segments: each ``key=value``, or empty for the whole traffic.
     """
     bound = bind(stream, first_hour=first_hour, end_hour=end_hour) | {"segments": list(segments)}
-    has_kinds = bool(read_categories(connection, stream.model_name))
+    has_kinds = had_categories(connection, stream.model_name)
     counted_until = _counted_until(connection, bound) if has_kinds or any(segments) else end_hour
     grids = read_grids(connection, stream.model_name)
     parts: dict[str, dict[int, _Parts]] = {segment: {} for segment in segments}

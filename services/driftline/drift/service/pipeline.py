@@ -17,11 +17,12 @@ from driftline.drift.judges import SegmentJudges, VolumeJudge, WholeJudge
 from driftline.drift.segments import name_drivers, whole_settings
 from driftline.drift.service.source import read_all_hours, read_history
 from driftline.store.grids import read_grids
+from driftline.store.kinds import categories_of_model
 from driftline.store.segments import read_segments
 from driftline.store.verdicts import SHARE_STEP, kept, read_episode_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from driftline.domain.calendars import Calendar
     from driftline.domain.incidents import Acknowledgement
@@ -53,6 +54,7 @@ class Pipeline:
         reference_state: of the reference that they were given; see `StreamSource`.
         monitor: by which they judge.
         calendar: by which, too.
+        categories: features that are counted as categories, whatever they were logged as.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Pipeline:
         reference_state: tuple[int, int],
         monitor: ModelMonitor[DriftSettings],
         calendar: Calendar | None = None,
+        categories: Collection[str] = (),
     ) -> None:
         self._whole, self._parts, self._together = whole, parts, together
         self._volume = volume
@@ -77,9 +80,10 @@ class Pipeline:
         self._reference_state = reference_state
         self._monitor = monitor
         self._calendar = calendar
+        self._categories = frozenset(categories)
 
     def fits(self, source: StreamSource) -> bool:
-        """Return whether it would be built the same: by monitor, calendar, grids, segments and reference."""
+        """Return whether it would be built the same: monitor, calendar, reference, and how hours are counted."""
         stream = source.span.stream
         return (
             self._monitor == source.monitor
@@ -87,6 +91,7 @@ class Pipeline:
             and (not source.is_settled or self._reference_state == source.reference_state)
             and read_grids(source.connection, stream.model_name) == self.grids
             and set(read_segments(source.connection, stream)) == set(self.segments)
+            and categories_of_model(source.connection, stream.model_name) == self._categories
         )
 
     def remember(self, hours: Sequence[StreamHour], episodes: Sequence[Verdict]) -> None:
@@ -158,6 +163,7 @@ def build_pipeline(source: StreamSource, *, as_of: int, together: JointJudge | N
     stream = source.span.stream
     grids = read_grids(source.connection, stream.model_name)
     segments = read_segments(source.connection, stream)
+    categories = categories_of_model(source.connection, stream.model_name)
     training: dict[str, list[HourProfile]] = {segment: [] for segment in (WHOLE, *segments)}
     if reference := source.reference:
         first, end = reference.first_hour, reference.last_hour + 1
@@ -194,6 +200,7 @@ def build_pipeline(source: StreamSource, *, as_of: int, together: JointJudge | N
         reference_state=source.reference_state,
         monitor=source.monitor,
         calendar=source.calendar,
+        categories=categories,
     )
     first = max(as_of - whole.history_hours, 0)
     after = max(as_of - whole.page_history_hours, 0)
