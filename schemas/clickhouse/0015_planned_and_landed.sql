@@ -18,7 +18,9 @@ ORDER BY event_id;
 CREATE TABLE landing_progress
 (
     lander String COMMENT 'host and process',
-    landed_until DateTime64(3, 'UTC')
+    landed_until DateTime64(3, 'UTC'),
+    noted_at DateTime('UTC') DEFAULT now() COMMENT 'each process that landed has a row, until it is forgotten'
 )
 ENGINE = ReplacingMergeTree(landed_until)
-ORDER BY lander;
+ORDER BY lander
+TTL noted_at + INTERVAL 7 DAY;

@@ -10,7 +10,7 @@ from driftline.domain.business_value import BusinessValue, Worth
 from driftline.drift import DriftSettings
 from driftline.monitors import FeatureMonitor, ModelMonitor, Monitors
 from driftline.store.business_values import read_business_value
-from driftline.store.monitored import follow_monitors, follow_rules_of, follow_segments_of, follow_value_of
+from driftline.store.monitored import follow_monitors, follow_rules_of, follow_segments_of
 from driftline.store.rules import Rule, read_rules, set_rules
 from driftline.store.segments import wanted_segments
 from tests.support.landing import put
@@ -139,15 +139,16 @@ def test_what_answers_are_worth_is_what_the_file_says_last(client):
         "over": -2.0,
         "classes": {"late": {"false_negative": -9.0}},
     }
-    monitor = ModelMonitor(settings=DriftSettings(), business_value=given)
-    follow_value_of(client, "worthy", monitor)
+    unset = ModelMonitor(settings=DriftSettings())
+    monitors = Monitors(unset, {"worthy": ModelMonitor(settings=DriftSettings(), business_value=given)})
+    follow_monitors(client, monitors)
     assert read() == BusinessValue(
         currency="EUR",
         of_yes=Worth(true_positive=12),
         classes={"late": Worth(false_negative=-9)},
         over=-2,
     )
-    follow_value_of(client, "worthy", monitor)
+    follow_monitors(client, monitors)
     assert client.rows("SELECT count() FROM business_values")[0][0] == 1
-    follow_value_of(client, "worthy", ModelMonitor(settings=DriftSettings()))
+    follow_monitors(client, Monitors(unset, {"worthy": unset}))
     assert read() is None

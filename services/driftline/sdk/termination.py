@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MARGIN_S = 1.0
 _LOOK_S = 0.02
 _NONE = -1
-_PENDING = Path("/proc/thread-self/status")
+_STATUS = Path("/proc/thread-self/status")
 """Says which signals wait for a thread; only Linux has it."""
 
 
@@ -47,7 +47,7 @@ def close_when_terminated(close: Callable[[], None], timeout_s: float) -> None:
             signal.signal(signal.SIGTERM, ending)
             if _is_worker():
                 _fork_guard.watch(ending)
-    elif callable(handler) and not isinstance(handler, (_Ending, _Following)) and _PENDING.exists():
+    elif callable(handler) and not isinstance(handler, (_Ending, _Following)) and _STATUS.exists():
         with suppress(ValueError):
             signal.signal(signal.SIGTERM, _Following(handler, close))
 

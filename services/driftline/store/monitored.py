@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.business_value import BusinessValue, Worth
 from driftline.monitors.known import KnownModel
-from driftline.store.business_values import set_business_value
+from driftline.store.business_values import read_business_values, set_business_value
 from driftline.store.inventory import read_known_models
 from driftline.store.kinds import read_set_kinds, set_kinds
 from driftline.store.rules import set_rules
@@ -30,7 +30,7 @@ def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[s
         SettingError: a rule is of no use to the store.
     """
     known = read_known_models(connection)
-    kinds = read_set_kinds(connection)
+    kinds, values = read_set_kinds(connection), read_business_values(connection)
     warnings: list[str] = []
     for name in dict.fromkeys([*known, *(name for name in monitors.entries if "*" not in name)]):
         found = follow_segments_of(connection, name, monitors.of(name))
@@ -40,24 +40,24 @@ def follow_monitors(connection: Connection, monitors: Monitors[S]) -> Sequence[s
         wanted = monitors.of(name).kinds(features)
         if wanted != kinds.get(name, {}):
             set_kinds(connection, name, wanted)
-        follow_value_of(connection, name, monitors.of(name))
+        value = business_value_of(monitors.of(name))
+        if value != values.get(name):
+            set_business_value(connection, name, value)
     return warnings
 
 
-def follow_value_of(connection: Connection, model_name: str, monitor: ModelMonitor[S]) -> None:
-    """Have a model's answers be worth what its monitor says; doing it again changes nothing."""
-    given = dict(monitor.business_value)
-    value = None
-    if given:
-        of_yes = {name: worth for name, worth in given.items() if name in Worth.__slots__}
-        value = BusinessValue(
-            currency=given["currency"],
-            of_yes=Worth(**of_yes),
-            classes={label: Worth(**own) for label, own in given.get("classes", {}).items()},
-            over=given.get("over", 0.0),
-            under=given.get("under", 0.0),
-        )
-    set_business_value(connection, model_name, value)
+def business_value_of(monitor: ModelMonitor[S]) -> BusinessValue | None:
+    """Return what a model's answers are worth by its monitor; None: it does not say."""
+    given = monitor.business_value
+    if not given:
+        return None
+    return BusinessValue(
+        currency=given["currency"],
+        of_yes=Worth(**{name: worth for name, worth in given.items() if name in Worth.__slots__}),
+        classes={label: Worth(**own) for label, own in given.get("classes", {}).items()},
+        over=given.get("over", 0.0),
+        under=given.get("under", 0.0),
+    )
 
 
 def follow_segments_of(connection: Connection, model_name: str, monitor: ModelMonitor[S]) -> Sequence[str]:

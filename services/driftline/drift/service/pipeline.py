@@ -83,7 +83,7 @@ class Pipeline:
         self._categories = frozenset(categories)
 
     def fits(self, source: StreamSource) -> bool:
-        """Return whether it would be built the same: monitor, calendar, reference, and how hours are counted."""
+        """Return whether it would be built the same: by monitor, calendar, reference, and what is counted."""
         stream = source.span.stream
         return (
             self._monitor == source.monitor
