@@ -29,7 +29,7 @@ from collections import defaultdict
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.embedded import open_store
 
@@ -259,6 +259,16 @@ def repeat_hour(client: Client, hours: int, rows: int) -> None:
         )
 
 
+class OfAnHour(NamedTuple):
+    """What there is of an hour that is derived.
+
+    Args:
+        rows: how many rows.
+    """
+
+    rows: int
+
+
 def bench_deriving(folder: Path, rows: int, hours: int, rounds: int) -> Figures:
     """Derive hours of so many rows: of one stream, of 100, of one with three segments of a tenth each."""
     from driftline.domain.streams import HourKey  # noqa: PLC0415  not in older ones
@@ -301,7 +311,7 @@ def bench_deriving(folder: Path, rows: int, hours: int, rounds: int) -> Figures:
             def derive(name: str) -> None:
                 own = [stream for stream in streams if stream.model_name.startswith(name)]
                 keys = [HourKey(stream, first + hour) for hour in range(hours) for stream in own]
-                held = dict.fromkeys(keys, rows // len(keys))
+                held = dict.fromkeys(keys, OfAnHour(rows // len(keys)))
                 for batch in batches(keys, held, MOST_ROWS):
                     number = derivation_id(read_store_time(client), random.Random(1).randrange)
                     derive_hours(client, batch, recipes, derivation=number)
