@@ -28,11 +28,11 @@ GROUP BY model_name, name HAVING newest = '{CATEGORICAL}'
 _OF_MONITORS = """
 SELECT model_name, kinds FROM feature_kinds FINAL WHERE {model:String} = '' OR model_name = {model:String}
 """
-
-
+# Cast, since mapValues would read a subcolumn, which a grant of columns does not hold.
 _HAD = f"""
 SELECT model_name IN (SELECT model_name FROM feature_kinds) OR model_name IN (
-    SELECT toString(model_name) FROM training_run_events WHERE has(mapValues(features), '{CATEGORICAL}'))
+    SELECT toString(model_name) FROM training_run_events
+    WHERE has(CAST(features, 'Array(Tuple(String, String))').2, '{CATEGORICAL}'))
 FROM (SELECT {{model:String}} AS model_name)
 """
 

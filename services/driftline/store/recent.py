@@ -6,53 +6,48 @@ What is read here grows with the hours that are asked for, and not with what the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.store.drops import read_drops_by_hour
 from driftline.store.hours import LARGE_QUERY, STREAM, read_sources, stream_parameters
 from driftline.store.ledger import landed as landed_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
     from driftline.domain.streams import Stream
     from driftline.store.connection import Connection
 
 _SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
 _HEARTBEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
 
-# Of each session that has rows in these hours: its numbers behind the last that stood before them, up to the
-# last that landed, or to where its newest heartbeat is. Where times do not ascend with numbers, so that one
-# of these stands before those hours as well, they begin with the lowest in them, and the session is named. A
-# session of which nothing landed at all is known by its heartbeat.
-_ARRIVED = f"""
-SELECT max(newest), sum(last - before), sum(there), groupArrayIf((session_id, low), is_mixed)
+# Asked in turn, with the sessions that the first names: one query would name what landed five times over, and
+# take an engine longer to plan than all of these to answer.
+_RECENT = """
+SELECT session_id, toUnixTimestamp(newest), bitmapMin(numbers), bitmapCardinality(numbers)
 FROM
 (
     SELECT
-        l.session_id AS session_id, l.low AS low, l.there AS there, toUnixTimestamp(l.newest) AS newest,
-        l.low <= a.before AS is_mixed,
-        toUInt64(if(is_mixed, l.low - 1, a.before)) AS before,
-        toUInt64(greatest(a.top, b.last_sequence)) AS last
-    FROM
-    (
-        SELECT
-            toString(session_id) AS session_id, max(newest) AS newest,
-            groupBitmapMergeState(sequences) AS numbers,
-            bitmapMin(numbers) AS low, bitmapCardinality(numbers) AS there
-        FROM (%(recent)s) GROUP BY session_id
-    ) AS l
-    INNER JOIN
-    (
-        SELECT
-            toString(session_id) AS session_id, maxIf(last_sequence, hour < {_SINCE}) AS before,
-            max(last_sequence) AS top
-        FROM (%(all)s) GROUP BY session_id
-    ) AS a USING (session_id)
-    LEFT JOIN (SELECT session_id, last_sequence FROM sessions FINAL WHERE {STREAM}) AS b USING (session_id)
-    UNION ALL
-    SELECT session_id, 0, 0, 0, 0, toUInt64(0), last_sequence FROM sessions FINAL
-    WHERE {STREAM} AND {_HEARTBEATS} AND session_id NOT IN (SELECT session_id FROM (%(alive)s))
+        toString(session_id) AS session_id, max(newest) AS newest, groupBitmapMergeState(sequences) AS numbers
+    FROM (%s) GROUP BY session_id
 )
 """
+_LAST = f"""
+SELECT l.session_id, l.before, greatest(l.top, toUInt64(b.last_sequence))
+FROM
+(
+    SELECT
+        toString(session_id) AS session_id, toUInt64(maxIf(last_sequence, hour < {_SINCE})) AS before,
+        toUInt64(max(last_sequence)) AS top
+    FROM (%s) GROUP BY session_id
+) AS l
+LEFT JOIN
+(
+    SELECT session_id, last_sequence FROM sessions FINAL
+    WHERE {STREAM} AND session_id IN {{sessions:Array(String)}}
+) AS b USING (session_id)
+"""
+_HEARD = f"SELECT session_id, last_sequence FROM sessions FINAL WHERE {STREAM} AND {_HEARTBEATS}"
 
 # How many numbers, from the lowest of these hours on, stand before them. Reads only rows that hold such ones.
 _BEFORE = """
@@ -64,7 +59,7 @@ FROM
     FROM (%s) WHERE last_sequence >= low GROUP BY session_id
 )
 """
-_MIXED_AT_ONCE = 1000
+_AT_ONCE = 1000
 
 _UNREGISTERED = f"""
 SELECT count() FROM predictions
@@ -108,32 +103,87 @@ def read_arrived(connection: Connection, stream: Stream, *, since_hour: int, hou
         since_hour: the first of them, hours since the Unix epoch, UTC.
         hours: how many; there should be none of it behind them.
     """
-    sources = read_sources(connection)
-    bound = {**sources.bound, **stream_parameters(stream), "since": since_hour, "hours": hours}
-    since_sql, before_sql = f"hour >= {_SINCE}", f"hour < {_SINCE}"
-    settings = {**LARGE_QUERY, "join_use_nulls": 0}
-    recent = (
-        f"SELECT * FROM ({landed_rows(sources, STREAM, hours=f'{STREAM} AND {since_sql}')}) WHERE {since_sql}"
-    )
-    in_them = f"{STREAM} AND session_id IN (SELECT session_id FROM ({recent}))"
-    alive = f"{STREAM} AND session_id IN (SELECT session_id FROM sessions WHERE {STREAM} AND {_HEARTBEATS})"
-    parts = {
-        "recent": recent,
-        "all": landed_rows(sources, in_them, hours=STREAM),
-        "alive": landed_rows(sources, alive, hours=STREAM),
-    }
-    newest, sent, landed, mixed = connection.rows(_ARRIVED % parts, parameters=bound, settings=settings)[0]
-    before = landed_rows(
-        sources, f"{STREAM} AND session_id IN {{sessions:Array(String)}}", hours=f"{STREAM} AND {before_sql}"
-    )
-    for begin in range(0, len(mixed), _MIXED_AT_ONCE):
-        sessions, lows = zip(*mixed[begin : begin + _MIXED_AT_ONCE], strict=True)
-        chosen = {**bound, "sessions": list(sessions), "lows": list(lows)}
-        query = _BEFORE % f"SELECT * FROM ({before}) WHERE {before_sql}"
-        landed += connection.rows(query, parameters=chosen, settings=settings)[0][0]
+    sessions = _Sessions(connection, stream, since_hour, hours)
+    recent = sessions.recent()
+    last = sessions.last(recent)
+    # Where times do not ascend with numbers, so that one of these stands before those hours as well, they
+    # begin with the lowest in them.
+    mixed = {name: each.low for name, each in recent.items() if each.low <= last[name].before}
+    sent = sum(end - mixed.get(name, before + 1) + 1 for name, (before, end) in last.items())
+    sent += sum(sessions.unlanded(recent).values())
+    landed = sum(each.landed for each in recent.values()) + sessions.landed_before(mixed)
+    newest = max((each.newest_s for each in recent.values()), default=0)
     dropped = read_drops_by_hour(connection, stream).get(stream, {})
     refused = sum(count for hour, count in dropped.items() if hour >= since_hour)
     return Arrived(newest, sent, landed, refused)
+
+
+class _Held(NamedTuple):
+    """What landed of a session in some hours: time of the newest event, lowest number, how many numbers."""
+
+    newest_s: int
+    low: int
+    landed: int
+
+
+class _Last(NamedTuple):
+    """Numbers of a session: the last that stands before some hours, and the last that it is known to have."""
+
+    before: int
+    end: int
+
+
+class _Sessions:
+    """The sessions of a stream, asked about some hours."""
+
+    def __init__(self, connection: Connection, stream: Stream, since_hour: int, hours: int) -> None:
+        self._connection = connection
+        self._sources = read_sources(connection)
+        span = {"since": since_hour, "hours": hours}
+        self._bound = {**self._sources.bound, **stream_parameters(stream), **span}
+
+    def recent(self) -> Mapping[str, _Held]:
+        """Return what landed in these hours, by session."""
+        since = f"hour >= {_SINCE}"
+        rows = landed_rows(self._sources, STREAM, hours=f"{STREAM} AND {since}")
+        return {
+            name: _Held(*held)
+            for name, *held in self._rows(_RECENT % f"SELECT * FROM ({rows}) WHERE {since}")
+        }
+
+    def last(self, sessions: Collection[str]) -> Mapping[str, _Last]:
+        """Return of sessions where their numbers stood before these hours, and where they end."""
+        return {
+            name: _Last(*numbers) for name, *numbers in self._each(_LAST % self._of_chosen(), list(sessions))
+        }
+
+    def unlanded(self, others: Collection[str]) -> Mapping[str, int]:
+        """Return how many events those sent that are known by their heartbeats alone."""
+        heard = {name: int(last) for name, last in self._rows(_HEARD) if name not in others}
+        query = f"SELECT DISTINCT toString(session_id) FROM ({self._of_chosen()})"
+        there = {name for (name,) in self._each(query, list(heard))}
+        return {name: last for name, last in heard.items() if name not in there}
+
+    def landed_before(self, mixed: Mapping[str, int]) -> int:
+        """Return how many numbers landed before these hours, of each session from the named one on."""
+        before = f"hour < {_SINCE}"
+        rows = self._of_chosen(hours=f"{STREAM} AND {before}")
+        query = _BEFORE % f"SELECT * FROM ({rows}) WHERE {before}"
+        return sum(count for (count,) in self._each(query, list(mixed), lows=list(mixed.values())))
+
+    def _of_chosen(self, hours: str = STREAM) -> str:
+        chosen = f"{STREAM} AND session_id IN {{sessions:Array(String)}}"
+        return landed_rows(self._sources, chosen, hours=hours)
+
+    def _each(self, query: str, sessions: Sequence[str], **values: Sequence[int]) -> Iterator[Sequence[Any]]:
+        for begin in range(0, len(sessions), _AT_ONCE):
+            chosen = slice(begin, begin + _AT_ONCE)
+            of_them = {name: each[chosen] for name, each in values.items()}
+            yield from self._rows(query, sessions=sessions[chosen], **of_them)
+
+    def _rows(self, query: str, **values: Any) -> Sequence[Sequence[Any]]:
+        settings = {**LARGE_QUERY, "join_use_nulls": 0}
+        return self._connection.rows(query, parameters={**self._bound, **values}, settings=settings)
 
 
 def count_unregistered(connection: Connection, stream: Stream, *, since_hour: int) -> int:
