@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftline.lander.service import GROUP
@@ -19,7 +20,6 @@ from driftline.wire import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 START_TIMEOUT_S = 180.0
 
@@ -133,7 +133,10 @@ class Up:
                 self.is_up.set()
 
     def wait_until_up(self) -> Up:
-        assert self.is_up.wait(START_TIMEOUT_S), "driftline up did not come up"
+        end_s = time.monotonic() + START_TIMEOUT_S
+        while not self.is_up.wait(0.2) and self.is_alive and time.monotonic() < end_s:
+            pass
+        assert self.is_up.is_set(), f"driftline up did not come up: {Path(self._errors.name).read_text()}"
         return self
 
     @property

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from driftline.domain.chain import Link
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
+    from driftline.store.connection import Connection
 
 _logger = logging.getLogger(__name__)
 
@@ -75,9 +76,11 @@ class Sealer:
         self._most_rows = most_rows
         for name in (SEALED_ROWS, SEALED_LINKS, SECONDS, FAILURES):
             metrics.count(name, 0)
-        self._connection = ready_connection(store)
-        metrics.set(SEALED_UNTIL, read_store_ms(self._connection) / 1000)
+        self._connection = ready_connection(store, first=self._tell_now)
         self._begin()
+
+    def _tell_now(self, connection: Connection) -> None:
+        self._metrics.set(SEALED_UNTIL, read_store_ms(connection) / 1000)
 
     def _begin(self) -> None:
         """Know nothing: the next step looks at everything."""

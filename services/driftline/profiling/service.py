@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from driftline.domain.streams import HourKey
     from driftline.metrics import Metrics
     from driftline.store.connect import Store
+    from driftline.store.connection import Connection
     from driftline.store.hours import RawRows
     from driftline.store.recipes import Recipes
 
@@ -100,11 +101,14 @@ class Profiler:
         self._pulse = pulse or Pulse("profiler", monotonic)
         for name in (SECONDS, HOURS, ROWS, FAILURES):
             metrics.count(name, 0)
-        self._connection = ready_connection(store)
+        self._connection = ready_connection(store, first=self._read_derived_until)
         self._failing: Failing[tuple[str, ...]] = Failing(
             "deriving", logger=_logger, monotonic=monotonic, is_general=lambda e: is_away(self._connection, e)
         )
         self._begin()
+
+    def _read_derived_until(self, connection: Connection) -> None:
+        self._derived_until = self._noted_until = read_derived_until(connection)
 
     def _begin(self) -> None:
         """Know nothing: the next step looks at everything."""
@@ -112,7 +116,6 @@ class Profiler:
         self._recipes: Recipes | None = None
         self._signs: Mapping[str, int] = {}
         self._looked_at, self._looked_s = _EPOCH, self._monotonic()
-        self._derived_until = self._noted_until = read_derived_until(self._connection)
         self._next_look_s = self._cleaned_s = self._monotonic()
         self._long_look_s = float("-inf")
         self._must_learn: set[str] = set()
@@ -150,7 +153,7 @@ class Profiler:
 
     def _start_over(self) -> None:
         self._connection.close()
-        self._connection = ready_connection(self._store)
+        self._connection = ready_connection(self._store, first=self._read_derived_until)
         self._begin()
 
     def run_until_idle(self) -> int:
@@ -160,6 +163,7 @@ class Profiler:
             StoreError: the store is away.
         """
         total = 0
+        self._read_derived_until(self._connection)
         self._begin()
         while derived := self.step(is_patient=False):
             total += derived

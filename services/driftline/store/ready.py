@@ -21,7 +21,9 @@ _PAUSE_S = 0.1
 _PATIENCE_S = 10.0
 
 
-def ready_connection(store: Store, *, patience_s: float = _PATIENCE_S) -> Connection:
+def ready_connection(
+    store: Store, *, first: Callable[[Connection], object] | None = None, patience_s: float = _PATIENCE_S
+) -> Connection:
     """Return a connection to a store whose tables are up to date. The caller closes it.
 
     An embedded store goes from one owner to the next when a process ends. Where that happens meanwhile,
@@ -29,13 +31,14 @@ def ready_connection(store: Store, *, patience_s: float = _PATIENCE_S) -> Connec
 
     Args:
         store: which.
+        first: is asked or done with the connection before it is returned, and bears repeating.
         patience_s: for how long to try again.
 
     Raises:
         StoreError: the store does not answer, or its tables are missing or older than this program and the
             user may not change that, or they are newer.
     """
-    return _patiently(lambda: _prepared(store), patience_s)
+    return _patiently(lambda: _prepared(store, first), patience_s)
 
 
 def ask(
@@ -106,10 +109,12 @@ def is_away(connection: Connection, error: Exception) -> bool:
     return False
 
 
-def _prepared(store: Store) -> Connection:
+def _prepared(store: Store, first: Callable[[Connection], object] | None) -> Connection:
     connection = store.connect()
     try:
         migrate(connection)
+        if first is not None:
+            first(connection)
     except BaseException:
         connection.close()
         raise
