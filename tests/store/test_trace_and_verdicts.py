@@ -12,6 +12,7 @@ from driftline.domain.hours import hour_time
 from driftline.domain.streams import Stream
 from driftline.drift.service.late import is_same
 from driftline.errors import NotFoundError, SettingError
+from driftline.store.summary import read_page_verdicts
 from driftline.store.trace import trace
 from driftline.store.verdicts import (
     JudgedHour,
@@ -239,3 +240,13 @@ def test_verdicts_on_a_number_and_on_a_text_of_one_name_stand_side_by_side(clien
     write(client, [text], "two-kinds")
     found = {(row["kind"], row["verdict"]) for row in read(client, model_name="two-kinds")}
     assert found == {("numeric", "page"), ("categorical", "learning")}
+
+
+def test_of_verdicts_that_page_at_once_that_of_the_whole_traffic_comes_first(client):
+    """Whichever was written first: of one store the demo's summary says the same each time."""
+    whole, part = (replace(VERDICT, reason=said, segment=of) for said, of in (("whole", ""), ("part", "a=b")))
+    for model, written in (("first-whole", [whole, part]), ("first-part", [part, whole])):
+        for verdict in written:
+            write(client, [verdict], model)
+    reasons = [each.reason for each in read_page_verdicts(client) if each.reason in {"whole", "part"}]
+    assert reasons == ["whole", "whole", "part", "part"]

@@ -56,11 +56,11 @@ class PageVerdict:
 
 
 def read_page_verdicts(connection: Connection) -> Sequence[PageVerdict]:
-    """Return all verdicts that page, in the order of their windows' ends."""
+    """Return all verdicts that page, in the order of their windows' ends; on the whole traffic first."""
     rows = connection.rows(
         "SELECT feature, reference, window_end, scale_hours, ifNull(channel, ''), reason, ifNull(rank, 0), "
         "ifNull(episode_id, '') FROM drift_verdicts WHERE verdict = 'page' "
-        "ORDER BY window_end, rank, scale_hours"
+        "ORDER BY window_end, segment != '', rank, scale_hours, feature, reference, segment"
     )
     return [PageVerdict(row[0], row[1], utc(row[2]), *row[3:]) for row in rows]
 
