@@ -159,7 +159,8 @@ def test_a_chain_that_was_taken_away_is_found_by_what_was_kept_elsewhere(client,
     client.command("DELETE FROM audit_links WHERE model_name = 'taken'", settings={"mutations_sync": 1})
     kept = [Head("taken", date(2026, 1, 1), link.number, link.hash)]
     (report,) = verify(client, model_name="taken", kept=kept)
-    assert [found.what for found in report.findings] == ["head"]
+    # Of an hour before midnight the sealer has kept the head by itself, too.
+    assert {found.what for found in report.findings} == {"head"}
 
 
 def test_rows_that_have_expired_by_the_tables_own_retention_are_no_finding(client, sealer):
