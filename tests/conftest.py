@@ -14,6 +14,7 @@ topics, groups and subjects of its own. Where it can't run, those tests are skip
 from __future__ import annotations
 
 import os
+from binascii import crc32
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 
 FORBID_SKIPS = "TESTS_FORBID_SKIPS"
 TESTS = Path(__file__).parent
-LONG_FOLDERS = ("end_to_end", "deployment", "soak", "lander", "properties")
-"""Those whose files take minutes, the longest first."""
+LONG = (
+    *("deployment/", "drift/service/", "end_to_end/", "lander/", "lifecycle/", "log/kafka/", "properties/"),
+    *("mlflow/test_real_server", "sdk/test_kafka", "sdk/test_servers", "soak/", "store/test_roles"),
+)
+"""Where files begin that take a minute or more."""
 
 
 settings.register_profile(
@@ -71,8 +75,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[Registry, No
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run one process more than there are cores: what is tested with brokers waits for much of its time."""
-    return (os.cpu_count() or 1) + 1
+    """Run two processes more than there are cores: what is tested with brokers waits for much of its time."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(trylast=True)
@@ -85,8 +89,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     nameless = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if nameless:
         raise pytest.UsageError(f"name its parameters (ids=...): {nameless[0]}")
-    places = {name: place for place, name in enumerate(LONG_FOLDERS)}
-    items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).parts[0], len(places)))
+    items.sort(key=lambda item: _place(item.path.relative_to(TESTS).as_posix()))
+
+
+def _place(path: str) -> tuple[bool, int]:
+    """Return where a file stands: the long ones first, in each half those that wait among those that compute.
+
+    The order is the same each time; files of one folder would wait for brokers all at once.
+    """
+    return not path.startswith(LONG), crc32(path.encode())
 
 
 @pytest.hookimpl(wrapper=True)

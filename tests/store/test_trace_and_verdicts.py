@@ -243,8 +243,10 @@ def test_verdicts_on_a_number_and_on_a_text_of_one_name_stand_side_by_side(clien
 
 
 def test_of_verdicts_that_page_at_once_that_of_the_whole_traffic_comes_first(client):
-    """Whichever was written first: of one store the demo's summary says the same each time."""
-    whole, part = (replace(VERDICT, reason=said, segment=of) for said, of in (("whole", ""), ("part", "a=b")))
+    """Whichever was written first: of one store the demo's summary is the same each time."""
+    whole, part = (
+        replace(VERDICT, reason=reason, segment=of) for reason, of in (("whole", ""), ("part", "a=b"))
+    )
     for model, written in (("first-whole", [whole, part]), ("first-part", [part, whole])):
         for verdict in written:
             write(client, [verdict], model)

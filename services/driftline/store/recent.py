@@ -47,7 +47,7 @@ LEFT JOIN
     WHERE {STREAM} AND session_id IN {{sessions:Array(String)}}
 ) AS b USING (session_id)
 """
-_HEARD = f"SELECT session_id, last_sequence FROM sessions FINAL WHERE {STREAM} AND {_HEARTBEATS}"
+_WITH_HEARTBEATS = f"SELECT session_id, last_sequence FROM sessions FINAL WHERE {STREAM} AND {_HEARTBEATS}"
 
 # How many numbers, from the lowest of these hours on, stand before them. Reads only rows that hold such ones.
 _BEFORE = """
@@ -159,10 +159,10 @@ class _Sessions:
 
     def unlanded(self, others: Collection[str]) -> Mapping[str, int]:
         """Return how many events those sent that are known by their heartbeats alone."""
-        heard = {name: int(last) for name, last in self._rows(_HEARD) if name not in others}
+        beating = {name: int(last) for name, last in self._rows(_WITH_HEARTBEATS) if name not in others}
         query = f"SELECT DISTINCT toString(session_id) FROM ({self._of_chosen()})"
-        there = {name for (name,) in self._each(query, list(heard))}
-        return {name: last for name, last in heard.items() if name not in there}
+        there = {name for (name,) in self._each(query, list(beating))}
+        return {name: last for name, last in beating.items() if name not in there}
 
     def landed_before(self, mixed: Mapping[str, int]) -> int:
         """Return how many numbers landed before these hours, of each session from the named one on."""
