@@ -88,32 +88,57 @@ def test_a_page_is_made_anew_once_it_is_no_longer_fresh(maker):
     assert len(maker.made) == 2
 
 
-def test_a_page_that_took_long_is_fresh_for_longer_and_the_next_one_waits_for_longer_still(
-    maker, monkeypatch
-):
+@pytest.fixture
+def slow(maker, monkeypatch):
+    """Return what looks at pages, each of which takes two seconds; and for how long each of them waited."""
     slept = []
 
     async def sleep(seconds):
         slept.append(seconds)
         maker.now_s += seconds
 
-    async def ask():
-        def slow(request):
-            maker.now_s += 2.0
-            return maker.page(request)
+    def endpoint(request):
+        maker.now_s += 2.0
+        return maker.page(request)
 
-        page = Gate(maker.monotonic)("model", slow)
-        monkeypatch.setattr(asyncio, "sleep", sleep)
-        await page(asked("/"))
-        await page(asked("/another"))
-        maker.now_s = 9.9
-        await page(asked("/"))
-        maker.now_s = 10.0
-        await page(asked("/"))
+    page = Gate(maker.monotonic)("model", endpoint)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return page, slept
+
+
+def test_a_page_that_took_long_is_fresh_for_longer(maker, slow):
+    page, _ = slow
+
+    async def ask():
+        for maker.now_s in (0.0, 9.9, 10.0):
+            await page(asked("/"))
 
     asyncio.run(ask())
-    assert maker.made == ["/?", "/another?", "/?"]
-    assert slept[:2] == [0.0, 6.0]
+    assert maker.made == ["/?", "/?"]
+
+
+def test_a_person_who_goes_from_page_to_page_does_not_wait_and_many_people_wait_for_three_times_as_long(slow):
+    page, slept = slow
+
+    async def ask():
+        for number in range(8):
+            await page(asked(f"/{number}"))
+
+    asyncio.run(ask())
+    assert slept == [0.0, 0.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0]
+
+
+def test_after_a_while_without_requests_nothing_is_owed(maker, slow):
+    page, slept = slow
+
+    async def ask():
+        for number in range(4):
+            await page(asked(f"/{number}"))
+        maker.now_s += 100.0
+        await page(asked("/late"))
+
+    asyncio.run(ask())
+    assert slept[-1] == 0.0
 
 
 def test_a_page_that_failed_is_reported_to_all_who_waited_and_made_anew_for_the_next(maker):

@@ -23,14 +23,17 @@ MAX_WAITING = 100
 _FRESH_S = 1.0
 _FRESH_PER_SECOND = 4.0
 _REST_PER_SECOND = 3.0
+_MOST_OWED_S = 10.0
+"""So much rest may be owed: whoever goes from page to page waits for none of it."""
 
 
 class Gate:
     """Limits the endpoints of one application. For one event loop.
 
-    One page is made at a time, in a thread. Then the gate rests for three times as long, so that the pages
-    take a quarter of a core at most, however many people look at them. An answer is cached for a second, or
-    for four times as long as it took.
+    One page is made at a time, in a thread. Then the gate owes a rest of three times as long, and takes it
+    once ten seconds are owed: in the long run the pages take a quarter of a core at most, however many people
+    look at them, and a person who reads waits for nothing. An answer is cached for a second, or for four
+    times as long as it took.
 
     Args:
         monotonic: a clock in seconds.
@@ -72,14 +75,15 @@ class Gate:
     async def _make(self, key: Key, endpoint: Callable[[Request], Response], request: Request) -> Response:
         try:
             async with self._turn:
-                await asyncio.sleep(max(0.0, self._rests_until_s - self._monotonic()))
+                await asyncio.sleep(max(0.0, self._rests_until_s - _MOST_OWED_S - self._monotonic()))
                 begun_s = self._monotonic()
                 try:
                     response = await run_in_threadpool(endpoint, request)
                 finally:
                     ended_s = self._monotonic()
-                    self._rests_until_s = ended_s + _REST_PER_SECOND * (ended_s - begun_s)
-            fresh_s = max(_FRESH_S, _FRESH_PER_SECOND * (ended_s - begun_s))
+                    took_s = ended_s - begun_s
+                    self._rests_until_s = max(self._rests_until_s, begun_s) + took_s * (1 + _REST_PER_SECOND)
+            fresh_s = max(_FRESH_S, _FRESH_PER_SECOND * took_s)
             self._kept[key] = (ended_s + fresh_s, response)
             return response
         finally:
