@@ -46,6 +46,15 @@ _MOVED = frozenset(
 )
 # Others join or leave, and this member does not know yet; what it has not given back is still its own.
 _SETTLING = frozenset({KafkaError.STALE_MEMBER_EPOCH, KafkaError.REBALANCE_IN_PROGRESS})
+_UNSETTLED = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+"""A broker that has just started refuses with these what it will do a moment later."""
+
 _ASTRAY = frozenset(
     {
         KafkaError.OFFSET_OUT_OF_RANGE,
@@ -250,12 +259,17 @@ class Member:
             LogError: the group's coordinator does not answer.
         """
         doing = f"{self._cluster.settings.bootstrap}: can't ask where group {self._group} is"
-        try:
-            answers = self._joined().committed(
-                [self._cluster.partition(place) for place in places], timeout=ANSWER_TIMEOUT_S
-            )
-        except KafkaException as error:
-            raise log_error(error, doing) from error
+        end = self._clock() + ANSWER_TIMEOUT_S
+        while True:
+            try:
+                answers = self._joined().committed(
+                    [self._cluster.partition(place) for place in places], timeout=ANSWER_TIMEOUT_S
+                )
+                break
+            except KafkaException as error:
+                if error.args[0].code() not in _UNSETTLED or self._clock() >= end:
+                    raise log_error(error, doing) from error
+            time.sleep(_POLL_S)
         if errors := [answer.error for answer in answers if answer.error]:
             raise log_error(errors[0], doing)
         return {
@@ -277,7 +291,7 @@ class Member:
         place = buffer.place
         end = self._clock() + ANSWER_TIMEOUT_S
         while error := self._try_commit(place, offset, note):
-            if error.code() in _SETTLING and self._clock() < end:
+            if error.code() in _SETTLING | _UNSETTLED and self._clock() < end:
                 time.sleep(_POLL_S)
                 continue
             buffer.forget()
