@@ -6,11 +6,9 @@ import logging
 import time
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
 
 from driftline.errors import LogError, LogMovedError
 from driftline.log import open_log
-from driftline.log.kafka import member as member_module
 from driftline.log.kafka import reader as reader_module
 from driftline.log.kafka.cluster import Cluster
 from driftline.log.kafka.note import Note
@@ -54,42 +52,6 @@ def process_own(reader) -> list[bytes]:
     return [
         value for partition in reader.partitions(TOPIC) for value in process(reader, partition, max_records=7)
     ]
-
-
-class Unsettled:
-    """A consumer whose coordinator has just started: it refuses a request of each kind first."""
-
-    def __init__(self, consumer):
-        self._consumer = consumer
-        self.refusals = {"committed": KafkaError.NOT_COORDINATOR, "commit": KafkaError.NOT_COORDINATOR}
-
-    def __getattr__(self, name):
-        if code := self.refusals.pop(name, None):
-            return lambda *_, **__: self._refuse(code)
-        return getattr(self._consumer, name)
-
-    @staticmethod
-    def _refuse(code):
-        raise KafkaException(KafkaError(code))
-
-
-def test_a_coordinator_that_has_just_started_is_asked_again(make, monkeypatch):
-    made = member_module.make_consumer
-    consumers = []
-
-    def make_consumer(config):
-        consumers.append(Unsettled(made(config)))
-        return consumers[-1]
-
-    monkeypatch.setattr(member_module, "make_consumer", make_consumer)
-    stage = make()
-    stage.put(numbers(0, 3))
-    reader = stage.reader()
-    batch = fetched(reader)
-    assert batch.values == numbers(0, 3)
-    reader.intend(batch)
-    reader.commit(batch)
-    assert [consumer.refusals for consumer in consumers] == [{}]
 
 
 def test_records_that_may_repeat_are_reported(stage):
