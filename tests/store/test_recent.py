@@ -114,6 +114,42 @@ def test_what_was_refused_counts_against_what_arrived_once_a_session_says_so(lan
     assert read_arrived(client, stream, since_hour=HOUR + 7, hours=24).ratio == pytest.approx(1 / 2)
 
 
+class Meanwhile:
+    """A connection; behind the question of this number something else happens."""
+
+    def __init__(self, connection, number, happens):
+        self._connection, self._left, self._happens = connection, number, happens
+
+    @property
+    def has_happened(self):
+        return self._left < 0
+
+    def rows(self, *arguments, **options):
+        rows = self._connection.rows(*arguments, **options)
+        if self._left == 0:
+            self._happens()
+        self._left -= 1
+        return rows
+
+
+def test_what_lands_between_two_questions_is_not_missing(landing, client, stream):
+    """A block lands with the heartbeat that counts it: it is sent and landed, or neither."""
+    land(landing, [event(stream, 1, 3), heartbeat(stream, 1, 3)])
+    last, moments = 1, 0
+    for moment in itertools.count():
+
+        def more(number=last + 1):
+            land(landing, [event(stream, number, 3), heartbeat(stream, number, 3)])
+
+        asked = Meanwhile(client, moment, more)
+        sent, landed = arrived(asked, stream)
+        assert sent == landed
+        if not asked.has_happened:
+            break
+        last, moments = last + 1, moments + 1
+    assert moments > 3
+
+
 def test_a_session_that_ended_before_is_left_out(landing, client, stream):
     land(landing, [event(stream, 1, 0), heartbeat(stream, 50, 0), event(stream, 1, 30, session="b")])
     assert arrived(client, stream, since=7) == (1, 1)

@@ -19,44 +19,40 @@ if TYPE_CHECKING:
     from driftline.store.connection import Connection
 
 _SINCE = "toDateTime({since:UInt32} * 3600, 'UTC')"
-_HEARTBEATS = f"beat_time >= {_SINCE} AND beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR"
 
-# Asked in turn, with the sessions that the first names: one query would name what landed five times over, and
-# take an engine longer to plan than all of these to answer.
-_RECENT = """
-SELECT session_id, toUnixTimestamp(newest), bitmapMin(numbers), bitmapCardinality(numbers)
+# Asked in turn, with the sessions that the first two name: one query would name what landed five times over,
+# and take an engine longer to plan than all of these to answer.
+_HEARTBEATS = f"""
+SELECT session_id, last_sequence, beat_time < {_SINCE} + INTERVAL {{hours:UInt32}} * 2 HOUR
+FROM sessions FINAL WHERE {STREAM} AND beat_time >= {_SINCE}
+"""
+_OLDER_HEARTBEATS = f"""
+SELECT session_id, last_sequence FROM sessions FINAL
+WHERE {STREAM} AND session_id IN {{sessions:Array(String)}}
+"""
+_RECENT = f"""
+SELECT
+    session_id, toUnixTimestamp(newest), bitmapMin(numbers), bitmapMax(numbers), bitmapCardinality(numbers)
 FROM
 (
     SELECT
         toString(session_id) AS session_id, max(newest) AS newest, groupBitmapMergeState(sequences) AS numbers
-    FROM (%s) GROUP BY session_id
+    FROM (%s) WHERE hour >= {_SINCE} GROUP BY session_id
 )
 """
-_LAST = f"""
-SELECT l.session_id, l.before, greatest(l.top, toUInt64(b.last_sequence))
-FROM
-(
-    SELECT
-        toString(session_id) AS session_id, toUInt64(maxIf(last_sequence, hour < {_SINCE})) AS before,
-        toUInt64(max(last_sequence)) AS top
-    FROM (%s) GROUP BY session_id
-) AS l
-LEFT JOIN
-(
-    SELECT session_id, last_sequence FROM sessions FINAL
-    WHERE {STREAM} AND session_id IN {{sessions:Array(String)}}
-) AS b USING (session_id)
+_LAST_BEFORE = f"""
+SELECT toString(session_id) AS session_id, toUInt64(max(last_sequence))
+FROM (%s) WHERE hour < {_SINCE} GROUP BY session_id
 """
-_WITH_HEARTBEATS = f"SELECT session_id, last_sequence FROM sessions FINAL WHERE {STREAM} AND {_HEARTBEATS}"
 
 # How many numbers, from the lowest of these hours on, stand before them. Reads only rows that hold such ones.
-_BEFORE = """
-WITH transform(session_id, {sessions:Array(String)}, {lows:Array(UInt64)}, toUInt64(0)) AS low
+_LANDED_BEFORE = f"""
+WITH transform(session_id, {{sessions:Array(String)}}, {{lows:Array(UInt64)}}, toUInt64(0)) AS low
 SELECT sum(bitmapCardinality(bitmapSubsetInRange(numbers, low, toUInt64(-1))))
 FROM
 (
     SELECT toString(session_id) AS session_id, groupBitmapMergeState(sequences) AS numbers
-    FROM (%s) WHERE last_sequence >= low GROUP BY session_id
+    FROM (%s) WHERE hour < {_SINCE} AND last_sequence >= low GROUP BY session_id
 )
 """
 _AT_ONCE = 1000
@@ -104,13 +100,22 @@ def read_arrived(connection: Connection, stream: Stream, *, since_hour: int, hou
         hours: how many; there should be none of it behind them.
     """
     sessions = _Sessions(connection, stream, since_hour, hours)
+    # Heartbeats first: what lands between two questions is then neither sent nor landed.
+    heartbeats = sessions.heartbeats()
     recent = sessions.recent()
-    last = sessions.last(recent)
+    before = sessions.last_before(recent)
+    last = sessions.older_heartbeats(recent.keys() - heartbeats) | {
+        name: each.last_sequence for name, each in heartbeats.items()
+    }
     # Where times do not ascend with numbers, so that one of these stands before those hours as well, they
     # begin with the lowest in them.
-    mixed = {name: each.low for name, each in recent.items() if each.low <= last[name].before}
-    sent = sum(end - mixed.get(name, before + 1) + 1 for name, (before, end) in last.items())
-    sent += sum(sessions.unlanded(recent).values())
+    mixed = {name: each.low for name, each in recent.items() if each.low <= before.get(name, 0)}
+    sent = sum(
+        max(each.high, last.get(name, 0), before.get(name, 0)) - mixed.get(name, before.get(name, 0) + 1) + 1
+        for name, each in recent.items()
+    )
+    unknown = {name for name, each in heartbeats.items() if each.is_within and name not in recent}
+    sent += sum(heartbeats[name].last_sequence for name in unknown - sessions.landed_ever(unknown))
     landed = sum(each.landed for each in recent.values()) + sessions.landed_before(mixed)
     newest = max((each.newest_s for each in recent.values()), default=0)
     dropped = read_drops_by_hour(connection, stream).get(stream, {})
@@ -118,19 +123,20 @@ def read_arrived(connection: Connection, stream: Stream, *, since_hour: int, hou
     return Arrived(newest, sent, landed, refused)
 
 
+class _Heartbeat(NamedTuple):
+    """How far a session had counted, and whether that was about these hours, not behind them."""
+
+    last_sequence: int
+    is_within: bool
+
+
 class _Held(NamedTuple):
-    """What landed of a session in some hours: time of the newest event, lowest number, how many numbers."""
+    """What landed of a session in some hours: the newest event's time, numbers from and to, how many."""
 
     newest_s: int
     low: int
+    high: int
     landed: int
-
-
-class _Last(NamedTuple):
-    """Numbers of a session: the last that stands before some hours, and the last that it is known to have."""
-
-    before: int
-    end: int
 
 
 class _Sessions:
@@ -142,37 +148,37 @@ class _Sessions:
         span = {"since": since_hour, "hours": hours}
         self._bound = {**self._sources.bound, **stream_parameters(stream), **span}
 
+    def heartbeats(self) -> Mapping[str, _Heartbeat]:
+        """Return the newest of sessions that were alive in these hours or later."""
+        return {name: _Heartbeat(last, bool(within)) for name, last, within in self._rows(_HEARTBEATS)}
+
+    def older_heartbeats(self, sessions: Collection[str]) -> dict[str, int]:
+        """Return how far sessions had counted that were not alive any more."""
+        return {name: int(last) for name, last in self._each(_OLDER_HEARTBEATS, list(sessions))}
+
     def recent(self) -> Mapping[str, _Held]:
         """Return what landed in these hours, by session."""
-        since = f"hour >= {_SINCE}"
-        rows = landed_rows(self._sources, STREAM, hours=f"{STREAM} AND {since}")
-        return {
-            name: _Held(*held)
-            for name, *held in self._rows(_RECENT % f"SELECT * FROM ({rows}) WHERE {since}")
-        }
+        rows = landed_rows(self._sources, STREAM, hours=f"{STREAM} AND hour >= {_SINCE}")
+        return {name: _Held(*held) for name, *held in self._rows(_RECENT % rows)}
 
-    def last(self, sessions: Collection[str]) -> Mapping[str, _Last]:
-        """Return of sessions where their numbers stood before these hours, and where they end."""
-        return {
-            name: _Last(*numbers) for name, *numbers in self._each(_LAST % self._of_chosen(), list(sessions))
-        }
-
-    def unlanded(self, others: Collection[str]) -> Mapping[str, int]:
-        """Return how many events those sent that are known by their heartbeats alone."""
-        beating = {name: int(last) for name, last in self._rows(_WITH_HEARTBEATS) if name not in others}
-        query = f"SELECT DISTINCT toString(session_id) FROM ({self._of_chosen()})"
-        there = {name for (name,) in self._each(query, list(beating))}
-        return {name: last for name, last in beating.items() if name not in there}
+    def last_before(self, sessions: Collection[str]) -> Mapping[str, int]:
+        """Return where numbers of sessions stood before these hours; those without any are left out."""
+        query = _LAST_BEFORE % self._of_chosen(before=True)
+        return {name: int(last) for name, last in self._each(query, list(sessions))}
 
     def landed_before(self, mixed: Mapping[str, int]) -> int:
         """Return how many numbers landed before these hours, of each session from the named one on."""
-        before = f"hour < {_SINCE}"
-        rows = self._of_chosen(hours=f"{STREAM} AND {before}")
-        query = _BEFORE % f"SELECT * FROM ({rows}) WHERE {before}"
+        query = _LANDED_BEFORE % self._of_chosen(before=True)
         return sum(count for (count,) in self._each(query, list(mixed), lows=list(mixed.values())))
 
-    def _of_chosen(self, hours: str = STREAM) -> str:
+    def landed_ever(self, sessions: Collection[str]) -> set[str]:
+        """Return those of which anything landed, in whichever hour."""
+        query = f"SELECT DISTINCT toString(session_id) FROM ({self._of_chosen()})"
+        return {name for (name,) in self._each(query, list(sessions))}
+
+    def _of_chosen(self, *, before: bool = False) -> str:
         chosen = f"{STREAM} AND session_id IN {{sessions:Array(String)}}"
+        hours = f"{STREAM} AND hour < {_SINCE}" if before else STREAM
         return landed_rows(self._sources, chosen, hours=hours)
 
     def _each(self, query: str, sessions: Sequence[str], **values: Sequence[int]) -> Iterator[Sequence[Any]]:
