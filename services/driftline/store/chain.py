@@ -112,7 +112,7 @@ def read_waiting(
 def digest_rows(connection: Connection, model_name: str, since_ms: int, until_ms: int) -> None:
     """Write the digests of what landed of a model in [since_ms, until_ms). Doing it again changes nothing."""
     bound = {"model": model_name, "since_ms": since_ms, "until_ms": until_ms}
-    connection.command(_DIGEST_ROWS, bound, settings=ONE_CORE)
+    connection.insert_selected(_DIGEST_ROWS, bound, settings=ONE_CORE)
 
 
 def read_sealed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _CHUNK_BYTES = 1 << 20
-_INSERTS_WHAT_IT_SELECTS = re.compile(r"\s*INSERT\s+INTO\s.*\sSELECT\s", re.DOTALL)
 
 
 class Connection:
@@ -85,13 +83,24 @@ class Connection:
             settings: of the engine, for this statement.
             use_database: False where the database may not be there yet.
         """
-        if settings and _INSERTS_WHAT_IT_SELECTS.match(statement):
-            # Beside it, an embedded engine would be asked 20 times to set them and to set them back.
-            statement, settings = f"{statement}\nSETTINGS {_clause(settings)}", None
         with _store_errors():
             return self._client.command(
                 statement, parameters=_dict(parameters), settings=_dict(settings), use_database=use_database
             )
+
+    def insert_selected(
+        self, statement: str, parameters: Mapping[str, Any], *, settings: Mapping[str, int]
+    ) -> None:
+        """Carry out an ``INSERT INTO ... SELECT``.
+
+        Args:
+            statement: SQL, with parameters as ``{name:Type}``.
+            parameters: their values.
+            settings: of the engine. They stand in the statement: beside it, an embedded engine would be asked
+                for all of them, and told to set each and to set it back.
+        """
+        clause = ", ".join(f"{name} = {value}" for name, value in settings.items())
+        self.command(f"{statement}\nSETTINGS {clause}", parameters)
 
     def insert(
         self,
@@ -198,10 +207,6 @@ def root_cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
-
-
-def _clause(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {value!r}" for name, value in settings.items())
 
 
 def _dict(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

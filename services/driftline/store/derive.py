@@ -56,7 +56,7 @@ def derive_hours(
     counted = f"{condition} AND {counts.sql}"
     held = read_parts(connection, counted, {**bound, **counts.bound})
     derive_profiles(connection, hours, recipes, counted, {**bound, **counts.bound}, held=held)
-    connection.command(_SESSIONS % {"hours": condition}, parameters=bound, settings=dict(DERIVING))
+    connection.insert_selected(_SESSIONS % {"hours": condition}, bound, settings=DERIVING)
     checked = {each for each in hours if recipes.rules_of(each.stream).number}
     if checked:
         condition, bound = which_hours(checked)

@@ -201,7 +201,7 @@ def derive_invalid(
         rows_from(condition, categories) if categories else f"(SELECT * FROM predictions WHERE {condition})"
     )
     parts = {**_of_outputs(held), "rows": rows, "version": version, "place": places.sql("version")}
-    connection.command(_INVALID % parts, parameters=bound, settings=dict(DERIVING))
+    connection.insert_selected(_INVALID % parts, bound, settings=DERIVING)
 
 
 def _of_outputs(held: Parts) -> Mapping[str, str]:

@@ -159,7 +159,7 @@ def derive_profiles(
             "segment_keys": sorted({segment.partition("=")[0] for segment in segments}),
         }
     for statement in (_ROWS, _MISSING, _NUMERIC, _CATEGORICAL):
-        connection.command(statement % parts, parameters=bound, settings=dict(DERIVING))
+        connection.insert_selected(statement % parts, bound, settings=DERIVING)
 
 
 def _base(rows: str, segments: Sequence[str], columns: Mapping[str, str]) -> str:

@@ -173,11 +173,11 @@ def derive_performance(
     segments = recipes.segments_of(next(iter(held)).stream.model_name)
     selected = counted(condition, has_classes=any(each.has_classes for each in held.values()))
     listed = COLUMNS.replace(" ", ", ")
-    connection.command(
+    connection.insert_selected(
         f"INSERT INTO performance_counts (derivation, {listed}) "
         f"SELECT {{derivation:UInt64}}, {listed} FROM ({selected})",
-        parameters={**bound(segments), **parameters, "derivation": derivation},
-        settings=dict(DERIVING),
+        {**bound(segments), **parameters, "derivation": derivation},
+        settings=DERIVING,
     )
 
 
