@@ -75,8 +75,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[Registry, No
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two processes more than there are cores: what is tested with brokers waits for much of its time."""
-    return (os.cpu_count() or 1) + 2
+    """Run one process more than there are cores: what is tested with brokers waits for much of its time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,9 +9,9 @@ from driftline.store.verdicts import read_verdicts
 from tests.drift.service.watching import HOUR, HOUR_S, make_worker, opened_landing
 from tests.support.landing import put
 from tests.support.traffic import MODEL, RUN, VERSION
+from tests.support.training import WAIVED
 
 DAYS, PER_HOUR = 8, 120
-WAIVED = dict.fromkeys(("artifact", "code", "environment", "data"), "a test")
 
 
 @pytest.fixture

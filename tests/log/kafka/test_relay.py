@@ -228,7 +228,7 @@ def test_without_a_spill_an_append_fails_in_time_and_is_sent_once(kafka, topics)
     for _ in range(3):
         with pytest.raises(LogError, match=r"takes nothing: no answer within 0\.3 s"):
             relay.append(events(10, 10))
-    assert time.monotonic() - began < 60.0
+    assert time.monotonic() - began < 20.0
     kafka.resume()
     wait_for(lambda: appended(relay, events(10, 10)))
     relay.close()
@@ -275,7 +275,7 @@ def test_closing_is_bounded_tells_what_waits_and_the_command_forwards_it(kafka, 
     began = time.monotonic()
     with caplog.at_level(logging.WARNING, logger="driftline.log.kafka"):
         relay.close()
-    assert time.monotonic() - began < 60.0
+    assert time.monotonic() - began < 20.0
     relay.close()
     assert "20 events wait on disk" in caplog.text
     with pytest.raises(LogError, match="closed"):
