@@ -97,7 +97,7 @@ class Connection:
             statement: SQL, with parameters as ``{name:Type}``.
             parameters: their values.
             settings: of the engine. They stand in the statement: beside it, an embedded engine would be asked
-                for all of them, and told to set each and to set it back.
+                for all of them, would set each, and set each back.
         """
         clause = ", ".join(f"{name} = {value}" for name, value in settings.items())
         self.command(f"{statement}\nSETTINGS {clause}", parameters)
