@@ -27,33 +27,33 @@ _TOP_VALUES = 12
 # One pass for all layers. Before: the same hours of the week, as the verdicts compare, so that a Sunday is
 # not held against weekdays.
 _LAYER = "multiIf(environment = 'reference', 'training', at >= {now:Int64}, 'now', 'before')"
-_ROWS = """
-model_name = {model:String} AND model_version = {version:String} AND segment = ''
-AND feature = {feature:String} AND (environment = 'reference' OR (environment = {environment:String}
-    AND hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({end:Int64} * 3600, 'UTC')
-    AND (at >= {now:Int64}
-        OR (at < {before_end:Int64} AND positiveModulo(at - {now:Int64}, 168) < {length:Int64}))))
+_HOURS = """
+model_name = {model:String} AND model_version = {version:String}
+AND (environment = 'reference' OR (environment = {environment:String}
+    AND hour >= toDateTime({first:Int64} * 3600, 'UTC') AND hour < toDateTime({end:Int64} * 3600, 'UTC')))
 """
-_VISIBLE = visible("model_name = {model:String} AND model_version = {version:String}")
+_ROWS = f"""
+{_HOURS} AND segment = '' AND feature = {{feature:String}}
+AND (environment = 'reference' OR at >= {{now:Int64}}
+    OR (at < {{before_end:Int64}} AND positiveModulo(at - {{now:Int64}}, 168) < {{length:Int64}}))
+"""
 _GRID = "model_name = {model:String} AND feature = {feature:String}"
-_PROFILES = f"(SELECT *, toInt64(intDiv(toUnixTimestamp(hour), 3600)) AS at FROM profiles WHERE {_VISIBLE})"
+_PROFILES = (
+    f"(SELECT *, toInt64(intDiv(toUnixTimestamp(hour), 3600)) AS at FROM profiles WHERE {visible(_HOURS)})"
+)
 
 # Hours that are still to be derived on the grid in force are left out: their buckets mean something else.
-_BUCKETS = f"""
-SELECT {_LAYER} AS layer, bucket, sum(n)
-FROM {_PROFILES} ARRAY JOIN buckets AS bucket, counts AS n
-WHERE {_ROWS} AND kind = 'numeric'
-    AND ((center, scale, resolution) IN
-            (SELECT center, scale, resolution FROM feature_grids FINAL WHERE {_GRID})
-        OR (SELECT count() FROM feature_grids WHERE {_GRID}) = 0)
-GROUP BY layer, bucket ORDER BY layer, bucket
-"""
-_FEATURES = f"""
-SELECT {_LAYER} AS layer, sumIf(count, kind = 'numeric'), sumIf(count, kind = 'missing'), sum(nans),
+_ON_GRID = f"""((center, scale, resolution) IN
+    (SELECT center, scale, resolution FROM feature_grids FINAL WHERE {_GRID})
+    OR (SELECT count() FROM feature_grids WHERE {_GRID}) = 0)"""
+_COUNTED = f"""
+SELECT {_LAYER} AS layer, %s, sumIf(count, kind = 'numeric'), sumIf(count, kind = 'missing'), sum(nans),
     sum(infinities), minOrNullIf(minimum, kind = 'numeric' AND count > 0),
     maxOrNullIf(maximum, kind = 'numeric' AND count > 0)
 FROM {_PROFILES} WHERE {_ROWS} GROUP BY layer
 """
+_MISSING = _COUNTED % "([], [])"
+_BUCKETS = _COUNTED % f"sumMapIf(buckets, counts, kind = 'numeric' AND {_ON_GRID})"
 _VALUES = f"""
 SELECT value, counts, totals FROM
 (
@@ -172,24 +172,15 @@ def read_distribution(
         "before_end": spans.before_end,
         "length": WINDOW_HOURS,
     }
-    counted = {row[0]: row[1:] for row in connection.rows(_FEATURES, parameters=bound)}
     if kind == "numeric":
-        return _numeric(connection, bound, counted)
+        found = {row[0]: row[1:] for row in connection.rows(_BUCKETS, parameters=bound)}
+        return Distribution({name: _numeric(*found[name]) for name in LAYERS if name in found})
+    counted = {row[0]: row[2:] for row in connection.rows(_MISSING, parameters=bound)}
     return _categorical(connection, bound, counted)
 
 
-def _numeric(
-    connection: Connection, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]
-) -> Distribution:
-    buckets: dict[str, list[tuple[int, int]]] = {}
-    for layer, bucket, count in connection.rows(_BUCKETS, parameters=bound):
-        buckets.setdefault(layer, []).append((bucket, count))
-    layers: dict[LayerName, Layer] = {}
-    for name in LAYERS:
-        if name in counted:
-            held = buckets.get(name, [])
-            layers[name] = Layer([bucket for bucket, _ in held], [count for _, count in held], *counted[name])
-    return Distribution(layers)
+def _numeric(held: tuple[Sequence[int], Sequence[int]], *counted: Any) -> Layer:
+    return Layer(*held, *counted)
 
 
 def _categorical(

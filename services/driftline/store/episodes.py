@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from driftline.domain.channels import Channel
 from driftline.domain.streams import Stream
-from driftline.store.judged import END_HOUR, ENDS, FINAL
+from driftline.store.judged import END_HOUR, ENDS
+from driftline.store.moved import MOVED, SURE, Moved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.domain.channels import Channel
     from driftline.domain.verdicts import Kind
     from driftline.store.connection import Connection
 
-# Only few windows page: they are found first, so that only they are read in full and merged.
+# Only few windows page. What replaced one that does is a revision, and few are: no more is merged than these.
 _EPISODES = f"""
-SELECT model_version, environment, segment, feature, kind, reference, episode_id,
-    intDiv(toUnixTimestamp(min(episode_start)), 3600) AS since, max({END_HOUR}) AS until,
-    argMax(
-        (channel_kind, channel_value, channel_feature, effect, observed, expected, reason, scale_hours),
-        (coalesce(z, inf), window_end)
-    ) AS surest
-FROM drift_verdicts
-WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS} AND (feature, kind, window_end) IN
+SELECT toString(model_version), toString(environment), toString(segment), toString(feature), toString(kind),
+    toString(reference), toString(newest.2) AS episode_id,
+    intDiv(toUnixTimestamp(min(newest.3)), 3600) AS since, max({END_HOUR}) AS until,
+    argMax((scale_hours, newest.5), (newest.4, window_end)) AS surest
+FROM
 (
-    SELECT feature, kind, window_end FROM verdict_records
-    WHERE model_name = {{model:String}} AND verdict = 'page' AND {ENDS}
+    SELECT model_version, environment, segment, feature, kind, reference, scale_hours, window_end,
+        argMax((toString(verdict), episode_id, episode_start, {SURE}, ({MOVED})), revision) AS newest
+    FROM verdict_records
+    WHERE model_name = {{model:String}} AND {ENDS} AND (verdict = 'page' OR revision > 1)
+    GROUP BY model_version, environment, segment, feature, kind, reference, scale_hours, window_end
 )
+WHERE newest.1 = 'page'
 GROUP BY model_version, environment, segment, feature, kind, reference, episode_id
-ORDER BY since DESC, abs(surest.4) DESC, feature
 """
 
 
@@ -83,23 +84,26 @@ def read_paged_episodes(
         end_hour: the same.
     """
     bound = {"model": model_name, "first": first_hour, "end": end_hour}
-    rows = connection.rows(_EPISODES, bound, settings=FINAL)
-    return [
-        PagedEpisode(
-            stream=Stream(model_name, version, environment),
-            segment=segment,
-            feature=feature,
-            kind=kind,
-            reference=reference,
-            episode_id=episode_id or "",
-            since=int(since),
-            until=int(until),
-            channel=Channel.from_row(*surest[:3]),
-            effect=surest[3] or 0.0,
-            observed=surest[4] or 0.0,
-            expected=surest[5] or 0.0,
-            reason=surest[6],
-            scale_hours=surest[7],
-        )
-        for version, environment, segment, feature, kind, reference, episode_id, since, until, surest in rows
-    ]
+    found = [_paged(model_name, row) for row in connection.rows(_EPISODES, bound)]
+    return sorted(found, key=lambda each: (-each.since, -abs(each.effect), each.feature))
+
+
+def _paged(model_name: str, row: Sequence[Any]) -> PagedEpisode:
+    version, environment, segment, feature, kind, reference, episode_id, since, until, surest = row
+    scale_hours, moved = surest[0], Moved(*surest[1])
+    return PagedEpisode(
+        stream=Stream(model_name, version, environment),
+        segment=segment,
+        feature=feature,
+        kind=kind,
+        reference=reference,
+        episode_id=episode_id,
+        since=since,
+        until=until,
+        channel=moved.channel,
+        effect=moved.effect or 0.0,
+        observed=moved.observed or 0.0,
+        expected=moved.expected or 0.0,
+        reason=moved.text,
+        scale_hours=scale_hours,
+    )

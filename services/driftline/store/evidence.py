@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from driftline.domain.channels import Channel
 from driftline.domain.names import JOINT
 from driftline.domain.verdicts import VerdictName
 from driftline.store.hours import STREAM, stream_parameters
-from driftline.store.judged import ENDS, FINAL
+from driftline.store.judged import END_HOUR, ENDS, FINAL
+from driftline.store.moved import MOVED, SURE, Moved, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.domain.channels import Channel
     from driftline.domain.incidents import Incident
     from driftline.domain.streams import Stream
     from driftline.domain.verdicts import Feature
@@ -24,31 +25,28 @@ if TYPE_CHECKING:
 _SUREST = f"""
 SELECT toString(segment), toString(feature), toString(kind), toString(reference),
     argMax(
-        tuple(effect_low, effect_high, z, critical, sample_size, reference_size, completeness, scale_hours,
-            intDiv(toUnixTimestamp(window_start), 3600), intDiv(toUnixTimestamp(window_end), 3600),
-            drivers, reason),
-        (coalesce(z, inf), window_end))
-FROM drift_verdicts
+        (effect_low, effect_high, z, critical, reference_size, completeness, scale_hours, {END_HOUR}, drivers,
+            {MOVED}),
+        ({SURE}, window_end))
+FROM verdict_records FINAL
 WHERE {STREAM} AND verdict = 'page' AND {ENDS}
     AND segment IN {{segments:Array(String)}} AND feature IN {{features:Array(String)}}
 GROUP BY segment, feature, kind, reference
 """
 
 _PARTS = f"""
-SELECT toString(segment), scale_hours, toString(verdict), channel_kind, channel_value, channel_feature,
-    effect, effect_low, effect_high, expected,
-    observed, sample_size, reason
-FROM drift_verdicts
+SELECT toString(segment), scale_hours, toString(verdict), effect_low, effect_high, {MOVED}
+FROM verdict_records FINAL
 WHERE {STREAM} AND segment != '' AND reference = 'production'
     AND feature = {{feature:String}} AND kind = {{kind:String}}
     AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
 """
 
 _JOINT = f"""
-SELECT reason FROM drift_verdicts
+SELECT {MOVED} FROM verdict_records FINAL
 WHERE {STREAM} AND segment = '' AND reference = 'production' AND feature = '{JOINT}'
     AND verdict IN ('page', 'warn') AND {ENDS}
-ORDER BY coalesce(z, 0) DESC, window_end DESC LIMIT 1
+ORDER BY if(isNaN(z), 0, z) DESC, window_end DESC LIMIT 1
 """
 
 
@@ -116,7 +114,7 @@ def read_evidence(connection: Connection, incident: Incident) -> Mapping[Evidenc
         "features": sorted({finding.feature for finding in incident.findings}),
     }
     rows = connection.rows(_SUREST, parameters=bound, settings=FINAL)
-    return {(row[0], row[1], row[2], row[3]): Evidence(*row[4]) for row in rows}
+    return {(row[0], row[1], row[2], row[3]): _evidence(row[4]) for row in rows}
 
 
 def read_parts(connection: Connection, stream: Stream, feature: Feature, end: int) -> Sequence[PartVerdict]:
@@ -124,19 +122,20 @@ def read_parts(connection: Connection, stream: Stream, feature: Feature, end: in
     bound = {**stream_parameters(stream), "feature": feature.name, "kind": feature.kind, "end": end}
     rows = connection.rows(_PARTS, parameters=bound, settings=FINAL)
     found: dict[str, PartVerdict] = {}
-    for segment, scale, verdict, *channel, effect, low, high, expected, observed, size, reason in rows:
+    for segment, scale, verdict, low, high, *columns in rows:
+        moved = Moved(*columns)
         each = PartVerdict(
             segment,
             scale,
             verdict,
-            Channel.from_row(*channel),
-            effect,
-            low,
-            high,
-            expected or 0.0,
-            observed or 0.0,
-            size,
-            reason,
+            moved.channel,
+            moved.effect,
+            number(low),
+            number(high),
+            moved.expected or 0.0,
+            moved.observed or 0.0,
+            moved.sample_size,
+            moved.text,
         )
         known = found.get(segment)
         if known is None or _order(each) < _order(known):
@@ -148,7 +147,26 @@ def read_joint_reason(connection: Connection, incident: Incident) -> str:
     """Return what the joint check reported at the time of an incident; empty: nothing that changed."""
     bound = {**stream_parameters(incident.stream), "first": incident.since, "end": incident.last}
     rows = connection.rows(_JOINT, parameters=bound, settings=FINAL)
-    return str(rows[0][0]) if rows else ""
+    return Moved(*rows[0]).text if rows else ""
+
+
+def _evidence(row: Sequence[Any]) -> Evidence:
+    low, high, z, critical, reference_size, completeness, scale_hours, end, drivers, *columns = row
+    moved = Moved(*columns)
+    return Evidence(
+        number(low),
+        number(high),
+        number(z),
+        number(critical),
+        moved.sample_size,
+        reference_size,
+        completeness,
+        scale_hours,
+        end - scale_hours,
+        end,
+        drivers,
+        moved.text,
+    )
 
 
 def _order(each: PartVerdict) -> tuple[int, int]:

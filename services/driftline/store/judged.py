@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.streams import Stream
 from driftline.domain.verdicts import Feature, gravest
 from driftline.store.hours import STREAM, stream_parameters
+from driftline.store.moved import MOVED, Moved, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,39 +36,38 @@ FROM judged_hours GROUP BY model_name, model_version, environment
 
 _CELLS = f"""
 SELECT feature AS name, kind, intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell, verdict
-FROM drift_verdicts
+FROM verdict_records FINAL
 WHERE {_STREAM} AND reference = {{reference:String}} AND {ENDS}
 GROUP BY name, kind, cell, verdict
 """
 
 _EFFECTS = f"""
 SELECT intDiv({END_HOUR} - 1 - {{first:UInt32}}, {{cell:UInt32}}) AS cell,
-    max(abs(effect))
-FROM drift_verdicts
+    max(abs(counted / greatest(sample_size, 1) - toFloat64(expected)))
+FROM verdict_records FINAL
 WHERE {STREAM} AND segment = {{segment:String}} AND feature = {{feature:String}}
     AND kind = {{kind:String}} AND reference = {{reference:String}} AND scale_hours = {{scale:UInt16}}
-    AND verdict IN ('page', 'warn', 'ok') AND effect IS NOT NULL AND {ENDS}
+    AND verdict IN ('page', 'warn', 'ok') AND channel_kind != '' AND NOT isNaN(expected) AND {ENDS}
 GROUP BY cell ORDER BY cell
 """
 
 _NEWEST = f"""
 SELECT toString(feature) AS name, toString(kind), toString(reference) AS against, scale_hours,
-    toString(verdict), channel, effect, effect_low, effect_high, detectable_effect, sample_size,
-    reference_size, completeness, statistics, reason
-FROM drift_verdicts
+    toString(verdict), effect_low, effect_high, reference_size, completeness, {", ".join(STATISTIC_NAMES)},
+    {MOVED}
+FROM verdict_records FINAL
 WHERE {_STREAM} AND window_end = toDateTime({{end:UInt32}} * 3600, 'UTC')
 ORDER BY name, against, scale_hours
 """
 
 # By stream its newest windows; months in which none of them ended are left aside.
-_STATES = """
+_STATES = f"""
 SELECT toString(model_name), toString(model_version), toString(environment), toString(feature),
-    toString(kind), toString(reference), scale_hours, toString(verdict), completeness, reason,
-    intDiv(toUnixTimestamp(window_end), 3600)
-FROM drift_verdicts
-WHERE (model_name, model_version, environment) IN {streams:Array(Tuple(String, String, String))}
-    AND segment = '' AND window_end IN (SELECT toDateTime(arrayJoin({ends:Array(UInt32)}) * 3600, 'UTC'))
-    AND window_end >= toDateTime({oldest:UInt32} * 3600, 'UTC')
+    toString(kind), toString(reference), scale_hours, toString(verdict), completeness, {END_HOUR}, {MOVED}
+FROM verdict_records FINAL
+WHERE (model_name, model_version, environment) IN {{streams:Array(Tuple(String, String, String))}}
+    AND segment = '' AND window_end IN (SELECT toDateTime(arrayJoin({{ends:Array(UInt32)}}) * 3600, 'UTC'))
+    AND window_end >= toDateTime({{oldest:UInt32}} * 3600, 'UTC')
 """
 
 _RUNS = """
@@ -206,7 +207,7 @@ def read_newest(connection: Connection, stream: Stream, end_hour: int) -> Sequen
     """Return the verdicts of all windows that ended at an hour, by feature, reference and scale."""
     bound = {**stream_parameters(stream), "end": end_hour}
     rows = connection.rows(_NEWEST, parameters=bound, settings=FINAL)
-    return [NewestVerdict(*row) for row in rows]
+    return [_newest(*row) for row in rows]
 
 
 def read_states(connection: Connection, ends: Mapping[Stream, int]) -> Mapping[Stream, Sequence[State]]:
@@ -224,12 +225,13 @@ def read_states(connection: Connection, ends: Mapping[Stream, int]) -> Mapping[S
         "oldest": min(ends.values()),
     }
     found: dict[Stream, list[State]] = {}
-    for model, version, environment, *state, end in connection.rows(
-        _STATES, parameters=bound, settings=FINAL
-    ):
-        stream = Stream(model, version, environment)
+    for row in connection.rows(_STATES, parameters=bound, settings=FINAL):
+        stream, (feature, kind, reference, scale, verdict, completeness, end) = Stream(*row[:3]), row[3:10]
         if ends[stream] == end:
-            found.setdefault(stream, []).append(State(*state))
+            reason = Moved(*row[10:]).text
+            found.setdefault(stream, []).append(
+                State(feature, kind, reference, scale, verdict, completeness, reason)
+            )
     return found
 
 
@@ -237,6 +239,29 @@ def read_training_runs(connection: Connection, model_name: str) -> Sequence[Trai
     """Return a model's registered training runs, the oldest first."""
     rows = connection.rows(_RUNS, parameters={"model": model_name})
     return [TrainingRun(*row) for row in rows]
+
+
+def _newest(*row: Any) -> NewestVerdict:
+    feature, kind, reference, scale, verdict, low, high, reference_size, completeness, *others = row
+    statistics = dict(zip(STATISTIC_NAMES, others, strict=False))
+    moved = Moved(*others[len(STATISTIC_NAMES) :])
+    return NewestVerdict(
+        feature,
+        kind,
+        reference,
+        scale,
+        verdict,
+        channel=moved.channel.text if moved.channel else None,
+        effect=moved.effect,
+        effect_low=number(low),
+        effect_high=number(high),
+        detectable_effect=moved.detectable_effect,
+        sample_size=moved.sample_size,
+        reference_size=reference_size,
+        completeness=completeness,
+        statistics={name: value for name, value in statistics.items() if number(value) is not None},
+        reason=moved.text,
+    )
 
 
 def _bound(stream: Stream, span: CellSpan) -> dict[str, Any]:

@@ -6,7 +6,7 @@ What is read here is bounded by hours: the raw rows of two, and the counts of tw
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.domain.hours import HOUR_S
 from driftline.domain.streams import REFERENCE, Stream
@@ -56,41 +56,19 @@ GROUP BY model_version, environment
 """
 
 _OF_LAYERS = f"""
-model_name = {{model:String}} AND model_version = {{version:String}} AND segment = ''
+model_name = {{model:String}} AND model_version = {{version:String}}
 AND (environment = '{REFERENCE}' OR (environment = {{environment:String}}
     AND hour >= toDateTime({{first:Int64}} * 3600, 'UTC')))
 """
-_LAYER = f"if(environment = '{REFERENCE}', 'training', 'now')"
-_PROFILES = (
-    f"(SELECT * FROM profiles WHERE {_OF_LAYERS} "
-    f"AND {visible('model_name = {model:String} AND model_version = {version:String}')})"
-)
-_COUNTED = f"""
-SELECT feature, {_LAYER} AS layer,
-    sumIf(count, kind = 'numeric'), sumIf(count, kind = 'categorical'),
-    sumIf(folded, kind = 'categorical'), sumIf(count, kind = 'missing'), sum(nans), sum(infinities),
-    minOrNullIf(minimum, kind = 'numeric' AND count > 0),
-    maxOrNullIf(maximum, kind = 'numeric' AND count > 0)
-FROM {_PROFILES} WHERE kind != 'rows' GROUP BY feature, layer ORDER BY feature, layer
-"""
-_BUCKETS = f"""
-SELECT feature, center, scale, resolution, {_LAYER} AS layer, bucket, sum(n)
-FROM {_PROFILES} ARRAY JOIN buckets AS bucket, counts AS n
-WHERE kind = 'numeric' GROUP BY feature, center, scale, resolution, layer, bucket
-ORDER BY feature, center, scale, resolution, layer, bucket
-"""
-_VALUES = f"""
-SELECT feature, value, sumIf(n, layer = 'now') AS held, sumIf(n, layer = 'training') AS learned
-FROM
-(
-    SELECT feature, {_LAYER} AS layer, value, n
-    FROM {_PROFILES} ARRAY JOIN values AS value, counts AS n WHERE kind = 'categorical'
-)
-GROUP BY feature, value
-ORDER BY feature, greatest(
-    held / greatest(sum(held) OVER (PARTITION BY feature), 1),
-    learned / greatest(sum(learned) OVER (PARTITION BY feature), 1)) DESC, value
-LIMIT {_TOP_VALUES} BY feature
+# One pass for all that the pictures show; buckets and values come as maps.
+_OPEN = f"""
+SELECT toString(feature) AS name, toString(kind), if(environment = '{REFERENCE}', 'training', 'now') AS layer,
+    center, scale, resolution, sum(count), sum(nans), sum(infinities), sum(folded),
+    minOrNullIf(minimum, count > 0), maxOrNullIf(maximum, count > 0),
+    sumMapIf(buckets, counts, kind = 'numeric'), sumMapIf(values, counts, kind = 'categorical')
+FROM profiles
+WHERE {_OF_LAYERS} AND segment = '' AND kind != 'rows' AND {visible(_OF_LAYERS)}
+GROUP BY feature, kind, layer, center, scale, resolution ORDER BY name
 """
 
 
@@ -184,75 +162,75 @@ def read_open(connection: Connection, stream: Stream, newest_hour: int) -> Seque
         newest_hour: of `read_newest_hour`.
     """
     bound: dict[str, Any] = {**stream_parameters(stream), "first": newest_hour - OPEN_HOURS + 1}
-    counted: dict[str, dict[str, Sequence[Any]]] = {}
-    for feature, layer, *row in connection.rows(_COUNTED, parameters=bound):
-        counted.setdefault(feature, {})[layer] = row
-    buckets: dict[str, dict[Grid, dict[str, list[tuple[int, int]]]]] = {}
-    for feature, center, scale, resolution, layer, bucket, count in connection.rows(
-        _BUCKETS, parameters=bound
-    ):
-        grid = Grid(center, scale, resolution)
-        buckets.setdefault(feature, {}).setdefault(grid, {}).setdefault(layer, []).append((bucket, count))
-    values: dict[str, list[tuple[str, int, int]]] = {}
-    for feature, value, held, learned in connection.rows(_VALUES, parameters=bound):
-        values.setdefault(feature, []).append((value, held, learned))
+    parts: dict[str, list[_Part]] = {}
+    for name, *row in connection.rows(_OPEN, parameters=bound):
+        parts.setdefault(name, []).append(_part(*row))
     found = []
-    for feature, layers in counted.items():
-        if feature in buckets:
-            found.append(_numeric(feature, layers, buckets[feature]))
-        if feature in values:
-            found.append(_categorical(feature, layers, values[feature]))
+    for name, own in parts.items():
+        nulls = {part.layer: part.events for part in own if part.kind == "missing"}
+        numeric = [part for part in own if part.kind == "numeric" and part.held]
+        categorical = {part.layer: part for part in own if part.kind == "categorical" and part.held}
+        if numeric:
+            found.append(_numeric(name, numeric, nulls))
+        if categorical:
+            found.append(_categorical(name, categorical, nulls))
     return found
 
 
-def _numeric(
-    feature: str,
-    counted: Mapping[str, Sequence[Any]],
-    by_grid: Mapping[Grid, Mapping[str, Sequence[tuple[int, int]]]],
-) -> OpenFeature:
+class _Part(NamedTuple):
+    """What one layer counted of a feature as one kind; of a numeric one, on one grid."""
+
+    kind: str
+    layer: LayerName
+    grid: Grid
+    events: int
+    nans: int
+    infinities: int
+    folded: int
+    minimum: float | None
+    maximum: float | None
+    held: Mapping[Any, int]
+
+
+def _part(kind: str, layer: LayerName, *row: Any) -> _Part:
+    center, scale, resolution, count, nans, infinities, folded, minimum, maximum, buckets, values = row
+    keys, counts = values if kind == "categorical" else buckets
+    held = dict(zip(keys, counts, strict=True))
+    counted = (count, nans, infinities, folded, minimum, maximum)
+    return _Part(kind, layer, Grid(center, scale, resolution), *counted, held)
+
+
+def _numeric(name: str, parts: Sequence[_Part], nulls: Mapping[LayerName, int]) -> OpenFeature:
     """Return a numeric feature; hours that are still to be counted anew, on another grid, are left out."""
-    grid = max(
-        by_grid, key=lambda each: (sum(n for _, n in by_grid[each].get("now", ())), len(by_grid[each]))
-    )
-    layers: dict[LayerName, Layer] = {}
-    for name in _LAYERS:
-        held = by_grid[grid].get(name, ())
-        if name in counted and held:
-            present, _, _, nulls, nans, infinities, minimum, maximum = counted[name]
-            layers[name] = Layer(
-                [bucket for bucket, _ in held],
-                [count for _, count in held],
-                present,
-                nulls,
-                nans,
-                infinities,
-                minimum,
-                maximum,
-            )
-    return OpenFeature(Feature(feature, "numeric"), Distribution(layers), grid)
-
-
-def _categorical(
-    feature: str, counted: Mapping[str, Sequence[Any]], values: Sequence[tuple[str, int, int]]
-) -> OpenFeature:
-    layers: dict[LayerName, Layer] = {}
-    for name in _LAYERS:
-        if name in counted and counted[name][1] + counted[name][2]:
-            _, named, folded, nulls, *_ = counted[name]
-            layers[name] = Layer(present=named + folded, nulls=nulls)
-    shares = [
-        ValueShare(
-            value,
-            {
-                name: count / max(layers[name].present, 1)
-                for name, count in zip(_LAYERS, held, strict=True)
-                if name in layers
-            },
+    newest = max(parts, key=lambda each: (each.layer == "now", sum(each.held.values()), len(each.held)))
+    layers: dict[LayerName, Layer] = {
+        part.layer: Layer(
+            sorted(part.held),
+            [part.held[bucket] for bucket in sorted(part.held)],
+            part.events,
+            nulls.get(part.layer, 0),
+            part.nans,
+            part.infinities,
+            part.minimum,
+            part.maximum,
         )
-        for value, *held in values
-    ]
-    others = {name: max(1 - sum(each.shares[name] for each in shares), 0.0) for name in layers}
-    return OpenFeature(Feature(feature, "categorical"), Distribution(layers, shares, others))
+        for part in parts
+        if part.grid == newest.grid
+    }
+    return OpenFeature(Feature(name, "numeric"), Distribution(layers), newest.grid)
 
 
-_LAYERS: tuple[LayerName, LayerName] = ("now", "training")
+def _categorical(name: str, parts: Mapping[LayerName, _Part], nulls: Mapping[LayerName, int]) -> OpenFeature:
+    layers = {
+        layer: Layer(present=part.events + part.folded, nulls=nulls.get(layer, 0))
+        for layer, part in parts.items()
+    }
+    shares: dict[str, dict[LayerName, float]] = {}
+    for layer, part in parts.items():
+        for value, count in part.held.items():
+            own = shares.setdefault(value, dict.fromkeys(parts, 0.0))
+            own[layer] = count / max(layers[layer].present, 1)
+    most = sorted(shares.items(), key=lambda each: (-max(each[1].values()), each[0]))[:_TOP_VALUES]
+    shown = [ValueShare(value, own) for value, own in most]
+    others = {layer: max(1 - sum(each.shares[layer] for each in shown), 0.0) for layer in layers}
+    return OpenFeature(Feature(name, "categorical"), Distribution(layers, shown, others))

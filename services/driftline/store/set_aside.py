@@ -22,7 +22,8 @@ LATE_HOURS = 5 * 7 * 24
 REASONS = ("future", "old", "late")
 
 _STREAMS = "{streams:Array(Tuple(String, String, String))}"
-_CHOSEN = f"(empty({_STREAMS}) OR ({KEYS}) IN {_STREAMS})"
+_OF_MODEL = "({model:String} = '' OR model_name = {model:String})"
+_CHOSEN = f"({_OF_MODEL} AND (empty({_STREAMS}) OR ({KEYS}) IN {_STREAMS}))"
 _LATE = f"""
 SELECT d.model_name, d.model_version, d.environment, sum(d.counted - least(d.counted, j.rows))
 FROM
@@ -39,19 +40,22 @@ GROUP BY d.model_name, d.model_version, d.environment
 """
 _BY_TIME = f"""
 SELECT {KEYS}, sum(future), sum(old) FROM derived_hours FINAL
-WHERE ({{model:String}} = '' OR model_name = {{model:String}})
+WHERE {_OF_MODEL}
 GROUP BY {KEYS} HAVING sum(future) + sum(old) > 0
 """
 
 
-def read_late(connection: Connection, streams: Collection[Stream] = ()) -> Mapping[Stream, int]:
+def read_late(
+    connection: Connection, streams: Collection[Stream] = (), *, model_name: str = ""
+) -> Mapping[Stream, int]:
     """Return how many events of each stream were too late for any verdict; streams without any are left out.
 
     Args:
         connection: to the store.
         streams: of these alone; none: of all.
+        model_name: of this model only; '': of all.
     """
-    bound = {"streams": [tuple(stream) for stream in streams]}
+    bound = {"streams": [tuple(stream) for stream in streams], "model": model_name}
     rows = connection.rows(_LATE, parameters=bound, settings={"join_use_nulls": 0})
     return {Stream(*names): int(late) for *names, late in rows if late}
 
@@ -65,9 +69,8 @@ def read_set_aside(connection: Connection, *, model_name: str = "") -> Mapping[S
     """
     rows = connection.rows(_BY_TIME, parameters={"model": model_name})
     found = {Stream(*row[:3]): {"future": int(row[3]), "old": int(row[4])} for row in rows}
-    for stream, late in read_late(connection).items():
-        if model_name in {"", stream.model_name}:
-            found.setdefault(stream, {})["late"] = late
+    for stream, late in read_late(connection, model_name=model_name).items():
+        found.setdefault(stream, {})["late"] = late
     return {
         stream: {name: count for name, count in reasons.items() if count} for stream, reasons in found.items()
     }

@@ -18,6 +18,7 @@ from driftline.domain.streams import Stream
 from driftline.domain.verdict_table import FIGURES, Verdicts
 from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.store.hours import STREAM, stream_parameters
+from driftline.store.moved import Moved, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,7 @@ _NAMES = [
 ]
 _TEXTS = ("segment", "feature", "kind", "reference", "verdict", "reason")
 _WHOLE = ("scale_hours", "sample_size", "reference_size", "rank")
+_MOVED = (*CHANNEL_NAMES, "counted", "sample_size", "expected", "detectable_effect", "reason")
 _RARE = {
     "revision": 1,
     "revised_because": "",
@@ -245,28 +247,23 @@ def read_windows(
 def _verdict(row: Mapping[str, Any]) -> Verdict:
     """Return a row of ``verdict_records`` as a verdict."""
     end, start = hour_of(row["window_end"]), hour_of(row["episode_start"])
-    expected, channel = _number(row["expected"]), Channel.from_row(*(row[name] for name in CHANNEL_NAMES))
-    observed = None if channel is None else row["counted"] / max(row["sample_size"], 1)
+    moved = Moved(*(row[name] for name in _MOVED))
     known: dict[str, Any] = {name: row[name] for name in _ALIKE}
-    figures: dict[str, Any] = {name: _number(row[name]) for name in FIGURES}
+    figures: dict[str, Any] = {name: number(row[name]) for name in FIGURES}
     return Verdict(
         **{**known, "verdict": VerdictName(row["verdict"])},
         **figures,
         window_start=end - row["scale_hours"],
         window_end=end,
-        channel=channel,
-        effect=None if observed is None or expected is None else observed - expected,
-        expected=expected,
-        observed=observed,
+        channel=moved.channel,
+        effect=moved.effect,
+        expected=moved.expected,
+        observed=moved.observed,
         statistics={name: row[name] for name in STATISTIC_NAMES if not math.isnan(row[name])},
         episode_id=row["episode_id"] or None,
         episode_start=start or None,
         rank=row["rank"] or None,
     )
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def last_judged_hour(connection: Connection, stream: Stream) -> int | None:
