@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +26,7 @@ from driftline.store import migrate
 from driftline.store.incidents import write_incidents
 from driftline.store.rules import set_rules
 from driftline.store.verdicts import JudgedHour, write_judged_hours, write_verdicts
-from driftline.web import WebServer, create_app
+from driftline.web import Acting, WebServer, create_app
 from tests.support.traffic import derive
 from tests.web.browser import Browser
 from tests.web.compared import write_compared
@@ -42,6 +44,7 @@ SINCE = END - 52
 """19 July 2013, 10:00 UTC: the drift that still goes on."""
 
 WALL_CLOCK = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+KEY, TOKEN = b"seals forms in this test", "0123456789abcdef"
 HOSTILE_MODEL = "<script>alert('model')</script>/a b?c#d%2F\N{LATIN SMALL LETTER U WITH DIAERESIS}"
 HOSTILE_LINK = "%3Cscript%3Ealert%28%27model%27%29%3C%2Fscript%3E%2Fa%20b%3Fc%23d%252F%C3%BC"
 HOSTILE_FEATURE = "\"><img src=x onerror=alert('feature')>"
@@ -348,3 +351,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         server.start()
         yield Browser(server.url, HOSTILE_LINK, store)
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Return Debian's Chromium, started."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  most tests here need no browser
+
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed: nobody has looked at the pages in a browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def acting(site):
+    """Return the address of the same pages where they take acknowledgements, of whoever has Ada's token."""
+    app = create_app(site.store, Metrics(), clock=time.time, acting=Acting(KEY, tokens={"Ada": TOKEN}))
+    server = WebServer(app, "127.0.0.1", 0)
+    server.start()
+    yield server.url
+    server.stop()

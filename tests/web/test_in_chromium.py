@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
-import time
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import closing
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
-from driftline.metrics import Metrics
-from driftline.web import Acting, WebServer, create_app
 from driftline.web.pages import PAGES
 from driftline.web.report import write_report
-from tests.web.conftest import WALL_CLOCK
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Page
+from tests.web.chromium import SCREENS, opened
+from tests.web.conftest import TOKEN, WALL_CLOCK
 
 PATHS = {page.name: page.example for page in PAGES} | {
     "categorical feature": "/models/flight-delay/features/carrier?at=2013-07-12T01:00Z",
@@ -30,21 +20,7 @@ PATHS = {page.name: page.example for page in PAGES} | {
 }
 """Every page there is, those that look otherwise with other data, and what is no page of the server's."""
 
-SCREENS = {"desk": (1280, 900), "phone": (390, 844)}
 NARROWEST = 320
-KEY, TOKEN = b"seals forms in this test", "0123456789abcdef"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Return Debian's Chromium, started."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is not installed: nobody has looked at the pages in a browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +33,6 @@ def addresses(site, tmp_path_factory):
     event = re.search(r'href="/predictions/([^"]*)"', listed)[1]
     served = {name: site.url + path.replace("EVENT", event) for name, path in PATHS.items()}
     return served | {"report": report.as_uri()}
-
-
-@contextmanager
-def opened(chromium, *, scheme="light", screen="desk", **options) -> Iterator[Page]:
-    width, height = SCREENS[screen]
-    context = chromium.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, **options
-    )
-    yield context.new_page()
-    context.close()
 
 
 def test_three_clicks_lead_from_the_first_page_to_the_training_run_without_scripts(chromium, site):
@@ -106,16 +72,6 @@ def test_the_form_of_the_explorer_is_filled_in_by_its_labels_and_sent(chromium, 
         values = page.locator("tbody td:nth-child(3)").all_inner_texts()
         assert values == ["30.3", "30.3"]
         assert page.get_by_label("feature").input_value() == "temp"
-
-
-@pytest.fixture(scope="module")
-def acting(site):
-    """Return the address of the same pages where they take acknowledgements, of whoever has Ada's token."""
-    app = create_app(site.store, Metrics(), clock=time.time, acting=Acting(KEY, tokens={"Ada": TOKEN}))
-    server = WebServer(app, "127.0.0.1", 0)
-    server.start()
-    yield server.url
-    server.stop()
 
 
 def test_an_incident_is_acknowledged_by_keyboard_without_scripts(chromium, acting):

@@ -116,6 +116,7 @@ def create_app(
             Route("/metrics", endpoints.metrics),
             *(health or store_health(store)).routes(),
             Route("/style.css", endpoints.style),
+            Route("/page.js", endpoints.script),
         ],
         exception_handlers={
             404: endpoints.no_page,

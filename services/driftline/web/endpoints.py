@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, Response
 
 from driftline.web.pages import PAGES, PageRequest, incident_content
-from driftline.web.render import STYLE, Renderer
+from driftline.web.render import SCRIPT, STYLE, Renderer
 from driftline.web.runbooks import runbook_folder
 from driftline.web.ticket import write_ticket
 from driftline.web.views.incident import view_incident
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-# Pages show names that came from outside: nothing in them may run as a script or load anything.
+# Pages show names that came from outside: nothing in them may run as a script or load anything. The one
+# script is a file of ours.
 _POLICY = "Content-Security-Policy"
 _HEADERS = {
-    _POLICY: "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    _POLICY: "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -41,6 +43,11 @@ _HEADERS = {
 _SUBMITTING = {_POLICY: _HEADERS[_POLICY].replace("form-action 'none'", "form-action 'self'")}
 # Of a page without a referrer a browser does not say where its form comes from, not even to its own host.
 _ACTING = {**_SUBMITTING, "Referrer-Policy": "same-origin"}
+# Of files whose address names their version.
+_FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+REFRESH_S = 15
+"""So often a page that is open asks for what its content is by then, where its content moves."""
 
 
 class Endpoints:
@@ -59,11 +66,12 @@ class Endpoints:
         self._store = store
         self._forms = forms
         self._metrics = metrics
-        self._style = STYLE.read_bytes()
+        self._style, self._script = STYLE.read_bytes(), SCRIPT.read_bytes()
         self._runbooks = runbook_folder()
         self._renderer = Renderer(
             clock=clock,
-            style_version=hashlib.sha256(self._style).hexdigest()[:12],
+            style_version=_version(self._style),
+            script_version=_version(self._script),
             links=[(page.label, page.address()) for page in PAGES if page.label],
         )
 
@@ -82,7 +90,10 @@ class Endpoints:
                     self._forms,
                 )
                 shown = page.show(wanted)
-            response = self._render(f"{page.name}.html", status=shown.status, **shown.values)
+            refresh_s = REFRESH_S if page.moves else 0
+            response = self._render(
+                f"{page.name}.html", status=shown.status, refresh_s=refresh_s, **shown.values
+            )
             if page.submits or shown.acts:
                 response.headers.update(_ACTING if shown.acts else _SUBMITTING)
             return response
@@ -116,13 +127,14 @@ class Endpoints:
         return Response(self._metrics.expose(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def style(self, request: Request) -> Response:
-        """The style sheet; its address names its version, so that it can be kept for good."""
+        """The style sheet."""
         del request
-        headers = {
-            "Cache-Control": "public, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return Response(self._style, media_type="text/css", headers=headers)
+        return Response(self._style, media_type="text/css", headers=_FOR_GOOD)
+
+    def script(self, request: Request) -> Response:
+        """The pages' script."""
+        del request
+        return Response(self._script, media_type="text/javascript", headers=_FOR_GOOD)
 
     def no_page(self, request: Request, error: Exception) -> Response:
         """Answer an address that no route has."""
@@ -149,3 +161,7 @@ class Endpoints:
 
     def _render(self, template: str, *, status: int = 200, **values: object) -> Response:
         return HTMLResponse(self._renderer.render(template, **values), status_code=status, headers=_HEADERS)
+
+
+def _version(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -111,6 +111,7 @@ class Page:
         submits: whether it holds a form that leads to itself.
         shows: what its address names first, ``event`` or ``model``, where it shows single predictions: then
             it is logged who looked; empty: it shows none.
+        moves: whether its content follows the store: while it is open, it is asked for again and again.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Page:
     label: str = ""
     submits: bool = False
     shows: Literal["", "event", "model"] = ""
+    moves: bool = False
 
 
 def _fleet(request: PageRequest) -> PageContent:
@@ -216,6 +218,7 @@ PAGES: Final = (
         "earlier incidents and how they were acknowledged; of all models or of a project (`project=`).",
         _fleet,
         example="/",
+        moves=True,
     ),
     Page(
         "model",
@@ -225,6 +228,7 @@ PAGES: Final = (
         "which values are invalid, what arrived of each version and which run made it.",
         _model,
         example="/models/flight-delay",
+        moves=True,
     ),
     Page(
         "feature",
@@ -235,6 +239,7 @@ PAGES: Final = (
         "`kind=categorical` shows the text.",
         _feature,
         example="/models/flight-delay/features/temp",
+        moves=True,
     ),
     Page(
         "history",
@@ -251,6 +256,7 @@ PAGES: Final = (
         "with production; how far runs of its pipeline have come; its training sets.",
         _lifecycle,
         example="/models/flight-delay/lifecycle",
+        moves=True,
     ),
     Page(
         "run",
@@ -287,6 +293,7 @@ PAGES: Final = (
         "the commands that do so. The beginning of the id is enough.",
         _incident,
         example="/incidents/a1b2c3d4e5f6",
+        moves=True,
     ),
     Page(
         "explorer",
@@ -306,6 +313,7 @@ PAGES: Final = (
         "scores before any truth; in all of the traffic or in a part (`segment=`).",
         _performance,
         example="/models/flight-delay/performance",
+        moves=True,
     ),
     Page(
         "prediction",

@@ -15,15 +15,26 @@ from driftline.printable import printable
 from driftline.store.rules import OUT_OF_TRAINING
 from driftline.web import addresses, formatting, period
 from driftline.web.draw import charts
+from driftline.web.draw.svg import element
 from driftline.web.views import streams
 from driftline.web.views.feature import LAYER_LABELS, missing_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from markupsafe import Markup
+
 
 STYLE = Path(__file__).parent / "templates" / "style.css"
 """The style sheet."""
+
+SCRIPT = STYLE.with_name("page.js")
+"""What a page gains from scripts."""
+
+
+def _time(time: datetime, text: str) -> Markup:
+    """Return a time as an element, which a script may show in the reader's time zone."""
+    return element("time", text, datetime=f"{time:%Y-%m-%dT%H:%M:%S}Z")
 
 
 class Renderer:
@@ -32,6 +43,7 @@ class Renderer:
     Args:
         clock: the time in seconds since the Unix epoch.
         style_version: part of the style sheet's address.
+        script_version: part of the script's address.
         interactive: whether a page may offer to show something else; a file that is sent around can't.
         leads_out: whether links to other pages lead anywhere.
         links: label and address of each link at the foot of a page.
@@ -42,6 +54,7 @@ class Renderer:
         *,
         clock: Callable[[], float],
         style_version: str = "",
+        script_version: str = "",
         interactive: bool = True,
         leads_out: bool = True,
         links: Sequence[tuple[str, str]] = (),
@@ -67,8 +80,10 @@ class Renderer:
             "milliseconds": formatting.milliseconds,
             "feature_name": formatting.feature_name,
             "day_hour": formatting.day_hour,
-            "minute": formatting.day_minute,
-            "clock": formatting.clock,
+            "minute": lambda time: _time(time, formatting.day_minute(time)),
+            "clock": lambda time, short=False: _time(
+                time, formatting.clock(time) + ("" if short else " UTC")
+            ),
             "value": formatting.value,
             "hour": hour_of,
             "age": lambda hour: formatting.ago(clock() - hour * 3600),
@@ -87,6 +102,8 @@ class Renderer:
             "legend_cell": charts.cell,
             "missing_text": missing_text,
             "style_version": style_version,
+            "script_version": script_version,
+            "refresh_s": 0,
             "interactive": interactive,
             "leads_out": leads_out,
             "links": [*links, ("Metrics", "/metrics"), ("Health", "/healthz")],
