@@ -123,3 +123,14 @@ def test_a_table_is_described_anew_once_it_refused_a_block():
     client.is_failing = False
     connection.insert("t", [["1"]], column_names=["a"])
     assert client.asked == [("t", "a"), ("t", "a")]
+
+
+def test_a_list_in_which_the_engine_would_find_nothing_is_refused(client):
+    """It finds no value of a column with few different ones in more than 1 MiB, and says nothing."""
+    numbers = "SELECT toString(number) AS text FROM numbers(3) WHERE text IN {among:Array(String)}"
+    among = [f"{number:050}" for number in range(10_000)]
+    assert client.rows(numbers, {"among": [*among, "1"]}) == [("1",)]
+    with pytest.raises(StoreError, match="parameter among lists 20000 values"):
+        client.rows(numbers, {"among": among * 2})
+    with pytest.raises(StoreError, match="parameter among"):
+        client.command(numbers, {"among": tuple(among * 2)})

@@ -35,3 +35,11 @@ def test_hours_go_together_until_they_have_too_many_rows(sizes, expected):
     groups = batches(hours, rows, 10)
     assert [len(group) for group in groups] == expected
     assert [each for group in groups for each in group] == hours
+
+
+def test_hours_go_together_as_far_as_one_statement_can_name_them():
+    """Names of many bytes are sent as even more."""
+    hours = [HourKey(Stream("\N{OGHAM SPACE MARK}" * 5000, str(number), "p"), number) for number in range(9)]
+    groups = batches(hours, {hour: RawRows(1) for hour in hours}, 1000)
+    assert [len(group) for group in groups] == [5, 4]
+    assert [each for group in groups for each in group] == hours

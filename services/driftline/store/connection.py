@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _CHUNK_BYTES = 1 << 20
+_MOST_LISTED = 3 << 18
+"""Of more than 1 MiB a server takes no address, and in such a list an engine may find nothing, in silence."""
+_SURELY_SHORT = 1_000
 
 
 class Connection:
@@ -57,7 +60,7 @@ class Connection:
         with _store_errors():
             return self._client.query(
                 query,
-                parameters=_dict(parameters),
+                parameters=_bound(parameters),
                 settings=_dict(settings),
                 column_formats=_dict(formats),
             ).result_rows
@@ -65,7 +68,7 @@ class Connection:
     def named_rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> Sequence[dict[str, Any]]:
         """Return all rows that a query gives, each by the names of its columns."""
         with _store_errors():
-            return list(self._client.query(query, parameters=_dict(parameters)).named_results())
+            return list(self._client.query(query, parameters=_bound(parameters)).named_results())
 
     def command(
         self,
@@ -85,7 +88,7 @@ class Connection:
         """
         with _store_errors():
             return self._client.command(
-                statement, parameters=_dict(parameters), settings=_dict(settings), use_database=use_database
+                statement, parameters=_bound(parameters), settings=_dict(settings), use_database=use_database
             )
 
     def insert_selected(
@@ -151,7 +154,7 @@ class Connection:
         with (
             _store_errors(),
             self._client.raw_stream(
-                query, parameters=_dict(parameters), settings=_dict(settings), fmt=fmt
+                query, parameters=_bound(parameters), settings=_dict(settings), fmt=fmt
             ) as answer,
         ):
             shutil.copyfileobj(answer, file, _CHUNK_BYTES)
@@ -207,6 +210,22 @@ def root_cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def _bound(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return parameters for the client.
+
+    Raises:
+        StoreError: one of them is a list that is too long.
+    """
+    for name, value in (values or {}).items():
+        is_long = isinstance(value, list | tuple) and len(value) > _SURELY_SHORT
+        if is_long and (size := len(str(value))) > _MOST_LISTED:
+            raise StoreError(
+                f"the statement was not sent: parameter {name} lists {len(value)} values, {size} characters; "
+                f"the store takes {_MOST_LISTED} at once"
+            )
+    return _dict(values)
 
 
 def _dict(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -6,6 +6,8 @@ import zlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Protocol
 
+from driftline.store.hours import nameable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -50,11 +52,14 @@ def batches(
         most_rows: of a group, unless a single hour has more.
     """
     groups: list[list[HourKey]] = []
-    held = 0
-    for each in hours:
-        if not groups or held + rows[each].rows > most_rows or len(groups[-1]) >= MOST_HOURS:
-            groups.append([])
-            held = 0
-        groups[-1].append(each)
-        held += rows[each].rows
+    for named in nameable(hours):
+        groups.append([])
+        held = 0
+        for each in named:
+            is_full = held + rows[each].rows > most_rows or len(groups[-1]) >= MOST_HOURS
+            if groups[-1] and is_full:
+                groups.append([])
+                held = 0
+            groups[-1].append(each)
+            held += rows[each].rows
     return groups

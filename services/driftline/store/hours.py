@@ -11,11 +11,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from driftline.domain.streams import HourKey, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from driftline.store.connection import Connection
 
@@ -47,9 +48,16 @@ STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
 
+MOST_NAMED_BYTES = 1 << 18
+"""So much may the hours that a statement names take, as they are sent.
+
+A server takes an address of 1 MiB. In a list of more than that an engine finds no value of a column with few
+different ones, in silence.
+"""
+
 _STREAMS_APART = 20
+_HOUR_BYTES = 40
 _RANDOM_BITS = 10
-_MOST_HOURS_APART = 5_000
 _FEW_HOURS = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -203,28 +211,37 @@ def count_raw_rows(
         hours: which.
         counts: which rows count.
     """
-    if not hours:
-        return {}
-    condition, bound = which_hours(hours)
-    query = _COUNT.format(counts=counts.sql, hours=condition)
-    rows = connection.rows(query, parameters={**bound, **counts.bound}, settings=_settings_for(hours))
-    return {HourKey(Stream(*row[:3]), int(row[3])): RawRows(*row[4:]) for row in rows}
+    found: dict[HourKey, RawRows] = {}
+    for some in nameable(hours):
+        condition, bound = which_hours(some)
+        query = _COUNT.format(counts=counts.sql, hours=condition)
+        rows = connection.rows(query, parameters={**bound, **counts.bound}, settings=_settings_for(some))
+        found |= {HourKey(Stream(*row[:3]), int(row[3])): RawRows(*row[4:]) for row in rows}
+    return found
 
 
 def read_pointers(
     connection: Connection, hours: Collection[HourKey] | None = None
 ) -> Mapping[HourKey, Pointer]:
     """Return what is derived of these hours, of all that there are unless some are named."""
-    if hours is not None and not hours:
-        return {}
-    condition, bound = ("1", {}) if hours is None else which_hours(hours)
-    rows = connection.rows(_POINTERS % condition, parameters=bound, settings=_settings_for(hours))
+    if hours is None:
+        return _pointers(connection.rows(_POINTERS % "1"))
+    found: dict[HourKey, Pointer] = {}
+    for some in nameable(hours):
+        condition, bound = which_hours(some)
+        found |= _pointers(
+            connection.rows(_POINTERS % condition, parameters=bound, settings=_settings_for(some))
+        )
+    return found
+
+
+def _pointers(rows: Iterable[Sequence[Any]]) -> dict[HourKey, Pointer]:
     return {HourKey(Stream(*row[:3]), int(row[3])): Pointer(*row[4:]) for row in rows}
 
 
-def _settings_for(hours: Collection[HourKey] | None) -> dict[str, Any] | None:
+def _settings_for(hours: Collection[HourKey]) -> dict[str, Any] | None:
     """Return the settings of a query that names these hours: setting any takes longer than a small query."""
-    return dict(LARGE_QUERY) if hours is not None and len(hours) > _FEW_HOURS else None
+    return dict(LARGE_QUERY) if len(hours) > _FEW_HOURS else None
 
 
 def read_unsettled(connection: Connection) -> frozenset[HourKey]:
@@ -249,11 +266,31 @@ def settled_after_all(connection: Connection, hours: Collection[HourKey]) -> fro
     )
 
 
+def named_bytes(hour: HourKey) -> int:
+    """Return how much an hour takes in a statement that names it, at most."""
+    return sum(len(quote(name)) for name in hour.stream) + _HOUR_BYTES
+
+
+def nameable(hours: Iterable[HourKey]) -> Iterator[Sequence[HourKey]]:
+    """Return hours in groups that one statement each can name; of no hours, none."""
+    group: list[HourKey] = []
+    taken = 0
+    for each in hours:
+        own = named_bytes(each)
+        if group and taken + own > MOST_NAMED_BYTES:
+            yield group
+            group, taken = [], 0
+        group.append(each)
+        taken += own
+    if group:
+        yield group
+
+
 def which_hours(hours: Collection[HourKey]) -> tuple[str, dict[str, Any]]:
     """Return SQL that chooses these hours of a table, and the parameters that it binds.
 
     Args:
-        hours: which; not empty.
+        hours: which; not empty, and no more than `nameable` puts together.
     """
     by_stream: dict[Stream, list[int]] = defaultdict(list)
     for each in hours:
@@ -294,7 +331,7 @@ def read_sources(connection: Connection) -> Sources:
     unsettled = read_unsettled(connection)
     if not unsettled:
         return Sources("1", "0", {})
-    if len(unsettled) > _MOST_HOURS_APART:
+    if sum(map(named_bytes, unsettled)) > MOST_NAMED_BYTES:
         return Sources("0", "1", {})
     chosen, bound = which_hours(unsettled)
     return Sources(f"NOT {chosen}", chosen, bound)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from driftline.domain.streams import REFERENCE, HourKey, Stream
 from driftline.store.derive import delete_unpointed
 from driftline.store.derive_performance import COLUMNS, bound, counted
-from driftline.store.hours import DERIVING, HOUR, KEYS, LONGEST_INSERT_S, which_hours
+from driftline.store.hours import DERIVING, HOUR, KEYS, LONGEST_INSERT_S, nameable, which_hours
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -135,21 +135,24 @@ def read_performance_pointers(
     connection: Connection, hours: Collection[HourKey]
 ) -> Mapping[HourKey, PerformancePointer]:
     """Return what is counted of these hours."""
-    if not hours:
-        return {}
-    condition, parameters = which_hours(hours)
-    rows = connection.rows(_POINTERS % condition, parameters=parameters, settings=dict(DERIVING))
-    return {HourKey(Stream(*row[:3]), int(row[3])): PerformancePointer(*row[4:]) for row in rows}
+    found: dict[HourKey, PerformancePointer] = {}
+    for some in nameable(hours):
+        condition, parameters = which_hours(some)
+        rows = connection.rows(_POINTERS % condition, parameters=parameters, settings=dict(DERIVING))
+        found |= {HourKey(Stream(*row[:3]), int(row[3])): PerformancePointer(*row[4:]) for row in rows}
+    return found
 
 
 def count_held(
     connection: Connection, hours: Collection[HourKey], recipes: Recipes
 ) -> Mapping[HourKey, Held]:
     """Return what there is of these hours; those without predictions that count are left out."""
-    condition, parameters = _chosen(hours, recipes)
-    query = _HELD % {"hours": condition}
-    rows = connection.rows(query, parameters=parameters, settings=dict(DERIVING))
-    return {HourKey(Stream(*row[:3]), int(row[3])): Held(row[4], row[5], bool(row[6])) for row in rows}
+    found: dict[HourKey, Held] = {}
+    for some in nameable(hours):
+        condition, parameters = _chosen(some, recipes)
+        rows = connection.rows(_HELD % {"hours": condition}, parameters=parameters, settings=dict(DERIVING))
+        found |= {HourKey(Stream(*row[:3]), int(row[3])): Held(row[4], row[5], bool(row[6])) for row in rows}
+    return found
 
 
 def _chosen(hours: Collection[HourKey], recipes: Recipes) -> tuple[str, dict[str, object]]:
