@@ -10,8 +10,11 @@ from driftline.store.hours import (
     RawRows,
     count_raw_rows,
     nameable,
+    of_model,
+    of_stream,
     read_derived_until,
     read_pointers,
+    read_unsettled,
     settled_after_all,
     write_derived_until,
 )
@@ -68,3 +71,20 @@ def test_rows_and_pointers_of_more_hours_than_one_statement_can_name_are_all_fou
 
 def test_of_no_hours_nothing_is_asked():
     assert count_raw_rows(None, []) == read_pointers(None, []) == {}
+
+
+def test_of_many_streams_each_is_asked_for_its_own_hours(client):
+    """What landed of others is not looked at: of a thousand streams, that is a thousandth."""
+    for model in ("own", "other"):
+        client.command(
+            "INSERT INTO prediction_inbox (event_id, event_time, model_name, model_version, training_run_id, "
+            "environment, session_id, sequence) SELECT generateUUIDv4(), "
+            f"toDateTime64('2026-03-02 00:00:00', 6, 'UTC'), '{model}', '1', 'run', 'production', 's', 1"
+        )
+    own = Stream("own", "1", "production")
+    hour = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) // 3600
+    assert read_unsettled(client, of_stream(own)) == {HourKey(own, hour)}
+    assert read_unsettled(client, of_model("own")) == {HourKey(own, hour)}
+    assert read_unsettled(client, of_model("")) >= {
+        HourKey(Stream(model, "1", "production"), hour) for model in ("own", "other")
+    }

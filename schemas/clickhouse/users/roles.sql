@@ -78,7 +78,6 @@ GRANT
     INSERT, SELECT ON $database.joint_findings,
     INSERT, SELECT ON $database.judged_hours,
     INSERT, SELECT ON $database.verdict_records,
-    SELECT ON $database.drift_verdicts,
     INSERT, SELECT ON $database.incidents,
     SELECT ON $database.acknowledgements,
     SELECT ON $database.planned_events,

@@ -67,7 +67,7 @@ FROM profiling_progress GROUP BY shards, shard ORDER BY newest
 """
 _TOUCHED = f"""
 SELECT {KEYS}, {HOUR} AS at, max(landed_at) FROM predictions
-WHERE landed_at >= {{since:DateTime64(3, 'UTC')}} GROUP BY {KEYS}, at
+WHERE landed_at >= {{{{since:DateTime64(3, 'UTC')}}}} AND {{of}} GROUP BY {KEYS}, at
 """
 _COUNT = f"""
 SELECT
@@ -97,6 +97,9 @@ class Condition:
     sql: str
     bound: Mapping[str, Any] = field(default_factory=dict)
 
+
+EVERYTHING = Condition("1")
+"""All raw rows."""
 
 COUNTS = Condition("set_aside = ''")
 """Which raw rows the profiles hold, where no registration says more; see `Recipes.counts`."""
@@ -180,15 +183,28 @@ def write_derived_until(connection: Connection, until: datetime, *, shards: int,
     connection.insert("profiling_progress", [[shards, shard, until]], column_names=columns)
 
 
-def read_touched(connection: Connection, since: datetime) -> Mapping[HourKey, datetime]:
+def of_stream(stream: Stream) -> Condition:
+    """Return the condition that rows are a stream's."""
+    return Condition(STREAM, stream_parameters(stream))
+
+
+def of_model(model_name: str) -> Condition:
+    """Return the condition that rows are a model's; of all, where none is named."""
+    return Condition("model_name = {model:String}", {"model": model_name}) if model_name else EVERYTHING
+
+
+def read_touched(
+    connection: Connection, since: datetime, of: Condition = EVERYTHING
+) -> Mapping[HourKey, datetime]:
     """Return the hours of which rows landed since a time, or were under way then, and when the last did.
 
     Args:
         connection: to the store.
         since: by the store's clock; the epoch: all hours that there are.
+        of: which rows are looked at.
     """
     looked_from = max(since - timedelta(seconds=LONGEST_INSERT_S), _EPOCH)
-    rows = connection.rows(_TOUCHED, parameters={"since": looked_from})
+    rows = connection.rows(_TOUCHED.format(of=of.sql), parameters={**of.bound, "since": looked_from})
     return {HourKey(Stream(*row[:3]), int(row[3])): row[4].replace(tzinfo=UTC) for row in rows}
 
 
@@ -244,9 +260,14 @@ def _settings_for(hours: Collection[HourKey]) -> dict[str, Any] | None:
     return dict(LARGE_QUERY) if len(hours) > _FEW_HOURS else None
 
 
-def read_unsettled(connection: Connection) -> frozenset[HourKey]:
-    """Return the hours whose derivation may not hold all that landed of them. Counts no rows."""
-    touched = read_touched(connection, read_derived_until(connection))
+def read_unsettled(connection: Connection, of: Condition = EVERYTHING) -> frozenset[HourKey]:
+    """Return the hours whose derivation may not hold all that landed of them. Counts no rows.
+
+    Args:
+        connection: to the store.
+        of: which rows are looked at.
+    """
+    touched = read_touched(connection, read_derived_until(connection), of)
     pointers = read_pointers(connection, touched.keys())
     return frozenset(
         each
@@ -326,9 +347,14 @@ class Sources:
     bound: Mapping[str, Any]
 
 
-def read_sources(connection: Connection) -> Sources:
-    """Return where to ask for what landed. Where little is derived yet, that is the raw rows alone."""
-    unsettled = read_unsettled(connection)
+def read_sources(connection: Connection, of: Condition = EVERYTHING) -> Sources:
+    """Return where to ask for what landed. Where little is derived yet, that is the raw rows alone.
+
+    Args:
+        connection: to the store.
+        of: which rows will be asked for: of many streams each asks for its own.
+    """
+    unsettled = read_unsettled(connection, of)
     if not unsettled:
         return Sources("1", "0", {})
     if sum(map(named_bytes, unsettled)) > MOST_NAMED_BYTES:

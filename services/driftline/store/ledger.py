@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 from driftline.domain.streams import Stream
 from driftline.store.drops import read_drops_by_hour
-from driftline.store.hours import HOUR, KEYS, LARGE_QUERY, STREAM, read_sources, stream_parameters
+from driftline.store.hours import (
+    HOUR,
+    KEYS,
+    LARGE_QUERY,
+    STREAM,
+    of_model,
+    of_stream,
+    read_sources,
+    stream_parameters,
+)
 from driftline.store.set_aside import read_set_aside
 from driftline.store.visible import visible
 
@@ -186,7 +195,7 @@ def landed(sources: Sources, where: str, *, hours: str = "1") -> str:
 
 def read_landed(connection: Connection, *, model_name: str = "") -> Mapping[Stream, int]:
     """Return how many rows of each stream landed; of one model only, where it is named. Reads no bitmaps."""
-    sources = read_sources(connection)
+    sources = read_sources(connection, of_model(model_name))
     rows = connection.rows(
         f"SELECT {KEYS}, sum(held) FROM (SELECT {KEYS}, rows AS held FROM derived_hours FINAL "
         f"WHERE {_MODEL} AND {sources.derived} UNION ALL SELECT {KEYS}, count() AS held FROM predictions "
@@ -212,7 +221,7 @@ class _Hole:
 def _read(
     connection: Connection, model_name: str = "", since: datetime | None = None
 ) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
-    sources = read_sources(connection)
+    sources = read_sources(connection, of_model(model_name))
     sessions = _SESSIONS.format(landed=landed(sources, _MODEL, hours=_MODEL))
     rows = connection.rows(
         f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(refused), "
@@ -328,7 +337,7 @@ def _missing_of(connection: Connection, stream: Stream, hole: _Hole) -> Mapping[
             parameters=bound,
         )
         return {heartbeats[0][0]: float(hole.sent)}
-    sources = read_sources(connection)
+    sources = read_sources(connection, of_stream(stream))
     query = _HELD.format(landed=landed(sources, _OF_SESSION, hours=STREAM))
     held = connection.rows(query, parameters={**sources.bound, **bound}, settings=dict(LARGE_QUERY))
     gaps = _gaps_between([(row[0], row[1], row[2], row[3]) for row in held])

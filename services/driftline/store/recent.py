@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.store.drops import read_drops_by_hour
-from driftline.store.hours import LARGE_QUERY, STREAM, read_sources, stream_parameters
+from driftline.store.hours import LARGE_QUERY, STREAM, of_stream, read_sources, stream_parameters
 from driftline.store.ledger import landed as landed_rows
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class _Sessions:
 
     def __init__(self, connection: Connection, stream: Stream, since_hour: int, hours: int) -> None:
         self._connection = connection
-        self._sources = read_sources(connection)
+        self._sources = read_sources(connection, of_stream(stream))
         span = {"since": since_hour, "hours": hours}
         self._bound = {**self._sources.bound, **stream_parameters(stream), **span}
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftline.domain.channels import Channel, channel_row
+from driftline.domain.channels import channel_row
 from driftline.domain.hours import hour_of, hour_time
 from driftline.domain.statistics import STATISTIC_NAMES
 from driftline.domain.streams import Stream
 from driftline.domain.verdict_table import FIGURES, Verdicts
 from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.store.hours import STREAM, stream_parameters
-from driftline.store.moved import Moved, number
+from driftline.store.moved import MOVED, Moved, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,10 +46,6 @@ class JudgedHour:
     revision: int = 1
 
 
-_EPISODE_NAMES = (
-    "segment feature kind reference verdict scale_hours effect expected observed z episode_id"
-).split()
-_EPISODE_HOURS = ("window_start", "window_end", "episode_start")
 FIGURE_BITS, STATISTIC_BITS = 10, 9
 """How many binary digits are kept of them: errors are at most 0.1 % and 0.2 %."""
 SHARE_STEP = 2.0**-16
@@ -197,10 +193,11 @@ def read_episode_verdicts(
         until_hour: and not after this one.
         verdict: of this name only, such as ``page``, whether or not an episode is named; empty: of any.
     """
-    hours = [f"intDiv(toUnixTimestamp({name}), 3600) AS {name}_hour" for name in _EPISODE_HOURS]
     rows = connection.rows(
-        f"SELECT {', '.join([*CHANNEL_NAMES, *_EPISODE_NAMES, *hours])} FROM drift_verdicts WHERE {STREAM} "
-        "AND if({verdict:String} = '', episode_start IS NOT NULL, verdict = {verdict:String}) "
+        "SELECT segment, feature, kind, reference, verdict, scale_hours, window_end, z, episode_id, "
+        f"episode_start, {MOVED} FROM verdict_records FINAL "
+        f"WHERE {STREAM} AND if({{verdict:String}} = '', episode_start > toDateTime(0, 'UTC'), "
+        "verdict = {verdict:String}) "
         "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
         "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
         parameters={
@@ -210,18 +207,29 @@ def read_episode_verdicts(
             "until": until_hour,
         },
     )
-    names = [*_EPISODE_NAMES, *_EPISODE_HOURS]
-    verdict_at = len(CHANNEL_NAMES) + names.index("verdict")
-    return [
-        Verdict(
-            **{
-                **dict(zip(names, row[3:], strict=True)),
-                "channel": Channel.from_row(*row[:3]),
-                "verdict": VerdictName(row[verdict_at]),
-            }
-        )
-        for row in rows
-    ]
+    return [_of_episode(row) for row in rows]
+
+
+def _of_episode(row: Sequence[Any]) -> Verdict:
+    segment, feature, kind, reference, verdict, scale_hours, end, z, episode_id, start, *columns = row
+    moved, end_hour = Moved(*columns), hour_of(end)
+    return Verdict(
+        segment=segment,
+        feature=feature,
+        kind=kind,
+        reference=reference,
+        scale_hours=scale_hours,
+        window_start=end_hour - scale_hours,
+        window_end=end_hour,
+        verdict=VerdictName(verdict),
+        channel=moved.channel,
+        effect=moved.effect,
+        expected=moved.expected,
+        observed=moved.observed,
+        z=number(z),
+        episode_id=episode_id or None,
+        episode_start=hour_of(start) or None,
+    )
 
 
 def read_windows(
