@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from driftline import register_training_run
 from driftline.cli.app import driftline
 from driftline.embedded import open_store
+from driftline.store import chain_check
 from tests.support.landing import Landing, put
 from tests.support.running import Place
 from tests.support.training import WAIVED
@@ -79,7 +80,10 @@ def test_a_bit_that_was_flipped_in_a_file_of_the_table_is_found(site):
     assert f"{MODEL}: unreadable: of link 1 the engine can't read a file that it wrote" in found.output
 
 
-def test_a_difference_that_was_accepted_is_no_finding_and_says_who_and_why(site):
+@pytest.mark.parametrize("at_once", [1000, 1])
+def test_a_difference_that_was_accepted_is_no_finding_and_says_who_and_why(site, monkeypatch, at_once):
+    """However many rows one statement names."""
+    monkeypatch.setattr(chain_check, "MOST_NAMED", at_once)
     place, ids = site
     run(place, "audit", "seal", "--now")
     by_hand(place, f"DELETE FROM predictions WHERE event_id IN ('{ids[0]}', '{ids[1]}')")

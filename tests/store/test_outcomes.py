@@ -183,3 +183,12 @@ def test_the_higher_revision_counts_and_of_equal_ones_what_was_logged_last(
     landing.land()
     assert read_truths(client, [event_id])[event_id].actual == counts
     assert read_outcomes(client, event_id)[-1]["actual_number"] == counts
+
+
+def test_truths_of_more_events_than_one_statement_names_are_all_found(client):
+    first, last = (str(UUID(int=next(_numbers))) for _ in range(2))
+    entry = Logged(revision=0, logged=0, observed=0, actual=1.0, acted_on=None, sequence=1)
+    for event_id in (first, last):
+        landed(client, event_id, [(0, entry)])
+    between = [str(UUID(int=(7 << 64) + number)) for number in range(20_000)]
+    assert read_truths(client, [first, *between, last]).keys() == {first, last}

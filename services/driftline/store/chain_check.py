@@ -10,7 +10,7 @@ from driftline.domain.chain import Place
 from driftline.store.chain import DIGEST, DIGEST_BYTES, LANDED_WITHIN, ONE_CORE, SLOT_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from driftline.store.connection import Connection
@@ -186,10 +186,7 @@ def read_differences(
 def read_at_places(connection: Connection, places: Collection[Place]) -> Mapping[Place, Sequence[Row]]:
     """Return the rows that the store holds at places, of whatever model, and whenever they landed."""
     found: dict[Place, list[Row]] = {}
-    listed = sorted(places)
-    for start in range(0, len(listed), MOST_NAMED):
-        chunk = listed[start : start + MOST_NAMED]
-        bound = {"places": [tuple(place) for place in chunk], "offsets": [place.offset for place in chunk]}
+    for bound in _named(places):
         for log, partition, offset, event, digest in connection.rows(_AT_PLACES, bound):
             place = Place(str(log), int(partition), int(offset))
             found.setdefault(place, []).append(Row(place, str(event), str(digest)))
@@ -225,13 +222,15 @@ def write_accepted(
         number: of that link.
         until_ms: where it ends.
     """
+    link: dict[str, Any] = {"model": model_name, "number": number, "until_ms": until_ms}
+    for bound in _named(places):
+        connection.command(_ACCEPT_HELD, link | bound)
+        connection.command(_ACCEPT_GONE, link | bound)
+
+
+def _named(places: Collection[Place]) -> Iterator[dict[str, Any]]:
+    """Yield places as parameters, as many at once as a statement names."""
     listed = sorted(places)
-    bound: dict[str, Any] = {
-        "model": model_name,
-        "number": number,
-        "until_ms": until_ms,
-        "places": [tuple(place) for place in listed],
-        "offsets": [place.offset for place in listed],
-    }
-    connection.command(_ACCEPT_HELD, bound)
-    connection.command(_ACCEPT_GONE, bound)
+    for start in range(0, len(listed), MOST_NAMED):
+        chunk = listed[start : start + MOST_NAMED]
+        yield {"places": [tuple(place) for place in chunk], "offsets": [place.offset for place in chunk]}

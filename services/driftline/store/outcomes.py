@@ -44,6 +44,8 @@ _OUTCOMES = f"""
 SELECT * EXCEPT (content, earliness) FROM outcomes FINAL WHERE event_id = {{event:UUID}} ORDER BY {NEWER}
 """
 
+_AT_ONCE = 5_000
+
 FOREVER = datetime(2299, 1, 1, tzinfo=UTC)
 """As of this time all is known that there is."""
 
@@ -59,8 +61,12 @@ def read_truths(
         as_of: by what had landed at that time, by the store's clock.
     """
     wanted = [UUID(each) for each in event_ids]
-    rows = connection.named_rows(_TRUTHS, parameters={"events": wanted, "as_of": as_of})
-    return {str(row["event_id"]): _truth(row) for row in rows}
+    found: dict[str, Truth] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        bound = {"events": wanted[start : start + _AT_ONCE], "as_of": as_of}
+        rows = connection.named_rows(_TRUTHS, parameters=bound)
+        found |= {str(row["event_id"]): _truth(row) for row in rows}
+    return found
 
 
 def _truth(row: Mapping[str, Any]) -> Truth:
