@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from driftline.domain.hours import hour_time
 from driftline.domain.streams import PRODUCTION
 from driftline.errors import NotFoundError, SettingError
 from driftline.performance.answers import AnswerDrift, Latency, answer_drift, latency_of
-from driftline.performance.paired import RELATIVE, Difference, calibration_difference, difference_of
+from driftline.performance.paired import RELATIVE, Difference, calibration_difference, difference_of, holm
 from driftline.performance.pairs import pairs_of
 from driftline.performance.task import LOWER_IS_BETTER
 from driftline.performance.timeline import read_timeline
@@ -43,6 +44,9 @@ DEFAULT_HOURS: Final = 28 * 24
 
 _LEVEL = 0.025
 """On each side of an interval of 95 %."""
+
+_ANY_WRONG = 0.05
+"""In at most this share of comparisons of equal versions is any metric called better or worse."""
 
 _TASKS: Final[Mapping[PairedTask, Sequence[Metric]]] = {
     "binary": ("roc_auc", "accuracy", "brier_score", "log_loss"),
@@ -90,6 +94,7 @@ class Compared:
         high: likewise.
         rows: that both answered, whose truths are known; None: not of the same rows.
         method: how it was compared.
+        is_sure: whether one is better, all metrics of the comparison considered.
     """
 
     metric: str
@@ -100,6 +105,7 @@ class Compared:
     high: float | None
     rows: int | None
     method: str
+    is_sure: bool = False
 
     @property
     def is_relative(self) -> bool:
@@ -109,11 +115,21 @@ class Compared:
     @property
     def verdict(self) -> str:
         """Which is better, as far as that is sure."""
-        if self.low is None or self.high is None:
+        if self.low is None or self.high is None or self.gain is None:
             return ""
-        if self.low > 0:
-            return "better"
-        return "worse" if self.high < 0 else "not sure"
+        if not self.is_sure:
+            return "not sure"
+        return "better" if self.gain > 0 else "worse"
+
+    @property
+    def p_value(self) -> float | None:
+        """How likely equal versions are at least so far apart, by the interval's side towards none."""
+        if self.low is None or self.high is None or self.gain is None:
+            return None
+        reach = self.gain - self.low if self.gain > 0 else self.high - self.gain
+        if reach <= 0:
+            return float(self.gain == 0)
+        return float(2 * ndtr(-abs(self.gain) / reach * ndtri(1 - _LEVEL)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +217,7 @@ def compare_versions(connection: Connection, two: Two, *, now_s: float) -> Compa
         sides=(sides[0], sides[1]),
         both=len(rows),
         share=share,
-        metrics=list(_metrics(rows, (measured[0][0], measured[1][0]), task)),
+        metrics=surely(list(_metrics(rows, (measured[0][0], measured[1][0]), task))),
         answers=answer_drift(answers[0], answers[1], rows),
     )
 
@@ -264,6 +280,16 @@ def _measured(
     timeline = read_timeline(connection, asked, now_s=now_s, has_estimates=False)
     period = timeline.periods[0] if timeline.task and timeline.periods else None
     return period, timeline.task
+
+
+def surely(metrics: Sequence[Compared]) -> Sequence[Compared]:
+    """Return metrics with those marked that surely differ: the more there are, the surer each has to be.
+
+    Their intervals stay those of each by itself. Holm (1979), so that it holds however they hang together.
+    """
+    p_values = {each.metric: each.p_value for each in metrics if each.p_value is not None}
+    sure = holm(p_values, _ANY_WRONG)
+    return [replace(each, is_sure=each.metric in sure) for each in metrics]
 
 
 def _metrics(
