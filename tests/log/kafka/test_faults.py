@@ -131,6 +131,7 @@ def test_a_reader_that_slept_past_its_session_gets_an_error_and_doubles_nothing(
 
 
 def test_a_reader_that_slept_is_refused_also_when_nobody_is_in_the_group_any_more(stage, other):
+    """On a slow machine its connection ended meanwhile: then it learns that nobody knows, and leaves."""
     other.ask("fetch")
     other.process.send_signal(signal.SIGSTOP)
     wait_until_paused(other.process.pid)
@@ -139,7 +140,7 @@ def test_a_reader_that_slept_is_refused_also_when_nobody_is_in_the_group_any_mor
     reader.commit(batch)
     reader.close()
     other.process.send_signal(signal.SIGCONT)
-    assert other.ask("commit") == ["LogMovedError"]
+    assert other.ask("commit") in (["LogMovedError"], ["LogError"])
     assert dict(stage.reader().positions()) == {(TOPIC, 0): 20}
 
 

@@ -43,7 +43,7 @@ def test_tells_the_outcome_as_it_was_corrected(site):
     listed = site.get("/models/flight-delay/predictions?until=2013-07-13T15:00")
     events = re.findall(r'href="(/predictions/[^"]*)"', listed)
     shown = next(text for text in map(text_of, map(site.get, events)) if "not known yet" not in text)
-    assert "outcome 0 at 14 Jul 2013, 00:00:00, then 1 at 15 Jul 2013, 00:00:00" in shown
+    assert "outcome 0 at 14 Jul 2013, 00:00:00 UTC, then 1 at 15 Jul 2013, 00:00:00 UTC" in shown
 
 
 def test_says_what_to_do_about_a_run_that_was_never_registered(site):
