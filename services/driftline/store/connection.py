@@ -220,9 +220,9 @@ def _bound(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """
     for name, value in (values or {}).items():
         is_long = isinstance(value, list | tuple) and len(value) > _SURELY_SHORT
-        if is_long and (size := len(str(value))) > _MOST_LISTED:
+        if is_long and (size := len(str(value).encode(errors="replace"))) > _MOST_LISTED:
             raise StoreError(
-                f"the statement was not sent: parameter {name} lists {len(value)} values, {size} characters; "
+                f"the statement was not sent: parameter {name} lists {len(value)} values in {size} bytes; "
                 f"the store takes {_MOST_LISTED} at once"
             )
     return _dict(values)

@@ -48,6 +48,9 @@ STREAM = (
     "model_name = {model:String} AND model_version = {version:String} AND environment = {environment:String}"
 )
 
+MODEL = "({model:String} = '' OR model_name = {model:String})"
+"""SQL: of a model; of all, where none is named."""
+
 MOST_NAMED_BYTES = 1 << 18
 """So much may the hours that a statement names take, as they are sent.
 
@@ -58,7 +61,6 @@ different ones, in silence.
 _STREAMS_APART = 20
 _HOUR_BYTES = 40
 _RANDOM_BITS = 10
-_FEW_HOURS = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _PROGRESS = """
@@ -73,7 +75,7 @@ _COUNT = f"""
 SELECT
     {KEYS}, {HOUR} AS at, count(), countIf({{counts}}),
     countIf(set_aside = 'future'), countIf(set_aside = 'old')
-FROM predictions WHERE {{hours}} GROUP BY {KEYS}, at
+FROM predictions WHERE %s GROUP BY {KEYS}, at
 """
 _POINTERS = f"""
 SELECT {KEYS}, {HOUR}, derivation, rows, segments, recipe, seconds, counted, future, old
@@ -190,7 +192,7 @@ def of_stream(stream: Stream) -> Condition:
 
 def of_model(model_name: str) -> Condition:
     """Return the condition that rows are a model's; of all, where none is named."""
-    return Condition("model_name = {model:String}", {"model": model_name}) if model_name else EVERYTHING
+    return Condition(MODEL, {"model": model_name})
 
 
 def read_touched(
@@ -205,7 +207,7 @@ def read_touched(
     """
     looked_from = max(since - timedelta(seconds=LONGEST_INSERT_S), _EPOCH)
     rows = connection.rows(_TOUCHED.format(of=of.sql), parameters={**of.bound, "since": looked_from})
-    return {HourKey(Stream(*row[:3]), int(row[3])): row[4].replace(tzinfo=UTC) for row in rows}
+    return {_key(row): row[4].replace(tzinfo=UTC) for row in rows}
 
 
 class RawRows(NamedTuple):
@@ -227,13 +229,8 @@ def count_raw_rows(
         hours: which.
         counts: which rows count.
     """
-    found: dict[HourKey, RawRows] = {}
-    for some in nameable(hours):
-        condition, bound = which_hours(some)
-        query = _COUNT.format(counts=counts.sql, hours=condition)
-        rows = connection.rows(query, parameters={**bound, **counts.bound}, settings=_settings_for(some))
-        found |= {HourKey(Stream(*row[:3]), int(row[3])): RawRows(*row[4:]) for row in rows}
-    return found
+    rows = rows_of_hours(connection, _COUNT.replace("{counts}", counts.sql), hours, counts.bound)
+    return {_key(row): RawRows(*row[4:]) for row in rows}
 
 
 def read_pointers(
@@ -241,23 +238,14 @@ def read_pointers(
 ) -> Mapping[HourKey, Pointer]:
     """Return what is derived of these hours, of all that there are unless some are named."""
     if hours is None:
-        return _pointers(connection.rows(_POINTERS % "1"))
-    found: dict[HourKey, Pointer] = {}
-    for some in nameable(hours):
-        condition, bound = which_hours(some)
-        found |= _pointers(
-            connection.rows(_POINTERS % condition, parameters=bound, settings=_settings_for(some))
-        )
-    return found
+        rows: Iterable[Sequence[Any]] = connection.rows(_POINTERS % "1")
+    else:
+        rows = rows_of_hours(connection, _POINTERS, hours)
+    return {_key(row): Pointer(*row[4:]) for row in rows}
 
 
-def _pointers(rows: Iterable[Sequence[Any]]) -> dict[HourKey, Pointer]:
-    return {HourKey(Stream(*row[:3]), int(row[3])): Pointer(*row[4:]) for row in rows}
-
-
-def _settings_for(hours: Collection[HourKey]) -> dict[str, Any] | None:
-    """Return the settings of a query that names these hours: setting any takes longer than a small query."""
-    return dict(LARGE_QUERY) if len(hours) > _FEW_HOURS else None
+def _key(row: Sequence[Any]) -> HourKey:
+    return HourKey(Stream(*row[:3]), int(row[3]))
 
 
 def read_unsettled(connection: Connection, of: Condition = EVERYTHING) -> frozenset[HourKey]:
@@ -305,6 +293,30 @@ def nameable(hours: Iterable[HourKey]) -> Iterator[Sequence[HourKey]]:
         taken += own
     if group:
         yield group
+
+
+def rows_of_hours(
+    connection: Connection,
+    query: str,
+    hours: Iterable[HourKey],
+    bound: Mapping[str, Any] | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+) -> Iterator[Sequence[Any]]:
+    """Yield the rows that a query gives of these hours, however many there are; of no hours, none.
+
+    Args:
+        connection: to the store.
+        query: SQL, with ``%s`` wherever its hours are chosen.
+        hours: which.
+        bound: parameters of the query.
+        settings: of the engine.
+    """
+    for some in nameable(hours):
+        condition, own = which_hours(some)
+        yield from connection.rows(
+            query.replace("%s", condition), {**own, **(bound or {})}, settings=settings
+        )
 
 
 def which_hours(hours: Collection[HourKey]) -> tuple[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from driftline.store.hours import (
     HOUR,
     KEYS,
     LARGE_QUERY,
+    MODEL,
     STREAM,
     of_model,
     of_stream,
@@ -126,7 +127,6 @@ WHERE sequence > before + 1
 _LONGEST_GAP_HOURS = 5 * 7 * 24
 """What is missing between an event of years ago and the next one is missing of the last of these hours."""
 
-_MODEL = "({model:String} = '' OR model_name = {model:String})"
 _OF_SESSION = f"{STREAM} AND session_id = {{session:String}}"
 
 
@@ -198,8 +198,8 @@ def read_landed(connection: Connection, *, model_name: str = "") -> Mapping[Stre
     sources = read_sources(connection, of_model(model_name))
     rows = connection.rows(
         f"SELECT {KEYS}, sum(held) FROM (SELECT {KEYS}, rows AS held FROM derived_hours FINAL "
-        f"WHERE {_MODEL} AND {sources.derived} UNION ALL SELECT {KEYS}, count() AS held FROM predictions "
-        f"WHERE {_MODEL} AND {sources.raw} GROUP BY {KEYS}) GROUP BY {KEYS}",
+        f"WHERE {MODEL} AND {sources.derived} UNION ALL SELECT {KEYS}, count() AS held FROM predictions "
+        f"WHERE {MODEL} AND {sources.raw} GROUP BY {KEYS}) GROUP BY {KEYS}",
         parameters={**sources.bound, "model": model_name},
         settings=dict(LARGE_QUERY),
     )
@@ -222,7 +222,7 @@ def _read(
     connection: Connection, model_name: str = "", since: datetime | None = None
 ) -> Sequence[tuple[LedgerLine, Sequence[_Hole]]]:
     sources = read_sources(connection, of_model(model_name))
-    sessions = _SESSIONS.format(landed=landed(sources, _MODEL, hours=_MODEL))
+    sessions = _SESSIONS.format(landed=landed(sources, MODEL, hours=MODEL))
     rows = connection.rows(
         f"SELECT {KEYS}, sum(sent), sum(landed), sum(missing), sum(duplicates), sum(refused), "
         "sum(abandoned), sum(dead_lettered), "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from driftline.domain.streams import REFERENCE, HourKey, Stream
 from driftline.store.derive import delete_unpointed
 from driftline.store.derive_performance import COLUMNS, bound, counted
-from driftline.store.hours import DERIVING, HOUR, KEYS, LONGEST_INSERT_S, nameable, which_hours
+from driftline.store.hours import DERIVING, HOUR, KEYS, LONGEST_INSERT_S, rows_of_hours, which_hours
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -135,24 +135,18 @@ def read_performance_pointers(
     connection: Connection, hours: Collection[HourKey]
 ) -> Mapping[HourKey, PerformancePointer]:
     """Return what is counted of these hours."""
-    found: dict[HourKey, PerformancePointer] = {}
-    for some in nameable(hours):
-        condition, parameters = which_hours(some)
-        rows = connection.rows(_POINTERS % condition, parameters=parameters, settings=dict(DERIVING))
-        found |= {HourKey(Stream(*row[:3]), int(row[3])): PerformancePointer(*row[4:]) for row in rows}
-    return found
+    rows = rows_of_hours(connection, _POINTERS, hours, settings=DERIVING)
+    return {HourKey(Stream(*row[:3]), int(row[3])): PerformancePointer(*row[4:]) for row in rows}
 
 
 def count_held(
     connection: Connection, hours: Collection[HourKey], recipes: Recipes
 ) -> Mapping[HourKey, Held]:
     """Return what there is of these hours; those without predictions that count are left out."""
-    found: dict[HourKey, Held] = {}
-    for some in nameable(hours):
-        condition, parameters = _chosen(some, recipes)
-        rows = connection.rows(_HELD % {"hours": condition}, parameters=parameters, settings=dict(DERIVING))
-        found |= {HourKey(Stream(*row[:3]), int(row[3])): Held(row[4], row[5], bool(row[6])) for row in rows}
-    return found
+    counts = recipes.counts(hours)
+    query = _HELD % {"hours": f"%s AND {counts.sql}"}
+    rows = rows_of_hours(connection, query, hours, counts.bound, settings=DERIVING)
+    return {HourKey(Stream(*row[:3]), int(row[3])): Held(row[4], row[5], bool(row[6])) for row in rows}
 
 
 def _chosen(hours: Collection[HourKey], recipes: Recipes) -> tuple[str, dict[str, object]]:

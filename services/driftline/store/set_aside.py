@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.domain.streams import Stream
-from driftline.store.hours import KEYS
+from driftline.store.hours import KEYS, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,8 +22,7 @@ LATE_HOURS = 5 * 7 * 24
 REASONS = ("future", "old", "late")
 
 _STREAMS = "{streams:Array(Tuple(String, String, String))}"
-_OF_MODEL = "({model:String} = '' OR model_name = {model:String})"
-_CHOSEN = f"({_OF_MODEL} AND (empty({_STREAMS}) OR ({KEYS}) IN {_STREAMS}))"
+_CHOSEN = f"({MODEL} AND (empty({_STREAMS}) OR ({KEYS}) IN {_STREAMS}))"
 _LATE = f"""
 SELECT d.model_name, d.model_version, d.environment, sum(d.counted - least(d.counted, j.rows))
 FROM
@@ -40,7 +39,7 @@ GROUP BY d.model_name, d.model_version, d.environment
 """
 _BY_TIME = f"""
 SELECT {KEYS}, sum(future), sum(old) FROM derived_hours FINAL
-WHERE {_OF_MODEL}
+WHERE {MODEL}
 GROUP BY {KEYS} HAVING sum(future) + sum(old) > 0
 """
 
