@@ -47,13 +47,12 @@ _ON_GRID = f"""((center, scale, resolution) IN
     (SELECT center, scale, resolution FROM feature_grids FINAL WHERE {_GRID})
     OR (SELECT count() FROM feature_grids WHERE {_GRID}) = 0)"""
 _COUNTED = f"""
-SELECT {_LAYER} AS layer, %s, sumIf(count, kind = 'numeric'), sumIf(count, kind = 'missing'), sum(nans),
+SELECT {_LAYER} AS layer, sumMapIf(buckets, counts, kind = 'numeric' AND {_ON_GRID}),
+    sumIf(count, kind = 'numeric'), sumIf(count, kind = 'missing'), sum(nans),
     sum(infinities), minOrNullIf(minimum, kind = 'numeric' AND count > 0),
     maxOrNullIf(maximum, kind = 'numeric' AND count > 0)
 FROM {_PROFILES} WHERE {_ROWS} GROUP BY layer
 """
-_MISSING = _COUNTED % "([], [])"
-_BUCKETS = _COUNTED % f"sumMapIf(buckets, counts, kind = 'numeric' AND {_ON_GRID})"
 _VALUES = f"""
 SELECT value, counts, totals FROM
 (
@@ -172,25 +171,23 @@ def read_distribution(
         "before_end": spans.before_end,
         "length": WINDOW_HOURS,
     }
+    layers: dict[LayerName, Layer] = {
+        layer: Layer(*buckets, *counted)
+        for layer, buckets, *counted in connection.rows(_COUNTED, parameters=bound)
+    }
     if kind == "numeric":
-        found = {row[0]: row[1:] for row in connection.rows(_BUCKETS, parameters=bound)}
-        return Distribution({name: _numeric(*found[name]) for name in LAYERS if name in found})
-    counted = {row[0]: row[2:] for row in connection.rows(_MISSING, parameters=bound)}
-    return _categorical(connection, bound, counted)
-
-
-def _numeric(held: tuple[Sequence[int], Sequence[int]], *counted: Any) -> Layer:
-    return Layer(*held, *counted)
+        return Distribution({name: layers[name] for name in LAYERS if name in layers})
+    return _categorical(connection, bound, layers)
 
 
 def _categorical(
-    connection: Connection, bound: Mapping[str, Any], counted: Mapping[str, Sequence[Any]]
+    connection: Connection, bound: Mapping[str, Any], counted: Mapping[LayerName, Layer]
 ) -> Distribution:
     rows = connection.rows(_VALUES, parameters=bound)
     totals = rows[0][2] if rows else (0, 0, 0)
     layers: dict[LayerName, Layer] = {}
     for name, total in zip(LAYERS, totals, strict=True):
-        nulls = counted[name][1] if name in counted else 0
+        nulls = counted[name].nulls if name in counted else 0
         if total or nulls:
             layers[name] = Layer(present=total, nulls=nulls)
     values = [

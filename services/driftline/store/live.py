@@ -60,15 +60,15 @@ model_name = {{model:String}} AND model_version = {{version:String}}
 AND (environment = '{REFERENCE}' OR (environment = {{environment:String}}
     AND hour >= toDateTime({{first:Int64}} * 3600, 'UTC')))
 """
-# One pass for all that the pictures show; buckets and values come as maps.
+# One pass for all that the pictures show; buckets and values come as maps, in their order.
 _OPEN = f"""
-SELECT toString(feature) AS name, toString(kind), if(environment = '{REFERENCE}', 'training', 'now') AS layer,
+SELECT feature, kind, if(environment = '{REFERENCE}', 'training', 'now') AS layer,
     center, scale, resolution, sum(count), sum(nans), sum(infinities), sum(folded),
     minOrNullIf(minimum, count > 0), maxOrNullIf(maximum, count > 0),
     sumMapIf(buckets, counts, kind = 'numeric'), sumMapIf(values, counts, kind = 'categorical')
 FROM profiles
 WHERE {_OF_LAYERS} AND segment = '' AND kind != 'rows' AND {visible(_OF_LAYERS)}
-GROUP BY feature, kind, layer, center, scale, resolution ORDER BY name
+GROUP BY feature, kind, layer, center, scale, resolution
 """
 
 
@@ -189,24 +189,24 @@ class _Part(NamedTuple):
     folded: int
     minimum: float | None
     maximum: float | None
-    held: Mapping[Any, int]
+    held: Sequence[Any]
+    counts: Sequence[int]
 
 
 def _part(kind: str, layer: LayerName, *row: Any) -> _Part:
     center, scale, resolution, count, nans, infinities, folded, minimum, maximum, buckets, values = row
-    keys, counts = values if kind == "categorical" else buckets
-    held = dict(zip(keys, counts, strict=True))
     counted = (count, nans, infinities, folded, minimum, maximum)
-    return _Part(kind, layer, Grid(center, scale, resolution), *counted, held)
+    held = values if kind == "categorical" else buckets
+    return _Part(kind, layer, Grid(center, scale, resolution), *counted, *held)
 
 
 def _numeric(name: str, parts: Sequence[_Part], nulls: Mapping[LayerName, int]) -> OpenFeature:
     """Return a numeric feature; hours that are still to be counted anew, on another grid, are left out."""
-    newest = max(parts, key=lambda each: (each.layer == "now", sum(each.held.values()), len(each.held)))
+    newest = max(parts, key=lambda each: (each.layer == "now", sum(each.counts), len(each.held)))
     layers: dict[LayerName, Layer] = {
         part.layer: Layer(
-            sorted(part.held),
-            [part.held[bucket] for bucket in sorted(part.held)],
+            part.held,
+            part.counts,
             part.events,
             nulls.get(part.layer, 0),
             part.nans,
@@ -227,7 +227,7 @@ def _categorical(name: str, parts: Mapping[LayerName, _Part], nulls: Mapping[Lay
     }
     shares: dict[str, dict[LayerName, float]] = {}
     for layer, part in parts.items():
-        for value, count in part.held.items():
+        for value, count in zip(part.held, part.counts, strict=True):
             own = shares.setdefault(value, dict.fromkeys(parts, 0.0))
             own[layer] = count / max(layers[layer].present, 1)
     most = sorted(shares.items(), key=lambda each: (-max(each[1].values()), each[0]))[:_TOP_VALUES]

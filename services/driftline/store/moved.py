@@ -13,7 +13,7 @@ from driftline.domain.channels import Channel
 
 
 class Moved(NamedTuple):
-    """The columns of ``verdict_records`` that tell it, in the order of `MOVED`."""
+    """A row of `COLUMNS`."""
 
     channel_kind: str
     channel_value: str
@@ -66,13 +66,14 @@ class Moved(NamedTuple):
         return text
 
 
-MOVED = ", ".join(
-    (
-        *("toString(channel_kind)", "channel_value", "toString(channel_feature)"),
-        *("counted", "sample_size", "expected", "detectable_effect", "toString(reason)"),
-    )
+COLUMNS = (
+    *("channel_kind", "channel_value", "channel_feature", "counted", "sample_size", "expected"),
+    *("detectable_effect", "reason"),
 )
-"""SQL: the columns of a `Moved`."""
+"""Those of ``verdict_records`` that a `Moved` is made of, in the order of its fields."""
+
+MOVED = ", ".join(COLUMNS)
+"""SQL: the same."""
 
 SURE = "if(isNaN(z), inf, z)"
 """SQL: how sure a verdict is; what needs no test is surest."""

@@ -18,7 +18,7 @@ from driftline.domain.streams import Stream
 from driftline.domain.verdict_table import FIGURES, Verdicts
 from driftline.domain.verdicts import Verdict, VerdictName
 from driftline.store.hours import STREAM, stream_parameters
-from driftline.store.moved import MOVED, Moved, number
+from driftline.store.moved import COLUMNS, Moved, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,6 @@ _NAMES = [
 ]
 _TEXTS = ("segment", "feature", "kind", "reference", "verdict", "reason")
 _WHOLE = ("scale_hours", "sample_size", "reference_size", "rank")
-_MOVED = (*CHANNEL_NAMES, "counted", "sample_size", "expected", "detectable_effect", "reason")
 _RARE = {
     "revision": 1,
     "revised_because": "",
@@ -184,8 +183,6 @@ def read_episode_verdicts(
 ) -> Sequence[Verdict]:
     """Return a stream's verdicts that belong to an episode, of all its segments, as judges resume them.
 
-    Of their evidence they have what names the channel, and how far and how surely it moved.
-
     Args:
         connection: to the store.
         stream: whose.
@@ -193,42 +190,12 @@ def read_episode_verdicts(
         until_hour: and not after this one.
         verdict: of this name only, such as ``page``, whether or not an episode is named; empty: of any.
     """
-    rows = connection.rows(
-        "SELECT segment, feature, kind, reference, verdict, scale_hours, window_end, z, episode_id, "
-        f"episode_start, {MOVED} FROM verdict_records FINAL "
-        f"WHERE {STREAM} AND if({{verdict:String}} = '', episode_start > toDateTime(0, 'UTC'), "
-        "verdict = {verdict:String}) "
+    return _read(
+        connection,
+        "if({verdict:String} = '', episode_start > toDateTime(0, 'UTC'), verdict = {verdict:String}) "
         "AND window_end > toDateTime({after:UInt32} * 3600, 'UTC') "
         "AND window_end <= toDateTime({until:UInt32} * 3600, 'UTC')",
-        parameters={
-            **stream_parameters(stream),
-            "verdict": verdict,
-            "after": after_hour,
-            "until": until_hour,
-        },
-    )
-    return [_of_episode(row) for row in rows]
-
-
-def _of_episode(row: Sequence[Any]) -> Verdict:
-    segment, feature, kind, reference, verdict, scale_hours, end, z, episode_id, start, *columns = row
-    moved, end_hour = Moved(*columns), hour_of(end)
-    return Verdict(
-        segment=segment,
-        feature=feature,
-        kind=kind,
-        reference=reference,
-        scale_hours=scale_hours,
-        window_start=end_hour - scale_hours,
-        window_end=end_hour,
-        verdict=VerdictName(verdict),
-        channel=moved.channel,
-        effect=moved.effect,
-        expected=moved.expected,
-        observed=moved.observed,
-        z=number(z),
-        episode_id=episode_id or None,
-        episode_start=hour_of(start) or None,
+        {**stream_parameters(stream), "verdict": verdict, "after": after_hour, "until": until_hour},
     )
 
 
@@ -243,11 +210,17 @@ def read_windows(
         first_end: hours since the Unix epoch, UTC.
         last_end: the same.
     """
-    rows = connection.rows(
-        f"SELECT {', '.join(_NAMES)} FROM verdict_records FINAL WHERE {STREAM} "
-        "AND window_end BETWEEN toDateTime({first:UInt32} * 3600, 'UTC') "
+    return _read(
+        connection,
+        "window_end BETWEEN toDateTime({first:UInt32} * 3600, 'UTC') "
         "AND toDateTime({last:UInt32} * 3600, 'UTC')",
-        parameters={**stream_parameters(stream), "first": first_end, "last": last_end},
+        {**stream_parameters(stream), "first": first_end, "last": last_end},
+    )
+
+
+def _read(connection: Connection, where: str, bound: Mapping[str, Any]) -> Sequence[Verdict]:
+    rows = connection.rows(
+        f"SELECT {', '.join(_NAMES)} FROM verdict_records FINAL WHERE {STREAM} AND {where}", bound
     )
     return [_verdict(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
@@ -255,7 +228,7 @@ def read_windows(
 def _verdict(row: Mapping[str, Any]) -> Verdict:
     """Return a row of ``verdict_records`` as a verdict."""
     end, start = hour_of(row["window_end"]), hour_of(row["episode_start"])
-    moved = Moved(*(row[name] for name in _MOVED))
+    moved = Moved(*(row[name] for name in COLUMNS))
     known: dict[str, Any] = {name: row[name] for name in _ALIKE}
     figures: dict[str, Any] = {name: number(row[name]) for name in FIGURES}
     return Verdict(

@@ -84,16 +84,23 @@ function isBusy() {
   );
 }
 
-function placeOf(element) {
-  /* Where an element is: what it is called, and how many called so come before it. */
-  const name = (each) => [each.id, each.getAttribute("href"), each.textContent.trim()].join(" ");
-  const alike = [...main.querySelectorAll(element.tagName)].filter((each) => name(each) === name(element));
-  return { tag: element.tagName, name: name(element), number: alike.indexOf(element), named: name };
+function nameOf(element) {
+  return [element.id, element.getAttribute("href"), element.textContent.trim()].join(" ");
 }
 
-function found(place) {
-  const alike = [...main.querySelectorAll(place.tag)].filter((each) => place.named(each) === place.name);
-  return alike[place.number] ?? alike[0];
+function alike(tag, name) {
+  return [...main.querySelectorAll(tag)].filter((each) => nameOf(each) === name);
+}
+
+function placeOf(element) {
+  /* Where an element is: what it is called, and how many called so come before it. */
+  const [tag, name] = [element.tagName, nameOf(element)];
+  return { tag, name, number: alike(tag, name).indexOf(element) };
+}
+
+function found({ tag, name, number }) {
+  const now = alike(tag, name);
+  return now[number] ?? now[0];
 }
 
 function replaceContent(next) {
