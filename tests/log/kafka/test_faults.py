@@ -131,7 +131,7 @@ def test_a_reader_that_slept_past_its_session_gets_an_error_and_doubles_nothing(
 
 
 def test_a_reader_that_slept_is_refused_also_when_nobody_is_in_the_group_any_more(stage, other):
-    """On a slow machine its connection ended meanwhile: then it learns that nobody knows, and leaves."""
+    """It is refused, or not answered, as a commit may be; either way nothing of it is committed."""
     other.ask("fetch")
     other.process.send_signal(signal.SIGSTOP)
     wait_until_paused(other.process.pid)
