@@ -167,7 +167,7 @@ def main() -> None:
                     getattr(reader, request)(batch)
             answer = [] if batch is None else [batch.token, [value.decode() for value in batch.values]]
         except LogError as error:
-            print(f"{line.strip()}: {error}", file=sys.stderr, flush=True)  # noqa: T201  shown where a test fails
+            print(f"{line.strip()}: {error}", file=sys.stderr, flush=True)  # noqa: T201  where a test fails
             answer = [type(error).__name__]
         print(json.dumps(answer), flush=True)  # noqa: T201  its answer
 
